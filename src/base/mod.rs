@@ -1,0 +1,21 @@
+//! What every other module speaks in: byte counts with their unit, digests, paths inside an image, where a
+//! fact was found, and what was wrong with the input. Nothing here reads or prints anything.
+
+mod bytes;
+mod digest;
+mod escape;
+mod path;
+mod problem;
+
+pub use bytes::{Basis, ByteSize, Size, Unit, parse_byte_size};
+pub use digest::{Digest, DigestError, Sha256Writer};
+pub use escape::{escape_bytes, escape_str};
+pub use path::{ImagePath, clean_path, file_name, is_within, parent};
+pub use problem::{Location, Problem};
+
+/// The position of a layer in its image, 0 for the lowest. A layer is known by its position and not by its
+/// digest, because one digest may occur twice in one image.
+pub type LayerIdx = u32;
+
+/// The position of an entry in its layer's tar.
+pub type EntryIdx = u32;

@@ -1,0 +1,121 @@
+//! Paths inside an image: bytes, relative to the root, cleaned.
+
+use serde::{Deserialize, Serialize};
+use std::borrow::{Borrow, Cow};
+use std::fmt;
+
+/// A cleaned path: no leading or trailing slash, no `.`, `..` or empty component; the root is empty.
+/// Bytes, because a tar's names need not be UTF-8.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub struct ImagePath(Box<[u8]>);
+
+impl ImagePath {
+    /// Cleans `raw`. `..` never leaves the root, as if the path were resolved in a root directory.
+    pub fn new(raw: &[u8]) -> Self {
+        Self(clean_path(raw).into_owned().into_boxed_slice())
+    }
+
+    /// The cleaned bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// This path and one more component or relative path.
+    pub fn join(&self, relative: &[u8]) -> Self {
+        Self::new(&[&self.0, relative].join(&b'/'))
+    }
+
+    /// Whether this is the root directory.
+    pub fn is_root(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// With a leading slash, escaped for a terminal.
+impl fmt::Display for ImagePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "/{}", super::escape_bytes(&self.0))
+    }
+}
+
+impl fmt::Debug for ImagePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl From<&str> for ImagePath {
+    fn from(text: &str) -> Self {
+        Self::new(text.as_bytes())
+    }
+}
+
+impl Borrow<[u8]> for ImagePath {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Removes leading, trailing and double slashes and `.`; resolves `..` without leaving the root.
+pub fn clean_path(raw: &[u8]) -> Cow<'_, [u8]> {
+    let trimmed = raw.strip_prefix(b"./").unwrap_or(raw);
+    let trimmed = trimmed.strip_suffix(b"/").unwrap_or(trimmed);
+    let odd = |part: &[u8]| part.is_empty() || part == b"." || part == b"..";
+    if !trimmed.split(|&b| b == b'/').any(odd) {
+        return Cow::Borrowed(trimmed);
+    }
+    let mut parts: Vec<&[u8]> = Vec::new();
+    for part in raw.split(|&b| b == b'/') {
+        match part {
+            b"" | b"." => {}
+            b".." => {
+                parts.pop();
+            }
+            _ => parts.push(part),
+        }
+    }
+    Cow::Owned(parts.join(&b'/'))
+}
+
+/// The directory of a cleaned path; the root's is the root.
+pub fn parent(path: &[u8]) -> &[u8] {
+    path.iter().rposition(|&b| b == b'/').map_or(b"", |slash| &path[..slash])
+}
+
+/// The last component of a cleaned path.
+pub fn file_name(path: &[u8]) -> &[u8] {
+    path.iter().rposition(|&b| b == b'/').map_or(path, |slash| &path[slash + 1..])
+}
+
+/// Whether cleaned `path` is `dir` or below it.
+pub fn is_within(path: &[u8], dir: &[u8]) -> bool {
+    dir.is_empty() || path.strip_prefix(dir).is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_cleaned_and_stay_inside() {
+        for (raw, clean) in [
+            ("./usr/bin/", "usr/bin"),
+            ("/etc//passwd", "etc/passwd"),
+            ("a/../../../etc", "etc"),
+            ("./", ""),
+            (".", ""),
+            ("/", ""),
+            ("a/./b", "a/b"),
+            ("..", ""),
+        ] {
+            assert_eq!(ImagePath::from(raw).as_bytes(), clean.as_bytes(), "{raw}");
+        }
+    }
+
+    #[test]
+    fn within_means_whole_components() {
+        assert!(is_within(b"usr/lib", b"usr"));
+        assert!(!is_within(b"usrlocal", b"usr"));
+        assert_eq!((parent(b"a/b/c"), file_name(b"a/b/c"), parent(b"a")), (&b"a/b"[..], &b"c"[..], &b""[..]));
+    }
+}

@@ -1,0 +1,76 @@
+//! An image as one immutable value, wherever it came from.
+//!
+//! An [`Image`] is a configuration and an ordered list of layer indexes. It may be *real* (read from an
+//! archive, a layout, a directory), *recorded* (read back from a file that an earlier run wrote) or
+//! *predicted* (made by a plan). All are the same type, so that everything above is written once.
+
+mod archive;
+mod config;
+mod directory;
+mod layout;
+mod manifest;
+mod open;
+mod recorded;
+mod target;
+
+pub use config::{Config, HealthCheck, HistoryRow, parse_config};
+
+use crate::base::{Basis, Problem};
+use crate::layer::LayerIndex;
+use serde::{Deserialize, Serialize};
+
+/// An image: what it is called, its configuration, and its layers from the lowest to the highest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Image {
+    /// The name to show: a tag where the source knows one, otherwise the file's or folder's name.
+    pub name: String,
+    /// Other tags of the same source that were not chosen.
+    pub other_names: Vec<String>,
+    /// `os/architecture[/variant]`.
+    pub platform: String,
+    /// The image's configuration.
+    pub config: Config,
+    /// The layers, lowest first.
+    pub layers: Vec<LayerIndex>,
+    /// `Measured` for an image that was read, `Predicted` for one that a plan made.
+    pub basis: Basis,
+    /// What was wrong with the input.
+    pub problems: Vec<Problem>,
+}
+
+impl Image {
+    /// Bytes of all layers (`unpacked`).
+    pub fn unpacked(&self) -> u64 {
+        self.layers.iter().fold(0, |sum, layer| sum.saturating_add(layer.unpacked()))
+    }
+
+    /// Compressed bytes of all layers (`wire`), or `None` when a layer's compressed size is not known.
+    pub fn wire(&self) -> Option<u64> {
+        self.layers.iter().map(|layer| layer.wire).sum()
+    }
+
+    /// What created each layer, in step with `layers`, where the history tells: rows without a layer are left
+    /// out, and a history that does not account for exactly these layers is not used at all.
+    pub fn created_by(&self) -> Vec<Option<&str>> {
+        let rows: Vec<&HistoryRow> = self.config.history.iter().filter(|row| !row.empty_layer).collect();
+        if rows.len() != self.layers.len() {
+            return vec![None; self.layers.len()];
+        }
+        rows.iter().map(|row| Some(row.created_by.as_str())).collect()
+    }
+
+    /// How many of the lowest layers are the base image's. A base image ends with the `CMD` or `ENTRYPOINT`
+    /// of its own Dockerfile, and few write one before their own `RUN` and `COPY`: so the base ends at the
+    /// last such row that layers follow. 0 when the history does not tell.
+    pub fn base_layers(&self) -> usize {
+        let rows = &self.config.history;
+        if rows.iter().filter(|row| !row.empty_layer).count() != self.layers.len() {
+            return 0;
+        }
+        let last_layer = rows.iter().rposition(|row| !row.empty_layer).unwrap_or(0);
+        let end = rows[..last_layer].iter().rposition(|row| row.empty_layer && row.sets_command());
+        let by_command = end.map_or(0, |end| rows[..end].iter().filter(|row| !row.empty_layer).count());
+        let imported = rows.first().is_some_and(|row| !row.empty_layer && row.is_root_file_system());
+        by_command.max(usize::from(imported))
+    }
+}

@@ -1,0 +1,23 @@
+//! stub
+use serde::{Deserialize, Serialize};
+/// The compression of a blob.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Compression {
+    /// A plain tar.
+    #[default]
+    None,
+    /// gzip, any number of members.
+    Gzip,
+    /// zstd, any number of frames.
+    Zstd,
+}
+/// Tells the compression by the first bytes, never by a media type, which may lie.
+pub fn detect(head: &[u8]) -> Compression {
+    match head {
+        [0x1f, 0x8b, ..] => Compression::Gzip,
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Compression::Zstd,
+        [first, 0x2a, 0x4d, 0x18, ..] if first & 0xf0 == 0x50 => Compression::Zstd,
+        _ => Compression::None,
+    }
+}

@@ -1,0 +1,103 @@
+//! One layer: from its blob's bytes to an index of its entries.
+//!
+//! A layer blob is a tar, plain or compressed with gzip (RFC 1952, any number of members) or zstd (RFC 8878).
+//! The index keeps what an audit needs of every entry and the contents of the few small files that say who
+//! owns what, so that nothing is ever read twice. Nothing is unpacked to disk.
+//!
+//! Source: OCI image-spec, layer.md (whiteouts, hardlinks, attributes); POSIX pax; GNU tar's sparse formats.
+
+mod decompress;
+mod keep;
+mod tar;
+
+pub use decompress::{Compression, detect};
+
+use crate::base::{Digest, EntryIdx, ImagePath};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The index of one layer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerIndex {
+    /// Digest of the uncompressed tar, as the image's configuration states it.
+    pub diff_id: Option<Digest>,
+    /// Digest of the blob, as the manifest states it. `None` for a docker-archive of the old form.
+    pub blob: Option<Digest>,
+    /// Length of the blob in bytes, if it is compressed (`wire`). `None` where no compressed form exists.
+    pub wire: Option<u64>,
+    /// Which of the digests were recomputed from the bytes and found equal.
+    pub verified: Verified,
+    /// The compression of the blob that was read.
+    pub compression: Compression,
+    /// The entries, in the order of the tar. Of a path that occurs twice, the last counts.
+    pub entries: Vec<Entry>,
+    /// The contents of the kept files (see [`is_kept`]), distilled, by the position of their entry.
+    pub contents: BTreeMap<EntryIdx, Vec<u8>>,
+    /// What was odd about the tar: names that were cleaned, sizes on entries without a body, and so on.
+    pub oddities: Vec<crate::base::Problem>,
+}
+
+/// Which digests were recomputed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verified {
+    /// The blob's digest.
+    pub blob: bool,
+    /// The uncompressed tar's digest.
+    pub diff_id: bool,
+}
+
+/// One entry of a layer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The path, cleaned. For a whiteout the path that it hides; for an opaque marker the directory.
+    pub path: ImagePath,
+    /// What it is.
+    pub kind: EntryKind,
+    /// Bytes of content (`unpacked`): not 0 for regular files only. For a sparse file its logical size.
+    pub size: u64,
+    /// Permission bits with setuid, setgid and sticky (07777).
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Modification time, seconds since 1970.
+    pub mtime: i64,
+    /// Symbolic link: the target as written. Hard link: the cleaned path. Devices: `major:minor`.
+    pub link: Option<Box<[u8]>>,
+    /// Extended attributes' names and values, sorted; empty for nearly all.
+    pub xattrs: Vec<(Box<[u8]>, Box<[u8]>)>,
+    /// SHA-256 of the content, where it was computed.
+    pub content: Option<Digest>,
+}
+
+/// The kinds of entry that the image specification knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EntryKind {
+    /// A regular file (also contiguous and sparse ones).
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Symlink,
+    /// A hard link; its bytes belong to the entry it leads to.
+    Hardlink,
+    /// A character device.
+    CharDevice,
+    /// A block device.
+    BlockDevice,
+    /// A named pipe.
+    Fifo,
+    /// `.wh.NAME`: hides the path in the layers below.
+    Whiteout,
+    /// `.wh..wh..opq`: hides everything in the directory in the layers below.
+    Opaque,
+}
+
+impl LayerIndex {
+    /// Bytes of all entries (`unpacked`): what an engine shows as the layer's size.
+    pub fn unpacked(&self) -> u64 {
+        self.entries.iter().fold(0, |sum, entry| sum.saturating_add(entry.size))
+    }
+}

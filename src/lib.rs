@@ -1,0 +1,29 @@
+//! slimwright tells the truth about the container images of Python services, and then makes them small.
+//!
+//! ```text
+//! TARGET ─► image ─► fs ─► python, os ─► rules ─► plan ─► emit
+//!           layers   view  inventory     findings  predicted image
+//! ```
+//!
+//! An [`image::Image`] is an immutable value: a configuration and an ordered list of layer indexes, whether it
+//! was read from an archive, read back from a recording, or predicted by a plan. [`fs::View`] merges its layers
+//! and knows the fate of every byte; [`fs::Ledger`] sums them up so that nothing is counted twice or not at
+//! all. [`python`] and [`os`] say who owns what. [`profile`] holds the rules, which are data; [`rules`] turns
+//! them into findings with evidence; [`plan`] turns findings into a predicted image. A saving is never a
+//! number in a table: it is the ledger before minus the ledger of the predicted image. [`emit`] writes the
+//! plan down so that it can be built, [`report`] writes it down so that it can be read.
+//!
+//! Modules import only from those above them in the list below.
+
+pub mod base;
+pub mod cli;
+pub mod emit;
+pub mod fs;
+pub mod image;
+pub mod layer;
+pub mod os;
+pub mod plan;
+pub mod profile;
+pub mod python;
+pub mod report;
+pub mod rules;

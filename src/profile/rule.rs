@@ -1,0 +1,164 @@
+//! What a rule says.
+
+use serde::{Deserialize, Serialize};
+
+/// One rule. A profile file is exactly one of these in TOML.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Rule {
+    /// Kebab-case; names the problem and not the fix; never changes.
+    pub id: String,
+    /// One line, without a full stop.
+    pub summary: String,
+    /// Why it matters, in a paragraph.
+    pub why: String,
+    /// What a finding shows as evidence.
+    pub evidence: String,
+    /// When not to follow it.
+    pub when_not: String,
+    /// What to do about it.
+    pub remedy: String,
+    /// Public sources (URLs).
+    pub references: Vec<String>,
+    /// How bad.
+    pub severity: Severity,
+    /// Who may act on it.
+    pub tier: Tier,
+    /// When it fires.
+    pub detect: Detect,
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Costs bytes.
+    Warning,
+    /// Something does not work.
+    Error,
+}
+
+/// Who may act on a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tier {
+    /// Nobody but the reader: the plan leaves it alone.
+    ReportOnly,
+    /// The plan does it when the user accepts the rule (`--accept ID`).
+    Confirm,
+    /// The plan does it.
+    Auto,
+}
+
+/// The predicates. Patterns are globs over normalized names or cleaned paths (`*` stays inside a component,
+/// `**` crosses them).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields, tag = "kind")]
+pub enum Detect {
+    /// Two or more of these distributions are installed in one environment, and they share files.
+    DuplicateFamily {
+        /// Normalized names.
+        members: Vec<String>,
+        /// Which to keep, best first; each with the members it can stand for. `keep` must be members.
+        keep: Vec<String>,
+        /// Modules below the shared package that only some members have: `module = [members]`.
+        #[serde(default)]
+        needs: std::collections::BTreeMap<String, Vec<String>>,
+    },
+    /// A distribution is installed in a GPU build.
+    GpuBuild {
+        /// Normalized name of the distribution.
+        distribution: String,
+        /// Fires when any of these holds.
+        when: Installed,
+        /// What the plan installs instead.
+        replace: Replacement,
+    },
+    /// Distributions that serve development and not the service; fires for each installed one that is not
+    /// required by a distribution that stays.
+    Distributions {
+        /// Globs.
+        names: Vec<String>,
+    },
+    /// A distribution whose RECORD lists files that are gone.
+    BrokenDistribution,
+    /// Files that several distributions claim with different contents, outside the known families.
+    ContestedFiles,
+    /// Bytes in a layer that a higher layer deleted, replaced or shadowed.
+    DeadBytes,
+    /// Bytes in a layer that a higher layer wrote again unchanged.
+    RewrittenBytes,
+    /// Visible paths.
+    Paths {
+        /// Globs.
+        globs: Vec<String>,
+        /// Of these, not counted.
+        #[serde(default)]
+        except: Vec<String>,
+        /// Only when a distribution or OS package owns the path (true), or only when none does (false).
+        #[serde(default)]
+        owned: Option<bool>,
+        /// Do not report less than this many bytes in all.
+        #[serde(default)]
+        at_least: u64,
+    },
+    /// OS packages.
+    OsPackages {
+        /// Globs over names.
+        names: Vec<String>,
+        /// Packages that stay when the named ones go, if they are installed: runtime libraries that
+        /// wheels rely on without saying so.
+        #[serde(default)]
+        leave: Vec<String>,
+    },
+}
+
+/// Signs of a GPU build, any of which suffices.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Installed {
+    /// Being installed at all is the sign (`onnxruntime-gpu`).
+    #[serde(default)]
+    pub always: bool,
+    /// Globs over the names that it requires (its own active `Requires-Dist`): `nvidia-*`.
+    #[serde(default)]
+    pub requires: Vec<String>,
+    /// Globs over the local version: `cu*`.
+    #[serde(default)]
+    pub local_version: Vec<String>,
+    /// Globs over its own files, relative to the site directory: `torch/lib/libtorch_cuda*.so`.
+    #[serde(default)]
+    pub files: Vec<String>,
+}
+
+/// What is installed instead of a GPU build.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Replacement {
+    /// Distribution name (may be the same one).
+    pub name: String,
+    /// Extras of the original that must not be asked for any more: `and-cuda`.
+    #[serde(default)]
+    pub drop_extras: Vec<String>,
+    /// The package index that has the replacement; none for the user's default index.
+    #[serde(default)]
+    pub index: Option<String>,
+    /// Other distributions that come from that index too when they are installed: `torchvision`, `torchaudio`.
+    #[serde(default)]
+    pub together: Vec<String>,
+    /// Globs over names that go too, unless something that stays requires them: `nvidia-*`, `triton`.
+    #[serde(default)]
+    pub company: Vec<String>,
+    /// Installed bytes by version, where they are known: `"2.1.1" = 700_000_000` (basis: catalogue).
+    #[serde(default)]
+    pub sizes: std::collections::BTreeMap<String, u64>,
+    /// Globs over the original's files, relative to the site directory, that the replacement does not have;
+    /// used to predict its size for versions that `sizes` does not list.
+    #[serde(default)]
+    pub without: Vec<String>,
+    /// Whether the version must change: `"same"` (the public version) is the default; a version otherwise.
+    #[serde(default)]
+    pub version: Option<String>,
+}

@@ -1,0 +1,18 @@
+//! The Python distributions of an image: which are installed where, what each one's files are and whether
+//! they are all there, and who requires whom.
+//!
+//! Source: the packaging specifications "Recording installed projects" (METADATA, RECORD, INSTALLER,
+//! REQUESTED, direct_url.json; PEP 376, 627, 610), "Core metadata", "Dependency specifiers" (PEP 508) and
+//! "Version specifiers" (PEP 440); `pyvenv.cfg` (PEP 405); PEP 3147 for `__pycache__`.
+
+mod environment;
+mod graph;
+mod inventory;
+mod metadata;
+mod record;
+
+pub use environment::{Environment, EnvironmentKind};
+pub use graph::{Edge, Graph, MarkerContext};
+pub use inventory::{Contest, DistId, Distribution, Inventory, MissingFile};
+pub use metadata::{Metadata, MetadataError, normalize_name, parse_metadata};
+pub use record::{RecordRow, parse_record};
