@@ -1,0 +1,98 @@
+//! Images from a one-line-an-entry text. Sizes may be made up, so a 2 GB torch costs nothing.
+//!
+//! ```text
+//! layer RUN pip install x        starts a layer; the rest of the line is its history row
+//! empty CMD ["python3"]          a history row without a layer
+//! d opt                          a directory
+//! f opt/a 1200                   a file of 1200 bytes whose content is told by path and size
+//! f opt/a 1200 hash=x            a file whose content is told by `x`
+//! f opt/a 1200 uid=33 mode=755   attributes: uid, gid, mode (octal), mtime
+//! f opt/b = Name: x\nVersion: 1  a file with this content (\n and \t are unescaped)
+//! l opt/c -> a                   a symbolic link
+//! h opt/d -> opt/a               a hard link
+//! w opt/a                        a whiteout of opt/a
+//! o opt                          an opaque marker in opt
+//! env A=b                        adds to the environment
+//! ```
+
+use slimwright::base::{Basis, Digest, ImagePath};
+use slimwright::image::{Config, HistoryRow, Image};
+use slimwright::layer::{Entry, EntryKind, LayerIndex};
+
+/// Builds the image that a text describes.
+pub fn image(spec: &str) -> Image {
+    let mut config = Config { architecture: "amd64".into(), os: "linux".into(), ..Config::default() };
+    let mut layers: Vec<LayerIndex> = Vec::new();
+    for line in spec.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let row = |empty_layer| HistoryRow { created_by: rest.to_owned(), comment: String::new(), empty_layer };
+        match word {
+            "layer" => {
+                config.history.push(row(false));
+                layers.push(LayerIndex::default());
+            }
+            "empty" => config.history.push(row(true)),
+            "env" => config.env.push(rest.to_owned()),
+            _ => add(layers.last_mut().expect("a `layer` line first"), word, rest),
+        }
+    }
+    Image {
+        name: "test".into(),
+        other_names: Vec::new(),
+        platform: "linux/amd64".into(),
+        config,
+        layers,
+        basis: Basis::Measured,
+        problems: Vec::new(),
+    }
+}
+
+fn add(layer: &mut LayerIndex, word: &str, rest: &str) {
+    let (path, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+    let kind = match word {
+        "d" => EntryKind::Directory,
+        "f" => EntryKind::File,
+        "l" => EntryKind::Symlink,
+        "h" => EntryKind::Hardlink,
+        "w" => EntryKind::Whiteout,
+        "o" => EntryKind::Opaque,
+        other => panic!("no such entry: {other}"),
+    };
+    let mut entry = Entry {
+        path: ImagePath::from(path),
+        kind,
+        size: 0,
+        mode: if kind == EntryKind::Directory { 0o755 } else { 0o644 },
+        uid: 0,
+        gid: 0,
+        mtime: 0,
+        link: None,
+        xattrs: Vec::new(),
+        content: None,
+    };
+    if let Some(target) = rest.strip_prefix("-> ") {
+        let target = target.trim().as_bytes();
+        entry.link =
+            Some(if kind == EntryKind::Hardlink { ImagePath::new(target).as_bytes().into() } else { target.into() });
+    } else if let Some(text) = rest.strip_prefix("= ").or_else(|| (rest == "=").then_some("")) {
+        let text = text.replace("\\n", "\n").replace("\\t", "\t");
+        entry.size = text.len() as u64;
+        entry.content = Some(Digest::of(text.as_bytes()));
+        layer.contents.insert(layer.entries.len() as u32, text.into_bytes());
+    } else if kind == EntryKind::File {
+        let mut identity = format!("{path} {}", rest.split(' ').next().unwrap_or_default());
+        for (n, word) in rest.split_whitespace().enumerate() {
+            match word.split_once('=') {
+                None if n == 0 => entry.size = word.parse().expect("a size"),
+                Some(("hash", hash)) => identity = hash.to_owned(),
+                Some(("uid", uid)) => entry.uid = uid.parse().expect("a uid"),
+                Some(("gid", gid)) => entry.gid = gid.parse().expect("a gid"),
+                Some(("mtime", mtime)) => entry.mtime = mtime.parse().expect("a time"),
+                Some(("mode", mode)) => entry.mode = u32::from_str_radix(mode, 8).expect("an octal mode"),
+                _ => panic!("no such attribute: {word}"),
+            }
+        }
+        entry.content = Some(Digest::of(identity.as_bytes()));
+    }
+    layer.entries.push(entry);
+}
