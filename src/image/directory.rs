@@ -1,1 +1,103 @@
+//! A root file system directory as an image of one layer. Read where it stands: links are not followed, other
+//! file systems below it (`/proc` of a running container) are not entered, nothing is written.
 
+use super::{Config, Image, ImageError, OpenOptions, Progress};
+use crate::base::{Basis, Digest, ImagePath, Problem};
+use crate::layer::{Entry, EntryKind, LayerIndex, distil, is_kept};
+use std::collections::HashMap;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::Path;
+use walkdir::WalkDir;
+
+/// Reads a directory.
+pub(super) fn directory(path: &Path, options: &OpenOptions, progress: &dyn Progress) -> Result<Image, ImageError> {
+    progress.start("reading the directory", None);
+    let mut reading =
+        Reading { root: path, layer: LayerIndex::default(), problems: Vec::new(), inodes: HashMap::new() };
+    for item in WalkDir::new(path).same_file_system(true).sort_by_file_name().min_depth(1) {
+        match item {
+            Ok(item) => reading.add(&item, options),
+            Err(error) => {
+                let place = error.path().unwrap_or(path).display().to_string();
+                reading.problems.push(Problem::new(place, format!("cannot read: {error}")));
+            }
+        }
+    }
+    progress.finish();
+    let platform = options.platform.clone().unwrap_or_else(super::open::host_platform);
+    let mut parts = platform.split('/').map(str::to_owned);
+    let (os, architecture) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let config = Config { os, architecture, variant: parts.next(), ..Config::default() };
+    let name = path.file_name().map_or_else(|| "/".into(), |name| name.to_string_lossy().into_owned());
+    Ok(Image {
+        name,
+        other_names: Vec::new(),
+        platform,
+        config,
+        layers: vec![reading.layer],
+        basis: Basis::Measured,
+        problems: reading.problems,
+    })
+}
+
+struct Reading<'p> {
+    root: &'p Path,
+    layer: LayerIndex,
+    problems: Vec<Problem>,
+    /// Where each file with several links was first seen.
+    inodes: HashMap<(u64, u64), ImagePath>,
+}
+
+impl Reading<'_> {
+    fn add(&mut self, item: &walkdir::DirEntry, options: &OpenOptions) {
+        let relative = item.path().strip_prefix(self.root).unwrap_or(item.path());
+        let path = ImagePath::new(relative.as_os_str().as_bytes());
+        let metadata = match item.metadata() {
+            Ok(metadata) => metadata,
+            Err(error) => return self.problems.push(Problem::new(&path, format!("cannot read: {error}"))),
+        };
+        let kind = metadata.file_type();
+        let (mut kind, mut link) = match () {
+            () if kind.is_dir() => (EntryKind::Directory, None),
+            () if kind.is_symlink() => {
+                let target = std::fs::read_link(item.path()).unwrap_or_default();
+                (EntryKind::Symlink, Some(target.as_os_str().as_bytes().into()))
+            }
+            () if kind.is_char_device() => (EntryKind::CharDevice, None),
+            () if kind.is_block_device() => (EntryKind::BlockDevice, None),
+            () if kind.is_fifo() => (EntryKind::Fifo, None),
+            () if kind.is_file() => (EntryKind::File, None),
+            () => return self.problems.push(Problem::new(&path, "passed over: a socket is no part of an image")),
+        };
+        if kind == EntryKind::File && metadata.nlink() > 1 {
+            let first = self.inodes.entry((metadata.dev(), metadata.ino())).or_insert_with(|| path.clone());
+            if *first != path {
+                (kind, link) = (EntryKind::Hardlink, Some(first.as_bytes().into()));
+            }
+        }
+        let position = self.layer.entries.len() as u32;
+        let mut entry = Entry {
+            path,
+            kind,
+            size: if kind == EntryKind::File { metadata.len() } else { 0 },
+            mode: metadata.mode() & 0o7777,
+            uid: metadata.uid(),
+            gid: metadata.gid(),
+            mtime: metadata.mtime(),
+            link,
+            xattrs: Vec::new(),
+            content: None,
+        };
+        if kind == EntryKind::File && is_kept(entry.path.as_bytes()) && entry.size <= options.limits.kept_file {
+            match std::fs::read(item.path()) {
+                Ok(content) => {
+                    entry.content = Some(Digest::of(&content));
+                    self.layer.contents.insert(position, distil(entry.path.as_bytes(), content));
+                }
+                Err(error) => self.problems.push(Problem::new(&entry.path, format!("cannot read: {error}"))),
+            }
+        }
+        self.layer.entries.push(entry);
+    }
+}

@@ -1,1 +1,183 @@
+//! OCI image layouts (image-spec image-layout.md), in a folder or an archive: from `index.json`, through nested
+//! indexes, to the manifest of one platform.
 
+use super::manifest::{parse_index, parse_manifest};
+use super::open::{LayerBlob, MOST_JSON, SourceImage, names_match};
+use super::{ImageError, OpenOptions};
+use crate::base::{Digest, escape_str};
+use crate::layer::Blob;
+use oci_spec::image::{Descriptor, ImageManifest, MediaType};
+use std::path::{Path, PathBuf};
+
+/// Where a layout's files are.
+pub(super) trait Files {
+    /// The file of a name, such as `blobs/sha256/…`; an error says why it cannot be had.
+    fn get(&self, name: &str) -> Result<Blob, ImageError>;
+    /// What to call it in an error.
+    fn place(&self, name: &str) -> PathBuf;
+}
+
+/// A platform's manifest among those that an index holds.
+struct Candidate {
+    name: Option<String>,
+    platform: Option<String>,
+    descriptor: Descriptor,
+}
+
+/// Chooses an image of a layout.
+pub(super) fn layout(
+    path: &Path,
+    files: &dyn Files,
+    reference: Option<&str>,
+    options: &OpenOptions,
+) -> Result<SourceImage, ImageError> {
+    let mut candidates = Vec::new();
+    let index = files
+        .get("index.json")?
+        .read_all(MOST_JSON)
+        .map_err(|source| ImageError::open(&files.place("index.json"), source))?;
+    collect(files, &files.place("index.json"), &index, None, 0, &mut candidates)?;
+    let mut names: Vec<String> = candidates.iter().filter_map(|candidate| candidate.name.clone()).collect();
+    names.dedup();
+    let first = match reference {
+        None => candidates.first(),
+        Some(wanted) => candidates.iter().find(|c| {
+            c.name.as_deref().is_some_and(|name| names_match(name, wanted))
+                || c.descriptor.digest().to_string() == wanted
+        }),
+    };
+    let first = first.ok_or_else(|| ImageError::no_such_image(path, reference, &names))?;
+    let name = first.name.clone();
+    let same: Vec<&Candidate> = candidates.iter().filter(|c| c.name == name).collect();
+    let chosen = choose_platform(path, &same, first, options)?;
+    let digest = digest_of(files, &chosen.descriptor)?;
+    let place = files.place(&blob_name(&digest));
+    let bytes = read_verified(files, &chosen.descriptor)?;
+    let manifest = parse_manifest(&bytes).map_err(|error| ImageError::shape(&place, error))?;
+    source_image(files, &place, &manifest, name, names)
+}
+
+fn source_image(
+    files: &dyn Files,
+    place: &Path,
+    manifest: &ImageManifest,
+    name: Option<String>,
+    mut names: Vec<String>,
+) -> Result<SourceImage, ImageError> {
+    if let MediaType::Other(kind) = manifest.config().media_type() {
+        if !kind.contains("container.image") && !kind.is_empty() {
+            let message =
+                format!("expected an image, found an artifact (configuration of type `{}`)", escape_str(kind));
+            return Err(ImageError::shape(place, message));
+        }
+    }
+    let config_digest = digest_of(files, manifest.config())?;
+    let config = read_verified(files, manifest.config())?;
+    let mut layers = Vec::new();
+    for descriptor in manifest.layers() {
+        let digest = digest_of(files, descriptor)?;
+        let file = blob_name(&digest);
+        let blob = files.get(&file)?;
+        check_length(files, &file, descriptor, &blob)?;
+        layers.push(LayerBlob { name: file, blob, digest: Some(digest) });
+    }
+    names.retain(|other| Some(other) != name.as_ref());
+    Ok(SourceImage { name, other_names: names, config: (files.place(&blob_name(&config_digest)), config), layers })
+}
+
+/// Adds an index's manifests, those of nested indexes too. Nesting and width are bounded.
+fn collect(
+    files: &dyn Files,
+    place: &Path,
+    bytes: &[u8],
+    outer_name: Option<&str>,
+    depth: usize,
+    out: &mut Vec<Candidate>,
+) -> Result<(), ImageError> {
+    if depth > 4 || out.len() > 10_000 {
+        return Err(ImageError::shape(place, "expected an image index, found indexes nested too deeply or too widely"));
+    }
+    let index = parse_index(bytes).map_err(|error| ImageError::shape(place, error))?;
+    for descriptor in index.manifests() {
+        if is_attestation(descriptor) {
+            continue;
+        }
+        let name = annotation(descriptor, "io.containerd.image.name")
+            .or_else(|| annotation(descriptor, "org.opencontainers.image.ref.name"))
+            .or_else(|| outer_name.map(str::to_owned));
+        let is_index = matches!(descriptor.media_type(), MediaType::ImageIndex)
+            || matches!(descriptor.media_type(), MediaType::Other(kind) if kind.contains("manifest.list"));
+        if is_index {
+            let nested = read_verified(files, descriptor)?;
+            let place = files.place(&blob_name(&digest_of(files, descriptor)?));
+            collect(files, &place, &nested, name.as_deref(), depth + 1, out)?;
+        } else {
+            let platform = descriptor.platform().as_ref().map(|p| {
+                let variant = p.variant().as_ref().map(|variant| format!("/{variant}")).unwrap_or_default();
+                format!("{}/{}{variant}", p.os(), p.architecture())
+            });
+            out.push(Candidate { name, platform, descriptor: descriptor.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// BuildKit's attestations stand among the platforms, as `unknown/unknown`.
+fn is_attestation(descriptor: &Descriptor) -> bool {
+    let unknown = descriptor.platform().as_ref().is_some_and(|p| p.os().to_string() == "unknown");
+    unknown || annotation(descriptor, "vnd.docker.reference.type").is_some()
+}
+
+fn annotation(descriptor: &Descriptor, key: &str) -> Option<String> {
+    descriptor.annotations().as_ref()?.get(key).cloned()
+}
+
+fn choose_platform<'c>(
+    path: &Path,
+    same: &[&'c Candidate],
+    first: &'c Candidate,
+    options: &OpenOptions,
+) -> Result<&'c Candidate, ImageError> {
+    let fits = |candidate: &&&Candidate, wanted: &str| match &candidate.platform {
+        Some(platform) => platform == wanted || platform.starts_with(&format!("{wanted}/")),
+        None => same.len() == 1,
+    };
+    let found: Vec<&str> = same.iter().filter_map(|candidate| candidate.platform.as_deref()).collect();
+    match &options.platform {
+        Some(wanted) => same
+            .iter()
+            .find(|candidate| fits(candidate, wanted))
+            .copied()
+            .ok_or_else(|| ImageError::platform(path, wanted, &found)),
+        None => {
+            Ok(same.iter().find(|candidate| fits(candidate, &super::open::host_platform())).copied().unwrap_or(first))
+        }
+    }
+}
+
+fn digest_of(files: &dyn Files, descriptor: &Descriptor) -> Result<Digest, ImageError> {
+    let text = descriptor.digest().to_string();
+    text.parse().map_err(|error: crate::base::DigestError| ImageError::shape(&files.place("index.json"), error))
+}
+
+fn blob_name(digest: &Digest) -> String {
+    format!("blobs/sha256/{}", &digest.to_string()[7..])
+}
+
+fn check_length(files: &dyn Files, name: &str, descriptor: &Descriptor, blob: &Blob) -> Result<(), ImageError> {
+    if descriptor.size() != blob.len() {
+        let message = format!("expected {} bytes, as its descriptor says, found {}", descriptor.size(), blob.len());
+        return Err(ImageError::shape(&files.place(name), message));
+    }
+    Ok(())
+}
+
+/// Reads a small blob and checks its digest.
+fn read_verified(files: &dyn Files, descriptor: &Descriptor) -> Result<Vec<u8>, ImageError> {
+    let digest = digest_of(files, descriptor)?;
+    let name = blob_name(&digest);
+    let bytes =
+        files.get(&name)?.read_all(MOST_JSON).map_err(|source| ImageError::open(&files.place(&name), source))?;
+    ImageError::check(&files.place(&name), "its digest", digest, Digest::of(&bytes))?;
+    Ok(bytes)
+}

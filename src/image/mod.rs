@@ -14,6 +14,10 @@ mod recorded;
 mod target;
 
 pub use config::{Config, HealthCheck, HistoryRow, parse_config};
+pub use manifest::{DockerManifestRow, parse_docker_manifest, parse_index, parse_manifest};
+pub use open::{ImageError, OpenOptions, Progress, open};
+pub use recorded::{read_recorded, write_recorded};
+pub use target::{Target, TargetKind};
 
 use crate::base::{Basis, Problem};
 use crate::layer::LayerIndex;

@@ -1,1 +1,108 @@
+//! Recorded images: an image's index in a file, enough to audit and plan again without the image.
+//!
+//! The format: 8 bytes of magic, the schema version (u32, little endian), the SHA-256 of what follows, and an
+//! [`Image`] in postcard, compressed with zstd. A file of another version, or one that is damaged, is an error.
+//! Before it is written what decides nothing is left out: RECORD's digests of files that only one distribution
+//! lists.
 
+use super::{Image, ImageError};
+use crate::base::Digest;
+use crate::layer::recorded_paths;
+use std::collections::HashMap;
+use std::io::{Read, Write};
+use std::path::Path;
+
+/// The first bytes of a recorded index.
+pub const MAGIC: &[u8] = b"SLIMIDX\n";
+const SCHEMA: u32 = 1;
+const HEAD: usize = 8 + 4 + 32;
+/// A recorded index is small; what claims to unpack to more than this is none.
+const MOST_UNPACKED: u64 = 4 << 30;
+
+/// Writes an image. Errors are those of the writer.
+pub fn write_recorded(image: &Image, out: &mut dyn Write) -> std::io::Result<()> {
+    let mut image = image.clone();
+    thin(&mut image);
+    let bytes = postcard::to_stdvec(&image).map_err(std::io::Error::other)?;
+    let packed = zstd::bulk::compress(&bytes, 19)?;
+    out.write_all(MAGIC)?;
+    out.write_all(&SCHEMA.to_le_bytes())?;
+    out.write_all(&Digest::of(&packed).0)?;
+    out.write_all(&packed)
+}
+
+/// Reads a recorded image from its bytes; `path` is for errors.
+pub fn read_recorded(path: &Path, bytes: &[u8]) -> Result<Image, ImageError> {
+    let damaged = |why: String| ImageError::shape(path, format!("the recorded index is damaged: {why}"));
+    if bytes.len() < HEAD || !bytes.starts_with(MAGIC) {
+        return Err(ImageError::shape(path, "expected an index written by `slimwright index`, found another file"));
+    }
+    let schema = u32::from_le_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]);
+    if schema != SCHEMA {
+        let message =
+            format!("expected a recorded index of version {SCHEMA}, found version {schema}; record the image again");
+        return Err(ImageError::shape(path, message));
+    }
+    let packed = &bytes[HEAD..];
+    if Digest::of(packed).0 != bytes[12..HEAD] {
+        return Err(damaged("its checksum does not match".into()));
+    }
+    let mut unpacked = Vec::new();
+    let decoder = zstd::stream::read::Decoder::new(packed).map_err(|error| damaged(error.to_string()))?;
+    decoder.take(MOST_UNPACKED).read_to_end(&mut unpacked).map_err(|error| damaged(error.to_string()))?;
+    postcard::from_bytes(&unpacked).map_err(|error| damaged(error.to_string()))
+}
+
+/// Leaves out what decides nothing.
+fn thin(image: &mut Image) {
+    let mut times_listed: HashMap<Vec<u8>, usize> = HashMap::new();
+    for_each_record(image, |site, record| {
+        for path in recorded_paths(record) {
+            *times_listed.entry([site, path].join(&b'/')).or_default() += 1;
+        }
+    });
+    let shared = |site: &[u8], path: &[u8]| times_listed.get(&[site, path].join(&b'/')).is_some_and(|count| *count > 1);
+    for layer in &mut image.layers {
+        let entries = &layer.entries;
+        for (position, content) in &mut layer.contents {
+            let path = entries.get(*position as usize).map_or(&b""[..], |entry| entry.path.as_bytes());
+            if let Some(site) = record_site(path) {
+                *content = thin_record(content, |row| shared(site, row));
+            }
+        }
+    }
+}
+
+fn for_each_record(image: &Image, mut visit: impl FnMut(&[u8], &[u8])) {
+    for layer in &image.layers {
+        for (position, content) in &layer.contents {
+            let path = layer.entries.get(*position as usize).map_or(&b""[..], |entry| entry.path.as_bytes());
+            if let Some(site) = record_site(path) {
+                visit(site, content);
+            }
+        }
+    }
+}
+
+/// The site directory of a RECORD, if the path is one.
+pub(super) fn record_site(path: &[u8]) -> Option<&[u8]> {
+    let dir = path.strip_suffix(b"/RECORD")?;
+    dir.ends_with(b".dist-info").then(|| crate::base::parent(dir))
+}
+
+/// RECORD without the digests of rows that `keeps` does not want. Rows with a quoted path stay as they are.
+fn thin_record(record: &[u8], keeps: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+    let mut out = Vec::with_capacity(record.len() / 2);
+    for line in record.split_inclusive(|&byte| byte == b'\n') {
+        let text = line.trim_ascii_end();
+        let parts: Vec<&[u8]> = text.split(|&byte| byte == b',').collect();
+        match parts[..] {
+            [path, _, size] if !text.starts_with(b"\"") && !keeps(path) => {
+                out.extend_from_slice(&[path, b"", size].join(&b','));
+                out.push(b'\n');
+            }
+            _ => out.extend_from_slice(line),
+        }
+    }
+    out
+}

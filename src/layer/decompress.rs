@@ -1,5 +1,8 @@
-//! stub
+//! From a blob's bytes to the bytes of its tar.
+
 use serde::{Deserialize, Serialize};
+use std::io::{self, BufRead, Read};
+
 /// The compression of a blob.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -12,7 +15,9 @@ pub enum Compression {
     /// zstd, any number of frames.
     Zstd,
 }
-/// Tells the compression by the first bytes, never by a media type, which may lie.
+
+/// Tells the compression by the first bytes, never by a media type, which may lie. A zstd blob may begin with a
+/// skippable frame (RFC 8878, 3.1.2).
 pub fn detect(head: &[u8]) -> Compression {
     match head {
         [0x1f, 0x8b, ..] => Compression::Gzip,
@@ -20,4 +25,13 @@ pub fn detect(head: &[u8]) -> Compression {
         [first, 0x2a, 0x4d, 0x18, ..] if first & 0xf0 == 0x50 => Compression::Zstd,
         _ => Compression::None,
     }
+}
+
+/// Decompresses a whole blob: every gzip member, every zstd frame.
+pub fn reader<'a>(compression: Compression, blob: impl BufRead + Send + 'a) -> io::Result<Box<dyn Read + Send + 'a>> {
+    Ok(match compression {
+        Compression::None => Box::new(blob),
+        Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(blob)),
+        Compression::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(blob)?),
+    })
 }

@@ -1,1 +1,164 @@
+//! Which files' contents are kept with the index, and what of them: those that say who owns what, who requires
+//! what, and what the application asks for. Kept contents are *distilled*: what no parser reads is left out, and
+//! what remains is still a valid file of its kind, so that a recorded index and an image are read by the same
+//! parsers.
 
+use crate::base::{file_name, is_within, parent};
+
+const DIST_INFO: [&[u8]; 9] = [
+    b"METADATA",
+    b"PKG-INFO",
+    b"RECORD",
+    b"INSTALLER",
+    b"REQUESTED",
+    b"direct_url.json",
+    b"top_level.txt",
+    b"requires.txt",
+    b"installed-files.txt",
+];
+
+const EXACT: [&[u8]; 7] = [
+    b"var/lib/dpkg/status",
+    b"var/lib/apt/extended_states",
+    b"lib/apk/db/installed",
+    b"usr/lib/apk/db/installed",
+    b"etc/apk/world",
+    b"etc/os-release",
+    b"usr/lib/os-release",
+];
+
+/// Whether the content of a file at this cleaned path is kept.
+pub fn is_kept(path: &[u8]) -> bool {
+    let name = file_name(path);
+    let dir = parent(path);
+    if dir.ends_with(b".dist-info") || dir.ends_with(b".egg-info") {
+        return DIST_INFO.contains(&name);
+    }
+    if name.ends_with(b".egg-info") || name.ends_with(b".egg-link") || name == b"pyvenv.cfg" {
+        return true;
+    }
+    if EXACT.contains(&path) {
+        return true;
+    }
+    if dir == b"var/lib/dpkg/info" {
+        return name.ends_with(b".list");
+    }
+    if dir == b"var/lib/dpkg/status.d" || (file_name(dir) == b"conda-meta" && name.ends_with(b".json")) {
+        return true;
+    }
+    let pth = name.starts_with(b"__editable__") && name.ends_with(b".pth");
+    pth || is_application_text(path)
+}
+
+/// Whether a path may be the application's own source or its list of requirements.
+fn is_application_text(path: &[u8]) -> bool {
+    let name = file_name(path);
+    let elsewhere = path
+        .split(|&b| b == b'/')
+        .any(|part| part == b"site-packages" || part == b"dist-packages" || part == b"node_modules" || part == b".git");
+    let system = [&b"usr/lib"[..], b"usr/share", b"usr/include", b"var", b"proc", b"sys", b"etc", b"lib"];
+    if elsewhere || system.iter().any(|dir| is_within(path, dir)) {
+        return false;
+    }
+    if path.starts_with(b"usr/local/lib/python")
+        || path.windows(12).any(|w| w == b"/lib/python3") && path.starts_with(b"opt")
+    {
+        return false;
+    }
+    let requirements =
+        name.windows(12).any(|w| w == b"requirements") && (name.ends_with(b".txt") || name.ends_with(b".in"));
+    let projects: [&[u8]; 8] = [
+        b"pyproject.toml",
+        b"setup.py",
+        b"setup.cfg",
+        b"uv.lock",
+        b"poetry.lock",
+        b"Pipfile",
+        b"Pipfile.lock",
+        b"pdm.lock",
+    ];
+    requirements || projects.contains(&name) || name.ends_with(b".py")
+}
+
+/// What of a kept file is needed.
+pub fn distil(path: &[u8], content: Vec<u8>) -> Vec<u8> {
+    let name = file_name(path);
+    match name {
+        b"METADATA" | b"PKG-INFO" => distil_metadata(&content),
+        _ if name.ends_with(b".egg-info") => distil_metadata(&content),
+        b"status" if path == b"var/lib/dpkg/status" => distil_fields(&content, &DPKG_FIELDS),
+        _ if parent(path) == b"var/lib/dpkg/status.d" && !name.ends_with(b".md5sums") => {
+            distil_fields(&content, &DPKG_FIELDS)
+        }
+        _ if name.ends_with(b".py") => distil_python(&content),
+        _ => content,
+    }
+}
+
+const METADATA_FIELDS: [&[u8]; 6] =
+    [b"metadata-version:", b"name:", b"version:", b"requires-dist:", b"requires-python:", b"provides-extra:"];
+
+const DPKG_FIELDS: [&[u8]; 11] = [
+    b"package:",
+    b"status:",
+    b"priority:",
+    b"section:",
+    b"installed-size:",
+    b"architecture:",
+    b"version:",
+    b"provides:",
+    b"depends:",
+    b"pre-depends:",
+    b"essential:",
+];
+
+/// The headers that are used, up to the first empty line: behind it stands the description.
+fn distil_metadata(content: &[u8]) -> Vec<u8> {
+    let end = content.windows(2).position(|w| w == b"\n\n").map_or(content.len(), |at| at + 1);
+    let end = content.windows(4).position(|w| w == b"\r\n\r\n").map_or(end, |at| end.min(at + 2));
+    distil_fields(&content[..end], &METADATA_FIELDS)
+}
+
+/// The lines that begin with one of `fields` (any case), with their folded lines; empty lines stay.
+fn distil_fields(content: &[u8], fields: &[&[u8]]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(content.len() / 4);
+    let mut keeps = false;
+    for line in content.split_inclusive(|&byte| byte == b'\n') {
+        let folded = line.starts_with(b" ") || line.starts_with(b"\t");
+        if !folded {
+            let wanted = |field: &&[u8]| line.len() >= field.len() && line[..field.len()].eq_ignore_ascii_case(field);
+            keeps = line.iter().all(u8::is_ascii_whitespace) || fields.iter().any(wanted);
+        }
+        if keeps {
+            out.extend_from_slice(line);
+        }
+    }
+    out
+}
+
+/// Lines that import, from source that the application may own: enough to say who imports what, and where.
+/// Other lines are left empty, so that line numbers hold.
+fn distil_python(content: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for line in content.split_inclusive(|&byte| byte == b'\n') {
+        let text = line.trim_ascii_start();
+        if text.starts_with(b"import ") || text.starts_with(b"from ") || text.windows(13).any(|w| w == b"import_module")
+        {
+            out.extend_from_slice(line);
+        } else {
+            out.push(b'\n');
+        }
+    }
+    out
+}
+
+/// The paths of RECORD's rows, as written and unquoted, for finding those that several RECORDs list.
+pub(crate) fn recorded_paths(record: &[u8]) -> impl Iterator<Item = &[u8]> {
+    record.split(|&byte| byte == b'\n').filter_map(|line| {
+        let path = match line.strip_prefix(b"\"") {
+            Some(quoted) => quoted.split(|&byte| byte == b'"').next()?,
+            None => line.split(|&byte| byte == b',').next()?,
+        };
+        (!path.is_empty()).then_some(path)
+    })
+}

@@ -6,11 +6,16 @@
 //!
 //! Source: OCI image-spec, layer.md (whiteouts, hardlinks, attributes); POSIX pax; GNU tar's sparse formats.
 
+mod blob;
 mod decompress;
 mod keep;
 mod tar;
 
-pub use decompress::{Compression, detect};
+pub use blob::{Blob, BlobError, BlobReader, Expected, digest_bodies, index_blob, index_seeking};
+pub use decompress::{Compression, detect, reader};
+pub(crate) use keep::recorded_paths;
+pub use keep::{distil, is_kept};
+pub use tar::{Contents, IndexError, Limits, Streamed, TarInput, index_tar};
 
 use crate::base::{Digest, EntryIdx, ImagePath};
 use serde::{Deserialize, Serialize};

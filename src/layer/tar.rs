@@ -1,1 +1,518 @@
+//! From a tar to a list of entries.
+//!
+//! Headers are parsed by `tar-core`, which bounds the memory that extension headers can claim. What is decided
+//! here is what container engines decide: bodies of links, devices and directories are empty whatever their
+//! size field says (as Go's archive/tar has it), a regular file whose name ends in a slash is a directory,
+//! whiteouts are known by their base name whatever their type, names are cleaned and never leave the root.
 
+use super::{Entry, EntryKind, keep};
+use crate::base::{Digest, EntryIdx, ImagePath, Problem, Sha256Writer, clean_path, escape_bytes, file_name, parent};
+use std::collections::BTreeMap;
+use std::io;
+use tar_core::EntryType;
+use tar_core::parse::{ParseError, ParseEvent, ParsedEntry, Parser};
+
+/// Bounds on what an image may make us do.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes that one layer may unpack to.
+    pub unpacked: u64,
+    /// Entries of one layer.
+    pub entries: usize,
+    /// Bytes of one kept file.
+    pub kept_file: u64,
+    /// Bytes of all kept files of one layer, distilled.
+    pub kept_layer: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { unpacked: 128_000_000_000, entries: 20_000_000, kept_file: 16 << 20, kept_layer: 128 << 20 }
+    }
+}
+
+/// Why a tar could not be indexed.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// The bytes could not be read or decompressed.
+    #[error("at byte {at} of the uncompressed tar: {source}")]
+    Read {
+        /// Position in the uncompressed tar.
+        at: u64,
+        /// Why.
+        source: io::Error,
+    },
+    /// No tar header where one must be.
+    #[error("at byte {at} of the uncompressed tar: expected a tar header, found {message}")]
+    Header {
+        /// Position.
+        at: u64,
+        /// What was found.
+        message: String,
+    },
+    /// The tar ends inside an entry.
+    #[error("the tar ends at byte {at}, inside {path} (expected {missing} bytes more)")]
+    Truncated {
+        /// Position.
+        at: u64,
+        /// The entry.
+        path: String,
+        /// Bytes that are not there.
+        missing: u64,
+    },
+    /// A limit was passed.
+    #[error("{what} (limit: {limit})")]
+    Limit {
+        /// What was found.
+        what: String,
+        /// The limit.
+        limit: u64,
+    },
+}
+
+/// Bytes of an uncompressed tar, from wherever they are.
+pub trait TarInput {
+    /// As [`io::Read::read`].
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Passes over up to `count` bytes without reading them and returns how many it passed; 0 if it cannot.
+    fn skip(&mut self, count: u64) -> io::Result<u64>;
+}
+
+/// Any reader; nothing is skipped.
+pub struct Streamed<R>(pub R);
+
+impl<R: io::Read> TarInput for Streamed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+
+    fn skip(&mut self, _: u64) -> io::Result<u64> {
+        Ok(0)
+    }
+}
+
+/// What a tar holds.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// The entries, in order.
+    pub entries: Vec<Entry>,
+    /// The kept files.
+    pub kept: BTreeMap<EntryIdx, Vec<u8>>,
+    /// What was odd.
+    pub oddities: Vec<Problem>,
+    /// Where each entry's body begins in the tar.
+    pub bodies: Vec<u64>,
+}
+
+/// Indexes a tar. With `digest_contents` every regular file's content gets its SHA-256 (and no body is skipped).
+pub fn index_tar(input: &mut dyn TarInput, digest_contents: bool, limits: &Limits) -> Result<Contents, IndexError> {
+    let mut indexer = Indexer {
+        feed: Feed { input, buffer: vec![0; FEED_BYTES], start: 0, end: 0, at: 0, ended: false },
+        out: Contents::default(),
+        kept_bytes: 0,
+        unpacked: 0,
+        digest_contents,
+        limits,
+    };
+    indexer.run()?;
+    Ok(indexer.out)
+}
+
+/// Large enough for a run of small files in one read, small enough to waste little before a skip.
+const FEED_BYTES: usize = 64 << 10;
+const MOST_ODDITIES: usize = 50;
+
+struct Indexer<'a> {
+    feed: Feed<'a>,
+    out: Contents,
+    kept_bytes: usize,
+    unpacked: u64,
+    digest_contents: bool,
+    limits: &'a Limits,
+}
+
+/// A header, free of the buffer it was parsed from.
+struct Head {
+    raw_path: Vec<u8>,
+    link: Option<Vec<u8>>,
+    kind: EntryType,
+    mode: u32,
+    uid: u64,
+    gid: u64,
+    mtime: u64,
+    device: (u32, u32),
+    /// Bytes of body in the tar.
+    body: u64,
+    /// Bytes of content: differs from `body` for sparse files.
+    logical: u64,
+    xattrs: Vec<(Box<[u8]>, Box<[u8]>)>,
+}
+
+enum Step {
+    Need(usize),
+    Consumed(usize),
+    Entry(usize, Head),
+    End(usize),
+}
+
+impl Indexer<'_> {
+    fn run(&mut self) -> Result<(), IndexError> {
+        let mut parser = Parser::new(tar_core::parse::Limits::default());
+        parser.set_allow_empty_path(true);
+        loop {
+            match self.step(&mut parser)? {
+                Step::Need(bytes) => {
+                    if !self.feed.fill(bytes)? {
+                        return self.end_without_marker();
+                    }
+                }
+                Step::Consumed(bytes) => self.feed.consume(bytes),
+                Step::End(bytes) => {
+                    self.feed.consume(bytes);
+                    return self.drain();
+                }
+                Step::Entry(bytes, head) => {
+                    self.feed.consume(bytes);
+                    self.entry(head)?;
+                }
+            }
+        }
+    }
+
+    fn step(&mut self, parser: &mut Parser) -> Result<Step, IndexError> {
+        let input = &self.feed.buffer[self.feed.start..self.feed.end];
+        match parser.parse(input) {
+            Ok(ParseEvent::NeedData { min_bytes }) => Ok(Step::Need(min_bytes)),
+            Ok(ParseEvent::GlobalExtensions { consumed, .. }) => Ok(Step::Consumed(consumed)),
+            Ok(ParseEvent::End { consumed }) => Ok(Step::End(consumed)),
+            Ok(ParseEvent::Entry { consumed, entry }) => Ok(Step::Entry(consumed, Head::new(&entry, entry.size))),
+            Ok(ParseEvent::SparseEntry { consumed, entry, real_size, .. }) => {
+                Ok(Step::Entry(consumed, Head::new(&entry, real_size)))
+            }
+            Err(error) => Err(self.header_error(error)),
+        }
+    }
+
+    fn header_error(&self, error: ParseError) -> IndexError {
+        IndexError::Header { at: self.feed.at, message: crate::base::escape_str(&error.to_string()) }
+    }
+
+    /// A tar that just ends. Engines take one without its two zero blocks, or with one of them.
+    fn end_without_marker(&mut self) -> Result<(), IndexError> {
+        let rest = &self.feed.buffer[self.feed.start..self.feed.end];
+        if rest.iter().all(|&byte| byte == 0) {
+            if !self.out.entries.is_empty() || self.feed.at > 0 {
+                self.odd("end of tar", "the two zero blocks that end a tar are not there");
+            }
+            return Ok(());
+        }
+        Err(IndexError::Truncated { at: self.feed.at + rest.len() as u64, path: "a header".into(), missing: 512 })
+    }
+
+    /// Reads on to the end: the digest of the uncompressed tar covers what stands behind its end.
+    fn drain(&mut self) -> Result<(), IndexError> {
+        let mut dirty = false;
+        loop {
+            let rest = &self.feed.buffer[self.feed.start..self.feed.end];
+            dirty |= rest.iter().any(|&byte| byte != 0);
+            self.feed.consume(rest.len());
+            if self.feed.at > self.limits.unpacked.saturating_mul(2) {
+                return Err(self.too_large(self.feed.at));
+            }
+            if !self.feed.fill(1)? {
+                break;
+            }
+        }
+        if dirty {
+            self.odd("end of tar", "there are bytes behind the end of the tar, which no engine reads");
+        }
+        Ok(())
+    }
+
+    fn odd(&mut self, place: impl std::fmt::Display, message: impl std::fmt::Display) {
+        if self.out.oddities.len() < MOST_ODDITIES {
+            self.out.oddities.push(Problem::new(place, message));
+        }
+    }
+
+    fn too_large(&self, bytes: u64) -> IndexError {
+        IndexError::Limit { what: format!("the layer unpacks to {bytes} bytes or more"), limit: self.limits.unpacked }
+    }
+
+    fn entry(&mut self, head: Head) -> Result<(), IndexError> {
+        let body_at = self.feed.at;
+        let Some(mut entry) = self.interpret(&head) else {
+            return self.pass(&head, head.body_in_tar());
+        };
+        if self.out.entries.len() >= self.limits.entries {
+            return Err(IndexError::Limit {
+                what: "the layer has more entries than allowed".into(),
+                limit: self.limits.entries as u64,
+            });
+        }
+        self.unpacked = self.unpacked.saturating_add(entry.size);
+        if self.unpacked > self.limits.unpacked {
+            return Err(self.too_large(self.unpacked));
+        }
+        let position = self.out.entries.len() as EntryIdx;
+        let keeps = entry.kind == EntryKind::File && keep::is_kept(entry.path.as_bytes());
+        if keeps && entry.size <= self.limits.kept_file && head.body == head.logical {
+            self.keep(&head, &mut entry, position)?;
+        } else if self.digest_contents && entry.kind == EntryKind::File && head.body == head.logical {
+            let mut digest = Sha256Writer::default();
+            self.feed.body(head.body, |chunk| digest.update(chunk)).map_err(|error| error.inside(&head))?;
+            entry.content = Some(digest.finish());
+            self.pass(&head, padding(head.body))?;
+        } else {
+            if keeps {
+                self.odd(&entry.path, format!("not read: {} bytes are too many for a file of its kind", entry.size));
+            }
+            self.pass(&head, head.body_in_tar())?;
+        }
+        self.out.bodies.push(body_at);
+        self.out.entries.push(entry);
+        Ok(())
+    }
+
+    fn keep(&mut self, head: &Head, entry: &mut Entry, position: EntryIdx) -> Result<(), IndexError> {
+        let mut content = Vec::with_capacity(head.body.min(1 << 20) as usize);
+        self.feed.body(head.body, |chunk| content.extend_from_slice(chunk)).map_err(|error| error.inside(head))?;
+        self.pass(head, padding(head.body))?;
+        entry.content = Some(Digest::of(&content));
+        let content = keep::distil(entry.path.as_bytes(), content);
+        if self.kept_bytes + content.len() > self.limits.kept_layer {
+            self.odd(&entry.path, "not kept: the layer has too many bytes of package metadata");
+            return Ok(());
+        }
+        self.kept_bytes += content.len();
+        self.out.kept.insert(position, content);
+        Ok(())
+    }
+
+    fn pass(&mut self, head: &Head, bytes: u64) -> Result<(), IndexError> {
+        self.feed.pass(bytes).map_err(|error| error.inside(head))
+    }
+
+    /// What an engine would make of a header; `None` for what it would not put into the file system.
+    fn interpret(&mut self, head: &Head) -> Option<Entry> {
+        let clean = clean_path(&head.raw_path);
+        if head.raw_path.starts_with(b"/") || head.raw_path.split(|&b| b == b'/').any(|part| part == b"..") {
+            self.odd(
+                escape_bytes(&head.raw_path),
+                format!("a name that leaves the root is read as {}", ImagePath::new(&clean)),
+            );
+        }
+        let (kind, path) = match whiteout(&clean) {
+            Some(Ok((kind, path))) => (kind, path),
+            Some(Err(why)) => {
+                self.odd(escape_bytes(&clean), why);
+                return None;
+            }
+            None => (self.kind(head)?, ImagePath::new(&clean)),
+        };
+        let link = match kind {
+            EntryKind::Hardlink => head.link.as_deref().map(|link| clean_path(link).into_owned()),
+            EntryKind::Symlink => head.link.clone(),
+            EntryKind::CharDevice | EntryKind::BlockDevice => {
+                Some(format!("{}:{}", head.device.0, head.device.1).into_bytes())
+            }
+            _ => None,
+        };
+        if kind != EntryKind::File && head.has_body() == Body::Forbidden && head.body > 0 {
+            self.odd(&path, format!("claims {} bytes, but what is no file has none", head.body));
+        }
+        Some(Entry {
+            path,
+            kind,
+            size: if kind == EntryKind::File { head.logical } else { 0 },
+            mode: head.mode & 0o7777,
+            uid: u32::try_from(head.uid).unwrap_or(u32::MAX),
+            gid: u32::try_from(head.gid).unwrap_or(u32::MAX),
+            mtime: i64::try_from(head.mtime).unwrap_or(i64::MAX),
+            link: link.map(Vec::into_boxed_slice),
+            xattrs: head.xattrs.clone(),
+            content: None,
+        })
+    }
+
+    fn kind(&mut self, head: &Head) -> Option<EntryKind> {
+        Some(match head.kind {
+            EntryType::Regular | EntryType::Continuous | EntryType::GnuSparse if head.raw_path.ends_with(b"/") => {
+                EntryKind::Directory
+            }
+            EntryType::Regular | EntryType::Continuous | EntryType::GnuSparse => EntryKind::File,
+            EntryType::Link => EntryKind::Hardlink,
+            EntryType::Symlink => EntryKind::Symlink,
+            EntryType::Char => EntryKind::CharDevice,
+            EntryType::Block => EntryKind::BlockDevice,
+            EntryType::Directory => EntryKind::Directory,
+            EntryType::Fifo => EntryKind::Fifo,
+            other => {
+                self.odd(
+                    escape_bytes(&head.raw_path),
+                    format!("passed over: no engine knows entries of type {other:?}"),
+                );
+                return None;
+            }
+        })
+    }
+}
+
+#[derive(PartialEq)]
+enum Body {
+    Allowed,
+    Forbidden,
+}
+
+impl Head {
+    fn new(entry: &ParsedEntry<'_>, logical: u64) -> Self {
+        let boxed = |bytes: &[u8]| bytes.to_vec().into_boxed_slice();
+        let mut xattrs: Vec<_> = entry.xattrs.iter().map(|(name, value)| (boxed(name), boxed(value))).collect();
+        xattrs.sort();
+        Self {
+            raw_path: entry.path.to_vec(),
+            link: entry.link_target.as_deref().map(<[u8]>::to_vec),
+            kind: entry.entry_type,
+            mode: entry.mode,
+            uid: entry.uid,
+            gid: entry.gid,
+            mtime: entry.mtime,
+            device: (entry.dev_major.unwrap_or(0), entry.dev_minor.unwrap_or(0)),
+            body: entry.size,
+            logical,
+            xattrs,
+        }
+    }
+
+    fn has_body(&self) -> Body {
+        use EntryType::{Block, Char, Directory, Fifo, Link, Symlink};
+        if matches!(self.kind, Link | Symlink | Char | Block | Directory | Fifo) {
+            Body::Forbidden
+        } else {
+            Body::Allowed
+        }
+    }
+
+    /// Bytes to pass over from the header to the next one.
+    fn body_in_tar(&self) -> u64 {
+        match self.has_body() {
+            Body::Forbidden => 0,
+            Body::Allowed => self.body.saturating_add(padding(self.body)),
+        }
+    }
+}
+
+/// Bytes from the end of a body to the next 512-byte block.
+fn padding(body: u64) -> u64 {
+    (512 - body % 512) % 512
+}
+
+/// Whether a cleaned path is a whiteout: which kind and of what, or why it is none (layer.md, "Whiteouts").
+fn whiteout(path: &[u8]) -> Option<Result<(EntryKind, ImagePath), &'static str>> {
+    let hidden = file_name(path).strip_prefix(b".wh.")?;
+    Some(match hidden {
+        b".wh..opq" => Ok((EntryKind::Opaque, ImagePath::new(parent(path)))),
+        _ if hidden.starts_with(b".wh.") => Err("passed over: the name is reserved (`.wh..wh.`)"),
+        b"" => Err("passed over: a whiteout without a name"),
+        _ => Ok((EntryKind::Whiteout, ImagePath::new(parent(path)).join(hidden))),
+    })
+}
+
+/// A window on the input.
+struct Feed<'a> {
+    input: &'a mut dyn TarInput,
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// Position of `start` in the tar.
+    at: u64,
+    ended: bool,
+}
+
+enum BodyError {
+    Read(u64, io::Error),
+    Ended(u64, u64),
+}
+
+impl BodyError {
+    fn inside(self, head: &Head) -> IndexError {
+        match self {
+            Self::Read(at, source) => IndexError::Read { at, source },
+            Self::Ended(at, missing) => {
+                IndexError::Truncated { at, path: ImagePath::new(&head.raw_path).to_string(), missing }
+            }
+        }
+    }
+}
+
+impl Feed<'_> {
+    fn consume(&mut self, bytes: usize) {
+        self.start += bytes;
+        self.at += bytes as u64;
+    }
+
+    /// Makes at least `bytes` available; false at the end of the input.
+    fn fill(&mut self, bytes: usize) -> Result<bool, IndexError> {
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+        }
+        if self.start + bytes > self.buffer.len() {
+            self.buffer.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+            if bytes > self.buffer.len() {
+                self.buffer.resize(bytes.next_multiple_of(FEED_BYTES), 0);
+            }
+        }
+        while self.end - self.start < bytes {
+            if self.ended {
+                return Ok(false);
+            }
+            let count = self.read_more().map_err(|source| IndexError::Read { at: self.at, source })?;
+            self.ended = count == 0;
+        }
+        Ok(true)
+    }
+
+    fn read_more(&mut self) -> io::Result<usize> {
+        let count = loop {
+            match self.input.read(&mut self.buffer[self.end..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other?,
+            }
+        };
+        self.end += count;
+        Ok(count)
+    }
+
+    /// Hands `bytes` of body to `use_chunk`.
+    fn body(&mut self, mut bytes: u64, mut use_chunk: impl FnMut(&[u8])) -> Result<(), BodyError> {
+        while bytes > 0 {
+            if self.start == self.end {
+                (self.start, self.end) = (0, 0);
+                if self.ended || self.read_more().map_err(|error| BodyError::Read(self.at, error))? == 0 {
+                    self.ended = true;
+                    return Err(BodyError::Ended(self.at, bytes));
+                }
+            }
+            let count = bytes.min((self.end - self.start) as u64) as usize;
+            use_chunk(&self.buffer[self.start..self.start + count]);
+            self.consume(count);
+            bytes -= count as u64;
+        }
+        Ok(())
+    }
+
+    /// Passes over `bytes`, by seeking where the input can.
+    fn pass(&mut self, bytes: u64) -> Result<(), BodyError> {
+        let buffered = bytes.min((self.end - self.start) as u64);
+        self.consume(buffered as usize);
+        let mut rest = bytes - buffered;
+        if rest > 0 && !self.ended {
+            let skipped = self.input.skip(rest).map_err(|error| BodyError::Read(self.at, error))?;
+            self.at += skipped;
+            rest -= skipped;
+        }
+        self.body(rest, |_| {})
+    }
+}

@@ -10,9 +10,11 @@ mod graph;
 mod inventory;
 mod metadata;
 mod record;
+mod requirements;
 
 pub use environment::{Environment, EnvironmentKind};
 pub use graph::{Edge, Graph, MarkerContext};
 pub use inventory::{Contest, DistId, Distribution, Inventory, MissingFile};
 pub use metadata::{Metadata, MetadataError, normalize_name, parse_metadata};
 pub use record::{RecordRow, parse_record};
+pub use requirements::{AskedFor, asked_for, parse_requirement, parse_requirements};

@@ -1,5 +1,9 @@
 //! From facts and rules to findings with evidence.
 
+mod survey;
+
+pub use survey::{Owners, Survey, is_package_manager_state};
+
 use crate::base::{LayerIdx, Location};
 use crate::fs::{Ledger, View};
 use crate::os::OsInventory;

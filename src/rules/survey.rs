@@ -1,0 +1,88 @@
+//! Reads all facts of one merged image.
+
+use super::Facts;
+use crate::base::{LayerIdx, is_within};
+use crate::fs::{Ledger, Owner, View};
+use crate::os::OsInventory;
+use crate::python::{Graph, Inventory, asked_for};
+use std::collections::HashMap;
+
+/// Owned facts; [`Survey::facts`] lends them to the rules.
+pub struct Survey {
+    /// The Python distributions.
+    pub python: Inventory,
+    /// Who requires whom.
+    pub graph: Graph,
+    /// The OS packages.
+    pub os: OsInventory,
+    /// Every byte's fate and owner.
+    pub ledger: Ledger,
+}
+
+impl Survey {
+    /// Reads them.
+    pub fn new(view: &View<'_>) -> Self {
+        let mut python = Inventory::new(view);
+        let asked = asked_for(view.image()).into_iter().map(|asked| (asked.name, asked.extras)).collect::<Vec<_>>();
+        let graph = Graph::new(&mut python, &view.image().platform, &asked);
+        let os = OsInventory::new(view);
+        let ledger = {
+            let owners = Owners::new(view, &python, &os);
+            Ledger::new(view, |path, layer| owners.of(path, layer))
+        };
+        Self { python, graph, os, ledger }
+    }
+
+    /// The facts, for the rules and the plan.
+    pub fn facts<'a>(&'a self, view: &'a View<'a>) -> Facts<'a> {
+        Facts { view, ledger: &self.ledger, python: &self.python, graph: &self.graph, os: &self.os }
+    }
+}
+
+/// Who owns a visible path: a Python distribution before an OS package (both may list a file), then the
+/// package managers' own state, then the base image, then the application.
+pub struct Owners<'a> {
+    distributions: HashMap<&'a [u8], usize>,
+    os: &'a OsInventory,
+    base_layers: LayerIdx,
+}
+
+/// Directories that package managers keep their own state in.
+const PACKAGE_MANAGER_STATE: [&[u8]; 9] = [
+    b"var/lib/dpkg",
+    b"var/lib/apt",
+    b"var/cache",
+    b"var/log",
+    b"lib/apk",
+    b"usr/lib/apk",
+    b"root/.cache",
+    b"etc/apk/cache",
+    b"etc/ld.so.cache",
+];
+
+impl<'a> Owners<'a> {
+    /// Prepares the look-up.
+    pub fn new(view: &View<'_>, python: &'a Inventory, os: &'a OsInventory) -> Self {
+        Self { distributions: python.owners(), os, base_layers: view.image().base_layers() as LayerIdx }
+    }
+
+    /// The owner of a path whose bytes are in `layer`.
+    pub fn of(&self, path: &[u8], layer: LayerIdx) -> Owner {
+        if let Some(distribution) = self.distributions.get(path) {
+            return Owner::Distribution(*distribution);
+        }
+        if let Some(package) = self.os.owners.get(path) {
+            return Owner::OsPackage(*package);
+        }
+        if is_package_manager_state(path) {
+            return Owner::PackageManager;
+        }
+        if layer < self.base_layers { Owner::Base } else { Owner::Application }
+    }
+}
+
+/// Whether a path is a package manager's own state or a cache, which a rebuild makes anew or does without.
+pub fn is_package_manager_state(path: &[u8]) -> bool {
+    PACKAGE_MANAGER_STATE.iter().any(|dir| is_within(path, dir))
+        || path.split(|&b| b == b'/').any(|part| part == b".cache")
+}
