@@ -1,1 +1,259 @@
+//! Which files are the application's, and how to copy them: whole directories where everything in them is to be
+//! copied and has one owner, single files elsewhere, symbolic links by making them again.
 
+use super::closure::Decisions;
+use super::{CopyItem, LinkItem, TargetEnvironment};
+use crate::base::{ImagePath, file_name, is_within, parent};
+use crate::fs::{Node, View};
+use crate::layer::EntryKind;
+use crate::os::OsInventory;
+use crate::rules::{Facts, is_package_manager_state};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// What is copied.
+#[derive(Default)]
+pub(super) struct Application {
+    /// Files and directories, sorted.
+    pub copies: Vec<CopyItem>,
+    /// Links, sorted.
+    pub links: Vec<LinkItem>,
+    /// Every path that is copied or linked.
+    pub paths: Vec<ImagePath>,
+}
+
+/// What the choice depends on.
+pub(super) struct Chooser<'a> {
+    facts: &'a Facts<'a>,
+    base: &'a View<'a>,
+    base_layers: usize,
+    /// OS packages that the base has, in the same version.
+    unchanged: HashSet<usize>,
+    /// Paths of files that the plan's distributions own.
+    owned: HashMap<&'a [u8], usize>,
+    subject: &'a Decisions,
+    site_dirs: Vec<ImagePath>,
+    /// Top-level directories below the site directory that belong to distributions that are gone or removed.
+    gone_modules: HashSet<Vec<u8>>,
+    /// Directories that OS packages list.
+    os_directories: HashSet<&'a [u8]>,
+    /// Paths that a rule drops.
+    dropped: HashSet<&'a [u8]>,
+    /// Layers that ran a package manager.
+    package_layers: Vec<bool>,
+}
+
+/// User and group databases: packages and `useradd` both change them.
+const ACCOUNTS: [&[u8]; 6] = [b"etc/passwd", b"etc/group", b"etc/shadow", b"etc/gshadow", b"etc/subuid", b"etc/subgid"];
+
+/// Made anew by every system, or by the engine.
+const GENERATED: [&[u8]; 20] = [
+    b"proc",
+    b"sys",
+    b"dev",
+    b"run",
+    b"tmp",
+    b"var/tmp",
+    b"var/run",
+    b"var/lock",
+    b"etc/mtab",
+    b"etc/hostname",
+    b"etc/hosts",
+    b"etc/resolv.conf",
+    b"etc/alternatives",
+    b"etc/.pwd.lock",
+    b"etc/ssl/certs",
+    b"etc/machine-id",
+    b"etc/ld.so.cache",
+    b"var/lib/systemd",
+    b".dockerenv",
+    b"var/lib/ucf",
+];
+
+impl<'a> Chooser<'a> {
+    pub(super) fn new(
+        facts: &'a Facts<'a>,
+        base: &'a View<'a>,
+        base_layers: usize,
+        base_os: &OsInventory,
+        subject: &'a Decisions,
+        environment: Option<&TargetEnvironment>,
+        dropped: HashSet<&'a [u8]>,
+    ) -> Self {
+        let versions: HashMap<(&str, &str), &str> =
+            base_os.packages.iter().map(|p| ((p.name.as_str(), p.architecture.as_str()), p.version.as_str())).collect();
+        let same = |p: &crate::os::OsPackage| {
+            versions.get(&(p.name.as_str(), p.architecture.as_str())) == Some(&p.version.as_str())
+        };
+        let unchanged =
+            facts.os.packages.iter().enumerate().filter(|(_, p)| same(p)).map(|(position, _)| position).collect();
+        let owned = facts.python.owners().into_iter().filter(|(_, id)| subject.subject.contains(id)).collect();
+        let package_layers = facts.view.image().created_by().into_iter().map(runs_package_manager).collect();
+        let site_dirs: Vec<ImagePath> =
+            environment.map(|environment| environment.site_dir.clone()).into_iter().collect();
+        let mut chooser = Self {
+            facts,
+            base,
+            base_layers,
+            unchanged,
+            owned,
+            subject,
+            site_dirs,
+            gone_modules: HashSet::new(),
+            os_directories: os_directories(facts.view),
+            dropped,
+            package_layers,
+        };
+        chooser.gone_modules = chooser.modules_of_the_gone();
+        chooser
+    }
+
+    fn modules_of_the_gone(&self) -> HashSet<Vec<u8>> {
+        let dists = &self.facts.python.distributions;
+        let top = |path: &ImagePath| -> Option<Vec<u8>> {
+            let site = self.site_dirs.iter().find(|site| is_within(path.as_bytes(), site.as_bytes()))?;
+            let rest = path.as_bytes().get(site.as_bytes().len() + 1..)?;
+            rest.split(|&b| b == b'/').next().map(<[u8]>::to_vec)
+        };
+        let files = self.subject.subject.iter().flat_map(|&id| {
+            let missing = dists[id].missing.iter().map(|missing| &missing.path);
+            dists[id].files.iter().chain(missing)
+        });
+        files.filter_map(top).collect()
+    }
+
+    /// Chooses.
+    pub(super) fn choose(&self) -> Application {
+        let view = self.facts.view;
+        let mut wanted: BTreeMap<&[u8], Node> = BTreeMap::new();
+        let mut mixed: HashSet<&[u8]> = HashSet::new();
+        let mut has_children: HashSet<&[u8]> = HashSet::new();
+        for (path, node) in view.iter() {
+            has_children.insert(parent(path));
+            if self.is_wanted(path, node) {
+                wanted.insert(path, node);
+            } else if !self.is_directory(node) || self.base.get(path).is_some() || self.os_directories.contains(path) {
+                mark_ancestors(path, &mut mixed);
+                mixed.insert(path);
+            }
+        }
+        let mut out = Application::default();
+        let mut inside: Option<&[u8]> = None;
+        for (&path, &node) in &wanted {
+            if inside.is_some_and(|dir| is_within(path, dir)) {
+                out.paths.push(ImagePath::new(path));
+                continue;
+            }
+            inside = None;
+            let entry = view.entry(node.entry);
+            let directory = self.is_directory(node);
+            if directory && (mixed.contains(path) || !self.one_owner(path, node, &wanted)) {
+                continue;
+            }
+            if directory
+                && !has_children.contains(path)
+                && self.site_dirs.iter().any(|site| is_within(path, site.as_bytes()))
+            {
+                continue;
+            }
+            out.paths.push(ImagePath::new(path));
+            if entry.kind == EntryKind::Symlink {
+                let target = entry.link.as_deref().unwrap_or_default().to_vec();
+                out.links.push(LinkItem { path: ImagePath::new(path), target });
+                continue;
+            }
+            let bytes = if directory { self.bytes_below(path) } else { view.size(node) };
+            out.copies.push(CopyItem { path: ImagePath::new(path), directory, uid: entry.uid, gid: entry.gid, bytes });
+            inside = directory.then_some(path);
+        }
+        out
+    }
+
+    fn is_directory(&self, node: Node) -> bool {
+        self.facts.view.entry(node.entry).kind == EntryKind::Directory
+    }
+
+    fn bytes_below(&self, path: &[u8]) -> u64 {
+        let view = self.facts.view;
+        view.below(path).filter(|(_, node)| view.holds_bytes(*node)).map(|(_, node)| view.size(node)).sum()
+    }
+
+    /// Whether all below a directory is wanted and has the directory's owner.
+    fn one_owner(&self, dir: &[u8], node: Node, wanted: &BTreeMap<&[u8], Node>) -> bool {
+        let view = self.facts.view;
+        let own = view.entry(node.entry);
+        view.below(dir).all(|(path, node)| {
+            let entry = view.entry(node.entry);
+            (entry.uid, entry.gid) == (own.uid, own.gid) && wanted.contains_key(path)
+        })
+    }
+
+    fn is_wanted(&self, path: &[u8], node: Node) -> bool {
+        let layer = node.entry.0 as usize;
+        if layer < self.base_layers || self.dropped.contains(path) {
+            return false;
+        }
+        if ACCOUNTS.contains(&path) {
+            return true;
+        }
+        if GENERATED.iter().any(|dir| is_within(path, dir))
+            || is_package_manager_state(path)
+            || self.owned.contains_key(path)
+        {
+            return false;
+        }
+        if let Some(package) = self.facts.os.owners.get(path) {
+            // A configuration file of a package that is as the base has it was changed by hand.
+            return self.unchanged.contains(package) && is_within(path, b"etc") && !self.package_layers[layer];
+        }
+        if self.is_directory(node) && (self.base.get(path).is_some() || self.os_directories.contains(path)) {
+            return false;
+        }
+        !self.is_made_by_package_scripts(path, layer) && !self.is_left_in_site_directory(path, node)
+    }
+
+    /// Below `/etc`, `/usr` and `/var`, what nobody owns and a layer with a package manager made is taken for
+    /// the work of package scripts; `/usr/local` is not theirs.
+    fn is_made_by_package_scripts(&self, path: &[u8], layer: usize) -> bool {
+        let theirs =
+            [&b"etc"[..], b"usr", b"var", b"lib", b"lib64", b"bin", b"sbin"].iter().any(|dir| is_within(path, dir));
+        let backup = is_within(path, b"etc") && file_name(path).ends_with(b"-");
+        backup || (self.package_layers[layer] && theirs && !is_within(path, b"usr/local"))
+    }
+
+    /// Bytecode and leavings of distributions; data that was put beside them is the application's.
+    fn is_left_in_site_directory(&self, path: &[u8], node: Node) -> bool {
+        let Some(site) = self.site_dirs.iter().find(|site| is_within(path, site.as_bytes())) else { return false };
+        let Some(rest) = path.get(site.as_bytes().len() + 1..) else { return true };
+        let top = rest.split(|&b| b == b'/').next().unwrap_or_default();
+        let is_metadata = top.ends_with(b".dist-info") || top.ends_with(b".egg-info");
+        let bytecode = path.ends_with(b".pyc") || path.split(|&b| b == b'/').any(|part| part == b"__pycache__");
+        is_metadata
+            || bytecode
+            || self.gone_modules.contains(top) && (self.is_directory(node) || self.is_of_the_gone(top))
+    }
+
+    /// Whether no kept distribution has files below a top-level directory of the site directory.
+    fn is_of_the_gone(&self, top: &[u8]) -> bool {
+        let dists = &self.facts.python.distributions;
+        !self.subject.kept.iter().any(|&id| dists[id].modules.iter().any(|module| module.as_bytes() == top))
+    }
+}
+
+fn mark_ancestors<'p>(path: &'p [u8], mixed: &mut HashSet<&'p [u8]>) {
+    let mut dir = parent(path);
+    while !dir.is_empty() && mixed.insert(dir) {
+        dir = parent(dir);
+    }
+}
+
+/// Directories that dpkg's lists name: packages make them again.
+fn os_directories<'a>(view: &View<'a>) -> HashSet<&'a [u8]> {
+    let lists = view.below(b"var/lib/dpkg/info").filter(|(path, _)| path.ends_with(b".list"));
+    let contents = lists.filter_map(|(path, _)| view.contents(path));
+    contents.flat_map(|list| list.split(|&b| b == b'\n')).filter_map(|line| line.strip_prefix(b"/")).collect()
+}
+
+fn runs_package_manager(instruction: Option<&str>) -> bool {
+    let words = ["apt-get", "apt ", "dpkg ", "apk ", "microdnf", "dnf ", "yum "];
+    instruction.is_some_and(|text| words.iter().any(|word| text.contains(word)))
+}

@@ -1,1 +1,373 @@
+//! What becomes of each distribution.
+//!
+//! Roots are never guessed away: what nothing requires is a root too, so only what a rule drops, and what then
+//! nobody needs, goes.
 
+use super::{OverriddenEdge, Root, TargetEnvironment};
+use crate::fs::View;
+use crate::profile::{Detect, Replacement, Rule, Tier};
+use crate::python::{AskedFor, DistId, Distribution, Edge, EnvironmentKind, asked_for, normalize_name};
+use crate::rules::{Facts, Finding};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Why a distribution goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Gone {
+    /// The rule, or `unused-closure`.
+    pub rule: String,
+    /// In words.
+    pub why: String,
+}
+
+/// A distribution that is installed under another name, or from another index.
+#[derive(Clone, Debug)]
+pub(super) struct Swap {
+    /// The rule.
+    pub rule: String,
+    /// What it becomes.
+    pub name: String,
+    /// Which version.
+    pub version: String,
+    /// From which index.
+    pub index: Option<String>,
+    /// How its size is predicted.
+    pub replacement: Option<Replacement>,
+}
+
+/// The decisions.
+#[derive(Default)]
+pub(super) struct Decisions {
+    /// The distributions that the plan may touch.
+    pub subject: BTreeSet<DistId>,
+    /// Stay, replaced ones included.
+    pub kept: BTreeSet<DistId>,
+    /// Go.
+    pub gone: BTreeMap<DistId, Gone>,
+    /// Stay as something else.
+    pub swaps: BTreeMap<DistId, Swap>,
+    /// The roots.
+    pub roots: Vec<(DistId, Root)>,
+    /// Names that the plan does not install on purpose: requirements on them are overridden. With the reason.
+    pub overridden_names: BTreeMap<String, String>,
+    /// Members of duplicate families that were uninstalled but are still required: they must not come back.
+    pub notes: Vec<String>,
+}
+
+/// The environment to rebuild: of those with distributions above the base, the one with the most bytes.
+pub(super) fn target_environment(facts: &Facts<'_>, base_layers: usize) -> Option<(usize, TargetEnvironment)> {
+    let mut bytes: BTreeMap<usize, u64> = BTreeMap::new();
+    for dist in above_base(facts, base_layers).map(|(_, dist)| dist) {
+        *bytes.entry(dist.environment).or_default() += dist.bytes + 1;
+    }
+    let (position, _) = bytes.into_iter().max_by_key(|(position, bytes)| (*bytes, std::cmp::Reverse(*position)))?;
+    let environment = &facts.python.environments[position];
+    let first = above_base(facts, base_layers).map(|(_, dist)| dist).find(|dist| dist.environment == position)?;
+    let site_dir =
+        environment.site_dirs.iter().find(|dir| crate::base::is_within(first.metadata.as_bytes(), dir.as_bytes()));
+    let site_dir = site_dir.or(environment.site_dirs.first())?.clone();
+    let owner = facts.view.get(site_dir.as_bytes()).map(|node| facts.view.entry(node.entry));
+    let bytecode = above_base(facts, base_layers).any(|(_, dist)| dist.environment == position && dist.bytecode > 0);
+    Some((
+        position,
+        TargetEnvironment {
+            prefix: environment.prefix.clone(),
+            kind: environment.kind,
+            python: environment.python.map_or_else(|| "3".into(), |(major, minor)| format!("{major}.{minor}")),
+            uid: owner.map_or(0, |entry| entry.uid),
+            gid: owner.map_or(0, |entry| entry.gid),
+            site_dir,
+            bytecode,
+        },
+    ))
+}
+
+/// Distributions that pip or uv put above the base: not the base image's, not the operating system's.
+fn above_base<'a>(facts: &'a Facts<'_>, base_layers: usize) -> impl Iterator<Item = (DistId, &'a Distribution)> {
+    facts.python.distributions.iter().enumerate().filter(move |(_, dist)| {
+        let vendor = facts.python.environments[dist.environment].kind == EnvironmentKind::Vendor;
+        dist.layer as usize >= base_layers && !vendor && !facts.os.owners.contains_key(&dist.metadata.join(b"METADATA"))
+    })
+}
+
+/// Decides.
+pub(super) fn decide(
+    facts: &Facts<'_>,
+    findings: &[Finding],
+    rules: &[Rule],
+    follows: &dyn Fn(&Rule) -> bool,
+    environment: Option<usize>,
+    base_layers: usize,
+) -> Decisions {
+    let mut out = Decisions::default();
+    let Some(environment) = environment else { return out };
+    let ours = above_base(facts, base_layers).filter(|(_, dist)| dist.environment == environment);
+    out.subject = ours.map(|(id, _)| id).collect();
+    let asked = asked_for(facts.view.image());
+    out.roots = roots(facts, &out.subject, &asked);
+    for finding in findings {
+        let Some(rule) = rules.iter().find(|rule| rule.id == finding.rule).filter(|rule| follows(rule)) else {
+            continue;
+        };
+        match &rule.detect {
+            Detect::DuplicateFamily { members, keep, needs } => family(&mut out, facts, rule, members, keep, needs),
+            Detect::GpuBuild { replace, .. } => gpu(&mut out, facts, rule, replace, finding),
+            Detect::Distributions { .. } => drop_each(&mut out, facts, rule, finding),
+            _ => {}
+        }
+    }
+    close(&mut out, facts);
+    out
+}
+
+fn roots(facts: &Facts<'_>, subject: &BTreeSet<DistId>, asked: &[AskedFor]) -> Vec<(DistId, Root)> {
+    let mut found: BTreeMap<DistId, Root> = BTreeMap::new();
+    let root = |dist: &Distribution, how: String| Root {
+        name: dist.name.clone(),
+        extras: Vec::new(),
+        specifiers: String::new(),
+        version: dist.version.clone(),
+        how,
+    };
+    for &id in subject {
+        let dist = &facts.python.distributions[id];
+        if let Some(asked) = asked.iter().find(|asked| asked.name == dist.normalized) {
+            let how = asked.source.clone();
+            let extras = asked.extras.clone();
+            found.insert(id, Root { extras, specifiers: asked.specifiers.clone(), ..root(dist, how) });
+        } else if dist.requested && dist.installer.as_deref() == Some("pip") {
+            found.insert(id, root(dist, "pip's REQUESTED mark".into()));
+        } else if facts.graph.required_by(id).all(|edge| edge.from == id) {
+            found.insert(id, root(dist, "nothing requires it".into()));
+        }
+    }
+    // Distributions that only require one another are reached from no root: they stay all the same.
+    loop {
+        let ids: Vec<DistId> = found.keys().copied().collect();
+        let reached: BTreeSet<DistId> = facts.graph.closure(&ids, |_| false).into_iter().collect();
+        match subject.iter().find(|id| !reached.contains(id)) {
+            Some(&id) => {
+                found.insert(id, root(&facts.python.distributions[id], "only its own requirements require it".into()))
+            }
+            None => break,
+        };
+    }
+    found.into_iter().collect()
+}
+
+fn gone(rule: &Rule, why: String) -> Gone {
+    Gone { rule: rule.id.clone(), why }
+}
+
+/// One member of a family stays.
+fn family(
+    out: &mut Decisions,
+    facts: &Facts<'_>,
+    rule: &Rule,
+    members: &[String],
+    keep: &[String],
+    needs: &BTreeMap<String, Vec<String>>,
+) {
+    let dists = &facts.python.distributions;
+    let present: Vec<DistId> =
+        out.subject.iter().copied().filter(|&id| members.contains(&dists[id].normalized)).collect();
+    let Some(&newest) = present.iter().max_by_key(|&&id| (dists[id].bytes, id)) else { return };
+    let needed: Vec<&str> =
+        needs.iter().filter(|(module, _)| application_uses(facts.view, module)).map(|(m, _)| m.as_str()).collect();
+    let serves = |name: &str| needed.iter().all(|module| needs[*module].iter().any(|member| member == name));
+    let Some(kept_name) = keep.iter().find(|name| serves(name)).or(keep.first()) else { return };
+    let kept = present.iter().copied().find(|&id| dists[id].normalized == *kept_name);
+    let survivor = kept.unwrap_or(newest);
+    if kept.is_none() {
+        let version = dists[newest].version.clone();
+        let name = kept_name.clone();
+        out.swaps.insert(newest, Swap { rule: rule.id.clone(), name, version, index: None, replacement: None });
+    }
+    for &id in present.iter().filter(|&&id| id != survivor) {
+        out.gone.insert(id, gone(rule, format!("{kept_name} serves in its place")));
+    }
+    for member in members.iter().filter(|member| *member != kept_name) {
+        out.overridden_names.insert(member.clone(), format!("{kept_name} serves in its place"));
+    }
+    if out.roots.iter().all(|(id, _)| *id != survivor) {
+        let dist = &dists[survivor];
+        let how = format!("kept for all of its family (rule {})", rule.id);
+        let root = Root {
+            name: dist.name.clone(),
+            extras: Vec::new(),
+            specifiers: String::new(),
+            version: dist.version.clone(),
+            how,
+        };
+        out.roots.push((survivor, root));
+    }
+    if !needs.is_empty() && needed.is_empty() {
+        out.notes.push(format!(
+            "{kept_name} is kept because the application's own imports show no use of what only the other members have; \
+             uses inside distributions, and dynamic ones, are not seen: the smoke test and your own tests decide"
+        ));
+    }
+}
+
+/// Whether the application's own source imports a module, or names it (`cv2.ximgproc`).
+fn application_uses(view: &View<'_>, module: &str) -> bool {
+    view.iter().filter(|(path, _)| path.ends_with(b".py")).any(|(path, _)| {
+        view.contents(path)
+            .is_some_and(|content| content.windows(module.len()).any(|window| window == module.as_bytes()))
+    })
+}
+
+/// A GPU build becomes a CPU build, and its company goes with it.
+fn gpu(out: &mut Decisions, facts: &Facts<'_>, rule: &Rule, replace: &Replacement, finding: &Finding) {
+    let dists = &facts.python.distributions;
+    let subject = |id: &DistId| out.subject.contains(id);
+    let Some(id) = finding
+        .distributions
+        .iter()
+        .copied()
+        .filter(subject)
+        .find(|&id| dists[id].normalized == normalize_name(&finding.subject))
+    else {
+        return;
+    };
+    let name = normalize_name(&replace.name);
+    let already = out.subject.iter().copied().find(|&other| other != id && dists[other].normalized == name);
+    if let Some(twin) = already {
+        out.gone.insert(id, gone(rule, format!("{} serves in its place", replace.name)));
+        out.swaps.remove(&id);
+        let root = out.roots.iter().find(|(root, _)| *root == id).map(|(_, root)| root.clone());
+        if let Some(root) = root.filter(|_| out.roots.iter().all(|(root, _)| *root != twin)) {
+            out.roots.push((
+                twin,
+                Root {
+                    name: dists[twin].name.clone(),
+                    version: dists[twin].version.clone(),
+                    specifiers: String::new(),
+                    ..root
+                },
+            ));
+        }
+    } else {
+        out.swaps.insert(id, swap(rule, replace, &replace.name, &dists[id]));
+    }
+    if name != dists[id].normalized {
+        out.overridden_names.insert(dists[id].normalized.clone(), format!("{} serves in its place", replace.name));
+    }
+    let together: BTreeSet<String> = replace.together.iter().map(|name| normalize_name(name)).collect();
+    for other in
+        out.subject.iter().copied().filter(|&other| together.contains(&dists[other].normalized)).collect::<Vec<_>>()
+    {
+        let same = Replacement { sizes: BTreeMap::new(), without: replace.without.clone(), ..replace.clone() };
+        out.swaps.entry(other).or_insert_with(|| swap(rule, &same, &dists[other].name, &dists[other]));
+    }
+    for other in out.subject.iter().copied().filter(|&other| other != id).collect::<Vec<_>>() {
+        if replace.company.iter().any(|glob| crate::rules::matches(glob.as_bytes(), dists[other].normalized.as_bytes()))
+        {
+            out.gone
+                .entry(other)
+                .or_insert_with(|| gone(rule, format!("only a GPU build of {} needs it", dists[id].name)));
+        }
+    }
+}
+
+fn swap(rule: &Rule, replace: &Replacement, name: &str, dist: &Distribution) -> Swap {
+    let public = dist.version.split('+').next().unwrap_or_default().to_owned();
+    let version = match replace.version.as_deref() {
+        None | Some("same") => public,
+        Some(version) => version.to_owned(),
+    };
+    Swap {
+        rule: rule.id.clone(),
+        name: name.to_owned(),
+        version,
+        index: replace.index.clone(),
+        replacement: Some(replace.clone()),
+    }
+}
+
+fn drop_each(out: &mut Decisions, facts: &Facts<'_>, rule: &Rule, finding: &Finding) {
+    for &id in finding.distributions.iter().filter(|id| out.subject.contains(id)) {
+        let name = &facts.python.distributions[id].name;
+        out.gone.entry(id).or_insert_with(|| gone(rule, format!("{name} serves development, not the service")));
+    }
+}
+
+/// Takes back what a kept distribution still needs, and lets go of what nobody needs any more.
+fn close(out: &mut Decisions, facts: &Facts<'_>) {
+    let dists = &facts.python.distributions;
+    let families: BTreeSet<String> = out.overridden_names.keys().cloned().collect();
+    loop {
+        let roots: Vec<DistId> = out.roots.iter().map(|(id, _)| *id).filter(|id| !out.gone.contains_key(id)).collect();
+        let swapped = &out.swaps;
+        let skip = |edge: &Edge| {
+            let company = swapped.get(&edge.from).and_then(|swap| swap.replacement.as_ref());
+            let is_company = company.is_some_and(|replacement| {
+                replacement.company.iter().any(|glob| crate::rules::matches(glob.as_bytes(), edge.name.as_bytes()))
+            });
+            is_company || families.contains(&edge.name)
+        };
+        out.kept = facts.graph.closure(&roots, skip).into_iter().filter(|id| out.subject.contains(id)).collect();
+        // Something that stays requires it after all: it stays, whatever the rule says of it.
+        let back: Vec<DistId> = out.gone.keys().copied().filter(|id| out.kept.contains(id)).collect();
+        if back.is_empty() {
+            break;
+        }
+        for id in back {
+            let gone = out.gone.remove(&id);
+            let rule = gone.map(|gone| gone.rule).unwrap_or_default();
+            out.notes.push(format!(
+                "{} stays although {rule} would drop it: something that stays requires it",
+                dists[id].name
+            ));
+        }
+    }
+    for &id in &out.subject {
+        if out.kept.contains(&id) || out.gone.contains_key(&id) {
+            continue;
+        }
+        let by: Vec<DistId> = facts.graph.required_by(id).map(|edge| edge.from).filter(|from| *from != id).collect();
+        let names: BTreeSet<&str> = by.iter().map(|&from| dists[from].name.as_str()).collect();
+        let names: Vec<&str> = names.into_iter().take(4).collect();
+        let rule = by.iter().find_map(|from| out.gone.get(from).map(|gone| gone.rule.clone()));
+        let rule = rule.or_else(|| by.iter().find_map(|from| out.swaps.get(from).map(|swap| swap.rule.clone())));
+        let why = format!("only needed by {}", names.join(", "));
+        out.gone.insert(id, Gone { rule: rule.unwrap_or_else(|| "unused-closure".into()), why });
+    }
+    out.swaps.retain(|id, _| out.kept.contains(id));
+    out.roots.retain(|(id, _)| out.kept.contains(id));
+}
+
+/// Requirements of what stays that the plan does not meet, on purpose; and those that are unmet already.
+pub(super) fn overridden(facts: &Facts<'_>, decisions: &Decisions) -> (Vec<OverriddenEdge>, Vec<OverriddenEdge>) {
+    let dists = &facts.python.distributions;
+    let edge = |edge: &Edge, why: String| OverriddenEdge {
+        distribution: dists[edge.from].normalized.clone(),
+        version: dists[edge.from].version.clone(),
+        requirement: edge.requirement.clone(),
+        name: edge.name.clone(),
+        why,
+    };
+    let (mut on_purpose, mut before) = (Vec::new(), Vec::new());
+    for requirement in &facts.graph.edges {
+        let stays = decisions.kept.contains(&requirement.from) && !decisions.swaps.contains_key(&requirement.from);
+        if let Some(why) = decisions.overridden_names.get(&requirement.name).filter(|_| stays) {
+            on_purpose.push(edge(requirement, why.clone()));
+        } else if !requirement.satisfied {
+            let found =
+                requirement.to.map_or("it is not installed".into(), |to| format!("{} is installed", dists[to].version));
+            before.push(edge(requirement, format!("unmet in the original already: {found}")));
+        } else if let Some(gone) = requirement.to.and_then(|to| decisions.gone.get(&to)).filter(|_| stays) {
+            on_purpose.push(edge(requirement, gone.why.clone()));
+        }
+    }
+    on_purpose.sort();
+    on_purpose.dedup();
+    before.sort();
+    before.dedup();
+    (on_purpose, before)
+}
+
+/// Whether the plan follows a rule.
+pub(super) fn follows(rule: &Rule, options: &super::PlanOptions) -> bool {
+    let accepted = rule.tier == Tier::Auto || (rule.tier == Tier::Confirm && options.accept.contains(&rule.id));
+    accepted && !options.skip.contains(&rule.id)
+}

@@ -1,15 +1,23 @@
 //! From findings to a decision for every distribution, OS package and file, and the image that would result.
 
 mod application;
+mod base;
 mod closure;
 mod predict;
 mod system;
 
 use crate::base::{ImagePath, Size};
+use crate::fs::View;
 use crate::image::{Config, Image};
+use crate::os::OsInventory;
 use crate::profile::{Rule, Tier};
+use crate::python::DistId;
 use crate::python::EnvironmentKind;
 use crate::rules::{Facts, Finding};
+use application::Chooser;
+use closure::Decisions;
+use predict::Prediction;
+use std::collections::{BTreeSet, HashSet};
 
 /// What the user may choose.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +59,8 @@ pub struct Plan {
     pub dropped_system: Vec<Dropped>,
     /// Application files to copy from the original.
     pub copies: Vec<CopyItem>,
+    /// Symbolic links of the application outside the copied directories: a copy of a link would follow it.
+    pub links: Vec<LinkItem>,
     /// Importable modules of the kept distributions, for the smoke test, sorted by distribution.
     pub smoke_modules: Vec<SmokeModule>,
     /// All top-level modules that the original has: a kept module that fails because another one outside this
@@ -240,8 +250,218 @@ pub enum PlanError {
     UnknownBase(String),
 }
 
+/// A symbolic link to make again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkItem {
+    /// Where.
+    pub path: ImagePath,
+    /// The target as written.
+    pub target: Vec<u8>,
+}
+
 /// Makes a plan.
 pub fn make(facts: &Facts<'_>, findings: &[Finding], rules: &[Rule], options: &PlanOptions) -> Result<Plan, PlanError> {
-    let _ = (facts, findings, rules, options);
-    Err(PlanError::UnknownBase(String::new()))
+    check_ids(rules, options)?;
+    let image = facts.view.image();
+    let base = base::choose(image, facts.os, options)?;
+    let follows = |rule: &Rule| closure::follows(rule, options);
+    let target = closure::target_environment(facts, image.base_layers());
+    let environment = target.as_ref().map(|(_, environment)| environment);
+    let position = target.as_ref().map(|(position, _)| *position);
+    let decisions = closure::decide(facts, findings, rules, &follows, position, image.base_layers());
+    let base_view = View::of_lowest(image, base.layers);
+    let base_os = OsInventory::new(&base_view);
+    let system = system::decide(facts, &base_os, rules, &follows);
+    let dropped: HashSet<&[u8]> = followed_paths(findings, rules, &follows);
+    let chooser = Chooser::new(facts, &base_view, base.layers, &base_os, &decisions, environment, dropped);
+    let application = chooser.choose();
+    let prediction = Prediction {
+        facts,
+        base: &base,
+        environment,
+        distributions: &decisions,
+        system: &system,
+        application: &application,
+    };
+    let predicted = prediction.predict();
+    let actions = predicted.actions(&prediction, findings, rules);
+    let (overridden, unsatisfied_before) = closure::overridden(facts, &decisions);
+    let pins = pins(facts, &decisions, &prediction);
+    let skipped = skipped(findings, rules, &follows, &actions);
+    let notes = notes(facts, &decisions, &system, position);
+    Ok(Plan {
+        original: options.original.clone().unwrap_or_else(|| image.name.clone()),
+        config: image.config.clone(),
+        pins,
+        roots: roots(&decisions),
+        dropped: dropped_distributions(facts, &decisions),
+        overridden,
+        unsatisfied_before,
+        system: system.install.clone(),
+        dropped_system: system.dropped.clone(),
+        copies: application.copies.clone(),
+        links: application.links.clone(),
+        smoke_modules: smoke_modules(facts, &decisions),
+        modules_before: modules_before(facts),
+        actions,
+        skipped,
+        notes,
+        predicted: predicted.image,
+        environment: target.map(|(_, environment)| environment),
+        base,
+    })
+}
+
+fn check_ids(rules: &[Rule], options: &PlanOptions) -> Result<(), PlanError> {
+    for (option, ids) in [("accept", &options.accept), ("skip", &options.skip)] {
+        if let Some(id) = ids.iter().find(|id| rules.iter().all(|rule| rule.id != **id)) {
+            return Err(PlanError::UnknownRule { option, id: crate::base::escape_str(id) });
+        }
+    }
+    Ok(())
+}
+
+/// Paths that a followed rule drops.
+fn followed_paths<'a>(findings: &'a [Finding], rules: &[Rule], follows: &dyn Fn(&Rule) -> bool) -> HashSet<&'a [u8]> {
+    let followed = |finding: &&Finding| rules.iter().any(|rule| rule.id == finding.rule && follows(rule));
+    findings.iter().filter(followed).flat_map(|finding| finding.paths.iter().map(ImagePath::as_bytes)).collect()
+}
+
+fn pins(facts: &Facts<'_>, decisions: &Decisions, prediction: &Prediction<'_>) -> Vec<Pin> {
+    let dists = &facts.python.distributions;
+    let pin = |&id: &DistId| {
+        let dist = &dists[id];
+        let swap = decisions.swaps.get(&id);
+        let asked = decisions.roots.iter().find(|(root, _)| *root == id).map(|(_, root)| root.how.clone());
+        let why = asked.map_or_else(
+            || format!("required by {}", required_by(facts, decisions, id)),
+            |how| format!("asked for: {how}"),
+        );
+        Pin {
+            name: swap.map_or_else(|| dist.name.clone(), |swap| swap.name.clone()),
+            version: swap.map_or_else(|| dist.version.clone(), |swap| swap.version.clone()),
+            index: swap.and_then(|swap| swap.index.clone()),
+            url: if swap.is_some() { None } else { dist.direct_url.clone().filter(|url| !url.starts_with("file:")) },
+            why,
+            instead_of: swap.map(|_| format!("{} {}", dist.name, dist.version)),
+            size: prediction.size_of(id),
+        }
+    };
+    let mut pins: Vec<Pin> = decisions.kept.iter().map(pin).collect();
+    pins.sort_by_key(|pin| crate::python::normalize_name(&pin.name));
+    pins
+}
+
+fn required_by(facts: &Facts<'_>, decisions: &Decisions, id: DistId) -> String {
+    let from =
+        facts.graph.required_by(id).map(|edge| edge.from).filter(|from| decisions.kept.contains(from) && *from != id);
+    let mut names: Vec<&str> = from.map(|from| facts.python.distributions[from].name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    match names.len() {
+        0..=4 => names.join(", "),
+        more => format!("{} and {} more", names[..3].join(", "), more - 3),
+    }
+}
+
+fn roots(decisions: &Decisions) -> Vec<Root> {
+    let mut roots: Vec<Root> = decisions
+        .roots
+        .iter()
+        .map(|(id, root)| match decisions.swaps.get(id) {
+            Some(swap) => {
+                let drops =
+                    swap.replacement.as_ref().map(|replacement| replacement.drop_extras.clone()).unwrap_or_default();
+                let extras = root.extras.iter().filter(|extra| !drops.contains(extra)).cloned().collect();
+                Root {
+                    name: swap.name.clone(),
+                    version: swap.version.clone(),
+                    extras,
+                    specifiers: String::new(),
+                    ..root.clone()
+                }
+            }
+            None => root.clone(),
+        })
+        .collect();
+    roots.sort_by_key(|root| crate::python::normalize_name(&root.name));
+    roots
+}
+
+fn dropped_distributions(facts: &Facts<'_>, decisions: &Decisions) -> Vec<Dropped> {
+    let dropped = |(&id, gone): (&DistId, &closure::Gone)| {
+        let dist = &facts.python.distributions[id];
+        let why = format!("{} ({})", gone.why, gone.rule);
+        Dropped { name: dist.name.clone(), version: dist.version.clone(), bytes: dist.bytes, why }
+    };
+    let mut out: Vec<Dropped> = decisions.gone.iter().map(dropped).collect();
+    out.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
+    out
+}
+
+fn smoke_modules(facts: &Facts<'_>, decisions: &Decisions) -> Vec<SmokeModule> {
+    let module = |&id: &DistId| {
+        let dist = &facts.python.distributions[id];
+        let distribution = decisions.swaps.get(&id).map_or_else(|| dist.name.clone(), |swap| swap.name.clone());
+        SmokeModule { distribution, modules: dist.modules.clone() }
+    };
+    let mut out: Vec<SmokeModule> =
+        decisions.kept.iter().map(module).filter(|module| !module.modules.is_empty()).collect();
+    out.sort_by(|a, b| a.distribution.cmp(&b.distribution));
+    out
+}
+
+fn modules_before(facts: &Facts<'_>) -> Vec<String> {
+    let all = facts.python.distributions.iter().flat_map(|dist| dist.modules.iter());
+    let top: BTreeSet<String> = all.filter_map(|module| module.split('.').next()).map(str::to_owned).collect();
+    top.into_iter().collect()
+}
+
+/// Findings that the plan leaves alone.
+fn skipped(findings: &[Finding], rules: &[Rule], follows: &dyn Fn(&Rule) -> bool, actions: &[Action]) -> Vec<Skipped> {
+    let mut out = Vec::new();
+    for finding in findings {
+        let Some(rule) = rules.iter().find(|rule| rule.id == finding.rule) else { continue };
+        if follows(rule) || actions.iter().any(|action| action.rule == rule.id) {
+            continue;
+        }
+        let reason = match rule.tier {
+            Tier::Confirm => format!("needs your word: --accept {}", rule.id),
+            Tier::ReportOnly => format!("left to you: slimwright explain {}", rule.id),
+            Tier::Auto => "skipped with --skip".into(),
+        };
+        out.push(Skipped { rule: rule.id.clone(), subject: finding.subject.clone(), bytes: finding.bytes, reason });
+    }
+    out
+}
+
+fn notes(
+    facts: &Facts<'_>,
+    decisions: &Decisions,
+    system: &system::SystemDecisions,
+    target: Option<usize>,
+) -> Vec<String> {
+    let mut notes = decisions.notes.clone();
+    notes.extend(system.notes.iter().cloned());
+    let dists = &facts.python.distributions;
+    for id in &decisions.kept {
+        let dist = &dists[*id];
+        if dist.editable || dist.direct_url.as_deref().is_some_and(|url| url.starts_with("file:")) {
+            notes.push(format!(
+                "{} was installed from a folder that the image need not have: install it from its source",
+                dist.name
+            ));
+        }
+    }
+    for (position, environment) in facts.python.environments.iter().enumerate() {
+        let filled = dists.iter().any(|dist| dist.environment == position);
+        let others =
+            matches!(environment.kind, EnvironmentKind::Virtual | EnvironmentKind::Conda | EnvironmentKind::Other);
+        if Some(position) != target && filled && others {
+            notes.push(format!("the environment at {} is copied as it is", environment.prefix));
+        }
+    }
+    notes.sort();
+    notes.dedup();
+    notes
 }

@@ -1,1 +1,388 @@
+//! The image that would result, and what each of its differences from the original is owed to.
 
+use super::application::Application;
+use super::closure::{Decisions, Swap};
+use super::system::SystemDecisions;
+use super::{Action, BaseImage, TargetEnvironment};
+use crate::base::{Basis, ByteSize, ImagePath, LayerIdx, Size, Unit, is_within};
+use crate::fs::{DataRef, Fate};
+use crate::image::{HistoryRow, Image};
+use crate::layer::{Entry, EntryKind, LayerIndex};
+use crate::profile::{Rule, Tier};
+use crate::python::{DistId, Distribution, parse_record};
+use crate::rules::{Facts, Finding, is_package_manager_state, matches};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// All that the prediction depends on.
+pub(super) struct Prediction<'a> {
+    pub facts: &'a Facts<'a>,
+    pub base: &'a BaseImage,
+    pub environment: Option<&'a TargetEnvironment>,
+    pub distributions: &'a Decisions,
+    pub system: &'a SystemDecisions,
+    pub application: &'a Application,
+}
+
+/// What the predicted image takes from the original, and what is new in it.
+pub(super) struct Predicted {
+    /// The image.
+    pub image: Image,
+    /// Entries of the original whose bytes are in it.
+    taken: HashSet<DataRef>,
+    /// New bytes by what they are owed to: a distribution.
+    added: BTreeMap<DistId, u64>,
+}
+
+impl Prediction<'_> {
+    /// Predicts.
+    pub(super) fn predict(&self) -> Predicted {
+        let original = self.facts.view.image();
+        let mut taken = HashSet::new();
+        for (layer, index) in original.layers.iter().enumerate().take(self.base.layers) {
+            taken.extend((0..index.entries.len()).map(|entry| (layer as LayerIdx, entry as u32)));
+        }
+        let mut layers: Vec<LayerIndex> = original.layers[..self.base.layers].to_vec();
+        let mut history: Vec<HistoryRow> = self.base_history(original);
+        let mut added = BTreeMap::new();
+        let parts = [
+            ("OS packages", self.system_paths()),
+            ("Python distributions", self.distribution_paths()),
+            ("application", self.application.paths.iter().map(ImagePath::as_bytes).map(<[u8]>::to_vec).collect()),
+        ];
+        for (position, (what, paths)) in parts.into_iter().enumerate() {
+            let mut layer = self.layer_of(&paths, &mut taken);
+            if position == 1 {
+                added = self.add_swapped(&mut layer);
+            }
+            if !layer.entries.is_empty() {
+                history.push(HistoryRow { created_by: format!("predicted: {what}"), ..HistoryRow::default() });
+                layers.push(layer);
+            }
+        }
+        let mut config = original.config.clone();
+        config.history = history;
+        config.diff_ids = Vec::new();
+        let image = Image {
+            name: format!("{} (predicted)", original.name),
+            other_names: Vec::new(),
+            platform: original.platform.clone(),
+            config,
+            layers,
+            basis: Basis::Predicted,
+            problems: Vec::new(),
+        };
+        Predicted { image, taken, added }
+    }
+
+    /// The base's rows, ended by a `CMD` so that the base can be told from the rest again.
+    fn base_history(&self, original: &Image) -> Vec<HistoryRow> {
+        let mut left = self.base.layers;
+        let mut rows: Vec<HistoryRow> = Vec::new();
+        for row in &original.config.history {
+            if left == 0 && !row.empty_layer {
+                break;
+            }
+            left -= usize::from(!row.empty_layer);
+            rows.push(row.clone());
+        }
+        if rows.iter().filter(|row| !row.empty_layer).count() != self.base.layers {
+            rows = vec![HistoryRow { created_by: "base image".into(), ..HistoryRow::default() }; self.base.layers];
+        }
+        rows.push(HistoryRow { created_by: "CMD [\"base\"]".into(), empty_layer: true, ..HistoryRow::default() });
+        rows
+    }
+
+    /// Files of the OS packages that stay, and the package manager's own state without caches and lists.
+    fn system_paths(&self) -> Vec<Vec<u8>> {
+        if self.system.kept.is_empty() {
+            return Vec::new();
+        }
+        let view = self.facts.view;
+        let os = self.facts.os;
+        let gone: HashSet<&str> =
+            self.system.gone.keys().map(|&position| os.packages[position].name.as_str()).collect();
+        let stays = |path: &[u8], layer: LayerIdx| {
+            if (layer as usize) < self.base.layers {
+                return false;
+            }
+            if let Some(package) = os.owners.get(path) {
+                return self.system.kept.contains(package);
+            }
+            let state = is_package_manager_state(path) || is_within(path, b"etc/ld.so.cache");
+            let cache = is_within(path, b"var/cache/apt")
+                || is_within(path, b"var/lib/apt/lists")
+                || path.split(|&b| b == b'/').any(|part| part == b".cache" || part == b"_cacache");
+            state && !cache && !of_package(path, &gone)
+        };
+        view.iter().filter(|(path, node)| stays(path, node.entry.0)).map(|(path, _)| path.to_vec()).collect()
+    }
+
+    /// Files of the distributions that stay as they are.
+    fn distribution_paths(&self) -> Vec<Vec<u8>> {
+        let owners = self.facts.python.owners();
+        let stays = |id: &DistId| self.distributions.kept.contains(id) && !self.is_new(*id);
+        let mut paths: Vec<Vec<u8>> =
+            owners.into_iter().filter(|(_, id)| stays(id)).map(|(path, _)| path.to_vec()).collect();
+        paths.sort();
+        paths
+    }
+
+    /// Whether a distribution's files are new: it is swapped, or was broken and is made whole.
+    fn is_new(&self, id: DistId) -> bool {
+        self.distributions.swaps.contains_key(&id) || self.facts.python.distributions[id].is_broken()
+    }
+
+    fn layer_of(&self, paths: &[Vec<u8>], taken: &mut HashSet<DataRef>) -> LayerIndex {
+        let view = self.facts.view;
+        let original = view.image();
+        let mut layer = LayerIndex::default();
+        for path in paths {
+            let Some(node) = view.get(path) else { continue };
+            let mut entry = view.entry(node.entry).clone();
+            if entry.kind == EntryKind::Hardlink || entry.kind == EntryKind::File {
+                if !taken.insert(node.data) {
+                    continue;
+                }
+                entry = Entry { kind: EntryKind::File, link: None, size: view.size(node), ..entry };
+                entry.path = ImagePath::new(path);
+                if let Some(content) = original.layers[node.data.0 as usize].contents.get(&node.data.1) {
+                    layer.contents.insert(layer.entries.len() as u32, content.clone());
+                }
+            }
+            layer.entries.push(entry);
+        }
+        layer
+    }
+
+    /// Adds the distributions whose files are new: one file of the predicted size each, and METADATA.
+    fn add_swapped(&self, layer: &mut LayerIndex) -> BTreeMap<DistId, u64> {
+        let mut added = BTreeMap::new();
+        let Some(environment) = self.environment else { return added };
+        for &id in self.distributions.kept.iter().filter(|&&id| self.is_new(id)) {
+            let dist = &self.facts.python.distributions[id];
+            let swap = self.distributions.swaps.get(&id);
+            let (name, version) = swap.map_or((&dist.name, &dist.version), |swap| (&swap.name, &swap.version));
+            let size = self.size_of(id).bytes.0;
+            let metadata = format!("Name: {name}\nVersion: {version}\n").into_bytes();
+            let folder = format!("{}-{version}.dist-info", name.replace('-', "_"));
+            let record = format!("{folder}/METADATA,,\n{folder}/RECORD,,\n{folder}/predicted,,\n").into_bytes();
+            let rest = size.saturating_sub(metadata.len() as u64 + record.len() as u64);
+            for (file, size, content) in [
+                ("METADATA", metadata.len() as u64, Some(metadata)),
+                ("RECORD", record.len() as u64, Some(record)),
+                ("predicted", rest, None),
+            ] {
+                if let Some(content) = content {
+                    layer.contents.insert(layer.entries.len() as u32, content);
+                }
+                layer.entries.push(new_file(environment.site_dir.join(format!("{folder}/{file}").as_bytes()), size));
+                *added.entry(id).or_default() += size;
+            }
+        }
+        added
+    }
+
+    /// The size that a kept distribution will have, and how that is known.
+    pub(super) fn size_of(&self, id: DistId) -> Size {
+        let dist = &self.facts.python.distributions[id];
+        let (bytes, basis) = match self.distributions.swaps.get(&id) {
+            Some(swap) => swapped_size(self.facts, dist, swap, self.environment),
+            None if self.is_new(id) => (whole_size(self.facts, dist), Basis::Predicted),
+            None => (dist.bytes, Basis::Measured),
+        };
+        Size { bytes: ByteSize(bytes), unit: Unit::Unpacked, basis }
+    }
+}
+
+/// Whether a path of dpkg's own belongs to one of these packages: `info/NAME.list`, `info/NAME:amd64.md5sums`.
+fn of_package(path: &[u8], names: &HashSet<&str>) -> bool {
+    let Some(file) = path.strip_prefix(b"var/lib/dpkg/info/") else { return false };
+    let file = String::from_utf8_lossy(file);
+    let stem = file.rsplit_once('.').map_or(&file[..], |(stem, _)| stem);
+    names.contains(stem.split(':').next().unwrap_or_default())
+}
+
+fn new_file(path: ImagePath, size: u64) -> Entry {
+    Entry {
+        path,
+        kind: EntryKind::File,
+        size,
+        mode: 0o644,
+        uid: 0,
+        gid: 0,
+        mtime: 0,
+        link: None,
+        xattrs: Vec::new(),
+        content: None,
+    }
+}
+
+/// The replacement's size: from the profile's table for this version, else the original's files without those
+/// that only a GPU build has. Bytecode is added where the original has it.
+fn swapped_size(
+    facts: &Facts<'_>,
+    dist: &Distribution,
+    swap: &Swap,
+    environment: Option<&TargetEnvironment>,
+) -> (u64, Basis) {
+    let Some(replacement) = &swap.replacement else {
+        return (whole_size(facts, dist), Basis::Predicted);
+    };
+    if let Some(bytes) = replacement.sizes.get(&swap.version) {
+        return (bytes.saturating_add(dist.bytecode), Basis::Catalogue);
+    }
+    let site = environment.map(|environment| environment.site_dir.as_bytes().len() + 1).unwrap_or_default();
+    let gpu_only = |path: &ImagePath| {
+        let relative = path.as_bytes().get(site..).unwrap_or_default();
+        replacement.without.iter().any(|glob| matches(glob.as_bytes(), relative))
+    };
+    let gone: u64 = dist
+        .files
+        .iter()
+        .filter(|path| gpu_only(path))
+        .filter_map(|path| facts.view.get(path.as_bytes()))
+        .map(|node| facts.view.size(node))
+        .sum();
+    (dist.bytes.saturating_sub(gone), Basis::Predicted)
+}
+
+/// What a distribution takes when all its files are there: as its RECORD says, or at least what is there.
+fn whole_size(facts: &Facts<'_>, dist: &Distribution) -> u64 {
+    let record = facts.view.contents(dist.metadata.join(b"RECORD").as_bytes()).unwrap_or_default();
+    let (rows, _) = parse_record(record);
+    let listed: u64 =
+        rows.iter().filter(|row| !row.path.ends_with(b".pyc")).filter_map(|row| row.size).fold(0, u64::saturating_add);
+    // A RECORD may claim anything; what was never in any layer is not believed beyond twice what was.
+    let seen = dist.bytes.saturating_add(dist.dead_bytes).saturating_mul(2).max(1 << 20);
+    listed.min(seen).saturating_add(dist.bytecode).max(dist.bytes)
+}
+
+impl Predicted {
+    /// The actions: every byte of the original that is not taken is owed to one, every new byte too.
+    pub(super) fn actions(&self, prediction: &Prediction<'_>, findings: &[Finding], rules: &[Rule]) -> Vec<Action> {
+        let facts = prediction.facts;
+        let mut sums: BTreeMap<String, (u64, u64, BTreeMap<String, u64>)> = BTreeMap::new();
+        let owners = facts.python.owners();
+        let mut by_path: HashMap<&[u8], &str> = HashMap::new();
+        for finding in findings {
+            for path in &finding.paths {
+                by_path.entry(path.as_bytes()).or_insert(&finding.rule);
+            }
+        }
+        for (layer, index) in facts.view.image().layers.iter().enumerate() {
+            for (position, entry) in index.entries.iter().enumerate().filter(|(_, entry)| entry.size > 0) {
+                let at = (layer as LayerIdx, position as u32);
+                if self.taken.contains(&at) {
+                    continue;
+                }
+                let (rule, subject) = owed(prediction, at, entry, &owners, &by_path);
+                let sum = sums.entry(rule).or_default();
+                sum.0 += entry.size;
+                *sum.2.entry(subject).or_default() += entry.size;
+            }
+        }
+        for (&id, &bytes) in &self.added {
+            let swap = prediction.distributions.swaps.get(&id);
+            let rule = swap.map_or_else(|| "broken-distribution".to_owned(), |swap| swap.rule.clone());
+            sums.entry(rule).or_default().1 += bytes;
+        }
+        let action = |(rule, (removed, added, subjects)): (String, (u64, u64, BTreeMap<String, u64>))| {
+            let known = rules.iter().find(|known| known.id == rule);
+            let title = title(prediction, &rule, known);
+            let tier = known.map_or(Tier::Auto, |rule| rule.tier);
+            Action { title, tier, removed, added, evidence: evidence(subjects), rule }
+        };
+        let mut actions: Vec<Action> = sums.into_iter().map(action).collect();
+        actions.sort_by(|a, b| {
+            let net = |action: &Action| action.removed as i128 - action.added as i128;
+            net(b).cmp(&net(a)).then_with(|| a.rule.cmp(&b.rule))
+        });
+        actions
+    }
+}
+
+/// The largest subjects, a line each.
+fn evidence(subjects: BTreeMap<String, u64>) -> Vec<String> {
+    let mut subjects: Vec<(String, u64)> = subjects.into_iter().collect();
+    subjects.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    let more = subjects.len().saturating_sub(12);
+    let rest: u64 = subjects.iter().skip(12).map(|(_, bytes)| bytes).sum();
+    let mut lines: Vec<String> =
+        subjects.into_iter().take(12).map(|(subject, bytes)| format!("{} {subject}", ByteSize(bytes))).collect();
+    if more > 0 {
+        lines.push(format!("{} in {more} more", ByteSize(rest)));
+    }
+    lines
+}
+
+/// What the removal of an entry's bytes is owed to, and a subject to list it under.
+fn owed(
+    prediction: &Prediction<'_>,
+    at: DataRef,
+    entry: &Entry,
+    owners: &HashMap<&[u8], DistId>,
+    by_path: &HashMap<&[u8], &str>,
+) -> (String, String) {
+    let facts = prediction.facts;
+    let rule = |id: &str| id.to_owned();
+    match facts.view.fate(at) {
+        Fate::Rewritten { by } => return (rule("rewritten-bytes"), format!("written again by layer {}", by + 1)),
+        Fate::Deleted { by, .. } => return (rule("deleted-bytes"), format!("removed by layer {}", by + 1)),
+        Fate::Replaced { by } => return (rule("deleted-bytes"), format!("replaced by layer {}", by + 1)),
+        Fate::Shadowed => return (rule("deleted-bytes"), "twice in one layer".into()),
+        Fate::Visible => {}
+    }
+    let path = facts.view.visible_path(at).unwrap_or(entry.path.as_bytes());
+    if let Some(id) = owners.get(path) {
+        let dist = &facts.python.distributions[*id];
+        let subject = format!("{} {}", dist.name, dist.version);
+        let swap = prediction.distributions.swaps.get(id).map(|swap| swap.rule.clone());
+        let gone = prediction.distributions.gone.get(id).map(|gone| gone.rule.clone());
+        let why = swap
+            .or(gone)
+            .unwrap_or_else(|| if dist.is_broken() { rule("broken-distribution") } else { rule("rebuild") });
+        return (why, crate::base::escape_str(&subject));
+    }
+    if let Some(package) = facts.os.owners.get(path) {
+        let why = prediction.system.gone.get(package).cloned().unwrap_or_else(|| rule("rebuild"));
+        return (why, crate::base::escape_str(&facts.os.packages[*package].name));
+    }
+    let folder: Vec<&[u8]> = path.split(|&b| b == b'/').take(3).collect();
+    let folder = ImagePath::new(&folder.join(&b'/')).to_string();
+    (by_path.get(path).map_or_else(|| rule("rebuild"), |id| rule(id)), folder)
+}
+
+fn title(prediction: &Prediction<'_>, rule: &str, known: Option<&Rule>) -> String {
+    let dists = &prediction.facts.python.distributions;
+    let swapped: Vec<&Swap> = prediction.distributions.swaps.values().filter(|swap| swap.rule == rule).collect();
+    let gone: Vec<&str> = prediction
+        .distributions
+        .gone
+        .iter()
+        .filter(|(_, gone)| gone.rule == rule)
+        .map(|(&id, _)| dists[id].name.as_str())
+        .collect();
+    let names = |names: &[&str]| match names {
+        [] => String::new(),
+        few if few.len() <= 3 => few.join(", "),
+        many => format!("{}, {} and {} more", many[0], many[1], many.len() - 2),
+    };
+    match rule {
+        "rebuild" => "leave behind what nothing owns or needs".into(),
+        "deleted-bytes" => "build without the bytes that later layers hide".into(),
+        "rewritten-bytes" => "copy with the right owner at once, not a second time".into(),
+        "unused-packages" => "OS packages that nothing kept depends on".into(),
+        "unused-closure" => format!("drop {}: nothing that stays requires them", names(&gone)),
+        "broken-distribution" => "install again what lost files".into(),
+        _ if !swapped.is_empty() => {
+            let to: Vec<String> = swapped.iter().map(|swap| format!("{} {}", swap.name, swap.version)).collect();
+            let to: Vec<&str> = to.iter().map(String::as_str).collect();
+            let from = swapped.iter().find_map(|swap| swap.index.as_deref());
+            let from = from.map(|index| format!(" from {index}")).unwrap_or_default();
+            let company = if gone.is_empty() { String::new() } else { format!("; {} go", names(&gone)) };
+            format!("install {}{from}{company}", names(&to))
+        }
+        _ if !gone.is_empty() => format!("drop {}", names(&gone)),
+        _ => known.map_or_else(|| rule.to_owned(), |rule| rule.summary.clone()),
+    }
+}

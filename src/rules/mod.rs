@@ -69,3 +69,8 @@ pub fn evaluate(facts: &Facts<'_>, rules: &[Rule]) -> Vec<Finding> {
     let _ = (facts, rules);
     Vec::new()
 }
+
+/// stub
+pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
+    pattern == text
+}

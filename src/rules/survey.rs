@@ -48,14 +48,13 @@ pub struct Owners<'a> {
 }
 
 /// Directories that package managers keep their own state in.
-const PACKAGE_MANAGER_STATE: [&[u8]; 9] = [
+const PACKAGE_MANAGER_STATE: [&[u8]; 8] = [
     b"var/lib/dpkg",
     b"var/lib/apt",
     b"var/cache",
     b"var/log",
     b"lib/apk",
     b"usr/lib/apk",
-    b"root/.cache",
     b"etc/apk/cache",
     b"etc/ld.so.cache",
 ];
@@ -81,8 +80,14 @@ impl<'a> Owners<'a> {
     }
 }
 
+/// Below `~/.cache`: what only package managers read. Models and data that a build put there are the application's.
+const CACHES: [&[u8]; 9] =
+    [b"pip", b"uv", b"pypoetry", b"pdm", b"pipenv", b"yarn", b"go-build", b"pre-commit", b"conda"];
+
 /// Whether a path is a package manager's own state or a cache, which a rebuild makes anew or does without.
 pub fn is_package_manager_state(path: &[u8]) -> bool {
-    PACKAGE_MANAGER_STATE.iter().any(|dir| is_within(path, dir))
-        || path.split(|&b| b == b'/').any(|part| part == b".cache")
+    let in_cache = path.split(|&b| b == b'/').skip_while(|part| *part != b".cache").nth(1);
+    let npm = path.split(|&b| b == b'/').any(|part| part == b"_cacache");
+    npm || in_cache.is_some_and(|cache| CACHES.contains(&cache))
+        || PACKAGE_MANAGER_STATE.iter().any(|dir| is_within(path, dir))
 }
