@@ -2,10 +2,12 @@
 
 mod category;
 mod ledger;
+mod lookup;
 mod view;
 
 pub use category::{Category, categorize};
 pub use ledger::{LayerLedger, Ledger, Owner, Row};
+pub use lookup::Lookup;
 pub use view::{DataRef, Node, View};
 
 use crate::base::LayerIdx;

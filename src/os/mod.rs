@@ -4,10 +4,19 @@
 //! apt-mark(8) (`/var/lib/apt/extended_states`); Alpine's apk(5) (`/lib/apk/db/installed`, `/etc/apk/world`);
 //! os-release(5).
 
-use crate::base::{ImagePath, Problem};
-use crate::fs::View;
+mod apk;
+mod dpkg;
+mod release;
+
+pub use apk::{ApkPackage, parse_installed, parse_world};
+pub use dpkg::{parse_extended_states, parse_list, parse_md5sums, parse_status};
+pub use release::parse_os_release;
+
+use crate::base::{ImagePath, Problem, file_name};
+use crate::fs::{DataRef, Lookup, View};
+use crate::layer::EntryKind;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// The operating system of an image.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -59,16 +68,131 @@ pub struct OsPackage {
     pub bytes: u64,
 }
 
+/// A package and the paths that it lists, cleaned.
+type Listed = (OsPackage, Vec<Vec<u8>>);
+
 impl OsInventory {
     /// Reads the package databases of a merged image. Never fails: what cannot be read becomes a problem.
     pub fn new(view: &View<'_>) -> Self {
-        let _ = view;
-        Self::default()
+        let mut out = Self { release: release(view), ..Self::default() };
+        let mut listed = out.read_dpkg(view);
+        out.manager = (!listed.is_empty()).then_some(PackageManager::Dpkg);
+        let alpine = out.read_apk(view);
+        if out.manager.is_none() && !alpine.is_empty() {
+            out.manager = Some(PackageManager::Apk);
+        }
+        listed.extend(alpine);
+        listed.sort_by(|(a, _), (b, _)| (&a.name, &a.architecture).cmp(&(&b.name, &b.architecture)));
+        out.assign(view, listed);
+        out.problems.sort();
+        out.problems.dedup();
+        out
     }
 
     /// The package of a name, or one that provides it.
     pub fn find(&self, name: &str) -> Option<usize> {
-        let by_name = self.packages.iter().position(|package| package.name == name);
+        let first = self.packages.partition_point(|package| package.name.as_str() < name);
+        let by_name = self.packages.get(first).filter(|package| package.name == name).map(|_| first);
         by_name.or_else(|| self.packages.iter().position(|package| package.provides.iter().any(|p| p == name)))
     }
+
+    fn read_dpkg(&mut self, view: &View<'_>) -> Vec<Listed> {
+        let mut listed = Vec::new();
+        let automatic = contents(view, b"var/lib/apt/extended_states").map(parse_extended_states).unwrap_or_default();
+        let mut finish = |mut package: OsPackage, paths: Vec<Vec<u8>>| {
+            package.manual = !automatic.contains(&(package.name.clone(), package.architecture.clone()))
+                && !automatic.contains(&(package.name.clone(), String::new()));
+            listed.push((package, paths));
+        };
+        if let Some(status) = contents(view, b"var/lib/dpkg/status") {
+            let (packages, bad) = parse_status(status);
+            self.report_stanzas("/var/lib/dpkg/status", &bad);
+            let mut unlisted = 0;
+            for package in packages {
+                let paths = Self::dpkg_list(view, &package);
+                unlisted += usize::from(paths.is_none());
+                finish(package, paths.unwrap_or_default());
+            }
+            if unlisted > 0 {
+                let message = format!("expected a list of files for each package, found none for {unlisted}");
+                self.problems.push(Problem::new("/var/lib/dpkg/info", message));
+            }
+        }
+        // Distroless images have a file for each package instead, and its list beside it.
+        for (path, _) in view.below(b"var/lib/dpkg/status.d").filter(|(path, _)| !path.ends_with(b".md5sums")) {
+            let Some(status) = view.contents(path) else { continue };
+            let (packages, bad) = parse_status(status);
+            self.report_stanzas(&ImagePath::new(path).to_string(), &bad);
+            let paths = contents(view, &[path, b".md5sums"].concat()).map(parse_md5sums).unwrap_or_default();
+            if let Some(package) = packages.into_iter().next() {
+                finish(package, paths);
+            }
+        }
+        listed
+    }
+
+    /// The paths of a package, or `None` where dpkg's list is gone.
+    fn dpkg_list(view: &View<'_>, package: &OsPackage) -> Option<Vec<Vec<u8>>> {
+        let names = [package.name.clone(), format!("{}:{}", package.name, package.architecture)];
+        let lists = names.iter().map(|name| format!("var/lib/dpkg/info/{name}.list"));
+        let list = lists.filter_map(|path| contents(view, path.as_bytes())).next();
+        list.map(parse_list)
+    }
+
+    fn report_stanzas(&mut self, place: &str, bad: &[usize]) {
+        if let Some(first) = bad.first() {
+            let message = format!(
+                "expected stanzas with Package and Version; that at line {first} is none ({} in all)",
+                bad.len()
+            );
+            self.problems.push(Problem::new(place, message));
+        }
+    }
+
+    fn read_apk(&mut self, view: &View<'_>) -> Vec<Listed> {
+        let places: [&[u8]; 2] = [b"lib/apk/db/installed", b"usr/lib/apk/db/installed"];
+        let Some(database) = places.iter().find_map(|place| contents(view, place)) else { return Vec::new() };
+        let world = contents(view, b"etc/apk/world").map(parse_world).unwrap_or_default();
+        let (packages, bad) = parse_installed(database);
+        self.report_stanzas("/lib/apk/db/installed", &bad);
+        let listed = packages.into_iter().map(|mut found| {
+            found.package.manual = world.contains(&found.package.name);
+            (found.package, found.files)
+        });
+        listed.collect()
+    }
+
+    /// Owners and bytes. A path that two packages list (shared by two architectures, or diverted) is the
+    /// first one's; bytes are counted once, and where the ledger counts them.
+    fn assign(&mut self, view: &View<'_>, listed: Vec<Listed>) {
+        let mut lookup = Lookup::new(view);
+        let mut owners: HashMap<&[u8], usize> = HashMap::new();
+        let mut counted: HashSet<DataRef> = HashSet::new();
+        for (position, (mut package, paths)) in listed.into_iter().enumerate() {
+            for path in paths {
+                let Some((path, node)) = lookup.find(&path) else { continue };
+                if view.entry(node.entry).kind == EntryKind::Directory || owners.contains_key(path) {
+                    continue;
+                }
+                owners.insert(path, position);
+                let holder = view.visible_path(node.data);
+                if let Some(holder) = holder.filter(|_| view.size(node) > 0 && counted.insert(node.data)) {
+                    owners.entry(holder).or_insert(position);
+                    package.bytes = package.bytes.saturating_add(view.size(node));
+                }
+            }
+            self.packages.push(package);
+        }
+        self.owners = owners.into_iter().map(|(path, position)| (ImagePath::new(path), position)).collect();
+    }
+}
+
+fn release(view: &View<'_>) -> BTreeMap<String, String> {
+    let places: [&[u8]; 2] = [b"etc/os-release", b"usr/lib/os-release"];
+    places.iter().find_map(|place| contents(view, place)).map(parse_os_release).unwrap_or_default()
+}
+
+/// Kept contents, through links.
+fn contents<'a>(view: &View<'a>, path: &[u8]) -> Option<&'a [u8]> {
+    view.contents(path).or_else(|| view.contents(&view.resolve(path)?)).filter(|_| !file_name(path).is_empty())
 }

@@ -1,6 +1,14 @@
 //! Who requires whom, with markers evaluated for the image's own Python and platform.
 
-use super::{DistId, Inventory};
+use super::requirement::{self, AnyUrl};
+use super::{DistId, Environment, Inventory, normalize_name};
+use crate::base::{Problem, escape_str};
+use pep440_rs::Version;
+use pep508_rs::{ExtraName, MarkerEnvironment, MarkerEnvironmentBuilder, Requirement};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// What markers are evaluated against where nothing in the image tells its Python.
+const UNKNOWN_PYTHON: &str = "3.12.0";
 
 /// What markers are evaluated against.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,30 +45,95 @@ pub struct Edge {
 pub struct Graph {
     /// The edges, sorted by `from` and name. Extras are followed from who asks for them: a requirement under
     /// `extra == "x"` is an edge only when somebody requires `from[x]`, or a root does (see `roots_with_extras`).
+    /// Read only: lookups rely on the order.
     pub edges: Vec<Edge>,
+    /// Positions of the edges that lead to something, sorted by where.
+    by_target: Vec<usize>,
+}
+
+impl MarkerContext {
+    /// The context of one environment; `others` help where it does not tell its Python. The second value says
+    /// whether the Python had to be guessed.
+    pub fn of(environment: &Environment, others: &[Environment], platform: &str) -> (Self, bool) {
+        let stated = |environment: &Environment| {
+            let minor = environment.python.map(|(major, minor)| format!("{major}.{minor}.0"));
+            environment.python_full.clone().or(minor)
+        };
+        let known = stated(environment).or_else(|| others.iter().find_map(stated));
+        let guessed = known.is_none();
+        let python_full = known.unwrap_or_else(|| UNKNOWN_PYTHON.to_owned());
+        (Self { python_full, platform: platform.to_owned() }, guessed)
+    }
+
+    /// `platform_machine`, as `uname -m` has it.
+    fn machine(&self) -> &str {
+        match self.platform.strip_prefix("linux/").unwrap_or(&self.platform) {
+            "" | "amd64" | "amd64/v1" | "amd64/v2" | "amd64/v3" | "amd64/v4" => "x86_64",
+            "arm64" | "arm64/v8" => "aarch64",
+            "arm" | "arm/v7" => "armv7l",
+            "arm/v6" => "armv6l",
+            "arm/v5" => "armv5tel",
+            "386" => "i686",
+            other => other,
+        }
+    }
+
+    fn environment(&self) -> Option<MarkerEnvironment> {
+        let minor: Vec<&str> = self.python_full.splitn(3, '.').take(2).collect();
+        let builder = MarkerEnvironmentBuilder {
+            implementation_name: "cpython",
+            implementation_version: &self.python_full,
+            os_name: "posix",
+            platform_machine: self.machine(),
+            platform_python_implementation: "CPython",
+            platform_release: "",
+            platform_system: "Linux",
+            platform_version: "",
+            python_full_version: &self.python_full,
+            python_version: &minor.join("."),
+            sys_platform: "linux",
+        };
+        MarkerEnvironment::try_from(builder).ok()
+    }
 }
 
 impl Graph {
     /// Builds the graph. `roots_with_extras` are requirements from outside (requirement files), as
     /// `(normalized name, extras)`. Unreadable requirements become problems of the inventory.
     pub fn new(inventory: &mut Inventory, platform: &str, roots_with_extras: &[(String, Vec<String>)]) -> Self {
-        let _ = (inventory, platform, roots_with_extras);
-        Self::default()
+        let mut problems = Vec::new();
+        let edges = Builder::new(inventory, platform, &mut problems).edges(roots_with_extras);
+        inventory.problems.extend(problems);
+        inventory.problems.sort();
+        inventory.problems.dedup();
+        Self::from_edges(edges)
+    }
+
+    /// A graph of these edges.
+    pub fn from_edges(mut edges: Vec<Edge>) -> Self {
+        edges.sort_by(|a, b| {
+            (a.from, &a.name, &a.requirement, &a.by_extra).cmp(&(b.from, &b.name, &b.requirement, &b.by_extra))
+        });
+        let mut by_target: Vec<usize> = (0..edges.len()).filter(|&edge| edges[edge].to.is_some()).collect();
+        by_target.sort_by_key(|&edge| (edges[edge].to, edge));
+        Self { edges, by_target }
     }
 
     /// What `from` requires.
     pub fn requires(&self, from: DistId) -> impl Iterator<Item = &Edge> {
-        self.edges.iter().filter(move |edge| edge.from == from)
+        let start = self.edges.partition_point(|edge| edge.from < from);
+        self.edges[start..].iter().take_while(move |edge| edge.from == from)
     }
 
     /// Who requires `to`.
     pub fn required_by(&self, to: DistId) -> impl Iterator<Item = &Edge> {
-        self.edges.iter().filter(move |edge| edge.to == Some(to))
+        let start = self.by_target.partition_point(|&edge| self.edges[edge].to < Some(to));
+        self.by_target[start..].iter().map(|&edge| &self.edges[edge]).take_while(move |edge| edge.to == Some(to))
     }
 
     /// All that `roots` need, themselves included, sorted. `skip` says which edges not to follow.
     pub fn closure(&self, roots: &[DistId], skip: impl Fn(&Edge) -> bool) -> Vec<DistId> {
-        let mut seen: std::collections::BTreeSet<DistId> = roots.iter().copied().collect();
+        let mut seen: BTreeSet<DistId> = roots.iter().copied().collect();
         let mut todo = roots.to_vec();
         while let Some(from) = todo.pop() {
             for edge in self.requires(from).filter(|edge| !skip(edge)) {
@@ -70,5 +143,141 @@ impl Graph {
             }
         }
         seen.into_iter().collect()
+    }
+}
+
+/// A requirement, read once.
+struct Parsed<'i> {
+    text: &'i str,
+    requirement: Requirement<AnyUrl>,
+    name: String,
+    /// Whether it applies without any extra.
+    applies: bool,
+}
+
+struct Builder<'i> {
+    inventory: &'i Inventory,
+    by_name: HashMap<(usize, &'i str), DistId>,
+    markers: Vec<Option<MarkerEnvironment>>,
+    parsed: Vec<Vec<Parsed<'i>>>,
+}
+
+impl<'i> Builder<'i> {
+    fn new(inventory: &'i Inventory, platform: &str, problems: &mut Vec<Problem>) -> Self {
+        let mut markers = Vec::new();
+        for environment in &inventory.environments {
+            let (context, guessed) = MarkerContext::of(environment, &inventory.environments, platform);
+            if guessed {
+                let message = format!(
+                    "nothing tells which Python this environment has; markers are evaluated for {UNKNOWN_PYTHON}"
+                );
+                problems.push(Problem::new(&environment.prefix, message));
+            }
+            markers.push(context.environment());
+        }
+        let mut by_name = HashMap::new();
+        for (id, dist) in inventory.distributions.iter().enumerate() {
+            by_name.entry((dist.environment, dist.normalized.as_str())).or_insert(id);
+        }
+        let mut builder = Self { inventory, by_name, markers, parsed: Vec::new() };
+        let parsed = (0..inventory.distributions.len()).map(|id| builder.parse(id, problems)).collect();
+        builder.parsed = parsed;
+        builder
+    }
+
+    fn parse(&self, id: DistId, problems: &mut Vec<Problem>) -> Vec<Parsed<'i>> {
+        let dist = &self.inventory.distributions[id];
+        let mut out = Vec::new();
+        for text in &dist.requires {
+            match requirement::parse(text) {
+                Ok(requirement) => {
+                    let applies = self.applies(dist.environment, &requirement, &[]);
+                    let name = normalize_name(requirement.name.as_ref());
+                    out.push(Parsed { text, requirement, name, applies });
+                }
+                Err(why) => {
+                    let shown: String = text.chars().take(200).collect();
+                    let message = format!("`Requires-Dist: {}` of {}: {why}", escape_str(&shown), dist.normalized);
+                    problems.push(Problem::new(&dist.metadata, message));
+                }
+            }
+        }
+        out
+    }
+
+    fn applies(&self, environment: usize, requirement: &Requirement<AnyUrl>, extras: &[ExtraName]) -> bool {
+        let markers = self.markers.get(environment).and_then(Option::as_ref);
+        markers.is_none_or(|markers| requirement.evaluate_markers(markers, extras))
+    }
+
+    /// Follows extras until nobody asks for more.
+    fn edges(&self, roots: &[(String, Vec<String>)]) -> Vec<Edge> {
+        let mut edges: BTreeMap<(DistId, usize), Edge> = BTreeMap::new();
+        let mut asked: BTreeSet<(DistId, ExtraName)> = BTreeSet::new();
+        let mut todo: Vec<(DistId, ExtraName)> = Vec::new();
+        let mut follow = |to: DistId, extras: &[ExtraName], todo: &mut Vec<(DistId, ExtraName)>| {
+            todo.extend(extras.iter().map(|extra| (to, extra.clone())).filter(|ask| asked.insert(ask.clone())));
+        };
+        for (name, extras) in roots {
+            let extras: Vec<ExtraName> = extras.iter().filter_map(|e| ExtraName::new(e.clone()).ok()).collect();
+            for (id, _) in self.inventory.named(&normalize_name(name)) {
+                follow(id, &extras, &mut todo);
+            }
+        }
+        let unconditional = (0..self.parsed.len()).flat_map(|id| (0..self.parsed[id].len()).map(move |n| (id, n)));
+        for (from, position) in unconditional.filter(|&(from, position)| self.parsed[from][position].applies) {
+            let edge = self.edge(from, position, None);
+            let extras = &self.parsed[from][position].requirement.extras;
+            edge.to.into_iter().for_each(|to| follow(to, extras, &mut todo));
+            edges.insert((from, position), edge);
+        }
+        while let Some((from, extra)) = todo.pop() {
+            let environment = self.inventory.distributions[from].environment;
+            for (position, parsed) in self.parsed[from].iter().enumerate() {
+                let one = std::slice::from_ref(&extra);
+                if parsed.applies || !self.applies(environment, &parsed.requirement, one) {
+                    continue;
+                }
+                let edge = self.edge(from, position, Some(extra.to_string()));
+                edge.to.into_iter().for_each(|to| follow(to, &parsed.requirement.extras, &mut todo));
+                let first = edges.entry((from, position)).or_insert_with(|| edge.clone());
+                if edge.by_extra < first.by_extra {
+                    *first = edge;
+                }
+            }
+        }
+        // `x[all]` that requires `x[a,b]` only gathers its own extras: nobody requires itself.
+        edges.into_values().filter(|edge| edge.to != Some(edge.from)).collect()
+    }
+
+    fn edge(&self, from: DistId, position: usize, by_extra: Option<String>) -> Edge {
+        let parsed = &self.parsed[from][position];
+        let to = self.imported(from, &parsed.name);
+        let specifiers = requirement::specifiers(&parsed.requirement);
+        let satisfied = to.is_some_and(|to| {
+            let version = self.inventory.distributions[to].version.parse::<Version>();
+            specifiers.is_none_or(|specifiers| {
+                specifiers.is_empty() || version.is_ok_and(|version| specifiers.contains(&version))
+            })
+        });
+        let specifiers = specifiers.map(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
+        Edge {
+            from,
+            requirement: parsed.text.to_owned(),
+            name: parsed.name.clone(),
+            extras: parsed.requirement.extras.iter().map(ToString::to_string).collect(),
+            specifiers: specifiers.unwrap_or_default(),
+            by_extra,
+            to,
+            satisfied,
+        }
+    }
+
+    /// The distribution of a name that `from` would import: of its own environment, or of one that it sees.
+    fn imported(&self, from: DistId, name: &str) -> Option<DistId> {
+        let own = self.inventory.distributions[from].environment;
+        let seen = self.inventory.environments.get(own).map(|environment| environment.sees.as_slice());
+        let order = std::iter::once(own).chain(seen.unwrap_or_default().iter().copied());
+        order.into_iter().find_map(|environment| self.by_name.get(&(environment, name)).copied())
     }
 }

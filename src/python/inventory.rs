@@ -1,9 +1,11 @@
 //! Every distribution of every environment, with what became of its files.
 
-use super::Environment;
-use crate::base::{Digest, ImagePath, LayerIdx, Problem};
+use super::environment::{Environment, discover};
+use super::scan::Scan;
+use super::{claims, install, removed};
+use crate::base::{ImagePath, LayerIdx, Problem, is_within, parent};
 use crate::fs::View;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// The position of a distribution in [`Inventory::distributions`].
 pub type DistId = usize;
@@ -15,8 +17,13 @@ pub struct Inventory {
     pub environments: Vec<Environment>,
     /// The distributions, sorted by environment and normalized name.
     pub distributions: Vec<Distribution>,
+    /// Distributions that a layer has and a higher layer uninstalled or replaced by another version; sorted by
+    /// layer and name.
+    pub removed: Vec<RemovedDistribution>,
     /// Metadata that could not be read as it should be.
     pub problems: Vec<Problem>,
+    /// Which distribution a path is counted for; see [`Inventory::owners`].
+    pub(super) owner_of: HashMap<ImagePath, DistId>,
 }
 
 /// One installed distribution.
@@ -46,6 +53,8 @@ pub struct Distribution {
     pub direct_url: Option<String>,
     /// Whether direct_url.json or an `.egg-link` says that it is an editable install.
     pub editable: bool,
+    /// Whether the system's package manager installed it (dpkg's or apk's lists name its metadata).
+    pub system_owned: bool,
     /// Its visible files: RECORD's rows that exist, and their bytecode. Sorted. A path that two distributions
     /// claim is in both lists; see [`Distribution::contested`].
     pub files: Vec<ImagePath>,
@@ -90,16 +99,79 @@ pub struct Contest {
     pub survivor: Option<String>,
 }
 
+/// A distribution that a layer has and no container sees: a higher layer uninstalled it, or put another
+/// version in its place.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RemovedDistribution {
+    /// The name as METADATA wrote it.
+    pub name: String,
+    /// The name normalized (PEP 503).
+    pub normalized: String,
+    /// The version.
+    pub version: String,
+    /// Where its `.dist-info` or `.egg-info` was.
+    pub metadata: ImagePath,
+    /// The layer that has it.
+    pub layer: LayerIdx,
+    /// The layer that removed it.
+    pub removed_by: LayerIdx,
+    /// Bytes of its RECORD's files in `layer` that no container sees.
+    pub bytes: u64,
+    /// How many files its RECORD lists, bytecode apart.
+    pub files_total: usize,
+    /// Installed distributions that lack files which this one's RECORD lists too: the removal took them away.
+    pub files_now_missing_for: Vec<DistId>,
+    /// The version that is installed in the same place now, if one is.
+    pub replaced_by: Option<DistId>,
+}
+
 impl Inventory {
     /// Reads the inventory of a merged image. Never fails: what cannot be read becomes a problem.
     pub fn new(view: &View<'_>) -> Self {
-        let _ = (view, Digest::of(b""));
-        Self::default()
+        let scan = Scan::new(view);
+        let (environments, by_dir) = discover(view, &scan);
+        let mut inventory = Self { environments, ..Self::default() };
+        let installs = install::read_all(view, &scan, &by_dir, &mut inventory.problems);
+        let mut claims = claims::Claims::default();
+        for install in installs {
+            let id = inventory.distributions.len();
+            claims.add(id, install.claims);
+            inventory.distributions.push(install.distribution);
+        }
+        inventory.report_duplicates();
+        claims.settle(view, &mut inventory);
+        removed::find(view, &mut inventory);
+        inventory.problems.sort();
+        inventory.problems.dedup();
+        inventory
     }
 
     /// The distributions of a normalized name, in any environment.
     pub fn named<'s>(&'s self, normalized: &'s str) -> impl Iterator<Item = (DistId, &'s Distribution)> + 's {
         self.distributions.iter().enumerate().filter(move |(_, dist)| dist.normalized == normalized)
+    }
+
+    /// Every path whose bytes are counted for a distribution, and for which: the sum of the sizes of a
+    /// distribution's paths is its [`Distribution::bytes`]. Where pip or uv made a hard link, the path that
+    /// holds the bytes is here too (a file in uv's cache belongs to the distribution that links to it).
+    pub fn owners(&self) -> HashMap<&[u8], DistId> {
+        self.owner_of.iter().map(|(path, id)| (path.as_bytes(), *id)).collect()
+    }
+
+    fn report_duplicates(&mut self) {
+        let mut seen: HashMap<(&[u8], &str), &Distribution> = HashMap::new();
+        let mut problems = Vec::new();
+        for dist in &self.distributions {
+            let site = parent(dist.metadata.as_bytes());
+            if let Some(first) = seen.insert((site, &dist.normalized), dist) {
+                let message = format!(
+                    "a second distribution named {} in this directory (version {}, beside version {})",
+                    dist.normalized, dist.version, first.version
+                );
+                problems.push(Problem::new(&dist.metadata, message));
+            }
+        }
+        self.problems.extend(problems);
     }
 }
 
@@ -108,13 +180,53 @@ impl Distribution {
     /// that an image may well go without do not count, nor does a RECORD none of whose files exist because
     /// the system's package manager owns them elsewhere.
     pub fn is_broken(&self) -> bool {
-        false
+        !self.system_owned && self.missing.iter().any(|missing| self.needs(missing.path.as_bytes()))
     }
-}
 
-impl Inventory {
-    /// The distribution that counts each file's bytes.
-    pub fn owners(&self) -> std::collections::HashMap<&[u8], DistId> {
-        std::collections::HashMap::new()
+    /// Whether importing may need a file: it is below the site directory, no metadata, and of a kind that
+    /// running code reads.
+    fn needs(&self, path: &[u8]) -> bool {
+        let site = parent(self.metadata.as_bytes());
+        if !is_within(path, site) {
+            return false;
+        }
+        let relative = if site.is_empty() { path } else { path.get(site.len() + 1..).unwrap_or_default() };
+        let mut parts: Vec<&[u8]> = relative.split(|&b| b == b'/').collect();
+        let name = parts.pop().unwrap_or_default().to_ascii_lowercase();
+        let spared_directory = |part: &&[u8]| {
+            let spared: [&[u8]; 9] =
+                [b"tests", b"test", b"docs", b"doc", b"examples", b"benchmarks", b"include", b"licenses", b"bin"];
+            spared.contains(part) || part.ends_with(b".dist-info") || part.ends_with(b".egg-info")
+        };
+        let endings = [
+            ".pyi",
+            ".pyx",
+            ".pxd",
+            ".pyc",
+            ".h",
+            ".hpp",
+            ".hh",
+            ".cuh",
+            ".c",
+            ".cc",
+            ".cpp",
+            ".cu",
+            ".a",
+            ".o",
+            ".lib",
+            ".md",
+            ".rst",
+            ".egg-info",
+            ".cmake",
+            ".pc",
+            ".pdb",
+            ".map",
+        ];
+        let beginnings = ["license", "licence", "copying", "notice", "readme", "changelog", "authors"];
+        // A module may be called `license.py` or `readme.py`.
+        let is_text = !name.ends_with(b".py") && beginnings.iter().any(|start| name.starts_with(start.as_bytes()));
+        let spared_name =
+            name == b"py.typed" || is_text || endings.iter().any(|ending| name.ends_with(ending.as_bytes()));
+        !spared_name && !parts.iter().any(spared_directory)
     }
 }

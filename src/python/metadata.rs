@@ -25,8 +25,47 @@ pub enum MetadataError {
 
 /// Parses METADATA. Tolerant of what real files hold: CRLF, folded headers, bytes that are no UTF-8.
 pub fn parse_metadata(bytes: &[u8]) -> Result<Metadata, MetadataError> {
-    let _ = bytes;
-    Err(MetadataError::Missing("Name"))
+    let mut out = Metadata::default();
+    for (name, value) in headers(bytes) {
+        let value = value.trim();
+        let unset = value.is_empty() || value == "UNKNOWN";
+        match name.to_ascii_lowercase().as_str() {
+            "name" if out.name.is_empty() => out.name = value.to_owned(),
+            "version" if out.version.is_empty() => out.version = value.to_owned(),
+            "requires-dist" if !unset => out.requires.push(value.to_owned()),
+            "requires-python" if !unset => out.requires_python = Some(value.to_owned()),
+            "provides-extra" if !unset => out.extras.push(value.to_owned()),
+            _ => {}
+        }
+    }
+    match () {
+        () if out.name.is_empty() => Err(MetadataError::Missing("Name")),
+        () if out.version.is_empty() => Err(MetadataError::Missing("Version")),
+        () => Ok(out),
+    }
+}
+
+/// The headers up to the first empty line; folded lines are joined by a space.
+fn headers(bytes: &[u8]) -> Vec<(String, String)> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let mut out: Vec<(String, String)> = Vec::new();
+    for line in bytes.split(|&b| b == b'\n') {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.is_empty() {
+            // Some old writers begin with an empty line; headers end at the first one after a header.
+            if out.is_empty() { continue } else { break }
+        }
+        let text = String::from_utf8_lossy(line);
+        if line[0] == b' ' || line[0] == b'\t' {
+            if let Some((_, value)) = out.last_mut() {
+                value.push(' ');
+                value.push_str(text.trim());
+            }
+        } else if let Some((name, value)) = text.split_once(':') {
+            out.push((name.trim_end().to_owned(), value.to_owned()));
+        }
+    }
+    out
 }
 
 /// PEP 503: lower case, runs of `-`, `_` and `.` become one `-`.

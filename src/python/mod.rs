@@ -5,16 +5,25 @@
 //! REQUESTED, direct_url.json; PEP 376, 627, 610), "Core metadata", "Dependency specifiers" (PEP 508) and
 //! "Version specifiers" (PEP 440); `pyvenv.cfg` (PEP 405); PEP 3147 for `__pycache__`.
 
+mod claims;
 mod environment;
 mod graph;
+mod install;
+mod interpreter;
 mod inventory;
 mod metadata;
+mod modules;
 mod record;
+mod removed;
+mod requirement;
 mod requirements;
+mod scan;
+mod vendor;
 
 pub use environment::{Environment, EnvironmentKind};
 pub use graph::{Edge, Graph, MarkerContext};
-pub use inventory::{Contest, DistId, Distribution, Inventory, MissingFile};
+pub use interpreter::parse_pyvenv;
+pub use inventory::{Contest, DistId, Distribution, Inventory, MissingFile, RemovedDistribution};
 pub use metadata::{Metadata, MetadataError, normalize_name, parse_metadata};
 pub use record::{RecordRow, parse_record};
 pub use requirements::{AskedFor, asked_for, parse_requirement, parse_requirements};

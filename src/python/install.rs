@@ -1,0 +1,338 @@
+//! Reading one distribution: its metadata, and the paths that it says are its own.
+
+use super::claims::Claim;
+use super::inventory::{Distribution, MissingFile};
+use super::metadata::{Metadata, normalize_name, parse_metadata};
+use super::modules::importable;
+use super::record::parse_record;
+use super::scan::{Form, Found, Scan};
+use super::vendor::VendorLists;
+use crate::base::{ImagePath, Problem, clean_path, file_name, is_within, parent};
+use crate::fs::{Lookup, View};
+use crate::layer::EntryKind;
+use std::collections::{BTreeMap, HashSet};
+
+/// A distribution and what it claims.
+pub(super) struct Install<'a> {
+    pub distribution: Distribution,
+    pub claims: Vec<Claim<'a>>,
+}
+
+/// All distributions, sorted by environment, normalized name and metadata path.
+pub(super) fn read_all<'a>(
+    view: &View<'a>,
+    scan: &Scan<'a>,
+    by_dir: &BTreeMap<Vec<u8>, usize>,
+    problems: &mut Vec<Problem>,
+) -> Vec<Install<'a>> {
+    let vendor = VendorLists::new(view);
+    let mut reader = Reader { view, scan, vendor, lookup: Lookup::new(view), problems };
+    let mut out = Vec::new();
+    for found in &scan.installed {
+        if file_name(found.metadata).starts_with(b"~") {
+            reader.problem(found.metadata, "left behind by an uninstall that failed; pip ignores it");
+        } else if let Some(environment) = by_dir.get(found.site_dir()) {
+            out.push(reader.read(*found, *environment));
+        }
+    }
+    for link in &scan.egg_links {
+        if let Some(environment) = by_dir.get(parent(link)) {
+            out.push(reader.read_egg_link(link, *environment));
+        }
+    }
+    for dir in &scan.headless {
+        reader.problem(dir, "expected a METADATA file beside RECORD, found none");
+    }
+    let key = |install: &Install<'_>| {
+        let dist = &install.distribution;
+        (dist.environment, dist.normalized.clone(), dist.metadata.clone())
+    };
+    out.sort_by_cached_key(key);
+    out
+}
+
+struct Reader<'r, 'v, 'a> {
+    view: &'v View<'a>,
+    scan: &'r Scan<'a>,
+    vendor: VendorLists<'a>,
+    lookup: Lookup<'v, 'a>,
+    problems: &'r mut Vec<Problem>,
+}
+
+impl<'a> Reader<'_, '_, 'a> {
+    fn problem(&mut self, path: &[u8], message: &str) {
+        self.problems.push(Problem::new(ImagePath::new(path), message));
+    }
+
+    /// The kept contents of a file beside METADATA.
+    fn beside(&self, found: Found<'_>, name: &[u8]) -> Option<&'a [u8]> {
+        let path = [found.metadata, name].join(&b'/');
+        (found.form != Form::EggInfoFile).then(|| self.contents(&path)).flatten()
+    }
+
+    fn contents(&self, path: &[u8]) -> Option<&'a [u8]> {
+        self.view.contents(path).or_else(|| self.view.contents(&self.view.resolve(path)?))
+    }
+
+    fn read(&mut self, found: Found<'a>, environment: usize) -> Install<'a> {
+        let mut distribution = self.describe(found);
+        distribution.environment = environment;
+        let claims = self.claim(found, &mut distribution);
+        Install { distribution, claims }
+    }
+
+    /// Everything but the files.
+    fn describe(&mut self, found: Found<'_>) -> Distribution {
+        let headers = found.headers_path();
+        let metadata = self.headers(found, &headers);
+        let installer = self.beside(found, b"INSTALLER").map(|text| String::from_utf8_lossy(text).trim().to_owned());
+        let (direct_url, editable) = self.beside(found, b"direct_url.json").map_or((None, false), read_direct_url);
+        Distribution {
+            normalized: normalize_name(&metadata.name),
+            name: metadata.name,
+            version: metadata.version,
+            metadata: ImagePath::new(found.metadata),
+            layer: self.view.get(&headers).map_or(0, |node| node.data.0),
+            requires: metadata.requires,
+            requires_python: metadata.requires_python,
+            installer: installer.filter(|name| !name.is_empty()),
+            requested: self.view.get(&[found.metadata, b"/REQUESTED"].concat()).is_some(),
+            direct_url,
+            editable,
+            system_owned: self.vendor.owns(&headers),
+            ..Distribution::default()
+        }
+    }
+
+    /// The headers; where they cannot be read, what the name of the directory tells.
+    fn headers(&mut self, found: Found<'_>, path: &[u8]) -> Metadata {
+        let parsed = match self.contents(path) {
+            Some(bytes) => parse_metadata(bytes).map_err(|error| error.to_string()),
+            None => Err("its contents are not known; expected a file with headers".to_owned()),
+        };
+        parsed.unwrap_or_else(|message| {
+            self.problem(path, &message);
+            let (name, version) = name_and_version(file_name(found.metadata));
+            Metadata { name, version, ..Metadata::default() }
+        })
+    }
+
+    /// The paths that it claims, and with them `recorded`, `missing` and `modules`.
+    fn claim(&mut self, found: Found<'a>, dist: &mut Distribution) -> Vec<Claim<'a>> {
+        let site = found.site_dir();
+        let mut claims = Claimed::default();
+        if let Some(record) = self.beside(found, b"RECORD") {
+            self.claim_record(found, record, &mut claims, dist);
+        } else if let Some(list) = self.beside(found, b"installed-files.txt") {
+            // One path a line, relative to the egg-info directory itself.
+            for line in list.split(|&b| b == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()) {
+                let claim = Claim { strength: 1, ..Claim::default() };
+                self.claim_row(&absolute(found.metadata, line), claim, &mut claims);
+            }
+            self.claim_metadata(found, &mut claims);
+        } else {
+            self.claim_without_record(found, dist, &mut claims);
+        }
+        dist.recorded = claims.recorded;
+        let relative = claims.seen.iter().filter_map(|path| relative_to(path, site));
+        dist.modules = importable(relative);
+        if dist.modules.is_empty() {
+            dist.modules = self.top_level(found);
+        }
+        claims.missing.sort();
+        dist.missing = claims.missing.into_iter().map(|path| MissingFile { path, removed: None }).collect();
+        claims.claims
+    }
+
+    fn claim_record(&mut self, found: Found<'a>, record: &[u8], claims: &mut Claimed<'a>, dist: &mut Distribution) {
+        let (rows, bad) = parse_record(record);
+        if let Some(first) = bad.first() {
+            let path = [found.metadata, b"/RECORD"].concat();
+            let message = format!("expected rows of path, hash and size; line {first} is none ({} in all)", bad.len());
+            self.problem(&path, &message);
+        }
+        for row in rows {
+            let path = absolute(found.site_dir(), &row.path);
+            let claim = Claim { digest: row.digest, size: row.size, strength: 1, ..Claim::default() };
+            self.claim_row(&path, claim, claims);
+        }
+        if claims.recorded > 0 && claims.missing.len() == claims.recorded && !dist.system_owned {
+            self.problem(found.metadata, "none of the files that RECORD lists exist");
+        }
+    }
+
+    /// Where no list is kept: dpkg's, if it has the metadata. Otherwise the directory or module beside the
+    /// metadata that top_level.txt names, or else that has the distribution's name: a guess, but the only one.
+    fn claim_without_record(&mut self, found: Found<'a>, dist: &Distribution, claims: &mut Claimed<'a>) {
+        self.claim_metadata(found, claims);
+        let site = found.site_dir();
+        let headers = found.headers_path();
+        if let Some(paths) = self.vendor.files_with(&headers) {
+            for path in paths.filter(|path| is_within(path, site)) {
+                self.claim_existing(&path, claims);
+            }
+            return;
+        }
+        let mut names: Vec<String> = self.top_level(found);
+        if names.is_empty() {
+            names.push(dist.normalized.replace('-', "_"));
+        }
+        for name in names {
+            let dir = absolute(site, name.as_bytes());
+            let module = [&dir, &b".py"[..]].concat();
+            self.claim_existing(&module, claims);
+            self.claim_below(&dir, claims);
+        }
+    }
+
+    fn claim_metadata(&mut self, found: Found<'a>, claims: &mut Claimed<'a>) {
+        self.claim_existing(found.metadata, claims);
+        self.claim_below(found.metadata, claims);
+    }
+
+    fn claim_below(&mut self, dir: &[u8], claims: &mut Claimed<'a>) {
+        let below: Vec<&'a [u8]> = self.view.below(dir).map(|(path, _)| path).collect();
+        for path in below {
+            self.claim_existing(path, claims);
+        }
+    }
+
+    fn claim_existing(&mut self, path: &[u8], claims: &mut Claimed<'a>) {
+        if self.lookup.find(path).is_some() {
+            let (recorded, missing) = (claims.recorded, claims.missing.len());
+            self.claim_row(path, Claim::default(), claims);
+            claims.recorded = recorded;
+            claims.missing.truncate(missing);
+        }
+    }
+
+    fn claim_row(&mut self, path: &[u8], claim: Claim<'a>, claims: &mut Claimed<'a>) {
+        if path.is_empty() {
+            return;
+        }
+        let is_bytecode = is_bytecode(path);
+        let found = self.lookup.find(path);
+        let spelled = found.map_or_else(|| self.lookup.spell(path), |(path, _)| path.to_vec());
+        if !claims.seen.insert(spelled.clone()) {
+            return;
+        }
+        if !is_bytecode {
+            self.claim_bytecode(&spelled, claim.strength, claims);
+        }
+        match found {
+            Some((_, node)) if self.view.entry(node.entry).kind == EntryKind::Directory => {}
+            Some((path, node)) => {
+                claims.recorded += usize::from(!is_bytecode);
+                claims.claims.push(Claim { path, node: Some(node), ..claim });
+            }
+            None if is_bytecode => {}
+            None => {
+                claims.recorded += 1;
+                claims.missing.push(ImagePath::new(&spelled));
+            }
+        }
+    }
+
+    fn claim_bytecode(&mut self, source: &[u8], strength: u8, claims: &mut Claimed<'a>) {
+        if !source.ends_with(b".py") {
+            return;
+        }
+        for path in self.scan.bytecode.get(source).into_iter().flatten() {
+            if claims.seen.insert(path.to_vec()) {
+                claims.claims.push(Claim { path, node: self.view.get(path), strength, ..Claim::default() });
+            }
+        }
+    }
+
+    fn top_level(&self, found: Found<'_>) -> Vec<String> {
+        let text = self.beside(found, b"top_level.txt").map(String::from_utf8_lossy).unwrap_or_default();
+        let names = text.lines().map(str::trim).filter(|name| !name.is_empty() && !name.contains("..")).take(64);
+        names.map(str::to_owned).collect()
+    }
+
+    /// `setup.py develop`: a file NAME.egg-link whose first line is the directory of the source tree, which
+    /// holds the egg-info. The source tree itself stays the application's.
+    fn read_egg_link(&mut self, link: &'a [u8], environment: usize) -> Install<'a> {
+        let target = self.contents(link).and_then(|text| text.split(|&b| b == b'\n').next()).unwrap_or_default();
+        let target = clean_path(target.trim_ascii()).into_owned();
+        let tree = self.scan.source_trees.get(&target[..]).copied();
+        let mut dist = match tree {
+            Some(found) => self.describe(found),
+            None => {
+                self.problem(link, "expected an .egg-info in the directory that it names, found none");
+                let name = String::from_utf8_lossy(file_name(link)).trim_end_matches(".egg-link").to_owned();
+                let layer = self.view.get(link).map_or(0, |node| node.data.0);
+                let normalized = normalize_name(&name);
+                Distribution { name, normalized, metadata: ImagePath::new(link), layer, ..Distribution::default() }
+            }
+        };
+        dist.editable = true;
+        dist.environment = environment;
+        let mut claims = Claimed::default();
+        self.claim_existing(link, &mut claims);
+        if let Some(found) = tree {
+            dist.modules = self.top_level(found);
+            self.claim_metadata(found, &mut claims);
+        }
+        Install { distribution: dist, claims: claims.claims }
+    }
+}
+
+/// What was claimed so far.
+#[derive(Default)]
+struct Claimed<'a> {
+    claims: Vec<Claim<'a>>,
+    /// All paths, present or not: of a row that occurs twice the first counts.
+    seen: HashSet<Vec<u8>>,
+    recorded: usize,
+    missing: Vec<ImagePath>,
+}
+
+/// Whether a path is a cache of compiled code, which installers may list or not (PEP 376).
+pub(super) fn is_bytecode(path: &[u8]) -> bool {
+    path.ends_with(b".pyc") && file_name(parent(path)) == b"__pycache__"
+}
+
+/// A path of RECORD, cleaned: relative to the site directory, or absolute.
+pub(super) fn absolute(site: &[u8], path: &[u8]) -> Vec<u8> {
+    if path.starts_with(b"/") || site.is_empty() {
+        clean_path(path).into_owned()
+    } else {
+        clean_path(&[site, path].join(&b'/')).into_owned()
+    }
+}
+
+fn relative_to<'p>(path: &'p [u8], dir: &[u8]) -> Option<&'p [u8]> {
+    if dir.is_empty() { Some(path) } else { path.strip_prefix(dir)?.strip_prefix(b"/") }
+}
+
+/// `NAME-VERSION.dist-info`, `NAME-VERSION-py3.11.egg-info`.
+pub(super) fn name_and_version(metadata: &[u8]) -> (String, String) {
+    let text = String::from_utf8_lossy(metadata);
+    let text = text.trim_end_matches(".dist-info").trim_end_matches(".egg-info");
+    let mut parts = text.splitn(3, '-');
+    let (name, version) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    (name.to_owned(), version.to_owned())
+}
+
+/// PEP 610: the URL without user and password, and whether the install is editable.
+fn read_direct_url(bytes: &[u8]) -> (Option<String>, bool) {
+    let Ok(value) = serde_json::from_slice::<serde_json::Value>(bytes) else { return (None, false) };
+    let url = value.get("url").and_then(|url| url.as_str()).map(without_credentials);
+    let url = url.map(|url| match value.pointer("/vcs_info/vcs").and_then(|vcs| vcs.as_str()) {
+        Some(vcs) => {
+            let commit = value.pointer("/vcs_info/commit_id").and_then(|commit| commit.as_str());
+            let prefix = if url.starts_with(&format!("{vcs}+")) { String::new() } else { format!("{vcs}+") };
+            commit.map_or_else(|| format!("{prefix}{url}"), |commit| format!("{prefix}{url}@{commit}"))
+        }
+        None => url,
+    });
+    (url, value.pointer("/dir_info/editable") == Some(&serde_json::Value::Bool(true)))
+}
+
+fn without_credentials(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let host = rest[..authority].rfind('@').map_or(0, |at| at + 1);
+    format!("{scheme}://{}", &rest[host..])
+}

@@ -1,0 +1,102 @@
+//! Package databases of the operating system, whole and broken.
+
+use crate::fixture::image;
+use slimwright::fs::{Ledger, Owner, View};
+use slimwright::os::{
+    OsInventory, PackageManager, parse_extended_states, parse_installed, parse_list, parse_md5sums, parse_os_release,
+    parse_status, parse_world,
+};
+
+fn inventory(spec: &str) -> OsInventory {
+    let image = image(spec);
+    let view = View::new(&image);
+    let os = OsInventory::new(&view);
+    let owner = |path: &[u8], _| os.owners.get(path).map_or(Owner::Base, |position| Owner::OsPackage(*position));
+    let by_owner = Ledger::new(&view, owner).by_owner();
+    for (position, package) in os.packages.iter().enumerate() {
+        let counted = by_owner.get(&Owner::OsPackage(position)).copied().unwrap_or(0);
+        assert_eq!(counted, package.bytes, "the ledger and the bytes of {} agree", package.name);
+    }
+    os
+}
+
+const STATUS: &str = r"Package: libc6\nStatus: install ok installed\nPriority: optional\nSection: libs\nArchitecture: amd64\nVersion: 2.36-9\nProvides: libc\nDepends: libgcc-s1, libcrypt1 (>= 1:4.4.10)\n\nPackage: bash\nEssential: yes\nStatus: install ok installed\nPriority: required\nArchitecture: amd64\nVersion: 5.2\nPre-Depends: libc6 (>= 2.36), libtinfo6 | libtinfo5:any\n\nPackage: gone\nStatus: deinstall ok config-files\nVersion: 1\nArchitecture: all\n\nPackage: g++\nStatus: install ok installed\nArchitecture: amd64\nVersion: 12\nSection: devel\nDescription: x\n .\n Package: not-a-field";
+
+#[test]
+fn dpkg_packages_own_their_files_in_the_spelling_of_the_tree() {
+    let os = inventory(&format!(
+        "layer\nd usr/lib\nl lib -> usr/lib\nf usr/lib/libc.so.6 100\nh usr/lib/libc-2.so -> usr/lib/libc.so.6\nf usr/bin/bash 50\nl usr/bin/sh -> bash
+         f var/lib/dpkg/status = {STATUS}
+         f var/lib/dpkg/info/libc6:amd64.list = /.\\n/lib\\n/lib/libc.so.6\\n/lib/libc-2.so\\n/usr/share/doc/gone
+         f var/lib/dpkg/info/bash.list = /.\\n/usr/bin\\n/usr/bin/bash\\n/usr/bin/sh\\n
+         f var/lib/apt/extended_states = Package: libc6\\nArchitecture: amd64\\nAuto-Installed: 1\\n\\nPackage: bash\\nArchitecture: amd64\\nAuto-Installed: 0\\n
+         f etc/os-release = ID=debian\\nVERSION_ID=\"12\"\\nPRETTY_NAME='Debian 12'\\n"
+    ));
+    assert_eq!(os.manager, Some(PackageManager::Dpkg));
+    let names: Vec<&str> = os.packages.iter().map(|package| package.name.as_str()).collect();
+    assert_eq!(names, ["bash", "g++", "libc6"]);
+    let (bash, gpp, libc) = (&os.packages[0], &os.packages[1], &os.packages[2]);
+    assert_eq!((bash.bytes, gpp.bytes, libc.bytes), (50, 0, 100));
+    assert_eq!((bash.manual, gpp.manual, libc.manual), (true, true, false));
+    assert_eq!((bash.essential, gpp.essential), (true, false));
+    assert_eq!(bash.depends, [vec!["libc6"], vec!["libtinfo6", "libtinfo5"]]);
+    assert_eq!(os.owners.get(&b"usr/lib/libc.so.6"[..]), Some(&2));
+    assert_eq!((os.find("libc6"), os.find("libc"), os.find("nothing")), (Some(2), Some(2), None));
+    assert_eq!(os.release["VERSION_ID"], "12");
+    assert_eq!(os.release["PRETTY_NAME"], "Debian 12");
+    assert_eq!(os.problems.len(), 1, "g++ has no list");
+}
+
+#[test]
+fn distroless_images_have_a_file_a_package() {
+    let os = inventory(
+        "layer\nf usr/lib/os-release = ID=debian\nl etc/os-release -> ../usr/lib/os-release\nf usr/lib/libssl.so.3 70
+         f var/lib/dpkg/status.d/libssl3 = Package: libssl3\\nVersion: 3.0\\nArchitecture: amd64\\n
+         f var/lib/dpkg/status.d/libssl3.md5sums = d41d8cd98f00b204e9800998ecf8427e  usr/lib/libssl.so.3\\n",
+    );
+    assert_eq!(os.packages.len(), 1);
+    assert_eq!((os.packages[0].name.as_str(), os.packages[0].bytes), ("libssl3", 70));
+    assert_eq!(os.release["ID"], "debian");
+}
+
+#[test]
+fn apk_packages_with_their_files_and_world() {
+    let os = inventory(
+        "layer\nf lib/ld-musl.so 30\nf usr/bin/python3 9
+         f lib/apk/db/installed = P:musl\\nV:1.2.4-r2\\nA:x86_64\\np:so:libc.musl-x86_64.so.1=1\\nF:lib\\nR:ld-musl.so\\na:0:0:755\\n\\nP:python3\\nV:3.11.6-r0\\nD:so:libc.musl-x86_64.so.1 !other foo>=1.2~3\\nF:usr/bin\\nR:python3\\n\\nV:only\\n
+         f etc/apk/world = python3@edge\\nca-certificates>1",
+    );
+    assert_eq!(os.manager, Some(PackageManager::Apk));
+    assert_eq!(os.packages[0].bytes, 30);
+    assert_eq!((os.packages[0].manual, os.packages[1].manual), (false, true));
+    assert_eq!(os.packages[1].depends, [["so:libc.musl-x86_64.so.1"], ["foo"]]);
+    assert_eq!(os.find("so:libc.musl-x86_64.so.1"), Some(0));
+    assert_eq!(os.problems.len(), 1, "{:?}", os.problems);
+}
+
+#[test]
+fn a_path_that_two_packages_list_is_counted_once() {
+    let os = inventory(
+        "layer\nf usr/bin/x 8\nf var/lib/dpkg/status = Package: a\\nVersion: 1\\nArchitecture: all\\n\\nPackage: b\\nVersion: 1\\nArchitecture: all\\n
+         f var/lib/dpkg/info/a.list = /usr/bin/x\nf var/lib/dpkg/info/b.list = /usr/bin/x\\n/usr/bin/x",
+    );
+    assert_eq!((os.packages[0].bytes, os.packages[1].bytes), (8, 0));
+}
+
+#[test]
+fn parsers_take_any_bytes() {
+    let seeds: [&[u8]; 3] = [
+        STATUS.as_bytes(),
+        b"P:a\nV:1\nF:lib\nR:x\nD:a b!c <>=~\n\n:\nR:\n\n",
+        b"A=\"x\\\"y\nB='z\nC=\\\n=\n'=\"\nPackage: \xff\n \n\t\nAuto-Installed: 1\n\n  /a/../../b\nabc  *x\n",
+    ];
+    crate::python::mangled(&seeds, |bytes| {
+        parse_status(bytes);
+        parse_extended_states(bytes);
+        parse_installed(bytes);
+        parse_world(bytes);
+        parse_os_release(bytes);
+        parse_list(bytes);
+        parse_md5sums(bytes);
+    });
+}
