@@ -180,7 +180,14 @@ impl Distribution {
     /// that an image may well go without do not count, nor does a RECORD none of whose files exist because
     /// the system's package manager owns them elsewhere.
     pub fn is_broken(&self) -> bool {
-        !self.system_owned && self.missing.iter().any(|missing| self.needs(missing.path.as_bytes()))
+        // A wheel may list data that it never had (easyocr 1.7.1 lists 83 dictionaries): without a layer that had
+        // the file, only missing code is proof.
+        let is_code = |path: &[u8]| path.ends_with(b".py") || path.ends_with(b".so");
+        let proves = |missing: &MissingFile| {
+            let path = missing.path.as_bytes();
+            (missing.removed.is_some() || is_code(path)) && self.needs(path)
+        };
+        !self.system_owned && self.missing.iter().any(proves)
     }
 
     /// Whether importing may need a file: it is below the site directory, no metadata, and of a kind that
