@@ -26,7 +26,7 @@ fn inventory(spec: &str) -> Inventory {
     inventory
 }
 
-fn dist<'i>(inventory: &'i Inventory, name: &str) -> (DistId, &'i Distribution) {
+fn dist<'i>(inventory: &'i Inventory, name: &'i str) -> (DistId, &'i Distribution) {
     inventory.named(name).next().unwrap()
 }
 
