@@ -35,6 +35,7 @@ pub fn dockerfile(plan: &Plan, requirements: &Requirements) -> String {
         copy_environment(environment, &mut out);
     }
     copy_application(plan, &mut out);
+    make_links(plan, &mut out);
     out.push_str(&settings(&plan.config));
     out
 }
@@ -299,5 +300,27 @@ fn copy_application(plan: &Plan, out: &mut String) {
         };
         let text = if item.directory { text + "/" } else { text };
         let _ = writeln!(out, "COPY --from=original {}{}", chown(item.uid, item.gid), copy_words(&text, &text));
+    }
+}
+
+/// Links are made again: a copy of a link would copy what it leads to.
+fn make_links(plan: &Plan, out: &mut String) {
+    let mut commands = Vec::new();
+    for link in &plan.links {
+        let target = std::str::from_utf8(&link.target).ok().filter(|target| !target.is_empty());
+        let (Some(path), Some(target)) = (path_text(&link.path), target) else {
+            let _ = writeln!(
+                out,
+                "# left out, for a Dockerfile cannot name it: the link {}",
+                comment(&link.path.to_string())
+            );
+            continue;
+        };
+        let dir = path.rsplit_once('/').map_or("/", |(dir, _)| if dir.is_empty() { "/" } else { dir });
+        commands.push(format!("mkdir -p {} && ln -sfn {} {}", shell(dir), shell(target), shell(&path)));
+    }
+    if !commands.is_empty() {
+        out.push_str("# Symbolic links.\n");
+        run(&commands, out);
     }
 }

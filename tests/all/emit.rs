@@ -69,6 +69,7 @@ fn empty_plan() -> Plan {
         system: Vec::new(),
         dropped_system: Vec::new(),
         copies: Vec::new(),
+        links: Vec::new(),
         smoke_modules: Vec::new(),
         modules_before: Vec::new(),
         actions: Vec::new(),
