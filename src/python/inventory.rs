@@ -15,8 +15,27 @@ pub struct Inventory {
     pub environments: Vec<Environment>,
     /// The distributions, sorted by environment and normalized name.
     pub distributions: Vec<Distribution>,
+    /// Distributions that a layer installed and a later layer uninstalled. Sorted by name.
+    pub removed: Vec<RemovedDistribution>,
     /// Metadata that could not be read as it should be.
     pub problems: Vec<Problem>,
+}
+
+/// A distribution whose metadata a later layer removed: its bytes stay in the layer below.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemovedDistribution {
+    /// The name as METADATA writes it.
+    pub name: String,
+    /// The name normalized.
+    pub normalized: String,
+    /// The version.
+    pub version: String,
+    /// The layer that has its metadata.
+    pub layer: LayerIdx,
+    /// The layer that removed it.
+    pub removed_by: LayerIdx,
+    /// Bytes of its RECORD's files that stand in the layers and that no container sees.
+    pub bytes: u64,
 }
 
 /// One installed distribution.

@@ -13,6 +13,6 @@ mod record;
 
 pub use environment::{Environment, EnvironmentKind};
 pub use graph::{Edge, Graph, MarkerContext};
-pub use inventory::{Contest, DistId, Distribution, Inventory, MissingFile};
+pub use inventory::{Contest, DistId, Distribution, Inventory, MissingFile, RemovedDistribution};
 pub use metadata::{Metadata, MetadataError, normalize_name, parse_metadata};
 pub use record::{RecordRow, parse_record};
