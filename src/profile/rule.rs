@@ -125,6 +125,10 @@ pub struct Installed {
     /// Globs over the names that it requires (its own active `Requires-Dist`): `nvidia-*`.
     #[serde(default)]
     pub requires: Vec<String>,
+    /// Globs over the names of distributions of the same environment that nothing else requires: what an extra
+    /// brought that nobody asks for in metadata (`jax-cuda12-plugin` beside `jax`).
+    #[serde(default)]
+    pub beside: Vec<String>,
     /// Globs over the local version: `cu*`.
     #[serde(default)]
     pub local_version: Vec<String>,
@@ -151,7 +155,9 @@ pub struct Replacement {
     /// Globs over names that go too, unless something that stays requires them: `nvidia-*`, `triton`.
     #[serde(default)]
     pub company: Vec<String>,
-    /// Installed bytes by version, where they are known: `"2.1.1" = 700_000_000` (basis: catalogue).
+    /// Installed bytes by public version, where they are known: `"2.1.1" = 700_000_000` (basis: catalogue).
+    /// The sum of the sizes of the files in the wheel for CPython 3.11 on x86_64 (`unpacked`), without the
+    /// bytecode and the few bytes of metadata that an installer adds.
     #[serde(default)]
     pub sizes: std::collections::BTreeMap<String, u64>,
     /// Globs over the original's files, relative to the site directory, that the replacement does not have;
