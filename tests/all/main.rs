@@ -1,5 +1,7 @@
 //! All integration tests in one binary: one link, one place for the fixtures.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should fail where it stands")]
 
+mod cli;
 mod fixture;
+mod report;
 mod view;
