@@ -1,8 +1,10 @@
 //! All integration tests in one binary: one link, one place for the fixtures.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should fail where it stands")]
 
+mod cli;
 mod emit;
 mod fixture;
 mod os;
 mod python;
+mod report;
 mod view;
