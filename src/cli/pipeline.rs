@@ -18,7 +18,8 @@ pub fn image(input: &Input) -> Result<Image> {
     bar.finish();
     image.map_err(|error| {
         let failure = Failure::measure(anyhow::Error::new(error));
-        if input.text.contains(':') || Path::new(&input.text).exists() {
+        let kinds = ["docker-archive:", "oci:", "oci-archive:", "dir:", "index:"];
+        if kinds.iter().any(|kind| input.text.starts_with(kind)) || Path::new(&input.text).exists() {
             return failure;
         }
         failure.hint("TARGET is a file or a folder; `docker save NAME -o FILE` writes an image of an engine to one")

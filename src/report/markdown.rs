@@ -106,7 +106,7 @@ fn plan(out: &mut String, report: &AuditReport) {
     };
     let after = plan.predicted.bytes;
     let share = relative(report.sizes.unpacked.bytes.0, after.0);
-    let _ = writeln!(out, "A plan on `{}` is predicted to leave **{after}** ({share}).", plan.base.replace('`', "'"));
+    let _ = writeln!(out, "A plan on {} is predicted to leave **{after}** ({share}).", plain(&plan.base));
     let row = |action: &super::audit::ActionSummary| {
         vec![change(action.removed, action.added), plain(&action.title), plain(&action.rule)]
     };
