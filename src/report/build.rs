@@ -281,7 +281,7 @@ fn broken(dist: &Distribution) -> BrokenReport {
     }
 }
 
-/// What higher layers uninstalled. The inventory does not list them yet.
+/// What higher layers removed. The inventory does not list them yet.
 fn removed(_python: &Inventory) -> Vec<RemovedReport> {
     Vec::new()
 }

@@ -156,7 +156,7 @@ fn distributions(out: &mut String, report: &AuditReport) {
             layer(removed.removed_by),
         ]
     };
-    let heads = ["Left behind:", "Uninstalled", "Version", "In layer:", "By layer:"];
+    let heads = ["Left behind:", "Removed", "Version", "In layer:", "By layer:"];
     table(out, &heads, report.removed_distributions.iter().map(removed));
 }
 
