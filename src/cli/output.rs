@@ -7,16 +7,13 @@ use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-/// The files that a plan may write; with `--force` only these are replaced.
-const PLAN_FILES: [&str; 7] = [
-    "Dockerfile",
-    "requirements.txt",
-    "requirements.cpu.txt",
-    "requirements.in",
-    "smoke_test.py",
-    "REPORT.md",
-    "plan.json",
-];
+/// Whether a plan may have written a file of this name.
+fn is_plan_file(name: &str) -> bool {
+    const NAMES: [&str; 6] =
+        ["Dockerfile", "requirements.txt", "requirements.in", "smoke_test.py", "REPORT.md", "plan.json"];
+    let number = name.strip_prefix("requirements.cpu").and_then(|rest| rest.strip_suffix(".txt"));
+    NAMES.contains(&name) || number.is_some_and(|number| number.chars().all(|c| c.is_ascii_digit()))
+}
 
 /// Stdout or a file.
 pub enum Destination {
@@ -208,11 +205,13 @@ impl Folder {
             fs::rename(staging.path().join(name), self.path.join(name))?;
         }
         // What an earlier plan wrote and this one does not would be taken for a part of this one.
-        let stale = PLAN_FILES.iter().filter(|known| had_plan && !files.iter().any(|(name, _)| name == **known));
-        for name in stale {
-            match fs::remove_file(self.path.join(name)) {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
-                _ => {}
+        for row in fs::read_dir(&self.path)?.filter(|_| had_plan) {
+            let row = row?;
+            let name = row.file_name();
+            let stale =
+                name.to_str().is_some_and(|name| is_plan_file(name) && !files.iter().any(|(new, _)| new == name));
+            if stale && row.file_type()?.is_file() {
+                fs::remove_file(row.path())?;
             }
         }
         Ok(())

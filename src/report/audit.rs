@@ -29,7 +29,7 @@ pub struct AuditReport {
     pub environments: Vec<EnvironmentReport>,
     /// The Python distributions, largest first.
     pub distributions: Vec<DistributionReport>,
-    /// Distributions that a higher layer uninstalled.
+    /// Distributions that a higher layer removed.
     pub removed_distributions: Vec<RemovedReport>,
     /// The OS packages, largest first.
     pub os_packages: Vec<OsPackageReport>,
@@ -266,7 +266,7 @@ pub struct ContestReport {
     pub survivor: Option<String>,
 }
 
-/// A distribution that was uninstalled in a layer above the one that has it.
+/// A distribution that a layer has and no container sees, because a higher layer removed it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct RemovedReport {
@@ -276,7 +276,7 @@ pub struct RemovedReport {
     pub version: String,
     /// Position of the layer that has it, from 1.
     pub layer: usize,
-    /// Position of the layer that uninstalled it, from 1.
+    /// Position of the layer that removed it, from 1.
     pub removed_by: usize,
     /// Bytes that stayed behind (`unpacked`).
     pub bytes: u64,

@@ -281,9 +281,8 @@ fn broken(dist: &Distribution) -> BrokenReport {
     }
 }
 
-fn removed(python: &Inventory) -> Vec<RemovedReport> {
-    // WIRE: python.removed
-    let _ = python;
+/// What higher layers removed. The inventory does not list them yet.
+fn removed(_python: &Inventory) -> Vec<RemovedReport> {
     Vec::new()
 }
 

@@ -16,7 +16,7 @@ pub(super) fn details(report: &AuditReport, style: Style<'_>) -> Vec<String> {
         ("BYTES THAT A CONTAINER SEES", visible_lines(report)),
         ("ENVIRONMENTS", environment_lines(report, style)),
         ("DISTRIBUTIONS", distribution_lines(report, style)),
-        ("DISTRIBUTIONS THAT A HIGHER LAYER UNINSTALLED", removed_lines(report, style)),
+        ("DISTRIBUTIONS THAT A HIGHER LAYER REMOVED", removed_lines(report, style)),
         ("OS PACKAGES (* asked for by hand)", package_lines(report, style)),
         ("COULD NOT BE READ", problem_lines(report, style)),
     ];
@@ -194,7 +194,7 @@ fn about(dist: &DistributionReport) -> String {
 fn removed_lines(report: &AuditReport, style: Style<'_>) -> Vec<String> {
     let line = |removed: &super::audit::RemovedReport| {
         let text = format!(
-            "  {}  {} {}: in layer {}, uninstalled by layer {}",
+            "  {}  {} {}: in layer {}, removed by layer {}",
             size(removed.bytes),
             removed.name,
             removed.version,

@@ -4,7 +4,7 @@
 //! them, because nobody takes them out; then the libraries that came with GPU builds; then by owner.
 
 use super::audit::Group;
-use crate::base::{ByteSize, escape_str};
+use crate::base::escape_str;
 use crate::fs::{Category, Fate, Owner, Row};
 use crate::profile::{Detect, Rule};
 use crate::python::DistId;
@@ -85,9 +85,12 @@ fn os_label(base: usize) -> &'static str {
 }
 
 fn release(facts: &Facts<'_>) -> String {
-    facts.os.release.get("PRETTY_NAME").map(|name| escape_str(name)).unwrap_or_default()
+    let name = facts.os.release.get("PRETTY_NAME").map(|name| escape_str(name)).unwrap_or_default();
+    // The code name says nothing that the number does not.
+    name.split(" (").next().unwrap_or_default().to_owned()
 }
 
+/// What became of the hidden bytes, most of them first.
 fn hidden_note(facts: &Facts<'_>) -> String {
     let mut sums = [("deleted", 0u64), ("rewritten", 0), ("replaced", 0), ("shadowed", 0)];
     for (row, (bytes, _)) in &facts.ledger.rows {
@@ -101,13 +104,8 @@ fn hidden_note(facts: &Facts<'_>) -> String {
         sums[slot].1 = sums[slot].1.saturating_add(*bytes);
     }
     sums.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
-    match (sums[0], sums[1], sums[2]) {
-        ((fate, _), (_, 0), _) => fate.to_owned(),
-        ((fate, bytes), (second, _), (_, 0)) => format!("{fate} {}, rest {second}", ByteSize(bytes)),
-        ((fate, bytes), (second, more), _) => {
-            format!("{fate} {}, {second} {}, …", ByteSize(bytes), ByteSize(more))
-        }
-    }
+    let names: Vec<&str> = sums.iter().filter(|(_, bytes)| *bytes > 0).map(|(name, _)| *name).collect();
+    names.join(", ")
 }
 
 /// Who required the GPU libraries from outside their own circle.

@@ -8,7 +8,7 @@ pub(super) fn of(id: &str, rule: Option<&Rule>) -> String {
     let word = match rule.map(|rule| &rule.detect) {
         Some(Detect::DuplicateFamily { .. }) => "duplicate",
         Some(Detect::GpuBuild { .. }) => "gpu",
-        Some(Detect::Distributions { .. }) => "dev",
+        Some(Detect::Distributions { .. }) => by_id(id).unwrap_or("dev"),
         Some(Detect::BrokenDistribution) => "broken",
         Some(Detect::ContestedFiles) => "contested",
         Some(Detect::DeadBytes) => "hidden",
@@ -21,7 +21,7 @@ pub(super) fn of(id: &str, rule: Option<&Rule>) -> String {
 }
 
 fn by_id(id: &str) -> Option<&'static str> {
-    const WORDS: [(&str, &str); 14] = [
+    const WORDS: [(&str, &str); 19] = [
         ("cache", "cache"),
         ("apt-lists", "cache"),
         ("lists", "cache"),
@@ -35,7 +35,12 @@ fn by_id(id: &str) -> Option<&'static str> {
         ("header", "headers"),
         ("static", "static"),
         ("doc", "docs"),
-        ("git", "vcs"),
+        ("version-control", "leftover"),
+        ("installers", "leftover"),
+        ("openblas", "openblas"),
+        ("stubs", "stubs"),
+        ("gpu", "gpu"),
+        ("packaging", "packaging"),
     ];
     WORDS.iter().find(|(part, _)| id.contains(part)).map(|(_, word)| *word)
 }

@@ -106,7 +106,7 @@ fn plan(out: &mut String, report: &AuditReport) {
     };
     let after = plan.predicted.bytes;
     let share = relative(report.sizes.unpacked.bytes.0, after.0);
-    let _ = writeln!(out, "A plan on `{}` is predicted to leave **{after}** ({share}).", plan.base.replace('`', "'"));
+    let _ = writeln!(out, "A plan on {} is predicted to leave **{after}** ({share}).", plain(&plan.base));
     let row = |action: &super::audit::ActionSummary| {
         vec![change(action.removed, action.added), plain(&action.title), plain(&action.rule)]
     };
@@ -156,7 +156,7 @@ fn distributions(out: &mut String, report: &AuditReport) {
             layer(removed.removed_by),
         ]
     };
-    let heads = ["Left behind:", "Uninstalled", "Version", "In layer:", "By layer:"];
+    let heads = ["Left behind:", "Removed", "Version", "In layer:", "By layer:"];
     table(out, &heads, report.removed_distributions.iter().map(removed));
 }
 

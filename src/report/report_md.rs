@@ -31,9 +31,9 @@ fn head(out: &mut String, report: &PlanReport) {
     ];
     let _ = writeln!(
         out,
-        "{} · builds on `{}` ({})",
+        "{} · builds on {} ({})",
         plain(&report.platform),
-        report.base.replace('`', "'"),
+        plain(&report.base),
         plain(&report.base_reason)
     );
     table(out, &["Image", "Unpacked:", ""], summary);
@@ -48,8 +48,8 @@ fn head(out: &mut String, report: &PlanReport) {
 
 fn build(out: &mut String, report: &PlanReport) {
     out.push_str("\n## How to build and verify\n\n");
-    let _ = writeln!(out, "The Dockerfile copies from the original image, which must be there by the name it uses:");
-    let _ = writeln!(out, "`{}`.\n", report.original.replace('`', "'"));
+    let _ = writeln!(out, "The Dockerfile copies from the original image, which must be there by this name:");
+    let _ = writeln!(out, "{}\n", plain(&report.original));
     out.push_str("```sh\ndocker build -t slim .\n");
     if report.environment.is_some() {
         // Imports, versions and requirements, without the network.

@@ -33,9 +33,9 @@ fn service() -> Image {
          w {SITE}/cv2/cv2.so
          layer COPY . /app # buildkit
          f app/main.py 5000
-         f app/model.bin 100000000
+         f app/model.bin 100000000 hash=model
          layer RUN /bin/sh -c chown -R app /app # buildkit
-         f app/model.bin 100000000 hash=app/model.bin uid=33"
+         f app/model.bin 100000000 hash=model uid=33"
     ))
 }
 
