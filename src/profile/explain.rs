@@ -11,12 +11,8 @@ pub fn explain(rule: &Rule) -> String {
     out.push_str(&wrap(&format!("{}.", rule.summary), 0));
     out.push_str(&format!("\n{}", wrap(severity_in_words(rule.severity), 0)));
     out.push_str(&wrap(tier_in_words(rule.tier), 0).replace("ID", &escape_str(&rule.id)));
-    let parts = [
-        ("Why", &rule.why),
-        ("Evidence", &rule.evidence),
-        ("When not", &rule.when_not),
-        ("Remedy", &rule.remedy),
-    ];
+    let parts =
+        [("Why", &rule.why), ("Evidence", &rule.evidence), ("When not", &rule.when_not), ("Remedy", &rule.remedy)];
     for (title, text) in parts {
         out.push_str(&format!("\n{title}\n{}", wrap(text, 2)));
     }

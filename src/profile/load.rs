@@ -1,7 +1,7 @@
 //! Reading profiles.
 
-use super::raw::{self, Fault};
 use super::Rule;
+use super::raw::{self, Fault};
 use crate::base::{escape_bytes, escape_str};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -125,7 +125,8 @@ fn load_folder(dir: &Path) -> Result<BTreeMap<String, Rule>, ProfileError> {
     let mut rules = BTreeMap::new();
     let mut sources: BTreeMap<String, PathBuf> = BTreeMap::new();
     for path in files {
-        let text = std::fs::read_to_string(&path).map_err(|source| ProfileError::Read { path: path.clone(), source })?;
+        let text =
+            std::fs::read_to_string(&path).map_err(|source| ProfileError::Read { path: path.clone(), source })?;
         let rule = parse_file(&path, &text)?;
         if let Some(first) = sources.insert(rule.id.clone(), path.clone()) {
             return Err(ProfileError::Duplicate { id: rule.id, first, second: path });

@@ -13,8 +13,11 @@ const PATHS_SHOWN: usize = 6;
 /// One finding for each named distribution above the base image that nothing that stays requires.
 pub(super) fn not_needed(context: &Context<'_>, rule: &Rule, names: &[String]) -> Vec<Finding> {
     let Ok(globs) = GlobSet::of(names) else { return Vec::new() };
-    let named: BTreeSet<DistId> =
-        context.distributions().filter(|(_, dist)| globs.matches(dist.normalized.as_bytes())).map(|(id, _)| id).collect();
+    let named: BTreeSet<DistId> = context
+        .distributions()
+        .filter(|(_, dist)| globs.matches(dist.normalized.as_bytes()))
+        .map(|(id, _)| id)
+        .collect();
     if named.is_empty() {
         return Vec::new();
     }
@@ -70,7 +73,8 @@ fn broken_finding(context: &Context<'_>, rule: &Rule, id: DistId, dist: &Distrib
         context.title(id),
         removed_by(context, dist)
     );
-    let mut rows: Vec<Evidence> = dist.missing.iter().take(PATHS_SHOWN).map(|file| missing_row(context, file)).collect();
+    let mut rows: Vec<Evidence> =
+        dist.missing.iter().take(PATHS_SHOWN).map(|file| missing_row(context, file)).collect();
     let left = missing.saturating_sub(rows.len());
     if left > 0 {
         rows.push(Evidence { location: None, bytes: 0, note: format!("and {left} more missing") });
@@ -83,7 +87,9 @@ fn broken_finding(context: &Context<'_>, rule: &Rule, id: DistId, dist: &Distrib
 fn missing_row(context: &Context<'_>, file: &crate::python::MissingFile) -> Evidence {
     let (layer, note) = match file.removed {
         Some((had, by)) => (had, format!("in RECORD, removed by {}", context.layer(by))),
-        None => return Evidence { location: None, bytes: 0, note: format!("{} is in RECORD and in no layer", file.path) },
+        None => {
+            return Evidence { location: None, bytes: 0, note: format!("{} is in RECORD and in no layer", file.path) };
+        }
     };
     Evidence { location: Some(Location { layer, path: file.path.clone() }), bytes: 0, note }
 }
@@ -138,7 +144,11 @@ fn contested_finding(
     let bytes = rows.iter().fold(0u64, |sum, row| sum.saturating_add(row.bytes));
     let message = format!(
         "{} claimed by {} with different contents: which one works depends on the order of installation{}",
-        if group.paths.len() == 1 { "1 file is".to_owned() } else { format!("{} are", count(group.paths.len(), "file")) },
+        if group.paths.len() == 1 {
+            "1 file is".to_owned()
+        } else {
+            format!("{} are", count(group.paths.len(), "file"))
+        },
         join(&shown, 5),
         survivors(group),
     );

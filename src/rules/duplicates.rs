@@ -90,8 +90,7 @@ impl Family<'_> {
     fn message(&self, context: &Context<'_>, bytes: u64) -> String {
         let present = self.present.iter().map(|&id| context.title(id));
         let titles: Vec<String> = present.chain(self.removed.iter().map(|gone| gone_title(gone))).collect();
-        let mut message =
-            format!("{} install over each other, {} too many", join(&titles, 8), ByteSize(bytes));
+        let mut message = format!("{} install over each other, {} too many", join(&titles, 8), ByteSize(bytes));
         let shared = self.shared(context).len();
         if shared > 0 {
             message.push_str(&format!("; {} collide", count(shared, "path")));
@@ -139,13 +138,13 @@ impl Family<'_> {
     }
 
     fn rows(&self, context: &Context<'_>, kept: Option<DistId>) -> Vec<Evidence> {
-        let mut rows: Vec<Evidence> = self.present.iter().map(|&id| present_row(context, id, kept == Some(id))).collect();
+        let mut rows: Vec<Evidence> =
+            self.present.iter().map(|&id| present_row(context, id, kept == Some(id))).collect();
         rows.extend(self.removed.iter().map(|gone| removed_row(context, gone)));
         rows.extend(self.shared(context).values().take(PATHS_SHOWN).map(|contest| contest_row(context, contest)));
         rows
     }
 }
-
 
 fn gone_title(gone: &RemovedDistribution) -> String {
     title(&gone.name, &gone.version)

@@ -8,7 +8,8 @@ use crate::python::{DistId, Distribution};
 use std::collections::BTreeSet;
 
 /// Environment variables by which an image says that it wants a GPU (NVIDIA Container Toolkit; CUDA images).
-const GPU_VARIABLES: [&str; 4] = ["NVIDIA_VISIBLE_DEVICES", "NVIDIA_REQUIRE_CUDA", "NVIDIA_DRIVER_CAPABILITIES", "CUDA_VERSION"];
+const GPU_VARIABLES: [&str; 4] =
+    ["NVIDIA_VISIBLE_DEVICES", "NVIDIA_REQUIRE_CUDA", "NVIDIA_DRIVER_CAPABILITIES", "CUDA_VERSION"];
 
 /// Distributions on a chain of requirements that are named.
 const CHAIN: usize = 12;
@@ -64,7 +65,9 @@ impl Signs {
                 && context.required_by(other).all(|edge| edge.from == id)
         });
         proof.extend(of_names("beside it is", beside.map(|(_, neighbour)| neighbour.normalized.as_str()).collect()));
-        if let Some((_, local)) = dist.version.split_once('+').filter(|(_, local)| self.local_version.matches(local.as_bytes())) {
+        if let Some((_, local)) =
+            dist.version.split_once('+').filter(|(_, local)| self.local_version.matches(local.as_bytes()))
+        {
             proof.push(format!("its local version is `{}`", escape_str(local)));
         }
         let files = self.files(dist);
@@ -181,7 +184,8 @@ fn chain(context: &Context<'_>, id: DistId) -> String {
     let mut longest = Vec::new();
     while let Some(way) = ways.pop_front() {
         let Some(&last) = way.last() else { break };
-        let above: Vec<DistId> = context.required_by(last).map(|edge| edge.from).filter(|from| seen.insert(*from)).collect();
+        let above: Vec<DistId> =
+            context.required_by(last).map(|edge| edge.from).filter(|from| seen.insert(*from)).collect();
         if way.len() > longest.len() {
             longest = way.clone();
         }
