@@ -282,8 +282,15 @@ fn broken(dist: &Distribution) -> BrokenReport {
 }
 
 /// What higher layers removed. The inventory does not list them yet.
-fn removed(_python: &Inventory) -> Vec<RemovedReport> {
-    Vec::new()
+fn removed(python: &Inventory) -> Vec<RemovedReport> {
+    let report = |removed: &crate::python::RemovedDistribution| RemovedReport {
+        name: escape_str(&removed.name),
+        version: escape_str(&removed.version),
+        layer: removed.layer as usize + 1,
+        removed_by: removed.removed_by as usize + 1,
+        bytes: removed.bytes,
+    };
+    python.removed.iter().map(report).collect()
 }
 
 fn os_packages(facts: &Facts<'_>) -> Vec<OsPackageReport> {

@@ -3,10 +3,10 @@
 use super::Finding;
 use super::context::{Context, FileRows, count};
 use crate::base::{ByteSize, ImagePath};
-use crate::fs::Node;
+use crate::fs::{DataRef, Node};
 use crate::layer::EntryKind;
 use crate::profile::{Detect, GlobSet, Rule};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// A `paths` rule and what it met so far.
 struct Matcher<'r> {
@@ -16,6 +16,8 @@ struct Matcher<'r> {
     bytes: u64,
     files: FileRows,
     paths: Vec<ImagePath>,
+    /// How many names of a hard-linked file matched so far.
+    linked: HashMap<DataRef, usize>,
 }
 
 /// One finding for each rule that matches visible files above the base image. What the base image itself holds
@@ -27,6 +29,7 @@ pub(super) fn paths(context: &Context<'_>, rules: &[Rule]) -> Vec<Finding> {
     }
     let owners = Owners::new(context, matchers.iter().any(|matcher| matcher.owned.is_some()));
     let view = context.facts.view;
+    let links = links(context);
     for (path, node) in view.iter() {
         let entry = view.entry(node.entry);
         let file = matches!(entry.kind, EntryKind::File | EntryKind::Hardlink | EntryKind::Symlink);
@@ -43,11 +46,25 @@ pub(super) fn paths(context: &Context<'_>, rules: &[Rule]) -> Vec<Finding> {
                 continue;
             }
             if matcher.owned.is_none_or(|owned| owned == owners.has(path)) {
-                matcher.add(path, node, if view.holds_bytes(node) { view.size(node) } else { 0 });
+                matcher.add(path, node, view.size(node), links.get(&node.data).copied().unwrap_or(1));
             }
         }
     }
     matchers.into_iter().filter_map(Matcher::finding).collect()
+}
+
+/// How many visible names the bytes have that have more than one.
+fn links(context: &Context<'_>) -> HashMap<DataRef, usize> {
+    let view = context.facts.view;
+    let mut links: HashMap<DataRef, usize> = HashMap::new();
+    for (_, node) in view.iter().filter(|(_, node)| node.entry != node.data) {
+        *links.entry(node.data).or_default() += 1;
+    }
+    for (data, names) in &mut links {
+        let own = view.get(view.entry(*data).path.as_bytes()).is_some_and(|node| node.entry == *data);
+        *names += usize::from(own);
+    }
+    links
 }
 
 /// The rules, and their globs compiled together, tagged by the rule's place.
@@ -59,14 +76,27 @@ fn matchers(rules: &[Rule]) -> (Vec<Matcher<'_>>, GlobSet, GlobSet) {
         wanted.extend(globs.iter().map(|glob| (glob.as_str(), place)));
         unwanted.extend(except.iter().map(|glob| (glob.as_str(), place)));
         let (owned, at_least) = (*owned, *at_least);
-        matchers.push(Matcher { rule, owned, at_least, bytes: 0, files: FileRows::default(), paths: Vec::new() });
+        matchers.push(Matcher {
+            rule,
+            owned,
+            at_least,
+            bytes: 0,
+            files: FileRows::default(),
+            paths: Vec::new(),
+            linked: HashMap::new(),
+        });
     }
     // Profiles are checked when they are loaded; a rule made by hand with a glob that is none matches nothing.
     (matchers, GlobSet::new(wanted).unwrap_or_default(), GlobSet::new(unwanted).unwrap_or_default())
 }
 
 impl Matcher<'_> {
-    fn add(&mut self, path: &[u8], node: Node, bytes: u64) {
+    /// Bytes with several names are counted when the last of the names matches: until then another name,
+    /// which the rule does not mean, keeps them.
+    fn add(&mut self, path: &[u8], node: Node, size: u64, names: usize) {
+        let seen = if names > 1 { self.linked.entry(node.data).or_default() } else { &mut 0 };
+        *seen += 1;
+        let bytes = if *seen >= names { size } else { 0 };
         self.bytes = self.bytes.saturating_add(bytes);
         self.files.add(node.data.0, path, bytes);
         self.paths.push(ImagePath::new(path));

@@ -5,6 +5,8 @@ mod cli;
 mod emit;
 mod fixture;
 mod os;
+mod profile;
 mod python;
 mod report;
+mod rules;
 mod view;
