@@ -22,7 +22,7 @@ pub struct Inventory {
 }
 
 /// A distribution whose metadata a later layer removed: its bytes stay in the layer below.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RemovedDistribution {
     /// The name as METADATA writes it.
     pub name: String,
@@ -30,6 +30,8 @@ pub struct RemovedDistribution {
     pub normalized: String,
     /// The version.
     pub version: String,
+    /// Where its metadata was.
+    pub metadata: ImagePath,
     /// The layer that has its metadata.
     pub layer: LayerIdx,
     /// The layer that removed it.

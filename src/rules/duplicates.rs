@@ -6,7 +6,7 @@
 use super::context::{Context, count, names as join, title};
 use super::distributions::{contest_row, removed_by};
 use super::{Evidence, Finding};
-use crate::base::{ByteSize, LayerIdx, escape_str};
+use crate::base::{ByteSize, LayerIdx, Location, escape_str};
 use crate::profile::Rule;
 use crate::python::{DistId, Distribution, RemovedDistribution};
 use std::collections::{BTreeMap, BTreeSet};
@@ -171,5 +171,6 @@ fn removed_row(context: &Context<'_>, gone: &RemovedDistribution) -> Evidence {
         context.layer(gone.removed_by),
         context.required_by_note(&edges)
     );
-    Evidence { location: None, bytes: gone.bytes, note }
+    let location = Some(Location { layer: gone.layer, path: gone.metadata.clone() });
+    Evidence { location, bytes: gone.bytes, note }
 }

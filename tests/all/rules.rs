@@ -19,9 +19,7 @@ use slimwright::fs::{Ledger, Owner, View};
 use slimwright::image::Image;
 use slimwright::os::{OsInventory, OsPackage};
 use slimwright::profile::{Rule, Tier, embedded};
-use slimwright::python::{
-    Contest, Distribution, Edge, Environment, EnvironmentKind, Graph, Inventory, MissingFile, RemovedDistribution,
-};
+use slimwright::python::{Contest, Distribution, Edge, Graph, Inventory, MissingFile, RemovedDistribution};
 use slimwright::rules::{Facts, Finding, evaluate};
 
 const SITE: &str = "usr/local/lib/python3.11/site-packages";
@@ -79,16 +77,6 @@ impl Case {
                 (other, _) => panic!("no such attribute: {other}"),
             }
         }
-        while self.python.environments.len() <= dist.environment {
-            let prefix = if self.python.environments.is_empty() { "usr/local" } else { "opt/venv" };
-            self.python.environments.push(Environment {
-                prefix: ImagePath::from(prefix),
-                site_dirs: vec![ImagePath::from(SITE)],
-                python: Some((3, 11)),
-                python_full: None,
-                kind: EnvironmentKind::System,
-            });
-        }
         self.python.distributions.push(dist);
     }
 
@@ -138,6 +126,7 @@ impl Case {
             layer: value("layer") as u32,
             removed_by: value("by") as u32,
             bytes: value("bytes"),
+            ..RemovedDistribution::default()
         });
     }
 
