@@ -10,7 +10,7 @@ pub fn explain(rule: &Rule) -> String {
     let mut out = format!("{}\n{}\n", escape_str(&rule.id), "=".repeat(rule.id.chars().count()));
     out.push_str(&wrap(&format!("{}.", rule.summary), 0));
     out.push_str(&format!("\n{}", wrap(severity_in_words(rule.severity), 0)));
-    out.push_str(&wrap(tier_in_words(rule.tier), 0).replace("ID", &escape_str(&rule.id)));
+    out.push_str(&wrap(&tier_in_words(rule.tier).replace("ID", &rule.id), 0));
     let parts =
         [("Why", &rule.why), ("Evidence", &rule.evidence), ("When not", &rule.when_not), ("Remedy", &rule.remedy)];
     for (title, text) in parts {
@@ -42,14 +42,18 @@ fn tier_in_words(tier: Tier) -> &'static str {
 /// One row a rule: id, tier, severity, summary; long summaries go on below themselves.
 pub fn list(rules: &[Rule]) -> String {
     let width = |text: &dyn Fn(&Rule) -> usize, title: &str| rules.iter().map(text).max().unwrap_or(0).max(title.len());
-    let ids = width(&|rule| escape_str(&rule.id).chars().count(), "id").min(34);
+    let ids = width(&|rule| escape_str(&rule.id).chars().count(), "id").min(30);
     let tiers = width(&|rule| tier_name(rule.tier).len(), "tier");
     let severities = width(&|rule| severity_name(rule.severity).len(), "severity");
     let left = ids + tiers + severities + 6;
     let mut out = format!("{:ids$}  {:tiers$}  {:severities$}  summary\n", "id", "tier", "severity");
     for rule in rules {
         let lines = fold(&escape_str(&rule.summary), WIDTH.saturating_sub(left).max(20));
-        let (id, tier, severity) = (escape_str(&rule.id), tier_name(rule.tier), severity_name(rule.severity));
+        let (mut id, tier, severity) = (escape_str(&rule.id), tier_name(rule.tier), severity_name(rule.severity));
+        if id.chars().count() > ids {
+            out.push_str(&format!("{id}\n"));
+            id.clear();
+        }
         for (n, line) in lines.iter().enumerate() {
             match n {
                 0 => out.push_str(&format!("{id:ids$}  {tier:tiers$}  {severity:severities$}  {line}\n")),

@@ -194,8 +194,8 @@ mod tests {
     use super::*;
 
     fn matches(pattern: &str, path: &str) -> bool {
-        let alone = Glob::new(pattern).unwrap().matches(path.as_bytes());
-        let in_a_set = GlobSet::of(&[pattern.to_owned()]).unwrap().matches(path.as_bytes());
+        let alone = Glob::new(pattern).expect("a glob").matches(path.as_bytes());
+        let in_a_set = GlobSet::of(&[pattern.to_owned()]).expect("a glob").matches(path.as_bytes());
         assert_eq!(alone, in_a_set, "{pattern} {path}");
         alone
     }
@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn what_is_no_glob_is_refused_with_a_reason() {
         for pattern in ["", "/etc/x", "a//b", "a/../b", "a**", "[ab]", "a/"] {
-            assert!(Glob::new(pattern).unwrap_err().contains("is no glob"), "{pattern}");
+            assert!(Glob::new(pattern).expect_err("no glob").contains("is no glob"), "{pattern}");
         }
     }
 }

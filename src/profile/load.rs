@@ -66,6 +66,7 @@ pub const EMBEDDED: &[(&str, &str)] = profiles!(
     "bytecode",
     "compilers",
     "contested-files",
+    "copied-leftovers",
     "deleted-bytes",
     "development-tools",
     "documentation",
@@ -94,7 +95,6 @@ pub const EMBEDDED: &[(&str, &str)] = profiles!(
     "tensorflow-gpu",
     "torch-cuda",
     "type-stubs",
-    "version-control-and-build-leftovers",
     "xgboost-cuda",
     "xgboost-duplicates",
 );

@@ -56,6 +56,7 @@ pub enum Tier {
 /// `**` crosses them).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields, tag = "kind")]
+#[expect(clippy::large_enum_variant, reason = "there are a few dozen rules, and nobody moves them about")]
 pub enum Detect {
     /// Two or more of these distributions are installed in one environment, and they share files.
     DuplicateFamily {

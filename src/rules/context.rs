@@ -168,12 +168,16 @@ pub(super) fn count(number: usize, one: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
 }
 
+/// A layer and a directory.
+type Group = (LayerIdx, Vec<u8>);
+type FilesAndBytes = (usize, u64);
+
 /// Rows of evidence for many files: one a file while they are few, else one a directory and layer.
 #[derive(Default)]
 pub(super) struct FileRows {
     single: Vec<(Location, u64)>,
-    groups: BTreeMap<(LayerIdx, Vec<u8>), (usize, u64)>,
-    last: Option<((LayerIdx, Vec<u8>), (usize, u64))>,
+    groups: BTreeMap<Group, FilesAndBytes>,
+    last: Option<(Group, FilesAndBytes)>,
     count: usize,
 }
 
@@ -214,7 +218,7 @@ impl FileRows {
             let row = |(location, bytes)| Evidence { location: Some(location), bytes, note: note.to_owned() };
             return self.single.into_iter().map(row).collect();
         }
-        let row = |((layer, dir), (files, bytes)): ((LayerIdx, Vec<u8>), (usize, u64))| {
+        let row = |((layer, dir), (files, bytes)): (Group, FilesAndBytes)| {
             let location = Some(Location { layer, path: ImagePath::new(&dir) });
             let comma = if note.is_empty() { "" } else { ", " };
             Evidence { location, bytes, note: format!("{}{comma}{note}", count(files, "file")) }

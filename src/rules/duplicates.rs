@@ -6,7 +6,7 @@
 use super::context::{Context, count, names as join, title};
 use super::distributions::{contest_row, removed_by};
 use super::{Evidence, Finding};
-use crate::base::{ByteSize, LayerIdx, escape_str};
+use crate::base::{ByteSize, LayerIdx, Location, escape_str};
 use crate::profile::Rule;
 use crate::python::{DistId, Distribution, RemovedDistribution};
 use std::collections::{BTreeMap, BTreeSet};
@@ -93,7 +93,8 @@ impl Family<'_> {
         let mut message = format!("{} install over each other, {} too many", join(&titles, 8), ByteSize(bytes));
         let shared = self.shared(context).len();
         if shared > 0 {
-            message.push_str(&format!("; {} collide", count(shared, "path")));
+            let verb = if shared == 1 { "collides" } else { "collide" };
+            message.push_str(&format!("; {} {verb}", count(shared, "path")));
         }
         message.push_str(&self.uninstalled(context));
         message.push_str(&self.broken(context));
@@ -153,7 +154,7 @@ fn gone_title(gone: &RemovedDistribution) -> String {
 fn present_row(context: &Context<'_>, id: DistId, kept: bool) -> Evidence {
     let dist = context.distribution(id);
     let edges: Vec<_> = context.required_by(id).collect();
-    let best = if kept { ", the one to keep" } else { "" };
+    let best = if kept { ", the first choice to keep" } else { "" };
     let state = match dist.missing.len() {
         0 => String::new(),
         _ => format!("; {} gone{}", count(dist.missing.len(), "file"), removed_by(context, dist)),
@@ -171,5 +172,6 @@ fn removed_row(context: &Context<'_>, gone: &RemovedDistribution) -> Evidence {
         context.layer(gone.removed_by),
         context.required_by_note(&edges)
     );
-    Evidence { location: None, bytes: gone.bytes, note }
+    let location = Some(Location { layer: gone.layer, path: gone.metadata.clone() });
+    Evidence { location, bytes: gone.bytes, note }
 }

@@ -115,9 +115,10 @@ impl Rewritten {
 /// One finding for each pair of a layer and a layer that holds the same bytes again.
 pub(super) fn rewritten(context: &Context<'_>, rule: &Rule) -> Vec<Finding> {
     let mut again: BTreeMap<LayerIdx, Vec<(LayerIdx, &Entry)>> = BTreeMap::new();
-    for_each_file(context, |layer, entry, fate| match fate {
-        Fate::Rewritten { by } => again.entry(by).or_default().push((layer, entry)),
-        _ => {}
+    for_each_file(context, |layer, entry, fate| {
+        if let Fate::Rewritten { by } = fate {
+            again.entry(by).or_default().push((layer, entry));
+        }
     });
     let again = again.into_iter().filter(|(by, _)| *by >= context.base_layers);
     again.flat_map(|(by, below)| rewritten_by(context, rule, by, &below)).collect()
