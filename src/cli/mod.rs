@@ -1,8 +1,41 @@
 //! Arguments, progress, exit codes: the only place that prints or exits.
+//!
+//! ```text
+//! Args ─► Settings ─► pipeline ─► report ─► renderer ─► output
+//! ```
+//!
+//! What was asked for goes to stdout or into the named file, everything else to stderr. Exit codes: 0 fine, 1
+//! reserved for findings over a line that the user draws, 2 usage or configuration, 3 could not measure. A
+//! reader that closes the pipe early is no failure.
 
+mod args;
+mod commands;
+mod failure;
+mod output;
+mod pipeline;
+mod progress;
+mod settings;
+
+use args::Args;
+use clap::Parser as _;
+use settings::Settings;
 use std::process::ExitCode;
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // Help and version are data and go to stdout, with exit code 0. Whether anybody reads is not ours.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match Settings::new(args).and_then(commands::run) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.print();
+            failure.exit_code()
+        }
+    }
 }

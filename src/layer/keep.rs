@@ -136,14 +136,16 @@ fn distil_fields(content: &[u8], fields: &[&[u8]]) -> Vec<u8> {
     out
 }
 
-/// Lines that import, from source that the application may own: enough to say who imports what, and where.
-/// Other lines are left empty, so that line numbers hold.
+/// Lines that import, and those that show what an import is used for (`cv2.ximgproc`, `.cuda(`), from source that
+/// the application may own: enough to say who uses what, and where. Other lines are left empty, so that line
+/// numbers hold.
 fn distil_python(content: &[u8]) -> Vec<u8> {
+    const SIGNS: [&[u8]; 4] = [b"import_module", b"cv2.", b"cuda", b"CUDAExecutionProvider"];
     let mut out = Vec::new();
     for line in content.split_inclusive(|&byte| byte == b'\n') {
         let text = line.trim_ascii_start();
-        if text.starts_with(b"import ") || text.starts_with(b"from ") || text.windows(13).any(|w| w == b"import_module")
-        {
+        let imports = text.starts_with(b"import ") || text.starts_with(b"from ");
+        if imports || SIGNS.iter().any(|sign| text.windows(sign.len()).any(|w| w == *sign)) {
             out.extend_from_slice(line);
         } else {
             out.push(b'\n');

@@ -94,7 +94,7 @@ pub(super) fn decide(
     facts: &Facts<'_>,
     findings: &[Finding],
     rules: &[Rule],
-    follows: &dyn Fn(&Rule) -> bool,
+    follows: &dyn Fn(&Rule, Tier) -> bool,
     environment: Option<usize>,
     base_layers: usize,
 ) -> Decisions {
@@ -105,7 +105,8 @@ pub(super) fn decide(
     let asked = asked_for(facts.view.image());
     out.roots = roots(facts, &out.subject, &asked);
     for finding in findings {
-        let Some(rule) = rules.iter().find(|rule| rule.id == finding.rule).filter(|rule| follows(rule)) else {
+        let Some(rule) = rules.iter().find(|rule| rule.id == finding.rule).filter(|rule| follows(rule, finding.tier))
+        else {
             continue;
         };
         match &rule.detect {
@@ -366,8 +367,8 @@ pub(super) fn overridden(facts: &Facts<'_>, decisions: &Decisions) -> (Vec<Overr
     (on_purpose, before)
 }
 
-/// Whether the plan follows a rule.
-pub(super) fn follows(rule: &Rule, options: &super::PlanOptions) -> bool {
-    let accepted = rule.tier == Tier::Auto || (rule.tier == Tier::Confirm && options.accept.contains(&rule.id));
+/// Whether the plan follows a rule for a finding of this tier: a finding may be more cautious than its rule.
+pub(super) fn follows(rule: &Rule, tier: Tier, options: &super::PlanOptions) -> bool {
+    let accepted = tier == Tier::Auto || (tier == Tier::Confirm && options.accept.contains(&rule.id));
     accepted && !options.skip.contains(&rule.id)
 }

@@ -264,7 +264,7 @@ pub fn make(facts: &Facts<'_>, findings: &[Finding], rules: &[Rule], options: &P
     check_ids(rules, options)?;
     let image = facts.view.image();
     let base = base::choose(image, facts.os, options)?;
-    let follows = |rule: &Rule| closure::follows(rule, options);
+    let follows = |rule: &Rule, tier: Tier| closure::follows(rule, tier, options);
     let target = closure::target_environment(facts, image.base_layers());
     let environment = target.as_ref().map(|(_, environment)| environment);
     let position = target.as_ref().map(|(position, _)| *position);
@@ -322,8 +322,12 @@ fn check_ids(rules: &[Rule], options: &PlanOptions) -> Result<(), PlanError> {
 }
 
 /// Paths that a followed rule drops.
-fn followed_paths<'a>(findings: &'a [Finding], rules: &[Rule], follows: &dyn Fn(&Rule) -> bool) -> HashSet<&'a [u8]> {
-    let followed = |finding: &&Finding| rules.iter().any(|rule| rule.id == finding.rule && follows(rule));
+fn followed_paths<'a>(
+    findings: &'a [Finding],
+    rules: &[Rule],
+    follows: &dyn Fn(&Rule, Tier) -> bool,
+) -> HashSet<&'a [u8]> {
+    let followed = |finding: &&Finding| rules.iter().any(|rule| rule.id == finding.rule && follows(rule, finding.tier));
     findings.iter().filter(followed).flat_map(|finding| finding.paths.iter().map(ImagePath::as_bytes)).collect()
 }
 
@@ -418,14 +422,19 @@ fn modules_before(facts: &Facts<'_>) -> Vec<String> {
 }
 
 /// Findings that the plan leaves alone.
-fn skipped(findings: &[Finding], rules: &[Rule], follows: &dyn Fn(&Rule) -> bool, actions: &[Action]) -> Vec<Skipped> {
+fn skipped(
+    findings: &[Finding],
+    rules: &[Rule],
+    follows: &dyn Fn(&Rule, Tier) -> bool,
+    actions: &[Action],
+) -> Vec<Skipped> {
     let mut out = Vec::new();
     for finding in findings {
         let Some(rule) = rules.iter().find(|rule| rule.id == finding.rule) else { continue };
-        if follows(rule) || actions.iter().any(|action| action.rule == rule.id) {
+        if follows(rule, finding.tier) || actions.iter().any(|action| action.rule == rule.id) {
             continue;
         }
-        let reason = match rule.tier {
+        let reason = match finding.tier {
             Tier::Confirm => format!("needs your word: --accept {}", rule.id),
             Tier::ReportOnly => format!("left to you: slimwright explain {}", rule.id),
             Tier::Auto => "skipped with --skip".into(),

@@ -228,7 +228,7 @@ fn swapped_size(
     let Some(replacement) = &swap.replacement else {
         return (whole_size(facts, dist), Basis::Predicted);
     };
-    if let Some(bytes) = replacement.sizes.get(&swap.version) {
+    if let Some(bytes) = catalogue_size(&replacement.sizes, &swap.version) {
         return (bytes.saturating_add(dist.bytecode), Basis::Catalogue);
     }
     let site = environment.map(|environment| environment.site_dir.as_bytes().len() + 1).unwrap_or_default();
@@ -244,6 +244,19 @@ fn swapped_size(
         .map(|node| facts.view.size(node))
         .sum();
     (dist.bytes.saturating_sub(gone), Basis::Predicted)
+}
+
+/// The table's size for a version: its own, else that of the last version before it, else of the first one.
+fn catalogue_size(sizes: &BTreeMap<String, u64>, version: &str) -> Option<u64> {
+    if let Some(bytes) = sizes.get(version) {
+        return Some(*bytes);
+    }
+    let wanted = version.parse::<pep440_rs::Version>().ok()?;
+    let mut known: Vec<(pep440_rs::Version, u64)> =
+        sizes.iter().filter_map(|(version, bytes)| Some((version.parse().ok()?, *bytes))).collect();
+    known.sort();
+    let before = known.iter().rfind(|(version, _)| *version <= wanted);
+    before.or(known.first()).map(|(_, bytes)| *bytes)
 }
 
 /// What a distribution takes when all its files are there: as its RECORD says, or at least what is there.

@@ -2,7 +2,7 @@
 
 use super::{Dropped, SystemPackage};
 use crate::os::OsInventory;
-use crate::profile::{Detect, Rule};
+use crate::profile::{Detect, Rule, Tier};
 use crate::rules::{Facts, matches};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +26,7 @@ pub(super) fn decide(
     facts: &Facts<'_>,
     base: &OsInventory,
     rules: &[Rule],
-    follows: &dyn Fn(&Rule) -> bool,
+    follows: &dyn Fn(&Rule, Tier) -> bool,
 ) -> SystemDecisions {
     let os = facts.os;
     let in_base: BTreeSet<&str> = base.packages.iter().map(|package| package.name.as_str()).collect();
@@ -81,10 +81,10 @@ fn unwanted(
     os: &OsInventory,
     above: &BTreeSet<usize>,
     rules: &[Rule],
-    follows: &dyn Fn(&Rule) -> bool,
+    follows: &dyn Fn(&Rule, Tier) -> bool,
 ) -> BTreeMap<usize, String> {
     let mut out = BTreeMap::new();
-    for rule in rules.iter().filter(|rule| follows(rule)) {
+    for rule in rules.iter().filter(|rule| follows(rule, rule.tier)) {
         let Detect::OsPackages { names, .. } = &rule.detect else { continue };
         for &position in above {
             let name = os.packages[position].name.as_bytes();
@@ -103,10 +103,10 @@ fn left_behind(
     above: &BTreeSet<usize>,
     unwanted: &BTreeMap<usize, String>,
     rules: &[Rule],
-    follows: &dyn Fn(&Rule) -> bool,
+    follows: &dyn Fn(&Rule, Tier) -> bool,
 ) -> Vec<(usize, String)> {
     let mut out = Vec::new();
-    for rule in rules.iter().filter(|rule| follows(rule)) {
+    for rule in rules.iter().filter(|rule| follows(rule, rule.tier)) {
         let Detect::OsPackages { leave, .. } = &rule.detect else { continue };
         let stays = |position: &&usize| {
             leave.iter().any(|glob| matches(glob.as_bytes(), os.packages[**position].name.as_bytes()))

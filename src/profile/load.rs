@@ -1,13 +1,16 @@
 //! Reading profiles.
 
 use super::Rule;
+use super::raw::{self, Fault};
+use crate::base::{escape_bytes, escape_str};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Why a profile could not be used. The text names file, line and column and shows the line.
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileError {
     /// The file or folder could not be read.
-    #[error("{path}: cannot read: {source}")]
+    #[error("{}: cannot read: {source}", shown(path))]
     Read {
         /// Which.
         path: PathBuf,
@@ -15,26 +18,174 @@ pub enum ProfileError {
         source: std::io::Error,
     },
     /// The file is no rule.
-    #[error("{path}:{line}:{column}: {message}")]
+    #[error("{}:{line}:{column}: {message}", shown(path))]
     Invalid {
         /// Which file.
         path: PathBuf,
         /// Line, from 1.
         line: usize,
-        /// Column, from 1.
+        /// Column in characters, from 1.
         column: usize,
-        /// What was expected and found.
+        /// What was expected and found, then the line and a mark below the place. Escaped.
         message: String,
+    },
+    /// The folder has no profile.
+    #[error("{}: expected a folder with `*.toml` files, found none", shown(path))]
+    Empty {
+        /// Which.
+        path: PathBuf,
+    },
+    /// Two files of the folder have the same id.
+    #[error("{}: the id `{id}` is that of {} already", shown(second), shown(first))]
+    Duplicate {
+        /// The id.
+        id: String,
+        /// The file that has it.
+        first: PathBuf,
+        /// The file that has it too.
+        second: PathBuf,
     },
 }
 
+fn shown(path: &Path) -> String {
+    escape_bytes(path.as_os_str().as_encoded_bytes())
+}
+
+macro_rules! profiles {
+    ($($id:literal),* $(,)?) => {
+        &[$(($id, include_str!(concat!("../../profiles/", $id, ".toml")))),*]
+    };
+}
+
+/// The embedded profiles as `(id, text)`, sorted by id. A test checks that this is the folder's content.
+pub const EMBEDDED: &[(&str, &str)] = profiles!(
+    "apt-lists-and-cache",
+    "broken-distribution",
+    "bundled-openblas",
+    "bundled-tests",
+    "bytecode",
+    "compilers",
+    "contested-files",
+    "copied-leftovers",
+    "deleted-bytes",
+    "development-tools",
+    "documentation",
+    "faiss-duplicates",
+    "faiss-gpu",
+    "faiss-gpu-cu11",
+    "faiss-gpu-cu12",
+    "gpu-only-distributions",
+    "headers-and-static-libraries",
+    "installers-left-behind",
+    "jax-cuda",
+    "model-caches",
+    "onnxruntime-duplicates",
+    "onnxruntime-gpu",
+    "opencv-duplicates",
+    "other-caches",
+    "packaging-tools",
+    "paddlepaddle-duplicates",
+    "paddlepaddle-gpu",
+    "pillow-duplicates",
+    "pip-cache",
+    "psycopg2-duplicates",
+    "pycrypto-duplicates",
+    "rewritten-bytes",
+    "tensorflow-duplicates",
+    "tensorflow-gpu",
+    "torch-cuda",
+    "type-stubs",
+    "xgboost-cuda",
+    "xgboost-duplicates",
+);
+
 /// The embedded rules, sorted by id.
 pub fn embedded() -> Vec<Rule> {
-    Vec::new()
+    let parse = |(id, text): &(&str, &str)| {
+        parse_file(&PathBuf::from(format!("profiles/{id}.toml")), text)
+            .expect("the embedded profiles are part of the program, and a test loads each of them")
+    };
+    EMBEDDED.iter().map(parse).collect()
 }
 
 /// The embedded rules and those of `dir/*.toml`, which override by id. Sorted by id.
 pub fn load(dir: Option<&Path>) -> Result<Vec<Rule>, ProfileError> {
-    let _ = dir;
-    Ok(embedded())
+    let mut rules: BTreeMap<String, Rule> = embedded().into_iter().map(|rule| (rule.id.clone(), rule)).collect();
+    if let Some(dir) = dir {
+        rules.extend(load_folder(dir)?);
+    }
+    Ok(rules.into_values().collect())
+}
+
+fn load_folder(dir: &Path) -> Result<BTreeMap<String, Rule>, ProfileError> {
+    let files = profiles_in(dir)?;
+    if files.is_empty() {
+        return Err(ProfileError::Empty { path: dir.to_owned() });
+    }
+    let mut rules = BTreeMap::new();
+    let mut sources: BTreeMap<String, PathBuf> = BTreeMap::new();
+    for path in files {
+        let text =
+            std::fs::read_to_string(&path).map_err(|source| ProfileError::Read { path: path.clone(), source })?;
+        let rule = parse_file(&path, &text)?;
+        if let Some(first) = sources.insert(rule.id.clone(), path.clone()) {
+            return Err(ProfileError::Duplicate { id: rule.id, first, second: path });
+        }
+        rules.insert(rule.id.clone(), rule);
+    }
+    Ok(rules)
+}
+
+/// The `*.toml` files of a folder, sorted.
+fn profiles_in(dir: &Path) -> Result<Vec<PathBuf>, ProfileError> {
+    let cannot_read = |source| ProfileError::Read { path: dir.to_owned(), source };
+    let mut files = Vec::new();
+    for item in std::fs::read_dir(dir).map_err(cannot_read)? {
+        let path = item.map_err(cannot_read)?.path();
+        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml")) {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Parses one profile; its id must be its file's stem.
+fn parse_file(path: &Path, text: &str) -> Result<Rule, ProfileError> {
+    let (head, rule) = raw::parse(text).map_err(|fault| invalid(path, text, fault))?;
+    if path.file_stem().is_some_and(|stem| stem == rule.id.as_str()) {
+        return Ok(rule);
+    }
+    let message = format!("expected the id to be the file's name without `.toml`, found `{}`", rule.id);
+    Err(invalid(path, text, Fault { span: head.id, message }))
+}
+
+/// Turns a place in the text into line and column, and shows the line.
+fn invalid(path: &Path, text: &str, fault: Fault) -> ProfileError {
+    let start = floor_boundary(text, fault.span.start);
+    let end = floor_boundary(text, fault.span.end).max(start);
+    let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
+    let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
+    let line = text[..start].matches('\n').count() + 1;
+    let before = escape_str(text[line_start..start].trim_end_matches('\r'));
+    let marked = escape_str(text[start..end.min(line_end)].trim_end_matches('\r'));
+    let whole = escape_str(text[line_start..line_end].trim_end_matches('\r'));
+    let (number, margin) = (line.to_string(), " ".repeat(line.to_string().len()));
+    let marks = "^".repeat(marked.chars().count().max(1));
+    let indent = " ".repeat(before.chars().count());
+    let message = escape_str(&fault.message);
+    ProfileError::Invalid {
+        path: path.to_owned(),
+        line,
+        column: text[line_start..start].chars().count() + 1,
+        message: format!("{message}\n {number} | {whole}\n {margin} | {indent}{marks}"),
+    }
+}
+
+fn floor_boundary(text: &str, at: usize) -> usize {
+    let mut at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
 }

@@ -56,6 +56,7 @@ pub enum Tier {
 /// `**` crosses them).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields, tag = "kind")]
+#[expect(clippy::large_enum_variant, reason = "there are a few dozen rules, and nobody moves them about")]
 pub enum Detect {
     /// Two or more of these distributions are installed in one environment, and they share files.
     DuplicateFamily {
@@ -125,6 +126,10 @@ pub struct Installed {
     /// Globs over the names that it requires (its own active `Requires-Dist`): `nvidia-*`.
     #[serde(default)]
     pub requires: Vec<String>,
+    /// Globs over the names of distributions of the same environment that nothing else requires: what an extra
+    /// brought that nobody asks for in metadata (`jax-cuda12-plugin` beside `jax`).
+    #[serde(default)]
+    pub beside: Vec<String>,
     /// Globs over the local version: `cu*`.
     #[serde(default)]
     pub local_version: Vec<String>,
@@ -151,7 +156,9 @@ pub struct Replacement {
     /// Globs over names that go too, unless something that stays requires them: `nvidia-*`, `triton`.
     #[serde(default)]
     pub company: Vec<String>,
-    /// Installed bytes by version, where they are known: `"2.1.1" = 700_000_000` (basis: catalogue).
+    /// Installed bytes by public version, where they are known: `"2.1.1" = 700_000_000` (basis: catalogue).
+    /// The sum of the sizes of the files in the wheel for CPython 3.11 on x86_64 (`unpacked`), without the
+    /// bytecode and the few bytes of metadata that an installer adds.
     #[serde(default)]
     pub sizes: std::collections::BTreeMap<String, u64>,
     /// Globs over the original's files, relative to the site directory, that the replacement does not have;

@@ -39,17 +39,18 @@ impl<'a> Claims<'a> {
         }
         let mut claimed: HashMap<&[u8], DistId> = HashMap::with_capacity(self.all.len());
         let mut counted: HashSet<DataRef> = HashSet::new();
-        // Rows of RECORD first: a guess gets only what nobody else has.
-        for strength in [1, 0] {
-            for group in self.all.chunk_by(|a, b| a.path == b.path) {
-                if group.iter().any(|claim| claim.strength == 1) != (strength == 1) {
-                    continue;
-                }
-                let winner = winner(view, group);
-                claimed.insert(group[0].path, winner);
-                inventory.owner_of.insert(ImagePath::new(group[0].path), winner);
-                count(view, &group[0], winner, &mut counted, inventory);
-            }
+        // Rows of RECORD first: a guess gets only what nobody else has. Of these, paths that hold their bytes
+        // before hard links to them.
+        let mut groups: Vec<&[Claim<'a>]> = self.all.chunk_by(|a, b| a.path == b.path).collect();
+        groups.sort_by_cached_key(|group| {
+            let is_guess = group.iter().all(|claim| claim.strength == 0);
+            (is_guess, group[0].node.is_some_and(|node| node.entry != node.data))
+        });
+        for group in groups {
+            let winner = winner(view, group);
+            claimed.insert(group[0].path, winner);
+            inventory.owner_of.entry(ImagePath::new(group[0].path)).or_insert(winner);
+            count(view, &group[0], winner, &mut counted, inventory);
         }
         for group in self.all.chunk_by(|a, b| a.path == b.path).filter(|group| group.len() > 1) {
             contest(view, group, inventory);

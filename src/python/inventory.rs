@@ -182,7 +182,8 @@ impl Distribution {
     pub fn is_broken(&self) -> bool {
         // A wheel may list data that it never had (easyocr 1.7.1 lists 83 dictionaries): without a layer that had
         // the file, only missing code is proof.
-        let is_code = |path: &[u8]| path.ends_with(b".py") || path.ends_with(b".so");
+        let is_code =
+            |path: &[u8]| path.ends_with(b".py") || path.ends_with(b".so") || path.windows(4).any(|w| w == b".so.");
         let proves = |missing: &MissingFile| {
             let path = missing.path.as_bytes();
             (missing.removed.is_some() || is_code(path)) && self.needs(path)

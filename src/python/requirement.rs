@@ -11,6 +11,9 @@ use std::path::Path;
 const LONGEST: usize = 8192;
 const DEEPEST: usize = 32;
 const MOST_COMPARISONS: usize = 32;
+const MOST_DIGITS: usize = 18;
+
+const EXPECTED: &str = "expected a name, version specifiers and a marker (PEP 508)";
 
 /// The URL of `name @ URL`, as written. Nothing is expanded or opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,8 +46,33 @@ pub(super) fn parse(text: &str) -> Result<Requirement<AnyUrl>, &'static str> {
     if depth(text) > DEEPEST || comparisons(marker) > MOST_COMPARISONS {
         return Err("a marker with more parts than any should have");
     }
-    let strict = text.parse::<Requirement<AnyUrl>>();
-    strict.or_else(|_| lenient(text).parse()).map_err(|_| "expected a name, version specifiers and a marker (PEP 508)")
+    // The parser relies on these two and panics without them: names that end as names do, and numbers that
+    // fit and can be incremented.
+    let main = text.split_once(';').map_or(text, |(main, _)| main);
+    if !names_end_well(main) || longest_number(text) > MOST_DIGITS {
+        return Err(EXPECTED);
+    }
+    // What it may still panic on in bytes that somebody made for it must not end the run.
+    let parsed = std::panic::catch_unwind(|| {
+        let strict = text.parse::<Requirement<AnyUrl>>();
+        strict.or_else(|_| lenient(text).parse()).map_err(|_| EXPECTED)
+    });
+    parsed.unwrap_or(Err(EXPECTED))
+}
+
+/// Whether the name and all names of extras end in a letter or digit.
+fn names_end_well(main: &str) -> bool {
+    let (name, extras) = main.split_once('[').unwrap_or((main, ""));
+    let extras = extras.split(']').next().unwrap_or_default();
+    let runs = |text: &'_ str| -> Vec<bool> {
+        let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c)));
+        words.filter(|word| !word.is_empty()).map(|word| !word.ends_with(['-', '_', '.'])).collect()
+    };
+    runs(name).first().is_none_or(|ends_well| *ends_well) && runs(extras).into_iter().all(|ends_well| ends_well)
+}
+
+fn longest_number(text: &str) -> usize {
+    text.split(|c: char| !c.is_ascii_digit()).map(str::len).max().unwrap_or(0)
 }
 
 fn depth(text: &str) -> usize {

@@ -1,4 +1,17 @@
 //! From facts and rules to findings with evidence.
+//!
+//! One file a family of predicates; [`evaluate`] prepares once what several rules ask for ([`Context`]) and
+//! walks the view once for all `paths` rules together and the entries once for all rules about layers. A
+//! finding's subject holds no sizes and no order, so that two runs can be compared; its message holds the names
+//! and numbers of this image. Every name that came from the image is escaped where it enters a text.
+
+mod context;
+mod distributions;
+mod duplicates;
+mod files;
+mod gpu;
+mod layers;
+mod packages;
 
 mod survey;
 
@@ -7,8 +20,9 @@ pub use survey::{Owners, Survey, is_package_manager_state};
 use crate::base::{LayerIdx, Location};
 use crate::fs::{Ledger, View};
 use crate::os::OsInventory;
-use crate::profile::{Rule, Severity, Tier};
+use crate::profile::{Detect, Rule, Severity, Tier};
 use crate::python::{DistId, Graph, Inventory};
+use context::Context;
 
 /// All that was read of one image.
 pub struct Facts<'a> {
@@ -31,7 +45,7 @@ pub struct Finding {
     pub rule: String,
     /// The rule's severity.
     pub severity: Severity,
-    /// The rule's tier.
+    /// The rule's tier, or a lower one where this image gives a reason to ask first.
     pub tier: Tier,
     /// What it is about, stable from run to run: a distribution, a layer, a path.
     pub subject: String,
@@ -64,13 +78,69 @@ pub struct Evidence {
     pub note: String,
 }
 
-/// Applies all rules. Findings are sorted by severity and bytes (falling), then rule and subject.
-pub fn evaluate(facts: &Facts<'_>, rules: &[Rule]) -> Vec<Finding> {
-    let _ = (facts, rules);
-    Vec::new()
+/// Rows of evidence that a finding shows.
+const EVIDENCE_ROWS: usize = 20;
+
+impl Finding {
+    /// A finding of a rule with nothing to show yet.
+    fn new(rule: &Rule, subject: impl Into<String>, message: impl Into<String>, bytes: u64) -> Self {
+        Self {
+            rule: rule.id.clone(),
+            severity: rule.severity,
+            tier: rule.tier,
+            subject: subject.into(),
+            message: message.into(),
+            bytes,
+            evidence: Vec::new(),
+            more_evidence: 0,
+            distributions: Vec::new(),
+            os_packages: Vec::new(),
+            layer: None,
+            paths: Vec::new(),
+        }
+    }
+
+    /// With its proof: the largest rows first, the rest counted.
+    fn with_evidence(mut self, mut rows: Vec<Evidence>) -> Self {
+        rows.sort_by_key(|row| std::cmp::Reverse(row.bytes));
+        self.more_evidence = rows.len().saturating_sub(EVIDENCE_ROWS);
+        rows.truncate(EVIDENCE_ROWS);
+        self.evidence = rows;
+        self
+    }
 }
 
-/// stub
+/// Applies all rules. Findings are sorted by severity and bytes (falling), then rule and subject.
+pub fn evaluate(facts: &Facts<'_>, rules: &[Rule]) -> Vec<Finding> {
+    let context = Context::new(facts, rules);
+    let mut findings = files::paths(&context, rules);
+    for rule in rules {
+        match &rule.detect {
+            Detect::DuplicateFamily { members, keep, .. } => {
+                findings.extend(duplicates::family(&context, rule, members, keep));
+            }
+            Detect::GpuBuild { distribution, when, replace } => {
+                findings.extend(gpu::builds(&context, rule, distribution, when, replace));
+            }
+            Detect::Distributions { names } => findings.extend(distributions::not_needed(&context, rule, names)),
+            Detect::BrokenDistribution => findings.extend(distributions::broken(&context, rule)),
+            Detect::ContestedFiles => findings.extend(distributions::contested(&context, rule)),
+            Detect::DeadBytes => findings.extend(layers::dead(&context, rule)),
+            Detect::RewrittenBytes => findings.extend(layers::rewritten(&context, rule)),
+            Detect::OsPackages { names, leave } => findings.extend(packages::named(&context, rule, names, leave)),
+            Detect::Paths { .. } => {}
+        }
+    }
+    findings.sort_by(|a, b| {
+        let rank = |finding: &Finding| std::cmp::Reverse((finding.severity, finding.bytes));
+        (rank(a), &a.rule, &a.subject, &a.message).cmp(&(rank(b), &b.rule, &b.subject, &b.message))
+    });
+    findings
+}
+
+/// Whether a name or a relative path matches a glob of a profile. A pattern that is no glob matches nothing;
+/// profiles are checked when they are loaded.
 pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
-    pattern == text
+    let pattern = std::str::from_utf8(pattern).unwrap_or_default();
+    crate::profile::Glob::new(pattern).is_ok_and(|glob| glob.matches(text))
 }

@@ -217,7 +217,7 @@ fn files_come_from_record_with_their_bytecode() {
     let rows =
         ["a/__init__.py,,10", "a/__pycache__/__init__.cpython-311.pyc,,", "\"a/x,y.txt\",,5", "../../../bin/a,,7"];
     let spec = format!(
-        "layer\nd usr/local/lib/python3.11\nl usr/local/lib64 -> lib\nf SITE/a/__init__.py 10\nf SITE/a/__pycache__/__init__.cpython-311.pyc 20\nf SITE/a/__pycache__/__init__.cpython-311.opt-1.pyc 19\nf SITE/a/__pycache__/other.cpython-311.pyc 3\nf SITE/a/x,y.txt 5\nf usr/local/bin/a 7\nf SITE/a/sub/m.py 100\n{}f SITE/a-1.dist-info/INSTALLER = pip\\n\nf SITE/a-1.dist-info/REQUESTED =\n",
+        "layer\nd usr/local/lib\nl usr/local/lib64 -> lib\nf SITE/a/__init__.py 10\nf SITE/a/__pycache__/__init__.cpython-311.pyc 20\nf SITE/a/__pycache__/__init__.cpython-311.opt-1.pyc 19\nf SITE/a/__pycache__/other.cpython-311.pyc 3\nf SITE/a/x,y.txt 5\nf usr/local/bin/a 7\nf SITE/a/sub/m.py 100\n{}f SITE/a-1.dist-info/INSTALLER = pip\\n\nf SITE/a-1.dist-info/REQUESTED =\n",
         package("a", "1", &[&rows[..], &["../../../lib64/python3.11/site-packages/a/sub/m.py,,"]].concat())
     );
     let inventory = inventory(&spec);
@@ -485,6 +485,34 @@ fn hostile_markers_are_refused_and_not_computed() {
     let mut inventory = inventory(&format!("layer\n{}", requiring(SITE, "a", "1", &[&wide, &deep])));
     assert!(edges(&mut inventory, "linux/amd64", &[]).is_empty());
     assert_eq!(inventory.problems.iter().filter(|p| p.message.contains("more parts")).count(), 2);
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config { failure_persistence: None, ..Default::default() })]
+
+    /// Whatever layers write, link, hide and claim: each byte is counted at most once, and where the ledger counts it
+    /// (`inventory` asserts that).
+    #[test]
+    fn no_byte_is_counted_twice(steps in proptest::collection::vec((0..7u8, 0..4usize, 0..4usize, 0..3u64), 1..40)) {
+        const PATHS: [&str; 4] = ["SITE/p/a.py", "SITE/p/b.so", "SITE/p", "usr/local/bin/c"];
+        const ROWS: [&str; 4] = ["p/a.py,,1", "p/b.so,,2", "../site-packages/p/a.py,,", "../../../bin/c,,1"];
+        let mut spec = String::from("layer\n");
+        for (what, one, two, size) in steps {
+            let other = PATHS[(one + two) % 4];
+            spec += &match what {
+                0 => "layer\n".to_owned(),
+                1 | 2 => format!("f {} {size}\n", PATHS[one]),
+                3 => format!("w {}\n", PATHS[one]),
+                4 => format!("h {} -> {other}\n", PATHS[one]),
+                5 => package(["x", "y", "z", "x"][two], ["1", "2"][one % 2], &[ROWS[one], ROWS[two]]),
+                _ => format!("w SITE/{}-{}.dist-info\n", ["x", "y", "z", "x"][two], ["1", "2"][one % 2]),
+            };
+        }
+        let found = inventory(&spec);
+        let mut again = inventory(&spec);
+        proptest::prop_assert_eq!(&found, &again, "the same image gives the same inventory");
+        Graph::new(&mut again, "linux/amd64", &[]);
+    }
 }
 
 #[test]

@@ -1,0 +1,220 @@
+//! The command line as clap reads it, with its help texts.
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Audits container images of Python services, byte by byte, and plans small ones that really install.
+#[derive(Debug, Parser)]
+#[command(name = "slimwright", version, about, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 fine, 2 usage or configuration, 3 could not measure.
+Sizes are `unpacked` (the bytes of the layers' files) unless they say `wire` (compressed); 1 MB = 10^6 bytes.
+
+Start with:
+  docker save my-service:latest -o service.tar
+  slimwright audit service.tar";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Say where an image's bytes are, what is wrong with it and what to do
+    #[command(after_help = AUDIT_EXAMPLES)]
+    Audit(Audit),
+    /// Write the files that build a smaller image, and a report with the proof
+    #[command(after_help = PLAN_EXAMPLES)]
+    Plan(Plan),
+    /// Record what an audit needs of an image in one small file
+    #[command(after_help = INDEX_EXAMPLES)]
+    Index(Index),
+    /// Explain a rule: why it matters, when not to follow it, what to do
+    #[command(after_help = "Example:\n  slimwright explain torch-cuda")]
+    Explain(Explain),
+    /// List the rules
+    Rules(Rules),
+}
+
+const AUDIT_EXAMPLES: &str = "\
+Examples:
+  slimwright audit service.tar                            one screen
+  slimwright audit oci:./layout:latest --details          every layer and package, with the proof
+  slimwright audit service.tar --format json -o audit.json
+  slimwright audit dir:/mnt/rootfs";
+
+const PLAN_EXAMPLES: &str = "\
+Examples:
+  slimwright plan service.tar -o slim/
+  slimwright plan service.tar -o slim/ --accept development-tools --base python:3.11-slim
+  slimwright plan service.tar -o slim/ --force            write over the files of an earlier plan
+
+DIR gets a Dockerfile, requirement files, smoke_test.py, REPORT.md and plan.json.";
+
+const INDEX_EXAMPLES: &str = "\
+Example:
+  slimwright index service.tar -o service.index
+  slimwright audit index:service.index";
+
+/// Which image, and how to read it.
+#[derive(Debug, ClapArgs)]
+pub struct Source {
+    /// docker-archive:FILE, oci:DIR[:TAG], oci-archive:FILE, dir:ROOTFS, index:FILE, or a path of any of these
+    #[arg(value_name = "TARGET")]
+    pub target: String,
+    /// Which image of several, for example linux/arm64
+    #[arg(long, value_name = "OS/ARCH")]
+    pub platform: Option<String>,
+    /// Recompute the digests of all layers, and fail if one differs
+    #[arg(long)]
+    pub verify: bool,
+    /// Give up on images that unpack to more than this, for example "40 GB"
+    #[arg(long, value_name = "SIZE")]
+    pub max_unpacked: Option<String>,
+    /// No progress and no remarks on stderr
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// Which rules.
+#[derive(Debug, ClapArgs)]
+pub struct Profiles {
+    /// A folder with rules of your own (*.toml); they override the built-in ones by id
+    #[arg(long, value_name = "DIR")]
+    pub profiles: Option<PathBuf>,
+}
+
+/// How to print.
+#[derive(Debug, ClapArgs)]
+pub struct Print {
+    /// When to colour
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
+    /// Every layer, every package and the findings' proof as well
+    #[arg(long)]
+    pub details: bool,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// When stdout is a terminal and NO_COLOR is not set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The formats of an audit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For a terminal: one screen
+    Text,
+    /// For programs; see docs/schema/audit.schema.json
+    Json,
+    /// For a pull request or a wiki
+    Markdown,
+}
+
+/// `slimwright audit`.
+#[derive(Debug, ClapArgs)]
+pub struct Audit {
+    /// Which image.
+    #[command(flatten)]
+    pub source: Source,
+    /// Which rules.
+    #[command(flatten)]
+    pub profiles: Profiles,
+    /// How to print.
+    #[command(flatten)]
+    pub print: Print,
+    /// What to write
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
+    /// Write to FILE instead of stdout
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Overwrite FILE
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `slimwright plan`.
+#[derive(Debug, ClapArgs)]
+pub struct Plan {
+    /// Which image.
+    #[command(flatten)]
+    pub source: Source,
+    /// Which rules.
+    #[command(flatten)]
+    pub profiles: Profiles,
+    /// How to print.
+    #[command(flatten)]
+    pub print: Print,
+    /// Where to write; must be absent or empty
+    #[arg(long, short, value_name = "DIR")]
+    pub output: PathBuf,
+    /// Follow this rule, which needs your word; may be repeated
+    #[arg(long, value_name = "RULE")]
+    pub accept: Vec<String>,
+    /// Do not follow this rule; may be repeated
+    #[arg(long, value_name = "RULE")]
+    pub skip: Vec<String>,
+    /// The image to build on, where the plan cannot tell or should not
+    #[arg(long, value_name = "IMAGE")]
+    pub base: Option<String>,
+    /// The name by which the Dockerfile copies from the original image
+    #[arg(long, value_name = "NAME")]
+    pub original: Option<String>,
+    /// Overwrite the files of an earlier plan in DIR, and no others
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `slimwright index`.
+#[derive(Debug, ClapArgs)]
+pub struct Index {
+    /// Which image.
+    #[command(flatten)]
+    pub source: Source,
+    /// The file to write
+    #[arg(long, short, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Overwrite FILE
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `slimwright explain`.
+#[derive(Debug, ClapArgs)]
+pub struct Explain {
+    /// The rule's id, as `slimwright rules` lists it
+    #[arg(value_name = "RULE")]
+    pub rule: String,
+    /// Which rules.
+    #[command(flatten)]
+    pub profiles: Profiles,
+}
+
+/// `slimwright rules`.
+#[derive(Debug, ClapArgs)]
+pub struct Rules {
+    /// Which rules.
+    #[command(flatten)]
+    pub profiles: Profiles,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Args;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Args::command().debug_assert();
+    }
+}

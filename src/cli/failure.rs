@@ -1,0 +1,70 @@
+//! Why a run ends early: what went wrong, what may help, and the exit code.
+
+use crate::base::escape_str;
+use anstyle::AnsiColor;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+/// A failure of the run.
+#[derive(Debug)]
+pub struct Failure {
+    code: u8,
+    error: anyhow::Error,
+    hint: Option<String>,
+}
+
+/// What commands return.
+pub type Result<T> = std::result::Result<T, Failure>;
+
+impl Failure {
+    /// The user must change the command line or a file of theirs.
+    pub fn usage(error: impl Into<anyhow::Error>) -> Self {
+        Self { code: 2, error: error.into(), hint: None }
+    }
+
+    /// The image could not be measured.
+    pub fn measure(error: impl Into<anyhow::Error>) -> Self {
+        Self { code: 3, error: error.into(), hint: None }
+    }
+
+    /// Adds what may help.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Says so on stderr. Everything is escaped: file names and messages may come from anywhere.
+    pub fn print(&self) {
+        let (red, cyan) = (AnsiColor::Red.on_default().bold(), AnsiColor::Cyan.on_default().bold());
+        let mut stderr = anstream::stderr().lock();
+        let mut lines = self.text().lines().map(escape_str).collect::<Vec<_>>().into_iter();
+        let first = lines.next().unwrap_or_default();
+        // Nobody is left to tell when stderr is closed.
+        let _ = writeln!(stderr, "{red}error:{red:#} {first}");
+        for line in lines {
+            let _ = writeln!(stderr, "  {line}");
+        }
+        if let Some(hint) = &self.hint {
+            let _ = writeln!(stderr, "{cyan}hint:{cyan:#} {}", escape_str(hint));
+        }
+    }
+
+    /// The chain of causes in one line, each said once: many errors already end with their cause.
+    fn text(&self) -> String {
+        let mut out = String::new();
+        for cause in self.error.chain().map(ToString::to_string) {
+            if out.is_empty() {
+                out = cause;
+            } else if !out.contains(&cause) {
+                out = format!("{out}: {cause}");
+            }
+        }
+        out
+    }
+
+    /// The exit code.
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.code)
+    }
+}

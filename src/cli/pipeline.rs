@@ -1,0 +1,59 @@
+//! From an input to facts, findings and a plan.
+
+use super::failure::{Failure, Result};
+use super::progress::Bar;
+use super::settings::Input;
+use crate::fs::View;
+use crate::image::Image;
+use crate::image::{Progress as _, open};
+use crate::plan::{self, Plan, PlanError, PlanOptions};
+use crate::profile::{self, Rule};
+use crate::rules::Survey;
+use crate::rules::{self, Facts, Finding};
+use std::path::Path;
+
+/// Reads the image.
+pub fn image(input: &Input) -> Result<Image> {
+    let bar = Bar::new(input.quiet);
+    let image = open(&input.target, &input.options, &bar);
+    bar.finish();
+    image.map_err(|error| {
+        let hint = error.hint();
+        let failure = Failure::measure(anyhow::Error::new(error));
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    })
+}
+
+/// Reads the rules.
+pub fn rules(dir: Option<&Path>) -> Result<Vec<Rule>> {
+    profile::load(dir).map_err(|error| {
+        Failure::usage(anyhow::Error::new(error)).hint("`slimwright explain RULE` shows what a rule says")
+    })
+}
+
+/// All that is known of an image, for as long as `then` looks at it.
+pub struct Measured<'a> {
+    /// The image.
+    pub image: &'a Image,
+    /// Its merged tree.
+    pub view: &'a View<'a>,
+    /// What was read of it.
+    pub facts: &'a Facts<'a>,
+    /// What the rules found.
+    pub findings: &'a [Finding],
+    /// The plan, or why there is none.
+    pub plan: std::result::Result<&'a Plan, &'a PlanError>,
+}
+
+/// Measures the image, applies the rules, makes the plan.
+pub fn measure<T>(image: &Image, rules: &[Rule], options: &PlanOptions, then: impl FnOnce(Measured<'_>) -> T) -> T {
+    let view = View::new(image);
+    let survey = Survey::new(&view);
+    let facts = survey.facts(&view);
+    let findings = rules::evaluate(&facts, rules);
+    let plan = plan::make(&facts, &findings, rules, options);
+    then(Measured { image, view: &view, facts: &facts, findings: &findings, plan: plan.as_ref() })
+}

@@ -1,0 +1,142 @@
+//! From what was typed to what is meant: checked here, so that nothing is measured for a command line that
+//! cannot work.
+
+use super::args::{Args, Audit, Color, Command, Format, Plan, Print, Source};
+use super::failure::{Failure, Result};
+use super::output::{Destination, Folder};
+use crate::base::parse_byte_size;
+use crate::image::{OpenOptions, Target};
+use crate::plan::PlanOptions;
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+
+/// What to do.
+pub enum Settings {
+    /// Report.
+    Audit(AuditSettings),
+    /// Write a plan.
+    Plan(PlanSettings),
+    /// Record an image.
+    Index(Input, Destination),
+    /// Explain a rule of a folder's and the built-in ones.
+    Explain(String, Option<PathBuf>),
+    /// List them.
+    Rules(Option<PathBuf>),
+}
+
+/// Which image, and how to read it.
+pub struct Input {
+    /// As it was typed.
+    pub text: String,
+    /// Which image.
+    pub target: Target,
+    /// How to read it.
+    pub options: OpenOptions,
+    /// Whether to keep stderr empty.
+    pub quiet: bool,
+}
+
+/// How to print text.
+#[derive(Clone, Copy)]
+pub struct Look {
+    /// Whether to colour.
+    pub color: bool,
+    /// Columns.
+    pub width: usize,
+    /// Whether to print everything.
+    pub details: bool,
+}
+
+/// For `audit`.
+pub struct AuditSettings {
+    /// Which image.
+    pub input: Input,
+    /// A folder with rules.
+    pub profiles: Option<PathBuf>,
+    /// How to print.
+    pub look: Look,
+    /// What to write.
+    pub format: Format,
+    /// Where to.
+    pub destination: Destination,
+}
+
+/// For `plan`.
+pub struct PlanSettings {
+    /// Which image.
+    pub input: Input,
+    /// A folder with rules.
+    pub profiles: Option<PathBuf>,
+    /// How to print.
+    pub look: Look,
+    /// What to follow.
+    pub options: PlanOptions,
+    /// Where to.
+    pub folder: Folder,
+}
+
+impl Settings {
+    /// Checks the arguments.
+    pub fn new(args: Args) -> Result<Self> {
+        match args.command {
+            Command::Audit(audit) => Ok(Self::Audit(audit_settings(audit)?)),
+            Command::Plan(plan) => Ok(Self::Plan(plan_settings(plan)?)),
+            Command::Index(index) => {
+                let destination = Destination::new(Some(index.output), index.force)?;
+                Ok(Self::Index(input(index.source)?, destination))
+            }
+            Command::Explain(explain) => Ok(Self::Explain(explain.rule, explain.profiles.profiles)),
+            Command::Rules(rules) => Ok(Self::Rules(rules.profiles.profiles)),
+        }
+    }
+}
+
+fn audit_settings(audit: Audit) -> Result<AuditSettings> {
+    let destination = Destination::new(audit.output, audit.force)?;
+    Ok(AuditSettings {
+        input: input(audit.source)?,
+        profiles: audit.profiles.profiles,
+        look: look(&audit.print, destination.is_stdout()),
+        format: audit.format,
+        destination,
+    })
+}
+
+fn plan_settings(plan: Plan) -> Result<PlanSettings> {
+    let folder = Folder::new(plan.output, plan.force)?;
+    Ok(PlanSettings {
+        input: input(plan.source)?,
+        profiles: plan.profiles.profiles,
+        look: look(&plan.print, true),
+        options: PlanOptions { accept: plan.accept, skip: plan.skip, base: plan.base, original: plan.original },
+        folder,
+    })
+}
+
+fn input(source: Source) -> Result<Input> {
+    let target = source.target.parse::<Target>().map_err(|error| {
+        Failure::usage(anyhow::anyhow!("TARGET `{}`: {error}", source.target))
+            .hint("write docker-archive:FILE, oci:DIR[:TAG], oci-archive:FILE, dir:ROOTFS, index:FILE or a path")
+    })?;
+    let mut options = OpenOptions { platform: source.platform, verify: source.verify, ..OpenOptions::default() };
+    if let Some(text) = source.max_unpacked {
+        let size =
+            parse_byte_size(&text).map_err(|error| Failure::usage(anyhow::anyhow!("--max-unpacked: {error}")))?;
+        options.limits.unpacked = size.0;
+    }
+    Ok(Input { text: source.target, target, options, quiet: source.quiet })
+}
+
+fn look(print: &Print, to_stdout: bool) -> Look {
+    let stdout = std::io::stdout();
+    let terminal = to_stdout && stdout.is_terminal();
+    let color = match print.color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => to_stdout && anstream::AutoStream::choice(&stdout) != anstream::ColorChoice::Never,
+    };
+    // Files and pipes get the same bytes everywhere.
+    let columns = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+    let width = terminal.then(columns).flatten().map_or(80, |columns| columns.clamp(60, 100));
+    Look { color, width, details: print.details }
+}

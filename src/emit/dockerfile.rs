@@ -1,0 +1,326 @@
+//! The Dockerfile. No `# syntax` line, so that no front end is pulled; nothing in it needs BuildKit.
+//!
+//! ```text
+//! original      the image as it is: the application is copied from it
+//! runtime-base  the base and the OS packages that stay
+//! build         runtime-base, pip, and what pip makes below /install (or the virtual environment)
+//! (last)        runtime-base, what was installed, the application, the original's configuration
+//! ```
+//!
+//! The distributions are installed at the paths that they have in the original: start scripts, interpreters'
+//! search paths and shebang lines stay true.
+
+use super::quote::{breaks_lines, comment, copy_words, is_image_name, is_package_name, json, path_text, shell};
+use super::requirements::Requirements;
+use super::settings::settings;
+use crate::base::ImagePath;
+use crate::plan::{CopyItem, Plan, TargetEnvironment};
+use crate::python::EnvironmentKind;
+use std::fmt::Write as _;
+
+/// Where pip puts the root file system that it installs into, in the build stage.
+const INSTALL: &str = "/install";
+
+/// The text of the Dockerfile.
+pub fn dockerfile(plan: &Plan, requirements: &Requirements) -> String {
+    let environment = plan.environment.as_ref().filter(|_| !plan.pins.is_empty());
+    let mut out = header(plan);
+    original_stage(plan, &mut out);
+    runtime_stage(plan, &mut out);
+    if let Some(environment) = environment {
+        build_stage(plan, environment, requirements, &mut out);
+    }
+    out.push_str("\n# The image that runs.\nFROM runtime-base\n");
+    if let Some(environment) = environment {
+        copy_environment(environment, &mut out);
+    }
+    copy_application(plan, &mut out);
+    make_links(plan, &mut out);
+    out.push_str(&settings(&plan.config));
+    out
+}
+
+fn header(plan: &Plan) -> String {
+    let name = slim_name(&plan.original);
+    let mut out = String::from(
+        "# Written by slimwright from an audit of the original image; see the comments before you change it.\n",
+    );
+    let _ = writeln!(out, "# Original:  {}", comment(&plan.original));
+    let _ = writeln!(out, "# Build it:  docker build -t {name} .");
+    if let Some(environment) = &plan.environment {
+        let python = comment(&shell(&python(environment)));
+        let run = format!("docker run --rm -i --network none --entrypoint {python} {name} - < smoke_test.py");
+        let _ = writeln!(out, "# Test it:   {run}");
+    }
+    for note in &plan.notes {
+        let _ = writeln!(out, "# Note:      {}", comment(note));
+    }
+    out
+}
+
+/// `registry/name:slim` for an image's name.
+fn slim_name(original: &str) -> String {
+    if !is_image_name(original) {
+        return "rebuilt:slim".to_owned();
+    }
+    let name = original.split('@').next().unwrap_or_default();
+    let start = name.rfind('/').map_or(0, |slash| slash + 1);
+    let end = name[start..].find(':').map_or(name.len(), |colon| start + colon);
+    format!("{}:slim", &name[..end])
+}
+
+fn original_stage(plan: &Plan, out: &mut String) {
+    out.push_str("\n# The image that was audited; the application is copied from it. Another name for it:\n");
+    out.push_str("# --build-arg ORIGINAL=NAME\n");
+    let name = if is_image_name(&plan.original) { plan.original.as_str() } else { "give-its-name-with-build-arg" };
+    let _ = writeln!(out, "ARG ORIGINAL={name}\nFROM ${{ORIGINAL}} AS original");
+}
+
+fn runtime_stage(plan: &Plan, out: &mut String) {
+    let _ = writeln!(out, "\n# The base: {}", comment(&plan.base.how));
+    if is_image_name(&plan.base.name) {
+        let _ = writeln!(out, "FROM {} AS runtime-base", plan.base.name);
+    } else {
+        let _ = writeln!(out, "# It is called: {}", comment(&plan.base.name));
+        out.push_str("ARG BASE=give-its-name-with-build-arg\nFROM ${BASE} AS runtime-base\n");
+    }
+    let mut names = Vec::new();
+    let mut reasons = String::new();
+    for package in &plan.system {
+        let line = comment(&format!("{}: {}", package.name, package.why));
+        match is_package_name(&package.name) {
+            true => names.push(package.name.as_str()),
+            false => reasons.push_str("# left out, for it is no package's name:\n"),
+        }
+        let _ = writeln!(reasons, "#   {line}");
+    }
+    if !plan.system.is_empty() {
+        let _ = write!(out, "\n# OS packages that the original asked for and that something still needs.\n{reasons}");
+    }
+    if !names.is_empty() {
+        as_root(plan, out);
+        install_packages(plan, &names, out);
+    }
+}
+
+/// A base may leave a user behind who must not install anything. Where it does, the original has a user too.
+fn as_root(plan: &Plan, out: &mut String) {
+    if !plan.config.user.is_empty() {
+        out.push_str("USER root\n");
+    }
+}
+
+fn install_packages(plan: &Plan, names: &[&str], out: &mut String) {
+    let list: String = names.iter().map(|name| format!(" \\\n      {name}")).collect();
+    if is_alpine(plan) {
+        let _ = writeln!(out, "RUN apk add --no-cache{list}");
+    } else {
+        let _ = writeln!(
+            out,
+            "# hadolint ignore=DL3008\nRUN apt-get update \\\n && apt-get install -y --no-install-recommends{list} \\\n \
+             && apt-get clean \\\n && rm -rf /var/lib/apt/lists/*"
+        );
+    }
+}
+
+/// Whether the base's layers, as far as the plan knows them, have a path that a test likes.
+fn base_has(plan: &Plan, test: impl Fn(&[u8]) -> bool) -> bool {
+    let layers = plan.predicted.layers.iter().take(plan.base.layers);
+    layers.flat_map(|layer| &layer.entries).any(|entry| test(entry.path.as_bytes()))
+}
+
+fn is_alpine(plan: &Plan) -> bool {
+    plan.base.name.contains("alpine") || base_has(plan, |path| path == b"lib/apk/db/installed")
+}
+
+fn build_stage(plan: &Plan, environment: &TargetEnvironment, requirements: &Requirements, out: &mut String) {
+    out.push_str(
+        "\n# Installs what requirements.txt lists, at the paths of the original. Nothing else of this stage stays.\n",
+    );
+    out.push_str("FROM runtime-base AS build\n");
+    as_root(plan, out);
+    build_tools(plan, environment, out);
+    out.push_str(
+        "# Another index instead of the default one: --build-arg PIP_INDEX_URL=URL. One with credentials is better\n\
+         # mounted, with BuildKit: RUN --mount=type=secret,id=pip,target=/etc/pip.conf and --secret id=pip,src=FILE.\n\
+         ARG PIP_INDEX_URL\n\
+         # The stage is thrown away, so nothing has to be kept from the system's own Python (PEP 668).\n\
+         ENV PIP_BREAK_SYSTEM_PACKAGES=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore\n\
+         WORKDIR /build\n",
+    );
+    for path in &requirements.local {
+        let _ = writeln!(out, "# Installed from a local file in the original.");
+        let _ = writeln!(out, "COPY --from=original {}", copy_words(path, path));
+    }
+    let names: Vec<&str> = requirements.files.iter().map(|file| file.name.as_str()).collect();
+    let _ = writeln!(out, "COPY {} ./", names.join(" "));
+    let prefix = shell(&path_of(&environment.prefix));
+    if environment.kind == EnvironmentKind::Virtual {
+        out.push_str("# The virtual environment, at its own path: its scripts name their interpreter.\n");
+        run(&[format!("{} -m venv {prefix}", base_python(environment))], out);
+    }
+    if names.len() > 1 {
+        out.push_str("# What must come from one index alone, before the rest; that file names the index.\n");
+    }
+    for name in names {
+        run(&[install_command(environment, name)], out);
+    }
+    if environment.kind == EnvironmentKind::Virtual {
+        remove_installers(plan, environment, out);
+    }
+}
+
+/// pip where the base has none, and how to get a compiler.
+fn build_tools(plan: &Plan, environment: &TargetEnvironment, out: &mut String) {
+    let listed = |name: &str| plan.system.iter().any(|package| package.name == name);
+    let python_from_packages = plan.system.iter().any(|package| package.name.starts_with("python3"));
+    let has_pip =
+        listed("python3-pip") || listed("py3-pip") || base_has(plan, |path| path.ends_with(b"/pip/__main__.py"));
+    let mut tools = Vec::new();
+    if python_from_packages && !has_pip {
+        tools.push(if is_alpine(plan) { "py3-pip" } else { "python3-pip" });
+    }
+    let needs_venv = environment.kind == EnvironmentKind::Virtual && !is_alpine(plan) && !listed("python3-venv");
+    if python_from_packages && needs_venv {
+        tools.push("python3-venv");
+    }
+    if !tools.is_empty() {
+        out.push_str("# The base has no Python of its own: the OS package's, and for this stage its installer.\n");
+        install_packages(plan, &tools, out);
+    }
+    let compiler = if is_alpine(plan) {
+        "RUN apk add --no-cache build-base python3-dev"
+    } else {
+        "RUN apt-get update && apt-get install -y --no-install-recommends build-essential python3-dev"
+    };
+    let _ =
+        writeln!(out, "# If a package has no wheel for this platform and needs a compiler, uncomment:\n# {compiler}");
+}
+
+/// The interpreter of the base.
+fn base_python(environment: &TargetEnvironment) -> String {
+    let digits = |part: &str| !part.is_empty() && part.len() < 4 && part.bytes().all(|b| b.is_ascii_digit());
+    let known = environment.python.split_once('.').is_some_and(|(major, minor)| digits(major) && digits(minor));
+    if known { format!("python{}", environment.python) } else { "python3".to_owned() }
+}
+
+/// The interpreter that sees the environment.
+fn python(environment: &TargetEnvironment) -> String {
+    match environment.kind {
+        EnvironmentKind::Virtual | EnvironmentKind::Conda => path_of(&environment.prefix.join(b"bin/python")),
+        _ => base_python(environment),
+    }
+}
+
+fn path_of(path: &ImagePath) -> String {
+    path_text(path).unwrap_or_else(|| path.to_string())
+}
+
+fn install_command(environment: &TargetEnvironment, file: &str) -> String {
+    let compile = if environment.bytecode { "" } else { " --no-compile" };
+    let common = format!("install --no-cache-dir --no-deps{compile}");
+    let pip = format!("{} -m pip", shell(&python(environment)));
+    match environment.kind {
+        EnvironmentKind::System | EnvironmentKind::Vendor | EnvironmentKind::Conda => {
+            format!("{pip} {common} --ignore-installed --root {INSTALL} -r {file}")
+        }
+        EnvironmentKind::User => {
+            let prefix = shell(&path_of(&environment.prefix));
+            format!("PYTHONUSERBASE={prefix} {pip} {common} --ignore-installed --user --root {INSTALL} -r {file}")
+        }
+        EnvironmentKind::Virtual => format!("{pip} {common} -r {file}"),
+        EnvironmentKind::Other => {
+            let target = shell(&format!("{INSTALL}{}", path_of(&environment.site_dir)));
+            format!("{pip} {common} --target {target} -r {file}")
+        }
+    }
+}
+
+/// `venv` brings pip along; it stays only where the plan keeps it.
+fn remove_installers(plan: &Plan, environment: &TargetEnvironment, out: &mut String) {
+    let kept = |name: &str| plan.pins.iter().any(|pin| crate::python::normalize_name(&pin.name) == name);
+    // pip last in the list of one command: it removes itself too.
+    let gone: Vec<&str> = ["setuptools", "pip"].into_iter().filter(|name| !kept(name)).collect();
+    if !gone.is_empty() {
+        out.push_str("# Installers that came with the environment and that nothing needs.\n");
+        run(&[format!("{} -m pip uninstall -y {}", shell(&python(environment)), gone.join(" "))], out);
+    }
+}
+
+/// A `RUN`, in exec form where a path would break the line.
+fn run(commands: &[String], out: &mut String) {
+    if commands.iter().any(|command| breaks_lines(command)) {
+        let _ = writeln!(out, "RUN [\"/bin/sh\", \"-c\", {}]", json(&commands.join(" && ")));
+    } else {
+        let _ = writeln!(out, "RUN {}", commands.join(" \\\n && "));
+    }
+}
+
+fn chown(uid: u32, gid: u32) -> String {
+    if (uid, gid) == (0, 0) { String::new() } else { format!("--chown={uid}:{gid} ") }
+}
+
+fn copy_environment(environment: &TargetEnvironment, out: &mut String) {
+    out.push_str("# The distributions.\n");
+    let owner = chown(environment.uid, environment.gid);
+    let prefix = format!("{}/", path_of(&environment.prefix));
+    let words = match environment.kind {
+        EnvironmentKind::Virtual => copy_words(&prefix, &prefix),
+        EnvironmentKind::User => copy_words(&format!("{INSTALL}{prefix}"), &prefix),
+        EnvironmentKind::Other => {
+            let site = format!("{}/", path_of(&environment.site_dir));
+            copy_words(&format!("{INSTALL}{site}"), &site)
+        }
+        // With another owner only what is below the prefix: the directories above it keep theirs.
+        _ if !owner.is_empty() && !environment.prefix.is_root() => copy_words(&format!("{INSTALL}{prefix}"), &prefix),
+        _ => copy_words(&format!("{INSTALL}/"), "/"),
+    };
+    let _ = writeln!(out, "COPY --from=build {owner}{words}");
+}
+
+fn copy_application(plan: &Plan, out: &mut String) {
+    let mut items: Vec<&CopyItem> = plan.copies.iter().collect();
+    items.sort_by(|a, b| a.path.cmp(&b.path));
+    let has = |path: &str| items.iter().any(|item| item.path.as_bytes() == path.as_bytes());
+    let needs_accounts = !matches!(plan.config.user.split(':').next(), None | Some("" | "0" | "root"));
+    let accounts: Vec<&str> = ["etc/group", "etc/passwd"].into_iter().filter(|path| !has(path)).collect();
+    if needs_accounts && !accounts.is_empty() && !has("etc") {
+        out.push_str("\n# The accounts, for the user that the image runs as.\n");
+        let files: Vec<String> = accounts.iter().map(|path| format!("/{path}")).collect();
+        let _ = writeln!(out, "COPY --from=original {} /etc/", files.join(" "));
+    }
+    if !items.is_empty() {
+        out.push_str("\n# The application, and what else no package owns.\n");
+    }
+    for item in items {
+        let Some(text) = path_text(&item.path).filter(|text| text != "/") else {
+            let path = comment(&item.path.to_string());
+            let _ = writeln!(out, "# left out, for a Dockerfile cannot name it (copy its directory instead): {path}");
+            continue;
+        };
+        let text = if item.directory { text + "/" } else { text };
+        let _ = writeln!(out, "COPY --from=original {}{}", chown(item.uid, item.gid), copy_words(&text, &text));
+    }
+}
+
+/// Links are made again: a copy of a link would copy what it leads to.
+fn make_links(plan: &Plan, out: &mut String) {
+    let mut commands = Vec::new();
+    for link in &plan.links {
+        let target = std::str::from_utf8(&link.target).ok().filter(|target| !target.is_empty());
+        let (Some(path), Some(target)) = (path_text(&link.path), target) else {
+            let _ = writeln!(
+                out,
+                "# left out, for a Dockerfile cannot name it: the link {}",
+                comment(&link.path.to_string())
+            );
+            continue;
+        };
+        let dir = path.rsplit_once('/').map_or("/", |(dir, _)| if dir.is_empty() { "/" } else { dir });
+        commands.push(format!("mkdir -p {} && ln -sfn {} {}", shell(dir), shell(target), shell(&path)));
+    }
+    if !commands.is_empty() {
+        out.push_str("# Symbolic links.\n");
+        run(&commands, out);
+    }
+}

@@ -1,0 +1,230 @@
+//! The requirements files: every distribution pinned, to be installed without resolving anything, and the few
+//! that were asked for, to resolve anew.
+//!
+//! Overrides cannot rename a requirement and neither pip nor uv can drop an edge in a requirements file, so the
+//! files hold the full closure and are installed with `--no-deps`. A requirements file cannot bind one
+//! package to an index either, so packages of another index get a file of their own, whose first line names it.
+//!
+//! Source: pip's requirements file format; PEP 508 (names, `name @ url`); PEP 440 (`===` for other versions).
+
+use super::quote::comment;
+use crate::base::ImagePath;
+use crate::plan::{Pin, Plan, Root};
+use crate::python::normalize_name;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::str::FromStr as _;
+
+/// One requirements file.
+pub struct File {
+    /// Its name.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// What is to be installed, in the order of installation.
+pub struct Requirements {
+    /// The files: those of other indexes first.
+    pub files: Vec<File>,
+    /// Paths of the original that pins are built from (`file://`), and that the plan copies anyway.
+    pub local: BTreeSet<String>,
+}
+
+impl Requirements {
+    /// Sorts the pins into files.
+    pub fn new(plan: &Plan) -> Self {
+        let mut by_index: BTreeMap<&str, Vec<&Pin>> = BTreeMap::new();
+        let mut rest = Vec::new();
+        for pin in &plan.pins {
+            match pin.index.as_deref().filter(|index| pin.url.is_none() && is_url(index)) {
+                Some(index) => by_index.entry(index).or_default().push(pin),
+                None => rest.push(pin),
+            }
+        }
+        let mut local = BTreeSet::new();
+        let mut files = Vec::new();
+        for (position, (index, pins)) in by_index.into_iter().enumerate() {
+            let number = if position == 0 { String::new() } else { format!("-{}", position + 1) };
+            let name = format!("requirements.cpu{number}.txt");
+            let mut text = header(&name, "Packages that must come from this index and from no other one.");
+            let _ = writeln!(text, "--index-url {index}");
+            text.push_str(&lines(plan, &pins, &mut local));
+            files.push(File { name, text });
+        }
+        let name = "requirements.txt".to_owned();
+        let what = "Every distribution that the image needs, those of the base's own Python apart.";
+        let text = header(&name, what) + &lines(plan, &rest, &mut local);
+        files.push(File { name, text });
+        Self { files, local }
+    }
+}
+
+fn header(name: &str, what: &str) -> String {
+    format!(
+        "# {what}\n# The list is complete, so nothing is to be resolved, and some requirements are overridden on purpose:\n\
+         #   pip install --no-deps -r {name}\n#   uv pip install --no-deps -r {name}\n"
+    )
+}
+
+fn lines(plan: &Plan, pins: &[&Pin], local: &mut BTreeSet<String>) -> String {
+    let mut rows: Vec<(String, String)> = Vec::new();
+    for pin in pins {
+        rows.push((normalize_name(&pin.name), pin_line(plan, pin, local)));
+    }
+    rows.sort();
+    rows.dedup();
+    rows.into_iter().map(|(_, line)| line + "\n").collect()
+}
+
+fn pin_line(plan: &Plan, pin: &Pin, local: &mut BTreeSet<String>) -> String {
+    let why = comment(&match &pin.instead_of {
+        Some(old) if !pin.why.starts_with("instead of") => format!("instead of {old}: {}", pin.why),
+        _ => pin.why.clone(),
+    });
+    if !is_name(&pin.name) || (pin.url.is_none() && !is_version(&pin.version)) {
+        return format!(
+            "# left out, for it is no name and version: {}",
+            comment(&format!("{} {}", pin.name, pin.version))
+        );
+    }
+    if let Some(index) = pin.index.as_deref().filter(|index| pin.url.is_none() && !is_url(index)) {
+        return format!("# left out, for its index is no URL: {} from {}", pin.name, comment(index));
+    }
+    match &pin.url {
+        None if pep440_rs::Version::from_str(&pin.version).is_ok() => {
+            format!("{}=={}  # {why}", pin.name, pin.version)
+        }
+        None => format!("{}==={}  # {why}", pin.name, pin.version),
+        Some(url) => url_line(plan, pin, url, &why, local),
+    }
+}
+
+fn url_line(plan: &Plan, pin: &Pin, url: &str, why: &str, local: &mut BTreeSet<String>) -> String {
+    if !is_url(url) {
+        return format!("# left out, for it is no URL: {} @ {}", pin.name, comment(url));
+    }
+    if let Some(path) = url.strip_prefix("file://") {
+        if !is_copied(plan, path) {
+            return format!(
+                "# {} {} was installed from a local file that is not in the image; give a URL or a wheel: {}",
+                pin.name,
+                comment(&pin.version),
+                comment(url)
+            );
+        }
+        local.insert(path.to_owned());
+    }
+    format!("{} @ {url}  # {why}", pin.name)
+}
+
+/// Whether the plan copies a path from the original: then the original has it, and the build stage may too.
+fn is_copied(plan: &Plan, path: &str) -> bool {
+    let plain = path.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+".contains(c));
+    let path = ImagePath::from(path);
+    let covers = |item: &crate::plan::CopyItem| {
+        item.path == path || (item.directory && crate::base::is_within(path.as_bytes(), item.path.as_bytes()))
+    };
+    plain && !path.is_root() && plan.copies.iter().any(covers)
+}
+
+/// PEP 508's grammar of names.
+fn is_name(text: &str) -> bool {
+    let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let end = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    text.chars().all(inner) && end(text.chars().next()) && end(text.chars().next_back())
+}
+
+fn is_version(text: &str) -> bool {
+    let known = |c: char| c.is_ascii_alphanumeric() || ".!+_-".contains(c);
+    text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(known)
+}
+
+/// Whether a text is a URL that ends where its line's comment begins. Braces are out, because pip expands
+/// `${NAME}` in a requirements file.
+fn is_url(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once("://") else { return false };
+    let known = |c: char| c.is_ascii_alphanumeric() || "-._~:/?#[]@!&()*+,=%".contains(c);
+    let scheme_known = |c: char| c.is_ascii_lowercase() || c == '+';
+    !scheme.is_empty() && !rest.is_empty() && scheme.chars().all(scheme_known) && rest.chars().all(known)
+}
+
+/// `requirements.in`: what was asked for, to resolve anew.
+pub fn roots(plan: &Plan) -> String {
+    let mut text = String::from(
+        "# What was asked for; everything else follows from it. Edit this and resolve anew, for example with\n\
+         #   uv pip compile requirements.in\n\
+         # requirements.txt differs from such a result where the plan overrides requirements on purpose:\n",
+    );
+    for edge in &plan.overridden {
+        let edge =
+            comment(&format!("{} {} requires {}: {}", edge.distribution, edge.version, edge.requirement, edge.why));
+        let _ = writeln!(text, "#   {edge}");
+    }
+    if plan.overridden.is_empty() {
+        text.push_str("#   (none)\n");
+    }
+    let mut rows: BTreeMap<String, String> = BTreeMap::new();
+    for root in &plan.roots {
+        let (name, line) = root_line(plan, root);
+        rows.entry(name).or_insert(line);
+    }
+    rows.values().for_each(|line| {
+        let _ = writeln!(text, "{line}");
+    });
+    text
+}
+
+fn root_line(plan: &Plan, root: &Root) -> (String, String) {
+    let normalized = normalize_name(&root.name);
+    if !is_name(&root.name) {
+        let escaped = comment(&root.name);
+        return (normalized, format!("# left out, for it is no name: {escaped}"));
+    }
+    let same = plan.pins.iter().find(|pin| normalize_name(&pin.name) == normalized);
+    let replaces = |pin: &&Pin| {
+        let old = pin.instead_of.as_deref().and_then(|old| old.split_whitespace().next());
+        is_name(&pin.name) && is_version(&pin.version) && old.is_some_and(|old| normalize_name(old) == normalized)
+    };
+    if let (None, Some(pin)) = (same, plan.pins.iter().find(replaces)) {
+        let why = comment(&format!("instead of {} ({})", root.name, root.how));
+        return (normalize_name(&pin.name), format!("{}=={}  # {why}", pin.name, pin.version));
+    }
+    let extras: Vec<&str> = root.extras.iter().map(String::as_str).filter(|extra| is_name(extra)).collect();
+    let extras = if extras.is_empty() { String::new() } else { format!("[{}]", extras.join(",")) };
+    let index = same.and_then(|pin| pin.index.as_deref()).map(|index| format!("; from {index}")).unwrap_or_default();
+    let how = comment(&format!("{}{index}", root.how));
+    let line = match (same.and_then(|pin| pin.url.as_deref()).filter(|url| is_url(url)), specifiers(&root.specifiers)) {
+        (Some(url), _) => format!("{}{extras} @ {url}  # {how}", root.name),
+        (None, Some(specifiers)) => format!("{}{extras}{specifiers}  # {how}", root.name),
+        (None, None) => {
+            let odd = comment(&root.specifiers);
+            format!("{}{extras}  # {how}; its specifiers could not be read: {odd}", root.name)
+        }
+    };
+    (normalized, line)
+}
+
+/// Specifiers as PEP 440 writes them; `None` when they are none.
+fn specifiers(text: &str) -> Option<String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Some(String::new());
+    }
+    let parsed = pep440_rs::VersionSpecifiers::from_str(text).ok()?;
+    let parts: Vec<String> = parsed.iter().map(ToString::to_string).collect();
+    Some(parts.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_versions_and_urls_are_what_the_specifications_allow() {
+        assert!(is_name("ruamel.yaml") && is_name("a") && !is_name("-r") && !is_name("a b") && !is_name(""));
+        assert!(is_version("2.1.1+cpu") && !is_version("1 # x") && !is_version("1\n--index-url x"));
+        assert!(is_url("https://example.org/a%20b.whl#sha256=0a") && is_url("git+https://example.org/a.git@v1"));
+        assert!(!is_url("https://example.org/${HOME}") && !is_url("https://a\nb") && !is_url("/tmp/x"));
+    }
+}

@@ -1,0 +1,417 @@
+//! What an audit says: the types that every renderer gets, and that are the JSON format's fields.
+
+use crate::base::{Basis, ByteSize, Size, Unit};
+use crate::layer::Compression;
+use crate::profile::{Severity, Tier};
+use crate::python::EnvironmentKind;
+use serde::Serialize;
+
+/// The version of the JSON formats. Grows when a field changes its meaning or goes, not when one is added.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Everything that was found in one image.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct AuditReport {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// Which image.
+    pub image: ImageSummary,
+    /// How large it is.
+    pub sizes: Sizes,
+    /// All bytes of all layers, each in exactly one group, largest first.
+    pub groups: Vec<Group>,
+    /// The layers, lowest first.
+    pub layers: Vec<LayerReport>,
+    /// The bytes that a container sees, by owner and by category.
+    pub visible: VisibleBytes,
+    /// The Python environments.
+    pub environments: Vec<EnvironmentReport>,
+    /// The Python distributions, largest first.
+    pub distributions: Vec<DistributionReport>,
+    /// Distributions that a higher layer removed.
+    pub removed_distributions: Vec<RemovedReport>,
+    /// The OS packages, largest first.
+    pub os_packages: Vec<OsPackageReport>,
+    /// What the rules found, worst first.
+    pub findings: Vec<FindingReport>,
+    /// What could not be read as it should be.
+    pub problems: Vec<ProblemReport>,
+    /// What a plan would do.
+    pub plan: Option<PlanSummary>,
+    /// Why there is no plan.
+    pub no_plan: Option<String>,
+}
+
+/// Which image was read.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ImageSummary {
+    /// The name to show.
+    pub name: String,
+    /// Other names in the same source.
+    pub other_names: Vec<String>,
+    /// `linux/amd64`.
+    pub platform: String,
+    /// Whether it was measured or predicted.
+    pub basis: Basis,
+    /// How many of the lowest layers are the base image's; 0 when the history does not tell.
+    pub base_layers: usize,
+    /// What os-release calls the system.
+    pub operating_system: Option<String>,
+    /// The Python versions of its environments.
+    pub python: Vec<String>,
+}
+
+/// The sizes of the image.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Sizes {
+    /// All bytes of all layers.
+    pub unpacked: Size,
+    /// What a pull transfers, where the compressed sizes are known.
+    pub wire: Option<Size>,
+    /// Of the unpacked bytes, those that a container sees.
+    pub visible: Size,
+    /// Of the unpacked bytes, those that no container sees.
+    pub dead: Size,
+}
+
+/// Some of the image's bytes, told apart for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Group {
+    /// `hidden`, `gpu-libraries`, `distribution`, `distributions`, `os-packages`, `base-image`,
+    /// `package-manager` or `application`.
+    pub id: &'static str,
+    /// What to call it.
+    pub label: String,
+    /// Its bytes (`unpacked`).
+    pub bytes: u64,
+    /// Who asked for it, or what became of it. May be empty.
+    pub note: String,
+}
+
+/// One layer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct LayerReport {
+    /// Its position, 1 for the lowest.
+    pub position: usize,
+    /// The instruction that made it, white space as single blanks, where the history tells.
+    pub instruction: Option<String>,
+    /// Whether it is the base image's.
+    pub base: bool,
+    /// Digest of the uncompressed tar.
+    pub diff_id: Option<String>,
+    /// Digest of the blob.
+    pub blob: Option<String>,
+    /// Whether the blob's digest was recomputed and found equal.
+    pub blob_verified: bool,
+    /// Whether the tar's digest was recomputed and found equal.
+    pub diff_id_verified: bool,
+    /// How the blob that was read is compressed.
+    pub compression: Compression,
+    /// Its bytes.
+    pub unpacked: Size,
+    /// Its compressed bytes, where known.
+    pub wire: Option<Size>,
+    /// Its bytes (`unpacked`) by fate.
+    pub bytes: LayerBytes,
+    /// Which layers hid its bytes.
+    pub hidden_by: Vec<HiddenBytes>,
+    /// Who owns most of its visible bytes, at most five.
+    pub largest_owners: Vec<NamedBytes>,
+}
+
+/// A layer's bytes (`unpacked`) by what became of them. The first five sum to the layer's size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct LayerBytes {
+    /// A container sees them.
+    pub visible: u64,
+    /// Other bytes took their place.
+    pub replaced: u64,
+    /// The same bytes are in a higher layer again.
+    pub rewritten: u64,
+    /// A higher layer removed them.
+    pub deleted: u64,
+    /// The same tar has the path again.
+    pub shadowed: u64,
+    /// All that no container sees.
+    pub dead: u64,
+}
+
+/// Bytes that one layer hid in another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct HiddenBytes {
+    /// Position of the layer that hid them, from 1.
+    pub by: usize,
+    /// `replaced`, `rewritten` or `deleted`.
+    pub fate: &'static str,
+    /// How many (`unpacked`).
+    pub bytes: u64,
+}
+
+/// Bytes with a name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct NamedBytes {
+    /// The name.
+    pub name: String,
+    /// The bytes (`unpacked`).
+    pub bytes: u64,
+}
+
+/// The visible bytes, sorted twice. Both lists sum to the total.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct VisibleBytes {
+    /// All of them.
+    pub total: Size,
+    /// By kind of owner: `distributions`, `os-packages`, `base`, `package-manager`, `application`.
+    pub by_owner: Vec<NamedBytes>,
+    /// By kind of file.
+    pub by_category: Vec<NamedBytes>,
+}
+
+/// A Python environment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct EnvironmentReport {
+    /// Its prefix.
+    pub prefix: String,
+    /// What kind.
+    pub kind: EnvironmentKind,
+    /// Its directories with distributions.
+    pub site_dirs: Vec<String>,
+    /// The interpreter's version, as far as it is known.
+    pub python: Option<String>,
+    /// How many distributions it has.
+    pub distributions: usize,
+    /// Their bytes (`unpacked`).
+    pub bytes: u64,
+}
+
+/// A Python distribution.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct DistributionReport {
+    /// The name, as its METADATA has it.
+    pub name: String,
+    /// The version, as its METADATA has it.
+    pub version: String,
+    /// The prefix of its environment.
+    pub environment: String,
+    /// Installed bytes (`unpacked`).
+    pub bytes: u64,
+    /// Of these, bytecode.
+    pub bytecode: u64,
+    /// `bytes` by the layer that holds them; layers by position from 1.
+    pub by_layer: Vec<LayerShare>,
+    /// Bytes of its files in lower layers that no container sees.
+    pub dead_bytes: u64,
+    /// Names of those that require it.
+    pub required_by: Vec<String>,
+    /// Names that it requires here.
+    pub requires: Vec<String>,
+    /// Whether it has a REQUESTED file.
+    pub requested: bool,
+    /// Who installed it.
+    pub installer: Option<String>,
+    /// Where it was installed from, if from a URL.
+    pub direct_url: Option<String>,
+    /// What is wrong with its files.
+    pub broken: Option<BrokenReport>,
+    /// Paths that others claim too, at most 20.
+    pub contested: Vec<ContestReport>,
+    /// How many such paths were left out.
+    pub more_contested: usize,
+}
+
+/// Bytes in a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct LayerShare {
+    /// Its position, from 1.
+    pub layer: usize,
+    /// The bytes (`unpacked`).
+    pub bytes: u64,
+}
+
+/// A distribution that cannot work as installed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct BrokenReport {
+    /// How many of its recorded files are gone.
+    pub missing: usize,
+    /// How many it recorded.
+    pub recorded: usize,
+    /// Positions, from 1, of the layers that removed them.
+    pub removed_by: Vec<usize>,
+    /// The first of the missing files, at most 20.
+    pub files: Vec<String>,
+}
+
+/// A path that several distributions claim.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ContestReport {
+    /// The path.
+    pub path: String,
+    /// Who else claims it.
+    pub others: Vec<String>,
+    /// Whose file it is, where that can be told.
+    pub survivor: Option<String>,
+}
+
+/// A distribution that a layer has and no container sees, because a higher layer removed it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RemovedReport {
+    /// Name.
+    pub name: String,
+    /// Version.
+    pub version: String,
+    /// Position of the layer that has it, from 1.
+    pub layer: usize,
+    /// Position of the layer that removed it, from 1.
+    pub removed_by: usize,
+    /// Bytes that stayed behind (`unpacked`).
+    pub bytes: u64,
+}
+
+/// An OS package.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct OsPackageReport {
+    /// Name.
+    pub name: String,
+    /// Version.
+    pub version: String,
+    /// Installed bytes (`unpacked`).
+    pub bytes: u64,
+    /// Whether it was asked for by hand.
+    pub manual: bool,
+}
+
+/// Something that a rule found. Findings may overlap: their bytes do not add up.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct FindingReport {
+    /// The rule's id.
+    pub rule: String,
+    /// One word for it.
+    pub label: String,
+    /// How bad.
+    pub severity: Severity,
+    /// Who may act on it.
+    pub tier: Tier,
+    /// What it is about.
+    pub subject: String,
+    /// What was found.
+    pub message: String,
+    /// Bytes that it concerns.
+    pub size: Size,
+    /// Position of the layer that it is about, from 1.
+    pub layer: Option<usize>,
+    /// The distributions that it is about.
+    pub distributions: Vec<String>,
+    /// The proof.
+    pub evidence: Vec<EvidenceReport>,
+    /// How many rows of proof were left out.
+    pub more_evidence: usize,
+}
+
+/// A row of proof.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct EvidenceReport {
+    /// Where.
+    pub place: Option<String>,
+    /// Bytes there (`unpacked`).
+    pub bytes: u64,
+    /// What about it.
+    pub note: String,
+}
+
+/// Something that could not be read as it should be.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ProblemReport {
+    /// Where.
+    pub place: String,
+    /// What was expected and found.
+    pub message: String,
+}
+
+/// What a plan would do, in short.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PlanSummary {
+    /// What it would build on.
+    pub base: String,
+    /// All bytes of the predicted image's layers.
+    pub predicted: Size,
+    /// The difference of the two ledgers: bytes (`unpacked`) that would go. Negative when it would grow.
+    pub saving: i64,
+    /// What it does, as it sorts it.
+    pub actions: Vec<ActionSummary>,
+    /// What it leaves alone.
+    pub skipped: Vec<SkippedSummary>,
+    /// What to know before building.
+    pub notes: Vec<String>,
+}
+
+/// Something that a plan does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ActionSummary {
+    /// The rule, or a reason of the plan's own.
+    pub rule: String,
+    /// Its tier.
+    pub tier: Tier,
+    /// What is done to what.
+    pub title: String,
+    /// Bytes (`unpacked`, measured) that go.
+    pub removed: u64,
+    /// Bytes (`unpacked`, predicted) that come instead.
+    pub added: u64,
+}
+
+/// Something that a plan leaves alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SkippedSummary {
+    /// The rule.
+    pub rule: String,
+    /// Its tier, where the rule is known.
+    pub tier: Option<Tier>,
+    /// What it is about.
+    pub subject: String,
+    /// Bytes that it concerns.
+    pub bytes: u64,
+    /// Why, and how to have it done.
+    pub reason: String,
+}
+
+impl AuditReport {
+    /// Says why there is no plan.
+    #[must_use]
+    pub fn without_plan(mut self, why: impl std::fmt::Display) -> Self {
+        self.plan = None;
+        self.no_plan = Some(crate::base::escape_str(&why.to_string()));
+        self
+    }
+}
+
+/// Unpacked bytes, known in some way.
+pub(super) fn unpacked(bytes: u64, basis: Basis) -> Size {
+    Size { bytes: ByteSize(bytes), unit: Unit::Unpacked, basis }
+}
+
+/// Compressed bytes, known in some way.
+pub(super) fn wire(bytes: u64, basis: Basis) -> Size {
+    Size { bytes: ByteSize(bytes), unit: Unit::Wire, basis }
+}

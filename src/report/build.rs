@@ -1,0 +1,371 @@
+//! From facts to an [`AuditReport`]. Pure: every text is escaped here, and nothing is read or printed.
+
+use super::audit::*;
+use super::{groups, label};
+use crate::base::{ImagePath, LayerIdx, Problem, escape_str};
+use crate::fs::{Fate, Owner, View};
+use crate::image::{HistoryRow, Image};
+use crate::plan::Plan;
+use crate::profile::Rule;
+use crate::python::{DistId, Distribution, Environment, Inventory};
+use crate::rules::{Facts, Finding};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// At most so many rows of files in one list.
+const FILES: usize = 20;
+
+impl AuditReport {
+    /// Writes down what was found. `rules` are those that made the findings.
+    pub fn new(
+        image: &Image,
+        view: &View<'_>,
+        facts: &Facts<'_>,
+        findings: &[Finding],
+        rules: &[Rule],
+        plan: Option<&Plan>,
+    ) -> Self {
+        let names = Names::new(facts);
+        Self {
+            schema_version: SCHEMA_VERSION,
+            image: image_summary(image, facts),
+            sizes: sizes(image, facts),
+            groups: groups::groups(facts, findings, rules, &names.required_by),
+            layers: layers(image, facts, &names),
+            visible: visible(image, facts),
+            environments: environments(facts.python),
+            distributions: distributions(facts.python, &names),
+            removed_distributions: removed(facts.python),
+            os_packages: os_packages(facts),
+            findings: findings.iter().map(|finding| finding_report(image, finding, rules, &names)).collect(),
+            problems: problems(image, view, facts),
+            plan: plan.map(|plan| plan_summary(image, plan, rules)),
+            no_plan: None,
+        }
+    }
+}
+
+/// The names of distributions, and who requires whom by name, escaped; found once.
+struct Names {
+    distributions: Vec<String>,
+    required_by: Vec<Vec<String>>,
+    requires: Vec<Vec<String>>,
+    packages: Vec<String>,
+}
+
+impl Names {
+    fn new(facts: &Facts<'_>) -> Self {
+        let distributions: Vec<String> = facts.python.distributions.iter().map(|dist| escape_str(&dist.name)).collect();
+        let mut required_by = vec![BTreeSet::new(); distributions.len()];
+        let mut requires = vec![BTreeSet::new(); distributions.len()];
+        for edge in &facts.graph.edges {
+            let Some(from) = distributions.get(edge.from) else { continue };
+            let to = edge.to.filter(|to| *to != edge.from);
+            if let Some((to, list)) = to.and_then(|to| Some((to, required_by.get_mut(to)?))) {
+                list.insert(from.clone());
+                requires[edge.from].insert(distributions[to].clone());
+            } else if edge.to.is_none() {
+                requires[edge.from].insert(escape_str(&edge.name));
+            }
+        }
+        let sorted = |sets: Vec<BTreeSet<String>>| sets.into_iter().map(|set| set.into_iter().collect()).collect();
+        let packages = facts.os.packages.iter().map(|package| escape_str(&package.name)).collect();
+        Self { required_by: sorted(required_by), requires: sorted(requires), distributions, packages }
+    }
+
+    fn owner(&self, owner: Owner) -> String {
+        let known = |name: Option<&String>| name.cloned().unwrap_or_else(|| "unknown".to_owned());
+        match owner {
+            Owner::Distribution(id) => known(self.distributions.get(id)),
+            Owner::OsPackage(id) => known(self.packages.get(id)),
+            Owner::Base => "base image's own files".to_owned(),
+            Owner::PackageManager => "caches and package lists".to_owned(),
+            Owner::Application => "files of no package".to_owned(),
+        }
+    }
+}
+
+fn image_summary(image: &Image, facts: &Facts<'_>) -> ImageSummary {
+    let python: BTreeSet<String> = facts.python.environments.iter().filter_map(python_version).collect();
+    ImageSummary {
+        name: escape_str(&image.name),
+        other_names: image.other_names.iter().map(|name| escape_str(name)).collect(),
+        platform: escape_str(&image.platform),
+        basis: image.basis,
+        base_layers: image.base_layers(),
+        operating_system: facts.os.release.get("PRETTY_NAME").map(|name| escape_str(name)),
+        python: python.into_iter().collect(),
+    }
+}
+
+fn python_version(environment: &Environment) -> Option<String> {
+    let minor = || environment.python.map(|(major, minor)| format!("{major}.{minor}"));
+    environment.python_full.as_deref().map(escape_str).or_else(minor)
+}
+
+fn sizes(image: &Image, facts: &Facts<'_>) -> Sizes {
+    let (total, dead) = (facts.ledger.total(), facts.ledger.dead());
+    Sizes {
+        unpacked: unpacked(total, image.basis),
+        wire: image.wire().map(|bytes| wire(bytes, image.basis)),
+        visible: unpacked(total.saturating_sub(dead), image.basis),
+        dead: unpacked(dead, image.basis),
+    }
+}
+
+fn layers(image: &Image, facts: &Facts<'_>, names: &Names) -> Vec<LayerReport> {
+    let base = image.base_layers();
+    let mut instructions = instructions(image).into_iter();
+    let mut owners = owners_by_layer(facts);
+    let mut hidden = hidden_by_layer(facts);
+    let report = |(position, index): (usize, &crate::layer::LayerIndex)| {
+        let sums = facts.ledger.of_layer(position as LayerIdx);
+        let mut owners: Vec<_> = owners.remove(&(position as LayerIdx)).unwrap_or_default().into_iter().collect();
+        owners.sort_by_key(|(owner, bytes)| (Reverse(*bytes), *owner));
+        let named = |(owner, bytes)| NamedBytes { name: names.owner(owner), bytes };
+        LayerReport {
+            position: position + 1,
+            instruction: instructions.next().flatten(),
+            base: position < base,
+            diff_id: index.diff_id.map(|digest| digest.to_string()),
+            blob: index.blob.map(|digest| digest.to_string()),
+            blob_verified: index.verified.blob,
+            diff_id_verified: index.verified.diff_id,
+            compression: index.compression,
+            unpacked: unpacked(sums.total, image.basis),
+            wire: index.wire.map(|bytes| wire(bytes, image.basis)),
+            bytes: LayerBytes {
+                visible: sums.visible,
+                replaced: sums.replaced,
+                rewritten: sums.rewritten,
+                deleted: sums.deleted,
+                shadowed: sums.shadowed,
+                dead: sums.dead(),
+            },
+            hidden_by: hidden.remove(&(position as LayerIdx)).unwrap_or_default(),
+            largest_owners: owners.into_iter().filter(|(_, bytes)| *bytes > 0).take(5).map(named).collect(),
+        }
+    };
+    image.layers.iter().enumerate().map(report).collect()
+}
+
+/// The layers' instructions; none at all when the history does not account for exactly these layers.
+pub(super) fn instructions(image: &Image) -> Vec<Option<String>> {
+    let rows: Vec<&HistoryRow> = image.config.history.iter().filter(|row| !row.empty_layer).collect();
+    if rows.len() != image.layers.len() {
+        return vec![None; image.layers.len()];
+    }
+    let text = |row: &HistoryRow| row.instruction().split_whitespace().collect::<Vec<_>>().join(" ");
+    rows.iter().map(|row| Some(escape_str(&text(row))).filter(|text| !text.is_empty())).collect()
+}
+
+fn owners_by_layer(facts: &Facts<'_>) -> BTreeMap<LayerIdx, BTreeMap<Owner, u64>> {
+    let mut out: BTreeMap<LayerIdx, BTreeMap<Owner, u64>> = BTreeMap::new();
+    for (row, (bytes, _)) in &facts.ledger.rows {
+        if let Some(owner) = row.owner {
+            *out.entry(row.layer).or_default().entry(owner).or_default() += bytes;
+        }
+    }
+    out
+}
+
+fn hidden_by_layer(facts: &Facts<'_>) -> BTreeMap<LayerIdx, Vec<HiddenBytes>> {
+    let mut sums: BTreeMap<(LayerIdx, LayerIdx, &'static str), u64> = BTreeMap::new();
+    for (row, (bytes, _)) in &facts.ledger.rows {
+        let (by, fate) = match row.fate {
+            Fate::Visible | Fate::Shadowed => continue,
+            Fate::Replaced { by } => (by, "replaced"),
+            Fate::Rewritten { by } => (by, "rewritten"),
+            Fate::Deleted { by, .. } => (by, "deleted"),
+        };
+        *sums.entry((row.layer, by, fate)).or_default() += bytes;
+    }
+    let mut out: BTreeMap<LayerIdx, Vec<HiddenBytes>> = BTreeMap::new();
+    for ((layer, by, fate), bytes) in sums.into_iter().filter(|(_, bytes)| *bytes > 0) {
+        out.entry(layer).or_default().push(HiddenBytes { by: by as usize + 1, fate, bytes });
+    }
+    out
+}
+
+fn visible(image: &Image, facts: &Facts<'_>) -> VisibleBytes {
+    let mut owners: BTreeMap<&'static str, u64> = BTreeMap::new();
+    for (owner, bytes) in facts.ledger.by_owner() {
+        let name = match owner {
+            Owner::Distribution(_) => "distributions",
+            Owner::OsPackage(_) => "os-packages",
+            Owner::Base => "base",
+            Owner::PackageManager => "package-manager",
+            Owner::Application => "application",
+        };
+        *owners.entry(name).or_default() += bytes;
+    }
+    let mut by_owner: Vec<NamedBytes> =
+        owners.into_iter().map(|(name, bytes)| NamedBytes { name: name.to_owned(), bytes }).collect();
+    let categories = facts.ledger.by_category().into_iter();
+    let mut by_category: Vec<NamedBytes> =
+        categories.map(|(category, bytes)| NamedBytes { name: category_name(category), bytes }).collect();
+    for list in [&mut by_owner, &mut by_category] {
+        list.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
+    }
+    let total = facts.ledger.total().saturating_sub(facts.ledger.dead());
+    VisibleBytes { total: unpacked(total, image.basis), by_owner, by_category }
+}
+
+/// The public name of a category: its serde form.
+fn category_name(category: crate::fs::Category) -> String {
+    match serde_json::to_value(category) {
+        Ok(serde_json::Value::String(name)) => name,
+        _ => "other".to_owned(),
+    }
+}
+
+fn environments(python: &Inventory) -> Vec<EnvironmentReport> {
+    let report = |(position, environment): (usize, &Environment)| {
+        let of_it = || python.distributions.iter().filter(move |dist| dist.environment == position);
+        EnvironmentReport {
+            prefix: environment.prefix.to_string(),
+            kind: environment.kind,
+            site_dirs: environment.site_dirs.iter().map(ImagePath::to_string).collect(),
+            python: python_version(environment),
+            distributions: of_it().count(),
+            bytes: of_it().fold(0, |sum, dist| sum.saturating_add(dist.bytes)),
+        }
+    };
+    python.environments.iter().enumerate().map(report).collect()
+}
+
+fn distributions(python: &Inventory, names: &Names) -> Vec<DistributionReport> {
+    let all = python.distributions.iter().enumerate();
+    let mut out: Vec<_> = all.map(|(id, dist)| distribution(python, id, dist, names)).collect();
+    out.sort_by(|a, b| (b.bytes.cmp(&a.bytes)).then_with(|| (&a.name, &a.environment).cmp(&(&b.name, &b.environment))));
+    out
+}
+
+fn distribution(python: &Inventory, id: DistId, dist: &Distribution, names: &Names) -> DistributionReport {
+    let contest = |contest: &crate::python::Contest| ContestReport {
+        path: contest.path.to_string(),
+        others: contest.others.iter().map(|name| escape_str(name)).collect(),
+        survivor: contest.survivor.as_deref().map(escape_str),
+    };
+    let environment = python.environments.get(dist.environment);
+    DistributionReport {
+        name: names.distributions[id].clone(),
+        version: escape_str(&dist.version),
+        environment: environment.map(|environment| environment.prefix.to_string()).unwrap_or_default(),
+        bytes: dist.bytes,
+        bytecode: dist.bytecode,
+        by_layer: dist
+            .bytes_by_layer
+            .iter()
+            .map(|(layer, bytes)| LayerShare { layer: *layer as usize + 1, bytes: *bytes })
+            .collect(),
+        dead_bytes: dist.dead_bytes,
+        required_by: names.required_by[id].clone(),
+        requires: names.requires[id].clone(),
+        requested: dist.requested,
+        installer: dist.installer.as_deref().map(escape_str),
+        direct_url: dist.direct_url.as_deref().map(escape_str),
+        broken: dist.is_broken().then(|| broken(dist)),
+        contested: dist.contested.iter().take(FILES).map(contest).collect(),
+        more_contested: dist.contested.len().saturating_sub(FILES),
+    }
+}
+
+fn broken(dist: &Distribution) -> BrokenReport {
+    let removers = dist.missing.iter().filter_map(|file| file.removed).map(|(_, by)| by as usize + 1);
+    BrokenReport {
+        missing: dist.missing.len(),
+        recorded: dist.recorded,
+        removed_by: removers.collect::<BTreeSet<_>>().into_iter().collect(),
+        files: dist.missing.iter().take(FILES).map(|file| file.path.to_string()).collect(),
+    }
+}
+
+/// What higher layers removed. The inventory does not list them yet.
+fn removed(python: &Inventory) -> Vec<RemovedReport> {
+    let report = |removed: &crate::python::RemovedDistribution| RemovedReport {
+        name: escape_str(&removed.name),
+        version: escape_str(&removed.version),
+        layer: removed.layer as usize + 1,
+        removed_by: removed.removed_by as usize + 1,
+        bytes: removed.bytes,
+    };
+    python.removed.iter().map(report).collect()
+}
+
+fn os_packages(facts: &Facts<'_>) -> Vec<OsPackageReport> {
+    let report = |package: &crate::os::OsPackage| OsPackageReport {
+        name: escape_str(&package.name),
+        version: escape_str(&package.version),
+        bytes: package.bytes,
+        manual: package.manual,
+    };
+    let mut out: Vec<_> = facts.os.packages.iter().map(report).collect();
+    out.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
+    out
+}
+
+fn finding_report(image: &Image, finding: &Finding, rules: &[Rule], names: &Names) -> FindingReport {
+    let rule = rules.iter().find(|rule| rule.id == finding.rule);
+    let evidence = |row: &crate::rules::Evidence| EvidenceReport {
+        place: row.location.as_ref().map(|location| escape_str(&location.to_string())),
+        bytes: row.bytes,
+        note: escape_str(&row.note),
+    };
+    FindingReport {
+        rule: escape_str(&finding.rule),
+        label: label::of(&finding.rule, rule),
+        severity: finding.severity,
+        tier: finding.tier,
+        subject: escape_str(&finding.subject),
+        message: escape_str(&finding.message),
+        size: unpacked(finding.bytes, image.basis),
+        layer: finding.layer.map(|layer| layer as usize + 1),
+        distributions: finding.distributions.iter().filter_map(|id| names.distributions.get(*id).cloned()).collect(),
+        evidence: finding.evidence.iter().map(evidence).collect(),
+        more_evidence: finding.more_evidence,
+    }
+}
+
+fn problems(image: &Image, view: &View<'_>, facts: &Facts<'_>) -> Vec<ProblemReport> {
+    let oddities = image.layers.iter().flat_map(|layer| &layer.oddities);
+    let all = image.problems.iter().chain(oddities).chain(view.problems());
+    let all = all.chain(&facts.python.problems).chain(&facts.os.problems);
+    let report =
+        |problem: &Problem| ProblemReport { place: escape_str(&problem.place), message: escape_str(&problem.message) };
+    all.map(report).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// What `plan` takes off `image`: the difference of the two ledgers, whose totals are the layers' bytes.
+pub(super) fn saving(image: &Image, plan: &Plan) -> i64 {
+    let signed = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+    signed(image.unpacked()).saturating_sub(signed(plan.predicted.unpacked()))
+}
+
+fn plan_summary(image: &Image, plan: &Plan, rules: &[Rule]) -> PlanSummary {
+    let action = |action: &crate::plan::Action| ActionSummary {
+        rule: escape_str(&action.rule),
+        tier: action.tier,
+        title: escape_str(&action.title),
+        removed: action.removed,
+        added: action.added,
+    };
+    PlanSummary {
+        base: escape_str(&plan.base.name),
+        predicted: unpacked(plan.predicted.unpacked(), plan.predicted.basis),
+        saving: saving(image, plan),
+        actions: plan.actions.iter().map(action).collect(),
+        skipped: plan.skipped.iter().map(|skipped| skipped_summary(skipped, rules)).collect(),
+        notes: plan.notes.iter().map(|note| escape_str(note)).collect(),
+    }
+}
+
+pub(super) fn skipped_summary(skipped: &crate::plan::Skipped, rules: &[Rule]) -> SkippedSummary {
+    SkippedSummary {
+        rule: escape_str(&skipped.rule),
+        tier: rules.iter().find(|rule| rule.id == skipped.rule).map(|rule| rule.tier),
+        subject: escape_str(&skipped.subject),
+        bytes: skipped.bytes,
+        reason: escape_str(&skipped.reason),
+    }
+}

@@ -1,0 +1,214 @@
+//! Where the bytes are: each byte of each layer in exactly one group.
+//!
+//! The order of the questions decides: bytes that no container sees; then the base image's, whoever owns
+//! them, because nobody takes them out; then the libraries that came with GPU builds; then by owner.
+
+use super::audit::Group;
+use crate::base::escape_str;
+use crate::fs::{Category, Fate, Owner, Row};
+use crate::profile::{Detect, Rule};
+use crate::python::DistId;
+use crate::rules::{Facts, Finding};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// At most so many groups are told apart.
+const GROUPS: usize = 9;
+
+/// Bytes by what they are, before they get words.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Hidden,
+    BaseImage,
+    Gpu,
+    Distribution(DistId),
+    OsPackages,
+    PackageManager,
+    Application,
+}
+
+/// The groups, largest first.
+pub(super) fn groups(facts: &Facts<'_>, findings: &[Finding], rules: &[Rule], names: &[Vec<String>]) -> Vec<Group> {
+    let gpu = gpu_libraries(facts, findings, rules);
+    let base = facts.view.image().base_layers();
+    let mut sums: BTreeMap<Kind, u64> = BTreeMap::new();
+    for (row, (bytes, _)) in &facts.ledger.rows {
+        let sum = sums.entry(kind(row, base, &gpu)).or_default();
+        *sum = sum.saturating_add(*bytes);
+    }
+    sums.retain(|_, bytes| *bytes > 0);
+    let (distributions, others): (Vec<_>, Vec<_>) =
+        sums.into_iter().partition(|(kind, _)| matches!(kind, Kind::Distribution(_)));
+    let mut out: Vec<Group> =
+        others.into_iter().map(|(kind, bytes)| fixed_group(facts, kind, bytes, &gpu, base)).collect();
+    let room = GROUPS.saturating_sub(out.len() + 1).clamp(2, 5);
+    out.extend(distribution_groups(facts, distributions, room, &gpu_builds(facts, findings, rules), names));
+    out.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.label.cmp(&b.label)));
+    out
+}
+
+fn kind(row: &Row, base: usize, gpu: &BTreeSet<DistId>) -> Kind {
+    match row.owner {
+        _ if row.fate != Fate::Visible => Kind::Hidden,
+        _ if (row.layer as usize) < base => Kind::BaseImage,
+        Some(Owner::Distribution(id)) if gpu.contains(&id) => Kind::Gpu,
+        Some(Owner::Distribution(id)) => Kind::Distribution(id),
+        Some(Owner::OsPackage(_)) => Kind::OsPackages,
+        Some(Owner::PackageManager) => Kind::PackageManager,
+        _ if row.category == Category::Cache => Kind::PackageManager,
+        Some(Owner::Base) => Kind::BaseImage,
+        _ => Kind::Application,
+    }
+}
+
+fn fixed_group(facts: &Facts<'_>, kind: Kind, bytes: u64, gpu: &BTreeSet<DistId>, base: usize) -> Group {
+    let (id, label, note) = match kind {
+        Kind::Hidden => ("hidden", "hidden in lower layers".to_owned(), hidden_note(facts)),
+        Kind::BaseImage => ("base-image", base_label(base), release(facts)),
+        Kind::Gpu => ("gpu-libraries", format!("GPU libraries ({})", gpu.len()), gpu_note(facts, gpu)),
+        Kind::OsPackages => ("os-packages", os_label(base).to_owned(), os_note(facts, base)),
+        Kind::PackageManager => ("package-manager", "caches, package lists".to_owned(), String::new()),
+        _ => ("application", "application, other files".to_owned(), "owned by no package".to_owned()),
+    };
+    Group { id, label, bytes, note }
+}
+
+fn base_label(base: usize) -> String {
+    match base {
+        0 => "base image".to_owned(),
+        1 => "base image (layer 1)".to_owned(),
+        _ => format!("base image (layers 1–{base})"),
+    }
+}
+
+fn os_label(base: usize) -> &'static str {
+    if base > 0 { "OS packages above base" } else { "OS packages" }
+}
+
+fn release(facts: &Facts<'_>) -> String {
+    let name = facts.os.release.get("PRETTY_NAME").map(|name| escape_str(name)).unwrap_or_default();
+    // The code name says nothing that the number does not.
+    name.split(" (").next().unwrap_or_default().to_owned()
+}
+
+/// What became of the hidden bytes, most of them first.
+fn hidden_note(facts: &Facts<'_>) -> String {
+    let mut sums = [("deleted", 0u64), ("rewritten", 0), ("replaced", 0), ("shadowed", 0)];
+    for (row, (bytes, _)) in &facts.ledger.rows {
+        let slot = match row.fate {
+            Fate::Visible => continue,
+            Fate::Deleted { .. } => 0,
+            Fate::Rewritten { .. } => 1,
+            Fate::Replaced { .. } => 2,
+            Fate::Shadowed => 3,
+        };
+        sums[slot].1 = sums[slot].1.saturating_add(*bytes);
+    }
+    sums.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
+    let names: Vec<&str> = sums.iter().filter(|(_, bytes)| *bytes > 0).map(|(name, _)| *name).collect();
+    names.join(", ")
+}
+
+/// Who required the GPU libraries from outside their own circle.
+fn gpu_note(facts: &Facts<'_>, gpu: &BTreeSet<DistId>) -> String {
+    let inside = |id: DistId| gpu.contains(&id);
+    let edges = facts.graph.edges.iter().filter(|edge| edge.to.is_some_and(inside) && !inside(edge.from));
+    let names: BTreeSet<&str> =
+        edges.filter_map(|edge| facts.python.distributions.get(edge.from)).map(|dist| dist.name.as_str()).collect();
+    if names.is_empty() { "required by none".to_owned() } else { format!("for {}", some(names.into_iter(), 3)) }
+}
+
+fn os_note(facts: &Facts<'_>, base: usize) -> String {
+    let mut sums: BTreeMap<usize, u64> = BTreeMap::new();
+    for (row, (bytes, _)) in &facts.ledger.rows {
+        if let (Some(Owner::OsPackage(id)), true) = (row.owner, row.layer as usize >= base) {
+            *sums.entry(id).or_default() += bytes;
+        }
+    }
+    let mut sums: Vec<_> = sums.into_iter().filter(|(_, bytes)| *bytes > 0).collect();
+    sums.sort_by_key(|(id, bytes)| (std::cmp::Reverse(*bytes), *id));
+    some(sums.iter().filter_map(|(id, _)| facts.os.packages.get(*id)).map(|package| package.name.as_str()), 2)
+}
+
+/// The first names, and how many more there are.
+pub(super) fn some<'n>(names: impl Iterator<Item = &'n str>, limit: usize) -> String {
+    let names: Vec<&str> = names.collect();
+    let shown = names.iter().take(limit).copied().collect::<Vec<_>>().join(", ");
+    let more = names.len().saturating_sub(limit);
+    escape_str(&if more > 0 { format!("{shown} +{more}") } else { shown })
+}
+
+fn distribution_groups(
+    facts: &Facts<'_>,
+    mut sums: Vec<(Kind, u64)>,
+    room: usize,
+    gpu_builds: &BTreeSet<DistId>,
+    required_by: &[Vec<String>],
+) -> Vec<Group> {
+    sums.sort_by_key(|(kind, bytes)| (std::cmp::Reverse(*bytes), *kind));
+    let total = facts.ledger.total();
+    // One alone needs no "others"; a crumb needs no line of its own.
+    let large = sums.iter().take_while(|(_, bytes)| bytes.saturating_mul(100) >= total).count();
+    let shown = if sums.len() == large.min(room) + 1 { sums.len() } else { large.min(room) };
+    let rest = sums.split_off(shown);
+    let mut out: Vec<Group> = sums
+        .into_iter()
+        .filter_map(|(kind, bytes)| match kind {
+            Kind::Distribution(id) => Some(one_distribution(facts, id, bytes, gpu_builds, required_by)),
+            _ => None,
+        })
+        .collect();
+    if !rest.is_empty() {
+        let other = if out.is_empty() { "" } else { "other " };
+        let bytes = rest.iter().fold(0u64, |sum, (_, bytes)| sum.saturating_add(*bytes));
+        let label = format!("{} {other}distributions", rest.len());
+        out.push(Group { id: "distributions", label, bytes, note: String::new() });
+    }
+    out
+}
+
+fn one_distribution(
+    facts: &Facts<'_>,
+    id: DistId,
+    bytes: u64,
+    gpu_builds: &BTreeSet<DistId>,
+    required_by: &[Vec<String>],
+) -> Group {
+    let Some(dist) = facts.python.distributions.get(id) else {
+        return Group { id: "distribution", label: format!("distribution {id}"), bytes, note: String::new() };
+    };
+    let required: &[String] = required_by.get(id).map(Vec::as_slice).unwrap_or_default();
+    let who = match required {
+        [] => "required by none".to_owned(),
+        names => format!("for {}", some(names.iter().map(String::as_str), 2)),
+    };
+    let note = if gpu_builds.contains(&id) { format!("GPU build, {who}") } else { who };
+    Group { id: "distribution", label: escape_str(&format!("{} {}", dist.name, dist.version)), bytes, note }
+}
+
+/// The rules that found a GPU build, with the findings.
+fn gpu_rules<'r>(findings: &[Finding], rules: &'r [Rule]) -> Vec<(&'r str, &'r [String])> {
+    let fired: BTreeSet<&str> = findings.iter().map(|finding| finding.rule.as_str()).collect();
+    let of_gpu = rules.iter().filter(|rule| fired.contains(rule.id.as_str())).filter_map(|rule| match &rule.detect {
+        Detect::GpuBuild { distribution, replace, .. } => Some((distribution.as_str(), replace.company.as_slice())),
+        _ => None,
+    });
+    of_gpu.collect()
+}
+
+fn gpu_libraries(facts: &Facts<'_>, findings: &[Finding], rules: &[Rule]) -> BTreeSet<DistId> {
+    let rules = gpu_rules(findings, rules);
+    let belongs = |name: &str| {
+        rules
+            .iter()
+            .any(|(_, company)| company.iter().any(|glob| crate::rules::matches(glob.as_bytes(), name.as_bytes())))
+            && !rules.iter().any(|(build, _)| *build == name)
+    };
+    let all = facts.python.distributions.iter().enumerate();
+    all.filter(|(_, dist)| belongs(&dist.normalized)).map(|(id, _)| id).collect()
+}
+
+fn gpu_builds(facts: &Facts<'_>, findings: &[Finding], rules: &[Rule]) -> BTreeSet<DistId> {
+    let rules = gpu_rules(findings, rules);
+    let all = facts.python.distributions.iter().enumerate();
+    all.filter(|(_, dist)| rules.iter().any(|(build, _)| *build == dist.normalized)).map(|(id, _)| id).collect()
+}

@@ -1,0 +1,314 @@
+//! What a plan says: `plan.json`, and what `REPORT.md` is made from.
+
+use super::audit::{SCHEMA_VERSION, SkippedSummary, unpacked};
+use super::build::{instructions, saving, skipped_summary};
+use crate::base::{Basis, Size, escape_str};
+use crate::image::Image;
+use crate::plan::{Dropped, OverriddenEdge, Pin, Plan};
+use crate::profile::{Rule, Tier};
+use serde::Serialize;
+
+/// Everything that a plan decided.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PlanReport {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// The name by which the Dockerfile copies from the original image.
+    pub original: String,
+    /// `linux/amd64`.
+    pub platform: String,
+    /// The image as it is.
+    pub before: ImageSize,
+    /// The image as the plan predicts it.
+    pub predicted: ImageSize,
+    /// The difference of the two (`unpacked`, predicted). Negative when the image would grow.
+    pub saving: i64,
+    /// What to build on.
+    pub base: String,
+    /// How that is known.
+    pub base_reason: String,
+    /// Where distributions are installed.
+    pub environment: Option<EnvironmentSummary>,
+    /// What was asked for.
+    pub roots: Vec<RootReport>,
+    /// What to install.
+    pub pins: Vec<PinReport>,
+    /// Distributions that go.
+    pub dropped: Vec<TakenAway>,
+    /// Requirements that will not be met, on purpose.
+    pub overridden: Vec<RequirementReport>,
+    /// Requirements that the original does not meet either.
+    pub unsatisfied_before: Vec<RequirementReport>,
+    /// OS packages to install.
+    pub system: Vec<SystemReport>,
+    /// OS packages that go.
+    pub dropped_system: Vec<TakenAway>,
+    /// Files to copy from the original.
+    pub copies: Vec<CopyReport>,
+    /// What the plan does.
+    pub actions: Vec<PlanAction>,
+    /// What it leaves alone.
+    pub skipped: Vec<SkippedSummary>,
+    /// What to know before building.
+    pub notes: Vec<String>,
+}
+
+/// An image's size.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ImageSize {
+    /// All bytes of all layers.
+    pub unpacked: Size,
+    /// Of each layer, lowest first.
+    pub layers: Vec<LayerSize>,
+}
+
+/// A layer's size.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct LayerSize {
+    /// Its position, from 1.
+    pub position: usize,
+    /// What makes it.
+    pub instruction: Option<String>,
+    /// Its bytes.
+    pub unpacked: Size,
+}
+
+/// Where distributions are installed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct EnvironmentSummary {
+    /// The prefix.
+    pub prefix: String,
+    /// Where modules go.
+    pub site_dir: String,
+    /// `3.11`.
+    pub python: String,
+    /// Whether the original has bytecode.
+    pub bytecode: bool,
+}
+
+/// A distribution that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RootReport {
+    /// Name.
+    pub name: String,
+    /// Extras.
+    pub extras: Vec<String>,
+    /// Specifiers as asked.
+    pub specifiers: String,
+    /// The version to install.
+    pub version: String,
+    /// How it is known to be a root.
+    pub how: String,
+}
+
+/// A distribution to install.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PinReport {
+    /// Name.
+    pub name: String,
+    /// Version.
+    pub version: String,
+    /// The package index, if it is not the default one.
+    pub index: Option<String>,
+    /// The URL, if it comes from one.
+    pub url: Option<String>,
+    /// Why it is there.
+    pub why: String,
+    /// What it takes the place of.
+    pub instead_of: Option<String>,
+    /// Its installed size.
+    pub size: Size,
+}
+
+/// A distribution or package that goes.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct TakenAway {
+    /// Name.
+    pub name: String,
+    /// Version.
+    pub version: String,
+    /// Its installed size in the original.
+    pub size: Size,
+    /// Why.
+    pub why: String,
+}
+
+/// A requirement that is not met.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RequirementReport {
+    /// Who requires.
+    pub distribution: String,
+    /// Its version.
+    pub version: String,
+    /// The requirement.
+    pub requirement: String,
+    /// The required name.
+    pub name: String,
+    /// Why.
+    pub why: String,
+}
+
+/// An OS package to install.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SystemReport {
+    /// Name.
+    pub name: String,
+    /// Why it stays.
+    pub why: String,
+    /// Its size with what it brings.
+    pub size: Size,
+}
+
+/// A path to copy.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct CopyReport {
+    /// The path.
+    pub path: String,
+    /// Whether it is a directory.
+    pub directory: bool,
+    /// Its bytes.
+    pub size: Size,
+}
+
+/// Something that the plan does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PlanAction {
+    /// The rule, or a reason of the plan's own.
+    pub rule: String,
+    /// Its tier.
+    pub tier: Tier,
+    /// What is done to what.
+    pub title: String,
+    /// Bytes (`unpacked`, measured) that go.
+    pub removed: u64,
+    /// Bytes (`unpacked`, predicted) that come instead.
+    pub added: u64,
+    /// The proof, one line each.
+    pub evidence: Vec<String>,
+}
+
+impl PlanReport {
+    /// Writes down what `plan` makes of `image`. `rules` are those that it followed.
+    pub fn new(image: &Image, plan: &Plan, rules: &[Rule]) -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            original: escape_str(&plan.original),
+            platform: escape_str(&image.platform),
+            before: image_size(image),
+            predicted: image_size(&plan.predicted),
+            saving: saving(image, plan),
+            base: escape_str(&plan.base.name),
+            base_reason: escape_str(&plan.base.how),
+            environment: plan.environment.as_ref().map(environment),
+            roots: plan.roots.iter().map(root).collect(),
+            pins: plan.pins.iter().map(pin).collect(),
+            dropped: plan.dropped.iter().map(taken_away).collect(),
+            overridden: plan.overridden.iter().map(requirement).collect(),
+            unsatisfied_before: plan.unsatisfied_before.iter().map(requirement).collect(),
+            system: plan.system.iter().map(system).collect(),
+            dropped_system: plan.dropped_system.iter().map(taken_away).collect(),
+            copies: plan.copies.iter().map(copy).collect(),
+            actions: plan.actions.iter().map(action).collect(),
+            skipped: plan.skipped.iter().map(|skipped| skipped_summary(skipped, rules)).collect(),
+            notes: escaped(&plan.notes),
+        }
+    }
+}
+
+fn escaped(texts: &[String]) -> Vec<String> {
+    texts.iter().map(|text| escape_str(text)).collect()
+}
+
+fn image_size(image: &Image) -> ImageSize {
+    let layers = instructions(image).into_iter().zip(&image.layers).enumerate();
+    let layer = |(position, (instruction, index)): (usize, (Option<String>, &crate::layer::LayerIndex))| LayerSize {
+        position: position + 1,
+        instruction,
+        unpacked: unpacked(index.unpacked(), image.basis),
+    };
+    ImageSize { unpacked: unpacked(image.unpacked(), image.basis), layers: layers.map(layer).collect() }
+}
+
+fn environment(environment: &crate::plan::TargetEnvironment) -> EnvironmentSummary {
+    EnvironmentSummary {
+        prefix: environment.prefix.to_string(),
+        site_dir: environment.site_dir.to_string(),
+        python: escape_str(&environment.python),
+        bytecode: environment.bytecode,
+    }
+}
+
+fn root(root: &crate::plan::Root) -> RootReport {
+    RootReport {
+        name: escape_str(&root.name),
+        extras: escaped(&root.extras),
+        specifiers: escape_str(&root.specifiers),
+        version: escape_str(&root.version),
+        how: escape_str(&root.how),
+    }
+}
+
+fn pin(pin: &Pin) -> PinReport {
+    PinReport {
+        name: escape_str(&pin.name),
+        version: escape_str(&pin.version),
+        index: pin.index.as_deref().map(escape_str),
+        url: pin.url.as_deref().map(escape_str),
+        why: escape_str(&pin.why),
+        instead_of: pin.instead_of.as_deref().map(escape_str),
+        size: pin.size,
+    }
+}
+
+fn taken_away(dropped: &Dropped) -> TakenAway {
+    TakenAway {
+        name: escape_str(&dropped.name),
+        version: escape_str(&dropped.version),
+        size: unpacked(dropped.bytes, Basis::Measured),
+        why: escape_str(&dropped.why),
+    }
+}
+
+fn requirement(edge: &OverriddenEdge) -> RequirementReport {
+    RequirementReport {
+        distribution: escape_str(&edge.distribution),
+        version: escape_str(&edge.version),
+        requirement: escape_str(&edge.requirement),
+        name: escape_str(&edge.name),
+        why: escape_str(&edge.why),
+    }
+}
+
+fn system(package: &crate::plan::SystemPackage) -> SystemReport {
+    SystemReport {
+        name: escape_str(&package.name),
+        why: escape_str(&package.why),
+        size: unpacked(package.bytes, Basis::Predicted),
+    }
+}
+
+fn copy(item: &crate::plan::CopyItem) -> CopyReport {
+    CopyReport { path: item.path.to_string(), directory: item.directory, size: unpacked(item.bytes, Basis::Measured) }
+}
+
+fn action(action: &crate::plan::Action) -> PlanAction {
+    PlanAction {
+        rule: escape_str(&action.rule),
+        tier: action.tier,
+        title: escape_str(&action.title),
+        removed: action.removed,
+        added: action.added,
+        evidence: escaped(&action.evidence),
+    }
+}

@@ -1,0 +1,179 @@
+//! `REPORT.md`: what a plan does and why, beside the files that build it.
+
+use super::layout::{change, relative};
+use super::markdown::{plain, table};
+use super::plan::{ImageSize, PlanReport, RequirementReport, TakenAway};
+use crate::base::{Basis, ByteSize, Size};
+use std::fmt::Write as _;
+
+/// The report.
+pub fn render(report: &PlanReport) -> String {
+    let mut out = String::new();
+    head(&mut out, report);
+    build(&mut out, report);
+    actions(&mut out, report);
+    layers(&mut out, report);
+    pins(&mut out, report);
+    taken_away(&mut out, "## Distributions that go", &report.dropped);
+    requirements(&mut out, report);
+    system(&mut out, report);
+    copies(&mut out, report);
+    skipped(&mut out, report);
+    out
+}
+
+fn head(out: &mut String, report: &PlanReport) {
+    let (before, after) = (report.before.unpacked.bytes, report.predicted.unpacked.bytes);
+    let _ = writeln!(out, "# A smaller {}\n", plain(&report.original));
+    let summary = [
+        vec!["before".to_owned(), before.to_string(), "measured".to_owned()],
+        vec!["predicted".to_owned(), after.to_string(), relative(before.0, after.0)],
+    ];
+    let _ = writeln!(
+        out,
+        "{} · builds on {} ({})",
+        plain(&report.platform),
+        plain(&report.base),
+        plain(&report.base_reason)
+    );
+    table(out, &["Image", "Unpacked:", ""], summary);
+    out.push_str(
+        "\nAll sizes are `unpacked`: the bytes of the layers' files, which an engine shows as an image's size; \
+         1 MB = 10⁶ bytes. What is predicted is said to be so.\n",
+    );
+    for note in &report.notes {
+        let _ = writeln!(out, "\n> {}", plain(note));
+    }
+}
+
+fn build(out: &mut String, report: &PlanReport) {
+    out.push_str("\n## How to build and verify\n\n");
+    let _ = writeln!(out, "The Dockerfile copies from the original image, which must be there by this name:");
+    let _ = writeln!(out, "{}\n", plain(&report.original));
+    out.push_str("```sh\ndocker build -t slim .\n");
+    if report.environment.is_some() {
+        // Imports, versions and requirements, without the network.
+        out.push_str("docker run --rm -i --network none --entrypoint python3 slim - < smoke_test.py\n");
+    }
+    out.push_str("docker save slim -o slim.tar\nslimwright audit slim.tar\n```\n\n");
+    let predicted = report.predicted.unpacked.bytes;
+    let _ = writeln!(out, "The prediction is {predicted}; the audit's first lines say what was built.");
+    if report.environment.is_some() {
+        out.push_str("The smoke test imports what is kept and fails on every unmet requirement not listed below.\n");
+    }
+}
+
+fn actions(out: &mut String, report: &PlanReport) {
+    out.push_str("\n## What is done\n");
+    if report.actions.is_empty() {
+        out.push_str("\nNothing.\n");
+    }
+    for action in &report.actions {
+        let bytes = change(action.removed, action.added);
+        let _ = writeln!(out, "\n### {bytes}: {}\n", plain(&action.title));
+        let (removed, added) = (ByteSize(action.removed), ByteSize(action.added));
+        let _ = writeln!(out, "Rule: {}. Goes: {removed}. Comes instead: {added}.", plain(&action.rule));
+        if !action.evidence.is_empty() {
+            out.push('\n');
+        }
+        for line in &action.evidence {
+            let _ = writeln!(out, "- {}", plain(line));
+        }
+    }
+}
+
+fn layers(out: &mut String, report: &PlanReport) {
+    let rows = |image: &ImageSize| -> Vec<Vec<String>> {
+        let row = |layer: &super::plan::LayerSize| {
+            let instruction = layer.instruction.as_deref().unwrap_or("(the history does not tell)");
+            vec![layer.position.to_string(), layer.unpacked.bytes.to_string(), plain(instruction)]
+        };
+        image.layers.iter().map(row).collect()
+    };
+    out.push_str("\n## Layers before\n");
+    table(out, &["#:", "Unpacked:", "Instruction"], rows(&report.before));
+    out.push_str("\n## Layers as predicted\n");
+    table(out, &["#:", "Unpacked:", "Instruction"], rows(&report.predicted));
+}
+
+fn pins(out: &mut String, report: &PlanReport) {
+    if report.pins.is_empty() {
+        return;
+    }
+    out.push_str("\n## Distributions to install\n");
+    let mut pins: Vec<_> = report.pins.iter().collect();
+    pins.sort_by(|a, b| b.size.bytes.cmp(&a.size.bytes).then_with(|| a.name.cmp(&b.name)));
+    let row = |pin: &&super::plan::PinReport| {
+        let instead = pin.instead_of.as_deref().map(|other| format!("instead of {}; ", plain(other)));
+        let why = instead.unwrap_or_default() + &plain(&pin.why);
+        vec![known(pin.size), plain(&pin.name), plain(&pin.version), why]
+    };
+    table(out, &["Unpacked:", "Name", "Version", "Why"], pins.iter().map(row));
+}
+
+/// A size, and how it is known if it was not measured.
+fn known(size: Size) -> String {
+    match size.basis {
+        Basis::Measured => size.bytes.to_string(),
+        Basis::Predicted => format!("{} predicted", size.bytes),
+        Basis::Catalogue => format!("{} catalogue", size.bytes),
+    }
+}
+
+fn taken_away(out: &mut String, title: &str, list: &[TakenAway]) {
+    if list.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\n{title}");
+    let row = |gone: &TakenAway| vec![known(gone.size), plain(&gone.name), plain(&gone.version), plain(&gone.why)];
+    table(out, &["Unpacked:", "Name", "Version", "Why"], list.iter().map(row));
+}
+
+fn requirements(out: &mut String, report: &PlanReport) {
+    let row = |edge: &RequirementReport| {
+        let who = format!("{} {}", plain(&edge.distribution), plain(&edge.version));
+        vec![who, plain(&edge.requirement), plain(&edge.why)]
+    };
+    if !report.overridden.is_empty() {
+        out.push_str("\n## Requirements that are overridden on purpose\n");
+        out.push_str("\n`pip check` will name exactly these, besides those that the original does not meet.\n");
+        table(out, &["Who", "Requires", "Why not"], report.overridden.iter().map(row));
+    }
+    if !report.unsatisfied_before.is_empty() {
+        out.push_str("\n## Requirements that the original does not meet either\n");
+        table(out, &["Who", "Requires", "What is wrong"], report.unsatisfied_before.iter().map(row));
+    }
+}
+
+fn system(out: &mut String, report: &PlanReport) {
+    if !report.system.is_empty() {
+        out.push_str("\n## OS packages to install\n");
+        let row =
+            |package: &super::plan::SystemReport| vec![known(package.size), plain(&package.name), plain(&package.why)];
+        table(out, &["Unpacked:", "Name", "Why"], report.system.iter().map(row));
+    }
+    taken_away(out, "## OS packages that go", &report.dropped_system);
+}
+
+fn copies(out: &mut String, report: &PlanReport) {
+    if report.copies.is_empty() {
+        return;
+    }
+    out.push_str("\n## Files that are copied from the original\n");
+    let row = |copy: &super::plan::CopyReport| {
+        let slash = if copy.directory { "/" } else { "" };
+        vec![known(copy.size), plain(&format!("{}{slash}", copy.path))]
+    };
+    table(out, &["Unpacked:", "Path"], report.copies.iter().map(row));
+}
+
+fn skipped(out: &mut String, report: &PlanReport) {
+    out.push_str("\n## What was left alone, and why\n\n");
+    if report.skipped.is_empty() {
+        out.push_str("Nothing that a rule knows.\n");
+    }
+    for skipped in &report.skipped {
+        let (subject, rule, reason) = (plain(&skipped.subject), plain(&skipped.rule), plain(&skipped.reason));
+        let _ = writeln!(out, "- {subject} ({rule}, concerns {}): {reason}", ByteSize(skipped.bytes));
+    }
+}

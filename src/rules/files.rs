@@ -1,0 +1,132 @@
+//! Visible paths: one walk for all rules.
+
+use super::Finding;
+use super::context::{Context, FileRows, count};
+use crate::base::{ByteSize, ImagePath};
+use crate::fs::{DataRef, Node};
+use crate::layer::EntryKind;
+use crate::profile::{Detect, GlobSet, Rule};
+use std::collections::{HashMap, HashSet};
+
+/// A `paths` rule and what it met so far.
+struct Matcher<'r> {
+    rule: &'r Rule,
+    owned: Option<bool>,
+    at_least: u64,
+    bytes: u64,
+    files: FileRows,
+    paths: Vec<ImagePath>,
+    /// How many names of a hard-linked file matched so far.
+    linked: HashMap<DataRef, usize>,
+}
+
+/// One finding for each rule that matches visible files above the base image. What the base image itself holds
+/// is left out: nobody who builds on it can take it away.
+pub(super) fn paths(context: &Context<'_>, rules: &[Rule]) -> Vec<Finding> {
+    let (mut matchers, globs, excepted) = matchers(rules);
+    if matchers.is_empty() {
+        return Vec::new();
+    }
+    let owners = Owners::new(context, matchers.iter().any(|matcher| matcher.owned.is_some()));
+    let view = context.facts.view;
+    let links = links(context);
+    for (path, node) in view.iter() {
+        let entry = view.entry(node.entry);
+        let file = matches!(entry.kind, EntryKind::File | EntryKind::Hardlink | EntryKind::Symlink);
+        if !file || node.data.0 < context.base_layers {
+            continue;
+        }
+        let mut seen = usize::MAX;
+        for tag in globs.tags(path) {
+            // Several globs of one rule may match one path; matchers of one path are few.
+            let matcher = &mut matchers[tag];
+            let again = seen == tag || matcher.paths.last().is_some_and(|last| last.as_bytes() == path);
+            seen = tag;
+            if again || excepted.tags(path).any(|other| other == tag) {
+                continue;
+            }
+            if matcher.owned.is_none_or(|owned| owned == owners.has(path)) {
+                matcher.add(path, node, view.size(node), links.get(&node.data).copied().unwrap_or(1));
+            }
+        }
+    }
+    matchers.into_iter().filter_map(Matcher::finding).collect()
+}
+
+/// How many visible names the bytes have that have more than one.
+fn links(context: &Context<'_>) -> HashMap<DataRef, usize> {
+    let view = context.facts.view;
+    let mut links: HashMap<DataRef, usize> = HashMap::new();
+    for (_, node) in view.iter().filter(|(_, node)| node.entry != node.data) {
+        *links.entry(node.data).or_default() += 1;
+    }
+    for (data, names) in &mut links {
+        let own = view.get(view.entry(*data).path.as_bytes()).is_some_and(|node| node.entry == *data);
+        *names += usize::from(own);
+    }
+    links
+}
+
+/// The rules, and their globs compiled together, tagged by the rule's place.
+fn matchers(rules: &[Rule]) -> (Vec<Matcher<'_>>, GlobSet, GlobSet) {
+    let (mut matchers, mut wanted, mut unwanted) = (Vec::new(), Vec::new(), Vec::new());
+    for rule in rules {
+        let Detect::Paths { globs, except, owned, at_least } = &rule.detect else { continue };
+        let place = matchers.len();
+        wanted.extend(globs.iter().map(|glob| (glob.as_str(), place)));
+        unwanted.extend(except.iter().map(|glob| (glob.as_str(), place)));
+        let (owned, at_least) = (*owned, *at_least);
+        matchers.push(Matcher {
+            rule,
+            owned,
+            at_least,
+            bytes: 0,
+            files: FileRows::default(),
+            paths: Vec::new(),
+            linked: HashMap::new(),
+        });
+    }
+    // Profiles are checked when they are loaded; a rule made by hand with a glob that is none matches nothing.
+    (matchers, GlobSet::new(wanted).unwrap_or_default(), GlobSet::new(unwanted).unwrap_or_default())
+}
+
+impl Matcher<'_> {
+    /// Bytes with several names are counted when the last of the names matches: until then another name,
+    /// which the rule does not mean, keeps them.
+    fn add(&mut self, path: &[u8], node: Node, size: u64, names: usize) {
+        let seen = if names > 1 { self.linked.entry(node.data).or_default() } else { &mut 0 };
+        *seen += 1;
+        let bytes = if *seen >= names { size } else { 0 };
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.files.add(node.data.0, path, bytes);
+        self.paths.push(ImagePath::new(path));
+    }
+
+    fn finding(self) -> Option<Finding> {
+        if self.paths.is_empty() || self.bytes < self.at_least {
+            return None;
+        }
+        let summary = crate::base::escape_str(&self.rule.summary);
+        let message = format!("{} in {}: {summary}", ByteSize(self.bytes), count(self.paths.len(), "file"));
+        let mut finding = Finding::new(self.rule, "files", message, self.bytes).with_evidence(self.files.rows(""));
+        finding.paths = self.paths;
+        Some(finding)
+    }
+}
+
+/// Which paths belong to a distribution or to an OS package.
+struct Owners<'a> {
+    context: &'a Context<'a>,
+    files: HashSet<&'a [u8]>,
+}
+
+impl<'a> Owners<'a> {
+    fn new(context: &'a Context<'a>, needed: bool) -> Self {
+        let files = context.distributions().filter(|_| needed).flat_map(|(_, dist)| &dist.files);
+        Self { context, files: files.map(ImagePath::as_bytes).collect() }
+    }
+
+    fn has(&self, path: &[u8]) -> bool {
+        self.files.contains(path) || self.context.facts.os.owners.contains_key(path)
+    }
+}

@@ -1,0 +1,90 @@
+//! OS packages.
+
+use super::context::{Context, count, names as join, title};
+use super::{Evidence, Finding};
+use crate::base::{ByteSize, Location, escape_str};
+use crate::os::OsPackage;
+use crate::profile::{GlobSet, Rule};
+
+/// One finding for all named packages that were installed above the base image.
+pub(super) fn named(context: &Context<'_>, rule: &Rule, names: &[String], leave: &[String]) -> Option<Finding> {
+    let names = GlobSet::of(names).ok()?;
+    let leave = GlobSet::of(leave).ok()?;
+    let packages = &context.facts.os.packages;
+    let wanted = |package: &OsPackage| {
+        let name = package.name.as_bytes();
+        !package.essential && names.matches(name) && !leave.matches(name)
+    };
+    let mut found: Vec<usize> = (0..packages.len()).filter(|&place| wanted(&packages[place])).collect();
+    if found.is_empty() {
+        return None;
+    }
+    let places = places(context);
+    found.retain(|&place| is_above_base(context, &packages[place], &places[place]));
+    if found.is_empty() {
+        return None;
+    }
+    let bytes = found.iter().fold(0u64, |sum, &place| sum.saturating_add(packages[place].bytes));
+    let rows = found.iter().map(|&place| row(context, &packages[place], &places[place])).collect();
+    let mut finding = Finding::new(rule, "OS packages", message(packages, &found, bytes), bytes).with_evidence(rows);
+    finding.os_packages = found;
+    Some(finding)
+}
+
+fn message(packages: &[OsPackage], found: &[usize], bytes: u64) -> String {
+    let mut by_size = found.to_vec();
+    by_size.sort_by_key(|&place| std::cmp::Reverse(packages[place].bytes));
+    let shown: Vec<String> = by_size.iter().map(|&place| escape_str(&packages[place].name)).collect();
+    let asked: Vec<String> =
+        found.iter().filter(|&&place| packages[place].manual).map(|&place| escape_str(&packages[place].name)).collect();
+    let asked = if asked.is_empty() { String::new() } else { format!("; asked for by hand: {}", join(&asked, 6)) };
+    format!("{} in {}: {}{asked}", ByteSize(bytes), count(found.len(), "OS package"), join(&shown, 4))
+}
+
+/// Where a package's files are.
+#[derive(Clone, Default)]
+struct Place {
+    files: usize,
+    above_base: usize,
+    first: Option<Location>,
+}
+
+fn places(context: &Context<'_>) -> Vec<Place> {
+    let mut places = vec![Place::default(); context.facts.os.packages.len()];
+    for (path, &owner) in &context.facts.os.owners {
+        let (Some(place), Some(node)) = (places.get_mut(owner), context.facts.view.get(path.as_bytes())) else {
+            continue;
+        };
+        let above = node.data.0 >= context.base_layers;
+        place.files += 1;
+        place.above_base += usize::from(above);
+        if above && place.first.is_none() {
+            place.first = Some(Location { layer: node.data.0, path: path.clone() });
+        }
+    }
+    places
+}
+
+/// Whether most of the files stand above the base image; for a package without files, whether dpkg's list of
+/// them (`/var/lib/dpkg/info/NAME.list`) does.
+fn is_above_base(context: &Context<'_>, package: &OsPackage, place: &Place) -> bool {
+    if context.base_layers == 0 {
+        return true;
+    }
+    if place.files > 0 {
+        return place.above_base * 2 > place.files;
+    }
+    let lists = [package.name.clone(), format!("{}:{}", package.name, package.architecture)];
+    let node = lists.iter().find_map(|name| {
+        let path = format!("var/lib/dpkg/info/{name}.list");
+        context.facts.view.get(path.as_bytes())
+    });
+    node.is_some_and(|node| node.data.0 >= context.base_layers)
+}
+
+fn row(context: &Context<'_>, package: &OsPackage, place: &Place) -> Evidence {
+    let title = title(&package.name, &package.version);
+    let by_hand = if package.manual { ", asked for by hand" } else { "" };
+    let layer = place.first.as_ref().map(|first| format!(", {}", context.layer(first.layer))).unwrap_or_default();
+    Evidence { location: place.first.clone(), bytes: package.bytes, note: format!("{title}{by_hand}{layer}") }
+}

@@ -1,0 +1,329 @@
+//! Every embedded rule against its literate cases (`testdata/rules/ID.txt`), and what a finding looks like.
+//!
+//! A case file has sections `## fires NAME` and `## quiet NAME`. A section is an image in the fixture's text,
+//! with lines that say what the inventories would hold:
+//!
+//! ```text
+//! dist torch 2.1.1 bytes=5 layer=1 files=torch/a.so    a distribution; also recorded=, env=, requested
+//! requires easyocr torch >=1                           a requirement between distributions
+//! missing cv cv2/a.py 1 2                              a file of RECORD that layer 1 had and layer 2 removed
+//! contest a x/y.py b a                                 a path that `b` claims too; whose content is on disk
+//! removed cv 4 bytes=9 layer=1 by=2                    a distribution that layer 2 uninstalled
+//! package gcc 12 bytes=5 owns=usr/bin/gcc              an OS package; also manual, essential
+//! > some words                                         a finding's subject and message contain this
+//! ```
+
+use crate::fixture;
+use slimwright::base::ImagePath;
+use slimwright::fs::{Ledger, Owner, View};
+use slimwright::image::Image;
+use slimwright::os::{OsInventory, OsPackage};
+use slimwright::profile::{Rule, Tier, embedded};
+use slimwright::python::{Contest, Distribution, Edge, Graph, Inventory, MissingFile, RemovedDistribution};
+use slimwright::rules::{Facts, Finding, evaluate};
+
+const SITE: &str = "usr/local/lib/python3.11/site-packages";
+
+/// An image with its inventories, and what a case expects.
+#[derive(Default)]
+struct Case {
+    image: String,
+    python: Inventory,
+    graph: Graph,
+    os: OsInventory,
+    expected: Vec<String>,
+}
+
+impl Case {
+    fn new(text: &str) -> Self {
+        let mut case = Self::default();
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            match words[0] {
+                "dist" => case.add_distribution(&words[1..]),
+                "requires" => case.add_edge(&words[1..]),
+                "missing" => case.add_missing(&words[1..]),
+                "contest" => case.add_contest(&words[1..]),
+                "removed" => case.add_removed(&words[1..]),
+                "package" => case.add_package(&words[1..]),
+                ">" => case.expected.push(line[1..].trim().to_owned()),
+                _ => case.image.push_str(&format!("{line}\n")),
+            }
+        }
+        case
+    }
+
+    fn add_distribution(&mut self, words: &[&str]) {
+        let (name, version) = (words[0], words[1]);
+        let mut dist = Distribution {
+            name: name.into(),
+            normalized: name.into(),
+            version: version.into(),
+            metadata: ImagePath::from(format!("{SITE}/{name}-{version}.dist-info").as_str()),
+            recorded: 10,
+            ..Distribution::default()
+        };
+        for word in &words[2..] {
+            match word.split_once('=').unwrap_or((word, "")) {
+                ("bytes", number) => dist.bytes = number.parse().unwrap(),
+                ("layer", number) => dist.layer = number.parse().unwrap(),
+                ("env", number) => dist.environment = number.parse().unwrap(),
+                ("recorded", number) => dist.recorded = number.parse().unwrap(),
+                ("requested", _) => dist.requested = true,
+                ("files", files) => {
+                    dist.files =
+                        files.split(',').map(|file| ImagePath::from(format!("{SITE}/{file}").as_str())).collect();
+                }
+                (other, _) => panic!("no such attribute: {other}"),
+            }
+        }
+        self.python.distributions.push(dist);
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        self.python.distributions.iter().position(|dist| dist.normalized == name)
+    }
+
+    fn add_edge(&mut self, words: &[&str]) {
+        let to = self.position(words[1]);
+        self.graph.edges.push(Edge {
+            from: self.position(words[0]).unwrap(),
+            requirement: words[1..].join(" "),
+            name: words[1].into(),
+            extras: Vec::new(),
+            specifiers: words.get(2).copied().unwrap_or_default().into(),
+            by_extra: None,
+            to,
+            satisfied: to.is_some(),
+        });
+    }
+
+    fn add_missing(&mut self, words: &[&str]) {
+        let id = self.position(words[0]).unwrap();
+        let removed = words.get(2).map(|had| (had.parse().unwrap(), words[3].parse().unwrap()));
+        let path = ImagePath::from(format!("{SITE}/{}", words[1]).as_str());
+        self.python.distributions[id].missing.push(MissingFile { path, removed });
+    }
+
+    fn add_contest(&mut self, words: &[&str]) {
+        let id = self.position(words[0]).unwrap();
+        self.python.distributions[id].contested.push(Contest {
+            path: ImagePath::from(format!("{SITE}/{}", words[1]).as_str()),
+            others: words[2].split(',').map(str::to_owned).collect(),
+            survivor: words.get(3).map(|name| (*name).to_owned()),
+        });
+    }
+
+    fn add_removed(&mut self, words: &[&str]) {
+        let value = |key: &str| -> u64 {
+            let found = words.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
+            found.unwrap().parse().unwrap()
+        };
+        self.python.removed.push(RemovedDistribution {
+            name: words[0].into(),
+            normalized: words[0].into(),
+            version: words[1].into(),
+            layer: value("layer") as u32,
+            removed_by: value("by") as u32,
+            bytes: value("bytes"),
+            ..RemovedDistribution::default()
+        });
+    }
+
+    fn add_package(&mut self, words: &[&str]) {
+        let mut package = OsPackage { name: words[0].into(), version: words[1].into(), ..OsPackage::default() };
+        for word in &words[2..] {
+            match word.split_once('=').unwrap_or((word, "")) {
+                ("bytes", number) => package.bytes = number.parse().unwrap(),
+                ("manual", _) => package.manual = true,
+                ("essential", _) => package.essential = true,
+                ("owns", paths) => {
+                    let place = self.os.packages.len();
+                    self.os.owners.extend(paths.split(',').map(|path| (ImagePath::from(path), place)));
+                }
+                (other, _) => panic!("no such attribute: {other}"),
+            }
+        }
+        self.os.packages.push(package);
+    }
+
+    fn evaluate(&self, rules: &[Rule]) -> Vec<Finding> {
+        let image: Image = fixture::image(if self.image.is_empty() { "layer" } else { &self.image });
+        let view = View::new(&image);
+        let ledger = Ledger::new(&view, |_, _| Owner::Application);
+        evaluate(&Facts { view: &view, ledger: &ledger, python: &self.python, graph: &self.graph, os: &self.os }, rules)
+    }
+}
+
+/// The sections of a case file: whether they fire, and their text.
+fn sections(text: &str) -> Vec<(bool, String)> {
+    let mut out: Vec<(bool, String)> = Vec::new();
+    for line in text.lines() {
+        if let Some(title) = line.strip_prefix("## ") {
+            out.push((title.starts_with("fires"), String::new()));
+        } else if let Some((_, body)) = out.last_mut() {
+            body.push_str(&format!("{line}\n"));
+        }
+    }
+    out
+}
+
+fn findings(text: &str) -> Vec<Finding> {
+    Case::new(text).evaluate(&embedded())
+}
+
+fn of_rule(text: &str, id: &str) -> Vec<Finding> {
+    findings(text).into_iter().filter(|finding| finding.rule == id).collect()
+}
+
+#[test]
+fn every_rule_fires_where_it_should_and_is_quiet_where_it_should_be() {
+    let rules = embedded();
+    for rule in &rules {
+        let path = format!("{}/testdata/rules/{}.txt", env!("CARGO_MANIFEST_DIR"), rule.id);
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let cases = sections(&text);
+        assert!(cases.iter().any(|(fires, _)| *fires), "{}: no case in which it fires", rule.id);
+        assert!(cases.iter().any(|(fires, _)| !fires), "{}: no case in which it is quiet", rule.id);
+        for (fires, body) in cases {
+            let case = Case::new(&body);
+            let found: Vec<Finding> =
+                case.evaluate(&rules).into_iter().filter(|finding| finding.rule == rule.id).collect();
+            assert_eq!(!found.is_empty(), fires, "{}: {found:#?}\n{body}", rule.id);
+            let shown: Vec<String> =
+                found.iter().map(|finding| format!("{}: {}", finding.subject, finding.message)).collect();
+            assert!(!fires || !case.expected.is_empty(), "{}: a firing case expects no words", rule.id);
+            for words in &case.expected {
+                assert!(shown.iter().any(|line| line.contains(words)), "{}: `{words}` not in {shown:#?}", rule.id);
+            }
+        }
+    }
+}
+
+#[test]
+fn no_case_is_left_without_its_rule() {
+    let ids: Vec<String> = embedded().into_iter().map(|rule| rule.id).collect();
+    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/rules")).unwrap() {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        let stem = name.strip_suffix(".txt").unwrap().to_owned();
+        assert!(ids.contains(&stem), "{name}");
+    }
+}
+
+#[test]
+fn findings_are_one_line_with_a_subject_free_of_sizes_and_at_most_twenty_rows() {
+    let mut spec = "layer RUN a\n".to_owned();
+    for n in 0..60 {
+        spec.push_str(&format!("f opt/d{n}/x/a 9000\nf opt/d{n}/x/b 1000\n"));
+    }
+    spec.push_str("layer RUN rm\nw opt\n");
+    let found = of_rule(&spec, "deleted-bytes");
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].bytes, found[0].evidence.len(), found[0].more_evidence), (600_000, 20, 40));
+    assert_eq!(found[0].subject, "layer 1 hidden by layer 2");
+    assert!(!found[0].message.contains('\n'));
+}
+
+#[test]
+fn findings_come_by_severity_then_bytes() {
+    let found = findings(
+        "layer COPY . .
+         f app/.git/objects/a 500000
+         f root/.cache/pip/x 900000
+         f usr/local/lib/python3.11/site-packages/x/tests/a 2000000",
+    );
+    let order: Vec<&str> = found.iter().map(|finding| finding.rule.as_str()).collect();
+    assert_eq!(order, ["pip-cache", "copied-leftovers", "bundled-tests"]);
+}
+
+#[test]
+fn what_an_image_says_about_itself_cannot_steer_the_terminal() {
+    let found = findings(
+        "layer RUN \u{1b}[31m evil
+         f a\u{1b}[2Jb 200000
+         dist pytest\u{1b}[0m 1 bytes=5
+         layer RUN x\u{202e}y
+         w a\u{1b}[2Jb",
+    );
+    assert!(!found.is_empty());
+    for finding in found {
+        let rows: Vec<&str> = finding.evidence.iter().map(|row| row.note.as_str()).collect();
+        let text = format!("{} {} {}", finding.subject, finding.message, rows.join(" "));
+        assert!(!text.contains(['\u{1b}', '\u{202e}', '\n']), "{text:?}");
+    }
+}
+
+#[test]
+fn the_instruction_is_cut_and_loses_its_shell() {
+    let long = "x".repeat(500);
+    let found =
+        of_rule(&format!("layer\nf a 200000\nlayer RUN /bin/sh -c rm -f {long} # buildkit\nw a"), "deleted-bytes");
+    assert!(found[0].message.contains("layer 2 (rm -f xxx"), "{}", found[0].message);
+    assert!(found[0].message.chars().count() < 200);
+}
+
+#[test]
+fn what_the_base_image_holds_is_not_the_users_doing() {
+    let base = "layer ADD rootfs
+         f var/lib/apt/lists/x 900000
+         f usr/bin/gcc 10
+         package gcc 12 bytes=500 owns=usr/bin/gcc
+         dist pip 23 bytes=9 layer=0
+         empty CMD [\"bash\"]
+         layer RUN true";
+    assert_eq!(findings(base), []);
+}
+
+#[test]
+fn an_image_that_asks_for_a_gpu_is_asked_about() {
+    let image = "layer\nenv NVIDIA_VISIBLE_DEVICES=all\ndist onnxruntime-gpu 1.20.1 bytes=5";
+    let found = of_rule(image, "onnxruntime-gpu");
+    assert_eq!(found[0].tier, Tier::Confirm);
+    assert!(found[0].message.contains("NVIDIA_VISIBLE_DEVICES"));
+}
+
+#[test]
+fn company_counts_only_where_nothing_else_needs_it() {
+    let image = "layer
+        dist torch 2.1.1 bytes=100
+        dist nvidia-cudnn-cu12 8 bytes=50
+        dist nvidia-cublas-cu12 12 bytes=30
+        dist nvidia-nccl-cu12 2 bytes=7
+        dist other 1 bytes=1
+        requires torch nvidia-cudnn-cu12
+        requires nvidia-cudnn-cu12 nvidia-cublas-cu12
+        requires torch nvidia-nccl-cu12
+        requires other nvidia-nccl-cu12";
+    let found = of_rule(image, "torch-cuda");
+    assert_eq!(found[0].bytes, 180);
+    assert_eq!(found[0].distributions, [0, 1, 2]);
+    assert!(found[0].evidence.iter().any(|row| row.note.contains("which something else needs too")));
+}
+
+#[test]
+fn a_cycle_of_requirements_ends() {
+    let image = "layer\ndist torch 2 bytes=1\ndist a 1\ndist b 1
+        requires torch nvidia-x\nrequires a torch\nrequires b a\nrequires a b";
+    assert_eq!(of_rule(image, "torch-cuda").len(), 1);
+}
+
+#[test]
+fn bytes_that_another_name_keeps_are_not_counted() {
+    let shared = "layer RUN x\nf root/.cache/pip/a 200000\nf root/.cache/pip/b 200000\nh opt/a -> root/.cache/pip/a";
+    assert_eq!(of_rule(shared, "pip-cache")[0].bytes, 200_000);
+    let inside = "layer RUN x\nf root/.cache/pip/a 200000\nh root/.cache/pip/b -> root/.cache/pip/a";
+    assert_eq!(of_rule(inside, "pip-cache")[0].bytes, 200_000);
+}
+
+#[test]
+fn a_hundred_thousand_paths_take_no_time_to_speak_of() {
+    let mut spec = "layer\n".to_owned();
+    for n in 0..100_000 {
+        spec.push_str(&format!("f usr/local/lib/python3.11/site-packages/package{}/module{n}/file.py 10\n", n % 300));
+    }
+    let case = Case::new(&spec);
+    let rules = embedded();
+    let started = std::time::Instant::now();
+    case.evaluate(&rules);
+    assert!(started.elapsed().as_secs() < 30, "{:?}", started.elapsed());
+}
