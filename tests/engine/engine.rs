@@ -86,8 +86,10 @@ impl Subject {
 }
 
 fn prepare() -> Result<Vec<Subject>, String> {
-    let docker = ["docker", "/usr/bin/docker"].into_iter().find(|docker| try_run(docker, &["info"]).is_ok());
-    let docker = docker.ok_or("no engine")?;
+    let named = std::env::var("SLIMWRIGHT_TEST_DOCKER").unwrap_or_default();
+    let clients = [named.as_str(), "docker", "/usr/bin/docker"];
+    let docker = clients.into_iter().find(|docker| !docker.is_empty() && try_run(docker, &["info"]).is_ok());
+    let docker: &'static str = docker.ok_or("no engine")?.to_owned().leak();
     for tool in ["skopeo", "umoci"] {
         try_run(tool, &["--version"]).map_err(|_| format!("no {tool}"))?;
     }
