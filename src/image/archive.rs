@@ -4,7 +4,7 @@
 use super::manifest::parse_docker_manifest;
 use super::{ImageError, open::LayerBlob, open::SourceImage};
 use crate::base::{Digest, clean_path, parent};
-use crate::layer::{Blob, EntryKind, Limits, index_tar};
+use crate::layer::{Blob, Contents, EntryKind, Limits, index_tar};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -26,7 +26,8 @@ pub(super) fn members(path: &Path, archive: &Blob) -> Result<Vec<Member>, ImageE
     for (entry, body) in contents.entries.iter().zip(&contents.bodies) {
         let name = entry.path.as_bytes().to_vec();
         match (entry.kind, entry.link.as_deref()) {
-            (EntryKind::File, _) => {
+            // A sparse file's bytes do not stand in the archive as they are, and nobody saves images so.
+            (EntryKind::File, _) if *body != Contents::SCATTERED => {
                 found.insert(name, archive.slice(*body, entry.size));
             }
             (EntryKind::Symlink, Some(target)) => {

@@ -2,7 +2,7 @@
 //! indexes, to the manifest of one platform.
 
 use super::manifest::{parse_index, parse_manifest};
-use super::open::{LayerBlob, MOST_JSON, SourceImage, names_match};
+use super::open::{LayerBlob, MOST_JSON, SourceImage, names_match, platform_fits};
 use super::{ImageError, OpenOptions};
 use crate::base::{Digest, escape_str};
 use crate::layer::Blob;
@@ -24,6 +24,19 @@ struct Candidate {
     descriptor: Descriptor,
 }
 
+/// The manifests found so far, and how many descriptors were looked at: an index may name one nested index many
+/// times, and that one another.
+#[derive(Default)]
+struct Candidates {
+    found: Vec<Candidate>,
+    visited: usize,
+}
+
+/// Most descriptors of a layout's indexes.
+const MOST_DESCRIPTORS: usize = 100_000;
+/// Most nested indexes that are read.
+const DEEPEST_INDEX: usize = 4;
+
 /// Chooses an image of a layout.
 pub(super) fn layout(
     path: &Path,
@@ -31,12 +44,13 @@ pub(super) fn layout(
     reference: Option<&str>,
     options: &OpenOptions,
 ) -> Result<SourceImage, ImageError> {
-    let mut candidates = Vec::new();
+    let mut candidates = Candidates::default();
     let index = files
         .get("index.json")?
         .read_all(MOST_JSON)
         .map_err(|source| ImageError::open(&files.place("index.json"), source))?;
     collect(files, &files.place("index.json"), &index, None, 0, &mut candidates)?;
+    let candidates = candidates.found;
     let mut names: Vec<String> = candidates.iter().filter_map(|candidate| candidate.name.clone()).collect();
     names.dedup();
     let first = match reference {
@@ -92,12 +106,14 @@ fn collect(
     bytes: &[u8],
     outer_name: Option<&str>,
     depth: usize,
-    out: &mut Vec<Candidate>,
+    out: &mut Candidates,
 ) -> Result<(), ImageError> {
-    if depth > 4 || out.len() > 10_000 {
+    let index = parse_index(bytes).map_err(|error| ImageError::shape(place, error))?;
+    // A nested index costs reading it, whatever it holds.
+    out.visited += index.manifests().len() + 100;
+    if depth > DEEPEST_INDEX || out.visited > MOST_DESCRIPTORS {
         return Err(ImageError::shape(place, "expected an image index, found indexes nested too deeply or too widely"));
     }
-    let index = parse_index(bytes).map_err(|error| ImageError::shape(place, error))?;
     for descriptor in index.manifests() {
         if is_attestation(descriptor) {
             continue;
@@ -116,7 +132,7 @@ fn collect(
                 let variant = p.variant().as_ref().map(|variant| format!("/{variant}")).unwrap_or_default();
                 format!("{}/{}{variant}", p.os(), p.architecture())
             });
-            out.push(Candidate { name, platform, descriptor: descriptor.clone() });
+            out.found.push(Candidate { name, platform, descriptor: descriptor.clone() });
         }
     }
     Ok(())
@@ -138,20 +154,18 @@ fn choose_platform<'c>(
     first: &'c Candidate,
     options: &OpenOptions,
 ) -> Result<&'c Candidate, ImageError> {
-    let fits = |candidate: &&&Candidate, wanted: &str| match &candidate.platform {
-        Some(platform) => platform == wanted || platform.starts_with(&format!("{wanted}/")),
-        None => same.len() == 1,
+    let fits = |wanted: &str| {
+        let fits = |candidate: &&&Candidate| match &candidate.platform {
+            Some(platform) => platform_fits(platform, wanted),
+            None => same.len() == 1,
+        };
+        let exact = same.iter().find(|candidate| candidate.platform.as_deref() == Some(wanted));
+        exact.or_else(|| same.iter().find(fits)).copied()
     };
     let found: Vec<&str> = same.iter().filter_map(|candidate| candidate.platform.as_deref()).collect();
     match &options.platform {
-        Some(wanted) => same
-            .iter()
-            .find(|candidate| fits(candidate, wanted))
-            .copied()
-            .ok_or_else(|| ImageError::platform(path, wanted, &found)),
-        None => {
-            Ok(same.iter().find(|candidate| fits(candidate, &super::open::host_platform())).copied().unwrap_or(first))
-        }
+        Some(wanted) => fits(wanted).ok_or_else(|| ImageError::platform(path, wanted, &found)),
+        None => Ok(fits(&super::open::host_platform()).unwrap_or(first)),
     }
 }
 

@@ -6,8 +6,8 @@ use super::target::{Found, Target};
 use super::{Image, archive, directory, read_recorded, recorded};
 use crate::base::{Basis, Digest, EntryIdx, Problem, escape_bytes, escape_str};
 use crate::layer::{
-    Blob, BlobError, Compression, EntryKind, Expected, LayerIndex, Limits, digest_bodies, index_blob, index_seeking,
-    recorded_paths,
+    Blob, BlobError, Compression, Contents, EntryKind, Expected, IndexError, LayerIndex, Limits, digest_bodies,
+    index_blob, index_seeking, recorded_paths,
 };
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -16,6 +16,9 @@ use std::sync::Mutex;
 
 /// Largest manifest or configuration that is read.
 pub(super) const MOST_JSON: u64 = 16 << 20;
+
+/// Most layers that are read. Engines stop at 127 or so.
+const MOST_LAYERS: usize = 1_000;
 
 /// What the user may choose about reading.
 #[derive(Clone, Debug, Default)]
@@ -147,9 +150,10 @@ impl ImageError {
             Self::Digest { .. } | Self::Layer { source: BlobError::Digest { .. }, .. } => {
                 Some("the file is damaged or was changed; save or copy the image again")
             }
-            Self::Layer { source: BlobError::Index(crate::layer::IndexError::Limit { .. }), .. } => {
+            Self::Layer { source: BlobError::Index(IndexError::Limit { .. }), .. } => {
                 Some("a larger layer is allowed with --max-unpacked SIZE")
             }
+            Self::Layer { source: BlobError::Index(IndexError::Bound { .. }), .. } => None,
             Self::Layer { .. } => Some("the layer is damaged or incomplete; save or copy the image again"),
             Self::NoSuchImage { .. } => {
                 Some("name the image behind the path: docker-archive:FILE:NAME:TAG, oci:DIR:TAG")
@@ -207,6 +211,18 @@ pub(super) fn host_platform() -> String {
     format!("linux/{architecture}")
 }
 
+/// Whether a platform is the one that is wanted. A variant decides only where both have one: configurations
+/// often leave out what an index states (`linux/arm64/v8`).
+pub(super) fn platform_fits(platform: &str, wanted: &str) -> bool {
+    let (platform, wanted): (Vec<&str>, Vec<&str>) = (platform.split('/').collect(), wanted.split('/').collect());
+    match (&platform[..], &wanted[..]) {
+        ([a, b, v, ..], [c, d, w, ..]) => (a, b, v) == (c, d, w),
+        ([a, b, ..], [c, d, ..]) => (a, b) == (c, d),
+        ([a, ..], [c]) => a == c,
+        _ => false,
+    }
+}
+
 /// Whether a user's reference means a name: the whole of it, or its tag, or its last part.
 pub(super) fn names_match(name: &str, wanted: &str) -> bool {
     name == wanted
@@ -262,11 +278,12 @@ impl Files for Folder<'_> {
     fn get(&self, name: &str) -> Result<Blob, ImageError> {
         let path = self.place(name);
         let open = || {
-            let file = std::fs::File::open(&path)?;
-            let metadata = file.metadata()?;
-            if !metadata.is_file() {
+            // Before it is opened: opening a FIFO waits for a writer.
+            if !std::fs::metadata(&path)?.is_file() {
                 return Err(io::Error::other("expected a file, found something else"));
             }
+            let file = std::fs::File::open(&path)?;
+            let metadata = file.metadata()?;
             Ok(Blob::new(std::sync::Arc::new(file), 0, metadata.len()))
         };
         open().map_err(|source| ImageError::open(&path, source))
@@ -311,8 +328,12 @@ fn read_source(
     if let Some(variant) = &config.variant {
         platform = format!("{platform}/{variant}");
     }
-    if let Some(wanted) = options.platform.as_deref().filter(|wanted| !platform.starts_with(*wanted)) {
+    if let Some(wanted) = options.platform.as_deref().filter(|wanted| !platform_fits(&platform, wanted)) {
         return Err(ImageError::platform(path, wanted, &[&platform]));
+    }
+    if source.layers.len() > MOST_LAYERS {
+        let message = format!("expected at most {MOST_LAYERS} layers, found {}", source.layers.len());
+        return Err(ImageError::shape(path, message));
     }
     if config.diff_ids.len() != source.layers.len() {
         let message = format!(
@@ -362,11 +383,13 @@ fn index_all(
     let mut order: Vec<usize> = (0..layers.len()).collect();
     order.sort_by_key(|&position| layers[position].blob.len());
     let queue = Mutex::new(order);
+    let totals = Mutex::new((0, 0));
     let done: Mutex<Vec<(usize, Result<Indexed, BlobError>)>> = Mutex::new(Vec::new());
     let work = || {
         let next = || queue.lock().ok().and_then(|mut queue| queue.pop());
         while let Some(position) = next() {
-            let result = index_one(&layers[position].blob, expected[position], options, progress);
+            let result = index_one(&layers[position].blob, expected[position], options, progress)
+                .and_then(|indexed| Ok(count(&totals, &indexed.layer, &options.limits).map(|()| indexed)?));
             let failed = result.is_err();
             if let Ok(mut done) = done.lock() {
                 done.push((position, result));
@@ -397,6 +420,23 @@ fn index_all(
         out.push(result.map_err(error)?);
     }
     Ok(out)
+}
+
+/// Bounds all layers together: one small blob may be named as a layer many times.
+fn count(totals: &Mutex<(usize, usize)>, layer: &LayerIndex, limits: &Limits) -> Result<(), IndexError> {
+    let Ok(mut totals) = totals.lock() else { return Ok(()) };
+    totals.0 += layer.entries.len();
+    totals.1 += layer.contents.values().map(Vec::len).sum::<usize>();
+    let bound = |what, limit| Err(IndexError::Bound { what, limit: limit as u64 });
+    match () {
+        () if totals.0 > limits.entries => {
+            bound("the layers have more entries than any image should have", limits.entries)
+        }
+        () if totals.1 > limits.kept_layer.saturating_mul(2) => {
+            bound("the layers have more bytes of package metadata than any image should have", limits.kept_layer * 2)
+        }
+        () => Ok(()),
+    }
 }
 
 fn index_one(
@@ -432,6 +472,7 @@ fn digest_where_it_decides(path: &Path, indexed: &mut [Indexed], layers: &[Layer
         let mut todo: Vec<(EntryIdx, u64, u64)> = wanted
             .iter()
             .filter(|&&position| entries[position as usize].content.is_none())
+            .filter(|&&position| bodies[position as usize] != Contents::SCATTERED)
             .map(|&position| (position, bodies[position as usize], entries[position as usize].size))
             .collect();
         todo.sort_by_key(|(_, start, _)| *start);
@@ -472,17 +513,27 @@ fn deciding(indexed: &[Indexed]) -> Vec<HashSet<EntryIdx>> {
     wanted
 }
 
+/// The files of the image that several RECORDs list. Only paths that exist are remembered: a RECORD may claim
+/// any number.
 fn listed_twice(indexed: &[Indexed]) -> HashSet<Vec<u8>> {
-    let mut lists: HashMap<Vec<u8>, HashSet<&[u8]>> = HashMap::new();
+    let files = indexed.iter().flat_map(|indexed| &indexed.layer.entries).filter(|e| e.kind == EntryKind::File);
+    let mut listed_by: HashMap<&[u8], Option<&[u8]>> = files.map(|entry| (entry.path.as_bytes(), None)).collect();
+    let mut twice = HashSet::new();
     for indexed in indexed {
         for (position, content) in &indexed.layer.contents {
             let record = indexed.layer.entries[*position as usize].path.as_bytes();
             let Some(site) = recorded::record_site(record) else { continue };
             for path in recorded_paths(content) {
                 let path = crate::base::clean_path(&[site, path].join(&b'/')).into_owned();
-                lists.entry(path).or_default().insert(record);
+                match listed_by.get_mut(&path[..]) {
+                    Some(Some(other)) if *other != record => {
+                        twice.insert(path);
+                    }
+                    Some(first) => *first = Some(record),
+                    None => {}
+                }
             }
         }
     }
-    lists.into_iter().filter(|(_, records)| records.len() > 1).map(|(path, _)| path).collect()
+    twice
 }

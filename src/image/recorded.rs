@@ -6,8 +6,8 @@
 //! lists.
 
 use super::{Image, ImageError};
-use crate::base::Digest;
-use crate::layer::recorded_paths;
+use crate::base::{Digest, clean_path, escape_str};
+use crate::layer::{EntryKind, recorded_paths};
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::path::Path;
@@ -16,8 +16,10 @@ use std::path::Path;
 pub const MAGIC: &[u8] = b"SLIMIDX\n";
 const SCHEMA: u32 = 1;
 const HEAD: usize = 8 + 4 + 32;
+/// Bytes of an image's layers: sums of them must not overflow.
+const MOST_BYTES: u64 = 1 << 60;
 /// A recorded index is small; what claims to unpack to more than this is none.
-const MOST_UNPACKED: u64 = 4 << 30;
+const MOST_UNPACKED: u64 = 512 << 20;
 
 /// Writes an image. Errors are those of the writer.
 pub fn write_recorded(image: &Image, out: &mut dyn Write) -> std::io::Result<()> {
@@ -50,7 +52,35 @@ pub fn read_recorded(path: &Path, bytes: &[u8]) -> Result<Image, ImageError> {
     let mut unpacked = Vec::new();
     let decoder = zstd::stream::read::Decoder::new(packed).map_err(|error| damaged(error.to_string()))?;
     decoder.take(MOST_UNPACKED).read_to_end(&mut unpacked).map_err(|error| damaged(error.to_string()))?;
-    postcard::from_bytes(&unpacked).map_err(|error| damaged(error.to_string()))
+    let image: Image = postcard::from_bytes(&unpacked).map_err(|error| damaged(error.to_string()))?;
+    check(&image).map_err(|why| damaged(why.into()))?;
+    Ok(image)
+}
+
+/// What every image that was read has, and what this file may not have although its checksum is right: anybody
+/// can write a checksum.
+fn check(image: &Image) -> Result<(), &'static str> {
+    for layer in &image.layers {
+        let is_clean = |path: &[u8]| *clean_path(path) == *path;
+        if !layer.entries.iter().all(|entry| is_clean(entry.path.as_bytes())) {
+            return Err("a path is not as an index has it");
+        }
+        if layer.contents.keys().any(|&position| position as usize >= layer.entries.len()) {
+            return Err("the content of an entry that is not there");
+        }
+        if layer.entries.iter().any(|entry| entry.size > 0 && entry.kind != EntryKind::File) {
+            return Err("bytes of what is no file");
+        }
+    }
+    let problems = image.problems.iter().chain(image.layers.iter().flat_map(|layer| &layer.oddities));
+    let escaped = |text: &str| escape_str(text) == text;
+    if !problems.clone().all(|problem| escaped(&problem.place) && escaped(&problem.message)) {
+        return Err("a text that is not escaped");
+    }
+    if image.unpacked() > MOST_BYTES {
+        return Err("more bytes than any image has");
+    }
+    Ok(())
 }
 
 /// Leaves out what decides nothing.
@@ -58,10 +88,10 @@ fn thin(image: &mut Image) {
     let mut times_listed: HashMap<Vec<u8>, usize> = HashMap::new();
     for_each_record(image, |site, record| {
         for path in recorded_paths(record) {
-            *times_listed.entry([site, path].join(&b'/')).or_default() += 1;
+            *times_listed.entry(installed(site, path)).or_default() += 1;
         }
     });
-    let shared = |site: &[u8], path: &[u8]| times_listed.get(&[site, path].join(&b'/')).is_some_and(|count| *count > 1);
+    let shared = |site: &[u8], path: &[u8]| times_listed.get(&installed(site, path)).is_some_and(|count| *count > 1);
     for layer in &mut image.layers {
         let entries = &layer.entries;
         for (position, content) in &mut layer.contents {
@@ -71,6 +101,11 @@ fn thin(image: &mut Image) {
             }
         }
     }
+}
+
+/// Where a RECORD's path is: one spelled `../../bin/x` may be listed from another site directory too.
+fn installed(site: &[u8], path: &[u8]) -> Vec<u8> {
+    clean_path(&[site, path].join(&b'/')).into_owned()
 }
 
 fn for_each_record(image: &Image, mut visit: impl FnMut(&[u8], &[u8])) {

@@ -154,13 +154,14 @@ pub fn index_blob(
         let contents = index_tar(&mut Streamed(&mut chunks), true, limits);
         let contents = contents.map(|contents| (contents, std::mem::take(&mut chunks.digest).finish()));
         drop(chunks);
-        let found = digesting.join().unwrap_or(Ok(None));
+        let found = digesting.join().unwrap_or_else(|_| Err(io::Error::other("the decompressor failed")));
         contents.map(|(contents, diff_id)| (contents, diff_id, found))
     })?;
     let found_blob = found_blob?;
     check("the digest of the blob", expected.blob, found_blob)?;
     check("the diff ID (digest of the uncompressed layer)", expected.diff_id, Some(diff_id))?;
-    let verified = Verified { blob: expected.blob.is_some(), diff_id: expected.diff_id.is_some() };
+    let verified =
+        Verified { blob: expected.blob.is_some() && found_blob.is_some(), diff_id: expected.diff_id.is_some() };
     Ok(layer_index(contents, expected, compression, wire, verified))
 }
 

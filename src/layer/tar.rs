@@ -2,22 +2,26 @@
 //!
 //! Headers are parsed by `tar-core`, which bounds the memory that extension headers can claim. What is decided
 //! here is what container engines decide: bodies of links, devices and directories are empty whatever their
-//! size field says (as Go's archive/tar has it), a regular file whose name ends in a slash is a directory,
-//! whiteouts are known by their base name whatever their type, names are cleaned and never leave the root.
+//! size field says (as Go's archive/tar has it), a file of the oldest form whose name ends in a slash is a
+//! directory, whiteouts are known by their base name whatever their type, names are cleaned and never leave the
+//! root.
+//!
+//! A layer's bytes are hostile: what is counted are headers and not entries, because what is passed over costs
+//! time too, and the bytes of names and attributes, because they are all kept.
 
 use super::{Entry, EntryKind, keep};
 use crate::base::{Digest, EntryIdx, ImagePath, Problem, Sha256Writer, clean_path, escape_bytes, file_name, parent};
 use std::collections::BTreeMap;
 use std::io;
-use tar_core::EntryType;
 use tar_core::parse::{ParseError, ParseEvent, ParsedEntry, Parser};
+use tar_core::{EntryType, PaxExtensions};
 
 /// Bounds on what an image may make us do.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Bytes that one layer may unpack to.
     pub unpacked: u64,
-    /// Entries of one layer.
+    /// Entries of one layer, and of all layers of an image.
     pub entries: usize,
     /// Bytes of one kept file.
     pub kept_file: u64,
@@ -27,7 +31,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { unpacked: 128_000_000_000, entries: 20_000_000, kept_file: 16 << 20, kept_layer: 128 << 20 }
+        Self { unpacked: 128_000_000_000, entries: 5_000_000, kept_file: 16 << 20, kept_layer: 128 << 20 }
     }
 }
 
@@ -60,12 +64,20 @@ pub enum IndexError {
         /// Bytes that are not there.
         missing: u64,
     },
-    /// A limit was passed.
+    /// The limit of unpacked bytes, which the user sets, was passed.
     #[error("{what} (limit: {limit})")]
     Limit {
         /// What was found.
         what: String,
         /// The limit.
+        limit: u64,
+    },
+    /// A bound was passed that no honest layer comes near.
+    #[error("{what} (at most {limit} are read)")]
+    Bound {
+        /// What was found.
+        what: &'static str,
+        /// The bound.
         limit: u64,
     },
 }
@@ -101,8 +113,13 @@ pub struct Contents {
     pub kept: BTreeMap<EntryIdx, Vec<u8>>,
     /// What was odd.
     pub oddities: Vec<Problem>,
-    /// Where each entry's body begins in the tar.
+    /// Where each entry's body begins in the tar; [`Contents::SCATTERED`] for a sparse file.
     pub bodies: Vec<u64>,
+}
+
+impl Contents {
+    /// The body's place of a sparse file, whose content does not stand in the tar as it is.
+    pub const SCATTERED: u64 = u64::MAX;
 }
 
 /// Indexes a tar. With `digest_contents` every regular file's content gets its SHA-256 (and no body is skipped).
@@ -111,6 +128,8 @@ pub fn index_tar(input: &mut dyn TarInput, digest_contents: bool, limits: &Limit
         feed: Feed { input, buffer: vec![0; FEED_BYTES], start: 0, end: 0, at: 0, ended: false },
         out: Contents::default(),
         kept_bytes: 0,
+        headers: 0,
+        named_bytes: 0,
         unpacked: 0,
         digest_contents,
         limits,
@@ -122,11 +141,20 @@ pub fn index_tar(input: &mut dyn TarInput, digest_contents: bool, limits: &Limit
 /// Large enough for a run of small files in one read, small enough to waste little before a skip.
 const FEED_BYTES: usize = 64 << 10;
 const MOST_ODDITIES: usize = 50;
+/// The kernel's `PATH_MAX`: no engine can make what has a longer name, or a link to one.
+const LONGEST_PATH: usize = 4096;
+/// Bytes of names, link targets and extended attributes of one layer.
+const MOST_NAMED: usize = 1 << 30;
+/// Bytes of one header with its extensions. `tar-core` bounds most of them to 1 MiB, and not the blocks of a
+/// sparse file's map.
+const LONGEST_HEADER: usize = 4 << 20;
 
 struct Indexer<'a> {
     feed: Feed<'a>,
     out: Contents,
     kept_bytes: usize,
+    headers: usize,
+    named_bytes: usize,
     unpacked: u64,
     digest_contents: bool,
     limits: &'a Limits,
@@ -140,12 +168,13 @@ struct Head {
     mode: u32,
     uid: u64,
     gid: u64,
-    mtime: u64,
+    mtime: i64,
     device: (u32, u32),
     /// Bytes of body in the tar.
     body: u64,
     /// Bytes of content: differs from `body` for sparse files.
     logical: u64,
+    sparse: bool,
     xattrs: Vec<(Box<[u8]>, Box<[u8]>)>,
 }
 
@@ -160,24 +189,61 @@ impl Indexer<'_> {
     fn run(&mut self) -> Result<(), IndexError> {
         let mut parser = Parser::new(tar_core::parse::Limits::default());
         parser.set_allow_empty_path(true);
+        // What matters of them is checked by `pax_values`; a negative time is no error.
+        parser.set_ignore_pax_errors(true);
         loop {
             match self.step(&mut parser)? {
                 Step::Need(bytes) => {
-                    if !self.feed.fill(bytes)? {
+                    if !self.feed.fill(self.needed(bytes)?)? {
                         return self.end_without_marker();
                     }
                 }
-                Step::Consumed(bytes) => self.feed.consume(bytes),
+                Step::Consumed(bytes) => {
+                    self.count_header()?;
+                    self.feed.consume(bytes);
+                }
                 Step::End(bytes) => {
                     self.feed.consume(bytes);
                     return self.drain();
                 }
                 Step::Entry(bytes, head) => {
+                    self.count_header()?;
                     self.feed.consume(bytes);
                     self.entry(head)?;
                 }
             }
         }
+    }
+
+    /// Bytes to have before the next step: always more than there are, because the parser may ask for what it
+    /// has (a sparse file's map without an end), and never more than a header may have.
+    fn needed(&self, bytes: usize) -> Result<usize, IndexError> {
+        let bytes = bytes.max(self.feed.end - self.feed.start + 1);
+        if bytes > LONGEST_HEADER {
+            let message = "one that does not end".into();
+            return Err(IndexError::Header { at: self.feed.at, message });
+        }
+        Ok(bytes)
+    }
+
+    fn count_header(&mut self) -> Result<(), IndexError> {
+        self.headers += 1;
+        if self.headers > self.limits.entries {
+            let what = "the layer has more entries than any should have";
+            return Err(IndexError::Bound { what, limit: self.limits.entries as u64 });
+        }
+        Ok(())
+    }
+
+    fn count_names(&mut self, entry: &Entry) -> Result<(), IndexError> {
+        let link = entry.link.as_deref().map_or(0, <[u8]>::len);
+        let attributes: usize = entry.xattrs.iter().map(|(name, value)| name.len() + value.len()).sum();
+        self.named_bytes += entry.path.as_bytes().len() + link + attributes;
+        if self.named_bytes > MOST_NAMED {
+            let what = "the layer's names and attributes have more bytes than any should have";
+            return Err(IndexError::Bound { what, limit: MOST_NAMED as u64 });
+        }
+        Ok(())
     }
 
     fn step(&mut self, parser: &mut Parser) -> Result<Step, IndexError> {
@@ -186,15 +252,22 @@ impl Indexer<'_> {
             Ok(ParseEvent::NeedData { min_bytes }) => Ok(Step::Need(min_bytes)),
             Ok(ParseEvent::GlobalExtensions { consumed, .. }) => Ok(Step::Consumed(consumed)),
             Ok(ParseEvent::End { consumed }) => Ok(Step::End(consumed)),
-            Ok(ParseEvent::Entry { consumed, entry }) => Ok(Step::Entry(consumed, Head::new(&entry, entry.size))),
+            Ok(ParseEvent::Entry { consumed, entry }) => self.head(consumed, &entry, None),
             Ok(ParseEvent::SparseEntry { consumed, entry, real_size, .. }) => {
-                Ok(Step::Entry(consumed, Head::new(&entry, real_size)))
+                self.head(consumed, &entry, Some(real_size))
             }
-            Err(error) => Err(self.header_error(error)),
+            Err(error) => Err(self.header_error(&error)),
         }
     }
 
-    fn header_error(&self, error: ParseError) -> IndexError {
+    fn head(&self, consumed: usize, entry: &ParsedEntry<'_>, sparse: Option<u64>) -> Result<Step, IndexError> {
+        match Head::new(entry, sparse) {
+            Ok(head) => Ok(Step::Entry(consumed, head)),
+            Err(message) => Err(IndexError::Header { at: self.feed.at, message }),
+        }
+    }
+
+    fn header_error(&self, error: &ParseError) -> IndexError {
         IndexError::Header { at: self.feed.at, message: crate::base::escape_str(&error.to_string()) }
     }
 
@@ -242,35 +315,33 @@ impl Indexer<'_> {
 
     fn entry(&mut self, head: Head) -> Result<(), IndexError> {
         let body_at = self.feed.at;
-        let Some(mut entry) = self.interpret(&head) else {
-            return self.pass(&head, head.body_in_tar());
-        };
-        if self.out.entries.len() >= self.limits.entries {
-            return Err(IndexError::Limit {
-                what: "the layer has more entries than allowed".into(),
-                limit: self.limits.entries as u64,
-            });
-        }
-        self.unpacked = self.unpacked.saturating_add(entry.size);
+        let interpreted = self.interpret(&head);
+        // What is passed over is decompressed all the same.
+        self.unpacked = self.unpacked.saturating_add(interpreted.as_ref().map_or(head.body_in_tar(), |e| e.size));
         if self.unpacked > self.limits.unpacked {
             return Err(self.too_large(self.unpacked));
         }
+        let Some(mut entry) = interpreted else {
+            return self.pass(&head, head.body_in_tar());
+        };
+        self.count_names(&entry)?;
         let position = self.out.entries.len() as EntryIdx;
         let keeps = entry.kind == EntryKind::File && keep::is_kept(entry.path.as_bytes());
-        if keeps && entry.size <= self.limits.kept_file && head.body == head.logical {
+        if keeps && entry.size <= self.limits.kept_file && !head.sparse {
             self.keep(&head, &mut entry, position)?;
-        } else if self.digest_contents && entry.kind == EntryKind::File && head.body == head.logical {
+        } else if self.digest_contents && entry.kind == EntryKind::File && !head.sparse {
             let mut digest = Sha256Writer::default();
             self.feed.body(head.body, |chunk| digest.update(chunk)).map_err(|error| error.inside(&head))?;
             entry.content = Some(digest.finish());
             self.pass(&head, padding(head.body))?;
         } else {
             if keeps {
-                self.odd(&entry.path, format!("not read: {} bytes are too many for a file of its kind", entry.size));
+                let why = if head.sparse { "sparse" } else { "too large for a file of its kind" };
+                self.odd(&entry.path, format!("not read: its {} bytes are {why}", entry.size));
             }
             self.pass(&head, head.body_in_tar())?;
         }
-        self.out.bodies.push(body_at);
+        self.out.bodies.push(if head.sparse { Contents::SCATTERED } else { body_at });
         self.out.entries.push(entry);
         Ok(())
     }
@@ -297,6 +368,12 @@ impl Indexer<'_> {
     /// What an engine would make of a header; `None` for what it would not put into the file system.
     fn interpret(&mut self, head: &Head) -> Option<Entry> {
         let clean = clean_path(&head.raw_path);
+        let longest = clean.len().max(head.link.as_ref().map_or(0, Vec::len));
+        if longest > LONGEST_PATH {
+            let start = escape_bytes(&clean[..clean.len().min(64)]);
+            self.odd(start, format!("passed over: a name or link of {longest} bytes, more than a path can have"));
+            return None;
+        }
         if head.raw_path.starts_with(b"/") || head.raw_path.split(|&b| b == b'/').any(|part| part == b"..") {
             self.odd(
                 escape_bytes(&head.raw_path),
@@ -329,7 +406,7 @@ impl Indexer<'_> {
             mode: head.mode & 0o7777,
             uid: u32::try_from(head.uid).unwrap_or(u32::MAX),
             gid: u32::try_from(head.gid).unwrap_or(u32::MAX),
-            mtime: i64::try_from(head.mtime).unwrap_or(i64::MAX),
+            mtime: head.mtime,
             link: link.map(Vec::into_boxed_slice),
             xattrs: head.xattrs.clone(),
             content: None,
@@ -338,9 +415,6 @@ impl Indexer<'_> {
 
     fn kind(&mut self, head: &Head) -> Option<EntryKind> {
         Some(match head.kind {
-            EntryType::Regular | EntryType::Continuous | EntryType::GnuSparse if head.raw_path.ends_with(b"/") => {
-                EntryKind::Directory
-            }
             EntryType::Regular | EntryType::Continuous | EntryType::GnuSparse => EntryKind::File,
             EntryType::Link => EntryKind::Hardlink,
             EntryType::Symlink => EntryKind::Symlink,
@@ -366,23 +440,29 @@ enum Body {
 }
 
 impl Head {
-    fn new(entry: &ParsedEntry<'_>, logical: u64) -> Self {
+    /// The error says what is wrong.
+    fn new(entry: &ParsedEntry<'_>, sparse: Option<u64>) -> Result<Self, String> {
         let boxed = |bytes: &[u8]| bytes.to_vec().into_boxed_slice();
         let mut xattrs: Vec<_> = entry.xattrs.iter().map(|(name, value)| (boxed(name), boxed(value))).collect();
         xattrs.sort();
-        Self {
-            raw_path: entry.path.to_vec(),
+        // An empty PAX path takes the override back.
+        let raw_path = if entry.path.is_empty() { entry.header.path_bytes() } else { &entry.path };
+        let oldest_form = entry.header.as_ustar().typeflag == [0];
+        let kind = if oldest_form && raw_path.ends_with(b"/") { EntryType::Directory } else { entry.entry_type };
+        Ok(Self {
+            raw_path: raw_path.to_vec(),
             link: entry.link_target.as_deref().map(<[u8]>::to_vec),
-            kind: entry.entry_type,
+            kind,
             mode: entry.mode,
             uid: entry.uid,
             gid: entry.gid,
-            mtime: entry.mtime,
+            mtime: pax_values(entry)?.unwrap_or_else(|| header_time(entry)),
             device: (entry.dev_major.unwrap_or(0), entry.dev_minor.unwrap_or(0)),
             body: entry.size,
-            logical,
+            logical: sparse.unwrap_or(entry.size),
+            sparse: sparse.is_some(),
             xattrs,
-        }
+        })
     }
 
     fn has_body(&self) -> Body {
@@ -403,6 +483,39 @@ impl Head {
     }
 }
 
+/// The time of a header; before 1970 in base 256, where it is a two's complement number.
+fn header_time(entry: &ParsedEntry<'_>) -> i64 {
+    if entry.header.as_ustar().mtime[0] == 0xff {
+        return entry.mtime.cast_signed();
+    }
+    i64::try_from(entry.mtime).unwrap_or(i64::MAX)
+}
+
+/// The time that a PAX header states, in whole seconds. A size that is no number is an error: where the next
+/// header is would be a guess, and two readers might guess differently.
+fn pax_values(entry: &ParsedEntry<'_>) -> Result<Option<i64>, String> {
+    let mut time = None;
+    for record in PaxExtensions::new(entry.pax.unwrap_or_default()) {
+        let Ok(record) = record else { break };
+        let value = std::str::from_utf8(record.value_bytes()).unwrap_or("?");
+        match record.key_bytes() {
+            b"mtime" => time = whole_seconds(value).or(time),
+            b"size" | b"GNU.sparse.realsize" | b"GNU.sparse.size" if !value.is_empty() => {
+                value.parse::<u64>().map_err(|_| format!("one whose size is `{}`", crate::base::escape_str(value)))?;
+            }
+            _ => {}
+        }
+    }
+    Ok(time)
+}
+
+fn whole_seconds(value: &str) -> Option<i64> {
+    let (whole, fraction) = value.split_once('.').unwrap_or((value, ""));
+    let whole: i64 = whole.parse().ok()?;
+    let rounds_down = value.starts_with('-') && fraction.bytes().any(|digit| digit != b'0');
+    Some(whole.saturating_sub(i64::from(rounds_down)))
+}
+
 /// Bytes from the end of a body to the next 512-byte block.
 fn padding(body: u64) -> u64 {
     (512 - body % 512) % 512
@@ -414,7 +527,7 @@ fn whiteout(path: &[u8]) -> Option<Result<(EntryKind, ImagePath), &'static str>>
     Some(match hidden {
         b".wh..opq" => Ok((EntryKind::Opaque, ImagePath::new(parent(path)))),
         _ if hidden.starts_with(b".wh.") => Err("passed over: the name is reserved (`.wh..wh.`)"),
-        b"" => Err("passed over: a whiteout without a name"),
+        b"" | b"." | b".." => Err("passed over: a whiteout without a name"),
         _ => Ok((EntryKind::Whiteout, ImagePath::new(parent(path)).join(hidden))),
     })
 }
