@@ -100,10 +100,13 @@ impl OsInventory {
         let mut listed = Vec::new();
         let automatic = contents(view, b"var/lib/apt/extended_states").map(parse_extended_states).unwrap_or_default();
         let mut finish = |mut package: OsPackage, paths: Vec<Vec<u8>>| {
-            // apt lists packages of architecture `all` under the system's own one.
-            let marked = |architecture: &str| automatic.contains(&(package.name.clone(), architecture.to_owned()));
-            let for_all = || package.architecture == "all" && automatic.iter().any(|(name, _)| *name == package.name);
-            package.manual = !(marked(&package.architecture) || marked("") || for_all());
+            // apt notes a package for all architectures under the system's own.
+            let fits = |(name, architecture): &(String, String)| {
+                let any = package.architecture == "all" || architecture.is_empty();
+                *name == package.name && (any || *architecture == package.architecture)
+            };
+            let first = (package.name.clone(), String::new());
+            package.manual = !automatic.range(first..).take_while(|(name, _)| *name == package.name).any(fits);
             listed.push((package, paths));
         };
         if let Some(status) = contents(view, b"var/lib/dpkg/status") {

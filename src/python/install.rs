@@ -2,7 +2,7 @@
 
 use super::claims::Claim;
 use super::inventory::{Distribution, MissingFile};
-use super::metadata::{Metadata, normalize_name, parse_metadata};
+use super::metadata::{Metadata, normalize_name, parse_metadata, parse_requires_txt};
 use super::modules::importable;
 use super::record::parse_record;
 use super::scan::{Form, Found, Scan};
@@ -84,7 +84,11 @@ impl<'a> Reader<'_, '_, 'a> {
     /// Everything but the files.
     fn describe(&mut self, found: Found<'_>) -> Distribution {
         let headers = found.headers_path();
-        let metadata = self.headers(found, &headers);
+        let mut metadata = self.headers(found, &headers);
+        // setuptools writes an egg-info's requirements into a file of their own.
+        if metadata.requires.is_empty() {
+            metadata.requires = self.beside(found, b"requires.txt").map(parse_requires_txt).unwrap_or_default();
+        }
         let installer = self.beside(found, b"INSTALLER").map(|text| String::from_utf8_lossy(text).trim().to_owned());
         let (direct_url, editable) = self.beside(found, b"direct_url.json").map_or((None, false), read_direct_url);
         Distribution {

@@ -68,6 +68,29 @@ fn headers(bytes: &[u8]) -> Vec<(String, String)> {
     out
 }
 
+/// The requirements in an egg-info's `requires.txt`, as `Requires-Dist` would have them: a section `[extra:marker]`,
+/// each part of which may be empty, says when those below it apply.
+pub(super) fn parse_requires_txt(bytes: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes);
+    let mut marker = String::new();
+    let mut out = Vec::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        if let Some(section) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            let (extra, condition) = section.split_once(':').unwrap_or((section, ""));
+            marker = match (extra.trim(), condition.trim()) {
+                ("", condition) => condition.to_owned(),
+                (extra, "") => format!("extra == \"{extra}\""),
+                (extra, condition) => format!("({condition}) and extra == \"{extra}\""),
+            };
+        } else if marker.is_empty() {
+            out.push(line.to_owned());
+        } else {
+            out.push(format!("{line} ; {marker}"));
+        }
+    }
+    out
+}
+
 /// PEP 503: lower case, runs of `-`, `_` and `.` become one `-`.
 pub fn normalize_name(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
@@ -81,4 +104,21 @@ pub fn normalize_name(name: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sections_of_requires_txt_become_markers() {
+        let text = "a>=1\n\n[:python_version < \"3\"]\nb\n\n[test]\nc\n# no\n\n[fast:os_name == \"nt\"]\nd[e]\n";
+        let expected = [
+            "a>=1",
+            "b ; python_version < \"3\"",
+            "c ; extra == \"test\"",
+            "d[e] ; (os_name == \"nt\") and extra == \"fast\"",
+        ];
+        assert_eq!(parse_requires_txt(text.as_bytes()), expected);
+    }
 }

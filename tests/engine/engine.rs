@@ -3,6 +3,7 @@
 use slimwright::image::{Image, OpenOptions, Target, open};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -41,7 +42,8 @@ pub fn traps() -> Option<&'static Subject> {
 /// Says why a test is skipped; fails where `CI=true`.
 pub fn skip(why: &str) {
     assert!(std::env::var("CI").as_deref() != Ok("true"), "must not be skipped where CI=true: {why}");
-    eprintln!("skipped: {why}");
+    // Past the test harness, which keeps what a test that passes prints.
+    writeln!(std::io::stderr(), "skipped: {why}").unwrap();
 }
 
 /// Runs a program and returns what it prints; an error has what it complained of.
@@ -51,7 +53,10 @@ pub fn try_run(program: &str, arguments: &[&str]) -> Result<Vec<u8>, String> {
     if output.status.success() {
         return Ok(output.stdout);
     }
-    Err(format!("{program} {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr).trim()))
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    let lines: Vec<&str> = complaint.trim().lines().collect();
+    let end = lines[lines.len().saturating_sub(8)..].join("\n");
+    Err(format!("{program} {}: {end}", arguments.join(" ")))
 }
 
 /// [`try_run`] for what must work.
@@ -85,6 +90,7 @@ impl Subject {
     }
 }
 
+/// An error is what is missing on this machine; all else fails.
 fn prepare() -> Result<Vec<Subject>, String> {
     let named = std::env::var("SLIMWRIGHT_TEST_DOCKER").unwrap_or_default();
     let clients = [named.as_str(), "docker", "/usr/bin/docker"];
@@ -95,28 +101,28 @@ fn prepare() -> Result<Vec<Subject>, String> {
     }
     let traps = "slimwright-lab/traps";
     let build = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/lab/traps/build");
-    try_run(build.to_str().unwrap(), &[docker, traps])?;
+    run(build.to_str().unwrap(), &[docker, traps]);
     let more = std::env::var("SLIMWRIGHT_ORACLE_IMAGES").unwrap_or_default();
     let names = [traps, "python:3.11-slim"].into_iter().chain(more.split_whitespace());
-    names.map(|name| subject(docker, name)).collect()
+    Ok(names.map(|name| subject(docker, name)).collect())
 }
 
-fn subject(docker: &'static str, name: &str) -> Result<Subject, String> {
+fn subject(docker: &'static str, name: &str) -> Subject {
     let id = run(docker, &["image", "inspect", "--format", "{{.Id}}", name]);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("engine").join(id.trim().replace("sha256:", ""));
     let (archive, layout) = (folder.join("archive.tar"), folder.join("layout"));
     if !layout.exists() {
-        std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+        std::fs::create_dir_all(&folder).unwrap();
         let aside = folder.join("layout-in-the-making");
         let _ = std::fs::remove_dir_all(&aside);
-        try_run(docker, &["save", name, "-o", archive.to_str().unwrap()])?;
+        run(docker, &["save", name, "-o", archive.to_str().unwrap()]);
         let from = format!("docker-archive:{}", archive.display());
-        try_run("skopeo", &["copy", "-q", &from, &format!("oci:{}:lab", aside.display())])?;
-        std::fs::rename(&aside, &layout).map_err(|error| error.to_string())?;
+        run("skopeo", &["copy", "-q", &from, &format!("oci:{}:lab", aside.display())]);
+        std::fs::rename(&aside, &layout).unwrap();
     }
-    let target: Target = format!("docker-archive:{}", archive.display()).parse()?;
-    let image = open(&target, &OpenOptions::default(), &()).map_err(|error| error.to_string())?;
-    Ok(Subject { docker, name: name.into(), archive, layout, folder, image })
+    let target: Target = format!("docker-archive:{}", archive.display()).parse().unwrap();
+    let image = open(&target, &OpenOptions::default(), &()).unwrap_or_else(|error| panic!("{name}: {error}"));
+    Subject { docker, name: name.into(), archive, layout, folder, image }
 }
 
 /// Fails with what differs, at most 30 rows of it.
