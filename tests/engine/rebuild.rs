@@ -38,8 +38,10 @@ fn the_plan_of_a_real_image_builds_and_is_as_large_as_predicted() {
     let version = run(docker, &["run", "--rm", "--network=none", "--entrypoint=python3", slim, "-c", cv2]);
     assert!(version.starts_with("4."), "{version}");
     assert!(predicted_error(&table) < TOLERANCE, "{table}");
-    let user = run(docker, &["image", "inspect", "-f", "{{.Config.User}} {{.Config.WorkingDir}} {{json .Config.Cmd}}", slim]);
-    let before = run(docker, &["image", "inspect", "-f", "{{.Config.User}} {{.Config.WorkingDir}} {{json .Config.Cmd}}", name]);
+    let user =
+        run(docker, &["image", "inspect", "-f", "{{.Config.User}} {{.Config.WorkingDir}} {{json .Config.Cmd}}", slim]);
+    let before =
+        run(docker, &["image", "inspect", "-f", "{{.Config.User}} {{.Config.WorkingDir}} {{json .Config.Cmd}}", name]);
     assert_eq!(user, before);
 }
 
