@@ -92,8 +92,9 @@ pub fn copy_words(from: &str, to: &str) -> String {
     if is_plain(from) && is_plain(to) {
         return format!("{from} {to}");
     }
+    // The classic builder finds no directory by a pattern with a slash at its end; without one it means the same.
     let mut pattern = String::new();
-    for c in from.chars() {
+    for c in from.strip_suffix('/').filter(|from| !from.is_empty()).unwrap_or(from).chars() {
         match c {
             '*' | '?' | '[' => pattern.extend(['[', c, ']']),
             '\\' => pattern.push_str("[\\\\]"),
@@ -136,7 +137,7 @@ mod tests {
         assert_eq!(double_quoted("a\nb"), None);
         assert_eq!(shell("it's"), r"'it'\''s'");
         assert_eq!(copy_words("/app/", "/app/"), "/app/ /app/");
-        assert_eq!(copy_words("/a b", "/a b"), r#"["/a b", "/a b"]"#);
+        assert_eq!(copy_words("/a b/", "/a b/"), r#"["/a b", "/a b/"]"#);
         assert_eq!(copy_words("/a[$x]*", "/a[$x]*"), r#"["/a[[]\\$x][*]", "/a[\\$x]*"]"#);
         assert_eq!(copy_words("/a\\b", "/a\\b"), r#"["/a[\\\\\\\\]b", "/a\\\\b"]"#);
     }

@@ -16,26 +16,37 @@ pub fn smoke_test(plan: &Plan) -> String {
         .filter(|root| !root.extras.is_empty())
         .map(|root| (root.name.clone(), json!(root.extras)))
         .collect();
-    let facts = json!({
-        "modules": modules,
-        "modules_before": plan.modules_before,
-        "extras": extras,
-        "overridden": edges(&plan.overridden),
-        "unsatisfied_before": edges(&plan.unsatisfied_before),
-    });
+    let sections = [
+        ("modules", lines('{', modules.iter().map(|(name, value)| format!("{}: {value}", json!(name))), '}')),
+        ("modules_before", json!(plan.modules_before).to_string()),
+        ("extras", Value::Object(extras).to_string()),
+        ("overridden", lines('[', edges(&plan.overridden), ']')),
+        ("unsatisfied_before", lines('[', edges(&plan.unsatisfied_before), ']')),
+    ];
+    let facts = lines('{', sections.iter().map(|(name, value)| format!("{}: {value}", json!(name))), '}');
     TEMPLATE.replacen(PLACEHOLDER, &raw_string_safe(&facts), 1)
 }
 
-fn edges(edges: &[OverriddenEdge]) -> Value {
-    edges
-        .iter()
-        .map(|edge| json!({"distribution": edge.distribution, "requirement": edge.requirement, "name": edge.name, "why": edge.why}))
-        .collect()
+/// JSON with a row a line, so that the script can be read.
+fn lines(open: char, rows: impl Iterator<Item = String>, close: char) -> String {
+    let rows: Vec<String> = rows.collect();
+    format!("{open}\n{}\n{close}", rows.join(",\n"))
+}
+
+fn edges(edges: &[OverriddenEdge]) -> impl Iterator<Item = String> {
+    edges.iter().map(|edge| {
+        json!({
+            "distribution": edge.distribution,
+            "requirement": edge.requirement,
+            "name": edge.name,
+            "why": edge.why,
+        })
+        .to_string()
+    })
 }
 
 /// JSON that can stand between the three apostrophes of a Python raw string: ASCII without apostrophes.
-fn raw_string_safe(facts: &Value) -> String {
-    let text = serde_json::to_string_pretty(facts).unwrap_or_else(|_| "{}".to_owned());
+fn raw_string_safe(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -12,7 +12,7 @@ pub use apk::{ApkPackage, parse_installed, parse_world};
 pub use dpkg::{parse_extended_states, parse_list, parse_md5sums, parse_status};
 pub use release::parse_os_release;
 
-use crate::base::{ImagePath, Problem, file_name};
+use crate::base::{ImagePath, Problem, file_name, parent};
 use crate::fs::{DataRef, Lookup, View};
 use crate::layer::EntryKind;
 use serde::{Deserialize, Serialize};
@@ -188,8 +188,38 @@ impl OsInventory {
             }
             self.packages.push(package);
         }
+        self.assign_bytecode(view, &mut owners, &mut counted);
         self.owners = owners.into_iter().map(|(path, position)| (ImagePath::new(path), position)).collect();
     }
+}
+
+impl OsInventory {
+    /// Debian's packages of Python modules compile them after they are unpacked (`py3compile`): no list names the
+    /// bytecode, but it comes and goes with its source.
+    fn assign_bytecode<'a>(
+        &mut self,
+        view: &View<'a>,
+        owners: &mut HashMap<&'a [u8], usize>,
+        counted: &mut HashSet<DataRef>,
+    ) {
+        for (path, node) in view.iter().filter(|(path, _)| path.ends_with(b".pyc")) {
+            let Some(position) = source_of(path).and_then(|source| owners.get(&source[..]).copied()) else { continue };
+            if owners.contains_key(path) {
+                continue;
+            }
+            owners.insert(path, position);
+            if view.holds_bytes(node) && counted.insert(node.data) {
+                self.packages[position].bytes = self.packages[position].bytes.saturating_add(view.size(node));
+            }
+        }
+    }
+}
+
+/// The source of `DIR/__pycache__/NAME.TAG.pyc` (PEP 3147): `DIR/NAME.py`.
+fn source_of(bytecode: &[u8]) -> Option<Vec<u8>> {
+    let dir = parent(bytecode).strip_suffix(b"__pycache__")?;
+    let stem = file_name(bytecode).split(|&b| b == b'.').next()?;
+    Some([dir, stem, b".py"].concat())
 }
 
 fn release(view: &View<'_>) -> BTreeMap<String, String> {

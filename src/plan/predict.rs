@@ -8,7 +8,7 @@ use crate::base::{Basis, ByteSize, ImagePath, LayerIdx, Size, Unit, is_within};
 use crate::fs::{DataRef, Fate};
 use crate::image::{HistoryRow, Image};
 use crate::layer::{Entry, EntryKind, LayerIndex};
-use crate::profile::{Rule, Tier};
+use crate::profile::{Detect, Rule, Tier};
 use crate::python::{DistId, Distribution, parse_record};
 use crate::rules::{Facts, Finding, is_package_manager_state, matches};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -301,7 +301,7 @@ impl Predicted {
         }
         let action = |(rule, (removed, added, subjects)): (String, (u64, u64, BTreeMap<String, u64>))| {
             let known = rules.iter().find(|known| known.id == rule);
-            let title = title(prediction, &rule, known);
+            let title = title(prediction, &rule, known, &subjects);
             let tier = known.map_or(Tier::Auto, |rule| rule.tier);
             Action { title, tier, removed, added, evidence: evidence(subjects), rule }
         };
@@ -365,7 +365,16 @@ fn owed(
     (by_path.get(path).map_or_else(|| rule("rebuild"), |id| rule(id)), folder)
 }
 
-fn title(prediction: &Prediction<'_>, rule: &str, known: Option<&Rule>) -> String {
+/// Names, the first of many.
+fn some(names: &[&str]) -> String {
+    match names {
+        few if few.len() <= 3 => few.join(", "),
+        many => format!("{}, {} and {} more", many[0], many[1], many.len() - 2),
+    }
+}
+
+/// One line: what is done to what.
+fn title(prediction: &Prediction<'_>, rule: &str, known: Option<&Rule>, subjects: &BTreeMap<String, u64>) -> String {
     let dists = &prediction.facts.python.distributions;
     let swapped: Vec<&Swap> = prediction.distributions.swaps.values().filter(|swap| swap.rule == rule).collect();
     let gone: Vec<&str> = prediction
@@ -375,27 +384,33 @@ fn title(prediction: &Prediction<'_>, rule: &str, known: Option<&Rule>) -> Strin
         .filter(|(_, gone)| gone.rule == rule)
         .map(|(&id, _)| dists[id].name.as_str())
         .collect();
-    let names = |names: &[&str]| match names {
-        [] => String::new(),
-        few if few.len() <= 3 => few.join(", "),
-        many => format!("{}, {} and {} more", many[0], many[1], many.len() - 2),
-    };
+    let mut largest: Vec<(&str, u64)> = subjects.iter().map(|(subject, bytes)| (subject.as_str(), *bytes)).collect();
+    largest.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
+    let largest: Vec<&str> = largest.into_iter().map(|(subject, _)| subject).collect();
     match rule {
-        "rebuild" => "leave behind what nothing owns or needs".into(),
+        "rebuild" => format!("leave behind what no package owns: {}", some(&largest)),
         "deleted-bytes" => "build without the bytes that later layers hide".into(),
         "rewritten-bytes" => "copy with the right owner at once, not a second time".into(),
-        "unused-packages" => "OS packages that nothing kept depends on".into(),
-        "unused-closure" => format!("drop {}: nothing that stays requires them", names(&gone)),
-        "broken-distribution" => "install again what lost files".into(),
+        "unused-packages" => format!("without OS packages that nothing kept depends on: {}", some(&largest)),
+        "unused-closure" => format!("drop {}: nothing that stays requires them", some(&gone)),
+        "broken-distribution" => format!("install again, whole: {}", some(&largest)),
         _ if !swapped.is_empty() => {
             let to: Vec<String> = swapped.iter().map(|swap| format!("{} {}", swap.name, swap.version)).collect();
             let to: Vec<&str> = to.iter().map(String::as_str).collect();
             let from = swapped.iter().find_map(|swap| swap.index.as_deref());
-            let from = from.map(|index| format!(" from {index}")).unwrap_or_default();
-            let company = if gone.is_empty() { String::new() } else { format!("; {} go", names(&gone)) };
-            format!("install {}{from}{company}", names(&to))
+            let build = if from.is_some() { "the CPU build of " } else { "" };
+            let company = match gone.as_slice() {
+                [] => String::new(),
+                [one] => format!("; {one} goes with the old one"),
+                many => format!("; {} distributions go with the old one", many.len()),
+            };
+            format!("install {build}{}{company}", some(&to))
         }
-        _ if !gone.is_empty() => format!("drop {}", names(&gone)),
-        _ => known.map_or_else(|| rule.to_owned(), |rule| rule.summary.clone()),
+        _ if !gone.is_empty() => format!("drop {}", some(&gone)),
+        _ => match known.map(|rule| &rule.detect) {
+            Some(Detect::OsPackages { .. }) => format!("without build packages: {}", some(&largest)),
+            Some(Detect::Paths { .. }) => format!("leave behind {}", some(&largest)),
+            _ => known.map_or_else(|| rule.to_owned(), |rule| rule.summary.clone()),
+        },
     }
 }

@@ -178,7 +178,7 @@ fn one_distribution(
     };
     let required: &[String] = required_by.get(id).map(Vec::as_slice).unwrap_or_default();
     let who = match required {
-        [] => "required by none".to_owned(),
+        [] => "asked for; none requires it".to_owned(),
         names => format!("for {}", some(names.iter().map(String::as_str), 2)),
     };
     let note = if gpu_builds.contains(&id) { format!("GPU build, {who}") } else { who };

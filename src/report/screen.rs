@@ -9,7 +9,7 @@ use crate::profile::{Severity, Tier};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A screen has so many lines.
-const LINES: usize = 30;
+const LINES: usize = 42;
 /// At most so many actions are shown.
 const ACTIONS: usize = 5;
 /// Columns of the labels of findings.
@@ -109,8 +109,9 @@ fn finding_lines(report: &AuditReport, style: Style<'_>, limit: usize) -> Vec<St
             lines.push(paint(style.color, Tone::Dim, &format!("  … and {left_over} more (--details)")));
             break;
         }
-        // Two lines for one, as long as every other one can still have its own.
-        let rows = if room > left_over { 2 } else { 1 };
+        // More than one line for one, as long as every other one can still have its own.
+        let wanted = if complaint.severity == Severity::Error { 3 } else { 2 };
+        let rows = if room > left_over { wanted.min(room - left_over + 1) } else { 1 };
         lines.extend(complaint_lines(complaint, style, rows));
     }
     lines
@@ -210,13 +211,16 @@ fn action_lines(plan: &PlanSummary, style: Style<'_>) -> Vec<String> {
     let mut actions: Vec<&ActionSummary> = plan.actions.iter().collect();
     actions.sort_by_key(|action| std::cmp::Reverse(action.tier));
     let shown = if actions.len() == ACTIONS + 1 { actions.len() } else { ACTIONS };
-    let line = |action: &&ActionSummary| {
+    let entry = |action: &&ActionSummary| {
         let bytes = right(&change(action.removed, action.added), 10);
         let accepted = if action.tier == Tier::Confirm { " (accepted)" } else { "" };
-        let room = style.width.saturating_sub(2 + 10 + 2 + accepted.len());
-        format!("  {}  {}{accepted}", paint(style.color, Tone::Saving, &bytes), fit(&action.title, room))
+        let room = style.width.saturating_sub(2 + 10 + 2);
+        let text = wrap_to(&format!("{}{accepted}", action.title), room, 2).into_iter().enumerate();
+        let tone = Tone::Saving;
+        let figure = move |row: usize| if row == 0 { paint(style.color, tone, &bytes) } else { " ".repeat(10) };
+        text.map(move |(row, text)| format!("  {}  {text}", figure(row))).collect::<Vec<String>>()
     };
-    let mut lines: Vec<String> = actions.iter().take(shown).map(line).collect();
+    let mut lines: Vec<String> = actions.iter().take(shown).flat_map(entry).collect();
     let rest = actions.get(shown..).unwrap_or_default();
     if !rest.is_empty() {
         let sum = |of: fn(&ActionSummary) -> u64| rest.iter().fold(0u64, |sum, action| sum.saturating_add(of(action)));

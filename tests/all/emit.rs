@@ -243,7 +243,7 @@ fn a_virtual_environment_is_made_at_its_own_path_and_loses_its_installers() {
         "RUN python3.11 -m venv '/opt/my venv'",
         "RUN '/opt/my venv/bin/python' -m pip install --no-cache-dir --no-deps --no-compile -r requirements.txt",
         "RUN '/opt/my venv/bin/python' -m pip uninstall -y setuptools pip",
-        r#"COPY --from=build --chown=33:33 ["/opt/my venv/", "/opt/my venv/"]"#,
+        r#"COPY --from=build --chown=33:33 ["/opt/my venv", "/opt/my venv/"]"#,
     ] {
         assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
     }
@@ -504,6 +504,6 @@ fn a_smoke_test_with_hostile_facts_is_the_same_program() {
     let site = folder.path().join("site");
     std::fs::create_dir_all(&site).unwrap();
     let Some((passed, text)) = run_smoke_test(&hostile_plan(), &site, &[]) else { return };
-    assert!(!passed && text.contains("ok       import json (''')"), "{text}");
-    assert!(text.trim_end().ends_with("1 failed, 1 skipped"), "{text}");
+    assert!(passed && text.contains("ok       import json (''')"), "{text}");
+    assert!(text.trim_end().ends_with("2 passed, 0 failed, 2 skipped"), "{text}");
 }

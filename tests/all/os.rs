@@ -100,3 +100,26 @@ fn parsers_take_any_bytes() {
         parse_md5sums(bytes);
     });
 }
+
+#[test]
+fn bytecode_belongs_to_the_package_of_its_source() {
+    let image = crate::fixture::image(
+        "layer RUN x\nf usr/lib/python3.11/ast.py 10\nf usr/lib/python3.11/__pycache__/ast.cpython-311.pyc 20\n\
+         f usr/lib/python3.11/__pycache__/mine.cpython-311.pyc 40\n\
+         f var/lib/dpkg/status = Package: libpython3.11\\nStatus: install ok installed\\nVersion: 1\\nArchitecture: amd64\\n\n\
+         f var/lib/dpkg/info/libpython3.11.list = /usr/lib/python3.11/ast.py",
+    );
+    let view = slimwright::fs::View::new(&image);
+    let os = slimwright::os::OsInventory::new(&view);
+    assert_eq!((os.packages[0].bytes, os.owners.len()), (30, 2));
+}
+
+#[test]
+fn packages_for_all_architectures_are_marked_automatic_under_the_systems_own() {
+    let image = crate::fixture::image(
+        "layer RUN x\nf var/lib/dpkg/status = Package: libx11-data\\nStatus: install ok installed\\nVersion: 1\\nArchitecture: all\\n\n\
+         f var/lib/apt/extended_states = Package: libx11-data\\nArchitecture: amd64\\nAuto-Installed: 1\\n",
+    );
+    let view = slimwright::fs::View::new(&image);
+    assert!(!slimwright::os::OsInventory::new(&view).packages[0].manual);
+}

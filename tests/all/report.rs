@@ -359,7 +359,7 @@ fn the_first_screen_fits_a_screen() {
         }));
     });
     let text = text::render(&audit, text::Style::default());
-    assert!(text.lines().count() <= 30, "{text}");
+    assert!(text.lines().count() <= 42, "{text}");
     assert!(text.contains("more (--details)"), "{text}");
     assert!(widest(&text) <= 80, "{text}");
 }

@@ -126,11 +126,7 @@ fn subject(docker: &'static str, name: &str) -> Subject {
 }
 
 /// Fails with what differs, at most 30 rows of it.
-pub fn assert_same<K: Ord + Debug, V: PartialEq + Debug>(
-    what: &str,
-    oracle: &BTreeMap<K, V>,
-    found: &BTreeMap<K, V>,
-) {
+pub fn assert_same<K: Ord + Debug, V: PartialEq + Debug>(what: &str, oracle: &BTreeMap<K, V>, found: &BTreeMap<K, V>) {
     let mut rows = Vec::new();
     for (key, expected) in oracle {
         match found.get(key) {

@@ -49,7 +49,11 @@ fn owners_are_those_that_dpkg_search_shows() {
         let inventory = OsInventory::new(&view);
         let listed = subject.inside(
             None,
-            &["sh", "-c", "for p in $(dpkg-query -W -f='${binary:Package}\\n'); do dpkg-query -L $p | sed \"s|^|$p |\"; done"],
+            &[
+                "sh",
+                "-c",
+                "for p in $(dpkg-query -W -f='${binary:Package}\\n'); do dpkg-query -L $p | sed \"s|^|$p |\"; done",
+            ],
         );
         let rows = || listed.lines().filter_map(|line| line.split_once(' '));
         let mut sharers: HashMap<&str, usize> = HashMap::new();

@@ -224,7 +224,9 @@ fn every_prefix_of_the_layers_is_what_the_engine_had_then() {
         }
         let below = Image { layers: subject.image.layers[..layers].to_vec(), ..subject.image.clone() };
         let oracle = exported(&Subject { name: (*step).into(), ..part_of(subject) });
-        let traps = |tree: Tree| without_the_engines_own(tree).into_iter().filter(|(path, _)| is_within(&path.0, b"t")).collect::<Tree>();
+        let traps = |tree: Tree| {
+            without_the_engines_own(tree).into_iter().filter(|(path, _)| is_within(&path.0, b"t")).collect::<Tree>()
+        };
         assert_same(&row.created_by, &traps(oracle), &traps(tree_of(&below)));
     }
 }
