@@ -211,8 +211,8 @@ fn family(
 
 /// Whether the application's own source imports a module, or names it (`cv2.ximgproc`).
 fn application_uses(view: &View<'_>, module: &str) -> bool {
-    view.iter().filter(|(path, _)| path.ends_with(b".py")).any(|(path, _)| {
-        view.contents(path)
+    view.iter().filter(|(path, _)| path.ends_with(b".py")).any(|(_, node)| {
+        view.contents_of(node)
             .is_some_and(|content| content.windows(module.len()).any(|window| window == module.as_bytes()))
     })
 }
