@@ -125,7 +125,12 @@ impl<'a> View<'a> {
 
     /// The kept contents of the file at a cleaned path, if its kind is kept (see `layer::is_kept`).
     pub fn contents(&self, path: &[u8]) -> Option<&'a [u8]> {
-        let (layer, entry) = self.get(path)?.data;
+        self.contents_of(self.get(path)?)
+    }
+
+    /// [`View::contents`] for who has the node.
+    pub fn contents_of(&self, node: Node) -> Option<&'a [u8]> {
+        let (layer, entry) = node.data;
         self.image.layers[layer as usize].contents.get(&entry).map(Vec::as_slice)
     }
 

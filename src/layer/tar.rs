@@ -139,7 +139,7 @@ pub fn index_tar(input: &mut dyn TarInput, digest_contents: bool, limits: &Limit
 }
 
 /// Large enough for a run of small files in one read, small enough to waste little before a skip.
-const FEED_BYTES: usize = 64 << 10;
+const FEED_BYTES: usize = 16 << 10;
 const MOST_ODDITIES: usize = 50;
 /// The kernel's `PATH_MAX`: no engine can make what has a longer name, or a link to one.
 const LONGEST_PATH: usize = 4096;

@@ -8,9 +8,9 @@ use crate::base::{Basis, ByteSize, ImagePath, LayerIdx, Size, Unit, is_within};
 use crate::fs::{DataRef, Fate};
 use crate::image::{HistoryRow, Image};
 use crate::layer::{Entry, EntryKind, LayerIndex};
-use crate::profile::{Detect, Rule, Tier};
+use crate::profile::{Detect, GlobSet, Rule, Tier};
 use crate::python::{DistId, Distribution, parse_record};
-use crate::rules::{Facts, Finding, is_package_manager_state, matches};
+use crate::rules::{Facts, Finding, is_package_manager_state};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// All that the prediction depends on.
@@ -232,10 +232,9 @@ fn swapped_size(
         return (bytes.saturating_add(dist.bytecode), Basis::Catalogue);
     }
     let site = environment.map(|environment| environment.site_dir.as_bytes().len() + 1).unwrap_or_default();
-    let gpu_only = |path: &ImagePath| {
-        let relative = path.as_bytes().get(site..).unwrap_or_default();
-        replacement.without.iter().any(|glob| matches(glob.as_bytes(), relative))
-    };
+    // Profiles are checked when they are loaded.
+    let without = GlobSet::of(&replacement.without).unwrap_or_default();
+    let gpu_only = |path: &ImagePath| without.matches(path.as_bytes().get(site..).unwrap_or_default());
     let gone: u64 = dist
         .files
         .iter()

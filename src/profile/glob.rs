@@ -55,6 +55,9 @@ impl Glob {
         if !path.starts_with(&self.prefix) || !path.ends_with(&self.suffix) {
             return false;
         }
+        if let [Component::Any, last] = &self.components[..] {
+            return last.matches(crate::base::file_name(path));
+        }
         let (mut pattern, mut rest) = (0, Some(path));
         let mut retry: Option<(usize, Option<&[u8]>)> = None;
         loop {
@@ -81,6 +84,16 @@ impl Glob {
             retry = Some((after, tail));
             (pattern, rest) = (after, tail);
         }
+    }
+}
+
+impl Glob {
+    /// The last component without a star: a path that matches has it.
+    fn last_literal(&self) -> Option<&[u8]> {
+        self.components.iter().rev().find_map(|component| match component {
+            Component::Literal(literal) => Some(&literal[..]),
+            Component::Any | Component::Pattern(_) => None,
+        })
     }
 }
 
@@ -141,6 +154,8 @@ pub struct GlobSet {
     globs: Vec<(Glob, usize)>,
     by_first: Vec<Vec<usize>>,
     by_last: Vec<Vec<usize>>,
+    /// By the first byte of a component that a match has, and the component.
+    by_component: Vec<Vec<(Vec<u8>, usize)>>,
     always: Vec<usize>,
 }
 
@@ -151,14 +166,16 @@ impl GlobSet {
             globs: Vec::new(),
             by_first: vec![Vec::new(); 256],
             by_last: vec![Vec::new(); 256],
+            by_component: vec![Vec::new(); 256],
             always: Vec::new(),
         };
         for (pattern, tag) in patterns {
             let glob = Glob::new(pattern)?;
             let place = set.globs.len();
-            match (glob.prefix.first(), glob.suffix.last()) {
-                (_, Some(&last)) if glob.prefix.len() < 2 => set.by_last[last as usize].push(place),
-                (Some(&first), _) => set.by_first[first as usize].push(place),
+            match (glob.prefix.first(), glob.suffix.last(), glob.last_literal()) {
+                (_, Some(&last), _) if glob.prefix.len() < 2 => set.by_last[last as usize].push(place),
+                (Some(&first), ..) => set.by_first[first as usize].push(place),
+                (_, _, Some(literal)) => set.by_component[literal[0] as usize].push((literal.to_vec(), place)),
                 _ => set.always.push(place),
             }
             set.globs.push((glob, tag));
@@ -179,7 +196,12 @@ impl GlobSet {
         };
         let first = bucket(&self.by_first, path.first());
         let last = bucket(&self.by_last, path.last());
-        let candidates = first.iter().chain(last).chain(&self.always);
+        let with_component = move |part: &'s [u8]| {
+            let table = part.first().and_then(|&byte| self.by_component.get(byte as usize));
+            table.into_iter().flatten().filter(move |(literal, _)| literal == part).map(|(_, place)| place)
+        };
+        let by_component = path.split(|&byte| byte == b'/').flat_map(with_component);
+        let candidates = first.iter().chain(last).chain(by_component).chain(&self.always);
         candidates.map(|&place| &self.globs[place]).filter(|(glob, _)| glob.matches(path)).map(|(_, tag)| *tag)
     }
 
