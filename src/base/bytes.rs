@@ -93,6 +93,7 @@ pub fn parse_byte_size(text: &str) -> Result<ByteSize, String> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on should fail where it stands")]
 mod tests {
     use super::*;
 

@@ -2,7 +2,7 @@
 //!
 //! Everything that an image calls itself (package names, paths, environment variables, labels) was chosen by
 //! somebody else. What cannot be written without changing its meaning, or without letting it become an
-//! instruction of its own, is left out, and a comment says so; [`quote`] holds the rules. The output depends on
+//! instruction of its own, is left out, and a comment says so; `quote` holds the rules. The output depends on
 //! the plan alone: the same plan gives the same bytes.
 
 mod dockerfile;

@@ -91,7 +91,7 @@ pub enum ImageError {
         /// How many layers there are.
         count: usize,
         /// Why.
-        source: BlobError,
+        source: Box<BlobError>,
     },
     /// The reference names no image of the source.
     #[error("{path}: expected an image named `{wanted}`, found {found}")]
@@ -114,6 +114,8 @@ pub enum ImageError {
         found: String,
     },
 }
+
+const CHANGED: &str = "the file is damaged or was changed; save or copy the image again";
 
 impl ImageError {
     pub(super) fn open(path: &Path, source: io::Error) -> Self {
@@ -147,13 +149,11 @@ impl ImageError {
             Self::Open { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Some("a target is a file or folder; save an image with `docker save NAME -o image.tar`")
             }
-            Self::Digest { .. } | Self::Layer { source: BlobError::Digest { .. }, .. } => {
-                Some("the file is damaged or was changed; save or copy the image again")
-            }
-            Self::Layer { source: BlobError::Index(IndexError::Limit { .. }), .. } => {
+            Self::Digest { .. } => Some(CHANGED),
+            Self::Layer { source, .. } if matches!(**source, BlobError::Digest { .. }) => Some(CHANGED),
+            Self::Layer { source, .. } if matches!(**source, BlobError::Index(IndexError::Limit { .. })) => {
                 Some("a larger layer is allowed with --max-unpacked SIZE")
             }
-            Self::Layer { source: BlobError::Index(IndexError::Bound { .. }), .. } => None,
             Self::Layer { .. } => Some("the layer is damaged or incomplete; save or copy the image again"),
             Self::NoSuchImage { .. } => {
                 Some("name the image behind the path: docker-archive:FILE:NAME:TAG, oci:DIR:TAG")
@@ -415,7 +415,7 @@ fn index_all(
             name: escape_str(&layers[position].name),
             number: position + 1,
             count: layers.len(),
-            source,
+            source: Box::new(source),
         };
         out.push(result.map_err(error)?);
     }
@@ -481,7 +481,7 @@ fn digest_where_it_decides(path: &Path, indexed: &mut [Indexed], layers: &[Layer
             name: escape_str(&layer.name),
             number: number + 1,
             count: layers.len(),
-            source: source.into(),
+            source: Box::new(source.into()),
         })?;
         for (position, digest) in digests {
             indexed.layer.entries[position as usize].content = Some(digest);

@@ -51,6 +51,9 @@ pub struct Verified {
     pub diff_id: bool,
 }
 
+/// An extended attribute: its name and its value.
+pub type ExtendedAttribute = (Box<[u8]>, Box<[u8]>);
+
 /// One entry of a layer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
@@ -71,7 +74,7 @@ pub struct Entry {
     /// Symbolic link: the target as written. Hard link: the cleaned path. Devices: `major:minor`.
     pub link: Option<Box<[u8]>>,
     /// Extended attributes' names and values, sorted; empty for nearly all.
-    pub xattrs: Vec<(Box<[u8]>, Box<[u8]>)>,
+    pub xattrs: Vec<ExtendedAttribute>,
     /// SHA-256 of the content, where it was computed.
     pub content: Option<Digest>,
 }

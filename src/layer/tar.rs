@@ -178,7 +178,7 @@ struct Head {
     /// Bytes of content: differs from `body` for sparse files.
     logical: u64,
     sparse: bool,
-    xattrs: Vec<(Box<[u8]>, Box<[u8]>)>,
+    xattrs: Vec<super::ExtendedAttribute>,
 }
 
 enum Step {

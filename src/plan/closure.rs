@@ -172,8 +172,8 @@ fn family(
     let present: Vec<DistId> =
         out.subject.iter().copied().filter(|&id| members.contains(&dists[id].normalized)).collect();
     let Some(&newest) = present.iter().max_by_key(|&&id| (dists[id].bytes, id)) else { return };
-    let needed: Vec<&str> =
-        needs.iter().filter(|(module, _)| application_uses(facts.view, module)).map(|(m, _)| m.as_str()).collect();
+    let sources = application_sources(facts.view);
+    let needed: Vec<&str> = needs.keys().map(String::as_str).filter(|module| uses(&sources, module)).collect();
     let serves = |name: &str| needed.iter().all(|module| needs[*module].iter().any(|member| member == name));
     let Some(kept_name) = keep.iter().find(|name| serves(name)).or(keep.first()) else { return };
     let kept = present.iter().copied().find(|&id| dists[id].normalized == *kept_name);
@@ -209,12 +209,14 @@ fn family(
     }
 }
 
-/// Whether the application's own source imports a module, or names it (`cv2.ximgproc`).
-fn application_uses(view: &View<'_>, module: &str) -> bool {
-    view.iter().filter(|(path, _)| path.ends_with(b".py")).any(|(_, node)| {
-        view.contents_of(node)
-            .is_some_and(|content| content.windows(module.len()).any(|window| window == module.as_bytes()))
-    })
+/// What is kept of the application's own Python source.
+fn application_sources<'a>(view: &View<'a>) -> Vec<&'a [u8]> {
+    view.iter().filter(|(path, _)| path.ends_with(b".py")).filter_map(|(_, node)| view.contents_of(node)).collect()
+}
+
+/// Whether source imports a module, or names it (`cv2.ximgproc`).
+fn uses(sources: &[&[u8]], module: &str) -> bool {
+    sources.iter().any(|source| source.windows(module.len()).any(|window| window == module.as_bytes()))
 }
 
 /// A GPU build becomes a CPU build, and its company goes with it.

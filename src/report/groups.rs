@@ -114,7 +114,21 @@ fn gpu_note(facts: &Facts<'_>, gpu: &BTreeSet<DistId>) -> String {
     let edges = facts.graph.edges.iter().filter(|edge| edge.to.is_some_and(inside) && !inside(edge.from));
     let names: BTreeSet<&str> =
         edges.filter_map(|edge| facts.python.distributions.get(edge.from)).map(|dist| dist.name.as_str()).collect();
-    if names.is_empty() { "required by none".to_owned() } else { format!("for {}", some(names.into_iter(), 3)) }
+    let what = families(facts, gpu);
+    if names.is_empty() { what } else { format!("{what}, for {}", some(names.into_iter(), 3)) }
+}
+
+/// `nvidia-*, triton`: distributions whose names start alike are named together.
+fn families(facts: &Facts<'_>, gpu: &BTreeSet<DistId>) -> String {
+    let names: Vec<&str> =
+        gpu.iter().filter_map(|id| facts.python.distributions.get(*id)).map(|d| d.normalized.as_str()).collect();
+    let start = |name: &str| name.split('-').next().unwrap_or_default().to_owned();
+    let family = |name: &&str| {
+        let alike = names.iter().filter(|other| start(other) == start(name)).count();
+        if alike > 1 { format!("{}-*", start(name)) } else { (*name).to_owned() }
+    };
+    let families: BTreeSet<String> = names.iter().map(family).collect();
+    some(families.iter().map(String::as_str), 3)
 }
 
 fn os_note(facts: &Facts<'_>, base: usize) -> String {
@@ -178,10 +192,11 @@ fn one_distribution(
     };
     let required: &[String] = required_by.get(id).map(Vec::as_slice).unwrap_or_default();
     let who = match required {
-        [] => "asked for; none requires it".to_owned(),
+        [] => "asked for".to_owned(),
+        names if dist.requested => format!("asked for, {} too", some(names.iter().map(String::as_str), 1)),
         names => format!("for {}", some(names.iter().map(String::as_str), 2)),
     };
-    let note = if gpu_builds.contains(&id) { format!("GPU build, {who}") } else { who };
+    let note = if gpu_builds.contains(&id) { format!("GPU, {who}") } else { who };
     Group { id: "distribution", label: escape_str(&format!("{} {}", dist.name, dist.version)), bytes, note }
 }
 

@@ -1,6 +1,6 @@
 //! From facts and rules to findings with evidence.
 //!
-//! One file a family of predicates; [`evaluate`] prepares once what several rules ask for ([`Context`]) and
+//! One file a family of predicates; [`evaluate`] prepares once what several rules ask for (`Context`) and
 //! walks the view once for all `paths` rules together and the entries once for all rules about layers. A
 //! finding's subject holds no sizes and no order, so that two runs can be compared; its message holds the names
 //! and numbers of this image. Every name that came from the image is escaped where it enters a text.

@@ -1,12 +1,16 @@
 //! All integration tests in one binary: one link, one place for the fixtures.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should fail where it stands")]
 
+mod archives;
 mod cli;
 mod emit;
 mod fixture;
+mod hostile;
 mod os;
 mod profile;
 mod python;
 mod report;
 mod rules;
+mod tarballs;
+mod tars;
 mod view;

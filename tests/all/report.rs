@@ -338,7 +338,7 @@ fn each_byte_is_in_the_group_that_a_reader_expects() {
     assert_eq!(bytes("package-manager"), 20_000_000);
     assert_eq!(bytes("application"), 100_005_000);
     let gpu = audit.groups.iter().find(|group| group.id == "gpu-libraries").unwrap();
-    assert_eq!(gpu.note, "for torch");
+    assert_eq!(gpu.note, "nvidia-cublas-cu12, for torch");
 }
 
 #[test]

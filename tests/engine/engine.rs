@@ -43,7 +43,8 @@ pub fn traps() -> Option<&'static Subject> {
 pub fn skip(why: &str) {
     assert!(std::env::var("CI").as_deref() != Ok("true"), "must not be skipped where CI=true: {why}");
     // Past the test harness, which keeps what a test that passes prints.
-    writeln!(std::io::stderr(), "skipped: {why}").unwrap();
+    let mut stderr = std::io::stderr();
+    writeln!(stderr, "skipped: {why}").unwrap();
 }
 
 /// Runs a program and returns what it prints; an error has what it complained of.

@@ -9,6 +9,7 @@
 mod engine;
 mod forms;
 mod python;
+mod rebuild;
 mod sizes;
 mod system;
 mod tree;

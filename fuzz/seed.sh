@@ -1,0 +1,43 @@
+#!/bin/sh
+# Writes a first corpus for the fuzz targets, from what is on every machine with GNU tar.
+set -eu
+cd "$(dirname "$0")"
+for target in tar_index metadata record manifest databases requirement recorded; do mkdir -p "corpus/$target"; done
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+(
+    cd "$work"
+    mkdir -p d/site-packages/x-1.dist-info
+    printf 'Name: x\nVersion: 1\nRequires-Dist: y[z]>=2,<3; python_version > "3.8"\nProvides-Extra: z\n\ntext\n' >d/METADATA
+    cp d/METADATA d/site-packages/x-1.dist-info/METADATA
+    printf 'x.py,sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,0\n"a,b",,\n' >d/RECORD
+    cp d/RECORD d/site-packages/x-1.dist-info/RECORD
+    echo import x >d/a.py
+    ln -s a.py d/link
+    ln d/a.py d/hard
+    : >d/.wh.gone
+    : >d/.wh..wh..opq
+    mkfifo d/pipe
+    truncate -s 100000 d/holes
+    printf x >>d/holes
+    : >"d/$(printf 'n%.0s' $(seq 150))"
+)
+number=0
+for form in v7 ustar gnu posix "gnu --sparse" "posix --sparse --sparse-version=0.0" "posix --sparse --sparse-version=0.1" "posix --sparse"; do
+    number=$((number + 1))
+    # shellcheck disable=SC2086
+    tar -C "$work" -cf "corpus/tar_index/$number" --format=$form d 2>/dev/null || true
+done
+gzip -c corpus/tar_index/4 >corpus/tar_index/gzip
+cp "$work/d/METADATA" corpus/metadata/1
+cp "$work/d/RECORD" corpus/record/1
+digest=sha256:$(printf '%064d' 0)
+descriptor="{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"digest\":\"$digest\",\"size\":2,\"platform\":{\"os\":\"linux\",\"architecture\":\"amd64\"}}"
+echo "[{\"Config\":\"a.json\",\"RepoTags\":[\"a:1\"],\"Layers\":[\"b/layer.tar\"]}]" >corpus/manifest/docker
+echo "{\"schemaVersion\":2,\"manifests\":[$descriptor]}" >corpus/manifest/index
+echo "{\"schemaVersion\":2,\"config\":$descriptor,\"layers\":[$descriptor]}" >corpus/manifest/manifest
+echo "{\"os\":\"linux\",\"architecture\":\"amd64\",\"config\":{\"Env\":[\"A=b\"],\"Cmd\":[\"c\"],\"Healthcheck\":{\"Test\":[\"NONE\"]}},\"rootfs\":{\"diff_ids\":[\"$digest\"]},\"history\":[{\"created_by\":\"/bin/sh -c #(nop) CMD x\",\"empty_layer\":true}]}" >corpus/manifest/config
+printf 'Package: a\nVersion: 1\nStatus: install ok installed\nDepends: b (>= 1) | c, d:any\nPriority: required\n\n' >corpus/databases/dpkg
+printf 'P:a\nV:1\nA:x\nD:so:b !c d>1\np:cmd:a=1\nF:usr/bin\nR:a\n\n' >corpus/databases/apk
+printf '0123  usr/bin/a\nID="x"\n' >corpus/databases/other
+printf -- '-r other.txt\na[b]==1.0 ; python_version < "3" --hash=sha256:00\n-e git+https://github.com/a/b@c#egg=d\nname @ https://example.org/x.whl\n' >corpus/requirement/1
