@@ -60,8 +60,11 @@ impl Borrow<[u8]> for ImagePath {
 pub fn clean_path(raw: &[u8]) -> Cow<'_, [u8]> {
     let trimmed = raw.strip_prefix(b"./").unwrap_or(raw);
     let trimmed = trimmed.strip_suffix(b"/").unwrap_or(trimmed);
+    // Most paths are clean, and this is asked often: first whether an odd component may begin anywhere.
+    let suspect = matches!(trimmed, [] | [b'.' | b'/', ..] | [.., b'/'])
+        || trimmed.windows(2).any(|pair| pair[0] == b'/' && matches!(pair[1], b'/' | b'.'));
     let odd = |part: &[u8]| part.is_empty() || part == b"." || part == b"..";
-    if !trimmed.split(|&b| b == b'/').any(odd) {
+    if !suspect || !trimmed.split(|&b| b == b'/').any(odd) {
         return Cow::Borrowed(trimmed);
     }
     let mut parts: Vec<&[u8]> = Vec::new();

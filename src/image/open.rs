@@ -491,50 +491,58 @@ fn digest_where_it_decides(path: &Path, indexed: &mut [Indexed], layers: &[Layer
     Ok(())
 }
 
-/// The entries of each layer whose content decides something.
+/// What is known of a path while looking for the contents that decide something.
+#[derive(Default)]
+struct Occurrences<'i> {
+    /// The files with bytes at this path: size, layer, entry.
+    places: Vec<(u64, usize, EntryIdx)>,
+    /// The first RECORD that lists it.
+    listed_by: Option<&'i [u8]>,
+    /// Whether another one does, too.
+    listed_twice: bool,
+}
+
+/// The entries of each layer whose content decides something. Only paths that exist are remembered: a RECORD may
+/// claim any number.
 fn deciding(indexed: &[Indexed]) -> Vec<HashSet<EntryIdx>> {
-    let listed_twice = listed_twice(indexed);
-    let mut seen: HashMap<(&[u8], u64), (usize, EntryIdx)> = HashMap::new();
-    let mut wanted = vec![HashSet::new(); indexed.len()];
+    let count = indexed.iter().map(|indexed| indexed.layer.entries.len()).sum();
+    let mut files: HashMap<&[u8], Occurrences<'_>> = HashMap::with_capacity(count);
     for (layer, indexed) in indexed.iter().enumerate() {
-        for (position, entry) in indexed.layer.entries.iter().enumerate() {
-            if entry.kind != EntryKind::File || entry.size == 0 {
-                continue;
-            }
-            let (path, position) = (entry.path.as_bytes(), position as EntryIdx);
-            if listed_twice.contains(path) {
-                wanted[layer].insert(position);
-            }
-            if let Some((below, other)) = seen.insert((path, entry.size), (layer, position)) {
-                wanted[below].insert(other);
-                wanted[layer].insert(position);
+        let entries = indexed.layer.entries.iter().enumerate();
+        for (position, entry) in entries.filter(|(_, entry)| entry.kind == EntryKind::File && entry.size > 0) {
+            let places = &mut files.entry(entry.path.as_bytes()).or_default().places;
+            places.push((entry.size, layer, position as EntryIdx));
+        }
+    }
+    mark_listed(indexed, &mut files);
+    let mut wanted = vec![HashSet::new(); indexed.len()];
+    for file in files.values_mut().filter(|file| file.listed_twice || file.places.len() > 1) {
+        file.places.sort_unstable();
+        for same_size in file.places.chunk_by(|a, b| a.0 == b.0) {
+            if file.listed_twice || same_size.len() > 1 {
+                same_size.iter().for_each(|&(_, layer, position)| _ = wanted[layer].insert(position));
             }
         }
     }
     wanted
 }
 
-/// The files of the image that several RECORDs list. Only paths that exist are remembered: a RECORD may claim
-/// any number.
-fn listed_twice(indexed: &[Indexed]) -> HashSet<Vec<u8>> {
-    let files = indexed.iter().flat_map(|indexed| &indexed.layer.entries).filter(|e| e.kind == EntryKind::File);
-    let mut listed_by: HashMap<&[u8], Option<&[u8]>> = files.map(|entry| (entry.path.as_bytes(), None)).collect();
-    let mut twice = HashSet::new();
+/// Notes which files several RECORDs list.
+fn mark_listed<'i>(indexed: &'i [Indexed], files: &mut HashMap<&'i [u8], Occurrences<'i>>) {
+    let mut path = Vec::new();
     for indexed in indexed {
         for (position, content) in &indexed.layer.contents {
             let record = indexed.layer.entries[*position as usize].path.as_bytes();
             let Some(site) = recorded::record_site(record) else { continue };
-            for path in recorded_paths(content) {
-                let path = crate::base::clean_path(&[site, path].join(&b'/')).into_owned();
-                match listed_by.get_mut(&path[..]) {
-                    Some(Some(other)) if *other != record => {
-                        twice.insert(path);
-                    }
-                    Some(first) => *first = Some(record),
-                    None => {}
-                }
+            for row in recorded_paths(content) {
+                path.clear();
+                path.extend_from_slice(site);
+                path.push(b'/');
+                path.extend_from_slice(row);
+                let Some(file) = files.get_mut(&*crate::base::clean_path(&path)) else { continue };
+                let first = *file.listed_by.get_or_insert(record);
+                file.listed_twice |= first != record;
             }
         }
     }
-    twice
 }

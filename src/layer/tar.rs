@@ -125,7 +125,7 @@ impl Contents {
 /// Indexes a tar. With `digest_contents` every regular file's content gets its SHA-256 (and no body is skipped).
 pub fn index_tar(input: &mut dyn TarInput, digest_contents: bool, limits: &Limits) -> Result<Contents, IndexError> {
     let mut indexer = Indexer {
-        feed: Feed { input, buffer: vec![0; FEED_BYTES], start: 0, end: 0, at: 0, ended: false },
+        feed: Feed { input, buffer: vec![0; FEED_BYTES], start: 0, end: 0, ahead: FEED_BYTES, at: 0, ended: false },
         out: Contents::default(),
         kept_bytes: 0,
         headers: 0,
@@ -138,8 +138,11 @@ pub fn index_tar(input: &mut dyn TarInput, digest_contents: bool, limits: &Limit
     Ok(indexer.out)
 }
 
-/// Large enough for a run of small files in one read, small enough to waste little before a skip.
-const FEED_BYTES: usize = 16 << 10;
+/// Large enough for a run of small files in one read.
+const FEED_BYTES: usize = 64 << 10;
+/// What is read behind a body that was passed over: often only a header before the next one. Doubled with each
+/// read that is not followed by passing over.
+const SHORT_FEED: usize = 4 << 10;
 const MOST_ODDITIES: usize = 50;
 /// The kernel's `PATH_MAX`: no engine can make what has a longer name, or a link to one.
 const LONGEST_PATH: usize = 4096;
@@ -538,6 +541,8 @@ struct Feed<'a> {
     buffer: Vec<u8>,
     start: usize,
     end: usize,
+    /// Bytes to read at once.
+    ahead: usize,
     /// Position of `start` in the tar.
     at: u64,
     ended: bool,
@@ -588,8 +593,10 @@ impl Feed<'_> {
     }
 
     fn read_more(&mut self) -> io::Result<usize> {
+        let most = self.buffer.len().min(self.end + self.ahead);
+        self.ahead = FEED_BYTES.min(self.ahead * 2);
         let count = loop {
-            match self.input.read(&mut self.buffer[self.end..]) {
+            match self.input.read(&mut self.buffer[self.end..most]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 other => break other?,
             }
@@ -625,6 +632,9 @@ impl Feed<'_> {
             let skipped = self.input.skip(rest).map_err(|error| BodyError::Read(self.at, error))?;
             self.at += skipped;
             rest -= skipped;
+            if skipped > 0 {
+                self.ahead = SHORT_FEED;
+            }
         }
         self.body(rest, |_| {})
     }

@@ -28,8 +28,6 @@ pub(super) struct Chooser<'a> {
     base_layers: usize,
     /// OS packages that the base has, in the same version.
     unchanged: HashSet<usize>,
-    /// Paths of files that the plan's distributions own.
-    owned: HashMap<&'a [u8], usize>,
     subject: &'a Decisions,
     site_dirs: Vec<ImagePath>,
     /// Top-level directories below the site directory that belong to distributions that are gone or removed.
@@ -86,7 +84,6 @@ impl<'a> Chooser<'a> {
         };
         let unchanged =
             facts.os.packages.iter().enumerate().filter(|(_, p)| same(p)).map(|(position, _)| position).collect();
-        let owned = facts.python.owners().into_iter().filter(|(_, id)| subject.subject.contains(id)).collect();
         let package_layers = facts.view.image().created_by().into_iter().map(runs_package_manager).collect();
         let site_dirs: Vec<ImagePath> =
             environment.map(|environment| environment.site_dir.clone()).into_iter().collect();
@@ -95,7 +92,6 @@ impl<'a> Chooser<'a> {
             base,
             base_layers,
             unchanged,
-            owned,
             subject,
             site_dirs,
             gone_modules: HashSet::new(),
@@ -197,7 +193,7 @@ impl<'a> Chooser<'a> {
         }
         if GENERATED.iter().any(|dir| is_within(path, dir))
             || is_package_manager_state(path)
-            || self.owned.contains_key(path)
+            || self.facts.python.owner(path).is_some_and(|id| self.subject.subject.contains(&id))
         {
             return false;
         }

@@ -274,7 +274,6 @@ impl Predicted {
     pub(super) fn actions(&self, prediction: &Prediction<'_>, findings: &[Finding], rules: &[Rule]) -> Vec<Action> {
         let facts = prediction.facts;
         let mut sums: BTreeMap<String, (u64, u64, BTreeMap<String, u64>)> = BTreeMap::new();
-        let owners = facts.python.owners();
         let mut by_path: HashMap<&[u8], &str> = HashMap::new();
         for finding in findings {
             for path in &finding.paths {
@@ -287,7 +286,7 @@ impl Predicted {
                 if self.taken.contains(&at) {
                     continue;
                 }
-                let (rule, subject) = owed(prediction, at, entry, &owners, &by_path);
+                let (rule, subject) = owed(prediction, at, entry, &by_path);
                 let sum = sums.entry(rule).or_default();
                 sum.0 += entry.size;
                 *sum.2.entry(subject).or_default() += entry.size;
@@ -328,13 +327,7 @@ fn evidence(subjects: BTreeMap<String, u64>) -> Vec<String> {
 }
 
 /// What the removal of an entry's bytes is owed to, and a subject to list it under.
-fn owed(
-    prediction: &Prediction<'_>,
-    at: DataRef,
-    entry: &Entry,
-    owners: &HashMap<&[u8], DistId>,
-    by_path: &HashMap<&[u8], &str>,
-) -> (String, String) {
+fn owed(prediction: &Prediction<'_>, at: DataRef, entry: &Entry, by_path: &HashMap<&[u8], &str>) -> (String, String) {
     let facts = prediction.facts;
     let rule = |id: &str| id.to_owned();
     match facts.view.fate(at) {
@@ -345,11 +338,11 @@ fn owed(
         Fate::Visible => {}
     }
     let path = facts.view.visible_path(at).unwrap_or(entry.path.as_bytes());
-    if let Some(id) = owners.get(path) {
-        let dist = &facts.python.distributions[*id];
+    if let Some(id) = facts.python.owner(path) {
+        let dist = &facts.python.distributions[id];
         let subject = format!("{} {}", dist.name, dist.version);
-        let swap = prediction.distributions.swaps.get(id).map(|swap| swap.rule.clone());
-        let gone = prediction.distributions.gone.get(id).map(|gone| gone.rule.clone());
+        let swap = prediction.distributions.swaps.get(&id).map(|swap| swap.rule.clone());
+        let gone = prediction.distributions.gone.get(&id).map(|gone| gone.rule.clone());
         let why = swap
             .or(gone)
             .unwrap_or_else(|| if dist.is_broken() { rule("broken-distribution") } else { rule("rebuild") });

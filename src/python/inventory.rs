@@ -151,6 +151,11 @@ impl Inventory {
         self.distributions.iter().enumerate().filter(move |(_, dist)| dist.normalized == normalized)
     }
 
+    /// Which distribution a path's bytes are counted for; see [`Inventory::owners`].
+    pub fn owner(&self, path: &[u8]) -> Option<DistId> {
+        self.owner_of.get(path).copied()
+    }
+
     /// Every path whose bytes are counted for a distribution, and for which: the sum of the sizes of a
     /// distribution's paths is its [`Distribution::bytes`]. Where pip or uv made a hard link, the path that
     /// holds the bytes is here too (a file in uv's cache belongs to the distribution that links to it).

@@ -5,7 +5,6 @@ use crate::base::{LayerIdx, is_within};
 use crate::fs::{Ledger, Owner, View};
 use crate::os::OsInventory;
 use crate::python::{Graph, Inventory, asked_for};
-use std::collections::HashMap;
 
 /// Owned facts; [`Survey::facts`] lends them to the rules.
 pub struct Survey {
@@ -22,15 +21,23 @@ pub struct Survey {
 impl Survey {
     /// Reads them.
     pub fn new(view: &View<'_>) -> Self {
-        let mut python = Inventory::new(view);
-        let asked = asked_for(view.image()).into_iter().map(|asked| (asked.name, asked.extras)).collect::<Vec<_>>();
-        let graph = Graph::new(&mut python, &view.image().platform, &asked);
-        let os = OsInventory::new(view);
+        let ((python, graph), os) = std::thread::scope(|scope| {
+            let os = scope.spawn(|| OsInventory::new(view));
+            let python = Self::python(view);
+            (python, os.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        });
         let ledger = {
             let owners = Owners::new(view, &python, &os);
             Ledger::new(view, |path, layer| owners.of(path, layer))
         };
         Self { python, graph, os, ledger }
+    }
+
+    fn python(view: &View<'_>) -> (Inventory, Graph) {
+        let mut python = Inventory::new(view);
+        let asked = asked_for(view.image()).into_iter().map(|asked| (asked.name, asked.extras)).collect::<Vec<_>>();
+        let graph = Graph::new(&mut python, &view.image().platform, &asked);
+        (python, graph)
     }
 
     /// The facts, for the rules and the plan.
@@ -42,7 +49,7 @@ impl Survey {
 /// Who owns a visible path: a Python distribution before an OS package (both may list a file), then the
 /// package managers' own state, then the base image, then the application.
 pub struct Owners<'a> {
-    distributions: HashMap<&'a [u8], usize>,
+    python: &'a Inventory,
     os: &'a OsInventory,
     base_layers: LayerIdx,
 }
@@ -62,13 +69,13 @@ const PACKAGE_MANAGER_STATE: [&[u8]; 8] = [
 impl<'a> Owners<'a> {
     /// Prepares the look-up.
     pub fn new(view: &View<'_>, python: &'a Inventory, os: &'a OsInventory) -> Self {
-        Self { distributions: python.owners(), os, base_layers: view.image().base_layers() as LayerIdx }
+        Self { python, os, base_layers: view.image().base_layers() as LayerIdx }
     }
 
     /// The owner of a path whose bytes are in `layer`.
     pub fn of(&self, path: &[u8], layer: LayerIdx) -> Owner {
-        if let Some(distribution) = self.distributions.get(path) {
-            return Owner::Distribution(*distribution);
+        if let Some(distribution) = self.python.owner(path) {
+            return Owner::Distribution(distribution);
         }
         if let Some(package) = self.os.owners.get(path) {
             return Owner::OsPackage(*package);
