@@ -78,12 +78,12 @@ fn source_image(
     name: Option<String>,
     mut names: Vec<String>,
 ) -> Result<SourceImage, ImageError> {
-    if let MediaType::Other(kind) = manifest.config().media_type() {
-        if !kind.contains("container.image") && !kind.is_empty() {
-            let message =
-                format!("expected an image, found an artifact (configuration of type `{}`)", escape_str(kind));
-            return Err(ImageError::shape(place, message));
-        }
+    if let MediaType::Other(kind) = manifest.config().media_type()
+        && !kind.contains("container.image")
+        && !kind.is_empty()
+    {
+        let message = format!("expected an image, found an artifact (configuration of type `{}`)", escape_str(kind));
+        return Err(ImageError::shape(place, message));
     }
     let config_digest = digest_of(files, manifest.config())?;
     let config = read_verified(files, manifest.config())?;

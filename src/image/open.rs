@@ -91,7 +91,7 @@ pub enum ImageError {
         /// How many layers there are.
         count: usize,
         /// Why.
-        source: BlobError,
+        source: Box<BlobError>,
     },
     /// The reference names no image of the source.
     #[error("{path}: expected an image named `{wanted}`, found {found}")]
@@ -147,14 +147,15 @@ impl ImageError {
             Self::Open { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Some("a target is a file or folder; save an image with `docker save NAME -o image.tar`")
             }
-            Self::Digest { .. } | Self::Layer { source: BlobError::Digest { .. }, .. } => {
-                Some("the file is damaged or was changed; save or copy the image again")
-            }
-            Self::Layer { source: BlobError::Index(IndexError::Limit { .. }), .. } => {
-                Some("a larger layer is allowed with --max-unpacked SIZE")
-            }
-            Self::Layer { source: BlobError::Index(IndexError::Bound { .. }), .. } => None,
-            Self::Layer { .. } => Some("the layer is damaged or incomplete; save or copy the image again"),
+            Self::Digest { .. } => Some("the file is damaged or was changed; save or copy the image again"),
+            Self::Layer { source, .. } => match **source {
+                BlobError::Digest { .. } => Some("the file is damaged or was changed; save or copy the image again"),
+                BlobError::Index(IndexError::Limit { .. }) => {
+                    Some("a larger layer is allowed with --max-unpacked SIZE")
+                }
+                BlobError::Index(IndexError::Bound { .. }) => None,
+                _ => Some("the layer is damaged or incomplete; save or copy the image again"),
+            },
             Self::NoSuchImage { .. } => {
                 Some("name the image behind the path: docker-archive:FILE:NAME:TAG, oci:DIR:TAG")
             }
@@ -410,12 +411,12 @@ fn index_all(
     done.sort_by_key(|(position, _)| *position);
     let mut out = Vec::with_capacity(layers.len());
     for (position, result) in done {
-        let error = |source| ImageError::Layer {
+        let error = |source: BlobError| ImageError::Layer {
             path: shown(path),
             name: escape_str(&layers[position].name),
             number: position + 1,
             count: layers.len(),
-            source,
+            source: Box::new(source),
         };
         out.push(result.map_err(error)?);
     }
@@ -481,7 +482,7 @@ fn digest_where_it_decides(path: &Path, indexed: &mut [Indexed], layers: &[Layer
             name: escape_str(&layer.name),
             number: number + 1,
             count: layers.len(),
-            source: source.into(),
+            source: Box::new(source.into()),
         })?;
         for (position, digest) in digests {
             indexed.layer.entries[position as usize].content = Some(digest);

@@ -4,6 +4,7 @@
 mod archives;
 mod fixture;
 mod hostile;
+mod merge;
 mod os;
 mod python;
 mod tarballs;
