@@ -8,7 +8,7 @@ use crate::tarballs::{
 };
 use serde_json::{Value, json};
 use slimwright::base::Digest;
-use slimwright::fs::{Ledger, Owner, View};
+use slimwright::fs::View;
 use slimwright::image::{Image, OpenOptions, Target, TargetKind, open, parse_config, parse_docker_manifest};
 use slimwright::layer::{
     Blob, Expected, IndexError, LayerIndex, Limits, Streamed, detect, index_blob, index_tar, reader,
