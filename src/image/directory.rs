@@ -13,9 +13,15 @@ use walkdir::WalkDir;
 /// Reads a directory.
 pub(super) fn directory(path: &Path, options: &OpenOptions, progress: &dyn Progress) -> Result<Image, ImageError> {
     progress.start("reading the directory", None);
-    let mut reading =
-        Reading { root: path, layer: LayerIndex::default(), problems: Vec::new(), inodes: HashMap::new() };
-    for item in WalkDir::new(path).same_file_system(true).sort_by_file_name().min_depth(1) {
+    let mut reading = Reading {
+        root: path,
+        layer: LayerIndex::default(),
+        problems: Vec::new(),
+        kept_bytes: 0,
+        inodes: HashMap::new(),
+    };
+    let walk = WalkDir::new(path).same_file_system(true).sort_by_file_name().min_depth(1);
+    for item in walk.into_iter().take(options.limits.entries.saturating_add(1)) {
         match item {
             Ok(item) => reading.add(&item, options),
             Err(error) => {
@@ -25,6 +31,15 @@ pub(super) fn directory(path: &Path, options: &OpenOptions, progress: &dyn Progr
         }
     }
     progress.finish();
+    let limits = &options.limits;
+    if reading.layer.entries.len() > limits.entries {
+        let message = format!("the folder has more than {} entries; no more are read", limits.entries);
+        return Err(ImageError::shape(path, message));
+    }
+    if reading.layer.unpacked() > limits.unpacked {
+        let message = format!("the folder has more than {} bytes; allow it with --max-unpacked", limits.unpacked);
+        return Err(ImageError::shape(path, message));
+    }
     let platform = options.platform.clone().unwrap_or_else(super::open::host_platform);
     let mut parts = platform.split('/').map(str::to_owned);
     let (os, architecture) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
@@ -45,6 +60,7 @@ struct Reading<'p> {
     root: &'p Path,
     layer: LayerIndex,
     problems: Vec<Problem>,
+    kept_bytes: usize,
     /// Where each file with several links was first seen.
     inodes: HashMap<(u64, u64), ImagePath>,
 }
@@ -93,7 +109,14 @@ impl Reading<'_> {
             match std::fs::read(item.path()) {
                 Ok(content) => {
                     entry.content = Some(Digest::of(&content));
-                    self.layer.contents.insert(position, distil(entry.path.as_bytes(), content));
+                    let content = distil(entry.path.as_bytes(), content);
+                    self.kept_bytes += content.len();
+                    if self.kept_bytes <= options.limits.kept_layer {
+                        self.layer.contents.insert(position, content);
+                    } else {
+                        let message = "not kept: the folder has too many bytes of package metadata";
+                        self.problems.push(Problem::new(&entry.path, message));
+                    }
                 }
                 Err(error) => self.problems.push(Problem::new(&entry.path, format!("cannot read: {error}"))),
             }

@@ -154,6 +154,7 @@ impl ImageError {
             Self::Layer { source, .. } if matches!(**source, BlobError::Index(IndexError::Limit { .. })) => {
                 Some("a larger layer is allowed with --max-unpacked SIZE")
             }
+            Self::Layer { source, .. } if matches!(**source, BlobError::Index(IndexError::Bound { .. })) => None,
             Self::Layer { .. } => Some("the layer is damaged or incomplete; save or copy the image again"),
             Self::NoSuchImage { .. } => {
                 Some("name the image behind the path: docker-archive:FILE:NAME:TAG, oci:DIR:TAG")

@@ -8,14 +8,17 @@
 
 mod blob;
 mod decompress;
+mod feed;
+mod head;
 mod keep;
 mod tar;
 
 pub use blob::{Blob, BlobError, BlobReader, Expected, digest_bodies, index_blob, index_seeking};
 pub use decompress::{Compression, detect, reader};
+pub use feed::{Streamed, TarInput};
 pub(crate) use keep::recorded_paths;
 pub use keep::{distil, is_kept};
-pub use tar::{Contents, IndexError, Limits, Streamed, TarInput, index_tar};
+pub use tar::{Contents, IndexError, Limits, index_tar};
 
 use crate::base::{Digest, EntryIdx, ImagePath};
 use serde::{Deserialize, Serialize};
@@ -51,9 +54,6 @@ pub struct Verified {
     pub diff_id: bool,
 }
 
-/// An extended attribute: its name and its value.
-pub type ExtendedAttribute = (Box<[u8]>, Box<[u8]>);
-
 /// One entry of a layer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
@@ -74,10 +74,13 @@ pub struct Entry {
     /// Symbolic link: the target as written. Hard link: the cleaned path. Devices: `major:minor`.
     pub link: Option<Box<[u8]>>,
     /// Extended attributes' names and values, sorted; empty for nearly all.
-    pub xattrs: Vec<ExtendedAttribute>,
+    pub xattrs: Vec<Attribute>,
     /// SHA-256 of the content, where it was computed.
     pub content: Option<Digest>,
 }
+
+/// Name and value of an extended attribute.
+pub type Attribute = (Box<[u8]>, Box<[u8]>);
 
 /// The kinds of entry that the image specification knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -9,12 +9,14 @@
 //! A layer's bytes are hostile: what is counted are headers and not entries, because what is passed over costs
 //! time too, and the bytes of names and attributes, because they are all kept.
 
+use super::feed::{Feed, TarInput};
+use super::head::{Body, Head, padding};
 use super::{Entry, EntryKind, keep};
 use crate::base::{Digest, EntryIdx, ImagePath, Problem, Sha256Writer, clean_path, escape_bytes, file_name, parent};
 use std::collections::BTreeMap;
 use std::io;
+use tar_core::EntryType;
 use tar_core::parse::{ParseError, ParseEvent, ParsedEntry, Parser};
-use tar_core::{EntryType, PaxExtensions};
 
 /// Bounds on what an image may make us do.
 #[derive(Clone, Copy, Debug)]
@@ -82,28 +84,6 @@ pub enum IndexError {
     },
 }
 
-/// Bytes of an uncompressed tar, from wherever they are.
-pub trait TarInput {
-    /// As [`io::Read::read`].
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
-
-    /// Passes over up to `count` bytes without reading them and returns how many it passed; 0 if it cannot.
-    fn skip(&mut self, count: u64) -> io::Result<u64>;
-}
-
-/// Any reader; nothing is skipped.
-pub struct Streamed<R>(pub R);
-
-impl<R: io::Read> TarInput for Streamed<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer)
-    }
-
-    fn skip(&mut self, _: u64) -> io::Result<u64> {
-        Ok(0)
-    }
-}
-
 /// What a tar holds.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Contents {
@@ -125,7 +105,7 @@ impl Contents {
 /// Indexes a tar. With `digest_contents` every regular file's content gets its SHA-256 (and no body is skipped).
 pub fn index_tar(input: &mut dyn TarInput, digest_contents: bool, limits: &Limits) -> Result<Contents, IndexError> {
     let mut indexer = Indexer {
-        feed: Feed { input, buffer: vec![0; FEED_BYTES], start: 0, end: 0, ahead: FEED_BYTES, at: 0, ended: false },
+        feed: Feed::new(input),
         out: Contents::default(),
         kept_bytes: 0,
         headers: 0,
@@ -138,11 +118,6 @@ pub fn index_tar(input: &mut dyn TarInput, digest_contents: bool, limits: &Limit
     Ok(indexer.out)
 }
 
-/// Large enough for a run of small files in one read.
-const FEED_BYTES: usize = 64 << 10;
-/// What is read behind a body that was passed over: often only a header before the next one. Doubled with each
-/// read that is not followed by passing over.
-const SHORT_FEED: usize = 4 << 10;
 const MOST_ODDITIES: usize = 50;
 /// The kernel's `PATH_MAX`: no engine can make what has a longer name, or a link to one.
 const LONGEST_PATH: usize = 4096;
@@ -161,24 +136,6 @@ struct Indexer<'a> {
     unpacked: u64,
     digest_contents: bool,
     limits: &'a Limits,
-}
-
-/// A header, free of the buffer it was parsed from.
-struct Head {
-    raw_path: Vec<u8>,
-    link: Option<Vec<u8>>,
-    kind: EntryType,
-    mode: u32,
-    uid: u64,
-    gid: u64,
-    mtime: i64,
-    device: (u32, u32),
-    /// Bytes of body in the tar.
-    body: u64,
-    /// Bytes of content: differs from `body` for sparse files.
-    logical: u64,
-    sparse: bool,
-    xattrs: Vec<super::ExtendedAttribute>,
 }
 
 enum Step {
@@ -221,7 +178,7 @@ impl Indexer<'_> {
     /// Bytes to have before the next step: always more than there are, because the parser may ask for what it
     /// has (a sparse file's map without an end), and never more than a header may have.
     fn needed(&self, bytes: usize) -> Result<usize, IndexError> {
-        let bytes = bytes.max(self.feed.end - self.feed.start + 1);
+        let bytes = bytes.max(self.feed.window().len() + 1);
         if bytes > LONGEST_HEADER {
             let message = "one that does not end".into();
             return Err(IndexError::Header { at: self.feed.at, message });
@@ -250,7 +207,7 @@ impl Indexer<'_> {
     }
 
     fn step(&mut self, parser: &mut Parser) -> Result<Step, IndexError> {
-        let input = &self.feed.buffer[self.feed.start..self.feed.end];
+        let input = self.feed.window();
         match parser.parse(input) {
             Ok(ParseEvent::NeedData { min_bytes }) => Ok(Step::Need(min_bytes)),
             Ok(ParseEvent::GlobalExtensions { consumed, .. }) => Ok(Step::Consumed(consumed)),
@@ -276,7 +233,7 @@ impl Indexer<'_> {
 
     /// A tar that just ends. Engines take one without its two zero blocks, or with one of them.
     fn end_without_marker(&mut self) -> Result<(), IndexError> {
-        let rest = &self.feed.buffer[self.feed.start..self.feed.end];
+        let rest = self.feed.window();
         if rest.iter().all(|&byte| byte == 0) {
             if !self.out.entries.is_empty() || self.feed.at > 0 {
                 self.odd("end of tar", "the two zero blocks that end a tar are not there");
@@ -290,7 +247,7 @@ impl Indexer<'_> {
     fn drain(&mut self) -> Result<(), IndexError> {
         let mut dirty = false;
         loop {
-            let rest = &self.feed.buffer[self.feed.start..self.feed.end];
+            let rest = self.feed.window();
             dirty |= rest.iter().any(|&byte| byte != 0);
             self.feed.consume(rest.len());
             if self.feed.at > self.limits.unpacked.saturating_mul(2) {
@@ -436,94 +393,6 @@ impl Indexer<'_> {
     }
 }
 
-#[derive(PartialEq)]
-enum Body {
-    Allowed,
-    Forbidden,
-}
-
-impl Head {
-    /// The error says what is wrong.
-    fn new(entry: &ParsedEntry<'_>, sparse: Option<u64>) -> Result<Self, String> {
-        let boxed = |bytes: &[u8]| bytes.to_vec().into_boxed_slice();
-        let mut xattrs: Vec<_> = entry.xattrs.iter().map(|(name, value)| (boxed(name), boxed(value))).collect();
-        xattrs.sort();
-        // An empty PAX path takes the override back.
-        let raw_path = if entry.path.is_empty() { entry.header.path_bytes() } else { &entry.path };
-        let oldest_form = entry.header.as_ustar().typeflag == [0];
-        let kind = if oldest_form && raw_path.ends_with(b"/") { EntryType::Directory } else { entry.entry_type };
-        Ok(Self {
-            raw_path: raw_path.to_vec(),
-            link: entry.link_target.as_deref().map(<[u8]>::to_vec),
-            kind,
-            mode: entry.mode,
-            uid: entry.uid,
-            gid: entry.gid,
-            mtime: pax_values(entry)?.unwrap_or_else(|| header_time(entry)),
-            device: (entry.dev_major.unwrap_or(0), entry.dev_minor.unwrap_or(0)),
-            body: entry.size,
-            logical: sparse.unwrap_or(entry.size),
-            sparse: sparse.is_some(),
-            xattrs,
-        })
-    }
-
-    fn has_body(&self) -> Body {
-        use EntryType::{Block, Char, Directory, Fifo, Link, Symlink};
-        if matches!(self.kind, Link | Symlink | Char | Block | Directory | Fifo) {
-            Body::Forbidden
-        } else {
-            Body::Allowed
-        }
-    }
-
-    /// Bytes to pass over from the header to the next one.
-    fn body_in_tar(&self) -> u64 {
-        match self.has_body() {
-            Body::Forbidden => 0,
-            Body::Allowed => self.body.saturating_add(padding(self.body)),
-        }
-    }
-}
-
-/// The time of a header; before 1970 in base 256, where it is a two's complement number.
-fn header_time(entry: &ParsedEntry<'_>) -> i64 {
-    if entry.header.as_ustar().mtime[0] == 0xff {
-        return entry.mtime.cast_signed();
-    }
-    i64::try_from(entry.mtime).unwrap_or(i64::MAX)
-}
-
-/// The time that a PAX header states, in whole seconds. A size that is no number is an error: where the next
-/// header is would be a guess, and two readers might guess differently.
-fn pax_values(entry: &ParsedEntry<'_>) -> Result<Option<i64>, String> {
-    let mut time = None;
-    for record in PaxExtensions::new(entry.pax.unwrap_or_default()) {
-        let Ok(record) = record else { break };
-        let value = std::str::from_utf8(record.value_bytes()).unwrap_or("?");
-        match record.key_bytes() {
-            b"mtime" => time = whole_seconds(value).or(time),
-            b"size" | b"GNU.sparse.realsize" | b"GNU.sparse.size" if !value.is_empty() => {
-                value.parse::<u64>().map_err(|_| format!("one whose size is `{}`", crate::base::escape_str(value)))?;
-            }
-            _ => {}
-        }
-    }
-    Ok(time)
-}
-
-fn whole_seconds(value: &str) -> Option<i64> {
-    let (whole, fraction) = value.split_once('.').unwrap_or((value, ""));
-    let whole: i64 = whole.parse().ok()?;
-    let rounds_down = value.starts_with('-') && fraction.bytes().any(|digit| digit != b'0');
-    Some(whole.saturating_sub(i64::from(rounds_down)))
-}
-
-/// Bytes from the end of a body to the next 512-byte block.
-fn padding(body: u64) -> u64 {
-    (512 - body % 512) % 512
-}
-
 /// Whether a cleaned path is a whiteout: which kind and of what, or why it is none (layer.md, "Whiteouts").
 fn whiteout(path: &[u8]) -> Option<Result<(EntryKind, ImagePath), &'static str>> {
     let hidden = file_name(path).strip_prefix(b".wh.")?;
@@ -533,109 +402,4 @@ fn whiteout(path: &[u8]) -> Option<Result<(EntryKind, ImagePath), &'static str>>
         b"" | b"." | b".." => Err("passed over: a whiteout without a name"),
         _ => Ok((EntryKind::Whiteout, ImagePath::new(parent(path)).join(hidden))),
     })
-}
-
-/// A window on the input.
-struct Feed<'a> {
-    input: &'a mut dyn TarInput,
-    buffer: Vec<u8>,
-    start: usize,
-    end: usize,
-    /// Bytes to read at once.
-    ahead: usize,
-    /// Position of `start` in the tar.
-    at: u64,
-    ended: bool,
-}
-
-enum BodyError {
-    Read(u64, io::Error),
-    Ended(u64, u64),
-}
-
-impl BodyError {
-    fn inside(self, head: &Head) -> IndexError {
-        match self {
-            Self::Read(at, source) => IndexError::Read { at, source },
-            Self::Ended(at, missing) => {
-                IndexError::Truncated { at, path: ImagePath::new(&head.raw_path).to_string(), missing }
-            }
-        }
-    }
-}
-
-impl Feed<'_> {
-    fn consume(&mut self, bytes: usize) {
-        self.start += bytes;
-        self.at += bytes as u64;
-    }
-
-    /// Makes at least `bytes` available; false at the end of the input.
-    fn fill(&mut self, bytes: usize) -> Result<bool, IndexError> {
-        if self.start == self.end {
-            (self.start, self.end) = (0, 0);
-        }
-        if self.start + bytes > self.buffer.len() {
-            self.buffer.copy_within(self.start..self.end, 0);
-            (self.start, self.end) = (0, self.end - self.start);
-            if bytes > self.buffer.len() {
-                self.buffer.resize(bytes.next_multiple_of(FEED_BYTES), 0);
-            }
-        }
-        while self.end - self.start < bytes {
-            if self.ended {
-                return Ok(false);
-            }
-            let count = self.read_more().map_err(|source| IndexError::Read { at: self.at, source })?;
-            self.ended = count == 0;
-        }
-        Ok(true)
-    }
-
-    fn read_more(&mut self) -> io::Result<usize> {
-        let most = self.buffer.len().min(self.end + self.ahead);
-        self.ahead = FEED_BYTES.min(self.ahead * 2);
-        let count = loop {
-            match self.input.read(&mut self.buffer[self.end..most]) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => break other?,
-            }
-        };
-        self.end += count;
-        Ok(count)
-    }
-
-    /// Hands `bytes` of body to `use_chunk`.
-    fn body(&mut self, mut bytes: u64, mut use_chunk: impl FnMut(&[u8])) -> Result<(), BodyError> {
-        while bytes > 0 {
-            if self.start == self.end {
-                (self.start, self.end) = (0, 0);
-                if self.ended || self.read_more().map_err(|error| BodyError::Read(self.at, error))? == 0 {
-                    self.ended = true;
-                    return Err(BodyError::Ended(self.at, bytes));
-                }
-            }
-            let count = bytes.min((self.end - self.start) as u64) as usize;
-            use_chunk(&self.buffer[self.start..self.start + count]);
-            self.consume(count);
-            bytes -= count as u64;
-        }
-        Ok(())
-    }
-
-    /// Passes over `bytes`, by seeking where the input can.
-    fn pass(&mut self, bytes: u64) -> Result<(), BodyError> {
-        let buffered = bytes.min((self.end - self.start) as u64);
-        self.consume(buffered as usize);
-        let mut rest = bytes - buffered;
-        if rest > 0 && !self.ended {
-            let skipped = self.input.skip(rest).map_err(|error| BodyError::Read(self.at, error))?;
-            self.at += skipped;
-            rest -= skipped;
-            if skipped > 0 {
-                self.ahead = SHORT_FEED;
-            }
-        }
-        self.body(rest, |_| {})
-    }
 }

@@ -6,6 +6,7 @@ mod cli;
 mod emit;
 mod fixture;
 mod hostile;
+mod merge;
 mod os;
 mod profile;
 mod python;
