@@ -10,14 +10,15 @@ use crate::plan::{self, Plan, PlanError, PlanOptions};
 use crate::profile::{self, Rule};
 use crate::rules::Survey;
 use crate::rules::{self, Facts, Finding};
+use std::mem::ManuallyDrop;
 use std::path::Path;
 
-/// Reads the image.
-pub fn image(input: &Input) -> Result<Image> {
+/// Reads the image. It is kept until the process ends.
+pub fn image(input: &Input) -> Result<ManuallyDrop<Image>> {
     let bar = Bar::new(input.quiet);
     let image = open(&input.target, &input.options, &bar);
     bar.finish();
-    image.map_err(|error| {
+    image.map(ManuallyDrop::new).map_err(|error| {
         let hint = error.hint();
         let failure = Failure::measure(anyhow::Error::new(error));
         match hint {
@@ -50,10 +51,11 @@ pub struct Measured<'a> {
 
 /// Measures the image, applies the rules, makes the plan.
 pub fn measure<T>(image: &Image, rules: &[Rule], options: &PlanOptions, then: impl FnOnce(Measured<'_>) -> T) -> T {
-    let view = View::new(image);
-    let survey = Survey::new(&view);
+    // The process ends soon: what was measured is not given back piece by piece, which takes its time.
+    let view = ManuallyDrop::new(View::new(image));
+    let survey = ManuallyDrop::new(Survey::new(&view));
     let facts = survey.facts(&view);
-    let findings = rules::evaluate(&facts, rules);
-    let plan = plan::make(&facts, &findings, rules, options);
+    let findings = ManuallyDrop::new(rules::evaluate(&facts, rules));
+    let plan = ManuallyDrop::new(plan::make(&facts, &findings, rules, options));
     then(Measured { image, view: &view, facts: &facts, findings: &findings, plan: plan.as_ref() })
 }

@@ -460,35 +460,79 @@ fn index_one(
 /// decide nothing are dropped, so that an index does not depend on how the image was stored.
 fn digest_where_it_decides(path: &Path, indexed: &mut [Indexed], layers: &[LayerBlob]) -> Result<(), ImageError> {
     let wanted = deciding(indexed);
-    for (number, ((indexed, layer), wanted)) in indexed.iter_mut().zip(layers).zip(wanted).enumerate() {
-        let kept = &indexed.layer.contents;
-        for (position, entry) in indexed.layer.entries.iter_mut().enumerate() {
-            let position = position as EntryIdx;
-            if !wanted.contains(&position) && !kept.contains_key(&position) {
-                entry.content = None;
-            }
-        }
-        let Some(bodies) = indexed.bodies.take() else { continue };
-        let entries = &indexed.layer.entries;
-        let mut todo: Vec<(EntryIdx, u64, u64)> = wanted
-            .iter()
-            .filter(|&&position| entries[position as usize].content.is_none())
-            .filter(|&&position| bodies[position as usize] != Contents::SCATTERED)
-            .map(|&position| (position, bodies[position as usize], entries[position as usize].size))
-            .collect();
-        todo.sort_by_key(|(_, start, _)| *start);
-        let digests = digest_bodies(&layer.blob, &todo).map_err(|source| ImageError::Layer {
+    let mut jobs = Vec::new();
+    for (number, (indexed, wanted)) in indexed.iter_mut().zip(wanted).enumerate() {
+        forget_the_rest(&mut indexed.layer, &wanted);
+        let todo = bodies_to_digest(indexed, &wanted);
+        let half = todo.len().div_ceil(2);
+        jobs.extend(todo.chunks(half.max(1)).map(|todo| (number, todo.to_vec())));
+    }
+    for (number, result) in digest_jobs(jobs, layers) {
+        let digests = result.map_err(|source| ImageError::Layer {
             path: shown(path),
-            name: escape_str(&layer.name),
+            name: escape_str(&layers[number].name),
             number: number + 1,
             count: layers.len(),
             source: Box::new(source.into()),
         })?;
         for (position, digest) in digests {
-            indexed.layer.entries[position as usize].content = Some(digest);
+            indexed[number].layer.entries[position as usize].content = Some(digest);
         }
     }
     Ok(())
+}
+
+/// Drops the digests that decide nothing.
+fn forget_the_rest(layer: &mut LayerIndex, wanted: &HashSet<EntryIdx>) {
+    let kept = &layer.contents;
+    for (position, entry) in layer.entries.iter_mut().enumerate().filter(|(_, entry)| entry.content.is_some()) {
+        let position = position as EntryIdx;
+        if !wanted.contains(&position) && !kept.contains_key(&position) {
+            entry.content = None;
+        }
+    }
+}
+
+/// An entry, where its body begins, and how long it is.
+type Body = (EntryIdx, u64, u64);
+
+/// What is wanted and has no digest yet, by where it stands. Nothing where the layer was read whole.
+fn bodies_to_digest(indexed: &mut Indexed, wanted: &HashSet<EntryIdx>) -> Vec<Body> {
+    let Some(bodies) = indexed.bodies.take() else { return Vec::new() };
+    let entries = &indexed.layer.entries;
+    let mut todo: Vec<Body> = wanted
+        .iter()
+        .filter(|&&position| entries[position as usize].content.is_none())
+        .filter(|&&position| bodies[position as usize] != Contents::SCATTERED)
+        .map(|&position| (position, bodies[position as usize], entries[position as usize].size))
+        .collect();
+    todo.sort_by_key(|(_, start, _)| *start);
+    todo
+}
+
+/// The digests of some bodies of a layer, or why they could not be read.
+type Digested = (usize, io::Result<Vec<(EntryIdx, Digest)>>);
+
+/// Two jobs at a time. The results are in the order of the layers.
+fn digest_jobs(jobs: Vec<(usize, Vec<Body>)>, layers: &[LayerBlob]) -> Vec<Digested> {
+    let queue = Mutex::new(jobs);
+    let done = Mutex::new(Vec::new());
+    let work = || {
+        let next = || queue.lock().ok().and_then(|mut queue| queue.pop());
+        while let Some((number, todo)) = next() {
+            let digests = digest_bodies(&layers[number].blob, &todo);
+            if let Ok(mut done) = done.lock() {
+                done.push((number, digests));
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(work);
+        work();
+    });
+    let mut done: Vec<Digested> = done.into_inner().unwrap_or_default();
+    done.sort_by_key(|(number, _)| *number);
+    done
 }
 
 /// What is known of a path while looking for the contents that decide something.
