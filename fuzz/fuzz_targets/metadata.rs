@@ -11,6 +11,6 @@ fuzz_target!(|bytes: &[u8]| {
         let once = normalize_name(&metadata.name);
         assert_eq!(normalize_name(&once), once);
     }
-    let _ = parse_metadata(&distil(b"s/x-1.dist-info/METADATA", bytes.to_vec()));
+    assert_eq!(whole, parse_metadata(&distil(b"s/x-1.dist-info/METADATA", bytes.to_vec())));
     parse_pyvenv(bytes);
 });

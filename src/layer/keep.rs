@@ -95,45 +95,57 @@ pub fn distil(path: &[u8], content: Vec<u8>) -> Vec<u8> {
     }
 }
 
-const METADATA_FIELDS: [&[u8]; 6] =
-    [b"metadata-version:", b"name:", b"version:", b"requires-dist:", b"requires-python:", b"provides-extra:"];
+const METADATA_FIELDS: [&str; 6] =
+    ["metadata-version", "name", "version", "requires-dist", "requires-python", "provides-extra"];
 
-const DPKG_FIELDS: [&[u8]; 11] = [
-    b"package:",
-    b"status:",
-    b"priority:",
-    b"section:",
-    b"installed-size:",
-    b"architecture:",
-    b"version:",
-    b"provides:",
-    b"depends:",
-    b"pre-depends:",
-    b"essential:",
+const DPKG_FIELDS: [&str; 12] = [
+    "package",
+    "status",
+    "priority",
+    "section",
+    "installed-size",
+    "architecture",
+    "version",
+    "provides",
+    "depends",
+    "pre-depends",
+    "essential",
+    "protected",
 ];
 
-/// The headers that are used, up to the first empty line: behind it stands the description.
+/// The headers that are used, up to the first empty line behind one: there stands the description.
 fn distil_metadata(content: &[u8]) -> Vec<u8> {
-    let end = content.windows(2).position(|w| w == b"\n\n").map_or(content.len(), |at| at + 1);
-    let end = content.windows(4).position(|w| w == b"\r\n\r\n").map_or(end, |at| end.min(at + 2));
+    let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
+    let (mut end, mut any) = (0, false);
+    for line in content.split_inclusive(|&byte| byte == b'\n') {
+        if any && matches!(line, b"\n" | b"\r\n") {
+            break;
+        }
+        any |= !is_folded(line) && line.contains(&b':');
+        end += line.len();
+    }
     distil_fields(&content[..end], &METADATA_FIELDS)
 }
 
-/// The lines that begin with one of `fields` (any case), with their folded lines; empty lines stay.
-fn distil_fields(content: &[u8], fields: &[&[u8]]) -> Vec<u8> {
+/// The lines of `fields` (any case, and with space before the colon), with their folded lines; empty lines stay.
+fn distil_fields(content: &[u8], fields: &[&str]) -> Vec<u8> {
     let mut out = Vec::with_capacity(content.len() / 4);
     let mut keeps = false;
     for line in content.split_inclusive(|&byte| byte == b'\n') {
-        let folded = line.starts_with(b" ") || line.starts_with(b"\t");
-        if !folded {
-            let wanted = |field: &&[u8]| line.len() >= field.len() && line[..field.len()].eq_ignore_ascii_case(field);
-            keeps = line.iter().all(u8::is_ascii_whitespace) || fields.iter().any(wanted);
+        if !is_folded(line) {
+            let colon = line.iter().position(|&byte| byte == b':').unwrap_or(0);
+            let name = String::from_utf8_lossy(&line[..colon]);
+            keeps = fields.iter().any(|field| field.eq_ignore_ascii_case(name.trim()));
         }
-        if keeps {
+        if keeps || line.trim_ascii().is_empty() {
             out.extend_from_slice(line);
         }
     }
     out
+}
+
+fn is_folded(line: &[u8]) -> bool {
+    line.starts_with(b" ") || line.starts_with(b"\t")
 }
 
 /// Lines that import, and those that show what an import is used for (`cv2.ximgproc`, `.cuda(`), from source that

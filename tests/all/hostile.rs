@@ -382,6 +382,26 @@ fn random_bytes_are_no_image() {
     }
 }
 
+#[test]
+fn what_is_distilled_says_the_same() {
+    use slimwright::layer::distil;
+    use slimwright::os::parse_status;
+    use slimwright::python::parse_metadata;
+    for text in [
+        "\u{feff}Name: a\r\nVersion : 1\r\nSummary: s\r\n folded\r\nRequires-Dist: b\r\n >1\r\n\r\nName: no\r\n",
+        "\n\nName: a\nVersion: 1\nAuthor: x\n \n y\nProvides-Extra: z\n\nRequires-Dist: text\n",
+        "name: a\nVERSION: 1",
+    ] {
+        let distilled = distil(b"s/a-1.dist-info/METADATA", text.as_bytes().to_vec());
+        assert_eq!(parse_metadata(text.as_bytes()), parse_metadata(&distilled), "{text:?}");
+        assert!(parse_metadata(&distilled).is_ok());
+    }
+    let status = "Package: a\nVersion : 1\nProtected: yes\nDescription: d\n .\n e\n \nPackage: b\nVersion: 2\n";
+    let distilled = distil(b"var/lib/dpkg/status", status.as_bytes().to_vec());
+    assert_eq!(parse_status(status.as_bytes()).0, parse_status(&distilled).0);
+    assert!(parse_status(&distilled).0[0].essential && !parse_status(&distilled).0[1].essential);
+}
+
 /// Reads everything that can be read about an image; what is shown must be fit for a terminal.
 fn survey(image: &Image) -> Survey {
     let view = View::new(image);
