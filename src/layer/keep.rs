@@ -132,8 +132,9 @@ fn distil_fields(content: &[u8], fields: &[&str]) -> Vec<u8> {
     let mut out = Vec::with_capacity(content.len() / 4);
     let mut keeps = false;
     for line in content.split_inclusive(|&byte| byte == b'\n') {
-        if !is_folded(line) {
-            let colon = line.iter().position(|&byte| byte == b':').unwrap_or(0);
+        // A line without a colon ends nothing: what is folded behind it still belongs to the field before.
+        let colon = line.iter().position(|&byte| byte == b':').filter(|_| !is_folded(line));
+        if let Some(colon) = colon {
             let name = String::from_utf8_lossy(&line[..colon]);
             keeps = fields.iter().any(|field| field.eq_ignore_ascii_case(name.trim()));
         }

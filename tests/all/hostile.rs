@@ -391,6 +391,7 @@ fn what_is_distilled_says_the_same() {
         "\u{feff}Name: a\r\nVersion : 1\r\nSummary: s\r\n folded\r\nRequires-Dist: b\r\n >1\r\n\r\nName: no\r\n",
         "\n\nName: a\nVersion: 1\nAuthor: x\n \n y\nProvides-Extra: z\n\nRequires-Dist: text\n",
         "name: a\nVERSION: 1",
+        "Name:\nno header\n a\nVersion: 1\n",
     ] {
         let distilled = distil(b"s/a-1.dist-info/METADATA", text.as_bytes().to_vec());
         assert_eq!(parse_metadata(text.as_bytes()), parse_metadata(&distilled), "{text:?}");
