@@ -9,7 +9,11 @@ use super::{Deletion, Fate};
 use crate::base::{EntryIdx, LayerIdx, Location, Problem, is_within, parent};
 use crate::image::Image;
 use crate::layer::{Entry, EntryKind};
-use std::collections::{BTreeMap, HashMap};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
+
+/// How often a hard link is tried before it leads to nothing.
+const MOST_TRIES: usize = 16;
 
 /// Which entry holds the bytes.
 pub type DataRef = (LayerIdx, EntryIdx);
@@ -174,50 +178,62 @@ impl<'a> View<'a> {
         self.link(links);
     }
 
-    /// Hard links last, and again while that helps: a link may lead to a link.
-    fn link(&mut self, mut links: Vec<DataRef>) {
-        loop {
-            let before = links.len();
-            links.retain(|&at| {
-                let entry = self.entry(at);
-                let target = entry.link.as_deref().and_then(|target| self.get(target));
-                let known = target.filter(|node| matches!(self.entry(node.data).kind, EntryKind::File));
-                if let Some(node) = known {
-                    self.put(entry, at, node.data);
-                }
-                known.is_none()
-            });
-            if links.is_empty() || links.len() == before {
-                break;
+    /// Hard links last, in their order; one whose target is not there yet waits for it, because a link may lead
+    /// to a later link.
+    fn link(&mut self, links: Vec<DataRef>) {
+        let mut ready: BinaryHeap<Reverse<DataRef>> = links.into_iter().map(Reverse).collect();
+        let mut waiting: HashMap<&'a [u8], Vec<DataRef>> = HashMap::new();
+        let mut tries: HashMap<DataRef, usize> = HashMap::new();
+        while let Some(Reverse(at)) = ready.pop() {
+            let entry = self.entry(at);
+            let target = entry.link.as_deref().unwrap_or_default();
+            let known = self.get(target).filter(|node| self.entry(node.data).kind == EntryKind::File);
+            if let Some(node) = known {
+                self.put(entry, at, node.data);
+                let woken = waiting.remove(entry.path.as_bytes()).unwrap_or_default();
+                ready.extend(woken.into_iter().map(Reverse));
+                tries.remove(&at);
+            } else {
+                let count = tries.entry(at).or_default();
+                *count += 1;
+                // A bound for tars whose links are made to remove each other's targets.
+                let waits_at = if *count > MOST_TRIES { &b""[..] } else { target };
+                waiting.entry(waits_at).or_default().push(at);
             }
         }
-        for at in links {
+        let mut left: Vec<DataRef> = waiting.into_values().flatten().collect();
+        left.sort_unstable();
+        for &at in &left {
             let entry = self.entry(at);
-            let target = crate::base::escape_bytes(entry.link.as_deref().unwrap_or_default());
-            let place = Location { layer: at.0, path: entry.path.clone() };
-            let other = entry.link.as_deref().and_then(|target| self.get(target));
-            if other.is_none() {
+            let target = entry.link.as_deref().unwrap_or_default();
+            if self.get(target).is_none() {
+                let place = Location { layer: at.0, path: entry.path.clone() };
+                let target = crate::base::escape_bytes(target);
                 self.problems
                     .push(Problem::new(&place, format!("a hard link to `{target}`, which does not exist here")));
             }
-            self.put(entry, at, at);
+        }
+        for at in left {
+            self.put(self.entry(at), at, at);
         }
     }
 
     fn put(&mut self, entry: &'a Entry, at: DataRef, data: DataRef) {
         let path = entry.path.as_bytes();
         self.make_parents_directories(path, at.0);
-        let Some(old) = self.nodes.insert(path, Node { entry: at, data }) else { return };
-        let below = self.entry(old.entry);
-        let both_directories = below.kind == EntryKind::Directory && entry.kind == EntryKind::Directory;
-        let same_tar = old.entry.0 == at.0;
-        let fate = match () {
-            () if same_tar => Fate::Shadowed,
-            () if same_content(below, entry) => Fate::Rewritten { by: at.0 },
-            () => Fate::Replaced { by: at.0 },
-        };
-        bury(&mut self.fates, old.entry, fate);
-        if below.kind == EntryKind::Directory && !both_directories {
+        let old = self.nodes.insert(path, Node { entry: at, data });
+        let below = old.map(|old| self.entry(old.entry));
+        if let Some((old, below)) = old.zip(below) {
+            let fate = match () {
+                () if old.entry.0 == at.0 => Fate::Shadowed,
+                () if same_content(below, entry) => Fate::Rewritten { by: at.0 },
+                () => Fate::Replaced { by: at.0 },
+            };
+            bury(&mut self.fates, old.entry, fate);
+        }
+        // A directory need not have an entry of its own: what has none before may still have something below it.
+        let had_children = below.is_none_or(|below| below.kind == EntryKind::Directory);
+        if had_children && entry.kind != EntryKind::Directory {
             self.remove_below(path, |fates, gone| {
                 let fate = if gone.0 == at.0 { Fate::Shadowed } else { Fate::Replaced { by: at.0 } };
                 bury(fates, gone, fate);
