@@ -11,18 +11,30 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-/// A range of a file.
-#[derive(Clone, Debug)]
+/// Bytes that can be read from anywhere in them: a file, or what is put together from several.
+pub trait ReadAt: Send + Sync {
+    /// Reads some bytes at a position; 0 at the end. As [`FileExt::read_at`].
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+}
+
+impl ReadAt for File {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        FileExt::read_at(self, buffer, offset)
+    }
+}
+
+/// A range of what can be read from anywhere.
+#[derive(Clone)]
 pub struct Blob {
-    file: Arc<File>,
+    source: Arc<dyn ReadAt>,
     offset: u64,
     length: u64,
 }
 
 impl Blob {
-    /// A range. Reading past the file's end ends early, as a truncated blob.
-    pub fn new(file: Arc<File>, offset: u64, length: u64) -> Self {
-        Self { file, offset, length }
+    /// A range. Reading past the source's end ends early, as a truncated blob.
+    pub fn new(source: Arc<dyn ReadAt>, offset: u64, length: u64) -> Self {
+        Self { source, offset, length }
     }
 
     /// Its length in bytes.
@@ -38,7 +50,7 @@ impl Blob {
     /// A part of it.
     pub fn slice(&self, offset: u64, length: u64) -> Self {
         let offset = offset.min(self.length);
-        Self { file: self.file.clone(), offset: self.offset + offset, length: length.min(self.length - offset) }
+        Self { source: self.source.clone(), offset: self.offset + offset, length: length.min(self.length - offset) }
     }
 
     /// Reads it from its start.
@@ -81,7 +93,7 @@ pub struct BlobReader<'a> {
 impl Read for BlobReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let most = (buffer.len() as u64).min(self.blob.length - self.at) as usize;
-        let count = self.blob.file.read_at(&mut buffer[..most], self.blob.offset + self.at)?;
+        let count = self.blob.source.read_at(&mut buffer[..most], self.blob.offset + self.at)?;
         self.at += count as u64;
         Ok(count)
     }

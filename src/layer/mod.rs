@@ -13,7 +13,7 @@ mod head;
 mod keep;
 mod tar;
 
-pub use blob::{Blob, BlobError, BlobReader, Expected, digest_bodies, index_blob, index_seeking};
+pub use blob::{Blob, BlobError, BlobReader, Expected, ReadAt, digest_bodies, index_blob, index_seeking};
 pub use decompress::{Compression, detect, reader};
 pub use feed::{Streamed, TarInput};
 pub(crate) use keep::recorded_paths;
