@@ -17,8 +17,8 @@ Exit codes: 0 fine, 2 usage or configuration, 3 could not measure.
 Sizes are `unpacked` (the bytes of the layers' files) unless they say `wire` (compressed); 1 MB = 10^6 bytes.
 
 Start with:
-  docker save my-service:latest -o service.tar
-  slimwright audit service.tar";
+  slimwright audit docker-daemon:my-service:latest
+  slimwright plan docker-daemon:my-service:latest -o slim/";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -37,11 +37,15 @@ pub enum Command {
     Explain(Explain),
     /// List the rules
     Rules(Rules),
+    /// Show or empty the cache of layer indexes
+    Cache(Cache),
 }
 
 const AUDIT_EXAMPLES: &str = "\
 Examples:
-  slimwright audit service.tar                            one screen
+  slimwright audit docker-daemon:my-service:1.4           one screen, from the engine
+  slimwright audit docker://registry.example.org/team/my-service:1.4
+  docker save my-service:1.4 | slimwright audit -
   slimwright audit oci:./layout:latest --details          every layer and package, with the proof
   slimwright audit service.tar --format json -o audit.json
   slimwright audit dir:/mnt/rootfs";
@@ -62,7 +66,8 @@ Example:
 /// Which image, and how to read it.
 #[derive(Debug, ClapArgs)]
 pub struct Source {
-    /// docker-archive:FILE, oci:DIR[:TAG], oci-archive:FILE, dir:ROOTFS, index:FILE, or a path of any of these
+    /// docker-daemon:NAME, docker://NAME (a registry), docker-archive:FILE, oci:DIR[:TAG], oci-archive:FILE,
+    /// dir:ROOTFS, index:FILE, a path of any of these, or - for an archive on standard input
     #[arg(value_name = "TARGET")]
     pub target: String,
     /// Which image of several, for example linux/arm64
@@ -74,6 +79,12 @@ pub struct Source {
     /// Give up on images that unpack to more than this, for example "40 GB"
     #[arg(long, value_name = "SIZE")]
     pub max_unpacked: Option<String>,
+    /// Read every layer, and keep nothing in the cache
+    #[arg(long)]
+    pub no_cache: bool,
+    /// Speak to a registry on this machine (localhost, 127.0.0.0/8, ::1) without TLS
+    #[arg(long)]
+    pub insecure: bool,
     /// No progress and no remarks on stderr
     #[arg(long, short)]
     pub quiet: bool,
@@ -198,6 +209,28 @@ pub struct Explain {
     /// Which rules.
     #[command(flatten)]
     pub profiles: Profiles,
+}
+
+/// `slimwright cache`.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = CACHE_HELP)]
+pub struct Cache {
+    /// What to do
+    #[arg(value_name = "ACTION")]
+    pub action: CacheAction,
+}
+
+const CACHE_HELP: &str = "\
+The cache is the folder that SLIMWRIGHT_CACHE_DIR names, or slimwright in XDG_CACHE_HOME or ~/.cache. It is
+bounded to 1 GB, or SLIMWRIGHT_CACHE_SIZE (for example \"200 MB\"): what was used longest ago goes first.";
+
+/// What to do with the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CacheAction {
+    /// Where it is, how many layers it knows, how many bytes they take
+    Info,
+    /// Remove every entry
+    Clear,
 }
 
 /// `slimwright rules`.

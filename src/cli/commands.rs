@@ -1,12 +1,13 @@
 //! What each command does.
 
-use super::args::Format;
+use super::args::{CacheAction, Format};
 use super::failure::{Failure, Result};
 use super::output::{Destination, print};
 use super::pipeline::{self, Measured};
+use super::progress::Bar;
 use super::settings::{AuditSettings, Input, Look, PlanSettings, Settings};
-use crate::base::escape_str;
-use crate::image::write_recorded;
+use crate::base::{ByteSize, escape_str};
+use crate::image::{Cache, CacheInfo, Progress as _, write_recorded};
 use crate::plan::{Plan, PlanError, PlanOptions};
 use crate::profile::Rule;
 use crate::profile::{explain, list};
@@ -15,13 +16,44 @@ use std::path::Path;
 
 /// Runs a command.
 pub fn run(settings: Settings) -> Result<()> {
+    let cache = settings.input().map(|input| (input.options.cache.clone(), input.quiet));
+    let outcome = run_command(settings);
+    if let Some((Some(cache), quiet)) = cache
+        && let Err(error) = cache.flush()
+    {
+        Bar::new(quiet).note(&format!("the cache could not be written: {error}"));
+    }
+    outcome
+}
+
+fn run_command(settings: Settings) -> Result<()> {
     match settings {
         Settings::Audit(settings) => audit(&settings),
         Settings::Plan(settings) => plan(&settings),
         Settings::Index(input, destination) => index(&input, &destination),
         Settings::Explain(rule, profiles) => explain_rule(&rule, profiles.as_deref()),
         Settings::Rules(profiles) => print(&list(&pipeline::rules(profiles.as_deref())?)),
+        Settings::Cache(CacheAction::Info, cache) => cache_info(&cache.info()),
+        Settings::Cache(CacheAction::Clear, cache) => clear_cache(&cache),
     }
+}
+
+fn cache_info(info: &CacheInfo) -> Result<()> {
+    print(&format!(
+        "{}\n{} entries, {} of at most {}\n",
+        escape_str(&info.folder.display().to_string()),
+        info.entries,
+        ByteSize(info.bytes),
+        ByteSize(info.most_bytes)
+    ))
+}
+
+fn clear_cache(cache: &Cache) -> Result<()> {
+    let folder = cache.info().folder;
+    let removed = cache
+        .clear()
+        .map_err(|error| Failure::usage(anyhow::Error::new(error).context(format!("{}: cannot clear", folder.display()))))?;
+    print(&format!("removed {} entries, {}\n", removed.entries, ByteSize(removed.bytes)))
 }
 
 fn audit(settings: &AuditSettings) -> Result<()> {

@@ -6,31 +6,35 @@ use std::io::IsTerminal as _;
 use std::sync::Mutex;
 
 /// The progress of one run.
-pub struct Bar(Mutex<Option<ProgressBar>>, bool);
+pub struct Bar {
+    bar: Mutex<Option<ProgressBar>>,
+    is_seen: bool,
+    quiet: bool,
+}
 
 impl Bar {
     /// Visible when stderr is a terminal and `quiet` was not asked for.
     pub fn new(quiet: bool) -> Self {
-        Self(Mutex::new(None), !quiet && std::io::stderr().is_terminal())
+        Self { bar: Mutex::new(None), is_seen: !quiet && std::io::stderr().is_terminal(), quiet }
     }
 
     fn with(&self, act: impl FnOnce(&mut Option<ProgressBar>)) {
         // A bar that another thread left in the middle of something is still only a bar.
-        let mut bar = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut bar = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         act(&mut bar);
     }
 }
 
 impl Progress for Bar {
     fn start(&self, what: &str, bytes: Option<u64>) {
-        if !self.1 {
+        if !self.is_seen {
             return;
         }
         let bar = match bytes {
             Some(bytes) => ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::stderr())
-                .with_style(style("  {bar:24} {decimal_bytes}/{decimal_total_bytes}  {wide_msg}")),
+                .with_style(style("  {bar:24} {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec}  {wide_msg}")),
             None => ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
-                .with_style(style("  {spinner} {decimal_bytes}  {wide_msg}")),
+                .with_style(style("  {spinner} {decimal_bytes}  {decimal_bytes_per_sec}  {wide_msg}")),
         };
         bar.set_message(crate::base::escape_str(what));
         self.with(|current| {
@@ -53,6 +57,17 @@ impl Progress for Bar {
             if let Some(bar) = current.take() {
                 bar.finish_and_clear();
             }
+        });
+    }
+
+    fn note(&self, text: &str) {
+        if self.quiet {
+            return;
+        }
+        let line = format!("note: {}", crate::base::escape_str(text));
+        self.with(|current| match current {
+            Some(bar) => bar.suspend(|| eprintln!("{line}")),
+            None => eprintln!("{line}"),
         });
     }
 }

@@ -1,11 +1,11 @@
 //! From what was typed to what is meant: checked here, so that nothing is measured for a command line that
 //! cannot work.
 
-use super::args::{Args, Audit, Color, Command, Format, Plan, Print, Source};
+use super::args::{Args, Audit, CacheAction, Color, Command, Format, Plan, Print, Source};
 use super::failure::{Failure, Result};
 use super::output::{Destination, Folder};
 use crate::base::parse_byte_size;
-use crate::image::{OpenOptions, Target};
+use crate::image::{CACHE_BYTES, Cache, OpenOptions, Target};
 use crate::plan::PlanOptions;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -22,6 +22,8 @@ pub enum Settings {
     Explain(String, Option<PathBuf>),
     /// List them.
     Rules(Option<PathBuf>),
+    /// Show or empty the cache.
+    Cache(CacheAction, Cache),
 }
 
 /// Which image, and how to read it.
@@ -87,8 +89,37 @@ impl Settings {
             }
             Command::Explain(explain) => Ok(Self::Explain(explain.rule, explain.profiles.profiles)),
             Command::Rules(rules) => Ok(Self::Rules(rules.profiles.profiles)),
+            Command::Cache(args) => match cache()? {
+                Some(cache) => Ok(Self::Cache(args.action, cache)),
+                None => Err(Failure::usage(anyhow::anyhow!("there is no folder for a cache")).hint(CACHE_HINT)),
+            },
         }
     }
+
+    /// Which image, for what reads one.
+    pub fn input(&self) -> Option<&Input> {
+        match self {
+            Self::Audit(settings) => Some(&settings.input),
+            Self::Plan(settings) => Some(&settings.input),
+            Self::Index(input, _) => Some(input),
+            _ => None,
+        }
+    }
+}
+
+const CACHE_HINT: &str = "set SLIMWRIGHT_CACHE_DIR, XDG_CACHE_HOME or HOME";
+
+/// The user's cache; none where no folder for it is known.
+fn cache() -> Result<Option<Cache>> {
+    let most_bytes = match std::env::var("SLIMWRIGHT_CACHE_SIZE") {
+        Ok(text) => {
+            parse_byte_size(&text)
+                .map_err(|error| Failure::usage(anyhow::anyhow!("SLIMWRIGHT_CACHE_SIZE: {error}")))?
+                .0
+        }
+        Err(_) => CACHE_BYTES,
+    };
+    Ok(Cache::of_user().map(|folder| Cache::new(folder, most_bytes)))
 }
 
 fn audit_settings(audit: Audit) -> Result<AuditSettings> {
@@ -116,9 +147,15 @@ fn plan_settings(plan: Plan) -> Result<PlanSettings> {
 fn input(source: Source) -> Result<Input> {
     let target = source.target.parse::<Target>().map_err(|error| {
         Failure::usage(anyhow::anyhow!("TARGET `{}`: {error}", source.target))
-            .hint("write docker-archive:FILE, oci:DIR[:TAG], oci-archive:FILE, dir:ROOTFS, index:FILE or a path")
+            .hint("write docker-daemon:NAME, docker://NAME, docker-archive:FILE, oci:DIR[:TAG], oci-archive:FILE, dir:ROOTFS, index:FILE, a path or -")
     })?;
-    let mut options = OpenOptions { platform: source.platform, verify: source.verify, ..OpenOptions::default() };
+    let mut options = OpenOptions {
+        platform: source.platform,
+        verify: source.verify,
+        cache: if source.no_cache { None } else { cache()? },
+        insecure: source.insecure,
+        ..OpenOptions::default()
+    };
     if let Some(text) = source.max_unpacked {
         let size =
             parse_byte_size(&text).map_err(|error| Failure::usage(anyhow::anyhow!("--max-unpacked: {error}")))?;

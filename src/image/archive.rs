@@ -1,12 +1,16 @@
 //! Images in a tar: the members by name, and docker-archives of the old form (`layer.tar`, repeated layers as
 //! symbolic links) and the new one (an OCI layout with a `manifest.json` beside it, since Docker 25).
 
+use super::layout::layout;
 use super::manifest::parse_docker_manifest;
-use super::{ImageError, open::LayerBlob, open::SourceImage};
+use super::open::{MOST_JSON, names_match};
+use super::source::{Files, LayerSource, SourceImage};
+use super::{ImageError, OpenOptions, Target};
 use crate::base::{Digest, clean_path, parent};
-use crate::layer::{Blob, Contents, EntryKind, Limits, index_tar};
+use crate::layer::{Blob, Contents, Entry, EntryKind, Limits, index_tar};
+use oci_spec::image::Descriptor;
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// One file of an archive.
 pub(super) struct Member {
@@ -22,27 +26,15 @@ pub(super) fn members(path: &Path, archive: &Blob) -> Result<Vec<Member>, ImageE
     let contents = index_tar(&mut archive.open(), false, &limits)
         .map_err(|error| ImageError::shape(path, format!("expected an image archive (a tar): {error}")))?;
     let mut found: HashMap<Vec<u8>, Blob> = HashMap::new();
-    let mut links = Vec::new();
     for (entry, body) in contents.entries.iter().zip(&contents.bodies) {
-        let name = entry.path.as_bytes().to_vec();
-        match (entry.kind, entry.link.as_deref()) {
-            // A sparse file's bytes do not stand in the archive as they are, and nobody saves images so.
-            (EntryKind::File, _) if *body != Contents::SCATTERED => {
-                found.insert(name, archive.slice(*body, entry.size));
-            }
-            (EntryKind::Symlink, Some(target)) => {
-                let target = [parent(&name), target].join(&b'/');
-                links.push((name, clean_path(&target).into_owned()));
-            }
-            (EntryKind::Hardlink, Some(target)) => links.push((name, target.to_vec())),
-            _ => {}
+        // A sparse file's bytes do not stand in the archive as they are, and nobody saves images so.
+        if entry.kind == EntryKind::File && *body != Contents::SCATTERED {
+            found.insert(entry.path.as_bytes().to_vec(), archive.slice(*body, entry.size));
         }
     }
-    for _ in 0..links.len().min(8) {
-        for (name, target) in &links {
-            if let Some(blob) = found.get(target).cloned() {
-                found.insert(name.clone(), blob);
-            }
+    for (name, target) in links(&contents.entries) {
+        if let Some(blob) = found.get(&target).cloned() {
+            found.insert(name, blob);
         }
     }
     let mut members: Vec<Member> = found
@@ -53,53 +45,112 @@ pub(super) fn members(path: &Path, archive: &Blob) -> Result<Vec<Member>, ImageE
     Ok(members)
 }
 
-/// The member of a name.
-pub(super) fn member<'m>(members: &'m [Member], name: &str) -> Option<&'m Blob> {
-    let clean = clean_path(name.as_bytes());
-    let at = members.binary_search_by(|member| member.name.as_bytes().cmp(&clean)).ok()?;
-    Some(&members[at].blob)
+/// The names that are links, and the names of the files that they lead to, over a few other links at most.
+pub(super) fn links(entries: &[Entry]) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let target = |entry: &Entry| {
+        let link = entry.link.as_deref()?;
+        match entry.kind {
+            EntryKind::Symlink => {
+                Some(clean_path(&[parent(entry.path.as_bytes()), link].join(&b'/')).into_owned())
+            }
+            EntryKind::Hardlink => Some(link.to_vec()),
+            _ => None,
+        }
+    };
+    let links: HashMap<Vec<u8>, Vec<u8>> =
+        entries.iter().filter_map(|entry| Some((entry.path.as_bytes().to_vec(), target(entry)?))).collect();
+    let end = |name: &Vec<u8>| (0..8).fold(name.clone(), |at, _| links.get(&at).cloned().unwrap_or(at));
+    links.keys().map(|name| (name.clone(), end(name))).collect()
+}
+
+/// An archive that can be sought in.
+pub(super) struct InArchive<'a> {
+    /// Its file.
+    pub path: &'a Path,
+    /// What is in it.
+    pub members: &'a [Member],
+}
+
+impl InArchive<'_> {
+    fn get(&self, name: &str) -> Result<&Blob, ImageError> {
+        self.find(name).ok_or_else(|| missing(&self.place(name)))
+    }
+
+    fn find(&self, name: &str) -> Option<&Blob> {
+        let clean = clean_path(name.as_bytes());
+        let at = self.members.binary_search_by(|member| member.name.as_bytes().cmp(&clean)).ok()?;
+        Some(&self.members[at].blob)
+    }
+}
+
+impl Files for InArchive<'_> {
+    fn has(&self, name: &str) -> bool {
+        self.find(name).is_some()
+    }
+
+    fn document(&self, name: &str, _: Option<&Descriptor>) -> Result<Vec<u8>, ImageError> {
+        self.get(name)?.read_all(MOST_JSON).map_err(|source| ImageError::open(&self.place(name), source))
+    }
+
+    fn layer(&self, name: &str, digest: Option<Digest>, _: Option<u64>) -> Result<LayerSource, ImageError> {
+        Ok(LayerSource::seekable(name.to_owned(), digest, self.get(name)?.clone()))
+    }
+
+    fn place(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+}
+
+/// An archive has not what it should.
+pub(super) fn missing(place: &Path) -> ImageError {
+    ImageError::shape(place, "expected this file in the archive, found none")
+}
+
+/// Chooses an image of an archive. One that has both forms is a docker-archive, unless the user says or the
+/// platform matters.
+pub(super) fn choose(target: &Target, files: &dyn Files, options: &OpenOptions) -> Result<SourceImage, ImageError> {
+    use super::TargetKind::{DockerArchive, OciArchive};
+    let (path, reference) = (&target.path, target.reference.as_deref());
+    let (docker, oci) = (files.has("manifest.json"), files.has("index.json") && files.has("oci-layout"));
+    let as_layout = match target.kind {
+        Some(OciArchive) => true,
+        Some(DockerArchive) => false,
+        _ => oci && (!docker || options.platform.is_some()),
+    };
+    match (as_layout, docker, oci) {
+        (false, true, _) => docker_archive(path, files, reference),
+        (true, _, true) => layout(path, files, reference, options),
+        _ => Err(ImageError::shape(
+            path,
+            "expected an image archive (`manifest.json` of docker save, or `oci-layout` and `index.json`), found neither",
+        )),
+    }
 }
 
 /// Reads a docker-archive's `manifest.json` and chooses an image.
-pub(super) fn docker_archive(
-    path: &Path,
-    members: &[Member],
-    reference: Option<&str>,
-) -> Result<SourceImage, ImageError> {
-    let inside = |name: &str| path.join(name);
-    let bytes = |name: &str| {
-        let blob = member(members, name)
-            .ok_or_else(|| ImageError::shape(&inside(name), "expected this file in the archive, found none"))?;
-        blob.read_all(super::open::MOST_JSON).map_err(|source| ImageError::open(&inside(name), source))
-    };
-    let rows = parse_docker_manifest(&bytes("manifest.json")?)
-        .map_err(|error| ImageError::shape(&inside("manifest.json"), error))?;
+fn docker_archive(path: &Path, files: &dyn Files, reference: Option<&str>) -> Result<SourceImage, ImageError> {
+    let rows = parse_docker_manifest(&files.document("manifest.json", None)?)
+        .map_err(|error| ImageError::shape(&files.place("manifest.json"), error))?;
     let names: Vec<String> = rows.iter().flat_map(|row| row.names()).collect();
     let row = match reference {
         None => rows.first(),
-        Some(wanted) => rows.iter().find(|row| row.names().iter().any(|name| super::open::names_match(name, wanted))),
+        Some(wanted) => rows.iter().find(|row| row.names().iter().any(|name| names_match(name, wanted))),
     };
     let row = row.ok_or_else(|| ImageError::no_such_image(path, reference, &names))?;
     let own = row.names();
-    let chosen =
-        own.iter().find(|name| reference.is_some_and(|wanted| super::open::names_match(name, wanted))).or(own.first());
-    let config = bytes(&row.config)?;
+    let chosen = own.iter().find(|name| reference.is_some_and(|wanted| names_match(name, wanted))).or(own.first());
+    let config = files.document(&row.config, None)?;
+    let place = files.place(&row.config);
     if let Some(expected) = config_digest(&row.config) {
-        ImageError::check(&inside(&row.config), "the configuration's digest", expected, Digest::of(&config))?;
+        ImageError::check(&place, "the configuration's digest", expected, Digest::of(&config))?;
     }
-    let mut layers = Vec::new();
-    for name in &row.layers {
-        let blob = member(members, name).ok_or_else(|| {
-            ImageError::shape(&inside(name), "manifest.json names this layer, and the archive does not have it")
-        })?;
-        let digest = name.strip_prefix("blobs/sha256/").and_then(|hex| format!("sha256:{hex}").parse().ok());
-        layers.push(LayerBlob { name: name.clone(), blob: blob.clone(), digest });
-    }
+    let digest = |name: &String| name.strip_prefix("blobs/sha256/").and_then(|hex| format!("sha256:{hex}").parse().ok());
+    let layers = row.layers.iter().map(|name| files.layer(name, digest(name), None));
     Ok(SourceImage {
         name: chosen.cloned(),
-        other_names: names.into_iter().filter(|name| Some(name) != chosen).collect(),
-        config: (inside(&row.config), config),
-        layers,
+        other_names: names.iter().filter(|name| Some(*name) != chosen).cloned().collect(),
+        config: (place, config),
+        layers: layers.collect::<Result<_, _>>()?,
     })
 }
 

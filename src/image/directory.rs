@@ -2,8 +2,8 @@
 //! file systems below it (`/proc` of a running container) are not entered, nothing is written.
 
 use super::{Config, Image, ImageError, OpenOptions, Progress};
-use crate::base::{Basis, Digest, ImagePath, Problem};
-use crate::layer::{Entry, EntryKind, LayerIndex, distil, is_kept};
+use crate::base::{Basis, ImagePath, Problem};
+use crate::layer::{Entry, EntryKind, LayerIndex, content_digest, distil, is_kept};
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -108,7 +108,7 @@ impl Reading<'_> {
         if kind == EntryKind::File && is_kept(entry.path.as_bytes()) && entry.size <= options.limits.kept_file {
             match std::fs::read(item.path()) {
                 Ok(content) => {
-                    entry.content = Some(Digest::of(&content));
+                    entry.content = Some(content_digest(&content));
                     let content = distil(entry.path.as_bytes(), content);
                     self.kept_bytes += content.len();
                     if self.kept_bytes <= options.limits.kept_layer {

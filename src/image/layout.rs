@@ -2,20 +2,12 @@
 //! indexes, to the manifest of one platform.
 
 use super::manifest::{parse_index, parse_manifest};
-use super::open::{LayerBlob, MOST_JSON, SourceImage, names_match, platform_fits};
+use super::open::{names_match, platform_fits};
+use super::source::{Files, SourceImage};
 use super::{ImageError, OpenOptions};
 use crate::base::{Digest, escape_str};
-use crate::layer::Blob;
 use oci_spec::image::{Descriptor, ImageManifest, MediaType};
-use std::path::{Path, PathBuf};
-
-/// Where a layout's files are.
-pub(super) trait Files {
-    /// The file of a name, such as `blobs/sha256/…`; an error says why it cannot be had.
-    fn get(&self, name: &str) -> Result<Blob, ImageError>;
-    /// What to call it in an error.
-    fn place(&self, name: &str) -> PathBuf;
-}
+use std::path::Path;
 
 /// A platform's manifest among those that an index holds.
 struct Candidate {
@@ -44,12 +36,20 @@ pub(super) fn layout(
     reference: Option<&str>,
     options: &OpenOptions,
 ) -> Result<SourceImage, ImageError> {
+    let index = files.document("index.json", None)?;
+    from_index(path, files, ("index.json", &index), reference, options)
+}
+
+/// Chooses an image of an index.
+pub(super) fn from_index(
+    path: &Path,
+    files: &dyn Files,
+    (name, bytes): (&str, &[u8]),
+    reference: Option<&str>,
+    options: &OpenOptions,
+) -> Result<SourceImage, ImageError> {
     let mut candidates = Candidates::default();
-    let index = files
-        .get("index.json")?
-        .read_all(MOST_JSON)
-        .map_err(|source| ImageError::open(&files.place("index.json"), source))?;
-    collect(files, &files.place("index.json"), &index, None, 0, &mut candidates)?;
+    collect(files, &files.place(name), bytes, None, 0, &mut candidates)?;
     let candidates = candidates.found;
     let mut names: Vec<String> = candidates.iter().filter_map(|candidate| candidate.name.clone()).collect();
     names.dedup();
@@ -64,11 +64,21 @@ pub(super) fn layout(
     let name = first.name.clone();
     let same: Vec<&Candidate> = candidates.iter().filter(|c| c.name == name).collect();
     let chosen = choose_platform(path, &same, first, options)?;
-    let digest = digest_of(files, &chosen.descriptor)?;
-    let place = files.place(&blob_name(&digest));
+    let place = files.place(&blob_name(&digest_of(files, &chosen.descriptor)?));
     let bytes = read_verified(files, &chosen.descriptor)?;
-    let manifest = parse_manifest(&bytes).map_err(|error| ImageError::shape(&place, error))?;
-    source_image(files, &place, &manifest, name, names)
+    from_manifest(files, &place, &bytes, name, names)
+}
+
+/// The image of a manifest.
+pub(super) fn from_manifest(
+    files: &dyn Files,
+    place: &Path,
+    bytes: &[u8],
+    name: Option<String>,
+    names: Vec<String>,
+) -> Result<SourceImage, ImageError> {
+    let manifest = parse_manifest(bytes).map_err(|error| ImageError::shape(place, error))?;
+    source_image(files, place, &manifest, name, names)
 }
 
 fn source_image(
@@ -91,9 +101,9 @@ fn source_image(
     for descriptor in manifest.layers() {
         let digest = digest_of(files, descriptor)?;
         let file = blob_name(&digest);
-        let blob = files.get(&file)?;
-        check_length(files, &file, descriptor, &blob)?;
-        layers.push(LayerBlob { name: file, blob, digest: Some(digest) });
+        let layer = files.layer(&file, Some(digest), Some(descriptor.size()))?;
+        check_length(files, &file, descriptor, layer.length)?;
+        layers.push(layer);
     }
     names.retain(|other| Some(other) != name.as_ref());
     Ok(SourceImage { name, other_names: names, config: (files.place(&blob_name(&config_digest)), config), layers })
@@ -178,9 +188,9 @@ fn blob_name(digest: &Digest) -> String {
     format!("blobs/sha256/{}", &digest.to_string()[7..])
 }
 
-fn check_length(files: &dyn Files, name: &str, descriptor: &Descriptor, blob: &Blob) -> Result<(), ImageError> {
-    if descriptor.size() != blob.len() {
-        let message = format!("expected {} bytes, as its descriptor says, found {}", descriptor.size(), blob.len());
+fn check_length(files: &dyn Files, name: &str, descriptor: &Descriptor, length: u64) -> Result<(), ImageError> {
+    if descriptor.size() != length {
+        let message = format!("expected {} bytes, as its descriptor says, found {length}", descriptor.size());
         return Err(ImageError::shape(&files.place(name), message));
     }
     Ok(())
@@ -190,8 +200,7 @@ fn check_length(files: &dyn Files, name: &str, descriptor: &Descriptor, blob: &B
 fn read_verified(files: &dyn Files, descriptor: &Descriptor) -> Result<Vec<u8>, ImageError> {
     let digest = digest_of(files, descriptor)?;
     let name = blob_name(&digest);
-    let bytes =
-        files.get(&name)?.read_all(MOST_JSON).map_err(|source| ImageError::open(&files.place(&name), source))?;
+    let bytes = files.document(&name, Some(descriptor))?;
     ImageError::check(&files.place(&name), "its digest", digest, Digest::of(&bytes))?;
     Ok(bytes)
 }

@@ -5,17 +5,24 @@
 //! *predicted* (made by a plan). All are the same type, so that everything above is written once.
 
 mod archive;
+mod cache;
 mod config;
 mod directory;
+mod error;
 mod layout;
 mod manifest;
 mod open;
+mod reading;
 mod recorded;
+mod source;
+mod stream;
 mod target;
 
+pub use cache::{CACHE_BYTES, Cache, CacheInfo};
 pub use config::{Config, HealthCheck, HistoryRow, parse_config};
+pub use error::ImageError;
 pub use manifest::{DockerManifestRow, parse_docker_manifest, parse_index, parse_manifest};
-pub use open::{ImageError, OpenOptions, Progress, open};
+pub use open::{OpenOptions, Progress, open};
 pub use recorded::{read_recorded, write_recorded};
 pub use target::{Target, TargetKind};
 

@@ -6,15 +6,16 @@
 //! lists.
 
 use super::{Image, ImageError};
-use crate::base::{Digest, clean_path, escape_str};
-use crate::layer::{EntryKind, recorded_paths};
+use crate::base::{Digest, Problem, clean_path, escape_str};
+use crate::layer::{EntryKind, LayerIndex, recorded_paths};
+use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::path::Path;
 
 /// The first bytes of a recorded index.
 pub const MAGIC: &[u8] = b"SLIMIDX\n";
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 const HEAD: usize = 8 + 4 + 32;
 /// Bytes of an image's layers: sums of them must not overflow.
 const MOST_BYTES: u64 = 1 << 60;
@@ -25,60 +26,81 @@ const MOST_UNPACKED: u64 = 512 << 20;
 pub fn write_recorded(image: &Image, out: &mut dyn Write) -> std::io::Result<()> {
     let mut image = image.clone();
     thin(&mut image);
-    let bytes = postcard::to_stdvec(&image).map_err(std::io::Error::other)?;
-    let packed = zstd::bulk::compress(&bytes, 19)?;
+    pack(&postcard::to_stdvec(&image).map_err(std::io::Error::other)?, 19, out)
+}
+
+/// Reads a recorded image from its bytes; `path` is for errors.
+pub fn read_recorded(path: &Path, bytes: &[u8]) -> Result<Image, ImageError> {
+    let image: Image = unpack(bytes).map_err(|why| ImageError::shape(path, why))?;
+    check(&image).map_err(|why| ImageError::shape(path, format!("the recorded index is damaged: {why}")))?;
+    Ok(image)
+}
+
+/// Writes a value, in postcard, in the form of a recorded index.
+pub(super) fn pack(bytes: &[u8], level: i32, out: &mut dyn Write) -> std::io::Result<()> {
+    let packed = zstd::bulk::compress(bytes, level)?;
     out.write_all(MAGIC)?;
     out.write_all(&SCHEMA.to_le_bytes())?;
     out.write_all(&Digest::of(&packed).0)?;
     out.write_all(&packed)
 }
 
-/// Reads a recorded image from its bytes; `path` is for errors.
-pub fn read_recorded(path: &Path, bytes: &[u8]) -> Result<Image, ImageError> {
-    let damaged = |why: String| ImageError::shape(path, format!("the recorded index is damaged: {why}"));
+/// Reads a value back; the error says why it cannot be trusted.
+pub(super) fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    let damaged = |why: &str| format!("the recorded index is damaged: {why}");
     if bytes.len() < HEAD || !bytes.starts_with(MAGIC) {
-        return Err(ImageError::shape(path, "expected an index written by `slimwright index`, found another file"));
+        return Err("expected an index written by `slimwright index`, found another file".into());
     }
     let schema = u32::from_le_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]);
     if schema != SCHEMA {
-        let message =
-            format!("expected a recorded index of version {SCHEMA}, found version {schema}; record the image again");
-        return Err(ImageError::shape(path, message));
+        return Err(format!(
+            "expected a recorded index of version {SCHEMA}, found version {schema}; record the image again"
+        ));
     }
     let packed = &bytes[HEAD..];
     if Digest::of(packed).0 != bytes[12..HEAD] {
-        return Err(damaged("its checksum does not match".into()));
+        return Err(damaged("its checksum does not match"));
     }
     let mut unpacked = Vec::new();
-    let decoder = zstd::stream::read::Decoder::new(packed).map_err(|error| damaged(error.to_string()))?;
-    decoder.take(MOST_UNPACKED).read_to_end(&mut unpacked).map_err(|error| damaged(error.to_string()))?;
-    let image: Image = postcard::from_bytes(&unpacked).map_err(|error| damaged(error.to_string()))?;
-    check(&image).map_err(|why| damaged(why.into()))?;
-    Ok(image)
+    let decoder = zstd::stream::read::Decoder::new(packed).map_err(|error| damaged(&error.to_string()))?;
+    decoder.take(MOST_UNPACKED).read_to_end(&mut unpacked).map_err(|error| damaged(&error.to_string()))?;
+    postcard::from_bytes(&unpacked).map_err(|error| damaged(&error.to_string()))
 }
 
 /// What every image that was read has, and what this file may not have although its checksum is right: anybody
 /// can write a checksum.
 fn check(image: &Image) -> Result<(), &'static str> {
-    for layer in &image.layers {
-        let is_clean = |path: &[u8]| *clean_path(path) == *path;
-        if !layer.entries.iter().all(|entry| is_clean(entry.path.as_bytes())) {
-            return Err("a path is not as an index has it");
-        }
-        if layer.contents.keys().any(|&position| position as usize >= layer.entries.len()) {
-            return Err("the content of an entry that is not there");
-        }
-        if layer.entries.iter().any(|entry| entry.size > 0 && entry.kind != EntryKind::File) {
-            return Err("bytes of what is no file");
-        }
-    }
-    let problems = image.problems.iter().chain(image.layers.iter().flat_map(|layer| &layer.oddities));
-    let escaped = |text: &str| escape_str(text) == text;
-    if !problems.clone().all(|problem| escaped(&problem.place) && escaped(&problem.message)) {
-        return Err("a text that is not escaped");
-    }
+    image.layers.iter().try_for_each(check_layer)?;
+    check_problems(&image.problems)?;
     if image.unpacked() > MOST_BYTES {
         return Err("more bytes than any image has");
+    }
+    Ok(())
+}
+
+/// [`check`] for one layer.
+pub(super) fn check_layer(layer: &LayerIndex) -> Result<(), &'static str> {
+    let is_clean = |path: &[u8]| *clean_path(path) == *path;
+    if !layer.entries.iter().all(|entry| is_clean(entry.path.as_bytes())) {
+        return Err("a path is not as an index has it");
+    }
+    if layer.contents.keys().any(|&position| position as usize >= layer.entries.len()) {
+        return Err("the content of an entry that is not there");
+    }
+    if layer.entries.iter().any(|entry| entry.size > 0 && entry.kind != EntryKind::File) {
+        return Err("bytes of what is no file");
+    }
+    check_problems(&layer.oddities)?;
+    if layer.unpacked() > MOST_BYTES {
+        return Err("more bytes than any image has");
+    }
+    Ok(())
+}
+
+fn check_problems(problems: &[Problem]) -> Result<(), &'static str> {
+    let escaped = |text: &str| escape_str(text) == text;
+    if !problems.iter().all(|problem| escaped(&problem.place) && escaped(&problem.message)) {
+        return Err("a text that is not escaped");
     }
     Ok(())
 }

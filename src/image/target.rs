@@ -1,12 +1,18 @@
-//! What the user points at: `docker-archive:FILE`, `oci:DIR`, `oci-archive:FILE`, `dir:ROOTFS`, `index:FILE`, or a
-//! bare path whose kind is told from what is there.
+//! What the user points at: `docker-archive:FILE`, `oci:DIR`, `oci-archive:FILE`, `dir:ROOTFS`, `index:FILE`, `-` for
+//! standard input, `docker://NAME` for a registry, `docker-daemon:NAME` for an engine, or a bare path whose kind is
+//! told from what is there.
 
 use super::ImageError;
-use crate::layer::{Blob, Compression};
+use crate::layer::{Blob, Compression, detect};
 use std::fs::File;
+use std::io::{self, IsTerminal as _, Read};
+use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
+
+/// Largest recorded index that is read.
+const MOST_RECORDED: u64 = 1 << 30;
 
 /// A kind of source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +27,10 @@ pub enum TargetKind {
     Directory,
     /// A recorded index.
     Recorded,
+    /// A registry's image, as engines name it.
+    Registry,
+    /// An engine's image, by its name or ID.
+    Daemon,
 }
 
 /// A source and, where it may hold several images, which of them.
@@ -28,7 +38,7 @@ pub enum TargetKind {
 pub struct Target {
     /// The kind, where the user names it.
     pub kind: Option<TargetKind>,
-    /// The file or folder.
+    /// The file or folder; `-` for standard input; the whole text for what is neither.
     pub path: PathBuf,
     /// `TAG` or `NAME:TAG`, behind the path.
     pub reference: Option<String>,
@@ -38,13 +48,15 @@ impl FromStr for Target {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        const KINDS: [(&str, TargetKind); 6] = [
+        const KINDS: [(&str, TargetKind); 8] = [
             ("docker-archive", TargetKind::DockerArchive),
             ("oci", TargetKind::OciLayout),
             ("oci-archive", TargetKind::OciArchive),
             ("dir", TargetKind::Directory),
             ("index", TargetKind::Recorded),
             ("layout", TargetKind::OciLayout),
+            ("docker", TargetKind::Registry),
+            ("docker-daemon", TargetKind::Daemon),
         ];
         if text.is_empty() {
             return Err("expected a file or folder, found an empty text".into());
@@ -55,8 +67,17 @@ impl FromStr for Target {
         let Some((kind, rest)) = prefixed else {
             return bare(text);
         };
+        let rest = match kind {
+            TargetKind::Registry => rest.strip_prefix("//").ok_or_else(|| {
+                format!("expected `docker://NAME` for a registry or `docker-daemon:NAME` for an engine, found `{text}`")
+            })?,
+            _ => rest,
+        };
         if rest.is_empty() {
-            return Err(format!("`{text}` names no file or folder"));
+            return Err(format!("`{text}` names nothing behind its kind"));
+        }
+        if matches!(kind, TargetKind::Registry | TargetKind::Daemon) {
+            return Ok(Self { kind: Some(kind), path: text.into(), reference: Some(rest.to_owned()) });
         }
         let takes_reference =
             matches!(kind, TargetKind::DockerArchive | TargetKind::OciLayout | TargetKind::OciArchive);
@@ -65,9 +86,9 @@ impl FromStr for Target {
     }
 }
 
-/// A bare path; words that other tools have and this one has not (yet) are not taken for file names.
+/// A bare path; words that other tools have and this one has not are not taken for file names.
 fn bare(text: &str) -> Result<Target, String> {
-    let foreign = ["docker:", "docker-daemon:", "podman:", "registry:", "containers-storage:", "ostree:"];
+    let foreign = ["podman:", "registry:", "containers-storage:", "ostree:"];
     let (path, reference) = split_reference(text);
     if !Path::new(path).exists() && foreign.iter().any(|word| text.starts_with(word)) {
         return Err(format!(
@@ -94,18 +115,23 @@ fn split_reference(text: &str) -> (&str, Option<String>) {
 /// What a path turned out to be.
 pub(super) enum Found {
     /// A root file system.
-    Directory(PathBuf),
+    Directory,
     /// A layout's folder.
-    Layout(PathBuf),
-    /// A recorded index.
-    Recorded(PathBuf),
-    /// A tar of either kind: its members, uncompressed.
-    Archive(Vec<super::archive::Member>),
+    Layout,
+    /// The bytes of a recorded index.
+    Recorded(Vec<u8>),
+    /// A tar that can be sought in.
+    Archive(Blob),
+    /// A tar that can be read once: from standard input, or compressed as a whole.
+    Stream(Box<dyn Read>),
 }
 
 impl Target {
     /// Opens what is there, and checks that it is of the kind that was named.
-    pub(super) fn find(&self, limits: &crate::layer::Limits) -> Result<Found, ImageError> {
+    pub(super) fn find(&self) -> Result<Found, ImageError> {
+        if self.path.as_os_str() == "-" {
+            return self.find_input();
+        }
         let metadata = std::fs::metadata(&self.path).map_err(|source| ImageError::open(&self.path, source))?;
         if metadata.is_dir() {
             return self.find_directory();
@@ -114,37 +140,75 @@ impl Target {
             return Err(ImageError::shape(&self.path, "expected a file or a folder, found something else"));
         }
         let file = File::open(&self.path).map_err(|source| ImageError::open(&self.path, source))?;
-        let blob = Blob::new(Arc::new(file), 0, metadata.len());
-        let head = blob.slice(0, 16).read_all(16).map_err(|source| ImageError::open(&self.path, source))?;
-        if head.starts_with(super::recorded::MAGIC) {
-            return match self.kind {
-                None | Some(TargetKind::Recorded) => Ok(Found::Recorded(self.path.clone())),
-                Some(_) => Err(ImageError::shape(&self.path, "this is a recorded index; write index:FILE")),
-            };
+        self.find_file(file, metadata.len())
+    }
+
+    fn find_file(&self, file: File, length: u64) -> Result<Found, ImageError> {
+        let open = |source| ImageError::open(&self.path, source);
+        let blob = Blob::new(Arc::new(file), 0, length);
+        let head = blob.slice(0, 16).read_all(16).map_err(open)?;
+        let is_recorded = head.starts_with(super::recorded::MAGIC);
+        self.check_kind(is_recorded)?;
+        if is_recorded {
+            return Ok(Found::Recorded(blob.read_all(MOST_RECORDED).map_err(open)?));
         }
-        match self.kind {
-            Some(TargetKind::Recorded) => Err(ImageError::shape(
-                &self.path,
-                "expected an index written by `slimwright index`, found another file",
-            )),
-            Some(TargetKind::Directory | TargetKind::OciLayout) => {
-                Err(ImageError::shape(&self.path, "expected a folder, found a file"))
+        match detect(&head) {
+            Compression::None => Ok(Found::Archive(blob)),
+            _ => Ok(Found::Stream(Box::new(blob.open()))),
+        }
+    }
+
+    /// A file or folder of one kind where another was named.
+    fn check_kind(&self, is_recorded: bool) -> Result<(), ImageError> {
+        let message = match self.kind {
+            Some(TargetKind::Recorded) if !is_recorded => {
+                "expected an index written by `slimwright index`, found another file"
             }
-            _ => self.find_archive(blob, limits),
+            Some(TargetKind::Recorded) | None => return Ok(()),
+            Some(_) if is_recorded => "this is a recorded index; write index:FILE",
+            Some(TargetKind::Directory | TargetKind::OciLayout) => "expected a folder, found a file",
+            Some(_) => return Ok(()),
+        };
+        Err(ImageError::shape(&self.path, message))
+    }
+
+    /// Standard input; where it is a file it is one that can be sought in.
+    fn find_input(&self) -> Result<Found, ImageError> {
+        let open = |source| ImageError::open(&self.path, source);
+        let mut input = io::stdin();
+        if input.is_terminal() {
+            let message = "expected an image archive on standard input, found a terminal; write `docker save NAME | slimwright audit -`";
+            return Err(ImageError::shape(&self.path, message));
         }
+        let file = File::from(input.as_fd().try_clone_to_owned().map_err(open)?);
+        let metadata = file.metadata().map_err(open)?;
+        if metadata.is_file() {
+            return self.find_file(file, metadata.len());
+        }
+        let mut head = Vec::new();
+        input.by_ref().take(8).read_to_end(&mut head).map_err(open)?;
+        let is_recorded = head.starts_with(super::recorded::MAGIC);
+        self.check_kind(is_recorded)?;
+        let mut whole = io::Cursor::new(head).chain(input);
+        if !is_recorded {
+            return Ok(Found::Stream(Box::new(whole)));
+        }
+        let mut bytes = Vec::new();
+        whole.by_ref().take(MOST_RECORDED).read_to_end(&mut bytes).map_err(open)?;
+        Ok(Found::Recorded(bytes))
     }
 
     fn find_directory(&self) -> Result<Found, ImageError> {
         let is_layout = self.path.join("index.json").is_file() && self.path.join("oci-layout").is_file();
         let looks_like_root = ["usr", "etc", "bin"].iter().any(|name| self.path.join(name).symlink_metadata().is_ok());
         match self.kind {
-            Some(TargetKind::Directory) => Ok(Found::Directory(self.path.clone())),
-            Some(TargetKind::OciLayout) | None if is_layout => Ok(Found::Layout(self.path.clone())),
+            Some(TargetKind::Directory) => Ok(Found::Directory),
+            Some(TargetKind::OciLayout) | None if is_layout => Ok(Found::Layout),
             Some(TargetKind::OciLayout) => Err(ImageError::shape(
                 &self.path,
                 "expected an OCI layout (`oci-layout` and `index.json`), found neither or one",
             )),
-            None if looks_like_root => Ok(Found::Directory(self.path.clone())),
+            None if looks_like_root => Ok(Found::Directory),
             None => Err(ImageError::shape(
                 &self.path,
                 "expected an OCI layout (`oci-layout` and `index.json`) or a root file system (`usr`, `etc`), found neither; \
@@ -152,36 +216,5 @@ impl Target {
             )),
             Some(_) => Err(ImageError::shape(&self.path, "expected a file, found a folder")),
         }
-    }
-
-    /// An archive that is compressed as a whole cannot be sought in: it is decompressed into a temporary file
-    /// without a name, which the system removes with the process.
-    fn find_archive(&self, blob: Blob, limits: &crate::layer::Limits) -> Result<Found, ImageError> {
-        let compression = blob.compression().map_err(|source| ImageError::open(&self.path, source))?;
-        let blob = if compression == Compression::None { blob } else { self.decompress(&blob, compression, limits)? };
-        let members = super::archive::members(&self.path, &blob)?;
-        Ok(Found::Archive(members))
-    }
-
-    fn decompress(
-        &self,
-        blob: &Blob,
-        compression: Compression,
-        limits: &crate::layer::Limits,
-    ) -> Result<Blob, ImageError> {
-        use std::io::{BufReader, Read};
-        let read = || {
-            let mut file = tempfile::tempfile()?;
-            let reader = crate::layer::reader(compression, BufReader::with_capacity(1 << 18, blob.open()))?;
-            let length = std::io::copy(&mut reader.take(limits.unpacked.saturating_add(1)), &mut file)?;
-            Ok((file, length))
-        };
-        let (file, length) = read().map_err(|source| ImageError::open(&self.path, source))?;
-        if length > limits.unpacked {
-            let message =
-                format!("the archive unpacks to more than {} bytes; allow it with --max-unpacked", limits.unpacked);
-            return Err(ImageError::shape(&self.path, message));
-        }
-        Ok(Blob::new(Arc::new(file), 0, length))
     }
 }

@@ -28,7 +28,7 @@ pub fn detect(head: &[u8]) -> Compression {
 }
 
 /// Decompresses a whole blob: every gzip member, every zstd frame.
-pub fn reader<'a>(compression: Compression, blob: impl BufRead + Send + 'a) -> io::Result<Box<dyn Read + Send + 'a>> {
+pub fn reader<'a>(compression: Compression, blob: impl BufRead + 'a) -> io::Result<Box<dyn Read + 'a>> {
     Ok(match compression {
         Compression::None => Box::new(blob),
         Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(blob)),

@@ -12,6 +12,13 @@ pub trait TarInput {
 
     /// Passes over up to `count` bytes without reading them and returns how many it passed; 0 if it cannot.
     fn skip(&mut self, count: u64) -> io::Result<u64>;
+
+    /// Hands up to `most` bytes to `use_bytes` without copying them and returns how many (0 at the end); `None`
+    /// if it cannot.
+    fn lend(&mut self, most: u64, use_bytes: &mut dyn FnMut(&[u8])) -> io::Result<Option<u64>> {
+        let _ = (most, use_bytes);
+        Ok(None)
+    }
 }
 
 /// Any reader; nothing is skipped.
@@ -118,6 +125,13 @@ impl<'a> Feed<'a> {
         while bytes > 0 {
             if self.start == self.end {
                 (self.start, self.end) = (0, 0);
+                let lent = self.input.lend(bytes, &mut use_chunk).map_err(|error| BodyError::Read(self.at, error))?;
+                if let Some(count) = lent.filter(|&count| count > 0) {
+                    self.at += count;
+                    bytes -= count;
+                    self.ahead = SHORT_FEED;
+                    continue;
+                }
                 if self.ended || self.read_more().map_err(|error| BodyError::Read(self.at, error))? == 0 {
                     self.ended = true;
                     return Err(BodyError::Ended(self.at, bytes));
@@ -129,6 +143,18 @@ impl<'a> Feed<'a> {
             bytes -= count as u64;
         }
         Ok(())
+    }
+
+    /// Reads some of a body into `buffer`; 0 at the end of the input.
+    pub(super) fn read_body(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.start == self.end && !self.ended {
+            (self.start, self.end) = (0, 0);
+            self.ended = self.read_more()? == 0;
+        }
+        let count = buffer.len().min(self.end - self.start);
+        buffer[..count].copy_from_slice(&self.buffer[self.start..self.start + count]);
+        self.consume(count);
+        Ok(count)
     }
 
     /// Passes over `bytes`, by seeking where the input can.

@@ -7,18 +7,22 @@
 //! Source: OCI image-spec, layer.md (whiteouts, hardlinks, attributes); POSIX pax; GNU tar's sparse formats.
 
 mod blob;
+mod content;
 mod decompress;
 mod feed;
 mod head;
 mod keep;
+mod stream;
 mod tar;
 
-pub use blob::{Blob, BlobError, BlobReader, Expected, ReadAt, digest_bodies, index_blob, index_seeking};
+pub use blob::{Blob, BlobError, BlobReader, Expected, ReadAt, digest_bodies, index_seeking};
+pub use content::{SHA256_UP_TO, content_digest};
 pub use decompress::{Compression, detect, reader};
 pub use feed::{Streamed, TarInput};
 pub(crate) use keep::recorded_paths;
 pub use keep::{distil, is_kept};
-pub use tar::{Contents, IndexError, Limits, index_tar};
+pub use stream::{Digests, index_stream};
+pub use tar::{Contents, IndexError, Limits, Visitor, index_tar, visit_tar};
 
 use crate::base::{Digest, EntryIdx, ImagePath};
 use serde::{Deserialize, Serialize};
@@ -75,7 +79,7 @@ pub struct Entry {
     pub link: Option<Box<[u8]>>,
     /// Extended attributes' names and values, sorted; empty for nearly all.
     pub xattrs: Vec<Attribute>,
-    /// SHA-256 of the content, where it was computed.
+    /// Digest of the content, where it was computed: SHA-256 up to [`SHA256_UP_TO`] bytes, BLAKE3 above.
     pub content: Option<Digest>,
 }
 

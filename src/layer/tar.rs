@@ -10,9 +10,10 @@
 //! time too, and the bytes of names and attributes, because they are all kept.
 
 use super::feed::{Feed, TarInput};
-use super::head::{Body, Head, padding};
+use super::content::{ContentDigest, content_digest};
+use super::head::{self, Head, padding};
 use super::{Entry, EntryKind, keep};
-use crate::base::{Digest, EntryIdx, ImagePath, Problem, Sha256Writer, clean_path, escape_bytes, file_name, parent};
+use crate::base::{EntryIdx, ImagePath, Problem, clean_path, escape_bytes, file_name, parent};
 use std::collections::BTreeMap;
 use std::io;
 use tar_core::EntryType;
@@ -102,20 +103,22 @@ impl Contents {
     pub const SCATTERED: u64 = u64::MAX;
 }
 
-/// Indexes a tar. With `digest_contents` every regular file's content gets its SHA-256 (and no body is skipped).
+/// Indexes a tar. With `digest_contents` every regular file's content is digested (and no body is skipped).
 pub fn index_tar(input: &mut dyn TarInput, digest_contents: bool, limits: &Limits) -> Result<Contents, IndexError> {
-    let mut indexer = Indexer {
-        feed: Feed::new(input),
-        out: Contents::default(),
-        kept_bytes: 0,
-        headers: 0,
-        named_bytes: 0,
-        unpacked: 0,
-        digest_contents,
-        limits,
-    };
-    indexer.run()?;
-    Ok(indexer.out)
+    Indexer::new(input, digest_contents, limits, None).run()
+}
+
+/// Is given each regular file of a tar and its body, of which it may leave any part unread.
+pub type Visitor<'v> = dyn FnMut(&Entry, &mut dyn io::Read) + 'v;
+
+/// Indexes a tar as [`index_tar`] does, and shows the body of each regular file to `visit` as it passes. Sparse
+/// files are not shown. A body that the tar ends in ends early.
+pub fn visit_tar(
+    input: &mut dyn TarInput,
+    limits: &Limits,
+    visit: &mut Visitor<'_>,
+) -> Result<Contents, IndexError> {
+    Indexer::new(input, false, limits, Some(visit)).run()
 }
 
 const MOST_ODDITIES: usize = 50;
@@ -127,8 +130,9 @@ const MOST_NAMED: usize = 1 << 30;
 /// sparse file's map.
 const LONGEST_HEADER: usize = 4 << 20;
 
-struct Indexer<'a> {
+struct Indexer<'a, 'v> {
     feed: Feed<'a>,
+    visit: Option<&'a mut Visitor<'v>>,
     out: Contents,
     kept_bytes: usize,
     headers: usize,
@@ -145,8 +149,47 @@ enum Step {
     End(usize),
 }
 
-impl Indexer<'_> {
-    fn run(&mut self) -> Result<(), IndexError> {
+/// The body of an entry while it passes.
+struct Body<'f, 'a> {
+    feed: &'f mut Feed<'a>,
+    left: u64,
+}
+
+impl io::Read for Body<'_, '_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = self.left.min(buffer.len() as u64) as usize;
+        let count = if most == 0 { 0 } else { self.feed.read_body(&mut buffer[..most])? };
+        self.left -= count as u64;
+        Ok(count)
+    }
+}
+
+impl<'a, 'v> Indexer<'a, 'v> {
+    fn new(
+        input: &'a mut dyn TarInput,
+        digest_contents: bool,
+        limits: &'a Limits,
+        visit: Option<&'a mut Visitor<'v>>,
+    ) -> Self {
+        Self {
+            feed: Feed::new(input),
+            visit,
+            out: Contents::default(),
+            kept_bytes: 0,
+            headers: 0,
+            named_bytes: 0,
+            unpacked: 0,
+            digest_contents,
+            limits,
+        }
+    }
+
+    fn run(mut self) -> Result<Contents, IndexError> {
+        self.read()?;
+        Ok(self.out)
+    }
+
+    fn read(&mut self) -> Result<(), IndexError> {
         let mut parser = Parser::new(tar_core::parse::Limits::default());
         parser.set_allow_empty_path(true);
         // What matters of them is checked by `pax_values`; a negative time is no error.
@@ -287,10 +330,15 @@ impl Indexer<'_> {
         self.count_names(&entry)?;
         let position = self.out.entries.len() as EntryIdx;
         let keeps = entry.kind == EntryKind::File && keep::is_kept(entry.path.as_bytes());
-        if keeps && entry.size <= self.limits.kept_file && !head.sparse {
+        if let Some(visit) = self.visit.as_mut().filter(|_| entry.kind == EntryKind::File && !head.sparse) {
+            let mut body = Body { feed: &mut self.feed, left: head.body };
+            visit(&entry, &mut body);
+            let left = body.left;
+            self.pass(&head, left + padding(head.body))?;
+        } else if keeps && entry.size <= self.limits.kept_file && !head.sparse {
             self.keep(&head, &mut entry, position)?;
         } else if self.digest_contents && entry.kind == EntryKind::File && !head.sparse {
-            let mut digest = Sha256Writer::default();
+            let mut digest = ContentDigest::for_size(head.body);
             self.feed.body(head.body, |chunk| digest.update(chunk)).map_err(|error| error.inside(&head))?;
             entry.content = Some(digest.finish());
             self.pass(&head, padding(head.body))?;
@@ -310,7 +358,7 @@ impl Indexer<'_> {
         let mut content = Vec::with_capacity(head.body.min(1 << 20) as usize);
         self.feed.body(head.body, |chunk| content.extend_from_slice(chunk)).map_err(|error| error.inside(head))?;
         self.pass(head, padding(head.body))?;
-        entry.content = Some(Digest::of(&content));
+        entry.content = Some(content_digest(&content));
         let content = keep::distil(entry.path.as_bytes(), content);
         if self.kept_bytes + content.len() > self.limits.kept_layer {
             self.odd(&entry.path, "not kept: the layer has too many bytes of package metadata");
@@ -356,7 +404,7 @@ impl Indexer<'_> {
             }
             _ => None,
         };
-        if kind != EntryKind::File && head.has_body() == Body::Forbidden && head.body > 0 {
+        if kind != EntryKind::File && head.has_body() == head::Body::Forbidden && head.body > 0 {
             self.odd(&path, format!("claims {} bytes, but what is no file has none", head.body));
         }
         Some(Entry {

@@ -69,7 +69,7 @@ fn winner(view: &View<'_>, group: &[Claim<'_>]) -> DistId {
 /// Whether RECORD has the digest of what is on disk, or its size where a digest is not known.
 fn matches(view: &View<'_>, claim: &Claim<'_>) -> bool {
     let Some(node) = claim.node else { return false };
-    match (view.entry(node.data).content, claim.digest) {
+    match (view.entry(node.data).sha256(), claim.digest) {
         (Some(found), Some(said)) => found == said,
         _ => claim.size == Some(view.size(node)),
     }

@@ -1,0 +1,406 @@
+//! Reading an image's layers: from the cache where they are known, otherwise in parallel, each once.
+
+use super::cache::KnownLayer;
+use super::config::parse_config;
+use super::error::{ImageError, shown};
+use super::open::platform_fits;
+use super::source::{LayerBytes, LayerSource, SourceImage};
+use super::{Image, OpenOptions, Progress, recorded};
+use crate::base::{Basis, Digest, EntryIdx, Problem, escape_str};
+use crate::layer::{
+    BlobError, Compression, Contents, EntryKind, Expected, IndexError, LayerIndex, Limits, Verified,
+    digest_bodies, index_seeking, index_stream, recorded_paths,
+};
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::path::Path;
+use std::sync::Mutex;
+
+/// Most layers that are read. Engines stop at 127 or so.
+const MOST_LAYERS: usize = 1_000;
+/// Most layers that are read at once: each takes a few buffers.
+const MOST_WORKERS: usize = 6;
+
+/// One layer read, and where its bodies are if it was sought in.
+struct Indexed {
+    layer: LayerIndex,
+    bodies: Option<Vec<u64>>,
+    from_cache: bool,
+    /// Whether the cache does not have all of it.
+    is_news: bool,
+}
+
+impl Indexed {
+    fn new(layer: LayerIndex, bodies: Option<Vec<u64>>) -> Self {
+        Self { layer, bodies, from_cache: false, is_news: true }
+    }
+}
+
+/// Reads an image's layers; `path` is its place, for errors.
+pub(super) fn read_source(
+    path: &Path,
+    source: SourceImage,
+    options: &OpenOptions,
+    progress: &dyn Progress,
+) -> Result<Image, ImageError> {
+    let config = parse_config(&source.config.1)
+        .map_err(|error| ImageError::shape(&source.config.0, format!("expected an image configuration: {error}")))?;
+    let mut platform = format!("{}/{}", config.os, config.architecture);
+    if let Some(variant) = &config.variant {
+        platform = format!("{platform}/{variant}");
+    }
+    if let Some(wanted) = options.platform.as_deref().filter(|wanted| !platform_fits(&platform, wanted)) {
+        return Err(ImageError::platform(path, wanted, &[&platform]));
+    }
+    let expected = expected(path, &source, &config.diff_ids)?;
+    progress.start("reading layers", Some(source.layers.iter().map(|layer| layer.length).sum()));
+    let mut indexed = index_all(path, &source.layers, &expected, options, progress)?;
+    digest_where_it_decides(path, &mut indexed, &source.layers, options)?;
+    progress.finish();
+    tell_of_cache(&indexed, progress);
+    let problems = indexed.iter().enumerate().flat_map(|(position, indexed)| {
+        indexed
+            .layer
+            .oddities
+            .iter()
+            .map(move |odd| Problem::new(format!("layer {} {}", position + 1, odd.place), &odd.message))
+    });
+    let problems = problems.collect();
+    let fallback = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    Ok(Image {
+        name: source.name.unwrap_or(fallback),
+        other_names: source.other_names,
+        platform,
+        config,
+        layers: indexed.into_iter().map(|indexed| indexed.layer).collect(),
+        basis: Basis::Measured,
+        problems,
+    })
+}
+
+/// The digests that the manifest and the configuration promise, one pair a layer.
+fn expected(path: &Path, source: &SourceImage, diff_ids: &[String]) -> Result<Vec<Expected>, ImageError> {
+    let count = source.layers.len();
+    if count > MOST_LAYERS {
+        let message = format!("expected at most {MOST_LAYERS} layers, found {count}");
+        return Err(ImageError::shape(path, message));
+    }
+    if diff_ids.len() != count {
+        let found = diff_ids.len();
+        let message = format!("expected one diff ID for each of the manifest's {count} layers, found {found}");
+        return Err(ImageError::shape(&source.config.0, message));
+    }
+    let pairs = diff_ids.iter().zip(&source.layers).map(|(text, layer)| {
+        let diff_id = text.parse().map_err(|error| ImageError::shape(&source.config.0, error))?;
+        Ok(Expected { blob: layer.digest, diff_id: Some(diff_id) })
+    });
+    pairs.collect()
+}
+
+fn tell_of_cache(indexed: &[Indexed], progress: &dyn Progress) {
+    let known = indexed.iter().filter(|indexed| indexed.from_cache).count();
+    if known > 0 {
+        progress.note(&format!("{known} of {} layers are known from the cache (--no-cache reads them)", indexed.len()));
+    }
+}
+
+/// Layers are independent: the largest first, several at a time, each with threads of its own where it is read.
+fn index_all(
+    path: &Path,
+    layers: &[LayerSource],
+    expected: &[Expected],
+    options: &OpenOptions,
+    progress: &dyn Progress,
+) -> Result<Vec<Indexed>, ImageError> {
+    let mut order: Vec<usize> = (0..layers.len()).collect();
+    order.sort_by_key(|&position| layers[position].length);
+    let queue = Mutex::new(order);
+    let totals = Mutex::new((0, 0));
+    let done: Mutex<Vec<(usize, Result<Indexed, BlobError>)>> = Mutex::new(Vec::new());
+    let work = || {
+        let next = || queue.lock().ok().and_then(|mut queue| queue.pop());
+        while let Some(position) = next() {
+            let result = index_one(&layers[position], expected[position], options, progress)
+                .and_then(|indexed| Ok(count(&totals, &indexed.layer, &options.limits).map(|()| indexed)?));
+            let failed = result.is_err();
+            if let Ok(mut done) = done.lock() {
+                done.push((position, result));
+            }
+            if failed {
+                // No use in reading on: the others stop at their next layer.
+                if let Ok(mut queue) = queue.lock() {
+                    queue.clear();
+                }
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        (1..workers()).for_each(|_| _ = scope.spawn(work));
+        work();
+    });
+    let mut done = done.into_inner().unwrap_or_default();
+    done.sort_by_key(|(position, _)| *position);
+    let mut out = Vec::with_capacity(layers.len());
+    for (position, result) in done {
+        out.push(result.map_err(|source| layer_error(path, layers, position, source))?);
+    }
+    Ok(out)
+}
+
+fn layer_error(path: &Path, layers: &[LayerSource], position: usize, source: BlobError) -> ImageError {
+    ImageError::Layer {
+        path: shown(path),
+        name: escape_str(&layers[position].name),
+        number: position + 1,
+        count: layers.len(),
+        source: Box::new(source),
+    }
+}
+
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, MOST_WORKERS))
+}
+
+/// Bounds all layers together: one small blob may be named as a layer many times.
+fn count(totals: &Mutex<(usize, usize)>, layer: &LayerIndex, limits: &Limits) -> Result<(), IndexError> {
+    let Ok(mut totals) = totals.lock() else { return Ok(()) };
+    totals.0 += layer.entries.len();
+    totals.1 += layer.contents.values().map(Vec::len).sum::<usize>();
+    let bound = |what, limit| Err(IndexError::Bound { what, limit: limit as u64 });
+    match () {
+        () if totals.0 > limits.entries => {
+            bound("the layers have more entries than any image should have", limits.entries)
+        }
+        () if totals.1 > limits.kept_layer.saturating_mul(2) => {
+            bound("the layers have more bytes of package metadata than any image should have", limits.kept_layer * 2)
+        }
+        () => Ok(()),
+    }
+}
+
+fn index_one(
+    source: &LayerSource,
+    expected: Expected,
+    options: &OpenOptions,
+    progress: &dyn Progress,
+) -> Result<Indexed, BlobError> {
+    if let Some(indexed) = from_cache(source, expected, options) {
+        progress.advance(source.length);
+        return Ok(indexed);
+    }
+    let advance = |bytes| progress.advance(bytes);
+    let indexed = match &source.bytes {
+        LayerBytes::Seekable(blob) if options.verify || blob.compression()? != Compression::None => {
+            let (layer, _) = index_stream(&mut blob.open(), expected, &options.limits, &advance)?;
+            Indexed::new(layer, None)
+        }
+        LayerBytes::Seekable(blob) => {
+            let (layer, bodies) = index_seeking(blob, expected, &options.limits)?;
+            progress.advance(blob.len());
+            Indexed::new(layer, Some(bodies))
+        }
+        LayerBytes::Remote(remote) => {
+            let (layer, _) = index_stream(&mut remote.open()?, expected, &options.limits, &advance)?;
+            Indexed::new(layer, None)
+        }
+        LayerBytes::Passed(passed) => Indexed::new(passed.layer(expected)?, None),
+    };
+    to_cache(&indexed, options);
+    Ok(indexed)
+}
+
+/// What is known of a layer without reading it. `--verify` reads.
+fn from_cache(source: &LayerSource, expected: Expected, options: &OpenOptions) -> Option<Indexed> {
+    let cache = options.cache.as_ref().filter(|_| !options.verify)?;
+    if matches!(source.bytes, LayerBytes::Passed(_)) {
+        return None;
+    }
+    let sought = || cache.sought(&identity(source, expected)?);
+    let known = cache.layer(expected.diff_id?).or_else(sought)?;
+    let KnownLayer { mut layer, bodies, blobs } = known;
+    layer.diff_id = expected.diff_id;
+    layer.blob = expected.blob;
+    layer.verified = Verified::default();
+    match blobs.iter().find(|known| Some(known.digest) == expected.blob) {
+        Some(known) => {
+            layer.verified = Verified { blob: true, diff_id: true };
+            (layer.compression, layer.wire) = (known.compression, known.wire);
+        }
+        // Another blob than the one that was read: its length is what its manifest says.
+        None => {
+            layer.compression = match &source.bytes {
+                LayerBytes::Seekable(blob) => blob.compression().ok()?,
+                _ if expected.blob == expected.diff_id => Compression::None,
+                _ => Compression::Gzip,
+            };
+            layer.wire = (layer.compression != Compression::None).then_some(source.length);
+        }
+    }
+    Some(Indexed { layer, bodies, from_cache: true, is_news: false })
+}
+
+/// What a file that is only sought through is known by.
+fn identity(source: &LayerSource, expected: Expected) -> Option<String> {
+    let LayerBytes::Seekable(blob) = &source.bytes else { return None };
+    Some(format!("{} {}", blob.identity()?, expected.diff_id?))
+}
+
+/// A layer that was read whole has all its digests, and is kept with them.
+fn to_cache(indexed: &Indexed, options: &OpenOptions) {
+    let layer = &indexed.layer;
+    let verified = layer.diff_id.filter(|_| layer.verified.diff_id);
+    if let (Some(cache), Some(diff_id)) = (&options.cache, verified) {
+        cache.put_layer(diff_id, layer);
+    }
+}
+
+/// A layer that was sought through is kept with the digests that decided something.
+fn sought_to_cache(source: &LayerSource, indexed: &Indexed, options: &OpenOptions) {
+    let (Some(cache), Some(bodies)) = (&options.cache, &indexed.bodies) else { return };
+    let expected = Expected { blob: indexed.layer.blob, diff_id: indexed.layer.diff_id };
+    if let Some(identity) = identity(source, expected) {
+        cache.put_sought(&identity, &indexed.layer, bodies);
+    }
+}
+
+/// Contents are digested only where equality decides something: a path that several layers have with the same
+/// size, and files that several RECORDs list. Where a layer was read whole all digests are there, and those that
+/// decide nothing are dropped, so that an index does not depend on how the image was stored.
+fn digest_where_it_decides(
+    path: &Path,
+    indexed: &mut [Indexed],
+    layers: &[LayerSource],
+    options: &OpenOptions,
+) -> Result<(), ImageError> {
+    let wanted = deciding(indexed);
+    let mut jobs = Vec::new();
+    for (number, (indexed, wanted)) in indexed.iter_mut().zip(wanted).enumerate() {
+        forget_the_rest(&mut indexed.layer, &wanted);
+        let todo = bodies_to_digest(indexed, &wanted);
+        indexed.is_news |= !todo.is_empty();
+        let half = todo.len().div_ceil(2);
+        jobs.extend(todo.chunks(half.max(1)).map(|todo| (number, todo.to_vec())));
+    }
+    for (number, result) in digest_jobs(jobs, layers) {
+        let digests = result.map_err(|source| layer_error(path, layers, number, source.into()))?;
+        for (position, digest) in digests {
+            indexed[number].layer.entries[position as usize].content = Some(digest);
+        }
+    }
+    for (source, indexed) in layers.iter().zip(indexed).filter(|(_, indexed)| indexed.is_news) {
+        sought_to_cache(source, indexed, options);
+    }
+    Ok(())
+}
+
+/// Drops the digests that decide nothing.
+fn forget_the_rest(layer: &mut LayerIndex, wanted: &HashSet<EntryIdx>) {
+    let kept = &layer.contents;
+    for (position, entry) in layer.entries.iter_mut().enumerate().filter(|(_, entry)| entry.content.is_some()) {
+        let position = position as EntryIdx;
+        if !wanted.contains(&position) && !kept.contains_key(&position) {
+            entry.content = None;
+        }
+    }
+}
+
+/// An entry, where its body begins, and how long it is.
+type Body = (EntryIdx, u64, u64);
+
+/// What is wanted and has no digest yet, by where it stands. Nothing where the layer was read whole.
+fn bodies_to_digest(indexed: &Indexed, wanted: &HashSet<EntryIdx>) -> Vec<Body> {
+    let Some(bodies) = &indexed.bodies else { return Vec::new() };
+    let entries = &indexed.layer.entries;
+    let mut todo: Vec<Body> = wanted
+        .iter()
+        .filter(|&&position| entries[position as usize].content.is_none())
+        .filter(|&&position| bodies[position as usize] != Contents::SCATTERED)
+        .map(|&position| (position, bodies[position as usize], entries[position as usize].size))
+        .collect();
+    todo.sort_by_key(|(_, start, _)| *start);
+    todo
+}
+
+/// The digests of some bodies of a layer, or why they could not be read.
+type Digested = (usize, io::Result<Vec<(EntryIdx, Digest)>>);
+
+/// Two jobs at a time. The results are in the order of the layers.
+fn digest_jobs(jobs: Vec<(usize, Vec<Body>)>, layers: &[LayerSource]) -> Vec<Digested> {
+    let queue = Mutex::new(jobs);
+    let done = Mutex::new(Vec::new());
+    let work = || {
+        let next = || queue.lock().ok().and_then(|mut queue| queue.pop());
+        while let Some((number, todo)) = next() {
+            let digests = match &layers[number].bytes {
+                LayerBytes::Seekable(blob) => digest_bodies(blob, &todo),
+                _ => Ok(Vec::new()),
+            };
+            if let Ok(mut done) = done.lock() {
+                done.push((number, digests));
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(work);
+        work();
+    });
+    let mut done: Vec<Digested> = done.into_inner().unwrap_or_default();
+    done.sort_by_key(|(number, _)| *number);
+    done
+}
+
+/// What is known of a path while looking for the contents that decide something.
+#[derive(Default)]
+struct Occurrences<'i> {
+    /// The files with bytes at this path: size, layer, entry.
+    places: Vec<(u64, usize, EntryIdx)>,
+    /// The first RECORD that lists it.
+    listed_by: Option<&'i [u8]>,
+    /// Whether another one does, too.
+    listed_twice: bool,
+}
+
+/// The entries of each layer whose content decides something. Only paths that exist are remembered: a RECORD may
+/// claim any number.
+fn deciding(indexed: &[Indexed]) -> Vec<HashSet<EntryIdx>> {
+    let count = indexed.iter().map(|indexed| indexed.layer.entries.len()).sum();
+    let mut files: HashMap<&[u8], Occurrences<'_>> = HashMap::with_capacity(count);
+    for (layer, indexed) in indexed.iter().enumerate() {
+        let entries = indexed.layer.entries.iter().enumerate();
+        for (position, entry) in entries.filter(|(_, entry)| entry.kind == EntryKind::File && entry.size > 0) {
+            let places = &mut files.entry(entry.path.as_bytes()).or_default().places;
+            places.push((entry.size, layer, position as EntryIdx));
+        }
+    }
+    mark_listed(indexed, &mut files);
+    let mut wanted = vec![HashSet::new(); indexed.len()];
+    for file in files.values_mut().filter(|file| file.listed_twice || file.places.len() > 1) {
+        file.places.sort_unstable();
+        for same_size in file.places.chunk_by(|a, b| a.0 == b.0) {
+            if file.listed_twice || same_size.len() > 1 {
+                same_size.iter().for_each(|&(_, layer, position)| _ = wanted[layer].insert(position));
+            }
+        }
+    }
+    wanted
+}
+
+/// Notes which files several RECORDs list.
+fn mark_listed<'i>(indexed: &'i [Indexed], files: &mut HashMap<&'i [u8], Occurrences<'i>>) {
+    let mut path = Vec::new();
+    for indexed in indexed {
+        for (position, content) in &indexed.layer.contents {
+            let record = indexed.layer.entries[*position as usize].path.as_bytes();
+            let Some(site) = recorded::record_site(record) else { continue };
+            for row in recorded_paths(content) {
+                path.clear();
+                path.extend_from_slice(site);
+                path.push(b'/');
+                path.extend_from_slice(row);
+                let Some(file) = files.get_mut(&*crate::base::clean_path(&path)) else { continue };
+                let first = *file.listed_by.get_or_insert(record);
+                file.listed_twice |= first != record;
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What a source knows of an image before its layers are read, and the ways in which a layer's bytes can be had.
+
+use super::ImageError;
+use crate::base::Digest;
+use crate::layer::{Blob, Digests, LayerIndex};
+use oci_spec::image::Descriptor;
+use std::io::{self, Read};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// An image whose layers are still to be read.
+pub(super) struct SourceImage {
+    /// The chosen name.
+    pub name: Option<String>,
+    /// The others.
+    pub other_names: Vec<String>,
+    /// The configuration's place and bytes.
+    pub config: (PathBuf, Vec<u8>),
+    /// The layers, lowest first.
+    pub layers: Vec<LayerSource>,
+}
+
+/// A layer that is still to be read.
+pub(super) struct LayerSource {
+    /// What to call it in an error.
+    pub name: String,
+    /// Its digest, where the source has one.
+    pub digest: Option<Digest>,
+    /// Length of its blob in bytes.
+    pub length: u64,
+    /// Its bytes.
+    pub bytes: LayerBytes,
+}
+
+impl LayerSource {
+    /// A layer that can be read from anywhere in it.
+    pub fn seekable(name: String, digest: Option<Digest>, blob: Blob) -> Self {
+        Self { name, digest, length: blob.len(), bytes: LayerBytes::Seekable(blob) }
+    }
+}
+
+/// Where the documents and layers of an image are, by the names that layouts and archives have for them
+/// (`blobs/sha256/…`). Errors say why something cannot be had.
+pub(super) trait Files {
+    /// Whether there is a file of this name.
+    fn has(&self, name: &str) -> bool;
+    /// Reads a small file; its descriptor, where it has one, is not checked.
+    fn document(&self, name: &str, descriptor: Option<&Descriptor>) -> Result<Vec<u8>, ImageError>;
+    /// A layer of this name, and of this length where its descriptor says.
+    fn layer(&self, name: &str, digest: Option<Digest>, length: Option<u64>) -> Result<LayerSource, ImageError>;
+    /// What to call a file in an error.
+    fn place(&self, name: &str) -> PathBuf;
+}
+
+/// How a layer's bytes can be had.
+#[derive(Clone)]
+pub(super) enum LayerBytes {
+    /// From anywhere.
+    Seekable(Blob),
+    /// From the start, as often as is wanted.
+    Remote(Arc<dyn OpenBlob>),
+    /// They came along once, and this was read of them.
+    Passed(Arc<Passed>),
+}
+
+/// A blob that is somewhere else.
+pub(super) trait OpenBlob: Send + Sync {
+    /// Begins to read it.
+    fn open(&self) -> io::Result<Box<dyn Read + Send + '_>>;
+}
+
+/// A layer that was read while it came along.
+#[derive(Debug)]
+pub(super) struct Passed {
+    /// What was read of it.
+    pub layer: LayerIndex,
+    /// The digests of its bytes.
+    pub digests: Digests,
+}

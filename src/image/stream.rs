@@ -1,0 +1,181 @@
+//! Archives that come along once, from standard input or an engine: each layer is indexed as it passes, and the
+//! documents, which often stand last, are kept until it is known which layers are whose. Nothing is written to disk.
+
+use super::archive::{links, missing};
+use super::error::ImageError;
+use super::open::MOST_JSON;
+use super::source::{Files, LayerBytes, LayerSource, Passed};
+use super::{OpenOptions, Progress};
+use crate::base::{Digest, clean_path};
+use crate::layer::{
+    BlobError, Compression, Expected, IndexError, LayerIndex, Limits, Streamed, detect, index_stream, reader, visit_tar,
+};
+use oci_spec::image::Descriptor;
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Bytes of all documents of an archive.
+const MOST_DOCUMENTS: u64 = 64 << 20;
+/// Enough to tell a tar from a document.
+const HEAD_BYTES: u64 = 512;
+
+/// What came along.
+pub(super) struct Arrived<'p> {
+    path: &'p Path,
+    members: HashMap<Vec<u8>, Member>,
+}
+
+#[derive(Clone)]
+enum Member {
+    Document(Arc<Vec<u8>>),
+    Layer(Arc<Passed>, u64),
+    /// Neither a document nor a tar that can be read: no harm unless the image names it.
+    Unread(Arc<str>),
+}
+
+/// Reads an archive to its end, compressed as a whole or not. `path` is what to call it.
+pub(super) fn read<'p>(
+    path: &'p Path,
+    input: &mut dyn Read,
+    options: &OpenOptions,
+    progress: &dyn Progress,
+) -> Result<Arrived<'p>, ImageError> {
+    let open = |error| ImageError::open(path, error);
+    let mut head = Vec::new();
+    input.take(HEAD_BYTES).read_to_end(&mut head).map_err(open)?;
+    if head.is_empty() {
+        return Err(ImageError::shape(path, "expected an image archive (a tar), found nothing"));
+    }
+    let compression = detect(&head);
+    let whole = BufReader::with_capacity(1 << 18, io::Cursor::new(head).chain(input));
+    let mut tar = reader(compression, whole).map_err(open)?;
+    let mut reading = Reading { members: HashMap::new(), documents: 0, entries: 0, options, progress };
+    // The archive is as long as its layers, which are bounded one by one.
+    let limits = Limits { unpacked: u64::MAX, entries: 1_000_000, ..options.limits };
+    let contents = visit_tar(&mut Streamed(&mut tar), &limits, &mut |entry, body| {
+        reading.visit(entry.path.as_bytes(), entry.size, body);
+    });
+    let contents = contents.map_err(|error| match error {
+        IndexError::Read { source, .. } if compression == Compression::None => open(source),
+        error => ImageError::shape(path, format!("expected an image archive (a tar): {error}")),
+    })?;
+    let mut members = reading.members;
+    for (name, target) in links(&contents.entries) {
+        if let Some(member) = members.get(&target).cloned() {
+            members.insert(name, member);
+        }
+    }
+    Ok(Arrived { path, members })
+}
+
+struct Reading<'o> {
+    members: HashMap<Vec<u8>, Member>,
+    /// Bytes of documents so far.
+    documents: u64,
+    /// Entries of layers so far.
+    entries: usize,
+    options: &'o OpenOptions,
+    progress: &'o dyn Progress,
+}
+
+impl Reading<'_> {
+    fn visit(&mut self, name: &[u8], size: u64, body: &mut dyn Read) {
+        let member = match self.member(size, body) {
+            Ok(member) => member,
+            Err(error) => Member::Unread(error.to_string().into()),
+        };
+        self.members.insert(name.to_vec(), member);
+    }
+
+    fn member(&mut self, size: u64, body: &mut dyn Read) -> Result<Member, BlobError> {
+        let mut head = Vec::new();
+        body.take(HEAD_BYTES).read_to_end(&mut head)?;
+        if is_document(&head) {
+            self.documents = self.documents.saturating_add(size);
+            if size > MOST_JSON || self.documents > MOST_DOCUMENTS {
+                let message = format!("{size} bytes are too many for a document of an image");
+                return Err(io::Error::new(io::ErrorKind::FileTooLarge, message).into());
+            }
+            body.read_to_end(&mut head)?;
+            self.progress.advance(size);
+            return Ok(Member::Document(Arc::new(head)));
+        }
+        let left = self.options.limits.entries.saturating_sub(self.entries);
+        let limits = Limits { entries: left, ..self.options.limits };
+        let count = Cell::new(0);
+        let advance = |bytes| {
+            count.set(count.get() + bytes);
+            self.progress.advance(bytes);
+        };
+        let mut blob = io::Cursor::new(head).chain(body);
+        let (layer, digests) = index_stream(&mut blob, Expected::default(), &limits, &advance)?;
+        self.entries += layer.entries.len();
+        if count.get() != size {
+            let message = format!("expected {size} bytes, found {}", count.get());
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message).into());
+        }
+        Ok(Member::Layer(Arc::new(Passed { layer, digests }), size))
+    }
+}
+
+/// JSON, and not a tar whose first name begins like it; or less than any tar has.
+fn is_document(head: &[u8]) -> bool {
+    let is_tar = head.get(257..262) == Some(b"ustar");
+    let begins_json = matches!(head.trim_ascii_start().first(), Some(b'{' | b'['));
+    (begins_json && !is_tar) || (head.len() < HEAD_BYTES as usize && detect(head) == Compression::None)
+}
+
+impl Arrived<'_> {
+    fn get(&self, name: &str) -> Result<&Member, ImageError> {
+        match self.members.get(&*clean_path(name.as_bytes())) {
+            None => Err(missing(&self.place(name))),
+            Some(Member::Unread(why)) => Err(ImageError::shape(&self.place(name), why)),
+            Some(member) => Ok(member),
+        }
+    }
+
+    /// An empty layer may be shorter than any tar, and nothing but zeros.
+    fn short_layer(&self, name: &str, bytes: &[u8]) -> Result<(Arc<Passed>, u64), ImageError> {
+        let (layer, digests) = index_stream(&mut &*bytes, Expected::default(), &Limits::default(), &|_| {})
+            .map_err(|error| ImageError::shape(&self.place(name), error))?;
+        Ok((Arc::new(Passed { layer, digests }), bytes.len() as u64))
+    }
+}
+
+impl Files for Arrived<'_> {
+    fn has(&self, name: &str) -> bool {
+        self.members.contains_key(&*clean_path(name.as_bytes()))
+    }
+
+    fn document(&self, name: &str, _: Option<&Descriptor>) -> Result<Vec<u8>, ImageError> {
+        match self.get(name)? {
+            Member::Document(bytes) => Ok(bytes.to_vec()),
+            _ => Err(ImageError::shape(&self.place(name), "expected a document (JSON), found a layer")),
+        }
+    }
+
+    fn layer(&self, name: &str, digest: Option<Digest>, _: Option<u64>) -> Result<LayerSource, ImageError> {
+        let (passed, length) = match self.get(name)? {
+            Member::Layer(passed, length) => (passed.clone(), *length),
+            Member::Document(bytes) => self.short_layer(name, bytes)?,
+            Member::Unread(why) => return Err(ImageError::shape(&self.place(name), why)),
+        };
+        Ok(LayerSource { name: name.to_owned(), digest, length, bytes: LayerBytes::Passed(passed) })
+    }
+
+    fn place(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+}
+
+impl Passed {
+    /// The layer, once its digests are known to be those that its image promises.
+    pub(super) fn layer(&self, expected: Expected) -> Result<LayerIndex, BlobError> {
+        self.digests.check(expected)?;
+        let verified = crate::layer::Verified { blob: expected.blob.is_some(), diff_id: expected.diff_id.is_some() };
+        Ok(LayerIndex { diff_id: expected.diff_id, blob: expected.blob, verified, ..self.layer.clone() })
+    }
+}
