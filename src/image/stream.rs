@@ -19,6 +19,8 @@ use std::sync::Arc;
 
 /// Bytes of all documents of an archive.
 const MOST_DOCUMENTS: u64 = 64 << 20;
+/// Most members of an archive.
+const MOST_MEMBERS: usize = 1_000_000;
 /// Enough to tell a tar from a document.
 const HEAD_BYTES: u64 = 512;
 
@@ -52,14 +54,17 @@ pub(super) fn read<'p>(
     let compression = detect(&head);
     let whole = BufReader::with_capacity(1 << 18, io::Cursor::new(head).chain(input));
     let mut tar = reader(compression, whole).map_err(open)?;
-    let mut reading = Reading { members: HashMap::new(), documents: 0, entries: 0, options, progress };
-    // The archive is as long as its layers, which are bounded one by one.
-    let limits = Limits { unpacked: u64::MAX, entries: 1_000_000, ..options.limits };
+    let mut reading = Reading { members: HashMap::new(), documents: 0, entries: 0, failed: None, options, progress };
+    let limits = Limits { entries: MOST_MEMBERS, ..options.limits };
     let contents = visit_tar(&mut Streamed(&mut tar), &limits, &mut |entry, body| {
         reading.visit(entry.path.as_bytes(), entry.size, body);
     });
-    let contents = contents.map_err(|error| match error {
+    let contents = reading.failed.take().map_or(contents, Err).map_err(|error| match error {
         IndexError::Read { source, .. } if compression == Compression::None => open(source),
+        IndexError::Limit { limit, .. } => ImageError::shape(
+            path,
+            format!("the archive unpacks to more than {limit} bytes; allow it with --max-unpacked"),
+        ),
         error => ImageError::shape(path, format!("expected an image archive (a tar): {error}")),
     })?;
     let mut members = reading.members;
@@ -77,14 +82,23 @@ struct Reading<'o> {
     documents: u64,
     /// Entries of layers so far.
     entries: usize,
+    /// A bound was passed: nothing more is read.
+    failed: Option<IndexError>,
     options: &'o OpenOptions,
     progress: &'o dyn Progress,
 }
 
 impl Reading<'_> {
     fn visit(&mut self, name: &[u8], size: u64, body: &mut dyn Read) {
+        if self.failed.is_some() {
+            return;
+        }
         let member = match self.member(size, body) {
             Ok(member) => member,
+            Err(BlobError::Index(error @ (IndexError::Limit { .. } | IndexError::Bound { .. }))) => {
+                self.failed = Some(error);
+                return;
+            }
             Err(error) => Member::Unread(error.to_string().into()),
         };
         self.members.insert(name.to_vec(), member);

@@ -1,5 +1,6 @@
 //! The binary: exit codes, what goes to stdout and what to stderr.
 
+use crate::tarballs::{Packing, Store, Tar, archive, docker_new, docker_old, gzip, oci, sample, zstandard};
 use assert_cmd::Command;
 
 /// Exit code, stdout, stderr.
@@ -8,7 +9,14 @@ fn run(args: &[&str]) -> (i32, String, String) {
 }
 
 fn run_in(dir: &std::path::Path, args: &[&str]) -> (i32, String, String) {
-    let output = Command::cargo_bin("slimwright").unwrap().current_dir(dir).args(args).output().unwrap();
+    run_with(dir, args, "")
+}
+
+fn run_with(dir: &std::path::Path, args: &[&str], input: impl Into<Vec<u8>>) -> (i32, String, String) {
+    let cache = tempfile::tempdir().unwrap();
+    let mut command = Command::cargo_bin("slimwright").unwrap();
+    command.env("SLIMWRIGHT_CACHE_DIR", cache.path()).current_dir(dir).args(args).write_stdin(input);
+    let output = command.output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
@@ -86,4 +94,78 @@ fn errors_steer_no_terminal() {
     assert!(!stderr.contains(['\u{1b}', '\u{202e}']), "{stderr}");
     let (_, _, stderr) = run(&["audit", "evil\u{1b}[31m"]);
     assert!(!stderr.contains('\u{1b}'), "{stderr}");
+}
+
+#[test]
+fn an_archive_on_standard_input_is_the_same_image() {
+    let (store, parts) = (Store::new(), sample());
+    let (old, new) = (docker_old(&parts), archive(&docker_new(&parts)));
+    let layout = archive(&oci(&parts, Packing::Gzip));
+    let file = store.write("old.tar", &old);
+    let json = |target: &str, input: &[u8]| {
+        let (code, stdout, stderr) = run_with(store.0.path(), &["audit", target, "--format", "json"], input);
+        assert_eq!((code, stderr.as_str()), (0, ""), "{target}");
+        let mut report: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+        // A plain file is only sought through: what comes along is verified.
+        report["image"]["layers"] = serde_json::Value::Null;
+        report
+    };
+    let expected = json(file.to_str().unwrap(), b"");
+    for input in [&old, &new, &gzip(&old, 1_000), &zstandard(&new, 1_000), &layout, &gzip(&layout, usize::MAX)] {
+        assert_eq!(json("-", input)["distributions"], expected["distributions"]);
+        assert_eq!(json("-", input)["findings"], expected["findings"]);
+        assert_eq!(json("-", input)["image"]["name"], expected["image"]["name"]);
+    }
+    assert_eq!(json("docker-archive:-", &new)["findings"], expected["findings"]);
+    assert_eq!(json("oci-archive:-", &layout)["findings"], expected["findings"]);
+}
+
+#[test]
+fn standard_input_that_is_no_image_is_3_and_says_why() {
+    let (store, parts) = (Store::new(), sample());
+    let old = docker_old(&parts);
+    let cut = &old[..old.len() / 2];
+    let flipped = {
+        let mut bytes = old.clone();
+        let at = bytes.windows(6).position(|window| window == b"after!").unwrap();
+        bytes[at] = b'A';
+        bytes
+    };
+    let no_manifest = Tar::new().file("layer.tar", &parts.layers[0]).finish();
+    for (input, says) in [
+        (&b""[..], "found nothing"),
+        (b"no tar at all", "expected an image archive"),
+        (cut, "ends at byte"),
+        (&flipped, "diff ID"),
+        (&gzip(cut, usize::MAX), "ends at byte"),
+        (&no_manifest, "found neither"),
+    ] {
+        let (code, stdout, stderr) = run_with(store.0.path(), &["audit", "-"], input);
+        assert_eq!((code, stdout.as_str()), (3, ""), "{stderr}");
+        assert!(stderr.contains(says), "expected `{says}`: {stderr}");
+    }
+}
+
+#[test]
+fn the_cache_is_shown_and_cleared() {
+    let (store, parts) = (Store::new(), sample());
+    let file = store.folder("layout", &oci(&parts, Packing::Gzip));
+    let run = |args: &[&str]| {
+        let mut command = Command::cargo_bin("slimwright").unwrap();
+        let output = command.env("SLIMWRIGHT_CACHE_DIR", store.path("cache")).args(args).output().unwrap();
+        assert!(output.status.success(), "{args:?}");
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let audit = ["audit", file.to_str().unwrap()];
+    run(&[&audit[..], &["--no-cache"]].concat());
+    assert!(run(&["cache", "info"]).0.contains("0 entries"));
+    let (first, said) = run(&audit);
+    assert_eq!(said, "");
+    assert!(run(&["cache", "info"]).0.contains("2 entries"));
+    let (second, said) = run(&audit);
+    assert_eq!(second, first);
+    assert!(said.contains("2 of 2 layers are known from the cache"), "{said}");
+    assert_eq!(run(&[&audit[..], &["--quiet"]].concat()).1, "");
+    assert!(run(&["cache", "clear"]).0.contains("removed 2 entries"));
+    assert!(run(&["cache", "info"]).0.contains("0 entries"));
 }

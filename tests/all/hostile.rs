@@ -4,14 +4,14 @@
 use crate::fixture::image;
 use crate::tarballs::{
     Files, Header, INDEX, LAYER, MANIFEST, Packing, Parts, Store, Tar, add_blob, add_image, archive, docker_new,
-    docker_old, gzip, index, indexed, layout, oci, opened, refused, sample, small, try_open, zstandard,
+    docker_old, gzip, index, index_blob, indexed, layout, oci, opened, refused, sample, small, try_open, zstandard,
 };
 use serde_json::{Value, json};
 use slimwright::base::Digest;
 use slimwright::fs::View;
 use slimwright::image::{Image, OpenOptions, Target, TargetKind, open, parse_config, parse_docker_manifest};
 use slimwright::layer::{
-    Blob, Expected, IndexError, LayerIndex, Limits, Streamed, detect, index_blob, index_tar, reader,
+    Blob, Expected, IndexError, LayerIndex, Limits, Streamed, detect, index_tar, reader,
 };
 use slimwright::rules::Survey;
 use std::path::Path;
@@ -198,7 +198,7 @@ fn a_million_entries() {
     let file = std::sync::Arc::new(std::fs::File::open(&path).unwrap());
     let blob = Blob::new(file.clone(), 0, file.metadata().unwrap().len());
     let start = std::time::Instant::now();
-    let layer = index_blob(&blob, Expected::default(), &Limits::default(), &|_| {}).unwrap();
+    let layer = index_blob(&blob, Expected::default(), &Limits::default()).unwrap();
     println!("{} entries indexed in {:?}", layer.entries.len(), start.elapsed());
     let mut image = image("layer");
     image.layers = vec![layer];

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should fail where it stands")]
 
 mod archives;
+mod cache;
 mod cli;
 mod emit;
 mod fixture;

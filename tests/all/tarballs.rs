@@ -7,7 +7,9 @@
 use serde_json::{Value, json};
 use slimwright::base::Digest;
 use slimwright::image::{Image, ImageError, OpenOptions, Target, TargetKind, open};
-use slimwright::layer::{Contents, IndexError, Limits, Streamed, index_tar};
+use slimwright::layer::{
+    Blob, BlobError, Contents, Expected, IndexError, LayerIndex, Limits, Streamed, index_stream, index_tar,
+};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -376,4 +378,9 @@ pub fn refused(path: &Path) -> String {
 pub fn verified(path: &Path) -> Result<Image, ImageError> {
     let target = Target { kind: None, path: path.to_owned(), reference: None };
     open(&target, &OpenOptions { verify: true, ..OpenOptions::default() }, &())
+}
+
+/// Indexes a blob by reading all of it.
+pub fn index_blob(blob: &Blob, expected: Expected, limits: &Limits) -> Result<LayerIndex, BlobError> {
+    index_stream(&mut blob.open(), expected, limits, &|_| {}).map(|(layer, _)| layer)
 }

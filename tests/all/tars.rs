@@ -1,10 +1,10 @@
 //! Tars as they are found, header by header: what archivers write, what they should not, and what only somebody
 //! who means harm does.
 
-use crate::tarballs::{Header, Store, Tar, gzip, index, indexed, small};
+use crate::tarballs::{Header, Store, Tar, gzip, index, index_blob, indexed, small};
 use slimwright::base::Digest;
 use slimwright::layer::{
-    Blob, Contents, Entry, EntryKind, Expected, Limits, Streamed, index_blob, index_seeking, index_tar,
+    Blob, Contents, Entry, EntryKind, Expected, Limits, Streamed, index_seeking, index_tar,
 };
 use std::fs::File;
 use std::process::Command;
@@ -357,7 +357,7 @@ fn a_layer_is_read_the_same_by_seeking_and_by_reading() {
     let (sought, bodies) = index_seeking(&plain, Expected::default(), &small()).unwrap();
     let packed = gzip(&tar, 123_457);
     let expected = Expected { blob: Some(Digest::of(&packed)), diff_id: Some(Digest::of(&tar)) };
-    let read = index_blob(&blob("gzip", &packed), expected, &small(), &|_| {}).unwrap();
+    let read = index_blob(&blob("gzip", &packed), expected, &small()).unwrap();
     assert_eq!(sought.entries.len(), read.entries.len());
     let todo: Vec<(u32, u64, u64)> =
         (0..50).map(|n| (n, bodies[n as usize], sought.entries[n as usize].size)).collect();
