@@ -3,6 +3,7 @@
 
 mod archives;
 mod cli;
+mod daemon;
 mod emit;
 mod fixture;
 mod hostile;
@@ -12,6 +13,7 @@ mod profile;
 mod python;
 mod report;
 mod rules;
+mod tar_split;
 mod tarballs;
 mod tars;
 mod view;
