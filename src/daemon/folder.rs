@@ -9,7 +9,7 @@
 //! What is no regular file is not opened: opening a pipe waits, and opening a device may do something.
 
 use crate::base::{escape_bytes, file_name, parent};
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, openat, statat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fgetxattr, openat, statat};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io;
@@ -33,6 +33,9 @@ struct Last {
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 /// Were it a pipe after all, opening it would not wait.
 const FILE: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// On a file of the right size whose content was left in the layer below.
+const METACOPY: &str = "trusted.overlay.metacopy";
 
 impl Folder {
     /// Opens it; it must not be a symbolic link itself.
@@ -82,6 +85,9 @@ fn open_regular(directory: &OwnedFd, path: &[u8], size: u64) -> io::Result<File>
     let metadata = file.metadata()?;
     if !metadata.is_file() || metadata.len() != size {
         return Err(wrong(path, &format!("expected {size} bytes, found {}", metadata.len())));
+    }
+    if fgetxattr(&file, METACOPY, &mut [0; 0]).is_ok() {
+        return Err(wrong(path, "expected the file, found its attributes only (overlayfs's metacopy)"));
     }
     Ok(file)
 }

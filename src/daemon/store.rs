@@ -21,13 +21,15 @@ use crate::base::{Digest, escape_str};
 use crate::layer::{Blob, Compression, reader};
 use serde::Deserialize;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
 
 const MOST_CONFIG: u64 = 16 << 20;
 const MOST_TEXT: u64 = 1024;
 const BUFFER: usize = 128 << 10;
+const CHUNKS: usize = 4;
 
 /// The store of an engine on this machine.
 pub struct Store {
@@ -46,6 +48,8 @@ pub struct StoredImage {
 pub struct StoredLayer {
     /// The digest of its tar, as the configuration and the store have it.
     pub diff_id: Digest,
+    /// Bytes of what tar-split kept, compressed: the work of opening the layer grows with them.
+    pub split_bytes: u64,
     split: PathBuf,
     folder: PathBuf,
 }
@@ -119,11 +123,9 @@ impl Store {
         if cache.is_empty() || !cache.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
             return Err(DaemonError::shape(shown(&path), format!("expected a folder's name, found `{cache}`")));
         }
-        Ok(StoredLayer {
-            diff_id,
-            split: entry.join("tar-split.json.gz"),
-            folder: self.folders().join(cache).join("diff"),
-        })
+        let split = entry.join("tar-split.json.gz");
+        let split_bytes = std::fs::metadata(&split).map_err(|source| DaemonError::open(&split, source))?.len();
+        Ok(StoredLayer { diff_id, split_bytes, split, folder: self.folders().join(cache).join("diff") })
     }
 }
 
@@ -134,10 +136,66 @@ impl StoredLayer {
         let wrong = |source| DaemonError::open(&self.split, source);
         let file = File::open(&self.split).map_err(wrong)?;
         let lines = reader(Compression::Gzip, BufReader::with_capacity(BUFFER, file)).map_err(wrong)?;
-        let split = TarSplit::parse(BufReader::with_capacity(BUFFER, lines)).map_err(wrong)?;
+        let split = read_ahead(lines, TarSplit::parse).map_err(wrong)?;
         let folder = Folder::open(&self.folder).map_err(|source| DaemonError::open(&self.folder, source))?;
         let length = split.len();
+        // As a machine that lost power leaves it.
+        if split.is_empty() && self.diff_id != Digest::of(b"") {
+            return Err(DaemonError::shape(shown(&self.split), "expected the headers of a tar, found nothing"));
+        }
         Ok(Blob::new(Arc::new(VirtualTar::new(split, folder)), 0, length))
+    }
+}
+
+/// Decompresses in a thread of its own, which is half of the work.
+fn read_ahead<T>(mut from: impl Read + Send, parse: impl FnOnce(Ahead) -> io::Result<T>) -> io::Result<T> {
+    let (sender, chunks) = sync_channel(CHUNKS);
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            loop {
+                let mut chunk = Vec::with_capacity(BUFFER);
+                let read = (&mut from).take(BUFFER as u64).read_to_end(&mut chunk);
+                let ended = !matches!(read, Ok(count) if count > 0);
+                // Who parses may have heard enough.
+                if sender.send(read.map(|_| chunk)).is_err() || ended {
+                    return;
+                }
+            }
+        });
+        parse(Ahead { chunks, chunk: Vec::new(), used: 0, ended: false })
+    })
+}
+
+/// What was decompressed in the other thread.
+struct Ahead {
+    chunks: Receiver<io::Result<Vec<u8>>>,
+    chunk: Vec<u8>,
+    used: usize,
+    /// An empty chunk is the end.
+    ended: bool,
+}
+
+impl BufRead for Ahead {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.used == self.chunk.len() && !self.ended {
+            // A thread that panicked leaves no empty chunk.
+            let gone = || Err(io::Error::other("the decompressor failed"));
+            (self.chunk, self.used) = (self.chunks.recv().unwrap_or_else(|_| gone())?, 0);
+            self.ended = self.chunk.is_empty();
+        }
+        Ok(&self.chunk[self.used..])
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.used += count;
+    }
+}
+
+impl Read for Ahead {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.fill_buf()?.read(buffer)?;
+        self.consume(count);
+        Ok(count)
     }
 }
 

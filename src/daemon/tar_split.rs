@@ -33,8 +33,9 @@ const MOST_KEPT: usize = 512 << 20;
 const MOST_PIECES: usize = 20_000_000;
 /// The kernel's `PATH_MAX`.
 const LONGEST_NAME: usize = 4096;
-/// Zeros are looked for in chunks of this many bytes.
-const CHUNK: usize = 32;
+/// Zeros are looked for in chunks of this many characters of base64, each of which can be decoded by itself.
+const CHUNK: usize = 64;
+const CHUNK_BYTES: usize = CHUNK / 4 * 3;
 
 /// What tar-split keeps of a tar: all of it but the contents of files.
 #[derive(Default)]
@@ -84,14 +85,14 @@ impl TarSplit {
     /// Parses the lines. Memory is bounded, whatever they say.
     pub fn parse(lines: impl BufRead) -> io::Result<Self> {
         let mut lines = lines.take(MOST_LINES);
-        let (mut split, mut line, mut decoded) = (Self::default(), Vec::new(), Vec::new());
+        let (mut split, mut line) = (Self::default(), Vec::new());
         for number in 1u64.. {
             line.clear();
             if (&mut lines).take(MOST_LINE).read_until(b'\n', &mut line)? == 0 {
                 break;
             }
             split
-                .add_line(&line, &mut decoded)
+                .add_line(&line)
                 .map_err(|message| io::Error::new(io::ErrorKind::InvalidData, format!("line {number}: {message}")))?;
         }
         if lines.limit() == 0 {
@@ -103,44 +104,48 @@ impl TarSplit {
         Ok(split)
     }
 
-    fn add_line(&mut self, line: &[u8], decoded: &mut Vec<u8>) -> Result<(), String> {
+    fn add_line(&mut self, line: &[u8]) -> Result<(), String> {
         if line.len() as u64 == MOST_LINE {
             return Err(format!("more than {MOST_LINE} bytes"));
         }
         let line: Line<'_> = serde_json::from_slice(line).map_err(|error| format!("expected an entry: {error}"))?;
         match line.kind {
-            2 => {
-                let payload = line.payload.as_ref().map_or("", |text| &text.0);
-                decode(payload, decoded)?;
-                self.add_bytes(decoded)
-            }
-            1 => self.add_file(&line, decoded),
+            2 => self.add_bytes(line.payload.as_ref().map_or("", |text| &text.0).as_bytes()),
+            1 => self.add_file(&line),
             other => Err(format!("expected an entry of type 1 or 2, found {other}")),
         }
     }
 
-    fn add_bytes(&mut self, bytes: &[u8]) -> Result<(), String> {
-        for chunk in bytes.chunks(CHUNK) {
-            let literals = self.literals.len() as u32;
-            if is_zero(chunk) {
-                self.add_piece(From::Zeros, chunk.len() as u64)?;
+    /// Adds bytes of the tar. Most are zeros, and those are not even decoded.
+    fn add_bytes(&mut self, base64: &[u8]) -> Result<(), String> {
+        let mut decoded = [0; CHUNK];
+        let mut chunks = base64.chunks(CHUNK).peekable();
+        while let Some(chunk) = chunks.next() {
+            if *chunk == ZEROS {
+                self.add_piece(From::Zeros, CHUNK_BYTES as u64)?;
                 continue;
             }
-            self.literals.extend_from_slice(chunk);
-            self.add_piece(From::Literals(literals), chunk.len() as u64)?;
+            let count = STANDARD.decode_slice(chunk, &mut decoded).map_err(|error| no_base64(&error))?;
+            if count < CHUNK_BYTES && chunks.peek().is_some() {
+                return Err(no_base64(&"it ends early"));
+            }
+            let literals = self.literals.len() as u32;
+            self.literals.extend_from_slice(&decoded[..count]);
+            self.add_piece(From::Literals(literals), count as u64)?;
         }
         Ok(())
     }
 
-    fn add_file(&mut self, line: &Line<'_>, decoded: &mut Vec<u8>) -> Result<(), String> {
+    fn add_file(&mut self, line: &Line<'_>) -> Result<(), String> {
         let size = line.size.unwrap_or(0);
         let size = u64::try_from(size).map_err(|_| format!("expected a size, found {size}"))?;
         if size == 0 {
             return Ok(());
         }
+        let decoded;
         let name = match (&line.name, &line.name_raw) {
             (_, Some(raw)) if !raw.0.is_empty() => {
-                decode(&raw.0, decoded)?;
+                decoded = STANDARD.decode(raw.0.as_bytes()).map_err(|error| no_base64(&error))?;
                 &decoded[..]
             }
             (Some(name), _) => name.0.as_bytes(),
@@ -193,13 +198,11 @@ impl TarSplit {
     }
 }
 
-fn is_zero(chunk: &[u8]) -> bool {
-    chunk.iter().fold(0, |all, byte| all | byte) == 0
-}
+/// Zeros as base64 has them.
+const ZEROS: [u8; CHUNK] = [b'A'; CHUNK];
 
-fn decode(text: &str, out: &mut Vec<u8>) -> Result<(), String> {
-    out.clear();
-    STANDARD.decode_vec(text, out).map_err(|error| format!("expected base64: {error}"))
+fn no_base64(error: &dyn std::fmt::Display) -> String {
+    format!("expected base64: {error}")
 }
 
 /// A tar that can be read from anywhere in it.

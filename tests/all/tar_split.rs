@@ -210,9 +210,23 @@ fn files_that_are_not_as_recorded_are_errors() {
     }
 }
 
+/// Only root may set the attribute, and not in every file system.
+#[test]
+fn a_file_without_its_content_is_an_error() {
+    let folder = Store::new();
+    let file = folder.write("file", "123456");
+    let file = std::fs::File::open(file).unwrap();
+    let set = rustix::fs::fsetxattr(&file, "trusted.overlay.metacopy", b"", rustix::fs::XattrFlags::empty());
+    if set.is_ok() {
+        let text = reading_fails(&file_line(b"file", 6), folder.0.path());
+        assert!(text.contains("metacopy"), "{text}");
+    }
+}
+
 #[test]
 fn lines_that_make_no_sense_are_errors() {
     let huge = file_line(b"a", i64::MAX as u64);
+    let padded = format!("{{\"type\":2,\"payload\":\"{}\"}}", STANDARD.encode([7; 47]).repeat(2));
     let long = segment(&vec![0; 13 << 20]);
     for (lines, expected) in [
         ("{}", "line 1: expected an entry: missing field `type`"),
@@ -225,6 +239,7 @@ fn lines_that_make_no_sense_are_errors() {
         (r#"{"type":1,"name":"a\u0000b","size":1}"#, "line 1: expected a file's name"),
         (r#"{"type":1,"name_raw":"?","size":1}"#, "line 1: expected base64"),
         (r#"{"type":2,"payload":"A"}"#, "line 1: expected base64"),
+        (&padded, "line 1: expected base64: it ends early"),
         ("{\"type\":2,\"payload\":\"\"}\n{\"type\":2", "line 2: expected an entry"),
         (&format!("{huge}{huge}"), "line 2: the sizes have no sum"),
         (&long, "line 1: more than 16777216 bytes"),
@@ -297,6 +312,20 @@ fn a_store_that_is_not_as_expected_is_an_error() {
         store.write(&format!("{layer}/cache-id"), cache);
         assert!(fails().contains("cache-id: expected a folder's name"), "{}", fails());
     }
+    store.write(&format!("{layer}/cache-id"), "cache0");
+    let split = format!("{layer}/tar-split.json.gz");
+    let whole = std::fs::read(store.path(&split)).unwrap();
+    let opening = || opened(&root, &id).unwrap().layers[0].open().map(|_| ()).unwrap_err().to_string();
+    for (bytes, expected) in [
+        (&whole[..whole.len() - 9], "tar-split.json.gz: "),
+        (&gzip(b"{\"type\":2}\n?", 99), "tar-split.json.gz: line 2: expected an entry"),
+        (b"", "tar-split.json.gz: expected the headers of a tar, found nothing"),
+    ] {
+        store.write(&split, bytes);
+        assert!(opening().contains(expected), "{}", opening());
+    }
+    std::fs::remove_file(store.path(&split)).unwrap();
+    assert!(fails().contains("tar-split.json.gz: "), "{}", fails());
     store.write(&format!("{layer}/diff"), Digest::of(b"x").to_string());
     assert!(fails().contains("the diff ID does not match: expected sha256:"), "{}", fails());
     store.write(&format!("{layer}/diff"), "x".repeat(5_000));
