@@ -17,6 +17,7 @@
 
 pub mod base;
 pub mod cli;
+pub mod daemon;
 pub mod emit;
 pub mod fs;
 pub mod image;

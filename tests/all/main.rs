@@ -4,6 +4,7 @@
 mod archives;
 mod cache;
 mod cli;
+mod daemon;
 mod emit;
 mod fixture;
 mod hostile;
@@ -13,6 +14,7 @@ mod profile;
 mod python;
 mod report;
 mod rules;
+mod tar_split;
 mod tarballs;
 mod tars;
 mod view;

@@ -1,0 +1,29 @@
+//! Images that a container engine has, over its API socket or straight from its store.
+//!
+//! Nothing is written and nothing in the engine is changed: three questions are asked of it (`/_ping`, `/info`,
+//! `/images/NAME/json`), and then there are two ways to the image.
+//!
+//! - [`Engine::export`] streams the archive that `docker save` would write. Every engine can do it, and it is
+//!   slow: the classic store first puts the whole archive into a folder of its own, and then every byte of the
+//!   image passes through a socket.
+//! - [`Store`] reads the classic `overlay2` store in place, which takes the rights of root. The engine keeps each
+//!   layer unpacked, and beside it what the unpacking lost: the tar's headers and padding. Put together they are
+//!   the layer's tar again, byte for byte, but the contents of files are read only where somebody asks for them.
+//!
+//! Source: the Docker Engine API reference; OCI image-spec, config.md (chain IDs); github.com/vbatts/tar-split.
+
+mod answers;
+mod client;
+mod endpoint;
+mod error;
+mod folder;
+mod store;
+mod tar_split;
+
+pub use answers::{Info, Inspected, parse_info, parse_inspect};
+pub use client::{Engine, Export};
+pub use endpoint::{Endpoint, Surroundings};
+pub use error::DaemonError;
+pub use folder::Folder;
+pub use store::{Store, StoredImage, StoredLayer, chain_ids};
+pub use tar_split::{TarSplit, VirtualTar};

@@ -1,0 +1,373 @@
+//! Finding an engine and talking to it. The engine is a thread with a script behind a socket in a folder of its
+//! own, so nothing here needs one, and nothing of the machine's own settings is read.
+
+use crate::tarballs::Store;
+use serde_json::json;
+use slimwright::base::Digest;
+use slimwright::daemon::{DaemonError, Endpoint, Engine, Surroundings, parse_info, parse_inspect};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{self, Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Answers by path; what is not in the script is answered with 404.
+struct Scripted {
+    endpoint: Endpoint,
+    asked: Arc<Mutex<Vec<String>>>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+    _folder: Store,
+}
+
+impl Scripted {
+    fn new(script: &[(&str, Vec<u8>)]) -> Self {
+        let folder = Store::new();
+        let path = folder.path("engine.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let script: BTreeMap<String, Vec<u8>> =
+            script.iter().map(|(path, bytes)| ((*path).to_owned(), bytes.clone())).collect();
+        let (asked, stop) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
+        let (log, stopped) = (asked.clone(), stop.clone());
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let thread = std::thread::spawn(move || {
+            while !stopped.load(Relaxed) && Instant::now() < deadline {
+                match listener.accept() {
+                    Ok((stream, _)) => answer(stream, &script, &log),
+                    Err(_) => std::thread::sleep(Duration::from_millis(2)),
+                }
+            }
+        });
+        Self { endpoint: Endpoint::Unix(path), asked, stop, thread: Some(thread), _folder: folder }
+    }
+
+    fn connect(&self) -> Engine {
+        Engine::connect_to(&self.endpoint).unwrap()
+    }
+
+    fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Scripted {
+    fn drop(&mut self) {
+        self.stop.store(true, Relaxed);
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
+fn answer(mut stream: UnixStream, script: &BTreeMap<String, Vec<u8>>, log: &Mutex<Vec<String>>) {
+    stream.set_nonblocking(false).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let mut request = Vec::new();
+    let mut byte = [0];
+    while !request.ends_with(b"\r\n\r\n") && request.len() < 10_000 && stream.read(&mut byte).unwrap() == 1 {
+        request.push(byte[0]);
+    }
+    let request = String::from_utf8(request).unwrap();
+    let line = request.lines().next().unwrap();
+    let path = line.strip_prefix("GET ").unwrap().strip_suffix(" HTTP/1.1").unwrap();
+    log.lock().unwrap().push(path.to_owned());
+    let missing = json_answer(404, r#"{"message":"page not found"}"#);
+    // Who has heard enough hangs up.
+    let _ = stream.write_all(script.get(path).unwrap_or(&missing));
+}
+
+fn raw_answer(status: u16, headers: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!("HTTP/1.1 {status} Said\r\nConnection: close\r\n{headers}\r\n");
+    [head.as_bytes(), body].concat()
+}
+
+fn json_answer(status: u16, body: &str) -> Vec<u8> {
+    let headers = format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+    raw_answer(status, &headers, body.as_bytes())
+}
+
+fn ping(version: &str) -> Vec<u8> {
+    raw_answer(200, &format!("Api-Version: {version}\r\nContent-Length: 2\r\n"), b"OK")
+}
+
+const INSPECTED: &str = r#"{
+    "Id": "sha256:e48c", "RepoTags": ["a/b:1", "c:2"], "RepoDigests": [], "Size": 8240036900,
+    "Architecture": "amd64", "Os": "linux", "GraphDriver": {"Data": {"LowerDir": "/x"}, "Name": "overlay2"},
+    "RootFS": {"Type": "layers", "Layers": ["sha256:8db5", "sha256:4c0d"]}
+}"#;
+
+#[test]
+fn the_older_of_both_versions_is_spoken() {
+    for (offered, prefix) in [
+        (ping("1.41"), "/v1.41"),
+        (ping("1.47"), "/v1.47"),
+        (ping("1.52"), "/v1.47"),
+        (ping("2.0"), "/v1.47"),
+        (ping("1.9"), "/v1.9"),
+        (ping("new"), ""),
+        (raw_answer(200, "Content-Length: 2\r\n", b"OK"), ""),
+    ] {
+        let path = format!("{prefix}/images/a/b:1/json");
+        let engine = Scripted::new(&[("/_ping", offered), (&path, json_answer(200, INSPECTED))]);
+        assert_eq!(engine.connect().inspect("a/b:1").unwrap().size, 8_240_036_900);
+        assert_eq!(engine.asked(), ["/_ping", &path]);
+    }
+}
+
+#[test]
+fn an_image_is_inspected() {
+    let found = parse_inspect(INSPECTED.as_bytes()).unwrap();
+    assert_eq!((&found.id[..], &found.architecture[..], &found.os[..]), ("sha256:e48c", "amd64", "linux"));
+    assert_eq!(
+        (found.repo_tags, found.diff_ids),
+        (strings(&["a/b:1", "c:2"]), strings(&["sha256:8db5", "sha256:4c0d"]))
+    );
+    assert_eq!(found.graph_driver.as_deref(), Some("overlay2"));
+    let bare =
+        parse_inspect(br#"{"Id": "x", "RepoTags": null, "RootFS": {}, "GraphDriver": null, "Size": -1}"#).unwrap();
+    assert_eq!((&bare.id[..], bare.size, bare.graph_driver, bare.diff_ids.len()), ("x", 0, None, 0));
+    for wrong in ["", "[]", "{}", r#"{"Id": 1}"#, r#"{"Id": "x", "RepoTags": [1]}"#] {
+        assert!(parse_inspect(wrong.as_bytes()).is_err(), "{wrong}");
+    }
+}
+
+fn strings(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+#[test]
+fn an_engine_says_where_its_store_is() {
+    let body = r#"{"DockerRootDir": "/var/lib/docker", "Driver": "overlay2", "ServerVersion": "20.10.24"}"#;
+    let engine = Scripted::new(&[("/_ping", ping("1.41")), ("/v1.41/info", json_answer(200, body))]);
+    let info = engine.connect().info().unwrap();
+    assert_eq!(info.root_dir.as_deref(), Some(Path::new("/var/lib/docker")));
+    assert_eq!((info.driver.as_deref(), &info.version[..]), (Some("overlay2"), "20.10.24"));
+    let bare = parse_info(br#"{"DockerRootDir": "", "Driver": ""}"#).unwrap();
+    assert_eq!(bare, slimwright::daemon::Info::default());
+}
+
+#[test]
+fn names_are_encoded_and_lead_nowhere_else() {
+    let engine = Scripted::new(&[("/_ping", ping("1.41"))]);
+    let connected = engine.connect();
+    let asked = |name: &str| {
+        connected.inspect(name).unwrap_err();
+        engine.asked().pop().unwrap()
+    };
+    assert_eq!(asked("r.io:5000/a_b/c-d@sha256:0a"), "/v1.41/images/r.io:5000/a_b/c-d@sha256:0a/json");
+    assert_eq!(asked("\u{fc} ?#%&"), "/v1.41/images/%C3%BC%20%3F%23%25%26/json");
+    let before = engine.asked().len();
+    for name in ["", "..", "a/../../info", "./a", "a//b", "/a", "a/"] {
+        let error = connected.inspect(name).unwrap_err();
+        assert!(matches!(error, DaemonError::NoSuchImage { .. }), "{name}: {error}");
+    }
+    assert_eq!(engine.asked().len(), before, "the engine is not asked");
+}
+
+#[test]
+fn what_the_engine_complains_of_is_said() {
+    let missing = json_answer(404, r#"{"message":"No such image: \u001b[31mx:1"}"#);
+    let engine = Scripted::new(&[
+        ("/_ping", ping("1.41")),
+        ("/v1.41/images/x:1/json", missing.clone()),
+        ("/v1.41/images/x:1/get", missing),
+        ("/v1.41/images/broken/json", json_answer(500, "it broke\nhere")),
+        ("/v1.41/images/odd/json", json_answer(200, "<html>")),
+        ("/v1.41/images/moved/json", raw_answer(301, "Location: /elsewhere\r\nContent-Length: 0\r\n", b"")),
+        ("/v1.41/images/cut/json", raw_answer(200, "Content-Length: 900\r\n", b"{")),
+        ("/v1.41/images/huge/json", raw_answer(200, "Content-Length: 17000000\r\n", &vec![b' '; 17_000_000])),
+    ]);
+    let connected = engine.connect();
+    for error in [connected.inspect("x:1").unwrap_err(), connected.export("x:1").map(|_| ()).unwrap_err()] {
+        let text = error.to_string();
+        assert!(text.contains("has no image `x:1`: No such image: \\x1b[31mx:1"), "{text}");
+        assert!(error.hint().unwrap().contains("docker image ls"));
+    }
+    for (name, expected) in [
+        ("broken", "/images/broken/json: expected status 200, found 500: it broke"),
+        ("odd", "expected JSON as the Docker Engine API has it"),
+        ("moved", "expected status 200, found 301: (no message)"),
+        ("cut", "the answer broke off"),
+        ("huge", "expected an answer of at most 16777216 bytes"),
+    ] {
+        let text = connected.inspect(name).unwrap_err().to_string();
+        assert!(text.contains(expected) && text.contains("engine.sock"), "{text}");
+    }
+}
+
+fn chunked(parts: &[&[u8]]) -> Vec<u8> {
+    let chunk = |part: &&[u8]| [format!("{:x}\r\n", part.len()).as_bytes(), part, b"\r\n"].concat();
+    parts.iter().flat_map(chunk).collect()
+}
+
+#[test]
+fn an_export_is_the_stream_or_an_error() {
+    let (first, second) = ([7; 100_000], [8; 5]);
+    let body = chunked(&[&first, &second]);
+    let get = |body: &[u8]| raw_answer(200, "Transfer-Encoding: chunked\r\n", body);
+    let engine = Scripted::new(&[
+        ("/_ping", ping("1.41")),
+        ("/v1.41/images/whole/get", get(&[&body[..], b"0\r\n\r\n"].concat())),
+        ("/v1.41/images/cut/get", get(&body)),
+        ("/v1.41/images/inside/get", get(&body[..50_000])),
+        ("/v1.41/images/counted/get", raw_answer(200, "Content-Length: 9000\r\n", &first[..8000])),
+    ]);
+    let connected = engine.connect();
+    let read = |name: &str| {
+        let mut bytes = Vec::new();
+        connected.export(name).unwrap().read_to_end(&mut bytes).map(|_| bytes)
+    };
+    assert_eq!(read("whole").unwrap(), [&first[..], &second].concat());
+    for name in ["cut", "inside", "counted"] {
+        let text = read(name).unwrap_err().to_string();
+        assert!(text.contains("cut the image off after") && text.contains("engine.sock"), "{text}");
+    }
+}
+
+#[test]
+fn nobody_answers() {
+    let folder = Store::new();
+    let nowhere = folder.path("none.sock");
+    let error = Engine::connect_to(&Endpoint::Unix(nowhere.clone())).map(|_| ()).unwrap_err();
+    assert!(
+        matches!(&error, DaemonError::Connect { source, .. } if source.kind() == io::ErrorKind::NotFound),
+        "{error}"
+    );
+    assert!(error.to_string().contains(nowhere.to_str().unwrap()), "{error}");
+    assert!(error.hint().unwrap().contains("docker save"));
+    drop(UnixListener::bind(&nowhere).unwrap());
+    let error = Engine::connect_to(&Endpoint::Unix(nowhere)).map(|_| ()).unwrap_err();
+    assert!(error.to_string().contains("refused"), "{error}");
+    // Root may use every socket, so this one is made up.
+    let error = DaemonError::Connect { place: "unix:///x".into(), source: io::ErrorKind::PermissionDenied.into() };
+    assert_eq!(error.to_string(), "cannot connect to the container engine at unix:///x: permission denied");
+    assert!(error.hint().unwrap().contains("group") && error.hint().unwrap().contains("sudo"));
+}
+
+/// Resolves with these variables, the home `/home/me` unless there is a folder, and only these paths.
+fn resolve(variables: &[(&str, &str)], exist: &[&str]) -> Result<Endpoint, DaemonError> {
+    let variable =
+        |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value));
+    let exists = |path: &Path| exist.iter().any(|known| Path::new(known) == path);
+    Surroundings { variable: &variable, home: Some("/nowhere/me".into()), exists: &exists }.resolve()
+}
+
+fn unix(path: &str) -> Endpoint {
+    Endpoint::Unix(path.into())
+}
+
+fn tcp(url: &str, certificates: Option<&str>) -> Endpoint {
+    Endpoint::Tcp { url: url.into(), certificates: certificates.map(PathBuf::from) }
+}
+
+#[test]
+fn docker_host_comes_first() {
+    let tls = [("DOCKER_TLS_VERIFY", "1"), ("DOCKER_CERT_PATH", "/certs")];
+    for (host, more, expected) in [
+        ("unix:///a/b.sock", &[][..], unix("/a/b.sock")),
+        ("unix://", &[], unix("/var/run/docker.sock")),
+        ("tcp://127.0.0.1:2375", &[], tcp("http://127.0.0.1:2375", None)),
+        ("tcp://far.example", &[], tcp("http://far.example:2375", None)),
+        ("far.example:80", &[], tcp("http://far.example:80", None)),
+        ("tcp://[::1]", &[], tcp("http://[::1]:2375", None)),
+        ("tcp://far.example/", &tls, tcp("https://far.example:2376", Some("/certs"))),
+        ("tcp://far.example", &tls[..1], tcp("https://far.example:2376", Some("/nowhere/me/.docker"))),
+        ("http://far.example:1", &tls, tcp("http://far.example:1", None)),
+        ("https://far.example:1", &[], tcp("https://far.example:1", None)),
+    ] {
+        let variables = [&[("DOCKER_HOST", host), ("DOCKER_CONTEXT", "other")], more].concat();
+        assert_eq!(resolve(&variables, &["/var/run/docker.sock"]).unwrap(), expected, "{host}");
+    }
+}
+
+#[test]
+fn hosts_that_cannot_be_reached_say_what_to_do() {
+    for (host, text, hint) in [
+        ("ssh://me@far", "DOCKER_HOST: `ssh://me@far` is an engine behind SSH", "ssh HOST docker save"),
+        ("npipe:////./pipe/x", "pipe of Windows", "unix:///"),
+        ("ftp://x\u{1b}", "`ftp://x\\x1b` has a scheme that is not known", "unix:///"),
+        ("tcp://", "is no address", "tcp://"),
+        ("tcp://a b", "is no address", "tcp://"),
+        ("tcp://a:99999", "is no address", "tcp://"),
+    ] {
+        let error = resolve(&[("DOCKER_HOST", host)], &[]).unwrap_err();
+        assert!(error.to_string().contains(text), "{error}");
+        assert!(error.hint().unwrap().contains(hint), "{error}");
+    }
+}
+
+#[test]
+fn the_first_socket_that_exists_is_taken() {
+    let run = [("XDG_RUNTIME_DIR", "/run/user/1"), ("DOCKER_HOST", ""), ("DOCKER_CONTEXT", "default")];
+    let all = [
+        "/var/run/docker.sock",
+        "/run/user/1/docker.sock",
+        "/run/user/1/podman/podman.sock",
+        "/run/podman/podman.sock",
+    ];
+    for (first, path) in all.iter().enumerate() {
+        assert_eq!(resolve(&run, &all[first..]).unwrap(), unix(path));
+    }
+    let error = resolve(&run, &[]).unwrap_err();
+    for place in all {
+        assert!(error.to_string().contains(place), "{error}");
+    }
+    assert!(error.hint().unwrap().contains("start the engine"));
+    assert!(!resolve(&[], &[]).unwrap_err().to_string().contains("/run/user"));
+}
+
+/// A folder of the Docker command line with a context `remote` of this host.
+fn with_context(host: &str) -> (Store, PathBuf) {
+    let folder = Store::new();
+    let id = Digest::of(b"remote").to_string()[7..].to_owned();
+    let meta =
+        json!({"Name": "remote", "Metadata": {}, "Endpoints": {"docker": {"Host": host, "SkipTLSVerify": false}}});
+    folder.write(&format!("contexts/meta/{id}/meta.json"), meta.to_string());
+    let tls = folder.path(&format!("contexts/tls/{id}/docker"));
+    (folder, tls)
+}
+
+#[test]
+fn contexts_are_followed() {
+    let (folder, tls) = with_context("tcp://far.example:2376");
+    let config = folder.0.path().to_str().unwrap().to_owned();
+    let (tls, socket) = (tls.to_str().unwrap(), "/var/run/docker.sock");
+    let own = ("DOCKER_CONFIG", &config[..]);
+    let chosen = ("DOCKER_CONTEXT", "remote");
+    assert_eq!(resolve(&[own, chosen], &[]).unwrap(), tcp("http://far.example:2376", None));
+    assert_eq!(resolve(&[own, chosen], &[tls]).unwrap(), tcp("https://far.example:2376", Some(tls)));
+    assert_eq!(resolve(&[own], &[socket]).unwrap(), unix(socket));
+    folder.write("config.json", r#"{"auths": {}, "currentContext": "remote"}"#);
+    assert_eq!(resolve(&[own], &[socket]).unwrap(), tcp("http://far.example:2376", None));
+    assert_eq!(resolve(&[own, ("DOCKER_CONTEXT", "default")], &[socket]).unwrap(), unix(socket));
+    let error = resolve(&[own, ("DOCKER_CONTEXT", "gone")], &[socket]).unwrap_err();
+    assert!(error.to_string().contains("context `gone` (chosen by DOCKER_CONTEXT) does not exist"), "{error}");
+    assert!(error.hint().unwrap().contains("docker context ls"));
+    folder.write("config.json", "{");
+    let error = resolve(&[own], &[socket]).unwrap_err().to_string();
+    assert!(error.contains("config.json: expected JSON"), "{error}");
+    let (folder, _) = with_context("");
+    let config = folder.0.path().to_str().unwrap().to_owned();
+    let error = resolve(&[("DOCKER_CONFIG", &config), chosen], &[]).unwrap_err().to_string();
+    assert!(error.contains("meta.json: expected Endpoints.docker.Host, found none"), "{error}");
+}
+
+#[test]
+fn certificates_that_are_missing_or_wrong_are_named() {
+    let folder = Store::new();
+    let endpoint = Endpoint::Tcp { url: "https://127.0.0.1:1".into(), certificates: Some(folder.0.path().into()) };
+    let fails = || Engine::connect_to(&endpoint).map(|_| ()).unwrap_err().to_string();
+    let text = fails();
+    assert!(text.contains("ca.pem"), "{text}");
+    folder.write("ca.pem", "-----BEGIN CERTIFICATE-----\n!\n");
+    let text = fails();
+    assert!(text.contains("ca.pem: expected PEM"), "{text}");
+    folder.write("ca.pem", "");
+    folder.write("cert.pem", "");
+    folder.write("key.pem", "");
+    let text = fails();
+    assert!(text.contains("{cert,key}.pem: expected PEM"), "{text}");
+}
