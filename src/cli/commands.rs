@@ -50,9 +50,9 @@ fn cache_info(info: &CacheInfo) -> Result<()> {
 
 fn clear_cache(cache: &Cache) -> Result<()> {
     let folder = cache.info().folder;
-    let removed = cache
-        .clear()
-        .map_err(|error| Failure::usage(anyhow::Error::new(error).context(format!("{}: cannot clear", folder.display()))))?;
+    let removed = cache.clear().map_err(|error| {
+        Failure::usage(anyhow::Error::new(error).context(format!("{}: cannot clear", folder.display())))
+    })?;
     print(&format!("removed {} entries, {}\n", removed.entries, ByteSize(removed.bytes)))
 }
 

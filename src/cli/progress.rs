@@ -31,8 +31,9 @@ impl Progress for Bar {
             return;
         }
         let bar = match bytes {
-            Some(bytes) => ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::stderr())
-                .with_style(style("  {bar:24} {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec}  {wide_msg}")),
+            Some(bytes) => ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::stderr()).with_style(style(
+                "  {bar:24} {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec}  {wide_msg}",
+            )),
             None => ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
                 .with_style(style("  {spinner} {decimal_bytes}  {decimal_bytes_per_sec}  {wide_msg}")),
         };

@@ -113,9 +113,7 @@ const CACHE_HINT: &str = "set SLIMWRIGHT_CACHE_DIR, XDG_CACHE_HOME or HOME";
 fn cache() -> Result<Option<Cache>> {
     let most_bytes = match std::env::var("SLIMWRIGHT_CACHE_SIZE") {
         Ok(text) => {
-            parse_byte_size(&text)
-                .map_err(|error| Failure::usage(anyhow::anyhow!("SLIMWRIGHT_CACHE_SIZE: {error}")))?
-                .0
+            parse_byte_size(&text).map_err(|error| Failure::usage(anyhow::anyhow!("SLIMWRIGHT_CACHE_SIZE: {error}")))?.0
         }
         Err(_) => CACHE_BYTES,
     };

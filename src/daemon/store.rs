@@ -18,7 +18,7 @@
 use super::error::shown;
 use super::{DaemonError, Folder, TarSplit, VirtualTar};
 use crate::base::{Digest, escape_str};
-use crate::layer::{Blob, Compression, reader};
+use crate::layer::{Blob, Compression, ReadAt as _, reader};
 use serde::Deserialize;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -130,6 +130,11 @@ impl Store {
 }
 
 impl StoredLayer {
+    /// A text that changes when what tar-split kept of the layer changes.
+    pub fn identity(&self) -> Option<String> {
+        File::open(&self.split).ok()?.identity()
+    }
+
     /// The layer's tar, uncompressed. Reads what tar-split kept; files are opened as they are asked for, and not
     /// verified but by their size.
     pub fn open(&self) -> Result<Blob, DaemonError> {

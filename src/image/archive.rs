@@ -50,9 +50,7 @@ pub(super) fn links(entries: &[Entry]) -> Vec<(Vec<u8>, Vec<u8>)> {
     let target = |entry: &Entry| {
         let link = entry.link.as_deref()?;
         match entry.kind {
-            EntryKind::Symlink => {
-                Some(clean_path(&[parent(entry.path.as_bytes()), link].join(&b'/')).into_owned())
-            }
+            EntryKind::Symlink => Some(clean_path(&[parent(entry.path.as_bytes()), link].join(&b'/')).into_owned()),
             EntryKind::Hardlink => Some(link.to_vec()),
             _ => None,
         }
@@ -144,7 +142,8 @@ fn docker_archive(path: &Path, files: &dyn Files, reference: Option<&str>) -> Re
     if let Some(expected) = config_digest(&row.config) {
         ImageError::check(&place, "the configuration's digest", expected, Digest::of(&config))?;
     }
-    let digest = |name: &String| name.strip_prefix("blobs/sha256/").and_then(|hex| format!("sha256:{hex}").parse().ok());
+    let digest =
+        |name: &String| name.strip_prefix("blobs/sha256/").and_then(|hex| format!("sha256:{hex}").parse().ok());
     let layers = row.layers.iter().map(|name| files.layer(name, digest(name), None));
     Ok(SourceImage {
         name: chosen.cloned(),

@@ -87,8 +87,19 @@ pub(super) struct KnownBlob {
 pub(super) struct KnownImage {
     /// The configuration, as it is.
     pub config: Vec<u8>,
-    /// The blobs' digests and lengths, where there are blobs.
-    pub blobs: Vec<(Option<Digest>, u64)>,
+    /// Its layers, lowest first.
+    pub layers: Vec<KnownLayerSource>,
+}
+
+/// What is known of a layer besides its index.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct KnownLayerSource {
+    /// Its diff ID.
+    pub diff_id: Digest,
+    /// Its blob's digest, where the engine has one.
+    pub blob: Option<Digest>,
+    /// Its blob's length.
+    pub length: u64,
 }
 
 impl Cache {
@@ -109,6 +120,11 @@ impl Cache {
     /// The layer of a diff ID.
     pub(super) fn layer(&self, diff_id: Digest) -> Option<KnownLayer> {
         self.get_layer(&format!("layer {diff_id}"))
+    }
+
+    /// Whether there seems to be one.
+    pub(super) fn has_layer(&self, diff_id: Digest) -> bool {
+        self.path(&format!("layer {diff_id}")).is_file()
     }
 
     /// Keeps a layer whose diff ID was verified, and its blob, if that was.
@@ -237,7 +253,10 @@ impl Cache {
     fn version_folders(&self) -> Vec<PathBuf> {
         let Ok(entries) = fs::read_dir(&self.folder) else { return Vec::new() };
         let folders = entries.filter_map(Result::ok).filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-        folders.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(b"v")).map(|entry| entry.path()).collect()
+        folders
+            .filter(|entry| entry.file_name().as_encoded_bytes().starts_with(b"v"))
+            .map(|entry| entry.path())
+            .collect()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Why an image could not be read, in words that name the place, what was expected and what was found.
 
 use crate::base::{Digest, escape_bytes, escape_str};
+use crate::daemon::DaemonError;
 use crate::layer::{BlobError, IndexError};
 use std::io;
 use std::path::Path;
@@ -60,6 +61,9 @@ pub enum ImageError {
         /// What there is.
         found: String,
     },
+    /// A container engine.
+    #[error(transparent)]
+    Daemon(#[from] Box<DaemonError>),
     /// The index has no such platform.
     #[error("{path}: expected an image for {wanted}, found {found}")]
     Platform {
@@ -73,6 +77,12 @@ pub enum ImageError {
 }
 
 const CHANGED: &str = "the file is damaged or was changed; save or copy the image again";
+
+impl From<DaemonError> for ImageError {
+    fn from(error: DaemonError) -> Self {
+        Self::Daemon(Box::new(error))
+    }
+}
 
 impl ImageError {
     pub(super) fn open(path: &Path, source: io::Error) -> Self {
@@ -103,6 +113,7 @@ impl ImageError {
     /// What the user can do about it, if there is something to say.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
+            Self::Daemon(error) => error.hint(),
             Self::Open { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Some("a target is a file or folder; save an image with `docker save NAME -o image.tar`")
             }

@@ -7,6 +7,7 @@
 mod archive;
 mod cache;
 mod config;
+mod daemon;
 mod directory;
 mod error;
 mod layout;

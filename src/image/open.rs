@@ -5,7 +5,7 @@ use super::layout::layout;
 use super::reading::read_source;
 use super::source::{Files, LayerSource};
 use super::target::{Found, Target};
-use super::{Cache, Image, ImageError, directory, read_recorded, stream};
+use super::{Cache, Image, ImageError, TargetKind, daemon, directory, read_recorded, stream};
 use crate::base::Digest;
 use crate::layer::{Blob, Limits};
 use oci_spec::image::Descriptor;
@@ -86,6 +86,14 @@ pub(super) fn names_match(name: &str, wanted: &str) -> bool {
 /// Reads the image that a target names.
 pub fn open(target: &Target, options: &OpenOptions, progress: &dyn Progress) -> Result<Image, ImageError> {
     let path = &target.path;
+    match target.kind {
+        Some(TargetKind::Daemon) => {
+            let source = daemon::daemon(target, options, progress)?;
+            return read_source(path, source, options, progress);
+        }
+        Some(TargetKind::Registry) => return Err(ImageError::shape(path, "registries are not read yet")),
+        _ => {}
+    }
     let source = match target.find()? {
         Found::Directory => return directory::directory(path, options, progress),
         Found::Recorded(bytes) => return read_recorded(path, &bytes),

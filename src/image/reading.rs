@@ -8,11 +8,11 @@ use super::source::{LayerBytes, LayerSource, SourceImage};
 use super::{Image, OpenOptions, Progress, recorded};
 use crate::base::{Basis, Digest, EntryIdx, Problem, escape_str};
 use crate::layer::{
-    BlobError, Compression, Contents, EntryKind, Expected, IndexError, LayerIndex, Limits, Verified,
+    Blob, BlobError, Compression, Contents, EntryKind, Expected, IndexError, LayerIndex, Limits, Verified,
     digest_bodies, index_seeking, index_stream, recorded_paths,
 };
 use std::collections::{HashMap, HashSet};
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -25,14 +25,20 @@ const MOST_WORKERS: usize = 6;
 struct Indexed {
     layer: LayerIndex,
     bodies: Option<Vec<u64>>,
+    /// What to read the bodies from, where it is open.
+    blob: Option<Blob>,
     from_cache: bool,
     /// Whether the cache does not have all of it.
     is_news: bool,
 }
 
 impl Indexed {
-    fn new(layer: LayerIndex, bodies: Option<Vec<u64>>) -> Self {
-        Self { layer, bodies, from_cache: false, is_news: true }
+    fn read(layer: LayerIndex) -> Self {
+        Self { layer, bodies: None, blob: None, from_cache: false, is_news: true }
+    }
+
+    fn sought(layer: LayerIndex, bodies: Vec<u64>, blob: Blob) -> Self {
+        Self { layer, bodies: Some(bodies), blob: Some(blob), from_cache: false, is_news: true }
     }
 }
 
@@ -189,21 +195,32 @@ fn index_one(
         return Ok(indexed);
     }
     let advance = |bytes| progress.advance(bytes);
+    let whole = |input: &mut dyn Read| {
+        let (layer, _) = index_stream(input, expected, &options.limits, &advance)?;
+        Ok::<_, BlobError>(Indexed::read(layer))
+    };
     let indexed = match &source.bytes {
         LayerBytes::Seekable(blob) if options.verify || blob.compression()? != Compression::None => {
-            let (layer, _) = index_stream(&mut blob.open(), expected, &options.limits, &advance)?;
-            Indexed::new(layer, None)
+            whole(&mut blob.open())?
         }
         LayerBytes::Seekable(blob) => {
             let (layer, bodies) = index_seeking(blob, expected, &options.limits)?;
-            progress.advance(blob.len());
-            Indexed::new(layer, Some(bodies))
+            progress.advance(source.length);
+            Indexed::sought(layer, bodies, blob.clone())
         }
-        LayerBytes::Remote(remote) => {
-            let (layer, _) = index_stream(&mut remote.open()?, expected, &options.limits, &advance)?;
-            Indexed::new(layer, None)
+        LayerBytes::Lazy(lazy) if options.verify => whole(&mut lazy.open()?.open())?,
+        LayerBytes::Lazy(lazy) => {
+            let blob = lazy.open()?;
+            let (layer, bodies) = index_seeking(&blob, expected, &options.limits)?;
+            progress.advance(source.length);
+            Indexed::sought(layer, bodies, blob)
         }
-        LayerBytes::Passed(passed) => Indexed::new(passed.layer(expected)?, None),
+        LayerBytes::Remote(remote) => whole(&mut remote.open()?)?,
+        LayerBytes::Passed(passed) => Indexed::read(passed.layer(expected)?),
+        LayerBytes::Cached => {
+            let message = "the cache has lost this layer; run again";
+            return Err(io::Error::other(message).into());
+        }
     };
     to_cache(&indexed, options);
     Ok(indexed)
@@ -230,19 +247,28 @@ fn from_cache(source: &LayerSource, expected: Expected, options: &OpenOptions) -
         None => {
             layer.compression = match &source.bytes {
                 LayerBytes::Seekable(blob) => blob.compression().ok()?,
+                LayerBytes::Lazy(_) => Compression::None,
                 _ if expected.blob == expected.diff_id => Compression::None,
                 _ => Compression::Gzip,
             };
             layer.wire = (layer.compression != Compression::None).then_some(source.length);
         }
     }
-    Some(Indexed { layer, bodies, from_cache: true, is_news: false })
+    let blob = match &source.bytes {
+        LayerBytes::Seekable(blob) => Some(blob.clone()),
+        _ => None,
+    };
+    Some(Indexed { layer, bodies, blob, from_cache: true, is_news: false })
 }
 
 /// What a file that is only sought through is known by.
 fn identity(source: &LayerSource, expected: Expected) -> Option<String> {
-    let LayerBytes::Seekable(blob) = &source.bytes else { return None };
-    Some(format!("{} {}", blob.identity()?, expected.diff_id?))
+    let identity = match &source.bytes {
+        LayerBytes::Seekable(blob) => blob.identity()?,
+        LayerBytes::Lazy(lazy) => lazy.identity()?,
+        _ => return None,
+    };
+    Some(format!("{identity} {}", expected.diff_id?))
 }
 
 /// A layer that was read whole has all its digests, and is kept with them.
@@ -277,11 +303,16 @@ fn digest_where_it_decides(
     for (number, (indexed, wanted)) in indexed.iter_mut().zip(wanted).enumerate() {
         forget_the_rest(&mut indexed.layer, &wanted);
         let todo = bodies_to_digest(indexed, &wanted);
+        if let (LayerBytes::Lazy(lazy), None, false) = (&layers[number].bytes, &indexed.blob, todo.is_empty()) {
+            indexed.blob = Some(lazy.open().map_err(|source| layer_error(path, layers, number, source.into()))?);
+        }
         indexed.is_news |= !todo.is_empty();
         let half = todo.len().div_ceil(2);
-        jobs.extend(todo.chunks(half.max(1)).map(|todo| (number, todo.to_vec())));
+        if let Some(blob) = &indexed.blob {
+            jobs.extend(todo.chunks(half.max(1)).map(|todo| (number, blob.clone(), todo.to_vec())));
+        }
     }
-    for (number, result) in digest_jobs(jobs, layers) {
+    for (number, result) in digest_jobs(jobs) {
         let digests = result.map_err(|source| layer_error(path, layers, number, source.into()))?;
         for (position, digest) in digests {
             indexed[number].layer.entries[position as usize].content = Some(digest);
@@ -325,16 +356,13 @@ fn bodies_to_digest(indexed: &Indexed, wanted: &HashSet<EntryIdx>) -> Vec<Body> 
 type Digested = (usize, io::Result<Vec<(EntryIdx, Digest)>>);
 
 /// Two jobs at a time. The results are in the order of the layers.
-fn digest_jobs(jobs: Vec<(usize, Vec<Body>)>, layers: &[LayerSource]) -> Vec<Digested> {
+fn digest_jobs(jobs: Vec<(usize, Blob, Vec<Body>)>) -> Vec<Digested> {
     let queue = Mutex::new(jobs);
     let done = Mutex::new(Vec::new());
     let work = || {
         let next = || queue.lock().ok().and_then(|mut queue| queue.pop());
-        while let Some((number, todo)) = next() {
-            let digests = match &layers[number].bytes {
-                LayerBytes::Seekable(blob) => digest_bodies(blob, &todo),
-                _ => Ok(Vec::new()),
-            };
+        while let Some((number, blob, todo)) = next() {
+            let digests = digest_bodies(&blob, &todo);
             if let Ok(mut done) = done.lock() {
                 done.push((number, digests));
             }

@@ -57,14 +57,26 @@ pub(super) trait Files {
 pub(super) enum LayerBytes {
     /// From anywhere.
     Seekable(Blob),
+    /// From anywhere, once it is opened.
+    Lazy(Arc<dyn OpenBlob>),
     /// From the start, as often as is wanted.
-    Remote(Arc<dyn OpenBlob>),
+    Remote(Arc<dyn OpenStream>),
+    /// They are not to be had, and need not be: the cache knows the layer.
+    Cached,
     /// They came along once, and this was read of them.
     Passed(Arc<Passed>),
 }
 
-/// A blob that is somewhere else.
+/// A plain tar that it takes some work to open.
 pub(super) trait OpenBlob: Send + Sync {
+    /// Opens it.
+    fn open(&self) -> io::Result<Blob>;
+    /// A text that changes when its bytes change, where there is one.
+    fn identity(&self) -> Option<String>;
+}
+
+/// A blob that is somewhere else.
+pub(super) trait OpenStream: Send + Sync {
     /// Begins to read it.
     fn open(&self) -> io::Result<Box<dyn Read + Send + '_>>;
 }

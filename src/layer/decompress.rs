@@ -1,7 +1,9 @@
 //! From a blob's bytes to the bytes of its tar.
 
+use flate2::bufread::MultiGzDecoder;
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, Read};
+use zstd::stream::read::Decoder;
 
 /// The compression of a blob.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,10 +30,30 @@ pub fn detect(head: &[u8]) -> Compression {
 }
 
 /// Decompresses a whole blob: every gzip member, every zstd frame.
-pub fn reader<'a>(compression: Compression, blob: impl BufRead + 'a) -> io::Result<Box<dyn Read + 'a>> {
+pub fn reader<R: BufRead>(compression: Compression, blob: R) -> io::Result<Decompressed<R>> {
     Ok(match compression {
-        Compression::None => Box::new(blob),
-        Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(blob)),
-        Compression::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(blob)?),
+        Compression::None => Decompressed::Plain(blob),
+        Compression::Gzip => Decompressed::Gzip(Box::new(MultiGzDecoder::new(blob))),
+        Compression::Zstd => Decompressed::Zstd(Box::new(Decoder::with_buffer(blob)?)),
     })
+}
+
+/// The bytes in a blob.
+pub enum Decompressed<R: BufRead> {
+    /// As they are.
+    Plain(R),
+    /// From gzip.
+    Gzip(Box<MultiGzDecoder<R>>),
+    /// From zstd.
+    Zstd(Box<Decoder<'static, R>>),
+}
+
+impl<R: BufRead> Read for Decompressed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(reader) => reader.read(buffer),
+            Self::Gzip(reader) => reader.read(buffer),
+            Self::Zstd(reader) => reader.read(buffer),
+        }
+    }
 }

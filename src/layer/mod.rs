@@ -17,7 +17,7 @@ mod tar;
 
 pub use blob::{Blob, BlobError, BlobReader, Expected, ReadAt, digest_bodies, index_seeking};
 pub use content::{SHA256_UP_TO, content_digest};
-pub use decompress::{Compression, detect, reader};
+pub use decompress::{Compression, Decompressed, detect, reader};
 pub use feed::{Streamed, TarInput};
 pub(crate) use keep::recorded_paths;
 pub use keep::{distil, is_kept};

@@ -9,8 +9,8 @@
 //! A layer's bytes are hostile: what is counted are headers and not entries, because what is passed over costs
 //! time too, and the bytes of names and attributes, because they are all kept.
 
-use super::feed::{Feed, TarInput};
 use super::content::{ContentDigest, content_digest};
+use super::feed::{Feed, TarInput};
 use super::head::{self, Head, padding};
 use super::{Entry, EntryKind, keep};
 use crate::base::{EntryIdx, ImagePath, Problem, clean_path, escape_bytes, file_name, parent};
@@ -113,11 +113,7 @@ pub type Visitor<'v> = dyn FnMut(&Entry, &mut dyn io::Read) + 'v;
 
 /// Indexes a tar as [`index_tar`] does, and shows the body of each regular file to `visit` as it passes. Sparse
 /// files are not shown. A body that the tar ends in ends early.
-pub fn visit_tar(
-    input: &mut dyn TarInput,
-    limits: &Limits,
-    visit: &mut Visitor<'_>,
-) -> Result<Contents, IndexError> {
+pub fn visit_tar(input: &mut dyn TarInput, limits: &Limits, visit: &mut Visitor<'_>) -> Result<Contents, IndexError> {
     Indexer::new(input, false, limits, Some(visit)).run()
 }
 

@@ -1,6 +1,6 @@
 //! The cache: the same image comes out of it, it is never trusted where it must not be, and it stays in its bounds.
 
-use crate::tarballs::{Packing, Parts, Store, Tar, blob_name, docker_new, docker_old, archive, oci, sample};
+use crate::tarballs::{Packing, Parts, Store, Tar, archive, blob_name, docker_new, docker_old, oci, sample};
 use slimwright::image::{Cache, Image, ImageError, OpenOptions, Target, open};
 use std::path::{Path, PathBuf};
 

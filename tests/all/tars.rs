@@ -3,9 +3,7 @@
 
 use crate::tarballs::{Header, Store, Tar, gzip, index, index_blob, indexed, small};
 use slimwright::base::Digest;
-use slimwright::layer::{
-    Blob, Contents, Entry, EntryKind, Expected, Limits, Streamed, index_seeking, index_tar,
-};
+use slimwright::layer::{Blob, Contents, Entry, EntryKind, Expected, Limits, Streamed, index_seeking, index_tar};
 use std::fs::File;
 use std::process::Command;
 use std::sync::Arc;
