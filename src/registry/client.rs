@@ -96,6 +96,8 @@ impl Client {
     /// the beginning of the blob (8 MiB), else [`RegistryError::Unsupported`]. They cannot be verified here.
     pub fn range(&self, digest: &Digest, offset: u64, length: u64) -> Result<Vec<u8>, RegistryError> {
         self.0.at_most(length, MOST_PART, &format!("part of blob {digest}"))?;
+        // Nothing is that long, and sums must not overflow.
+        self.0.at_most(offset, u64::MAX / 2, &format!("offset in blob {digest}"))?;
         BlobStream::part_of(self.0.clone(), *digest, offset, length).whole()
     }
 }

@@ -49,7 +49,7 @@ impl BlobStream {
     }
 
     pub(super) fn part_of(wire: Arc<Wire>, digest: Digest, offset: u64, length: u64) -> Self {
-        let end = offset.saturating_add(length);
+        let end = offset + length;
         Self { wire, digest, position: offset, end, size: None, body: None, failures: 0, resumed: 0 }
     }
 
