@@ -26,5 +26,6 @@ pub mod os;
 pub mod plan;
 pub mod profile;
 pub mod python;
+pub mod registry;
 pub mod report;
 pub mod rules;

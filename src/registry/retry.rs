@@ -1,0 +1,128 @@
+//! When to try again, and how long to wait before.
+
+use super::RegistryError;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// How often something is tried.
+pub(super) const TRIES: u32 = 5;
+
+/// Longest wait that a server may ask for.
+const MOST_WAIT: Duration = Duration::from_secs(60);
+
+/// How one try failed.
+pub(super) enum Failed {
+    /// Trying again would not help.
+    Finally(RegistryError),
+    /// It may help, after this wait if the server named one.
+    ForNow(RegistryError, Option<Duration>),
+}
+
+impl From<RegistryError> for Failed {
+    fn from(error: RegistryError) -> Self {
+        Self::Finally(error)
+    }
+}
+
+/// Tries until it works, up to [`TRIES`] times.
+pub(super) fn retried<T>(
+    first_wait: Duration,
+    mut once: impl FnMut() -> Result<T, Failed>,
+) -> Result<T, RegistryError> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match once() {
+            Ok(value) => return Ok(value),
+            Err(Failed::Finally(error)) => return Err(error),
+            Err(Failed::ForNow(error, _)) if tries >= TRIES => {
+                return Err(RegistryError::GaveUp { tries, last: Box::new(error) });
+            }
+            Err(Failed::ForNow(_, wait)) => {
+                std::thread::sleep(wait.unwrap_or(backoff(first_wait, tries)).min(MOST_WAIT))
+            }
+        }
+    }
+}
+
+/// The wait after so many failures: the first, then twice as long each time. Without chance in it: one process
+/// with a handful of connections is no crowd that has to be spread.
+pub(super) fn backoff(first: Duration, failures: u32) -> Duration {
+    first.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(MOST_WAIT)
+}
+
+/// Statuses after which trying again may help.
+pub(super) fn is_passing(status: u16) -> bool {
+    matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
+}
+
+/// `Retry-After` (RFC 9110, 10.2.3): seconds, or a date.
+pub(super) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+    let value = value.trim();
+    if let Ok(seconds) = value.parse::<u32>() {
+        return Some(Duration::from_secs(seconds.into()).min(MOST_WAIT));
+    }
+    let wait = http_date(value)?.duration_since(now).unwrap_or_default();
+    Some(wait.min(MOST_WAIT))
+}
+
+/// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, 5.6.7). The two obsolete forms are not read.
+fn http_date(text: &str) -> Option<SystemTime> {
+    const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    let parts: Vec<&str> = text.split_ascii_whitespace().collect();
+    let [_, day, month, year, time, "GMT"] = parts[..] else { return None };
+    if month.len() != 3 {
+        return None;
+    }
+    let month = MONTHS.find(month).filter(|at| at % 3 == 0)? as i64 / 3;
+    let (day, year) = (day.parse::<u8>().ok()?, year.parse::<u16>().ok()?);
+    let clock: Vec<u64> = time.split(':').map(|part| part.parse::<u8>().ok().map(u64::from)).collect::<Option<_>>()?;
+    let [hour, minute, second] = clock[..] else { return None };
+    // The days since 1970-01-01, with years that begin in March, so that the leap day is the last one.
+    let year = i64::from(year) - i64::from(month < 2);
+    let month = (month + 10) % 12;
+    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + i64::from(day) - 1 - 719_468;
+    let seconds = u64::try_from(days).ok()? * 86_400 + hour * 3_600 + minute * 60 + second;
+    UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn dates_are_the_seconds_that_they_name() {
+        assert_eq!(http_date("Sun, 06 Nov 1994 08:49:37 GMT"), Some(at(784_111_777)));
+        assert_eq!(http_date("Tue, 29 Feb 2000 00:00:00 GMT"), Some(at(951_782_400)));
+        assert_eq!(http_date("Thu, 01 Jan 1970 00:00:00 GMT"), Some(at(0)));
+        for odd in [
+            "",
+            "Sun, 06 Nov 1994 08:49:37",
+            "Sun, 06 anF 1994 08:49:37 GMT",
+            "x, -1 Nov 0 :: GMT",
+            "a 1 Jan 0 0:0:0 GMT",
+        ] {
+            assert_eq!(http_date(odd), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_server_may_ask_for_a_minute_at_most() {
+        assert_eq!(retry_after("7", at(0)), Some(Duration::from_secs(7)));
+        assert_eq!(retry_after("86400", at(0)), Some(MOST_WAIT));
+        assert_eq!(retry_after("Thu, 01 Jan 1970 00:00:09 GMT", at(4)), Some(Duration::from_secs(5)));
+        assert_eq!(retry_after("Thu, 01 Jan 1970 00:00:09 GMT", at(400)), Some(Duration::ZERO));
+        assert_eq!(retry_after("Thu, 01 Jan 2970 00:00:09 GMT", at(4)), Some(MOST_WAIT));
+        assert_eq!(retry_after("soon", at(4)), None);
+    }
+
+    #[test]
+    fn each_wait_is_twice_the_one_before() {
+        let waits: Vec<u64> = (1..5).map(|n| backoff(Duration::from_millis(500), n).as_millis() as u64).collect();
+        assert_eq!(waits, [500, 1_000, 2_000, 4_000]);
+        assert_eq!(backoff(Duration::MAX, u32::MAX), MOST_WAIT);
+    }
+}

@@ -1,0 +1,261 @@
+//! Requests and their answers: headers, redirects, failures.
+
+use super::auth::Auth;
+use super::error::{causes, read_as, said};
+use super::manifest::KINDS;
+use super::retry::{Failed, is_passing, retried, retry_after};
+use super::{Options, Reference, RegistryError};
+use crate::base::{Digest, escape_str};
+use reqwest::Url;
+use reqwest::blocking::{Client as Http, ClientBuilder, Response};
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue, RANGE, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use reqwest::redirect::Policy;
+use std::io::Read;
+use std::time::{Duration, SystemTime};
+
+/// Most of a failure's text that is read.
+const MOST_FAILURE: u64 = 64 << 10;
+
+/// Most redirects that are followed.
+const MOST_HOPS: usize = 10;
+
+/// What all requests have in common.
+pub(super) struct Wire {
+    pub reference: Reference,
+    pub options: Options,
+    /// The registry and repository, for errors.
+    pub place: String,
+    /// For the token service: follows no redirects, because they would carry credentials away.
+    pub tokens: Http,
+    http: Http,
+    /// `https://HOST/v2/REPOSITORY/`.
+    base: Url,
+    auth: Auth,
+}
+
+/// One thing to ask for.
+pub(super) struct Ask<'a> {
+    /// Behind the repository: `manifests/TAG`.
+    pub path: &'a str,
+    /// For errors.
+    pub what: &'a str,
+    /// The `Range` header.
+    pub range: Option<&'a str>,
+}
+
+impl Wire {
+    pub(super) fn new(reference: &Reference, options: Options) -> Result<Self, RegistryError> {
+        let place = format!("{}/{}", reference.registry(), reference.repository());
+        let address = format!("https://{}/v2/{}/", reference.api_host(), reference.repository());
+        let not_an_address =
+            |_| RegistryError::shape(&place, "expected the name of a host, found what is no part of a URL");
+        let mut base = Url::parse(&address).map_err(not_an_address)?;
+        let local = is_loopback(&base);
+        if options.insecure && !local {
+            return Err(RegistryError::Insecure { host: reference.registry().to_owned() });
+        }
+        let setup = |error| RegistryError::Setup { place: place.clone(), message: causes(error) };
+        let insecure = options.insecure;
+        let http = builder(&options, local).redirect(hops(insecure)).build().map_err(setup)?;
+        let tokens = builder(&options, local).redirect(reqwest::redirect::Policy::none()).build().map_err(setup)?;
+        if insecure && tokens.get(root(&base)).timeout(options.idle.min(Duration::from_secs(5))).send().is_err() {
+            // Between http and https this cannot fail.
+            let _ = base.set_scheme("http");
+            base = Url::parse(&address.replacen("https", "http", 1)).map_err(not_an_address)?;
+        }
+        let auth = Auth::default();
+        Ok(Self { reference: reference.clone(), options, place, tokens, http, base, auth })
+    }
+
+    pub(super) fn at_most(&self, size: u64, most: u64, what: &str) -> Result<(), RegistryError> {
+        if size <= most {
+            return Ok(());
+        }
+        Err(RegistryError::shape(&self.place, format!("{what}: expected at most {most} bytes, found {size}")))
+    }
+
+    pub(super) fn verify(&self, what: &'static str, expected: &Digest, bytes: &[u8]) -> Result<(), RegistryError> {
+        let found = Digest::of(bytes);
+        if found == *expected {
+            return Ok(());
+        }
+        Err(RegistryError::Digest { place: self.place.clone(), what, expected: *expected, found })
+    }
+
+    /// Asks for something until there is an answer, and returns a successful one: 200 or 206, or 416 where a range
+    /// was asked for.
+    pub(super) fn get(&self, ask: &Ask<'_>) -> Result<Response, RegistryError> {
+        retried(self.options.first_wait, || self.once(ask))
+    }
+
+    pub(super) fn once(&self, ask: &Ask<'_>) -> Result<Response, Failed> {
+        let url = self.base.join(ask.path).map_err(|_| RegistryError::shape(&self.place, "the URL cannot be built"))?;
+        let mut renewed = 0;
+        loop {
+            let header = self.auth.header(self)?;
+            let mut request = self.http.get(url.clone());
+            if ask.path.starts_with("manifests/") {
+                request = request.header(ACCEPT, KINDS.join(", "));
+            }
+            if let Some(range) = ask.range {
+                request = request.header(RANGE, range);
+            }
+            if let Some(header) = &header {
+                request = request.header(AUTHORIZATION, header.clone());
+            }
+            let response = request.send().map_err(|error| self.lost(&self.place, error))?;
+            let status = response.status().as_u16();
+            match status {
+                200 | 206 => return Ok(response),
+                416 if ask.range.is_some() => return Ok(response),
+                401 if renewed < 2 && response.url().origin() == self.base.origin() => {
+                    let challenges = challenges(response.headers());
+                    if challenges.is_empty() || !self.auth.renew(self, header.as_ref(), &challenges)? {
+                        return Err(self.refused(ask, response));
+                    }
+                    renewed += 1;
+                }
+                _ => return Err(self.refused(ask, response)),
+            }
+        }
+    }
+
+    fn refused(&self, ask: &Ask<'_>, response: Response) -> Failed {
+        let status = response.status().as_u16();
+        let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let wait = wait.and_then(|value| retry_after(value, SystemTime::now()));
+        let (place, what) = (self.place.clone(), ask.what.to_owned());
+        let said = said(&body_of(response).unwrap_or_default());
+        match status {
+            404 => RegistryError::NotFound { place, what, said, read_as: read_as(&self.reference) }.into(),
+            401 | 403 => {
+                let host = self.reference.registry().to_owned();
+                let denied = RegistryError::Denied { place, what, status, said, host };
+                self.auth.take_problem().unwrap_or(denied).into()
+            }
+            _ if is_passing(status) => Failed::ForNow(RegistryError::Status { place, what, status, said }, wait),
+            _ => RegistryError::Status { place, what, status, said }.into(),
+        }
+    }
+
+    /// A request that got no answer.
+    pub(super) fn lost(&self, place: &str, error: reqwest::Error) -> Failed {
+        let local = self.base.scheme() == "https" && is_loopback(&self.base) && !self.options.insecure;
+        if local && error.is_connect() && self.speaks_plainly() {
+            return RegistryError::PlainHttp { host: self.reference.registry().to_owned() }.into();
+        }
+        // A certificate stays wrong, and a redirect stays where it is.
+        let lasting = error.is_redirect() || error.is_builder() || is_of_tls(&error);
+        let message = if error.is_timeout() { "the server did not answer in time".into() } else { causes(error) };
+        let error = RegistryError::Connection { place: place.to_owned(), message };
+        if lasting { error.into() } else { Failed::ForNow(error, None) }
+    }
+
+    /// A body that ended before its time.
+    pub(super) fn cut(&self, what: &str, error: &std::io::Error) -> Failed {
+        let message = format!("{what}: the connection was cut: {}", escape_str(&error.to_string()));
+        Failed::ForNow(RegistryError::Connection { place: self.place.clone(), message }, None)
+    }
+
+    /// Whether the registry answers to plain HTTP. Servers that want TLS say 400 to it.
+    fn speaks_plainly(&self) -> bool {
+        let mut url = root(&self.base);
+        let asked = url.set_scheme("http").is_ok();
+        let Ok(http) = builder(&self.options, true).timeout(Duration::from_secs(5)).build() else { return false };
+        // The port stays: it is written in the URL, or it is 443, which nobody serves plainly.
+        asked && http.get(url).send().is_ok_and(|response| response.status().as_u16() != 400)
+    }
+
+    /// Whether a token service may be spoken to.
+    pub(super) fn may_ask(&self, url: &Url) -> Result<(), RegistryError> {
+        may_speak(url, self.options.insecure)
+            .map_err(|why| RegistryError::shape(&self.place, format!("token service {}: {why}", authority(url))))
+    }
+}
+
+/// Everything that is sent goes over verified TLS, or else stays on this machine. reqwest gives an
+/// `Authorization` to no other host on a redirect; this says which hosts there may be at all.
+fn may_speak(url: &Url, insecure: bool) -> Result<(), &'static str> {
+    match (insecure, url.scheme()) {
+        (false, "https") => Ok(()),
+        (false, _) => Err("expected HTTPS, found another scheme"),
+        (true, _) if is_loopback(url) => Ok(()),
+        (true, _) => Err("expected a server on this machine where --insecure is given, found another"),
+    }
+}
+
+/// Which redirects are followed.
+fn hops(insecure: bool) -> Policy {
+    Policy::custom(move |attempt| {
+        if attempt.previous().len() > MOST_HOPS {
+            return attempt.error(format!("expected at most {MOST_HOPS} redirects, found more"));
+        }
+        if let Err(why) = may_speak(attempt.url(), insecure) {
+            let to = authority(attempt.url());
+            return attempt.error(format!("redirected to {to}: {why}"));
+        }
+        attempt.follow()
+    })
+}
+
+/// reqwest's blocking `timeout` bounds the wait for an answer's head and each wait for more of its body, not the
+/// whole. A registry on this machine is behind no proxy.
+fn builder(options: &Options, local: bool) -> ClientBuilder {
+    let mut headers = HeaderMap::new();
+    // Digests are of the bytes on the wire.
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    let builder = Http::builder()
+        .user_agent(concat!("slimwright/", env!("CARGO_PKG_VERSION")))
+        .default_headers(headers)
+        .referer(false)
+        .timeout(options.idle)
+        .connect_timeout(options.idle.min(Duration::from_secs(30)))
+        .tls_danger_accept_invalid_certs(options.insecure);
+    if local { builder.no_proxy() } else { builder }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// The host and port of a URL.
+pub(super) fn authority(url: &Url) -> String {
+    let host = escape_str(url.host_str().unwrap_or_default());
+    url.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}"))
+}
+
+/// `/v2/`, which says whether there is a registry (distribution-spec, end-1).
+fn root(base: &Url) -> Url {
+    base.join("/v2/").unwrap_or_else(|_| base.clone())
+}
+
+/// All challenges of an answer in one line.
+fn challenges(headers: &HeaderMap) -> String {
+    let lines: Vec<&str> = headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok()).collect();
+    lines.join(", ")
+}
+
+/// The beginning of a short body.
+pub(super) fn body_of(response: Response) -> Result<Vec<u8>, String> {
+    let mut body = Vec::new();
+    match response.take(MOST_FAILURE).read_to_end(&mut body) {
+        Ok(_) => Ok(body),
+        Err(error) => Err(escape_str(&error.to_string())),
+    }
+}
+
+/// Whether TLS itself failed: a certificate that is not trusted, a server that does not speak it.
+fn is_of_tls(error: &reqwest::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        if cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::InvalidData) {
+            return true;
+        }
+        source = cause.source();
+    }
+    false
+}
