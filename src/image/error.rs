@@ -3,6 +3,7 @@
 use crate::base::{Digest, escape_bytes, escape_str};
 use crate::daemon::DaemonError;
 use crate::layer::{BlobError, IndexError};
+use crate::registry::RegistryError;
 use std::io;
 use std::path::Path;
 
@@ -64,6 +65,9 @@ pub enum ImageError {
     /// A container engine.
     #[error(transparent)]
     Daemon(#[from] Box<DaemonError>),
+    /// A registry.
+    #[error(transparent)]
+    Registry(#[from] Box<RegistryError>),
     /// The index has no such platform.
     #[error("{path}: expected an image for {wanted}, found {found}")]
     Platform {
@@ -77,6 +81,12 @@ pub enum ImageError {
 }
 
 const CHANGED: &str = "the file is damaged or was changed; save or copy the image again";
+
+impl From<RegistryError> for ImageError {
+    fn from(error: RegistryError) -> Self {
+        Self::Registry(Box::new(error))
+    }
+}
 
 impl From<DaemonError> for ImageError {
     fn from(error: DaemonError) -> Self {
@@ -111,8 +121,9 @@ impl ImageError {
     }
 
     /// What the user can do about it, if there is something to say.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Registry(error) => return error.hint(),
             Self::Daemon(error) => error.hint(),
             Self::Open { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Some("a target is a file or folder; save an image with `docker save NAME -o image.tar`")
@@ -129,7 +140,8 @@ impl ImageError {
             }
             Self::Platform { .. } => Some("choose one of these with --platform"),
             _ => None,
-        }
+        };
+        hint.map(str::to_owned)
     }
 }
 

@@ -15,6 +15,7 @@ mod manifest;
 mod open;
 mod reading;
 mod recorded;
+mod registry;
 mod source;
 mod stream;
 mod target;

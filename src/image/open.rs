@@ -5,7 +5,7 @@ use super::layout::layout;
 use super::reading::read_source;
 use super::source::{Files, LayerSource};
 use super::target::{Found, Target};
-use super::{Cache, Image, ImageError, TargetKind, daemon, directory, read_recorded, stream};
+use super::{Cache, Image, ImageError, TargetKind, daemon, directory, read_recorded, registry, stream};
 use crate::base::Digest;
 use crate::layer::{Blob, Limits};
 use oci_spec::image::Descriptor;
@@ -91,7 +91,9 @@ pub fn open(target: &Target, options: &OpenOptions, progress: &dyn Progress) -> 
             let source = daemon::daemon(target, options, progress)?;
             return read_source(path, source, options, progress);
         }
-        Some(TargetKind::Registry) => return Err(ImageError::shape(path, "registries are not read yet")),
+        Some(TargetKind::Registry) => {
+            return read_source(path, registry::registry(target, options)?, options, progress);
+        }
         _ => {}
     }
     let source = match target.find()? {
