@@ -2,7 +2,7 @@
 # Writes a first corpus for the fuzz targets, from what is on every machine with GNU tar.
 set -eu
 cd "$(dirname "$0")"
-for target in tar_index metadata record manifest databases requirement recorded; do mkdir -p "corpus/$target"; done
+for target in tar_index metadata record manifest databases requirement recorded tar_split inspect; do mkdir -p "corpus/$target"; done
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 (
@@ -41,3 +41,6 @@ printf 'Package: a\nVersion: 1\nStatus: install ok installed\nDepends: b (>= 1) 
 printf 'P:a\nV:1\nA:x\nD:so:b !c d>1\np:cmd:a=1\nF:usr/bin\nR:a\n\n' >corpus/databases/apk
 printf '0123  usr/bin/a\nID="x"\n' >corpus/databases/other
 printf -- '-r other.txt\na[b]==1.0 ; python_version < "3" --hash=sha256:00\n-e git+https://github.com/a/b@c#egg=d\nname @ https://example.org/x.whl\n' >corpus/requirement/1
+printf '{"type":2,"payload":"%s","position":0}\n{"type":1,"name":"d/a","size":9,"payload":"AAAAAAAAAAA=","position":1}\n{"type":1,"name_raw":"/w==","size":1}\n{"type":2,"payload":"AAAA"}\n' "$(head -c 600 corpus/tar_index/1 | base64 -w 0)" >corpus/tar_split/1
+echo "{\"Id\":\"$digest\",\"RepoTags\":[\"a:1\"],\"Size\":1,\"Architecture\":\"amd64\",\"Os\":\"linux\",\"GraphDriver\":{\"Name\":\"overlay2\"},\"RootFS\":{\"Layers\":[\"$digest\"]}}" >corpus/inspect/image
+echo '{"DockerRootDir":"/var/lib/docker","Driver":"overlay2","ServerVersion":"20.10.24"}' >corpus/inspect/info

@@ -67,6 +67,9 @@ struct RawRootFs {
 impl Store {
     /// Opens the store of an engine that says of itself where it is and which driver it uses. An error says why the
     /// image must be streamed.
+    ///
+    /// The engine may run on another machine, where its folder has the same name as that of an engine here. That
+    /// does no harm: images and layers are looked for by their digests.
     pub fn open(root_dir: &Path, driver: &str) -> Result<Self, DaemonError> {
         if driver != "overlay2" {
             let kind = match driver {
