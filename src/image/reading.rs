@@ -237,7 +237,8 @@ fn from_cache(source: &LayerSource, expected: Expected, options: &OpenOptions) -
     let KnownLayer { mut layer, bodies, blobs } = known;
     layer.diff_id = expected.diff_id;
     layer.blob = expected.blob;
-    layer.verified = Verified::default();
+    // What only the cache has was verified when it came along.
+    layer.verified = Verified { blob: false, diff_id: matches!(source.bytes, LayerBytes::Cached) };
     match blobs.iter().find(|known| Some(known.digest) == expected.blob) {
         Some(known) => {
             layer.verified = Verified { blob: true, diff_id: true };
@@ -248,7 +249,7 @@ fn from_cache(source: &LayerSource, expected: Expected, options: &OpenOptions) -
             layer.compression = match &source.bytes {
                 LayerBytes::Seekable(blob) => blob.compression().ok()?,
                 LayerBytes::Lazy(_) => Compression::None,
-                _ if expected.blob == expected.diff_id => Compression::None,
+                _ if expected.blob.is_none() || expected.blob == expected.diff_id => Compression::None,
                 _ => Compression::Gzip,
             };
             layer.wire = (layer.compression != Compression::None).then_some(source.length);

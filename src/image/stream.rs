@@ -52,15 +52,19 @@ pub(super) fn read<'p>(
         return Err(ImageError::shape(path, "expected an image archive (a tar), found nothing"));
     }
     let compression = detect(&head);
-    let whole = BufReader::with_capacity(1 << 18, io::Cursor::new(head).chain(input));
+    let broken = Cell::new(None);
+    let watched = Watched { input, broken: &broken };
+    let whole = BufReader::with_capacity(1 << 18, io::Cursor::new(head).chain(watched));
     let mut tar = reader(compression, whole).map_err(open)?;
     let mut reading = Reading { members: HashMap::new(), documents: 0, entries: 0, failed: None, options, progress };
     let limits = Limits { entries: MOST_MEMBERS, ..options.limits };
     let contents = visit_tar(&mut Streamed(&mut tar), &limits, &mut |entry, body| {
         reading.visit(entry.path.as_bytes(), entry.size, body);
     });
+    if let Some(error) = broken.take() {
+        return Err(open(error));
+    }
     let contents = reading.failed.take().map_or(contents, Err).map_err(|error| match error {
-        IndexError::Read { source, .. } if compression == Compression::None => open(source),
         IndexError::Limit { limit, .. } => ImageError::shape(
             path,
             format!("the archive unpacks to more than {limit} bytes; allow it with --max-unpacked"),
@@ -74,6 +78,23 @@ pub(super) fn read<'p>(
         }
     }
     Ok(Arrived { path, members })
+}
+
+/// Remembers why the input broke: whoever reads a layer of it says only that the layer ends early.
+struct Watched<'i> {
+    input: &'i mut dyn Read,
+    broken: &'i Cell<Option<io::Error>>,
+}
+
+impl Read for Watched<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let result = self.input.read(buffer);
+        let Err(error) = &result else { return result };
+        if error.kind() != io::ErrorKind::Interrupted {
+            self.broken.set(Some(io::Error::new(error.kind(), error.to_string())));
+        }
+        result
+    }
 }
 
 struct Reading<'o> {

@@ -371,3 +371,80 @@ fn certificates_that_are_missing_or_wrong_are_named() {
     let text = fails();
     assert!(text.contains("{cert,key}.pem: expected PEM"), "{text}");
 }
+
+/// An engine with the image of `parts`, whose store cannot be read: it exports.
+fn exporting(parts: &crate::tarballs::Parts, archive: &[u8], id: &Digest) -> Scripted {
+    exporting_as(parts, raw_answer(200, &format!("Content-Length: {}\r\n", archive.len()), archive), id)
+}
+
+fn exporting_as(parts: &crate::tarballs::Parts, export: Vec<u8>, id: &Digest) -> Scripted {
+    let inspected = json!({
+        "Id": id.to_string(), "RepoTags": parts.names, "Size": 1234, "Architecture": "amd64", "Os": "linux",
+        "GraphDriver": {"Name": "vfs"}, "RootFS": {"Type": "layers", "Layers": parts.config["rootfs"]["diff_ids"]},
+    });
+    let info = json!({"DockerRootDir": "/var/lib/docker", "Driver": "vfs", "ServerVersion": "20.10.24"});
+    Scripted::new(&[
+        ("/_ping", ping("1.41")),
+        ("/v1.41/info", json_answer(200, &info.to_string())),
+        ("/v1.41/images/example/app:1/json", json_answer(200, &inspected.to_string())),
+        ("/v1.41/images/example/app:1/get", export),
+    ])
+}
+
+/// Exit code, stdout, stderr of the program, which speaks to `engine`.
+fn run(engine: &Scripted, cache: &Path, args: &[&str]) -> (i32, String, String) {
+    let mut command = assert_cmd::Command::cargo_bin("slimwright").unwrap();
+    let command = command.env("DOCKER_HOST", engine.endpoint.to_string()).env("SLIMWRIGHT_CACHE_DIR", cache);
+    let output = command.args(args).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+const AUDIT: [&str; 4] = ["audit", "docker-daemon:example/app:1", "--format", "json"];
+
+#[test]
+fn an_engine_whose_store_cannot_be_read_exports_the_image_once() {
+    use crate::tarballs::{archive, docker_new, docker_old, sample};
+    let (store, parts) = (Store::new(), sample());
+    let id = Digest::of(&parts.config_bytes());
+    let forms = [docker_old(&parts), archive(&docker_new(&parts))];
+    for (number, form) in forms.into_iter().enumerate() {
+        let cache = store.path(&format!("cache {number}"));
+        let engine = exporting(&parts, &form, &id);
+        let (code, first, said) = run(&engine, &cache, &AUDIT);
+        assert_eq!(code, 0, "{said}");
+        assert!(said.contains("found vfs") && said.contains("exports the whole image"), "{said}");
+        assert!(first.contains("\"name\": \"example/app:1\""), "{first}");
+        let exported = |engine: &Scripted| engine.asked().iter().filter(|path| path.ends_with("/get")).count();
+        assert_eq!(exported(&engine), 1);
+        let (code, second, said) = run(&engine, &cache, &AUDIT);
+        assert_eq!((code, exported(&engine)), (0, 1), "{said}");
+        assert!(said.contains("2 of 2 layers are known"), "{said}");
+        assert_eq!(second, first);
+        run(&engine, &cache, &[&AUDIT[..], &["--no-cache", "-q"]].concat());
+        assert_eq!(exported(&engine), 2);
+    }
+}
+
+#[test]
+fn an_export_that_is_cut_or_not_what_was_asked_for_is_3() {
+    use crate::tarballs::{docker_old, sample};
+    let (store, parts) = (Store::new(), sample());
+    let id = Digest::of(&parts.config_bytes());
+    let whole = docker_old(&parts);
+    let half = &whole[..whole.len() / 2];
+    let broken = raw_answer(200, &format!("Content-Length: {}\r\n", whole.len()), half);
+    for (engine, says) in [
+        (exporting(&parts, half, &id), "ends at byte"),
+        (exporting_as(&parts, broken, &id), "cut the image off"),
+        (exporting(&parts, br#"{"message":"no space left on device"}"#, &id), "expected an image archive"),
+    ] {
+        let (code, stdout, stderr) = run(&engine, &store.path("cache"), &AUDIT);
+        assert_eq!((code, stdout.as_str()), (3, ""), "{stderr}");
+        assert!(stderr.contains(says), "expected `{says}`: {stderr}");
+    }
+    let engine = Scripted::new(&[("/_ping", ping("1.41"))]);
+    let (code, _, stderr) = run(&engine, &store.path("cache"), &AUDIT);
+    assert_eq!(code, 3);
+    assert!(stderr.contains("example/app:1") && stderr.contains("hint:"), "{stderr}");
+}
