@@ -238,7 +238,7 @@ impl Cache {
                 _ => {}
             }
         }
-        for folder in self.version_folders() {
+        for folder in self.version_folders().iter().filter(|folder| !folder.ends_with(VERSION)) {
             let _ = fs::remove_dir(folder);
         }
         Ok(info)
@@ -263,8 +263,17 @@ impl Cache {
 impl Writer {
     fn start() -> Self {
         let (entries, received) = sync_channel::<(PathBuf, Vec<u8>)>(2);
-        let thread = std::thread::spawn(move || received.iter().try_for_each(|(path, bytes)| write(&path, &bytes)));
+        let thread =
+            std::thread::spawn(move || received.iter().try_for_each(|(path, bytes)| write_again(&path, &bytes)));
         Self { entries, thread }
+    }
+}
+
+/// [`write`], once more where another process has cleared the cache in the middle of it.
+fn write_again(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    match write(path, bytes) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => write(path, bytes),
+        result => result,
     }
 }
 
