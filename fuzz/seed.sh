@@ -2,7 +2,7 @@
 # Writes a first corpus for the fuzz targets, from what is on every machine with GNU tar.
 set -eu
 cd "$(dirname "$0")"
-for target in tar_index metadata record manifest databases requirement recorded; do mkdir -p "corpus/$target"; done
+for target in tar_index metadata record manifest databases requirement recorded challenge docker_config reference; do mkdir -p "corpus/$target"; done
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 (
@@ -41,3 +41,8 @@ printf 'Package: a\nVersion: 1\nStatus: install ok installed\nDepends: b (>= 1) 
 printf 'P:a\nV:1\nA:x\nD:so:b !c d>1\np:cmd:a=1\nF:usr/bin\nR:a\n\n' >corpus/databases/apk
 printf '0123  usr/bin/a\nID="x"\n' >corpus/databases/other
 printf -- '-r other.txt\na[b]==1.0 ; python_version < "3" --hash=sha256:00\n-e git+https://github.com/a/b@c#egg=d\nname @ https://example.org/x.whl\n' >corpus/requirement/1
+printf 'Negotiate, Basic realm="a \\" b", Bearer realm="https://example.org/token",service=x,scope="repository:a/b:pull"' >corpus/challenge/1
+printf '{"auths":{"https://index.docker.io/v1/":{"auth":"dXNlcjpwYXNz"},"example.org/a":{"identitytoken":"x"}},"credHelpers":{"localhost:5000":"y"},"credsStore":"z"}' >corpus/docker_config/1
+printf '{"https://example.org/v1/":{"auth":"dXNlcjpwYXNz","email":"x"}}' >corpus/docker_config/old
+printf 'alpine' >corpus/reference/hub
+printf '[::1]:5000/a__b/c.d-e:T_1@%s' "$digest" >corpus/reference/whole

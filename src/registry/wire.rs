@@ -147,10 +147,14 @@ impl Wire {
             return RegistryError::PlainHttp { host: self.reference.registry().to_owned() }.into();
         }
         // A certificate stays wrong, and a redirect stays where it is.
-        let lasting = error.is_redirect() || error.is_builder() || is_of_tls(&error);
+        let (of_tls, lasting) = (is_of_tls(&error), error.is_redirect() || error.is_builder());
         let message = if error.is_timeout() { "the server did not answer in time".into() } else { causes(error) };
-        let error = RegistryError::Connection { place: place.to_owned(), message };
-        if lasting { error.into() } else { Failed::ForNow(error, None) }
+        let place = place.to_owned();
+        match (of_tls, lasting) {
+            (true, _) => RegistryError::Tls { place, message }.into(),
+            (false, true) => RegistryError::Connection { place, message }.into(),
+            (false, false) => Failed::ForNow(RegistryError::Connection { place, message }, None),
+        }
     }
 
     /// A body that ended before its time.
@@ -252,10 +256,13 @@ pub(super) fn body_of(response: Response) -> Result<Vec<u8>, String> {
 fn is_of_tls(error: &reqwest::Error) -> bool {
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
-        if cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::InvalidData) {
+        let io = cause.downcast_ref::<std::io::Error>();
+        if io.is_some_and(|io| io.kind() == std::io::ErrorKind::InvalidData) {
             return true;
         }
-        source = cause.source();
+        // The cause of an I/O error is that of the error inside, which would be passed over.
+        let inside = io.and_then(std::io::Error::get_ref).map(|inside| inside as &dyn std::error::Error);
+        source = inside.or_else(|| cause.source());
     }
     false
 }

@@ -119,10 +119,10 @@ fn docker_hub_has_several_keys() {
 #[test]
 fn a_damaged_file_is_named_with_the_place_and_without_its_secrets() {
     for (text, place) in [
-        ("{\"auths\":\n {\"HOST\": s3cret}}", "line 2, column 11: expected an object with `auths`"),
+        ("{\"auths\":\n {\"h\": s3cret}}", "line 2, column 8: expected an object with `auths`"),
         ("{\"auths\":{\"HOST\":\"s3cret\"}}", "line 1, column "),
         ("{\"auths\":{\"HOST\":{\"auth\":", "found the end of the file"),
-        ("[]", "line 1, column 0: expected an object"),
+        ("[7]", "line 1, column 2: expected an object"),
         ("{\"auths\":{\"example.org\":{\"auth\":\"s3cret!\"}}}", "`auth` of `example.org`: expected base64, found"),
         ("{\"auths\":{\"example.org\":{\"auth\":\"czNjcmV0\"}}}", "expected base64 of USER:PASSWORD, found"),
         ("{\"auths\":{\"example.org\":{\"auth\":\"//8=\"}}}", "expected base64 of UTF-8, found"),

@@ -19,7 +19,17 @@ struct Registry {
     folder: tempfile::TempDir,
     host: String,
     http: Http,
-    password: bool,
+    kind: Kind,
+}
+
+/// What a registry wants.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Plain,
+    /// `user` and `pass/word`.
+    Password,
+    /// A certificate of its own, in `cert.pem`.
+    Tls,
 }
 
 impl Drop for Registry {
@@ -49,28 +59,42 @@ fn is_there(program: &str, argument: &str) -> bool {
 
 impl Registry {
     /// `None`, said aloud, where it is not installed.
-    fn start(password: bool) -> Option<Self> {
-        if !is_there(&program(), "--version") || (password && !is_there("htpasswd", "-h")) {
-            skip("docker-registry or htpasswd is not installed; scripts/lab/registry installs them");
+    fn start(kind: Kind) -> Option<Self> {
+        let tools = is_there("htpasswd", "-h") && is_there("openssl", "version");
+        if !is_there(&program(), "--version") || !tools {
+            skip("docker-registry, htpasswd or openssl is not installed; scripts/lab/registry installs them");
             return None;
         }
         // Somebody else may take the port before the registry does.
-        (0..5).find_map(|_| Self::try_start(password)).or_else(|| panic!("docker-registry did not start"))
+        (0..5).find_map(|_| Self::try_start(kind)).or_else(|| panic!("docker-registry did not start"))
     }
 
-    fn try_start(password: bool) -> Option<Self> {
+    fn try_start(kind: Kind) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().display();
         let host = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let tls = match kind {
+            Kind::Tls => format!(", tls: {{certificate: {place}/cert.pem, key: {place}/key.pem}}"),
+            _ => String::new(),
+        };
         let mut config = format!(
             "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {place}/data}}}}\n\
-             http: {{addr: \"{host}\", secret: lab}}\n"
+             http: {{addr: \"{host}\", secret: lab{tls}}}\n"
         );
-        if password {
+        if kind == Kind::Password {
             let output = Command::new("htpasswd").args(["-Bbn", "user", "pass/word"]).output().unwrap();
             assert!(output.status.success());
             std::fs::write(folder.path().join("htpasswd"), output.stdout).unwrap();
             config.push_str(&format!("auth: {{htpasswd: {{realm: lab, path: {place}/htpasswd}}}}\n"));
+        }
+        if kind == Kind::Tls {
+            let request = "[req]\ndistinguished_name=dn\nx509_extensions=ext\nprompt=no\n[dn]\nCN=lab\n\
+                           [ext]\nsubjectAltName=IP:127.0.0.1\nbasicConstraints=critical,CA:FALSE\n";
+            std::fs::write(folder.path().join("request"), request).unwrap();
+            let mut command = Command::new("openssl");
+            command.args(["req", "-config", "request", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]);
+            command.args(["-keyout", "key.pem", "-out", "cert.pem"]).current_dir(&folder);
+            assert!(command.output().unwrap().status.success());
         }
         let path = folder.path().join("config.yml");
         std::fs::write(&path, config).unwrap();
@@ -79,13 +103,13 @@ impl Registry {
         command.arg("serve").arg(path).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let child = command.env("OTEL_TRACES_EXPORTER", "none").spawn().unwrap();
         let http = Http::builder().no_proxy().tls_danger_accept_invalid_certs(true).build().unwrap();
-        let mut registry = Self { child, folder, host, http, password };
+        let mut registry = Self { child, folder, host, http, kind };
         registry.answers().then_some(registry)
     }
 
     fn answers(&mut self) -> bool {
         for _ in 0..200 {
-            if self.http.get(format!("http://{}/v2/", self.host)).send().is_ok() {
+            if self.http.get(self.url("/v2/")).send().is_ok() {
                 return true;
             }
             if self.child.try_wait().unwrap().is_some() {
@@ -98,15 +122,20 @@ impl Registry {
         false
     }
 
+    fn url(&self, path: &str) -> String {
+        let scheme = if self.kind == Kind::Tls { "https" } else { "http" };
+        format!("{scheme}://{}{path}", self.host)
+    }
+
     fn send(&self, request: RequestBuilder) -> Response {
-        let request = if self.password { request.basic_auth("user", Some("pass/word")) } else { request };
+        let request = if self.kind == Kind::Password { request.basic_auth("user", Some("pass/word")) } else { request };
         request.send().unwrap().error_for_status().unwrap()
     }
 
     /// distribution-spec, "Pushing blobs".
     fn push_blob(&self, bytes: &[u8]) -> Digest {
         let digest = Digest::of(bytes);
-        let begun = self.send(self.http.post(format!("http://{}/v2/lab/app/blobs/uploads/", self.host)));
+        let begun = self.send(self.http.post(self.url("/v2/lab/app/blobs/uploads/")));
         let place = begun.headers()["location"].to_str().unwrap().to_owned();
         let sign = if place.contains('?') { '&' } else { '?' };
         let request = self.http.put(format!("{place}{sign}digest={digest}"));
@@ -123,7 +152,7 @@ impl Registry {
             config.len(),
             layer.len()
         );
-        let request = self.http.put(format!("http://{}/v2/lab/app/manifests/1", self.host));
+        let request = self.http.put(self.url("/v2/lab/app/manifests/1"));
         self.send(request.header("Content-Type", MANIFEST).body(manifest.clone()));
         Pushed { config, config_digest, layer_digest, manifest: manifest.into_bytes() }
     }
@@ -175,7 +204,7 @@ fn everything_is_read(registry: &Registry, options: &Options) {
 
 #[test]
 fn a_real_registry_is_read() {
-    let Some(registry) = Registry::start(false) else { return };
+    let Some(registry) = Registry::start(Kind::Plain) else { return };
     everything_is_read(&registry, &quick());
     let error = registry.client(":1", Options { insecure: false, ..quick() }).manifest().unwrap_err();
     assert!(matches!(error, RegistryError::PlainHttp { .. }), "{error}");
@@ -183,7 +212,7 @@ fn a_real_registry_is_read() {
 
 #[test]
 fn a_real_registry_with_passwords_is_read_with_the_right_one() {
-    let Some(registry) = Registry::start(true) else { return };
+    let Some(registry) = Registry::start(Kind::Password) else { return };
     let config = |auth: &str| format!(r#"{{"auths":{{"{}":{{"auth":"{auth}"}}}}}}"#, registry.host);
     let (_folder, options) = files(&[("config.json", &config("dXNlcjpwYXNzL3dvcmQ="))]);
     everything_is_read(&registry, &options);
@@ -196,4 +225,30 @@ fn a_real_registry_with_passwords_is_read_with_the_right_one() {
             "{error}"
         );
     }
+}
+
+/// The name of the next test, for the process that it starts, and the variable in which that finds the registry.
+const IN_A_PROCESS: &str = "real::a_certificate_is_verified_unless_insecure_or_trusted";
+const HOST_VARIABLE: &str = "SLIMWRIGHT_TEST_TLS_HOST";
+
+#[test]
+fn a_certificate_is_verified_unless_insecure_or_trusted() {
+    if let Ok(host) = std::env::var(HOST_VARIABLE) {
+        let reference = format!("{host}/lab/app:1").parse().unwrap();
+        let manifest = Client::new(&reference, Options { insecure: false, ..quick() }).unwrap().manifest().unwrap();
+        assert_eq!(manifest.media_type, MANIFEST);
+        return;
+    }
+    let Some(registry) = Registry::start(Kind::Tls) else { return };
+    everything_is_read(&registry, &quick());
+    let error = registry.client(":1", Options { insecure: false, ..quick() }).manifest().unwrap_err();
+    assert!(matches!(error, RegistryError::Tls { .. }), "{error}");
+    assert!(error.to_string().contains("certificate") && error.hint().unwrap().contains("--insecure"), "{error}");
+    // The environment is another process's, because this one has other tests.
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", IN_A_PROCESS]).env(HOST_VARIABLE, &registry.host);
+    child.env("SSL_CERT_FILE", registry.folder.path().join("cert.pem"));
+    let output = child.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }
