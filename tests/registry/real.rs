@@ -47,7 +47,8 @@ fn program() -> String {
 fn skip(why: &str) {
     assert!(std::env::var("CI").as_deref() != Ok("true"), "must not be skipped where CI=true: {why}");
     // Past the test harness, which keeps what a test that passes prints.
-    writeln!(std::io::stderr(), "skipped: {why}").unwrap();
+    let mut stderr = std::io::stderr();
+    writeln!(stderr, "skipped: {why}").unwrap();
 }
 
 fn is_there(program: &str, argument: &str) -> bool {
@@ -114,7 +115,7 @@ impl Registry {
             }
             if self.child.try_wait().unwrap().is_some() {
                 let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap();
-                writeln!(std::io::stderr(), "docker-registry ended: {log}").unwrap();
+                eprintln!("docker-registry ended: {log}");
                 return false;
             }
             std::thread::sleep(Duration::from_millis(50));
