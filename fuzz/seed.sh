@@ -2,7 +2,7 @@
 # Writes a first corpus for the fuzz targets, from what is on every machine with GNU tar.
 set -eu
 cd "$(dirname "$0")"
-for target in tar_index metadata record manifest databases requirement recorded tar_split inspect; do mkdir -p "corpus/$target"; done
+for target in tar_index metadata record manifest databases requirement recorded tar_split inspect challenge docker_config reference; do mkdir -p "corpus/$target"; done
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 (
@@ -44,3 +44,8 @@ printf -- '-r other.txt\na[b]==1.0 ; python_version < "3" --hash=sha256:00\n-e g
 printf '{"type":2,"payload":"%s","position":0}\n{"type":1,"name":"d/a","size":9,"payload":"AAAAAAAAAAA=","position":1}\n{"type":1,"name_raw":"/w==","size":1}\n{"type":2,"payload":"AAAA"}\n' "$(head -c 600 corpus/tar_index/1 | base64 -w 0)" >corpus/tar_split/1
 echo "{\"Id\":\"$digest\",\"RepoTags\":[\"a:1\"],\"Size\":1,\"Architecture\":\"amd64\",\"Os\":\"linux\",\"GraphDriver\":{\"Name\":\"overlay2\"},\"RootFS\":{\"Layers\":[\"$digest\"]}}" >corpus/inspect/image
 echo '{"DockerRootDir":"/var/lib/docker","Driver":"overlay2","ServerVersion":"20.10.24"}' >corpus/inspect/info
+printf 'Negotiate, Basic realm="a \\" b", Bearer realm="https://example.org/token",service=x,scope="repository:a/b:pull"' >corpus/challenge/1
+printf '{"auths":{"https://index.docker.io/v1/":{"auth":"dXNlcjpwYXNz"},"example.org/a":{"identitytoken":"x"}},"credHelpers":{"localhost:5000":"y"},"credsStore":"z"}' >corpus/docker_config/1
+printf '{"https://example.org/v1/":{"auth":"dXNlcjpwYXNz","email":"x"}}' >corpus/docker_config/old
+printf 'alpine' >corpus/reference/hub
+printf '[::1]:5000/a__b/c.d-e:T_1@%s' "$digest" >corpus/reference/whole

@@ -13,6 +13,8 @@
 //! number in a table: it is the ledger before minus the ledger of the predicted image. [`emit`] writes the
 //! plan down so that it can be built, [`report`] writes it down so that it can be read.
 //!
+//! [`registry`] speaks with registries and knows nothing of images: it imports from [`base`] alone.
+//!
 //! Modules import only from those above them in the list below.
 
 pub mod base;

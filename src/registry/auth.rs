@@ -184,12 +184,12 @@ impl Service {
                 RegistryError::shape(&self.place(), "expected a JSON object with a token, found something else")
             })?),
             (200, Err(message)) => {
-                Err(Failed::ForNow(RegistryError::Connection { place: self.place(), message }, None))
+                Err(Failed::for_now(RegistryError::Connection { place: self.place(), message }, None))
             }
             (status, body) => {
                 let error = self.refused(wire, status, &said(&body.unwrap_or_default()));
                 match is_passing(status) {
-                    true => Err(Failed::ForNow(error, wait.and_then(|wait| retry_after(&wait, SystemTime::now())))),
+                    true => Err(Failed::for_now(error, wait.and_then(|wait| retry_after(&wait, SystemTime::now())))),
                     false => Err(error.into()),
                 }
             }

@@ -61,6 +61,14 @@ pub enum RegistryError {
         /// What happened.
         message: String,
     },
+    /// A TLS connection that did not come to be: a certificate that is not trusted, or no TLS at the other end.
+    #[error("{place}: expected a TLS connection that can be verified: {message}")]
+    Tls {
+        /// The registry and repository, or the token service.
+        place: String,
+        /// Why.
+        message: String,
+    },
     /// A registry on this machine that does not speak TLS.
     #[error("{host}: expected HTTPS, found a registry that speaks plain HTTP")]
     PlainHttp {
@@ -189,6 +197,11 @@ impl RegistryError {
                 "install the system's CA certificates, or name a file of them in SSL_CERT_FILE".into()
             }
             Self::Connection { .. } => "look at the name, the network, and HTTPS_PROXY and NO_PROXY".into(),
+            Self::Tls { .. } => {
+                "a certificate of one's own is trusted with SSL_CERT_FILE; a registry on this machine may do without, \
+                 with --insecure"
+                    .into()
+            }
             Self::PlainHttp { .. } => "a registry on this machine may be read without TLS with --insecure".into(),
             Self::NotFound { read_as, .. } => format!("the name was read as {read_as}"),
             Self::Denied { host, .. } => {

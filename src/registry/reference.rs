@@ -58,9 +58,13 @@ impl Reference {
 
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.is_hub() {
-            true => f.write_str(self.repository.strip_prefix("library/").unwrap_or(&self.repository))?,
-            false => write!(f, "{}/{}", self.registry, self.repository)?,
+        let official =
+            self.repository.strip_prefix("library/").filter(|name| !name.contains('/') && !is_image_id(name));
+        match (self.is_hub(), official) {
+            (true, Some(name)) => f.write_str(name)?,
+            // Unless a part of it would be read as a registry.
+            (true, None) if split_registry(&self.repository).1 == self.repository => f.write_str(&self.repository)?,
+            _ => write!(f, "{}/{}", self.registry, self.repository)?,
         }
         self.tag.iter().try_for_each(|tag| write!(f, ":{tag}"))?;
         self.digest.iter().try_for_each(|digest| write!(f, "@{digest}"))
@@ -109,7 +113,7 @@ impl FromStr for Reference {
         }
         let repository =
             if registry == HUB && !path.contains('/') { format!("library/{path}") } else { path.to_owned() };
-        if registry == HUB && path.len() == 64 && path.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        if registry == HUB && is_image_id(path) {
             return Err(wrong("a name", "64 hexadecimal digits, which name no repository"));
         }
         if registry.len() + 1 + repository.len() > MOST_NAME {
@@ -172,6 +176,11 @@ fn is_component(component: &str) -> bool {
         && component
             .split(|c: char| c.is_ascii() && is_word(c as u8))
             .all(|separator| matches!(separator, "" | "." | "_" | "__") || separator.bytes().all(|byte| byte == b'-'))
+}
+
+/// What engines take for the identifier of an image.
+fn is_image_id(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`.

@@ -12,14 +12,20 @@ const MOST_WAIT: Duration = Duration::from_secs(60);
 /// How one try failed.
 pub(super) enum Failed {
     /// Trying again would not help.
-    Finally(RegistryError),
+    Finally(Box<RegistryError>),
     /// It may help, after this wait if the server named one.
-    ForNow(RegistryError, Option<Duration>),
+    ForNow(Box<RegistryError>, Option<Duration>),
+}
+
+impl Failed {
+    pub(super) fn for_now(error: RegistryError, wait: Option<Duration>) -> Self {
+        Self::ForNow(Box::new(error), wait)
+    }
 }
 
 impl From<RegistryError> for Failed {
     fn from(error: RegistryError) -> Self {
-        Self::Finally(error)
+        Self::Finally(Box::new(error))
     }
 }
 
@@ -33,9 +39,9 @@ pub(super) fn retried<T>(
         tries += 1;
         match once() {
             Ok(value) => return Ok(value),
-            Err(Failed::Finally(error)) => return Err(error),
+            Err(Failed::Finally(error)) => return Err(*error),
             Err(Failed::ForNow(error, _)) if tries >= TRIES => {
-                return Err(RegistryError::GaveUp { tries, last: Box::new(error) });
+                return Err(RegistryError::GaveUp { tries, last: error });
             }
             Err(Failed::ForNow(_, wait)) => {
                 std::thread::sleep(wait.unwrap_or(backoff(first_wait, tries)).min(MOST_WAIT))

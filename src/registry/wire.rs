@@ -59,10 +59,8 @@ impl Wire {
         let setup = |error| RegistryError::Setup { place: place.clone(), message: causes(error) };
         let insecure = options.insecure;
         let http = builder(&options, local).redirect(hops(insecure)).build().map_err(setup)?;
-        let tokens = builder(&options, local).redirect(reqwest::redirect::Policy::none()).build().map_err(setup)?;
+        let tokens = builder(&options, local).redirect(Policy::none()).build().map_err(setup)?;
         if insecure && tokens.get(root(&base)).timeout(options.idle.min(Duration::from_secs(5))).send().is_err() {
-            // Between http and https this cannot fail.
-            let _ = base.set_scheme("http");
             base = Url::parse(&address.replacen("https", "http", 1)).map_err(not_an_address)?;
         }
         let auth = Auth::default();
@@ -135,7 +133,7 @@ impl Wire {
                 let denied = RegistryError::Denied { place, what, status, said, host };
                 self.auth.take_problem().unwrap_or(denied).into()
             }
-            _ if is_passing(status) => Failed::ForNow(RegistryError::Status { place, what, status, said }, wait),
+            _ if is_passing(status) => Failed::for_now(RegistryError::Status { place, what, status, said }, wait),
             _ => RegistryError::Status { place, what, status, said }.into(),
         }
     }
@@ -147,16 +145,20 @@ impl Wire {
             return RegistryError::PlainHttp { host: self.reference.registry().to_owned() }.into();
         }
         // A certificate stays wrong, and a redirect stays where it is.
-        let lasting = error.is_redirect() || error.is_builder() || is_of_tls(&error);
+        let (of_tls, lasting) = (is_of_tls(&error), error.is_redirect() || error.is_builder());
         let message = if error.is_timeout() { "the server did not answer in time".into() } else { causes(error) };
-        let error = RegistryError::Connection { place: place.to_owned(), message };
-        if lasting { error.into() } else { Failed::ForNow(error, None) }
+        let place = place.to_owned();
+        match (of_tls, lasting) {
+            (true, _) => RegistryError::Tls { place, message }.into(),
+            (false, true) => RegistryError::Connection { place, message }.into(),
+            (false, false) => Failed::for_now(RegistryError::Connection { place, message }, None),
+        }
     }
 
     /// A body that ended before its time.
     pub(super) fn cut(&self, what: &str, error: &std::io::Error) -> Failed {
         let message = format!("{what}: the connection was cut: {}", escape_str(&error.to_string()));
-        Failed::ForNow(RegistryError::Connection { place: self.place.clone(), message }, None)
+        Failed::for_now(RegistryError::Connection { place: self.place.clone(), message }, None)
     }
 
     /// Whether the registry answers to plain HTTP. Servers that want TLS say 400 to it.
@@ -252,10 +254,44 @@ pub(super) fn body_of(response: Response) -> Result<Vec<u8>, String> {
 fn is_of_tls(error: &reqwest::Error) -> bool {
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
-        if cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::InvalidData) {
+        let io = cause.downcast_ref::<std::io::Error>();
+        if io.is_some_and(|io| io.kind() == std::io::ErrorKind::InvalidData) {
             return true;
         }
-        source = cause.source();
+        // The cause of an I/O error is that of the error inside, which would be passed over.
+        let inside = io.and_then(std::io::Error::get_ref).map(|inside| inside as &dyn std::error::Error);
+        source = inside.or_else(|| cause.source());
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_sent_in_the_clear_or_unverified_but_on_this_machine() {
+        let speaks = |text: &str, insecure| may_speak(&Url::parse(text).expect("a URL"), insecure).is_ok();
+        for (url, secure, insecure) in [
+            ("https://example.org/x", true, false),
+            ("https://127.0.0.1:5000/x", true, true),
+            ("http://example.org/x", false, false),
+            ("http://127.0.0.1:5000/x", false, true),
+            ("http://localhost/x", false, true),
+            ("http://[::1]/x", false, true),
+            ("http://127.1/x", false, true),
+            ("http://localhost.example.org/x", false, false),
+            ("http://[::ffff:127.0.0.1]/x", false, false),
+            ("http://localhost@example.org/x", false, false),
+            ("file:///x", false, false),
+        ] {
+            assert_eq!((speaks(url, false), speaks(url, true)), (secure, insecure), "{url}");
+        }
+    }
+
+    #[test]
+    fn an_authority_has_neither_credentials_nor_a_query() {
+        let url = Url::parse("https://user:secret@example.org:5000/x?secret").expect("a URL");
+        assert_eq!(authority(&url), "example.org:5000");
+    }
 }

@@ -1,6 +1,7 @@
 //! Names of images, and challenges.
 
-use slimwright::registry::{Challenge, Reference, parse_challenges};
+use proptest::prelude::*;
+use slimwright::registry::{Challenge, Reference, parse_challenges, parse_docker_config, parse_dockercfg};
 
 const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
@@ -123,9 +124,9 @@ fn challenges_are_read_one_by_one() {
     );
     let text =
         r#"Bearer realm="https://auth.example.org/token",service="example.org",scope="repository:a/b:pull,push""#;
-    assert_eq!(parse_challenges(text), [bearer.clone()]);
+    assert_eq!(parse_challenges(text), std::slice::from_ref(&bearer));
     let spaced = r#" bearer  Realm = "https://auth.example.org/token" , service = example.org , ,scope="repository:a/b:pull,push" "#;
-    assert_eq!(parse_challenges(spaced), [bearer.clone()]);
+    assert_eq!(parse_challenges(spaced), std::slice::from_ref(&bearer));
     let several =
         format!("Negotiate, Basic realm=\"a \\\"quoted\\\" one\", {text}, Digest qop=\"auth, auth-int\", nonce=x");
     let expected = [
@@ -149,4 +150,31 @@ fn garbage_in_a_challenge_is_passed_over() {
     );
     assert!(parse_challenges(&"a,".repeat(100_000)).len() < 100);
     assert!(parse_challenges(&format!("a {}", "b=c,".repeat(100_000)))[0].parameters.len() < 100);
+}
+
+#[test]
+fn what_is_shown_is_read_as_the_same() {
+    let id = "0123456789abcdef".repeat(4);
+    let names = ["docker.io/localhost/x", "docker.io/example.org/x", "library/a/b", "docker.io/library/localhost"];
+    for name in names.map(str::to_owned).into_iter().chain([format!("library/{id}"), format!("{id}/x")]) {
+        assert_eq!(parse(&parse(&name).to_string()), parse(&name), "{name}");
+    }
+    assert_eq!(parse("docker.io/localhost/x").to_string(), "docker.io/localhost/x:latest");
+}
+
+proptest! {
+    #[test]
+    fn any_name_that_is_read_is_shown_as_the_same(text in "(docker\\.io/|localhost/|library/|a\\.b:1/|\\[::1\\]/)?[a-c.:/@_-]{1,9}") {
+        if let Ok(reference) = text.parse::<Reference>() {
+            prop_assert_eq!(parse(&reference.to_string()), reference);
+        }
+    }
+
+    #[test]
+    fn any_text_is_read_without_panic(text in r#"([A-Za-z=", \\\t/{}:\[\]]|\PC){0,60}"#) {
+        _ = text.parse::<Reference>();
+        prop_assert!(parse_challenges(&text).len() <= 32);
+        _ = parse_docker_config(text.as_bytes());
+        _ = parse_dockercfg(text.as_bytes());
+    }
 }
