@@ -6,7 +6,11 @@ mod auth;
 mod credentials;
 mod downloads;
 mod faults;
+mod images;
 mod manifests;
 mod parsing;
 mod real;
 mod server;
+#[path = "../all/tarballs.rs"]
+#[expect(dead_code, reason = "fixtures that other tests use")]
+mod tarballs;
