@@ -1,10 +1,12 @@
 //! Indexing a blob by reading all of it, once, from its start to its end: the way for whatever is compressed or
-//! comes over a wire. Three threads share the work: one reads and decompresses, one digests the blob, one digests
-//! the tar and indexes it. Between them are a few buffers, which go round.
+//! comes over a wire. Three threads share the work, because decompressing one stream cannot be shared: one reads and
+//! digests the blob, one decompresses, one digests the tar and indexes it. Between them are a few buffers, which go
+//! round.
 
 use super::blob::layer_index;
 use super::{
-    BlobError, Compression, Expected, IndexError, LayerIndex, Limits, TarInput, Verified, detect, index_tar, reader,
+    BlobError, Compression, Contents, Expected, IndexError, LayerIndex, Limits, TarInput, Verified, detect, index_tar,
+    reader,
 };
 use crate::base::{Digest, Sha256Writer};
 use std::io::{self, BufRead, Read};
@@ -12,7 +14,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 const CHUNK_BYTES: usize = 512 << 10;
-/// Enough for the threads to wait for each other rarely; 3 MB a layer.
+/// Enough for the threads to wait for each other rarely; 3 MB between two of them.
 const CHUNKS: usize = 6;
 
 /// The digests of a blob that was read to its end.
@@ -32,6 +34,13 @@ impl Digests {
     }
 }
 
+fn check(what: &'static str, expected: Option<Digest>, found: Digest) -> Result<(), BlobError> {
+    match expected {
+        Some(expected) if expected != found => Err(BlobError::Digest { what, expected, found }),
+        _ => Ok(()),
+    }
+}
+
 /// Indexes a blob by reading all of it; every digest that is expected is verified. `advance` is told of the
 /// blob's bytes as they are read.
 pub fn index_stream(
@@ -40,65 +49,85 @@ pub fn index_stream(
     limits: &Limits,
     advance: &dyn Fn(u64),
 ) -> Result<(LayerIndex, Digests), BlobError> {
-    let mut blocks = Blocks { blob, block: Arc::default(), used: 0, length: 0, to_digest: None, advance };
-    let compression = detect(blocks.fill_buf()?);
-    let (sender, receiver) = sync_channel(CHUNKS);
-    let (used, recycled) = sync_channel(CHUNKS);
-    let out = Out { chunks: sender, recycled };
-    let (contents, found) = std::thread::scope(|scope| {
-        let indexing = scope.spawn(move || {
-            let mut chunks =
-                Chunks { receiver, used, chunk: Chunk::default(), read: 0, digest: Sha256Writer::default() };
-            let contents = index_tar(&mut chunks, true, limits)?;
-            Ok::<_, IndexError>((contents, chunks.digest.finish()))
-        });
-        let digesting = (compression != Compression::None).then(|| {
-            let (to_digest, received) = sync_channel::<Arc<Chunk>>(CHUNKS);
-            blocks.digest_with(to_digest);
-            scope.spawn(move || {
-                let mut digest = Sha256Writer::default();
-                received.iter().for_each(|block| digest.update(block.bytes()));
-                digest.finish()
-            })
-        });
-        let read = read_all(compression, &mut blocks, out);
-        blocks.to_digest = None;
-        let contents = indexing.join().unwrap_or_else(|_| Err(thread_failed()));
-        let digest = digesting.map(|thread| thread.join().map_err(|_| thread_failed())).transpose();
-        // What the indexer found says more than that it stopped reading.
-        let (contents, diff_id) = contents?;
-        read?;
-        let blob = digest?.unwrap_or(diff_id);
-        Ok::<_, BlobError>((contents, Digests { blob, diff_id }))
+    let first = Chunk::default().fill(blob)?;
+    let compression = detect(first.bytes());
+    let (contents, found, length) = std::thread::scope(|scope| {
+        let (tar, chunks) = pipe();
+        let indexing = scope.spawn(move || index(chunks, limits));
+        let blocks = if compression == Compression::None {
+            tar
+        } else {
+            let (blocks, packed) = pipe();
+            scope.spawn(move || decompress(compression, packed, &tar));
+            blocks
+        };
+        let read = feed(first, blob, blocks, compression != Compression::None, advance);
+        let failed = || IndexError::Read { at: 0, source: io::Error::other("a thread of the indexer failed") };
+        // What the indexer found says more than that nobody read on.
+        let (contents, diff_id) = indexing.join().unwrap_or_else(|_| Err(failed()))?;
+        let (blob, length) = read?;
+        Ok::<_, BlobError>((contents, Digests { blob: blob.unwrap_or(diff_id), diff_id }, length))
     })?;
     found.check(expected)?;
     let verified = Verified { blob: expected.blob.is_some(), diff_id: expected.diff_id.is_some() };
-    let wire = (compression != Compression::None).then_some(blocks.length);
+    let wire = (compression != Compression::None).then_some(length);
     Ok((layer_index(contents, expected, compression, wire, verified), found))
 }
 
-fn thread_failed() -> IndexError {
-    IndexError::Read { at: 0, source: io::Error::other("a thread of the indexer failed") }
+/// Reads the blob to its end, or until nobody wants more of it. Returns its digest, if wanted, and its length.
+fn feed(
+    first: Chunk,
+    blob: &mut dyn Read,
+    blocks: Sender,
+    digests: bool,
+    advance: &dyn Fn(u64),
+) -> io::Result<(Option<Digest>, u64)> {
+    let mut digest = digests.then(Sha256Writer::default);
+    let mut length = 0;
+    let mut block = Arc::new(first);
+    while block.filled > 0 && blocks.send(Ok(block.clone())) {
+        length += block.filled as u64;
+        advance(block.filled as u64);
+        if let Some(digest) = &mut digest {
+            digest.update(block.bytes());
+        }
+        drop(block);
+        match blocks.spare().fill(blob) {
+            Ok(next) => block = Arc::new(next),
+            Err(error) => {
+                let told = io::Error::new(error.kind(), error.to_string());
+                blocks.send(Err(told));
+                return Err(error);
+            }
+        }
+    }
+    Ok((digest.map(Sha256Writer::finish), length))
 }
 
-fn check(what: &'static str, expected: Option<Digest>, found: Digest) -> Result<(), BlobError> {
-    match expected {
-        Some(expected) if expected != found => Err(BlobError::Digest { what, expected, found }),
-        _ => Ok(()),
+/// Decompresses, and reads what a decompressor leaves behind its last frame: it belongs to the blob's digest too.
+fn decompress(compression: Compression, mut packed: Chunks, tar: &Sender) {
+    let done = reader(compression, &mut packed).and_then(|mut unpacked| {
+        loop {
+            let chunk = tar.spare().fill(&mut unpacked)?;
+            if chunk.filled == 0 {
+                return Ok(true);
+            }
+            if !tar.send(Ok(Arc::new(chunk))) {
+                return Ok(false);
+            }
+        }
+    });
+    match done {
+        Ok(true) => _ = io::copy(&mut packed, &mut io::sink()),
+        Ok(false) => {}
+        Err(error) => _ = tar.send(Err(error)),
     }
 }
 
-/// Decompresses into chunks, and reads what a decompressor leaves behind its last frame: it belongs to the blob's
-/// digest too.
-fn read_all(compression: Compression, blocks: &mut Blocks<'_>, out: Out) -> io::Result<()> {
-    let reading = match reader(compression, &mut *blocks) {
-        Ok(mut decompressed) => out.send_all(&mut decompressed),
-        Err(error) => out.give_up(error),
-    };
-    if reading {
-        io::copy(blocks, &mut io::sink())?;
-    }
-    Ok(())
+fn index(mut chunks: Chunks, limits: &Limits) -> Result<(Contents, Digest), IndexError> {
+    chunks.digest = Some(Sha256Writer::default());
+    let contents = index_tar(&mut chunks, true, limits)?;
+    Ok((contents, chunks.digest.take().unwrap_or_default().finish()))
 }
 
 /// A buffer, and how many of its bytes are filled. It keeps its length when it is used again.
@@ -129,76 +158,55 @@ impl Chunk {
     }
 }
 
-/// Where chunks of the tar go, and where those that were read come back from.
-struct Out {
-    chunks: SyncSender<io::Result<Chunk>>,
-    recycled: Receiver<Chunk>,
+/// Two ends between two threads.
+fn pipe() -> (Sender, Chunks) {
+    let (sender, receiver) = sync_channel(CHUNKS);
+    let (back, spare) = sync_channel(CHUNKS);
+    let chunks = Chunks { receiver, back, chunk: Arc::default(), used: 0, digest: None };
+    (Sender { chunks: sender, spare }, chunks)
 }
 
-impl Out {
-    /// False when the receiver has gone or was told of an error.
-    fn send_all(&self, from: &mut dyn Read) -> bool {
-        loop {
-            let chunk = self.recycled.try_recv().unwrap_or_default();
-            match chunk.fill(from) {
-                Ok(chunk) if chunk.filled == 0 => return true,
-                Ok(chunk) => {
-                    if self.chunks.send(Ok(chunk)).is_err() {
-                        return false;
-                    }
-                }
-                Err(error) => return self.give_up(error),
+/// Where chunks go, and where those that were read come back from.
+struct Sender {
+    chunks: SyncSender<io::Result<Arc<Chunk>>>,
+    spare: Receiver<Arc<Chunk>>,
+}
+
+impl Sender {
+    /// False when nobody reads on.
+    fn send(&self, chunk: io::Result<Arc<Chunk>>) -> bool {
+        self.chunks.send(chunk).is_ok()
+    }
+
+    /// A chunk to fill: one that was read, if nobody else has it still.
+    fn spare(&self) -> Chunk {
+        self.spare.try_recv().ok().and_then(|chunk| Arc::try_unwrap(chunk).ok()).unwrap_or_default()
+    }
+}
+
+/// The other end: reads the chunks as they come, and digests them where that is wanted.
+struct Chunks {
+    receiver: Receiver<io::Result<Arc<Chunk>>>,
+    back: SyncSender<Arc<Chunk>>,
+    chunk: Arc<Chunk>,
+    used: usize,
+    digest: Option<Sha256Writer>,
+}
+
+impl BufRead for Chunks {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.used == self.chunk.filled {
+            // Where there are enough to be used again, one more is let go.
+            let _ = self.back.try_send(std::mem::take(&mut self.chunk));
+            self.used = 0;
+            if let Ok(chunk) = self.receiver.recv() {
+                self.chunk = chunk?;
+            }
+            if let Some(digest) = &mut self.digest {
+                digest.update(self.chunk.bytes());
             }
         }
-    }
-
-    /// Tells the receiver, unless it has gone.
-    fn give_up(&self, error: io::Error) -> bool {
-        let _ = self.chunks.send(Err(error));
-        false
-    }
-}
-
-/// Reads a blob in blocks, and shares each with the thread that digests them.
-struct Blocks<'a> {
-    blob: &'a mut dyn Read,
-    block: Arc<Chunk>,
-    used: usize,
-    /// Bytes read so far.
-    length: u64,
-    to_digest: Option<SyncSender<Arc<Chunk>>>,
-    advance: &'a dyn Fn(u64),
-}
-
-impl Blocks<'_> {
-    /// From the first block on, which is there already.
-    fn digest_with(&mut self, to_digest: SyncSender<Arc<Chunk>>) {
-        let _ = to_digest.send(self.block.clone());
-        self.to_digest = Some(to_digest);
-    }
-
-    fn next_block(&mut self) -> io::Result<()> {
-        // The last block's memory serves again, unless it is being digested still.
-        let mut block = std::mem::take(&mut self.block);
-        let block = Arc::get_mut(&mut block).map(std::mem::take).unwrap_or_default();
-        let block = block.fill(self.blob)?;
-        let count = block.filled;
-        (self.block, self.used) = (Arc::new(block), 0);
-        self.length += count as u64;
-        (self.advance)(count as u64);
-        if let Some(to_digest) = self.to_digest.as_ref().filter(|_| count > 0) {
-            to_digest.send(self.block.clone()).map_err(|_| io::Error::other("nobody digests the blob"))?;
-        }
-        Ok(())
-    }
-}
-
-impl BufRead for Blocks<'_> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.used == self.block.filled {
-            self.next_block()?;
-        }
-        Ok(&self.block.bytes()[self.used..])
+        Ok(&self.chunk.bytes()[self.used..])
     }
 
     fn consume(&mut self, count: usize) {
@@ -206,7 +214,7 @@ impl BufRead for Blocks<'_> {
     }
 }
 
-impl Read for Blocks<'_> {
+impl Read for Chunks {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut rest = self.fill_buf()?;
         let count = Read::read(&mut rest, buffer)?;
@@ -215,51 +223,22 @@ impl Read for Blocks<'_> {
     }
 }
 
-/// The indexer's end: digests the chunks as they come.
-struct Chunks {
-    receiver: Receiver<io::Result<Chunk>>,
-    used: SyncSender<Chunk>,
-    chunk: Chunk,
-    read: usize,
-    digest: Sha256Writer,
-}
-
-impl Chunks {
-    /// What is left of this chunk, or the next one; empty at the end.
-    fn rest(&mut self) -> io::Result<&[u8]> {
-        if self.read == self.chunk.filled {
-            // Where there are enough to be used again, one more is let go.
-            let _ = self.used.try_send(std::mem::take(&mut self.chunk));
-            self.read = 0;
-            if let Ok(chunk) = self.receiver.recv() {
-                self.chunk = chunk?;
-                self.digest.update(self.chunk.bytes());
-            }
-        }
-        Ok(&self.chunk.bytes()[self.read..])
-    }
-}
-
 impl TarInput for Chunks {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let rest = self.rest()?;
-        let count = buffer.len().min(rest.len());
-        buffer[..count].copy_from_slice(&rest[..count]);
-        self.read += count;
-        Ok(count)
+        Read::read(self, buffer)
     }
 
     fn skip(&mut self, count: u64) -> io::Result<u64> {
-        let count = count.min((self.chunk.filled - self.read) as u64);
-        self.read += count as usize;
+        let count = count.min((self.chunk.filled - self.used) as u64);
+        self.consume(count as usize);
         Ok(count)
     }
 
     fn lend(&mut self, most: u64, use_bytes: &mut dyn FnMut(&[u8])) -> io::Result<Option<u64>> {
-        let rest = self.rest()?;
+        let rest = self.fill_buf()?;
         let count = most.min(rest.len() as u64);
         use_bytes(&rest[..count as usize]);
-        self.read += count as usize;
+        self.consume(count as usize);
         Ok(Some(count))
     }
 }
