@@ -13,9 +13,10 @@
 //! number in a table: it is the ledger before minus the ledger of the predicted image. [`emit`] writes the
 //! plan down so that it can be built, [`report`] writes it down so that it can be read.
 //!
-//! [`registry`] speaks with registries and knows nothing of images: it imports from [`base`] alone.
+//! [`layer`] makes an index from a blob, wherever its bytes are; [`registry`] and [`daemon`] fetch bytes and know
+//! nothing of images; [`image`] puts the two together. Modules import only from those before them:
 //!
-//! Modules import only from those above them in the list below.
+//! `base`, `registry`, `layer`, `daemon`, `image`, `fs`, `python`, `os`, `profile`, `rules`, `plan`, `emit`, `report`, `cli`.
 
 pub mod base;
 pub mod cli;

@@ -169,3 +169,28 @@ fn the_cache_is_shown_and_cleared() {
     assert!(run(&["cache", "clear"]).0.contains("removed 2 entries"));
     assert!(run(&["cache", "info"]).0.contains("0 entries"));
 }
+
+#[test]
+fn an_interrupt_leaves_nothing_behind() {
+    use std::io::Write as _;
+    use std::os::unix::process::ExitStatusExt as _;
+    let store = Store::new();
+    let (work, cache) = (store.path("work"), store.path("cache"));
+    std::fs::create_dir(&work).unwrap();
+    let whole = docker_old(&sample());
+    for args in [&["index", "-", "-o", "out.index"][..], &["plan", "-", "-o", "out"], &["audit", "-", "-o", "a.json"]] {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_slimwright"));
+        command.args(args).current_dir(&work).env("SLIMWRIGHT_CACHE_DIR", &cache);
+        let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let mut input = child.stdin.take().unwrap();
+        // All layers have come, but not the end.
+        input.write_all(&whole[..whole.len() - 1_024]).unwrap();
+        input.flush().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        assert!(killed.success());
+        assert_eq!(child.wait().unwrap().signal(), Some(2), "{args:?}");
+        assert_eq!(std::fs::read_dir(&work).unwrap().count(), 0, "{args:?}");
+        assert!(!cache.exists());
+    }
+}

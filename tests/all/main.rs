@@ -9,6 +9,7 @@ mod emit;
 mod fixture;
 mod hostile;
 mod merge;
+mod order;
 mod os;
 mod profile;
 mod python;

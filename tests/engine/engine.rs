@@ -100,12 +100,23 @@ fn prepare() -> Result<Vec<Subject>, String> {
     for tool in ["skopeo", "umoci"] {
         try_run(tool, &["--version"]).map_err(|_| format!("no {tool}"))?;
     }
-    let traps = "slimwright-lab/traps";
-    let build = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/lab/traps/build");
-    run(build.to_str().unwrap(), &[docker, traps]);
+    let traps = build_traps(docker);
     let more = std::env::var("SLIMWRIGHT_ORACLE_IMAGES").unwrap_or_default();
-    let names = [traps, "python:3.11-slim"].into_iter().chain(more.split_whitespace());
+    let names = [traps.as_str(), "python:3.11-slim"].into_iter().chain(more.split_whitespace());
     Ok(names.map(|name| subject(docker, name)).collect())
+}
+
+/// Builds the image of traps and returns a name that nothing but this image ever has: another run of these tests
+/// may build it at the same time.
+fn build_traps(docker: &str) -> String {
+    let build = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/lab/traps/build");
+    let ours = format!("slimwright-lab/traps:run-{}", std::process::id());
+    run(build.to_str().unwrap(), &[docker, &ours]);
+    let id = run(docker, &["image", "inspect", "--format", "{{.Id}}", &ours]);
+    let name = format!("slimwright-lab/traps:{}", &id.trim()[7..19]);
+    run(docker, &["tag", &ours, &name]);
+    run(docker, &["rmi", &ours]);
+    name
 }
 
 fn subject(docker: &'static str, name: &str) -> Subject {

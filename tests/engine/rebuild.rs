@@ -12,8 +12,10 @@ fn the_plan_of_a_real_image_builds_and_is_as_large_as_predicted() {
     let Some(subjects) = subjects() else { return };
     let docker = subjects[0].docker;
     let root = env!("CARGO_MANIFEST_DIR");
+    let id = format!("run-{}", std::process::id());
     let context = format!("{root}/scripts/lab/small");
-    let name = "slimwright-lab/small:test";
+    // A name of its own: another run of this test may be under way.
+    let (name, slim) = (&format!("slimwright-lab/small:{id}"), &format!("slimwright-lab-small-{id}-rebuilt:slim"));
     let mut build = Command::new(docker);
     build.env("DOCKER_BUILDKIT", "0").args(["build", "-q", "--network=host", "-t", name, &context]);
     let output = build.output().unwrap();
@@ -23,6 +25,7 @@ fn the_plan_of_a_real_image_builds_and_is_as_large_as_predicted() {
     let work = tempfile::tempdir().unwrap();
     let mut rebuild = Command::new(format!("{root}/scripts/lab/rebuild"));
     rebuild.args([name, env!("CARGO_BIN_EXE_slimwright")]).env("DOCKER", docker).env("WORK", work.path());
+    rebuild.env("SLIMWRIGHT_CACHE_DIR", work.path().join("cache"));
     let output = rebuild.output().unwrap();
     let (table, talk) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{table}\n{talk}");
@@ -33,7 +36,6 @@ fn the_plan_of_a_real_image_builds_and_is_as_large_as_predicted() {
     let plan = std::fs::read_to_string(work.path().join("plan/requirements.txt")).unwrap();
     assert!(plan.contains("xgboost-cpu==") && !plan.contains("nvidia-"), "{plan}");
     let cv2 = "import cv2, xgboost; print(cv2.__version__)";
-    let slim = "slimwright-lab-small-test-rebuilt:slim";
     assert!(try_run(docker, &["run", "--rm", "--network=none", "--entrypoint=python3", name, "-c", cv2]).is_err());
     let version = run(docker, &["run", "--rm", "--network=none", "--entrypoint=python3", slim, "-c", cv2]);
     assert!(version.starts_with("4."), "{version}");
@@ -43,6 +45,7 @@ fn the_plan_of_a_real_image_builds_and_is_as_large_as_predicted() {
     let before =
         run(docker, &["image", "inspect", "-f", "{{.Config.User}} {{.Config.WorkingDir}} {{json .Config.Cmd}}", name]);
     assert_eq!(user, before);
+    run(docker, &["rmi", name, slim]);
 }
 
 /// The per cent of the line `after, predicted`, without its sign.
