@@ -11,6 +11,7 @@ mod content;
 mod decompress;
 mod feed;
 mod head;
+mod interpret;
 mod keep;
 mod stream;
 mod tar;
