@@ -2,9 +2,10 @@
 //! cleaned, whiteouts found, what no engine would unpack is passed over.
 
 use super::head::{self, Head};
-use super::tar::{Contents, IndexError, Limits};
+use super::tar::{IndexError, Limits};
 use super::{Entry, EntryKind, content_digest, keep};
 use crate::base::{EntryIdx, ImagePath, Problem, clean_path, escape_bytes, file_name, parent};
+use std::collections::BTreeMap;
 use tar_core::EntryType;
 
 const MOST_ODDITIES: usize = 50;
@@ -46,17 +47,17 @@ impl Held {
         entry: &mut Entry,
         position: EntryIdx,
         content: Vec<u8>,
-        out: &mut Contents,
+        (kept, oddities): (&mut BTreeMap<EntryIdx, Vec<u8>>, &mut Vec<Problem>),
         limits: &Limits,
     ) {
         entry.content = Some(content_digest(&content));
         let content = keep::distil(entry.path.as_bytes(), content);
         if self.kept + content.len() > limits.kept_layer {
-            odd(&mut out.oddities, &entry.path, "not kept: the layer has too many bytes of package metadata");
+            odd(oddities, &entry.path, "not kept: the layer has too many bytes of package metadata");
             return;
         }
         self.kept += content.len();
-        out.kept.insert(position, content);
+        kept.insert(position, content);
     }
 }
 

@@ -272,7 +272,7 @@ impl<'a, 'v> Indexer<'a, 'v> {
             dirty |= rest.iter().any(|&byte| byte != 0);
             self.feed.consume(rest.len());
             if self.feed.at > self.limits.unpacked.saturating_mul(2) {
-                return Err(self.too_large(self.feed.at));
+                return Err(too_large(self.feed.at, self.limits));
             }
             if !self.feed.fill(1)? {
                 break;
@@ -288,17 +288,13 @@ impl<'a, 'v> Indexer<'a, 'v> {
         interpret::odd(&mut self.out.oddities, place, message);
     }
 
-    fn too_large(&self, bytes: u64) -> IndexError {
-        IndexError::Limit { what: format!("the layer unpacks to {bytes} bytes or more"), limit: self.limits.unpacked }
-    }
-
     fn entry(&mut self, head: Head) -> Result<(), IndexError> {
         let body_at = self.feed.at;
         let interpreted = interpret::interpret(&head, &mut self.out.oddities);
         // What is passed over is decompressed all the same.
         self.unpacked = self.unpacked.saturating_add(interpreted.as_ref().map_or(head.body_in_tar(), |e| e.size));
         if self.unpacked > self.limits.unpacked {
-            return Err(self.too_large(self.unpacked));
+            return Err(too_large(self.unpacked, self.limits));
         }
         let Some(mut entry) = interpreted else {
             return self.pass(&head, head.body_in_tar());
@@ -334,11 +330,17 @@ impl<'a, 'v> Indexer<'a, 'v> {
         let mut content = Vec::with_capacity(head.body.min(1 << 20) as usize);
         self.feed.body(head.body, |chunk| content.extend_from_slice(chunk)).map_err(|error| error.inside(head))?;
         self.pass(head, padding(head.body))?;
-        self.held.keep(entry, position, content, &mut self.out, self.limits);
+        let to = (&mut self.out.kept, &mut self.out.oddities);
+        self.held.keep(entry, position, content, to, self.limits);
         Ok(())
     }
 
     fn pass(&mut self, head: &Head, bytes: u64) -> Result<(), IndexError> {
         self.feed.pass(bytes).map_err(|error| error.inside(head))
     }
+}
+
+/// The error of a layer that unpacks to too much.
+pub(super) fn too_large(bytes: u64, limits: &Limits) -> IndexError {
+    IndexError::Limit { what: format!("the layer unpacks to {bytes} bytes or more"), limit: limits.unpacked }
 }
