@@ -2,7 +2,7 @@
 # Writes a first corpus for the fuzz targets, from what is on every machine with GNU tar.
 set -eu
 cd "$(dirname "$0")"
-for target in tar_index metadata record manifest databases requirement recorded; do mkdir -p "corpus/$target"; done
+for target in tar_index metadata record manifest databases requirement recorded toc; do mkdir -p "corpus/$target"; done
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 (
@@ -41,3 +41,4 @@ printf 'Package: a\nVersion: 1\nStatus: install ok installed\nDepends: b (>= 1) 
 printf 'P:a\nV:1\nA:x\nD:so:b !c d>1\np:cmd:a=1\nF:usr/bin\nR:a\n\n' >corpus/databases/apk
 printf '0123  usr/bin/a\nID="x"\n' >corpus/databases/other
 printf -- '-r other.txt\na[b]==1.0 ; python_version < "3" --hash=sha256:00\n-e git+https://github.com/a/b@c#egg=d\nname @ https://example.org/x.whl\n' >corpus/requirement/1
+echo '{"version":1,"entries":[{"name":"a/","type":"dir","mode":493,"modtime":"2019-08-20T10:30:43Z"},{"name":"a/b.py","type":"reg","size":9,"offset":1,"endOffset":22,"chunkSize":4,"digest":"'"$digest"'"},{"name":"a/b.py","type":"chunk","offset":5,"chunkOffset":4,"chunkDigest":"'"$digest"'"},{"name":"l","type":"symlink","linkName":"a","xattrs":{"user.a":"AA=="}},{"name":"h","type":"hardlink","linkName":"a/b.py"},{"name":"c","type":"char","devMajor":1,"devMinor":3},{"name":"a/.wh.x","type":"reg"}]}' >corpus/toc/1

@@ -4,8 +4,9 @@
 //! Two formats have one. *eStargz* is gzip: a member for each file or chunk, the table in the tar's last entry, and
 //! its place in the blob's last 51 bytes. *zstd:chunked* is the same thought in zstd frames, the table in a skippable
 //! frame. In both, what proves the table is a digest that the manifest has, and what proves contents are digests in
-//! the table. What is annotated but cannot be used is [`TocError::Unusable`]: then the blob is to be read whole, as
-//! a layer without a table is.
+//! the table. Neither proves that the table says what the tar says: who made the layer could have it list other files
+//! than an engine that reads the tar would unpack, and only reading the blob whole shows that. What is annotated but
+//! cannot be used is [`TocError::Unusable`]: then the blob is to be read whole, as a layer without a table is.
 //!
 //! The index is what reading the blob whole would give, but for this:
 //! - The digest of a file's content is known where it is SHA-256, so of files up to [`super::SHA256_UP_TO`] and of
@@ -99,7 +100,7 @@ const MOST_TOC: u64 = 256 << 20;
 const REQUEST: u64 = 4 << 20;
 
 const ESTARGZ: &str = "containerd.io/snapshot/stargz/toc.digest";
-/// With `github` since containers/storage 1.44 or so, without before; what they mean is the same.
+/// The second is that of containers/storage before 1.44; what follows means the same in both.
 const CHUNKED: [&str; 2] = ["io.github.containers.zstd-chunked", "io.containers.zstd-chunked"];
 
 impl TocPlace {

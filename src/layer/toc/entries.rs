@@ -246,7 +246,8 @@ impl Builder<'_> {
     /// Notes where a file's content, or a further chunk of it, is; `size` is the file's.
     fn content(&mut self, row: &Row, size: u64, kept: Option<usize>) -> Result<(), TocError> {
         let nowhere = || unusable(format!("{} is not where the blob's contents are", row.name));
-        if row.offset == 0 || row.offset >= self.end {
+        // The blob begins with a header, so a content may be in its first member, but not where that begins.
+        if (row.offset, row.inner_offset) == (0, 0) || row.offset >= self.end {
             return Err(nowhere());
         }
         let rest = size - row.chunk_offset.min(size);
