@@ -146,8 +146,8 @@ impl Cache {
     }
 
     /// Keeps a layer that was sought through.
-    pub(super) fn put_sought(&self, identity: &str, layer: &LayerIndex, bodies: &[u64]) {
-        self.put(&format!("sought {identity}"), &(layer, Some(bodies), Vec::<KnownBlob>::new()));
+    pub(super) fn put_sought(&self, identity: &str, layer: &LayerIndex, bodies: Option<&[u64]>) {
+        self.put(&format!("sought {identity}"), &(layer, bodies, Vec::<KnownBlob>::new()));
     }
 
     /// The image of a daemon's ID.

@@ -51,12 +51,10 @@ fn is_cached(known: &KnownImage, inspected: &Inspected, options: &OpenOptions) -
 }
 
 fn from_cache(target: &Target, inspected: &Inspected, known: KnownImage) -> SourceImage {
-    let layers = known.layers.iter().map(|layer| LayerSource {
-        name: layer.diff_id.to_string(),
-        digest: layer.blob,
-        length: layer.length,
-        bytes: LayerBytes::Cached,
-    });
+    let layers = known
+        .layers
+        .iter()
+        .map(|layer| LayerSource::new(layer.diff_id.to_string(), layer.blob, layer.length, LayerBytes::Cached));
     let layers = layers.collect();
     let config = (target.path.clone(), known.config);
     let mut source = SourceImage { name: None, other_names: Vec::new(), config, layers };
@@ -75,11 +73,9 @@ fn stored(engine: &Engine, inspected: &Inspected) -> Result<StoredImage, DaemonE
 }
 
 fn from_store(target: &Target, inspected: &Inspected, image: StoredImage) -> SourceImage {
-    let layers = image.layers.into_iter().map(|layer| LayerSource {
-        name: layer.diff_id.to_string(),
-        digest: None,
-        length: layer.split_bytes,
-        bytes: LayerBytes::Lazy(Arc::new(layer)),
+    let layers = image.layers.into_iter().map(|layer| {
+        let (name, length) = (layer.diff_id.to_string(), layer.split_bytes);
+        LayerSource::new(name, None, length, LayerBytes::Lazy(Arc::new(layer)))
     });
     let layers = layers.collect();
     let config = (target.path.clone(), image.config);

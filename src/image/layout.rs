@@ -6,6 +6,7 @@ use super::open::{names_match, platform_fits};
 use super::source::{Files, SourceImage};
 use super::{ImageError, OpenOptions};
 use crate::base::{Digest, escape_str};
+use crate::layer::TocPlace;
 use oci_spec::image::{Descriptor, ImageManifest, MediaType};
 use std::path::Path;
 
@@ -101,8 +102,11 @@ fn source_image(
     for descriptor in manifest.layers() {
         let digest = digest_of(files, descriptor)?;
         let file = blob_name(&digest);
-        let layer = files.layer(&file, Some(digest), Some(descriptor.size()))?;
+        let mut layer = files.layer(&file, Some(digest), Some(descriptor.size()))?;
         check_length(files, &file, descriptor, layer.length)?;
+        // A promise that makes no sense is none: the layer is read whole.
+        let annotations = descriptor.annotations().as_ref();
+        layer.toc = annotations.and_then(|annotations| TocPlace::from_annotations(annotations).ok().flatten());
         layers.push(layer);
     }
     names.retain(|other| Some(other) != name.as_ref());

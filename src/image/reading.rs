@@ -9,7 +9,7 @@ use super::{Image, OpenOptions, Progress, recorded};
 use crate::base::{Basis, Digest, EntryIdx, Problem, escape_str};
 use crate::layer::{
     Blob, BlobError, Compression, Contents, EntryKind, Expected, IndexError, LayerIndex, Limits, Verified,
-    digest_bodies, index_seeking, index_stream, recorded_paths,
+    digest_bodies, index_seeking, index_stream, index_toc, recorded_paths,
 };
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Read};
@@ -194,6 +194,10 @@ fn index_one(
         progress.advance(source.length);
         return Ok(indexed);
     }
+    if let Some(layer) = by_contents(source, expected, options, progress) {
+        progress.advance(source.length);
+        return Ok(Indexed::read(layer));
+    }
     let advance = |bytes| progress.advance(bytes);
     let whole = |input: &mut dyn Read| {
         let (layer, _) = index_stream(input, expected, &options.limits, &advance)?;
@@ -226,17 +230,35 @@ fn index_one(
     Ok(indexed)
 }
 
+/// Reads a layer's table of contents instead of the layer, where its manifest vouches for one.
+fn by_contents(
+    source: &LayerSource,
+    expected: Expected,
+    options: &OpenOptions,
+    progress: &dyn Progress,
+) -> Option<LayerIndex> {
+    let place = source.toc.as_ref().filter(|_| !options.verify)?;
+    match index_toc(source.parts()?, source.length, place, expected, &options.limits) {
+        Ok(layer) => Some(layer),
+        Err(why) => {
+            progress.note(&format!("layer {}: {why}; it is read whole", source.name));
+            None
+        }
+    }
+}
+
 /// What is known of a layer without reading it. `--verify` reads.
 fn from_cache(source: &LayerSource, expected: Expected, options: &OpenOptions) -> Option<Indexed> {
     let cache = options.cache.as_ref().filter(|_| !options.verify)?;
     if matches!(source.bytes, LayerBytes::Passed(_)) {
         return None;
     }
-    let sought = || cache.sought(&identity(source, expected)?);
-    let known = cache.layer(expected.diff_id?).or_else(sought)?;
+    let (known, is_sought) = match cache.layer(expected.diff_id?) {
+        Some(known) => (known, false),
+        None => (cache.sought(&identity(source, expected)?)?, true),
+    };
     let KnownLayer { mut layer, bodies, blobs } = known;
-    layer.diff_id = expected.diff_id;
-    layer.blob = expected.blob;
+    (layer.diff_id, layer.blob) = (expected.diff_id, expected.blob);
     // What only the cache has was verified when it came along.
     layer.verified = Verified { blob: false, diff_id: matches!(source.bytes, LayerBytes::Cached) };
     match blobs.iter().find(|known| Some(known.digest) == expected.blob) {
@@ -244,14 +266,10 @@ fn from_cache(source: &LayerSource, expected: Expected, options: &OpenOptions) -
             layer.verified = Verified { blob: true, diff_id: true };
             (layer.compression, layer.wire) = (known.compression, known.wire);
         }
+        None if is_sought => {}
         // Another blob than the one that was read: its length is what its manifest says.
         None => {
-            layer.compression = match &source.bytes {
-                LayerBytes::Seekable(blob) => blob.compression().ok()?,
-                LayerBytes::Lazy(_) => Compression::None,
-                _ if expected.blob.is_none() || expected.blob == expected.diff_id => Compression::None,
-                _ => Compression::Gzip,
-            };
+            layer.compression = likely_compression(source, expected)?;
             layer.wire = (layer.compression != Compression::None).then_some(source.length);
         }
     }
@@ -262,9 +280,23 @@ fn from_cache(source: &LayerSource, expected: Expected, options: &OpenOptions) -
     Some(Indexed { layer, bodies, blob, from_cache: true, is_news: false })
 }
 
+/// Of a blob that was never read.
+fn likely_compression(source: &LayerSource, expected: Expected) -> Option<Compression> {
+    match &source.bytes {
+        LayerBytes::Seekable(blob) => blob.compression().ok(),
+        LayerBytes::Lazy(_) => Some(Compression::None),
+        _ if expected.blob.is_none() || expected.blob == expected.diff_id => Some(Compression::None),
+        _ => Some(Compression::Gzip),
+    }
+}
+
 /// What a file that is only sought through is known by.
 fn identity(source: &LayerSource, expected: Expected) -> Option<String> {
     let identity = match &source.bytes {
+        // What is proven is that the manifest vouches for this table of this blob.
+        LayerBytes::Seekable(_) | LayerBytes::Remote(_) if source.toc.is_some() => {
+            format!("{:?} {}", source.toc, expected.blob?)
+        }
         LayerBytes::Seekable(blob) => blob.identity()?,
         LayerBytes::Lazy(lazy) => lazy.identity()?,
         _ => return None,
@@ -283,10 +315,10 @@ fn to_cache(indexed: &Indexed, options: &OpenOptions) {
 
 /// A layer that was sought through is kept with the digests that decided something.
 fn sought_to_cache(source: &LayerSource, indexed: &Indexed, options: &OpenOptions) {
-    let (Some(cache), Some(bodies)) = (&options.cache, &indexed.bodies) else { return };
+    let Some(cache) = options.cache.as_ref().filter(|_| !indexed.layer.verified.diff_id) else { return };
     let expected = Expected { blob: indexed.layer.blob, diff_id: indexed.layer.diff_id };
     if let Some(identity) = identity(source, expected) {
-        cache.put_sought(&identity, &indexed.layer, bodies);
+        cache.put_sought(&identity, &indexed.layer, indexed.bodies.as_deref());
     }
 }
 

@@ -4,6 +4,7 @@ use super::layout::{from_index, from_manifest};
 use super::source::{Files, LayerBytes, LayerSource, OpenStream, SourceImage};
 use super::{ImageError, OpenOptions, Target};
 use crate::base::{Digest, escape_str};
+use crate::layer::RangeRead;
 use crate::registry::{Client, Options, Reference};
 use oci_spec::image::Descriptor;
 use std::io::{self, Read};
@@ -50,7 +51,7 @@ impl Files for InRegistry<'_> {
         let found = digest_of(name).map_err(|error| ImageError::shape(&self.place(name), error))?;
         let length = length.unwrap_or_default();
         let blob = RemoteBlob { client: self.client.clone(), digest: found, length };
-        Ok(LayerSource { name: found.to_string(), digest, length, bytes: LayerBytes::Remote(Arc::new(blob)) })
+        Ok(LayerSource::new(found.to_string(), digest, length, LayerBytes::Remote(Arc::new(blob))))
     }
 
     fn place(&self, name: &str) -> PathBuf {
@@ -74,5 +75,11 @@ struct RemoteBlob {
 impl OpenStream for RemoteBlob {
     fn open(&self) -> io::Result<Box<dyn Read + Send + '_>> {
         Ok(Box::new(self.client.blob(&self.digest, self.length)))
+    }
+}
+
+impl RangeRead for RemoteBlob {
+    fn range(&self, offset: u64, length: u64) -> io::Result<Vec<u8>> {
+        self.client.range(&self.digest, offset, length).map_err(io::Error::other)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::ImageError;
 use crate::base::Digest;
-use crate::layer::{Blob, Digests, LayerIndex};
+use crate::layer::{Blob, Digests, LayerIndex, RangeRead, TocPlace};
 use oci_spec::image::Descriptor;
 use std::io::{self, Read};
 use std::path::PathBuf;
@@ -30,12 +30,28 @@ pub(super) struct LayerSource {
     pub length: u64,
     /// Its bytes.
     pub bytes: LayerBytes,
+    /// Its table of contents, where its manifest promises one.
+    pub toc: Option<TocPlace>,
 }
 
 impl LayerSource {
     /// A layer that can be read from anywhere in it.
     pub fn seekable(name: String, digest: Option<Digest>, blob: Blob) -> Self {
-        Self { name, digest, length: blob.len(), bytes: LayerBytes::Seekable(blob) }
+        Self::new(name, digest, blob.len(), LayerBytes::Seekable(blob))
+    }
+
+    /// A layer without a table of contents.
+    pub fn new(name: String, digest: Option<Digest>, length: u64, bytes: LayerBytes) -> Self {
+        Self { name, digest, length, bytes, toc: None }
+    }
+
+    /// What can read parts of its blob.
+    pub fn parts(&self) -> Option<&dyn RangeRead> {
+        match &self.bytes {
+            LayerBytes::Seekable(blob) => Some(blob),
+            LayerBytes::Remote(remote) => Some(remote.as_ref()),
+            _ => None,
+        }
     }
 }
 
@@ -76,7 +92,7 @@ pub(super) trait OpenBlob: Send + Sync {
 }
 
 /// A blob that is somewhere else.
-pub(super) trait OpenStream: Send + Sync {
+pub(super) trait OpenStream: RangeRead + Send + Sync {
     /// Begins to read it.
     fn open(&self) -> io::Result<Box<dyn Read + Send + '_>>;
 }

@@ -198,7 +198,7 @@ impl Files for Arrived<'_> {
             Member::Document(bytes) => self.short_layer(name, bytes)?,
             Member::Unread(why) => return Err(ImageError::shape(&self.place(name), why)),
         };
-        Ok(LayerSource { name: name.to_owned(), digest, length, bytes: LayerBytes::Passed(passed) })
+        Ok(LayerSource::new(name.to_owned(), digest, length, LayerBytes::Passed(passed)))
     }
 
     fn place(&self, name: &str) -> PathBuf {

@@ -11,9 +11,11 @@ mod content;
 mod decompress;
 mod feed;
 mod head;
+mod interpret;
 mod keep;
 mod stream;
 mod tar;
+mod toc;
 
 pub use blob::{Blob, BlobError, BlobReader, Expected, ReadAt, digest_bodies, index_seeking};
 pub use content::{SHA256_UP_TO, content_digest};
@@ -23,6 +25,7 @@ pub(crate) use keep::recorded_paths;
 pub use keep::{distil, is_kept};
 pub use stream::{Digests, index_stream};
 pub use tar::{Contents, IndexError, Limits, Visitor, index_tar, visit_tar};
+pub use toc::{RangeRead, TocError, TocPlace, index_toc};
 
 use crate::base::{Digest, EntryIdx, ImagePath};
 use serde::{Deserialize, Serialize};

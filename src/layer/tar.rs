@@ -9,14 +9,14 @@
 //! A layer's bytes are hostile: what is counted are headers and not entries, because what is passed over costs
 //! time too, and the bytes of names and attributes, because they are all kept.
 
-use super::content::{ContentDigest, content_digest};
+use super::content::ContentDigest;
 use super::feed::{Feed, TarInput};
-use super::head::{self, Head, padding};
+use super::head::{Head, padding};
+use super::interpret::{self, Held};
 use super::{Entry, EntryKind, keep};
-use crate::base::{EntryIdx, ImagePath, Problem, clean_path, escape_bytes, file_name, parent};
+use crate::base::{EntryIdx, Problem};
 use std::collections::BTreeMap;
 use std::io;
-use tar_core::EntryType;
 use tar_core::parse::{ParseError, ParseEvent, ParsedEntry, Parser};
 
 /// Bounds on what an image may make us do.
@@ -117,11 +117,6 @@ pub fn visit_tar(input: &mut dyn TarInput, limits: &Limits, visit: &mut Visitor<
     Indexer::new(input, false, limits, Some(visit)).run()
 }
 
-const MOST_ODDITIES: usize = 50;
-/// The kernel's `PATH_MAX`: no engine can make what has a longer name, or a link to one.
-const LONGEST_PATH: usize = 4096;
-/// Bytes of names, link targets and extended attributes of one layer.
-const MOST_NAMED: usize = 1 << 30;
 /// Bytes of one header with its extensions. `tar-core` bounds most of them to 1 MiB, and not the blocks of a
 /// sparse file's map.
 const LONGEST_HEADER: usize = 4 << 20;
@@ -130,9 +125,8 @@ struct Indexer<'a, 'v> {
     feed: Feed<'a>,
     visit: Option<&'a mut Visitor<'v>>,
     out: Contents,
-    kept_bytes: usize,
+    held: Held,
     headers: usize,
-    named_bytes: usize,
     unpacked: u64,
     digest_contents: bool,
     limits: &'a Limits,
@@ -171,9 +165,8 @@ impl<'a, 'v> Indexer<'a, 'v> {
             feed: Feed::new(input),
             visit,
             out: Contents::default(),
-            kept_bytes: 0,
+            held: Held::default(),
             headers: 0,
-            named_bytes: 0,
             unpacked: 0,
             digest_contents,
             limits,
@@ -234,17 +227,6 @@ impl<'a, 'v> Indexer<'a, 'v> {
         Ok(())
     }
 
-    fn count_names(&mut self, entry: &Entry) -> Result<(), IndexError> {
-        let link = entry.link.as_deref().map_or(0, <[u8]>::len);
-        let attributes: usize = entry.xattrs.iter().map(|(name, value)| name.len() + value.len()).sum();
-        self.named_bytes += entry.path.as_bytes().len() + link + attributes;
-        if self.named_bytes > MOST_NAMED {
-            let what = "the layer's names and attributes have more bytes than any should have";
-            return Err(IndexError::Bound { what, limit: MOST_NAMED as u64 });
-        }
-        Ok(())
-    }
-
     fn step(&mut self, parser: &mut Parser) -> Result<Step, IndexError> {
         let input = self.feed.window();
         match parser.parse(input) {
@@ -290,7 +272,7 @@ impl<'a, 'v> Indexer<'a, 'v> {
             dirty |= rest.iter().any(|&byte| byte != 0);
             self.feed.consume(rest.len());
             if self.feed.at > self.limits.unpacked.saturating_mul(2) {
-                return Err(self.too_large(self.feed.at));
+                return Err(too_large(self.feed.at, self.limits));
             }
             if !self.feed.fill(1)? {
                 break;
@@ -303,27 +285,21 @@ impl<'a, 'v> Indexer<'a, 'v> {
     }
 
     fn odd(&mut self, place: impl std::fmt::Display, message: impl std::fmt::Display) {
-        if self.out.oddities.len() < MOST_ODDITIES {
-            self.out.oddities.push(Problem::new(place, message));
-        }
-    }
-
-    fn too_large(&self, bytes: u64) -> IndexError {
-        IndexError::Limit { what: format!("the layer unpacks to {bytes} bytes or more"), limit: self.limits.unpacked }
+        interpret::odd(&mut self.out.oddities, place, message);
     }
 
     fn entry(&mut self, head: Head) -> Result<(), IndexError> {
         let body_at = self.feed.at;
-        let interpreted = self.interpret(&head);
+        let interpreted = interpret::interpret(&head, &mut self.out.oddities);
         // What is passed over is decompressed all the same.
         self.unpacked = self.unpacked.saturating_add(interpreted.as_ref().map_or(head.body_in_tar(), |e| e.size));
         if self.unpacked > self.limits.unpacked {
-            return Err(self.too_large(self.unpacked));
+            return Err(too_large(self.unpacked, self.limits));
         }
         let Some(mut entry) = interpreted else {
             return self.pass(&head, head.body_in_tar());
         };
-        self.count_names(&entry)?;
+        self.held.count_names(&entry)?;
         let position = self.out.entries.len() as EntryIdx;
         let keeps = entry.kind == EntryKind::File && keep::is_kept(entry.path.as_bytes());
         if let Some(visit) = self.visit.as_mut().filter(|_| entry.kind == EntryKind::File && !head.sparse) {
@@ -354,96 +330,17 @@ impl<'a, 'v> Indexer<'a, 'v> {
         let mut content = Vec::with_capacity(head.body.min(1 << 20) as usize);
         self.feed.body(head.body, |chunk| content.extend_from_slice(chunk)).map_err(|error| error.inside(head))?;
         self.pass(head, padding(head.body))?;
-        entry.content = Some(content_digest(&content));
-        let content = keep::distil(entry.path.as_bytes(), content);
-        if self.kept_bytes + content.len() > self.limits.kept_layer {
-            self.odd(&entry.path, "not kept: the layer has too many bytes of package metadata");
-            return Ok(());
-        }
-        self.kept_bytes += content.len();
-        self.out.kept.insert(position, content);
+        let to = (&mut self.out.kept, &mut self.out.oddities);
+        self.held.keep(entry, position, content, to, self.limits);
         Ok(())
     }
 
     fn pass(&mut self, head: &Head, bytes: u64) -> Result<(), IndexError> {
         self.feed.pass(bytes).map_err(|error| error.inside(head))
     }
-
-    /// What an engine would make of a header; `None` for what it would not put into the file system.
-    fn interpret(&mut self, head: &Head) -> Option<Entry> {
-        let clean = clean_path(&head.raw_path);
-        let longest = clean.len().max(head.link.as_ref().map_or(0, Vec::len));
-        if longest > LONGEST_PATH {
-            let start = escape_bytes(&clean[..clean.len().min(64)]);
-            self.odd(start, format!("passed over: a name or link of {longest} bytes, more than a path can have"));
-            return None;
-        }
-        if head.raw_path.starts_with(b"/") || head.raw_path.split(|&b| b == b'/').any(|part| part == b"..") {
-            self.odd(
-                escape_bytes(&head.raw_path),
-                format!("a name that leaves the root is read as {}", ImagePath::new(&clean)),
-            );
-        }
-        let (kind, path) = match whiteout(&clean) {
-            Some(Ok((kind, path))) => (kind, path),
-            Some(Err(why)) => {
-                self.odd(escape_bytes(&clean), why);
-                return None;
-            }
-            None => (self.kind(head)?, ImagePath::new(&clean)),
-        };
-        let link = match kind {
-            EntryKind::Hardlink => head.link.as_deref().map(|link| clean_path(link).into_owned()),
-            EntryKind::Symlink => head.link.clone(),
-            EntryKind::CharDevice | EntryKind::BlockDevice => {
-                Some(format!("{}:{}", head.device.0, head.device.1).into_bytes())
-            }
-            _ => None,
-        };
-        if kind != EntryKind::File && head.has_body() == head::Body::Forbidden && head.body > 0 {
-            self.odd(&path, format!("claims {} bytes, but what is no file has none", head.body));
-        }
-        Some(Entry {
-            path,
-            kind,
-            size: if kind == EntryKind::File { head.logical } else { 0 },
-            mode: head.mode & 0o7777,
-            uid: u32::try_from(head.uid).unwrap_or(u32::MAX),
-            gid: u32::try_from(head.gid).unwrap_or(u32::MAX),
-            mtime: head.mtime,
-            link: link.map(Vec::into_boxed_slice),
-            xattrs: head.xattrs.clone(),
-            content: None,
-        })
-    }
-
-    fn kind(&mut self, head: &Head) -> Option<EntryKind> {
-        Some(match head.kind {
-            EntryType::Regular | EntryType::Continuous | EntryType::GnuSparse => EntryKind::File,
-            EntryType::Link => EntryKind::Hardlink,
-            EntryType::Symlink => EntryKind::Symlink,
-            EntryType::Char => EntryKind::CharDevice,
-            EntryType::Block => EntryKind::BlockDevice,
-            EntryType::Directory => EntryKind::Directory,
-            EntryType::Fifo => EntryKind::Fifo,
-            other => {
-                self.odd(
-                    escape_bytes(&head.raw_path),
-                    format!("passed over: no engine knows entries of type {other:?}"),
-                );
-                return None;
-            }
-        })
-    }
 }
 
-/// Whether a cleaned path is a whiteout: which kind and of what, or why it is none (layer.md, "Whiteouts").
-fn whiteout(path: &[u8]) -> Option<Result<(EntryKind, ImagePath), &'static str>> {
-    let hidden = file_name(path).strip_prefix(b".wh.")?;
-    Some(match hidden {
-        b".wh..opq" => Ok((EntryKind::Opaque, ImagePath::new(parent(path)))),
-        _ if hidden.starts_with(b".wh.") => Err("passed over: the name is reserved (`.wh..wh.`)"),
-        b"" | b"." | b".." => Err("passed over: a whiteout without a name"),
-        _ => Ok((EntryKind::Whiteout, ImagePath::new(parent(path)).join(hidden))),
-    })
+/// The error of a layer that unpacks to too much.
+pub(super) fn too_large(bytes: u64, limits: &Limits) -> IndexError {
+    IndexError::Limit { what: format!("the layer unpacks to {bytes} bytes or more"), limit: limits.unpacked }
 }

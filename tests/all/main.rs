@@ -18,4 +18,5 @@ mod rules;
 mod tar_split;
 mod tarballs;
 mod tars;
+mod toc;
 mod view;

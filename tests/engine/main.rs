@@ -13,4 +13,5 @@ mod python;
 mod rebuild;
 mod sizes;
 mod system;
+mod toc;
 mod tree;

@@ -1,0 +1,142 @@
+//! What engines make of an entry's header, wherever the header came from: a tar or a table of contents. Names are
+//! cleaned, whiteouts found, what no engine would unpack is passed over.
+
+use super::head::{self, Head};
+use super::tar::{IndexError, Limits};
+use super::{Entry, EntryKind, content_digest, keep};
+use crate::base::{EntryIdx, ImagePath, Problem, clean_path, escape_bytes, file_name, parent};
+use std::collections::BTreeMap;
+use tar_core::EntryType;
+
+const MOST_ODDITIES: usize = 50;
+/// The kernel's `PATH_MAX`: no engine can make what has a longer name, or a link to one.
+const LONGEST_PATH: usize = 4096;
+/// Bytes of names, link targets and extended attributes of one layer.
+const MOST_NAMED: usize = 1 << 30;
+
+/// Notes an oddity, unless there are many already.
+pub(super) fn odd(oddities: &mut Vec<Problem>, place: impl std::fmt::Display, message: impl std::fmt::Display) {
+    if oddities.len() < MOST_ODDITIES {
+        oddities.push(Problem::new(place, message));
+    }
+}
+
+/// What of a layer is held in memory, counted against its bounds.
+#[derive(Default)]
+pub(super) struct Held {
+    named: usize,
+    kept: usize,
+}
+
+impl Held {
+    /// Counts an entry's name, link target and attributes.
+    pub(super) fn count_names(&mut self, entry: &Entry) -> Result<(), IndexError> {
+        let link = entry.link.as_deref().map_or(0, <[u8]>::len);
+        let attributes: usize = entry.xattrs.iter().map(|(name, value)| name.len() + value.len()).sum();
+        self.named += entry.path.as_bytes().len() + link + attributes;
+        if self.named > MOST_NAMED {
+            let what = "the layer's names and attributes have more bytes than any should have";
+            return Err(IndexError::Bound { what, limit: MOST_NAMED as u64 });
+        }
+        Ok(())
+    }
+
+    /// Digests and distils the content of a kept file, and puts it to the others where there is room.
+    pub(super) fn keep(
+        &mut self,
+        entry: &mut Entry,
+        position: EntryIdx,
+        content: Vec<u8>,
+        (kept, oddities): (&mut BTreeMap<EntryIdx, Vec<u8>>, &mut Vec<Problem>),
+        limits: &Limits,
+    ) {
+        entry.content = Some(content_digest(&content));
+        let content = keep::distil(entry.path.as_bytes(), content);
+        if self.kept + content.len() > limits.kept_layer {
+            odd(oddities, &entry.path, "not kept: the layer has too many bytes of package metadata");
+            return;
+        }
+        self.kept += content.len();
+        kept.insert(position, content);
+    }
+}
+
+/// What an engine would make of a header; `None` for what it would not put into the file system.
+pub(super) fn interpret(head: &Head, oddities: &mut Vec<Problem>) -> Option<Entry> {
+    let clean = clean_path(&head.raw_path);
+    let longest = clean.len().max(head.link.as_ref().map_or(0, Vec::len));
+    if longest > LONGEST_PATH {
+        let start = escape_bytes(&clean[..clean.len().min(64)]);
+        odd(oddities, start, format!("passed over: a name or link of {longest} bytes, more than a path can have"));
+        return None;
+    }
+    if head.raw_path.starts_with(b"/") || head.raw_path.split(|&b| b == b'/').any(|part| part == b"..") {
+        odd(
+            oddities,
+            escape_bytes(&head.raw_path),
+            format!("a name that leaves the root is read as {}", ImagePath::new(&clean)),
+        );
+    }
+    let (kind, path) = match whiteout(&clean) {
+        Some(Ok((kind, path))) => (kind, path),
+        Some(Err(why)) => {
+            odd(oddities, escape_bytes(&clean), why);
+            return None;
+        }
+        None => (kind(head, oddities)?, ImagePath::new(&clean)),
+    };
+    let link = match kind {
+        EntryKind::Hardlink => head.link.as_deref().map(|link| clean_path(link).into_owned()),
+        EntryKind::Symlink => head.link.clone(),
+        EntryKind::CharDevice | EntryKind::BlockDevice => {
+            Some(format!("{}:{}", head.device.0, head.device.1).into_bytes())
+        }
+        _ => None,
+    };
+    if kind != EntryKind::File && head.has_body() == head::Body::Forbidden && head.body > 0 {
+        odd(oddities, &path, format!("claims {} bytes, but what is no file has none", head.body));
+    }
+    Some(Entry {
+        path,
+        kind,
+        size: if kind == EntryKind::File { head.logical } else { 0 },
+        mode: head.mode & 0o7777,
+        uid: u32::try_from(head.uid).unwrap_or(u32::MAX),
+        gid: u32::try_from(head.gid).unwrap_or(u32::MAX),
+        mtime: head.mtime,
+        link: link.map(Vec::into_boxed_slice),
+        xattrs: head.xattrs.clone(),
+        content: None,
+    })
+}
+
+fn kind(head: &Head, oddities: &mut Vec<Problem>) -> Option<EntryKind> {
+    Some(match head.kind {
+        EntryType::Regular | EntryType::Continuous | EntryType::GnuSparse => EntryKind::File,
+        EntryType::Link => EntryKind::Hardlink,
+        EntryType::Symlink => EntryKind::Symlink,
+        EntryType::Char => EntryKind::CharDevice,
+        EntryType::Block => EntryKind::BlockDevice,
+        EntryType::Directory => EntryKind::Directory,
+        EntryType::Fifo => EntryKind::Fifo,
+        other => {
+            odd(
+                oddities,
+                escape_bytes(&head.raw_path),
+                format!("passed over: no engine knows entries of type {other:?}"),
+            );
+            return None;
+        }
+    })
+}
+
+/// Whether a cleaned path is a whiteout: which kind and of what, or why it is none (layer.md, "Whiteouts").
+fn whiteout(path: &[u8]) -> Option<Result<(EntryKind, ImagePath), &'static str>> {
+    let hidden = file_name(path).strip_prefix(b".wh.")?;
+    Some(match hidden {
+        b".wh..opq" => Ok((EntryKind::Opaque, ImagePath::new(parent(path)))),
+        _ if hidden.starts_with(b".wh.") => Err("passed over: the name is reserved (`.wh..wh.`)"),
+        b"" | b"." | b".." => Err("passed over: a whiteout without a name"),
+        _ => Ok((EntryKind::Whiteout, ImagePath::new(parent(path)).join(hidden))),
+    })
+}
