@@ -258,6 +258,10 @@ fn from_cache(source: &LayerSource, expected: Expected, options: &OpenOptions) -
         None => (cache.sought(&identity(source, expected)?)?, true),
     };
     let KnownLayer { mut layer, bodies, blobs } = known;
+    if layer.unpacked() > options.limits.unpacked {
+        // Whoever allows less now is told so by reading it.
+        return None;
+    }
     (layer.diff_id, layer.blob) = (expected.diff_id, expected.blob);
     // What only the cache has was verified when it came along.
     layer.verified = Verified { blob: false, diff_id: matches!(source.bytes, LayerBytes::Cached) };
