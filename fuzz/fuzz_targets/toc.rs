@@ -22,7 +22,7 @@ fn index(blob: Vec<u8>, place: &TocPlace) -> Result<LayerIndex, TocError> {
     let length = blob.len() as u64;
     let found = index_toc(&Blob::new(Arc::new(blob), 0, length), length, place, Expected::default(), &limits);
     if let Ok(index) = &found {
-        assert!(index.entries.len() <= limits.entries + 1 && index.unpacked() <= limits.unpacked + (1 << 20));
+        assert!(index.entries.len() <= limits.entries + 1 && index.unpacked() <= 2 * limits.unpacked);
         assert!(index.contents.values().map(Vec::len).sum::<usize>() <= limits.kept_layer);
     }
     found

@@ -43,7 +43,11 @@ pub trait RangeRead {
 
 impl RangeRead for Blob {
     fn range(&self, offset: u64, length: u64) -> io::Result<Vec<u8>> {
-        self.slice(offset, length).read_all(length)
+        let bytes = self.slice(offset, length).read_all(length)?;
+        if bytes.len() as u64 != length {
+            return Err(too_few(offset, length, bytes.len()));
+        }
+        Ok(bytes)
     }
 }
 
@@ -161,6 +165,11 @@ fn unusable(why: impl Into<String>) -> TocError {
     TocError::Unusable(crate::base::escape_str(&why.into()))
 }
 
+fn too_few(offset: u64, length: u64, found: usize) -> io::Error {
+    let what = format!("asked for {length} bytes from {offset} on, got {found}");
+    io::Error::new(io::ErrorKind::UnexpectedEof, what)
+}
+
 /// Compares a digest.
 fn check(what: &str, expected: Digest, bytes: &[u8]) -> Result<(), TocError> {
     let found = Digest::of(bytes);
@@ -187,8 +196,7 @@ impl Ranges<'_> {
             let count = (end - at).min(REQUEST);
             let part = self.source.range(at, count)?;
             if part.len() as u64 != count {
-                let what = format!("asked for {count} bytes from {at} on, got {}", part.len());
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, what).into());
+                return Err(too_few(at, count, part.len()).into());
             }
             bytes.extend_from_slice(&part);
             at += count;

@@ -589,6 +589,41 @@ fn a_table_that_lies_is_not_used() {
 }
 
 #[test]
+fn contents_that_overlap_or_chunks_out_of_place_are_not_used() {
+    let code = "import x\n".repeat(300);
+    let items = [filler(), file("app/a.py", &*code), file("app/b.py", &*code), file("usr/lib/z", "z")];
+    for form in [Form { chunk: 1_000, ..ESTARGZ }, Form { chunk: 1_000, ..CHUNKED }] {
+        let one = Form { chunk: 1 << 20, ..form };
+        let overlap = changed(&items, one, &|table| {
+            let first = table["entries"][1].clone();
+            for key in ["offset", "endOffset"].into_iter().filter(|key| first.get(key).is_some()) {
+                table["entries"][2][key] = first[key].clone();
+            }
+            None
+        });
+        assert!(overlap.refused().contains("overlap"), "{}", overlap.refused());
+        type Change = &'static dyn Fn(&mut Vec<Value>, usize);
+        let changes: [Change; 6] = [
+            &|rows, at| rows.swap(at, at + 1),
+            &|rows, at| rows[at]["name"] = json!("app/b.py"),
+            &|rows, at| rows[at]["chunkOffset"] = json!(999_999),
+            &|rows, at| rows[at]["chunkOffset"] = json!(0),
+            &|rows, at| rows[at]["chunkOffset"] = json!(u64::MAX),
+            &|rows, at| _ = rows.remove(at),
+        ];
+        for change in changes {
+            let layer = changed(&items, form, &|table| {
+                let rows = table["entries"].as_array_mut().unwrap();
+                let at = rows.iter().position(|row| row["name"] == "app/a.py" && row["type"] == "chunk").unwrap();
+                change(rows, at);
+                None
+            });
+            assert!(!layer.refused().is_empty());
+        }
+    }
+}
+
+#[test]
 fn json_that_is_no_table_is_not_used() {
     let row = |text: &str| format!(r#"{{"version":1,"entries":[{text}]}}"#).into_bytes();
     let deep = [&b"{\"version\":1,\"entries\":[],\"x\":"[..], &b"[".repeat(100_000)].concat();
