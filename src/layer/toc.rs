@@ -9,8 +9,9 @@
 //! cannot be used is [`TocError::Unusable`]: then the blob is to be read whole, as a layer without a table is.
 //!
 //! The index is what reading the blob whole would give, but for this:
-//! - The digest of a file's content is known where it is SHA-256, so of files up to [`super::SHA256_UP_TO`] and of
-//!   those that were fetched. Sparse files, which the table does not tell from others, may have one here.
+//! - The digests of contents are the table's, SHA-256 whatever their size: above [`super::SHA256_UP_TO`] they compare
+//!   with those of other layers with a table only. Sparse files, which the table does not tell from others, may have
+//!   one here.
 //! - eStargz rounds a time to the nearest second, where a tar's fraction is cut off: such a file's time may be one
 //!   second later here.
 //! - Of attributes that a PAX header states twice, the table has one.

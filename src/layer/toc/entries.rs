@@ -6,7 +6,7 @@ use crate::base::{Digest, EntryIdx};
 use crate::layer::head::{Head, padding};
 use crate::layer::interpret::{Held, interpret};
 use crate::layer::tar::too_large;
-use crate::layer::{Attribute, Contents, Entry, EntryKind, IndexError, Limits, SHA256_UP_TO, keep};
+use crate::layer::{Attribute, Contents, Entry, EntryKind, IndexError, Limits, keep};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
@@ -224,7 +224,7 @@ impl Builder<'_> {
                     to_fetch = Some(self.files.len());
                     self.files.push(KeptFile { position, size, digest, end: row.end_offset, pieces: Vec::new() });
                 }
-                size => entry.content = digest.filter(|_| size <= SHA256_UP_TO),
+                _ => entry.content = digest,
             }
         }
         self.out.entries.push(entry);
