@@ -3,7 +3,7 @@
 use super::environment::{Environment, discover};
 use super::scan::Scan;
 use super::{claims, install, removed};
-use crate::base::{ImagePath, LayerIdx, Problem, is_within, parent};
+use crate::base::{FastMap, ImagePath, LayerIdx, Problem, is_within, parent};
 use crate::fs::View;
 use std::collections::{BTreeMap, HashMap};
 
@@ -23,7 +23,7 @@ pub struct Inventory {
     /// Metadata that could not be read as it should be.
     pub problems: Vec<Problem>,
     /// Which distribution a path is counted for; see [`Inventory::owners`].
-    pub(super) owner_of: HashMap<ImagePath, DistId>,
+    pub(super) owner_of: FastMap<ImagePath, DistId>,
 }
 
 /// One installed distribution.
