@@ -7,9 +7,10 @@
 
 use super::Fate;
 use super::merge::Merge;
-use crate::base::{EntryIdx, FastMap, ImagePath, LayerIdx, Location, Problem, is_within, parent};
+use crate::base::{EntryIdx, FastMap, ImagePath, LayerIdx, Location, Problem, parent};
 use crate::image::Image;
 use crate::layer::{Entry, EntryKind};
+use std::ops::Range;
 
 /// Which entry holds the bytes.
 pub type DataRef = (LayerIdx, EntryIdx);
@@ -67,9 +68,16 @@ impl<'a> View<'a> {
 
     /// The visible paths below a directory, sorted, without the directory itself.
     pub fn below<'s>(&'s self, dir: &'s [u8]) -> impl Iterator<Item = (&'a [u8], Node)> + 's {
-        let start = if dir.is_empty() { Vec::new() } else { [dir, b"/"].concat() };
-        let first = self.nodes.partition_point(|(path, _)| *path < &start[..]);
-        self.nodes[first..].iter().copied().take_while(move |(path, _)| is_within(path, dir))
+        self.nodes[self.places_below(dir)].iter().copied()
+    }
+
+    /// The positions of the visible paths below a directory.
+    pub fn places_below(&self, dir: &[u8]) -> Range<usize> {
+        if dir.is_empty() {
+            return 0..self.nodes.len();
+        }
+        let first = |start: &[u8]| self.nodes.partition_point(|(path, _)| *path < start);
+        first(&[dir, b"/"].concat())..first(&[dir, &[b'/' + 1]].concat())
     }
 
     /// The node at a cleaned path. Symbolic links are not followed; see [`View::resolve`].

@@ -1,7 +1,7 @@
 //! Reads all facts of one merged image.
 
 use super::Facts;
-use crate::base::{LayerIdx, is_within};
+use crate::base::{LayerIdx, both, is_within};
 use crate::fs::{Ledger, Owner, View};
 use crate::os::OsInventory;
 use crate::python::{Graph, Inventory, asked_for};
@@ -21,11 +21,7 @@ pub struct Survey {
 impl Survey {
     /// Reads them.
     pub fn new(view: &View<'_>) -> Self {
-        let ((python, graph), os) = std::thread::scope(|scope| {
-            let os = scope.spawn(|| OsInventory::new(view));
-            let python = Self::python(view);
-            (python, os.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-        });
+        let ((python, graph), os) = both(|| Self::python(view), || OsInventory::new(view));
         let ledger = {
             let owners = Owners::new(view, &python, &os);
             Ledger::new(view, |path, layer| owners.of(path, layer))
