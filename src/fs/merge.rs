@@ -44,8 +44,11 @@ pub(super) struct Merge<'a> {
 impl<'a> Merge<'a> {
     pub(super) fn of_lowest(image: &'a Image, count: usize) -> Self {
         let fates = image.layers.iter().map(|layer| vec![Fate::Visible; layer.entries.len()]).collect();
-        let slots = vec![Slot { hangs: true, ..Slot::default() }];
-        let by_path = FastMap::from_iter([(&b""[..], ROOT)]);
+        let entries = image.layers.iter().take(count).map(|layer| layer.entries.len()).sum();
+        let (mut slots, mut by_path) = (Vec::with_capacity(entries), FastMap::default());
+        by_path.reserve(entries);
+        by_path.insert(&b""[..], ROOT);
+        slots.push(Slot { hangs: true, ..Slot::default() });
         let mut merge = Self { image, slots, by_path, fates, problems: Vec::new() };
         for layer in 0..count.min(image.layers.len()) {
             merge.apply(layer as LayerIdx);

@@ -104,7 +104,6 @@ impl Prediction<'_> {
         if self.system.kept.is_empty() {
             return Vec::new();
         }
-        let view = self.facts.view;
         let os = self.facts.os;
         let gone: HashSet<&str> =
             self.system.gone.keys().map(|&position| os.packages[position].name.as_str()).collect();
@@ -121,17 +120,23 @@ impl Prediction<'_> {
                 || path.split(|&b| b == b'/').any(|part| part == b".cache" || part == b"_cacache");
             state && !cache && !of_package(path, &gone)
         };
-        view.iter().filter(|(path, node)| stays(path, node.entry.0)).map(|(_, node)| node).collect()
+        self.nodes(|path, node| stays(path, node.entry.0))
     }
 
     /// Files of the distributions that stay as they are.
     fn distribution_nodes(&self) -> Vec<Node> {
-        let (view, python) = (self.facts.view, self.facts.python);
+        let python = self.facts.python;
         let as_they_are = |id: usize| self.distributions.kept.contains(&id) && !self.is_new(id);
         let stays: Vec<bool> = (0..python.distributions.len()).map(as_they_are).collect();
         let stays = |path: &[u8]| python.owner(path).is_some_and(|id| stays[id]);
+        self.nodes(|path, _| stays(path))
+    }
+
+    /// The visible nodes that stay.
+    fn nodes(&self, stays: impl Fn(&[u8], Node) -> bool + Sync) -> Vec<Node> {
+        let view = self.facts.view;
         in_halves(view.len(), |places| {
-            places.map(|place| view.at(place)).filter(|(path, _)| stays(path)).map(|(_, node)| node).collect()
+            places.map(|place| view.at(place)).filter(|(path, node)| stays(path, *node)).map(|(_, node)| node).collect()
         })
     }
 

@@ -13,6 +13,8 @@ pub struct Glob {
     prefix: Vec<u8>,
     /// Bytes that every match ends with.
     suffix: Vec<u8>,
+    /// Whether all that ends so is a match: `**/*.h`.
+    end_decides: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +49,8 @@ impl Glob {
         }
         components.dedup_by(|next, before| *next == Component::Any && *before == Component::Any);
         let (prefix, suffix) = (literal_start(pattern), literal_end(pattern));
-        Ok(Self { components, prefix, suffix })
+        let end_decides = pattern.strip_prefix("**/*").is_some_and(|end| end.as_bytes() == suffix);
+        Ok(Self { components, prefix, suffix, end_decides })
     }
 
     /// Whether the pattern matches the whole of a cleaned path or a name.
@@ -55,8 +58,13 @@ impl Glob {
         if !path.starts_with(&self.prefix) || !path.ends_with(&self.suffix) {
             return false;
         }
-        if let [Component::Any, last] = &self.components[..] {
-            return last.matches(crate::base::file_name(path));
+        // The last component before the others: it refuses most of what the literal ends let pass.
+        let fits = || self.components.last().is_none_or(|last| last.matches(crate::base::file_name(path)));
+        match &self.components[..] {
+            [Component::Any, _] if self.end_decides => return true,
+            _ if !fits() => return false,
+            [Component::Any, _] => return true,
+            _ => {}
         }
         let (mut pattern, mut rest) = (0, Some(path));
         let mut retry: Option<(usize, Option<&[u8]>)> = None;

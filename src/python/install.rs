@@ -7,11 +7,12 @@ use super::modules::importable;
 use super::record::parse_record;
 use super::scan::{Form, Found, Scan};
 use super::vendor::VendorLists;
-use crate::base::{FastSet, ImagePath, Problem, clean_path, file_name, is_within, parent};
+use crate::base::{FastSet, ImagePath, Problem, both, clean_path, file_name, is_within, parent};
 use crate::fs::{Lookup, View};
 use crate::layer::EntryKind;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A distribution and what it claims.
 pub(super) struct Install {
@@ -27,15 +28,22 @@ pub(super) fn read_all<'a>(
     problems: &mut Vec<Problem>,
 ) -> Vec<Install> {
     let vendor = VendorLists::new(view);
-    let mut reader = Reader { view, scan, vendor, lookup: Lookup::new(view), problems };
-    let mut out = Vec::new();
-    for found in &scan.installed {
-        if file_name(found.metadata).starts_with(b"~") {
-            reader.problem(found.metadata, "left behind by an uninstall that failed; pip ignores it");
-        } else if let Some(environment) = by_dir.get(found.site_dir()) {
-            out.push(reader.read(*found, *environment));
+    let next = AtomicUsize::new(0);
+    let read = || {
+        let mut reader = Reader { view, scan, vendor: &vendor, lookup: Lookup::new(view), problems: Vec::new() };
+        let mut out = Vec::new();
+        while let Some(found) = scan.installed.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if file_name(found.metadata).starts_with(b"~") {
+                reader.problem(found.metadata, "left behind by an uninstall that failed; pip ignores it");
+            } else if let Some(environment) = by_dir.get(found.site_dir()) {
+                out.push(reader.read(*found, *environment));
+            }
         }
-    }
+        (out, reader)
+    };
+    let ((mut out, mut reader), (others, other)) = both(read, read);
+    out.extend(others);
+    problems.extend(other.problems);
     for link in &scan.egg_links {
         if let Some(environment) = by_dir.get(parent(link)) {
             out.push(reader.read_egg_link(link, *environment));
@@ -44,6 +52,8 @@ pub(super) fn read_all<'a>(
     for dir in &scan.headless {
         reader.problem(dir, "expected a METADATA file beside RECORD, found none");
     }
+    problems.append(&mut reader.problems);
+    // Whoever read it: no two have the same place.
     let key = |install: &Install| {
         let dist = &install.distribution;
         (dist.environment, dist.normalized.clone(), dist.metadata.clone())
@@ -55,9 +65,9 @@ pub(super) fn read_all<'a>(
 struct Reader<'r, 'v, 'a> {
     view: &'v View<'a>,
     scan: &'r Scan<'a>,
-    vendor: VendorLists<'a>,
+    vendor: &'r VendorLists<'a>,
     lookup: Lookup<'v, 'a>,
-    problems: &'r mut Vec<Problem>,
+    problems: Vec<Problem>,
 }
 
 impl<'a> Reader<'_, '_, 'a> {

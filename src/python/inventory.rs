@@ -158,6 +158,11 @@ impl Inventory {
         self.owner_of.get(path).copied()
     }
 
+    /// Every path whose bytes are counted for a distribution, and for which: see [`Inventory::owner`].
+    pub fn owners(&self) -> FastMap<&[u8], DistId> {
+        self.owner_of.iter().map(|(path, id)| (path.as_bytes(), *id)).collect()
+    }
+
     fn report_duplicates(&mut self) {
         let mut seen: HashMap<(&[u8], &str), &Distribution> = HashMap::new();
         let mut problems = Vec::new();
