@@ -105,6 +105,16 @@ impl<'a> View<'a> {
         self.nodes[place]
     }
 
+    /// What is known of some visible paths, by their positions, by the paths themselves.
+    pub fn by_path<T: Copy>(&self, by_place: &[Option<T>]) -> FastMap<ImagePath, T> {
+        let mut out = FastMap::default();
+        out.reserve(by_place.iter().flatten().count());
+        out.extend(
+            self.iter().zip(by_place).filter_map(|((_, node), known)| Some((self.path(node).clone(), (*known)?))),
+        );
+        out
+    }
+
     /// The path of a node.
     pub fn path(&self, node: Node) -> &'a ImagePath {
         &self.entry(node.entry).path

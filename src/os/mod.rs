@@ -190,8 +190,7 @@ impl OsInventory {
             self.packages.push(package);
         }
         self.assign_bytecode(view, &mut owners, &mut counted);
-        let owned = view.iter().zip(owners).filter_map(|((_, node), owner)| Some((view.path(node).clone(), owner?)));
-        self.owners = owned.collect();
+        self.owners = view.by_path(&owners);
     }
 }
 

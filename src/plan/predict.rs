@@ -315,14 +315,8 @@ impl Predicted {
 
     /// The bytes that are not taken, by what that is owed to.
     fn left_behind<'p>(&self, prediction: &'p Prediction<'_>, findings: &'p [Finding]) -> FastMap<Owed<'p>, u64> {
-        let mut by_path: FastMap<&[u8], &str> = FastMap::default();
-        for finding in findings {
-            for path in &finding.paths {
-                by_path.entry(path.as_bytes()).or_insert(&finding.rule);
-            }
-        }
         let is_broken = prediction.facts.python.distributions.iter().map(Distribution::is_broken).collect();
-        let owing = Owing { prediction, by_path, is_broken };
+        let owing = Owing { prediction, findings, is_broken };
         let mut sums: FastMap<Owed<'p>, u64> = FastMap::default();
         for (layer, index) in prediction.facts.view.image().layers.iter().enumerate() {
             for (position, entry) in index.entries.iter().enumerate().filter(|(_, entry)| entry.size > 0) {
@@ -384,8 +378,7 @@ impl Subject<'_> {
 /// What decides to what the removal of bytes is owed.
 struct Owing<'p, 'f> {
     prediction: &'p Prediction<'f>,
-    /// The first finding's rule for each path.
-    by_path: FastMap<&'p [u8], &'p str>,
+    findings: &'p [Finding],
     is_broken: Vec<bool>,
 }
 
@@ -407,7 +400,10 @@ impl<'p> Owing<'p, '_> {
             let gone = self.prediction.system.gone.get(&package);
             return (gone.map_or("rebuild", String::as_str), Subject::Package(package));
         }
-        (self.by_path.get(path).copied().unwrap_or("rebuild"), Subject::Folder(folder(path)))
+        // The first one that has the path.
+        let has = |finding: &&Finding| finding.paths.binary_search_by(|other| other.as_bytes().cmp(path)).is_ok();
+        let found = self.findings.iter().find(has);
+        (found.map_or("rebuild", |finding| &finding.rule), Subject::Folder(folder(path)))
     }
 
     fn of_distribution(&self, id: DistId) -> &'p str {

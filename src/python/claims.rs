@@ -58,8 +58,7 @@ impl Claims {
                 owners[holder] = Some(winner);
             }
         }
-        let owned = view.iter().zip(owners).filter_map(|((_, node), owner)| Some((view.path(node).clone(), owner?)));
-        inventory.owner_of = owned.collect();
+        inventory.owner_of = view.by_path(&owners);
         for group in self.all.chunk_by(|a, b| a.place == b.place).filter(|group| group.len() > 1) {
             contest(view, group, inventory);
         }

@@ -140,13 +140,16 @@ struct Owners<'a> {
 
 impl Owners<'_> {
     fn has(&self, path: &ImagePath) -> bool {
-        let facts = self.context.facts;
-        // Counted for a distribution are its files, and what one of them is a hard link to.
-        let is_counted = facts.python.owner(path.as_bytes()).is_some();
-        facts.os.owners.contains_key(path) || is_counted && self.files().contains(path)
+        self.context.facts.os.owners.contains_key(path) || self.files().contains(path)
     }
 
     fn files(&self) -> &FastSet<&ImagePath> {
-        self.files.get_or_init(|| self.context.distributions().flat_map(|(_, dist)| &dist.files).collect())
+        let lists = || self.context.distributions().map(|(_, dist)| &dist.files);
+        self.files.get_or_init(|| {
+            let mut all = FastSet::default();
+            all.reserve(lists().map(Vec::len).sum());
+            all.extend(lists().flatten());
+            all
+        })
     }
 }
