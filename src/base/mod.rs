@@ -1,15 +1,19 @@
 //! What every other module speaks in: byte counts with their unit, digests, paths inside an image, where a
 //! fact was found, and what was wrong with the input. Nothing here reads or prints anything.
 
+mod both;
 mod bytes;
 mod digest;
 mod escape;
+mod hash;
 mod path;
 mod problem;
 
+pub use both::{both, in_halves};
 pub use bytes::{Basis, ByteSize, Size, Unit, parse_byte_size};
 pub use digest::{Digest, DigestError, Sha256Writer};
 pub use escape::{escape_bytes, escape_str};
+pub use hash::{FastMap, FastSet, Seeded};
 pub use path::{ImagePath, clean_path, file_name, is_within, parent};
 pub use problem::{Location, Problem};
 

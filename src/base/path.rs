@@ -1,18 +1,20 @@
 //! Paths inside an image: bytes, relative to the root, cleaned.
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use serde::ser::{Serialize, Serializer};
 use std::borrow::{Borrow, Cow};
 use std::fmt;
+use std::sync::Arc;
 
 /// A cleaned path: no leading or trailing slash, no `.`, `..` or empty component; the root is empty.
-/// Bytes, because a tar's names need not be UTF-8.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-pub struct ImagePath(Box<[u8]>);
+/// Bytes, because a tar's names need not be UTF-8. Clones share them: many facts are about the same path.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct ImagePath(Arc<[u8]>);
 
 impl ImagePath {
     /// Cleans `raw`. `..` never leaves the root, as if the path were resolved in a root directory.
     pub fn new(raw: &[u8]) -> Self {
-        Self(clean_path(raw).into_owned().into_boxed_slice())
+        Self(Arc::from(&*clean_path(raw)))
     }
 
     /// The cleaned bytes.
@@ -56,13 +58,39 @@ impl Borrow<[u8]> for ImagePath {
     }
 }
 
+impl Serialize for ImagePath {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for ImagePath {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_bytes(Bytes)
+    }
+}
+
+/// Reads a path in one piece, which for a sequence of bytes takes a step for each of them.
+struct Bytes;
+
+impl Visitor<'_> for Bytes {
+    type Value = ImagePath;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the bytes of a path")
+    }
+
+    fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<ImagePath, E> {
+        Ok(ImagePath(Arc::from(bytes)))
+    }
+}
+
 /// Removes leading, trailing and double slashes and `.`; resolves `..` without leaving the root.
 pub fn clean_path(raw: &[u8]) -> Cow<'_, [u8]> {
     let trimmed = raw.strip_prefix(b"./").unwrap_or(raw);
     let trimmed = trimmed.strip_suffix(b"/").unwrap_or(trimmed);
     // Most paths are clean, and this is asked often: first whether an odd component may begin anywhere.
-    let suspect = matches!(trimmed, [] | [b'.' | b'/', ..] | [.., b'/'])
-        || trimmed.windows(2).any(|pair| pair[0] == b'/' && matches!(pair[1], b'/' | b'.'));
+    let suspect = matches!(trimmed, [] | [b'.' | b'/', ..] | [.., b'/']) || starts_odd_component(trimmed);
     let odd = |part: &[u8]| part.is_empty() || part == b"." || part == b"..";
     if !suspect || !trimmed.split(|&b| b == b'/').any(odd) {
         return Cow::Borrowed(trimmed);
@@ -78,6 +106,12 @@ pub fn clean_path(raw: &[u8]) -> Cow<'_, [u8]> {
         }
     }
     Cow::Owned(parts.join(&b'/'))
+}
+
+/// Whether a slash is followed by another one or by a dot. Looks at all of the path, many bytes at a time.
+fn starts_odd_component(path: &[u8]) -> bool {
+    let pairs = path.iter().zip(path.get(1..).unwrap_or_default());
+    pairs.fold(false, |odd, (&first, &second)| odd | (first == b'/') & ((second == b'/') | (second == b'.')))
 }
 
 /// The directory of a cleaned path; the root's is the root.

@@ -30,28 +30,56 @@ pub enum Category {
     Data,
 }
 
+/// What the components of a path say, at one look.
+#[derive(Default)]
+struct Parts {
+    cache: bool,
+    site: bool,
+    tests: bool,
+    headers: bool,
+    metadata: bool,
+    programs: bool,
+}
+
+impl Parts {
+    fn of(path: &[u8]) -> Self {
+        let mut parts = Self::default();
+        for part in path.split(|&b| b == b'/') {
+            match part {
+                b".cache" | b"_cacache" => parts.cache = true,
+                b"site-packages" | b"dist-packages" => parts.site = true,
+                b"tests" | b"test" => parts.tests = true,
+                b"include" => parts.headers = true,
+                b"bin" | b"sbin" | b"libexec" => parts.programs = true,
+                _ => parts.metadata |= part.ends_with(b"-info") && is_metadata(part),
+            }
+        }
+        parts
+    }
+}
+
+fn is_metadata(part: &[u8]) -> bool {
+    part.ends_with(b".dist-info") || part.ends_with(b".egg-info")
+}
+
 /// The category of a cleaned path.
 pub fn categorize(path: &[u8]) -> Category {
     let name = crate::base::file_name(path);
-    let has = |part: &[u8]| path.split(|&b| b == b'/').any(|component| component == part);
-    let ends = |suffixes: &[&str]| suffixes.iter().any(|suffix| name.ends_with(suffix.as_bytes()));
+    let parts = Parts::of(path);
+    let extension = name.iter().rposition(|&b| b == b'.').map_or(&b""[..], |dot| &name[dot + 1..]);
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| path.starts_with(prefix.as_bytes()));
-    let in_site = has(b"site-packages") || has(b"dist-packages");
-    let shared = ends(&[".so"]) || name.windows(4).any(|w| w == b".so.");
-    match () {
-        () if starts(&["var/cache/", "var/lib/apt/lists/"]) || has(b".cache") || has(b"_cacache") => Category::Cache,
-        () if ends(&[".pyc", ".pyo"]) => Category::Bytecode,
-        () if in_site && (has(b"tests") || has(b"test")) => Category::Tests,
-        () if shared => Category::SharedLibrary,
-        () if ends(&[".a", ".o", ".lib"]) => Category::StaticLibrary,
-        () if ends(&[".h", ".hpp", ".hh", ".hxx", ".cuh", ".pxd", ".pyi"]) || has(b"include") => Category::Headers,
-        () if ends(&[".py", ".pyx", ".js", ".sh", ".pl", ".pm", ".rb"]) => Category::Code,
-        () if path.split(|&b| b == b'/').any(|part| part.ends_with(b".dist-info") || part.ends_with(b".egg-info"))
-            || starts(&["var/lib/dpkg/", "lib/apk/db/", "var/lib/apt/"]) =>
-        {
-            Category::Metadata
-        }
-        () if starts(&[
+    let shared = || extension == b"so" || name.windows(4).any(|w| w == b".so.");
+    match extension {
+        _ if parts.cache || starts(&["var/cache/", "var/lib/apt/lists/"]) => Category::Cache,
+        b"pyc" | b"pyo" => Category::Bytecode,
+        _ if parts.site && parts.tests => Category::Tests,
+        _ if shared() => Category::SharedLibrary,
+        b"a" | b"o" | b"lib" => Category::StaticLibrary,
+        b"h" | b"hpp" | b"hh" | b"hxx" | b"cuh" | b"pxd" | b"pyi" => Category::Headers,
+        _ if parts.headers => Category::Headers,
+        b"py" | b"pyx" | b"js" | b"sh" | b"pl" | b"pm" | b"rb" => Category::Code,
+        _ if parts.metadata || starts(&["var/lib/dpkg/", "lib/apk/db/", "var/lib/apt/"]) => Category::Metadata,
+        _ if starts(&[
             "usr/share/doc/",
             "usr/share/man/",
             "usr/share/info/",
@@ -61,7 +89,7 @@ pub fn categorize(path: &[u8]) -> Category {
         {
             Category::Docs
         }
-        () if has(b"bin") || has(b"sbin") || has(b"libexec") => Category::Executable,
-        () => Category::Data,
+        _ if parts.programs => Category::Executable,
+        _ => Category::Data,
     }
 }

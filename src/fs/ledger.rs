@@ -2,9 +2,10 @@
 //! **The sum equals the bytes of the layers, always**: [`Ledger::new`] asserts it.
 
 use super::{Category, Fate, View, categorize};
-use crate::base::{EntryIdx, LayerIdx};
+use crate::base::{EntryIdx, LayerIdx, in_halves};
 use crate::layer::EntryKind;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// Who owns a visible byte. The numbers are positions in the inventories that the caller has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,25 +68,42 @@ impl LayerLedger {
     }
 }
 
+/// Some of a layer's entries.
+fn sum_up(
+    view: &View<'_>,
+    layer: LayerIdx,
+    entries: Range<usize>,
+    owner_of: impl Fn(&[u8], LayerIdx) -> Owner,
+) -> BTreeMap<Row, (u64, u64)> {
+    let mut rows: BTreeMap<Row, (u64, u64)> = BTreeMap::new();
+    for position in entries {
+        let at = (layer, position as EntryIdx);
+        let entry = view.entry(at);
+        if entry.kind != EntryKind::File {
+            continue;
+        }
+        let fate = view.fate(at);
+        let path = view.visible_path(at).unwrap_or(entry.path.as_bytes());
+        let owner = (fate == Fate::Visible).then(|| owner_of(path, layer));
+        let sum = rows.entry(Row { layer, fate, owner, category: categorize(path) }).or_default();
+        sum.0 = sum.0.saturating_add(entry.size);
+        sum.1 += 1;
+    }
+    rows
+}
+
 impl Ledger {
     /// Sums up. `owner_of` is asked once for each visible file with bytes: its path, and the layer it is in.
-    pub fn new(view: &View<'_>, mut owner_of: impl FnMut(&[u8], LayerIdx) -> Owner) -> Self {
+    pub fn new(view: &View<'_>, owner_of: impl Fn(&[u8], LayerIdx) -> Owner + Sync) -> Self {
         let mut ledger = Self { rows: BTreeMap::new(), layers: Vec::new() };
         for (layer, index) in view.image().layers.iter().enumerate() {
-            let layer = layer as LayerIdx;
+            let sum_up = |entries| vec![sum_up(view, layer as LayerIdx, entries, &owner_of)];
             let mut total = 0;
-            for (position, entry) in index.entries.iter().enumerate() {
-                if entry.kind != EntryKind::File {
-                    continue;
-                }
-                let at = (layer, position as EntryIdx);
-                let fate = view.fate(at);
-                let path = view.visible_path(at).unwrap_or(entry.path.as_bytes());
-                let owner = (fate == Fate::Visible).then(|| owner_of(path, layer));
-                let sum = ledger.rows.entry(Row { layer, fate, owner, category: categorize(path) }).or_default();
-                sum.0 = sum.0.saturating_add(entry.size);
-                sum.1 += 1;
-                total = entry.size.saturating_add(total);
+            for (row, (bytes, files)) in in_halves(index.entries.len(), sum_up).into_iter().flatten() {
+                let sum = ledger.rows.entry(row).or_default();
+                sum.0 = sum.0.saturating_add(bytes);
+                sum.1 += files;
+                total = bytes.saturating_add(total);
             }
             ledger.layers.push(total);
         }

@@ -3,9 +3,8 @@
 //! above it is a symbolic link. [`Lookup`] remembers the directories that it has resolved already.
 
 use super::{Node, View};
-use crate::base::{file_name, parent};
+use crate::base::{FastMap, file_name, parent};
 use crate::layer::EntryKind;
-use std::collections::HashMap;
 
 /// Paths with more components than this are taken as they are.
 const MOST_COMPONENTS: usize = 128;
@@ -13,23 +12,27 @@ const MOST_COMPONENTS: usize = 128;
 /// Spells paths as the merged tree does.
 pub struct Lookup<'v, 'a> {
     view: &'v View<'a>,
-    directories: HashMap<Vec<u8>, Vec<u8>>,
+    directories: FastMap<Vec<u8>, Vec<u8>>,
 }
 
 impl<'v, 'a> Lookup<'v, 'a> {
     /// Looks up paths in this tree.
     pub fn new(view: &'v View<'a>) -> Self {
-        Self { view, directories: HashMap::new() }
+        Self { view, directories: FastMap::default() }
     }
 
     /// The node that a cleaned path leads to, and its path as the tree spells it. Links among the directories
     /// are followed; a link at the end is not.
     pub fn find(&mut self, path: &[u8]) -> Option<(&'a [u8], Node)> {
-        let node = self.view.get(path).or_else(|| {
+        self.place(path).map(|place| self.view.at(place))
+    }
+
+    /// The position in the tree of what [`Lookup::find`] finds.
+    pub fn place(&mut self, path: &[u8]) -> Option<usize> {
+        self.view.place(path).or_else(|| {
             let spelled = self.spell(path);
-            self.view.get(&spelled)
-        })?;
-        Some((self.view.entry(node.entry).path.as_bytes(), node))
+            self.view.place(&spelled)
+        })
     }
 
     /// A cleaned path with the links among its directories followed, whether it exists or not.

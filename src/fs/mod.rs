@@ -3,6 +3,7 @@
 mod category;
 mod ledger;
 mod lookup;
+mod merge;
 mod view;
 
 pub use category::{Category, categorize};

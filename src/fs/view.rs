@@ -5,15 +5,12 @@
 //! the view below, then its entries are added. Parents that are symbolic links are not followed: an entry
 //! `lib/new` over a link `lib` makes a real directory, as an engine's snapshot does.
 
-use super::{Deletion, Fate};
-use crate::base::{EntryIdx, LayerIdx, Location, Problem, is_within, parent};
+use super::Fate;
+use super::merge::Merge;
+use crate::base::{EntryIdx, FastMap, ImagePath, LayerIdx, Location, Problem, parent};
 use crate::image::Image;
 use crate::layer::{Entry, EntryKind};
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
-
-/// How often a hard link is tried before it leads to nothing.
-const MOST_TRIES: usize = 16;
+use std::ops::Range;
 
 /// Which entry holds the bytes.
 pub type DataRef = (LayerIdx, EntryIdx);
@@ -30,11 +27,14 @@ pub struct Node {
 /// The merged tree of an image, and the fate of every entry of every layer.
 pub struct View<'a> {
     image: &'a Image,
-    nodes: BTreeMap<&'a [u8], Node>,
+    /// Sorted by path.
+    nodes: Vec<(&'a [u8], Node)>,
+    /// Where in `nodes` a path is.
+    places: FastMap<&'a [u8], u32>,
     fates: Vec<Vec<Fate>>,
     problems: Vec<Problem>,
     /// Paths of bytes that only a hard link with another name still leads to.
-    linked: HashMap<DataRef, &'a [u8]>,
+    linked: FastMap<DataRef, &'a [u8]>,
 }
 
 impl<'a> View<'a> {
@@ -45,11 +45,8 @@ impl<'a> View<'a> {
 
     /// Merges the lowest `count` layers: what an engine had before the next instruction ran.
     pub fn of_lowest(image: &'a Image, count: usize) -> Self {
-        let fates = image.layers.iter().map(|layer| vec![Fate::Visible; layer.entries.len()]).collect();
-        let mut view = Self { image, nodes: BTreeMap::new(), fates, problems: Vec::new(), linked: HashMap::new() };
-        for layer in 0..count.min(image.layers.len()) {
-            view.apply(layer as LayerIdx);
-        }
+        let (nodes, places, fates, problems) = Merge::of_lowest(image, count).finish();
+        let mut view = Self { image, nodes, places, fates, problems, linked: FastMap::default() };
         view.keep_linked_bytes();
         view
     }
@@ -66,19 +63,61 @@ impl<'a> View<'a> {
 
     /// The visible paths, sorted by their bytes, without the root.
     pub fn iter(&self) -> impl Iterator<Item = (&'a [u8], Node)> + '_ {
-        self.nodes.iter().map(|(path, node)| (*path, *node))
+        self.nodes.iter().copied()
     }
 
     /// The visible paths below a directory, sorted, without the directory itself.
     pub fn below<'s>(&'s self, dir: &'s [u8]) -> impl Iterator<Item = (&'a [u8], Node)> + 's {
-        let start = if dir.is_empty() { Vec::new() } else { [dir, b"/"].concat() };
-        let range = self.nodes.range::<[u8], _>((std::ops::Bound::Included(&start[..]), std::ops::Bound::Unbounded));
-        range.map(|(path, node)| (*path, *node)).take_while(move |(path, _)| is_within(path, dir))
+        self.nodes[self.places_below(dir)].iter().copied()
+    }
+
+    /// The positions of the visible paths below a directory.
+    pub fn places_below(&self, dir: &[u8]) -> Range<usize> {
+        if dir.is_empty() {
+            return 0..self.nodes.len();
+        }
+        let first = |start: &[u8]| self.nodes.partition_point(|(path, _)| *path < start);
+        first(&[dir, b"/"].concat())..first(&[dir, &[b'/' + 1]].concat())
     }
 
     /// The node at a cleaned path. Symbolic links are not followed; see [`View::resolve`].
     pub fn get(&self, path: &[u8]) -> Option<Node> {
-        self.nodes.get(path).copied()
+        self.place(path).map(|place| self.nodes[place].1)
+    }
+
+    /// How many visible paths there are.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// The position of a cleaned path among the visible ones, in their order.
+    pub fn place(&self, path: &[u8]) -> Option<usize> {
+        self.places.get(path).map(|&place| place as usize)
+    }
+
+    /// The visible path at a position.
+    pub fn at(&self, place: usize) -> (&'a [u8], Node) {
+        self.nodes[place]
+    }
+
+    /// What is known of some visible paths, by their positions, by the paths themselves.
+    pub fn by_path<T: Copy>(&self, by_place: &[Option<T>]) -> FastMap<ImagePath, T> {
+        let mut out = FastMap::default();
+        out.reserve(by_place.iter().flatten().count());
+        out.extend(
+            self.iter().zip(by_place).filter_map(|((_, node), known)| Some((self.path(node).clone(), (*known)?))),
+        );
+        out
+    }
+
+    /// The path of a node.
+    pub fn path(&self, node: Node) -> &'a ImagePath {
+        &self.entry(node.entry).path
     }
 
     /// Follows symbolic links in every component, inside the root, at most 40 of them (as the kernel's
@@ -111,7 +150,7 @@ impl<'a> View<'a> {
             }
             todo.extend(target.split(|&b| b == b'/').rev().map(<[u8]>::to_vec));
         }
-        (at.is_empty() || self.nodes.contains_key(&at[..])).then_some(at)
+        (at.is_empty() || self.places.contains_key(&at[..])).then_some(at)
     }
 
     /// Bytes of content that a path leads to; 0 for what is no file.
@@ -140,7 +179,7 @@ impl<'a> View<'a> {
 
     /// Where a visible path comes from.
     pub fn location(&self, path: &[u8]) -> Option<Location> {
-        self.get(path).map(|node| Location { layer: node.entry.0, path: crate::base::ImagePath::new(path) })
+        self.get(path).map(|node| Location { layer: node.entry.0, path: self.path(node).clone() })
     }
 
     /// What became of an entry's bytes.
@@ -153,131 +192,9 @@ impl<'a> View<'a> {
         &self.problems
     }
 
-    fn apply(&mut self, layer: LayerIdx) {
-        let image = self.image;
-        let entries = &image.layers[layer as usize].entries;
-        for entry in entries {
-            match entry.kind {
-                EntryKind::Whiteout => self.hide(entry.path.as_bytes(), layer),
-                EntryKind::Opaque => self.remove_below(entry.path.as_bytes(), |fates, at| {
-                    bury(fates, at, Fate::Deleted { by: layer, how: Deletion::Opaque });
-                }),
-                _ => {}
-            }
-        }
-        let mut links = Vec::new();
-        for (position, entry) in entries.iter().enumerate() {
-            let at = (layer, position as EntryIdx);
-            match entry.kind {
-                EntryKind::Whiteout | EntryKind::Opaque => {}
-                _ if entry.path.is_root() => {}
-                EntryKind::Hardlink => links.push(at),
-                _ => self.put(entry, at, at),
-            }
-        }
-        self.link(links);
-    }
-
-    /// Hard links last, in their order; one whose target is not there yet waits for it, because a link may lead
-    /// to a later link.
-    fn link(&mut self, links: Vec<DataRef>) {
-        let mut ready: BinaryHeap<Reverse<DataRef>> = links.into_iter().map(Reverse).collect();
-        let mut waiting: HashMap<&'a [u8], Vec<DataRef>> = HashMap::new();
-        let mut tries: HashMap<DataRef, usize> = HashMap::new();
-        while let Some(Reverse(at)) = ready.pop() {
-            let entry = self.entry(at);
-            let target = entry.link.as_deref().unwrap_or_default();
-            let known = self.get(target).filter(|node| self.entry(node.data).kind == EntryKind::File);
-            if let Some(node) = known {
-                self.put(entry, at, node.data);
-                let woken = waiting.remove(entry.path.as_bytes()).unwrap_or_default();
-                ready.extend(woken.into_iter().map(Reverse));
-                tries.remove(&at);
-            } else {
-                let count = tries.entry(at).or_default();
-                *count += 1;
-                // A bound for tars whose links are made to remove each other's targets.
-                let waits_at = if *count > MOST_TRIES { &b""[..] } else { target };
-                waiting.entry(waits_at).or_default().push(at);
-            }
-        }
-        let mut left: Vec<DataRef> = waiting.into_values().flatten().collect();
-        left.sort_unstable();
-        for &at in &left {
-            let entry = self.entry(at);
-            let target = entry.link.as_deref().unwrap_or_default();
-            if self.get(target).is_none() {
-                let place = Location { layer: at.0, path: entry.path.clone() };
-                let target = crate::base::escape_bytes(target);
-                self.problems
-                    .push(Problem::new(&place, format!("a hard link to `{target}`, which does not exist here")));
-            }
-        }
-        for at in left {
-            self.put(self.entry(at), at, at);
-        }
-    }
-
-    fn put(&mut self, entry: &'a Entry, at: DataRef, data: DataRef) {
-        let path = entry.path.as_bytes();
-        self.make_parents_directories(path, at.0);
-        let old = self.nodes.insert(path, Node { entry: at, data });
-        let below = old.map(|old| self.entry(old.entry));
-        if let Some((old, below)) = old.zip(below) {
-            let fate = match () {
-                () if old.entry.0 == at.0 => Fate::Shadowed,
-                () if same_content(below, entry) => Fate::Rewritten { by: at.0 },
-                () => Fate::Replaced { by: at.0 },
-            };
-            bury(&mut self.fates, old.entry, fate);
-        }
-        // A directory need not have an entry of its own: what has none before may still have something below it.
-        let had_children = below.is_none_or(|below| below.kind == EntryKind::Directory);
-        if had_children && entry.kind != EntryKind::Directory {
-            self.remove_below(path, |fates, gone| {
-                let fate = if gone.0 == at.0 { Fate::Shadowed } else { Fate::Replaced { by: at.0 } };
-                bury(fates, gone, fate);
-            });
-        }
-    }
-
-    /// A parent that is no directory gives way: nothing can stand below it.
-    fn make_parents_directories(&mut self, path: &'a [u8], layer: LayerIdx) {
-        let mut dir = parent(path);
-        while !dir.is_empty() {
-            if let Some(node) = self.nodes.get(dir).copied() {
-                if self.entry(node.entry).kind == EntryKind::Directory {
-                    return;
-                }
-                self.nodes.remove(dir);
-                let fate = if node.entry.0 == layer { Fate::Shadowed } else { Fate::Replaced { by: layer } };
-                bury(&mut self.fates, node.entry, fate);
-            }
-            dir = parent(dir);
-        }
-    }
-
-    fn hide(&mut self, path: &[u8], layer: LayerIdx) {
-        if let Some(node) = self.nodes.remove(path) {
-            bury(&mut self.fates, node.entry, Fate::Deleted { by: layer, how: Deletion::File });
-        }
-        self.remove_below(path, |fates, at| {
-            bury(fates, at, Fate::Deleted { by: layer, how: Deletion::Directory });
-        });
-    }
-
-    fn remove_below(&mut self, dir: &[u8], mut bury: impl FnMut(&mut [Vec<Fate>], DataRef)) {
-        let gone: Vec<&'a [u8]> = self.below(dir).map(|(path, _)| path).collect();
-        for path in gone {
-            if let Some(node) = self.nodes.remove(path) {
-                bury(&mut self.fates, node.entry);
-            }
-        }
-    }
-
     /// Bytes whose own name is gone but which another visible name still leads to are visible.
     fn keep_linked_bytes(&mut self) {
-        let mut linked: HashMap<DataRef, &'a [u8]> = HashMap::new();
+        let mut linked: FastMap<DataRef, &'a [u8]> = FastMap::default();
         for (path, node) in &self.nodes {
             if node.entry != node.data {
                 linked.entry(node.data).or_insert(path);
@@ -290,6 +207,13 @@ impl<'a> View<'a> {
         self.linked = linked;
     }
 
+    /// Where the bytes are counted that a visible path leads to: mostly there.
+    pub fn holder(&self, place: usize) -> Option<usize> {
+        let (path, node) = self.at(place);
+        let holder = self.visible_path(node.data)?;
+        if holder == path { Some(place) } else { self.place(holder) }
+    }
+
     /// The path under which a container sees an entry's bytes: its own, or that of a hard link that outlived it.
     pub fn visible_path(&self, at: DataRef) -> Option<&'a [u8]> {
         if self.fate(at) != Fate::Visible {
@@ -297,16 +221,4 @@ impl<'a> View<'a> {
         }
         Some(self.linked.get(&at).copied().unwrap_or_else(|| self.entry(at).path.as_bytes()))
     }
-}
-
-fn bury(fates: &mut [Vec<Fate>], (layer, entry): DataRef, fate: Fate) {
-    fates[layer as usize][entry as usize] = fate;
-}
-
-/// Whether two files are known to hold the same bytes. Without both digests they are not known to.
-fn same_content(below: &Entry, above: &Entry) -> bool {
-    below.kind == EntryKind::File
-        && above.kind == EntryKind::File
-        && below.size == above.size
-        && (below.size == 0 || (below.content.is_some() && below.content == above.content))
 }

@@ -6,12 +6,12 @@ use super::error::{ImageError, shown};
 use super::open::platform_fits;
 use super::source::{LayerBytes, LayerSource, SourceImage};
 use super::{Image, OpenOptions, Progress, recorded};
-use crate::base::{Basis, Digest, EntryIdx, Problem, escape_str};
+use crate::base::{Basis, Digest, EntryIdx, FastMap, Problem, escape_str};
 use crate::layer::{
     Blob, BlobError, Compression, Contents, EntryKind, Expected, IndexError, LayerIndex, Limits, Verified,
     digest_bodies, index_seeking, index_stream, index_toc, recorded_paths,
 };
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Mutex;
@@ -429,7 +429,8 @@ struct Occurrences<'i> {
 /// claim any number.
 fn deciding(indexed: &[Indexed]) -> Vec<HashSet<EntryIdx>> {
     let count = indexed.iter().map(|indexed| indexed.layer.entries.len()).sum();
-    let mut files: HashMap<&[u8], Occurrences<'_>> = HashMap::with_capacity(count);
+    let mut files: FastMap<&[u8], Occurrences<'_>> = FastMap::default();
+    files.reserve(count);
     for (layer, indexed) in indexed.iter().enumerate() {
         let entries = indexed.layer.entries.iter().enumerate();
         for (position, entry) in entries.filter(|(_, entry)| entry.kind == EntryKind::File && entry.size > 0) {
@@ -451,7 +452,7 @@ fn deciding(indexed: &[Indexed]) -> Vec<HashSet<EntryIdx>> {
 }
 
 /// Notes which files several RECORDs list.
-fn mark_listed<'i>(indexed: &'i [Indexed], files: &mut HashMap<&'i [u8], Occurrences<'i>>) {
+fn mark_listed<'i>(indexed: &'i [Indexed], files: &mut FastMap<&'i [u8], Occurrences<'i>>) {
     let mut path = Vec::new();
     for indexed in indexed {
         for (position, content) in &indexed.layer.contents {

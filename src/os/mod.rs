@@ -12,11 +12,11 @@ pub use apk::{ApkPackage, parse_installed, parse_world};
 pub use dpkg::{parse_extended_states, parse_list, parse_md5sums, parse_status};
 pub use release::parse_os_release;
 
-use crate::base::{ImagePath, Problem, file_name, parent};
+use crate::base::{FastMap, FastSet, ImagePath, Problem, file_name, parent};
 use crate::fs::{DataRef, Lookup, View};
 use crate::layer::EntryKind;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 
 /// The operating system of an image.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,7 +29,7 @@ pub struct OsInventory {
     pub packages: Vec<OsPackage>,
     /// Owner of each path, as a position in `packages`; only paths of files and links, as the merged image
     /// spells them (a package's `/lib/x` is `/usr/lib/x` where `/lib` is a link).
-    pub owners: BTreeMap<ImagePath, usize>,
+    pub owners: FastMap<ImagePath, usize>,
     /// What could not be read.
     pub problems: Vec<Problem>,
 }
@@ -171,43 +171,39 @@ impl OsInventory {
     /// first one's; bytes are counted once, and where the ledger counts them.
     fn assign(&mut self, view: &View<'_>, listed: Vec<Listed>) {
         let mut lookup = Lookup::new(view);
-        let mut owners: HashMap<&[u8], usize> = HashMap::new();
-        let mut counted: HashSet<DataRef> = HashSet::new();
+        let mut owners: Vec<Option<usize>> = vec![None; view.len()];
+        let mut counted: FastSet<DataRef> = FastSet::default();
         for (position, (mut package, paths)) in listed.into_iter().enumerate() {
             for path in paths {
-                let Some((path, node)) = lookup.find(&path) else { continue };
-                if view.entry(node.entry).kind == EntryKind::Directory || owners.contains_key(path) {
+                let Some(place) = lookup.place(&path) else { continue };
+                let (_, node) = view.at(place);
+                if owners[place].is_some() || view.entry(node.entry).kind == EntryKind::Directory {
                     continue;
                 }
-                owners.insert(path, position);
-                let holder = view.visible_path(node.data);
+                owners[place] = Some(position);
+                let holder = view.holder(place);
                 if let Some(holder) = holder.filter(|_| view.size(node) > 0 && counted.insert(node.data)) {
-                    owners.entry(holder).or_insert(position);
+                    owners[holder].get_or_insert(position);
                     package.bytes = package.bytes.saturating_add(view.size(node));
                 }
             }
             self.packages.push(package);
         }
         self.assign_bytecode(view, &mut owners, &mut counted);
-        self.owners = owners.into_iter().map(|(path, position)| (ImagePath::new(path), position)).collect();
+        self.owners = view.by_path(&owners);
     }
 }
 
 impl OsInventory {
     /// Debian's packages of Python modules compile them after they are unpacked (`py3compile`): no list names the
     /// bytecode, but it comes and goes with its source.
-    fn assign_bytecode<'a>(
-        &mut self,
-        view: &View<'a>,
-        owners: &mut HashMap<&'a [u8], usize>,
-        counted: &mut HashSet<DataRef>,
-    ) {
-        for (path, node) in view.iter().filter(|(path, _)| path.ends_with(b".pyc")) {
-            let Some(position) = source_of(path).and_then(|source| owners.get(&source[..]).copied()) else { continue };
-            if owners.contains_key(path) {
+    fn assign_bytecode(&mut self, view: &View<'_>, owners: &mut [Option<usize>], counted: &mut FastSet<DataRef>) {
+        for (place, (path, node)) in view.iter().enumerate().filter(|(_, (path, _))| path.ends_with(b".pyc")) {
+            let source = source_of(path).and_then(|source| view.place(&source));
+            let Some(position) = source.and_then(|source| owners[source]).filter(|_| owners[place].is_none()) else {
                 continue;
-            }
-            owners.insert(path, position);
+            };
+            owners[place] = Some(position);
             if view.holds_bytes(node) && counted.insert(node.data) {
                 self.packages[position].bytes = self.packages[position].bytes.saturating_add(view.size(node));
             }

@@ -3,12 +3,12 @@
 
 use super::closure::Decisions;
 use super::{CopyItem, LinkItem, TargetEnvironment};
-use crate::base::{ImagePath, file_name, is_within, parent};
+use crate::base::{FastSet, ImagePath, file_name, in_halves, is_within, parent};
 use crate::fs::{Node, View};
 use crate::layer::EntryKind;
 use crate::os::OsInventory;
 use crate::rules::{Facts, is_package_manager_state};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 /// What is copied.
 #[derive(Default)]
@@ -31,11 +31,11 @@ pub(super) struct Chooser<'a> {
     subject: &'a Decisions,
     site_dirs: Vec<ImagePath>,
     /// Top-level directories below the site directory that belong to distributions that are gone or removed.
-    gone_modules: HashSet<Vec<u8>>,
+    gone_modules: FastSet<&'a [u8]>,
     /// Directories that OS packages list.
-    os_directories: HashSet<&'a [u8]>,
+    os_directories: FastSet<&'a [u8]>,
     /// Paths that a rule drops.
-    dropped: HashSet<&'a [u8]>,
+    dropped: FastSet<&'a [u8]>,
     /// Layers that ran a package manager.
     package_layers: Vec<bool>,
 }
@@ -75,7 +75,7 @@ impl<'a> Chooser<'a> {
         base_os: &OsInventory,
         subject: &'a Decisions,
         environment: Option<&TargetEnvironment>,
-        dropped: HashSet<&'a [u8]>,
+        dropped: FastSet<&'a [u8]>,
     ) -> Self {
         let versions: HashMap<(&str, &str), &str> =
             base_os.packages.iter().map(|p| ((p.name.as_str(), p.architecture.as_str()), p.version.as_str())).collect();
@@ -94,7 +94,7 @@ impl<'a> Chooser<'a> {
             unchanged,
             subject,
             site_dirs,
-            gone_modules: HashSet::new(),
+            gone_modules: FastSet::default(),
             os_directories: os_directories(facts.view),
             dropped,
             package_layers,
@@ -103,12 +103,12 @@ impl<'a> Chooser<'a> {
         chooser
     }
 
-    fn modules_of_the_gone(&self) -> HashSet<Vec<u8>> {
+    fn modules_of_the_gone(&self) -> FastSet<&'a [u8]> {
         let dists = &self.facts.python.distributions;
-        let top = |path: &ImagePath| -> Option<Vec<u8>> {
+        let top = |path: &'a ImagePath| -> Option<&'a [u8]> {
             let site = self.site_dirs.iter().find(|site| is_within(path.as_bytes(), site.as_bytes()))?;
             let rest = path.as_bytes().get(site.as_bytes().len() + 1..)?;
-            rest.split(|&b| b == b'/').next().map(<[u8]>::to_vec)
+            rest.split(|&b| b == b'/').next()
         };
         let files = self.subject.subject.iter().flat_map(|&id| {
             let missing = dists[id].missing.iter().map(|missing| &missing.path);
@@ -120,48 +120,63 @@ impl<'a> Chooser<'a> {
     /// Chooses.
     pub(super) fn choose(&self) -> Application {
         let view = self.facts.view;
-        let mut wanted: BTreeMap<&[u8], Node> = BTreeMap::new();
-        let mut mixed: HashSet<&[u8]> = HashSet::new();
-        let mut has_children: HashSet<&[u8]> = HashSet::new();
-        for (path, node) in view.iter() {
-            has_children.insert(parent(path));
-            if self.is_wanted(path, node) {
-                wanted.insert(path, node);
-            } else if !self.is_directory(node) || self.base.get(path).is_some() || self.os_directories.contains(path) {
-                mark_ancestors(path, &mut mixed);
-                mixed.insert(path);
-            }
-        }
+        let judge = |place| {
+            let (path, node) = view.at(place);
+            self.is_wanted(path, node)
+        };
+        let wanted = in_halves(view.len(), |places| places.map(judge).collect());
+        let mixed = self.mixed(&wanted);
         let mut out = Application::default();
         let mut inside: Option<&[u8]> = None;
-        for (&path, &node) in &wanted {
+        for ((path, node), _) in view.iter().zip(&wanted).filter(|(_, wanted)| **wanted) {
+            let shared = view.path(node);
             if inside.is_some_and(|dir| is_within(path, dir)) {
-                out.paths.push(ImagePath::new(path));
+                out.paths.push(shared.clone());
                 continue;
             }
             inside = None;
             let entry = view.entry(node.entry);
             let directory = self.is_directory(node);
-            if directory && (mixed.contains(path) || !self.one_owner(path, node, &wanted)) {
+            let whole = |path| !mixed.contains(path) && self.one_owner(path, node, &wanted);
+            if directory && (!whole(path) || self.is_empty_in_site_directory(path)) {
                 continue;
             }
-            if directory
-                && !has_children.contains(path)
-                && self.site_dirs.iter().any(|site| is_within(path, site.as_bytes()))
-            {
-                continue;
-            }
-            out.paths.push(ImagePath::new(path));
+            out.paths.push(shared.clone());
             if entry.kind == EntryKind::Symlink {
                 let target = entry.link.as_deref().unwrap_or_default().to_vec();
-                out.links.push(LinkItem { path: ImagePath::new(path), target });
+                out.links.push(LinkItem { path: shared.clone(), target });
                 continue;
             }
             let bytes = if directory { self.bytes_below(path) } else { view.size(node) };
-            out.copies.push(CopyItem { path: ImagePath::new(path), directory, uid: entry.uid, gid: entry.gid, bytes });
+            out.copies.push(CopyItem { path: shared.clone(), directory, uid: entry.uid, gid: entry.gid, bytes });
             inside = directory.then_some(path);
         }
         out
+    }
+
+    /// Directories with something in them that is not wanted.
+    fn mixed(&self, wanted: &[bool]) -> FastSet<&'a [u8]> {
+        let mut mixed = FastSet::default();
+        let mut last: &[u8] = b"";
+        for ((path, node), _) in self.facts.view.iter().zip(wanted).filter(|(_, wanted)| !**wanted) {
+            let directory = self.is_directory(node);
+            if directory && self.base.get(path).is_none() && !self.os_directories.contains(path) {
+                continue;
+            }
+            if directory {
+                mixed.insert(path);
+            }
+            if parent(path) != last {
+                last = parent(path);
+                mark_ancestors(path, &mut mixed);
+            }
+        }
+        mixed
+    }
+
+    fn is_empty_in_site_directory(&self, path: &[u8]) -> bool {
+        let in_site = self.site_dirs.iter().any(|site| is_within(path, site.as_bytes()));
+        in_site && !self.facts.view.below(path).any(|(below, _)| parent(below) == path)
     }
 
     fn is_directory(&self, node: Node) -> bool {
@@ -174,12 +189,12 @@ impl<'a> Chooser<'a> {
     }
 
     /// Whether all below a directory is wanted and has the directory's owner.
-    fn one_owner(&self, dir: &[u8], node: Node, wanted: &BTreeMap<&[u8], Node>) -> bool {
+    fn one_owner(&self, dir: &[u8], node: Node, wanted: &[bool]) -> bool {
         let view = self.facts.view;
         let own = view.entry(node.entry);
-        view.below(dir).all(|(path, node)| {
-            let entry = view.entry(node.entry);
-            (entry.uid, entry.gid) == (own.uid, own.gid) && wanted.contains_key(path)
+        view.places_below(dir).all(|place| {
+            let entry = view.entry(view.at(place).1.entry);
+            (entry.uid, entry.gid) == (own.uid, own.gid) && wanted[place]
         })
     }
 
@@ -191,9 +206,10 @@ impl<'a> Chooser<'a> {
         if ACCOUNTS.contains(&path) {
             return true;
         }
-        if GENERATED.iter().any(|dir| is_within(path, dir))
+        // The most frequent reason first.
+        if self.facts.python.owner(path).is_some_and(|id| self.subject.subject.contains(&id))
+            || GENERATED.iter().any(|dir| is_within(path, dir))
             || is_package_manager_state(path)
-            || self.facts.python.owner(path).is_some_and(|id| self.subject.subject.contains(&id))
         {
             return false;
         }
@@ -235,7 +251,7 @@ impl<'a> Chooser<'a> {
     }
 }
 
-fn mark_ancestors<'p>(path: &'p [u8], mixed: &mut HashSet<&'p [u8]>) {
+fn mark_ancestors<'p>(path: &'p [u8], mixed: &mut FastSet<&'p [u8]>) {
     let mut dir = parent(path);
     while !dir.is_empty() && mixed.insert(dir) {
         dir = parent(dir);
@@ -243,7 +259,7 @@ fn mark_ancestors<'p>(path: &'p [u8], mixed: &mut HashSet<&'p [u8]>) {
 }
 
 /// Directories that dpkg's lists name: packages make them again.
-fn os_directories<'a>(view: &View<'a>) -> HashSet<&'a [u8]> {
+fn os_directories<'a>(view: &View<'a>) -> FastSet<&'a [u8]> {
     let lists = view.below(b"var/lib/dpkg/info").filter(|(path, _)| path.ends_with(b".list"));
     let contents = lists.filter_map(|(path, _)| view.contents(path));
     contents.flat_map(|list| list.split(|&b| b == b'\n')).filter_map(|line| line.strip_prefix(b"/")).collect()

@@ -6,7 +6,7 @@ mod closure;
 mod predict;
 mod system;
 
-use crate::base::{ImagePath, Size};
+use crate::base::{FastSet, ImagePath, Size, both};
 use crate::fs::View;
 use crate::image::{Config, Image};
 use crate::os::OsInventory;
@@ -17,7 +17,7 @@ use crate::rules::{Facts, Finding};
 use application::Chooser;
 use closure::Decisions;
 use predict::Prediction;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 /// What the user may choose.
 #[derive(Clone, Debug, Default)]
@@ -268,11 +268,15 @@ pub fn make(facts: &Facts<'_>, findings: &[Finding], rules: &[Rule], options: &P
     let target = closure::target_environment(facts, image.base_layers());
     let environment = target.as_ref().map(|(_, environment)| environment);
     let position = target.as_ref().map(|(position, _)| *position);
-    let decisions = closure::decide(facts, findings, rules, &follows, position, image.base_layers());
-    let base_view = View::of_lowest(image, base.layers);
-    let base_os = OsInventory::new(&base_view);
+    let decide = || closure::decide(facts, findings, rules, &follows, position, image.base_layers());
+    let read_base = || {
+        let view = View::of_lowest(image, base.layers);
+        let os = OsInventory::new(&view);
+        (view, os)
+    };
+    let (decisions, (base_view, base_os)) = both(decide, read_base);
     let system = system::decide(facts, &base_os, rules, &follows);
-    let dropped: HashSet<&[u8]> = followed_paths(findings, rules, &follows);
+    let dropped: FastSet<&[u8]> = followed_paths(findings, rules, &follows);
     let chooser = Chooser::new(facts, &base_view, base.layers, &base_os, &decisions, environment, dropped);
     let application = chooser.choose();
     let prediction = Prediction {
@@ -326,7 +330,7 @@ fn followed_paths<'a>(
     findings: &'a [Finding],
     rules: &[Rule],
     follows: &dyn Fn(&Rule, Tier) -> bool,
-) -> HashSet<&'a [u8]> {
+) -> FastSet<&'a [u8]> {
     let followed = |finding: &&Finding| rules.iter().any(|rule| rule.id == finding.rule && follows(rule, finding.tier));
     findings.iter().filter(followed).flat_map(|finding| finding.paths.iter().map(ImagePath::as_bytes)).collect()
 }

@@ -4,14 +4,14 @@ use super::application::Application;
 use super::closure::{Decisions, Swap};
 use super::system::SystemDecisions;
 use super::{Action, BaseImage, TargetEnvironment};
-use crate::base::{Basis, ByteSize, ImagePath, LayerIdx, Size, Unit, is_within};
-use crate::fs::{DataRef, Fate};
+use crate::base::{Basis, ByteSize, FastMap, ImagePath, LayerIdx, Size, Unit, in_halves, is_within};
+use crate::fs::{DataRef, Fate, Node};
 use crate::image::{HistoryRow, Image};
 use crate::layer::{Entry, EntryKind, LayerIndex};
 use crate::profile::{Detect, GlobSet, Rule, Tier};
 use crate::python::{DistId, Distribution, parse_record};
 use crate::rules::{Facts, Finding, is_package_manager_state};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 /// All that the prediction depends on.
 pub(super) struct Prediction<'a> {
@@ -27,30 +27,37 @@ pub(super) struct Prediction<'a> {
 pub(super) struct Predicted {
     /// The image.
     pub image: Image,
-    /// Entries of the original whose bytes are in it.
-    taken: HashSet<DataRef>,
+    /// Which entries' bytes of the original are in it.
+    taken: Taken,
     /// New bytes by what they are owed to: a distribution.
     added: BTreeMap<DistId, u64>,
+}
+
+/// By layer and entry.
+type Taken = Vec<Vec<bool>>;
+
+/// Marks an entry; false if it was marked before.
+fn take(taken: &mut Taken, (layer, entry): DataRef) -> bool {
+    !std::mem::replace(&mut taken[layer as usize][entry as usize], true)
 }
 
 impl Prediction<'_> {
     /// Predicts.
     pub(super) fn predict(&self) -> Predicted {
         let original = self.facts.view.image();
-        let mut taken = HashSet::new();
-        for (layer, index) in original.layers.iter().enumerate().take(self.base.layers) {
-            taken.extend((0..index.entries.len()).map(|entry| (layer as LayerIdx, entry as u32)));
-        }
+        let in_base = |layer: usize| layer < self.base.layers;
+        let layers = original.layers.iter().enumerate();
+        let mut taken: Taken = layers.map(|(layer, index)| vec![in_base(layer); index.entries.len()]).collect();
         let mut layers: Vec<LayerIndex> = original.layers[..self.base.layers].to_vec();
         let mut history: Vec<HistoryRow> = self.base_history(original);
         let mut added = BTreeMap::new();
         let parts = [
-            ("OS packages", self.system_paths()),
-            ("Python distributions", self.distribution_paths()),
-            ("application", self.application.paths.iter().map(ImagePath::as_bytes).map(<[u8]>::to_vec).collect()),
+            ("OS packages", self.system_nodes()),
+            ("Python distributions", self.distribution_nodes()),
+            ("application", self.application_nodes()),
         ];
-        for (position, (what, paths)) in parts.into_iter().enumerate() {
-            let mut layer = self.layer_of(&paths, &mut taken);
+        for (position, (what, nodes)) in parts.into_iter().enumerate() {
+            let mut layer = self.layer_of(nodes, &mut taken);
             if position == 1 {
                 added = self.add_swapped(&mut layer);
             }
@@ -93,11 +100,10 @@ impl Prediction<'_> {
     }
 
     /// Files of the OS packages that stay, and the package manager's own state without caches and lists.
-    fn system_paths(&self) -> Vec<Vec<u8>> {
+    fn system_nodes(&self) -> Vec<Node> {
         if self.system.kept.is_empty() {
             return Vec::new();
         }
-        let view = self.facts.view;
         let os = self.facts.os;
         let gone: HashSet<&str> =
             self.system.gone.keys().map(|&position| os.packages[position].name.as_str()).collect();
@@ -114,17 +120,28 @@ impl Prediction<'_> {
                 || path.split(|&b| b == b'/').any(|part| part == b".cache" || part == b"_cacache");
             state && !cache && !of_package(path, &gone)
         };
-        view.iter().filter(|(path, node)| stays(path, node.entry.0)).map(|(path, _)| path.to_vec()).collect()
+        self.nodes(|path, node| stays(path, node.entry.0))
     }
 
     /// Files of the distributions that stay as they are.
-    fn distribution_paths(&self) -> Vec<Vec<u8>> {
-        let owners = self.facts.python.owners();
-        let stays = |id: &DistId| self.distributions.kept.contains(id) && !self.is_new(*id);
-        let mut paths: Vec<Vec<u8>> =
-            owners.into_iter().filter(|(_, id)| stays(id)).map(|(path, _)| path.to_vec()).collect();
-        paths.sort();
-        paths
+    fn distribution_nodes(&self) -> Vec<Node> {
+        let python = self.facts.python;
+        let as_they_are = |id: usize| self.distributions.kept.contains(&id) && !self.is_new(id);
+        let stays: Vec<bool> = (0..python.distributions.len()).map(as_they_are).collect();
+        let stays = |path: &[u8]| python.owner(path).is_some_and(|id| stays[id]);
+        self.nodes(|path, _| stays(path))
+    }
+
+    /// The visible nodes that stay.
+    fn nodes(&self, stays: impl Fn(&[u8], Node) -> bool + Sync) -> Vec<Node> {
+        let view = self.facts.view;
+        in_halves(view.len(), |places| {
+            places.map(|place| view.at(place)).filter(|(path, node)| stays(path, *node)).map(|(_, node)| node).collect()
+        })
+    }
+
+    fn application_nodes(&self) -> Vec<Node> {
+        self.application.paths.iter().filter_map(|path| self.facts.view.get(path.as_bytes())).collect()
     }
 
     /// Whether a distribution's files are new: it is swapped, or was broken and is made whole.
@@ -132,19 +149,17 @@ impl Prediction<'_> {
         self.distributions.swaps.contains_key(&id) || self.facts.python.distributions[id].is_broken()
     }
 
-    fn layer_of(&self, paths: &[Vec<u8>], taken: &mut HashSet<DataRef>) -> LayerIndex {
+    fn layer_of(&self, nodes: Vec<Node>, taken: &mut Taken) -> LayerIndex {
         let view = self.facts.view;
         let original = view.image();
         let mut layer = LayerIndex::default();
-        for path in paths {
-            let Some(node) = view.get(path) else { continue };
+        for node in nodes {
             let mut entry = view.entry(node.entry).clone();
             if entry.kind == EntryKind::Hardlink || entry.kind == EntryKind::File {
-                if !taken.insert(node.data) {
+                if !take(taken, node.data) {
                     continue;
                 }
                 entry = Entry { kind: EntryKind::File, link: None, size: view.size(node), ..entry };
-                entry.path = ImagePath::new(path);
                 if let Some(content) = original.layers[node.data.0 as usize].contents.get(&node.data.1) {
                     layer.contents.insert(layer.entries.len() as u32, content.clone());
                 }
@@ -274,23 +289,10 @@ impl Predicted {
     pub(super) fn actions(&self, prediction: &Prediction<'_>, findings: &[Finding], rules: &[Rule]) -> Vec<Action> {
         let facts = prediction.facts;
         let mut sums: BTreeMap<String, (u64, u64, BTreeMap<String, u64>)> = BTreeMap::new();
-        let mut by_path: HashMap<&[u8], &str> = HashMap::new();
-        for finding in findings {
-            for path in &finding.paths {
-                by_path.entry(path.as_bytes()).or_insert(&finding.rule);
-            }
-        }
-        for (layer, index) in facts.view.image().layers.iter().enumerate() {
-            for (position, entry) in index.entries.iter().enumerate().filter(|(_, entry)| entry.size > 0) {
-                let at = (layer as LayerIdx, position as u32);
-                if self.taken.contains(&at) {
-                    continue;
-                }
-                let (rule, subject) = owed(prediction, at, entry, &by_path);
-                let sum = sums.entry(rule).or_default();
-                sum.0 += entry.size;
-                *sum.2.entry(subject).or_default() += entry.size;
-            }
+        for ((rule, subject), bytes) in self.left_behind(prediction, findings) {
+            let sum = sums.entry(rule.to_owned()).or_default();
+            sum.0 += bytes;
+            *sum.2.entry(subject.title(facts)).or_default() += bytes;
         }
         for (&id, &bytes) in &self.added {
             let swap = prediction.distributions.swaps.get(&id);
@@ -310,6 +312,21 @@ impl Predicted {
         });
         actions
     }
+
+    /// The bytes that are not taken, by what that is owed to.
+    fn left_behind<'p>(&self, prediction: &'p Prediction<'_>, findings: &'p [Finding]) -> FastMap<Owed<'p>, u64> {
+        let is_broken = prediction.facts.python.distributions.iter().map(Distribution::is_broken).collect();
+        let owing = Owing { prediction, findings, is_broken };
+        let mut sums: FastMap<Owed<'p>, u64> = FastMap::default();
+        for (layer, index) in prediction.facts.view.image().layers.iter().enumerate() {
+            for (position, entry) in index.entries.iter().enumerate().filter(|(_, entry)| entry.size > 0) {
+                if !self.taken[layer][position] {
+                    *sums.entry(owing.owed((layer as LayerIdx, position as u32), entry)).or_default() += entry.size;
+                }
+            }
+        }
+        sums
+    }
 }
 
 /// The largest subjects, a line each.
@@ -326,35 +343,81 @@ fn evidence(subjects: BTreeMap<String, u64>) -> Vec<String> {
     lines
 }
 
-/// What the removal of an entry's bytes is owed to, and a subject to list it under.
-fn owed(prediction: &Prediction<'_>, at: DataRef, entry: &Entry, by_path: &HashMap<&[u8], &str>) -> (String, String) {
-    let facts = prediction.facts;
-    let rule = |id: &str| id.to_owned();
-    match facts.view.fate(at) {
-        Fate::Rewritten { by } => return (rule("rewritten-bytes"), format!("written again by layer {}", by + 1)),
-        Fate::Deleted { by, .. } => return (rule("deleted-bytes"), format!("removed by layer {}", by + 1)),
-        Fate::Replaced { by } => return (rule("deleted-bytes"), format!("replaced by layer {}", by + 1)),
-        Fate::Shadowed => return (rule("deleted-bytes"), "twice in one layer".into()),
-        Fate::Visible => {}
+/// What bytes that go are listed under.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Subject<'a> {
+    WrittenAgain(LayerIdx),
+    Removed(LayerIdx),
+    Replaced(LayerIdx),
+    Twice,
+    Distribution(DistId),
+    Package(usize),
+    Folder(&'a [u8]),
+}
+
+/// The rule that the removal of bytes is owed to, and a subject to list them under.
+type Owed<'a> = (&'a str, Subject<'a>);
+
+impl Subject<'_> {
+    fn title(self, facts: &Facts<'_>) -> String {
+        match self {
+            Self::WrittenAgain(by) => format!("written again by layer {}", by + 1),
+            Self::Removed(by) => format!("removed by layer {}", by + 1),
+            Self::Replaced(by) => format!("replaced by layer {}", by + 1),
+            Self::Twice => "twice in one layer".into(),
+            Self::Distribution(id) => {
+                let dist = &facts.python.distributions[id];
+                crate::base::escape_str(&format!("{} {}", dist.name, dist.version))
+            }
+            Self::Package(position) => crate::base::escape_str(&facts.os.packages[position].name),
+            Self::Folder(path) => ImagePath::new(path).to_string(),
+        }
     }
-    let path = facts.view.visible_path(at).unwrap_or(entry.path.as_bytes());
-    if let Some(id) = facts.python.owner(path) {
-        let dist = &facts.python.distributions[id];
-        let subject = format!("{} {}", dist.name, dist.version);
-        let swap = prediction.distributions.swaps.get(&id).map(|swap| swap.rule.clone());
-        let gone = prediction.distributions.gone.get(&id).map(|gone| gone.rule.clone());
-        let why = swap
-            .or(gone)
-            .unwrap_or_else(|| if dist.is_broken() { rule("broken-distribution") } else { rule("rebuild") });
-        return (why, crate::base::escape_str(&subject));
+}
+
+/// What decides to what the removal of bytes is owed.
+struct Owing<'p, 'f> {
+    prediction: &'p Prediction<'f>,
+    findings: &'p [Finding],
+    is_broken: Vec<bool>,
+}
+
+impl<'p> Owing<'p, '_> {
+    fn owed(&self, at: DataRef, entry: &'p Entry) -> Owed<'p> {
+        let facts = self.prediction.facts;
+        match facts.view.fate(at) {
+            Fate::Rewritten { by } => return ("rewritten-bytes", Subject::WrittenAgain(by)),
+            Fate::Deleted { by, .. } => return ("deleted-bytes", Subject::Removed(by)),
+            Fate::Replaced { by } => return ("deleted-bytes", Subject::Replaced(by)),
+            Fate::Shadowed => return ("deleted-bytes", Subject::Twice),
+            Fate::Visible => {}
+        }
+        let path = facts.view.visible_path(at).unwrap_or(entry.path.as_bytes());
+        if let Some(id) = facts.python.owner(path) {
+            return (self.of_distribution(id), Subject::Distribution(id));
+        }
+        if let Some(&package) = facts.os.owners.get(path) {
+            let gone = self.prediction.system.gone.get(&package);
+            return (gone.map_or("rebuild", String::as_str), Subject::Package(package));
+        }
+        // The first one that has the path.
+        let has = |finding: &&Finding| finding.paths.binary_search_by(|other| other.as_bytes().cmp(path)).is_ok();
+        let found = self.findings.iter().find(has);
+        (found.map_or("rebuild", |finding| &finding.rule), Subject::Folder(folder(path)))
     }
-    if let Some(package) = facts.os.owners.get(path) {
-        let why = prediction.system.gone.get(package).cloned().unwrap_or_else(|| rule("rebuild"));
-        return (why, crate::base::escape_str(&facts.os.packages[*package].name));
+
+    fn of_distribution(&self, id: DistId) -> &'p str {
+        let decisions = self.prediction.distributions;
+        let swap = decisions.swaps.get(&id).map(|swap| swap.rule.as_str());
+        let gone = decisions.gone.get(&id).map(|gone| gone.rule.as_str());
+        swap.or(gone).unwrap_or(if self.is_broken[id] { "broken-distribution" } else { "rebuild" })
     }
-    let folder: Vec<&[u8]> = path.split(|&b| b == b'/').take(3).collect();
-    let folder = ImagePath::new(&folder.join(&b'/')).to_string();
-    (by_path.get(path).map_or_else(|| rule("rebuild"), |id| rule(id)), folder)
+}
+
+/// The first three components of a cleaned path.
+fn folder(path: &[u8]) -> &[u8] {
+    let third = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').nth(2);
+    third.map_or(path, |(end, _)| &path[..end])
 }
 
 /// Names, the first of many.

@@ -13,6 +13,8 @@ pub struct Glob {
     prefix: Vec<u8>,
     /// Bytes that every match ends with.
     suffix: Vec<u8>,
+    /// Whether all that ends so is a match: `**/*.h`.
+    end_decides: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +49,8 @@ impl Glob {
         }
         components.dedup_by(|next, before| *next == Component::Any && *before == Component::Any);
         let (prefix, suffix) = (literal_start(pattern), literal_end(pattern));
-        Ok(Self { components, prefix, suffix })
+        let end_decides = pattern.strip_prefix("**/*").is_some_and(|end| end.as_bytes() == suffix);
+        Ok(Self { components, prefix, suffix, end_decides })
     }
 
     /// Whether the pattern matches the whole of a cleaned path or a name.
@@ -55,8 +58,13 @@ impl Glob {
         if !path.starts_with(&self.prefix) || !path.ends_with(&self.suffix) {
             return false;
         }
-        if let [Component::Any, last] = &self.components[..] {
-            return last.matches(crate::base::file_name(path));
+        // The last component before the others: it refuses most of what the literal ends let pass.
+        let fits = || self.components.last().is_none_or(|last| last.matches(crate::base::file_name(path)));
+        match &self.components[..] {
+            [Component::Any, _] if self.end_decides => return true,
+            _ if !fits() => return false,
+            [Component::Any, _] => return true,
+            _ => {}
         }
         let (mut pattern, mut rest) = (0, Some(path));
         let mut retry: Option<(usize, Option<&[u8]>)> = None;
@@ -190,24 +198,78 @@ impl GlobSet {
 
     /// The tags of all patterns that match, possibly more than once.
     pub fn tags<'s>(&'s self, path: &'s [u8]) -> impl Iterator<Item = usize> + 's {
-        let bucket = |table: &'s [Vec<usize>], byte: Option<&u8>| match byte {
-            Some(&byte) => table.get(byte as usize).map_or(&[][..], Vec::as_slice),
-            None => &[],
-        };
-        let first = bucket(&self.by_first, path.first());
-        let last = bucket(&self.by_last, path.last());
-        let with_component = move |part: &'s [u8]| {
-            let table = part.first().and_then(|&byte| self.by_component.get(byte as usize));
-            table.into_iter().flatten().filter(move |(literal, _)| literal == part).map(|(_, place)| place)
-        };
-        let by_component = path.split(|&byte| byte == b'/').flat_map(with_component);
-        let candidates = first.iter().chain(last).chain(by_component).chain(&self.always);
-        candidates.map(|&place| &self.globs[place]).filter(|(glob, _)| glob.matches(path)).map(|(_, tag)| *tag)
+        let by_component = path.split(|&byte| byte == b'/').flat_map(|part| self.with_component(part));
+        let candidates = self.starting_as(path).chain(by_component).chain(self.ending_as(path));
+        candidates.filter(|&place| self.globs[place].0.matches(path)).map(|place| self.globs[place].1)
+    }
+
+    /// Ready to match paths one after the other.
+    pub fn walk<'p>(&self) -> Walk<'_, 'p> {
+        Walk { set: self, dir: b"", everywhere: Vec::new(), open: Vec::new() }
+    }
+
+    fn starting_as(&self, path: &[u8]) -> impl Iterator<Item = usize> + '_ {
+        bucket(&self.by_first, path.first()).iter().chain(&self.always).copied()
+    }
+
+    fn ending_as(&self, path: &[u8]) -> impl Iterator<Item = usize> + '_ {
+        bucket(&self.by_last, path.last()).iter().copied()
+    }
+
+    fn with_component<'s>(&'s self, part: &'s [u8]) -> impl Iterator<Item = usize> + 's {
+        let table = bucket(&self.by_component, part.first()).iter();
+        table.filter(move |(literal, _)| literal == part).map(|(_, place)| *place)
     }
 
     /// Whether any pattern matches.
     pub fn matches(&self, path: &[u8]) -> bool {
         self.tags(path).next().is_some()
+    }
+}
+
+fn bucket<'t, T>(table: &'t [Vec<T>], byte: Option<&u8>) -> &'t [T] {
+    byte.and_then(|&byte| table.get(byte as usize)).map_or(&[], Vec::as_slice)
+}
+
+/// Matches paths one after the other. What their directory alone decides is decided once for all paths in it, so
+/// paths should come sorted.
+pub struct Walk<'s, 'p> {
+    set: &'s GlobSet,
+    dir: &'p [u8],
+    /// Tags of the patterns that match whatever is in the directory.
+    everywhere: Vec<usize>,
+    /// Patterns that may match something in it.
+    open: Vec<usize>,
+}
+
+impl<'p> Walk<'_, 'p> {
+    /// The tags of all patterns that match, possibly more than once.
+    pub fn tags<'w>(&'w mut self, path: &'p [u8]) -> impl Iterator<Item = usize> + use<'w, 'p> {
+        let dir = crate::base::parent(path);
+        // The root directory decides nothing: its files' own names are what paths start with.
+        if self.dir != dir || dir.is_empty() {
+            self.enter(dir, path);
+        }
+        let (set, name) = (self.set, crate::base::file_name(path));
+        let candidates = self.open.iter().copied().chain(set.with_component(name)).chain(set.ending_as(path));
+        let own = candidates.filter(move |&place| set.globs[place].0.matches(path)).map(|place| set.globs[place].1);
+        self.everywhere.iter().copied().chain(own)
+    }
+
+    /// `a/**` matches all that is in one directory, or nothing.
+    fn enter(&mut self, dir: &'p [u8], path: &[u8]) {
+        self.dir = dir;
+        self.everywhere.clear();
+        self.open.clear();
+        let by_component = dir.split(|&byte| byte == b'/').flat_map(|part| self.set.with_component(part));
+        for place in self.set.starting_as(path).chain(by_component) {
+            let (glob, tag) = &self.set.globs[place];
+            match glob.components.last() {
+                Some(Component::Any) if glob.matches(path) => self.everywhere.push(*tag),
+                Some(Component::Any) => {}
+                _ => self.open.push(place),
+            }
+        }
     }
 }
 
@@ -219,6 +281,13 @@ mod tests {
         let alone = Glob::new(pattern).expect("a glob").matches(path.as_bytes());
         let in_a_set = GlobSet::of(&[pattern.to_owned()]).expect("a glob").matches(path.as_bytes());
         assert_eq!(alone, in_a_set, "{pattern} {path}");
+        let set = GlobSet::of(&[pattern.to_owned()]).expect("a glob");
+        let mut walk = set.walk();
+        let beside = [path, "_"].concat();
+        for path in [&beside, path, &beside, path] {
+            let expected = set.matches(path.as_bytes());
+            assert_eq!(walk.tags(path.as_bytes()).next().is_some(), expected, "{pattern} {path} on a walk");
+        }
         alone
     }
 

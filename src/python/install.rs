@@ -7,15 +7,17 @@ use super::modules::importable;
 use super::record::parse_record;
 use super::scan::{Form, Found, Scan};
 use super::vendor::VendorLists;
-use crate::base::{ImagePath, Problem, clean_path, file_name, is_within, parent};
+use crate::base::{FastSet, ImagePath, Problem, both, clean_path, file_name, is_within, parent};
 use crate::fs::{Lookup, View};
 use crate::layer::EntryKind;
-use std::collections::{BTreeMap, HashSet};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A distribution and what it claims.
-pub(super) struct Install<'a> {
+pub(super) struct Install {
     pub distribution: Distribution,
-    pub claims: Vec<Claim<'a>>,
+    pub claims: Vec<Claim>,
 }
 
 /// All distributions, sorted by environment, normalized name and metadata path.
@@ -24,17 +26,24 @@ pub(super) fn read_all<'a>(
     scan: &Scan<'a>,
     by_dir: &BTreeMap<Vec<u8>, usize>,
     problems: &mut Vec<Problem>,
-) -> Vec<Install<'a>> {
+) -> Vec<Install> {
     let vendor = VendorLists::new(view);
-    let mut reader = Reader { view, scan, vendor, lookup: Lookup::new(view), problems };
-    let mut out = Vec::new();
-    for found in &scan.installed {
-        if file_name(found.metadata).starts_with(b"~") {
-            reader.problem(found.metadata, "left behind by an uninstall that failed; pip ignores it");
-        } else if let Some(environment) = by_dir.get(found.site_dir()) {
-            out.push(reader.read(*found, *environment));
+    let next = AtomicUsize::new(0);
+    let read = || {
+        let mut reader = Reader { view, scan, vendor: &vendor, lookup: Lookup::new(view), problems: Vec::new() };
+        let mut out = Vec::new();
+        while let Some(found) = scan.installed.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if file_name(found.metadata).starts_with(b"~") {
+                reader.problem(found.metadata, "left behind by an uninstall that failed; pip ignores it");
+            } else if let Some(environment) = by_dir.get(found.site_dir()) {
+                out.push(reader.read(*found, *environment));
+            }
         }
-    }
+        (out, reader)
+    };
+    let ((mut out, mut reader), (others, other)) = both(read, read);
+    out.extend(others);
+    problems.extend(other.problems);
     for link in &scan.egg_links {
         if let Some(environment) = by_dir.get(parent(link)) {
             out.push(reader.read_egg_link(link, *environment));
@@ -43,7 +52,9 @@ pub(super) fn read_all<'a>(
     for dir in &scan.headless {
         reader.problem(dir, "expected a METADATA file beside RECORD, found none");
     }
-    let key = |install: &Install<'_>| {
+    problems.append(&mut reader.problems);
+    // Whoever read it: no two have the same place.
+    let key = |install: &Install| {
         let dist = &install.distribution;
         (dist.environment, dist.normalized.clone(), dist.metadata.clone())
     };
@@ -54,9 +65,9 @@ pub(super) fn read_all<'a>(
 struct Reader<'r, 'v, 'a> {
     view: &'v View<'a>,
     scan: &'r Scan<'a>,
-    vendor: VendorLists<'a>,
+    vendor: &'r VendorLists<'a>,
     lookup: Lookup<'v, 'a>,
-    problems: &'r mut Vec<Problem>,
+    problems: Vec<Problem>,
 }
 
 impl<'a> Reader<'_, '_, 'a> {
@@ -74,7 +85,7 @@ impl<'a> Reader<'_, '_, 'a> {
         self.view.contents(path).or_else(|| self.view.contents(&self.view.resolve(path)?))
     }
 
-    fn read(&mut self, found: Found<'a>, environment: usize) -> Install<'a> {
+    fn read(&mut self, found: Found<'a>, environment: usize) -> Install {
         let mut distribution = self.describe(found);
         distribution.environment = environment;
         let claims = self.claim(found, &mut distribution);
@@ -122,7 +133,7 @@ impl<'a> Reader<'_, '_, 'a> {
     }
 
     /// The paths that it claims, and with them `recorded`, `missing` and `modules`.
-    fn claim(&mut self, found: Found<'a>, dist: &mut Distribution) -> Vec<Claim<'a>> {
+    fn claim(&mut self, found: Found<'a>, dist: &mut Distribution) -> Vec<Claim> {
         let site = found.site_dir();
         let mut claims = Claimed::default();
         if let Some(record) = self.beside(found, b"RECORD") {
@@ -131,14 +142,16 @@ impl<'a> Reader<'_, '_, 'a> {
             // One path a line, relative to the egg-info directory itself.
             for line in list.split(|&b| b == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()) {
                 let claim = Claim { strength: 1, ..Claim::default() };
-                self.claim_row(&absolute(found.metadata, line), claim, &mut claims);
+                self.claim_row(&absolute(found.metadata, line, &mut Vec::new()), claim, &mut claims);
             }
             self.claim_metadata(found, &mut claims);
         } else {
             self.claim_without_record(found, dist, &mut claims);
         }
         dist.recorded = claims.recorded;
-        let relative = claims.seen.iter().filter_map(|path| relative_to(path, site));
+        let there = claims.seen.iter().map(|&place| self.view.at(place).0);
+        let all = there.chain(claims.lacking.iter().map(Vec::as_slice));
+        let relative = all.filter_map(|path| relative_to(path, site));
         dist.modules = importable(relative);
         if dist.modules.is_empty() {
             dist.modules = self.top_level(found);
@@ -148,15 +161,16 @@ impl<'a> Reader<'_, '_, 'a> {
         claims.claims
     }
 
-    fn claim_record(&mut self, found: Found<'a>, record: &[u8], claims: &mut Claimed<'a>, dist: &mut Distribution) {
+    fn claim_record(&mut self, found: Found<'a>, record: &[u8], claims: &mut Claimed, dist: &mut Distribution) {
         let (rows, bad) = parse_record(record);
         if let Some(first) = bad.first() {
             let path = [found.metadata, b"/RECORD"].concat();
             let message = format!("expected rows of path, hash and size; line {first} is none ({} in all)", bad.len());
             self.problem(&path, &message);
         }
+        let mut joined = Vec::new();
         for row in rows {
-            let path = absolute(found.site_dir(), &row.path);
+            let path = absolute(found.site_dir(), &row.path, &mut joined);
             let claim = Claim { digest: row.digest, size: row.size, strength: 1, ..Claim::default() };
             self.claim_row(&path, claim, claims);
         }
@@ -167,7 +181,7 @@ impl<'a> Reader<'_, '_, 'a> {
 
     /// Where no list is kept: dpkg's, if it has the metadata. Otherwise the directory or module beside the
     /// metadata that top_level.txt names, or else that has the distribution's name: a guess, but the only one.
-    fn claim_without_record(&mut self, found: Found<'a>, dist: &Distribution, claims: &mut Claimed<'a>) {
+    fn claim_without_record(&mut self, found: Found<'a>, dist: &Distribution, claims: &mut Claimed) {
         self.claim_metadata(found, claims);
         let site = found.site_dir();
         let headers = found.headers_path();
@@ -182,27 +196,27 @@ impl<'a> Reader<'_, '_, 'a> {
             names.push(dist.normalized.replace('-', "_"));
         }
         for name in names {
-            let dir = absolute(site, name.as_bytes());
+            let dir = absolute(site, name.as_bytes(), &mut Vec::new()).into_owned();
             let module = [&dir, &b".py"[..]].concat();
             self.claim_existing(&module, claims);
             self.claim_below(&dir, claims);
         }
     }
 
-    fn claim_metadata(&mut self, found: Found<'a>, claims: &mut Claimed<'a>) {
+    fn claim_metadata(&mut self, found: Found<'a>, claims: &mut Claimed) {
         self.claim_existing(found.metadata, claims);
         self.claim_below(found.metadata, claims);
     }
 
-    fn claim_below(&mut self, dir: &[u8], claims: &mut Claimed<'a>) {
+    fn claim_below(&mut self, dir: &[u8], claims: &mut Claimed) {
         let below: Vec<&'a [u8]> = self.view.below(dir).map(|(path, _)| path).collect();
         for path in below {
             self.claim_existing(path, claims);
         }
     }
 
-    fn claim_existing(&mut self, path: &[u8], claims: &mut Claimed<'a>) {
-        if self.lookup.find(path).is_some() {
+    fn claim_existing(&mut self, path: &[u8], claims: &mut Claimed) {
+        if self.lookup.place(path).is_some() {
             let (recorded, missing) = (claims.recorded, claims.missing.len());
             self.claim_row(path, Claim::default(), claims);
             claims.recorded = recorded;
@@ -210,40 +224,42 @@ impl<'a> Reader<'_, '_, 'a> {
         }
     }
 
-    fn claim_row(&mut self, path: &[u8], claim: Claim<'a>, claims: &mut Claimed<'a>) {
+    fn claim_row(&mut self, path: &[u8], claim: Claim, claims: &mut Claimed) {
         if path.is_empty() {
             return;
         }
         let is_bytecode = is_bytecode(path);
-        let found = self.lookup.find(path);
-        let spelled = found.map_or_else(|| self.lookup.spell(path), |(path, _)| path.to_vec());
-        if !claims.seen.insert(spelled.clone()) {
+        let Some(place) = self.lookup.place(path) else {
+            self.claim_missing(path, claim.strength, claims);
+            return;
+        };
+        if !claims.seen.insert(place) {
             return;
         }
+        let (path, node) = self.view.at(place);
         if !is_bytecode {
-            self.claim_bytecode(&spelled, claim.strength, claims);
+            self.claim_bytecode(path, claim.strength, claims);
         }
-        match found {
-            Some((_, node)) if self.view.entry(node.entry).kind == EntryKind::Directory => {}
-            Some((path, node)) => {
-                claims.recorded += usize::from(!is_bytecode);
-                claims.claims.push(Claim { path, node: Some(node), ..claim });
-            }
-            None if is_bytecode => {}
-            None => {
-                claims.recorded += 1;
-                claims.missing.push(ImagePath::new(&spelled));
-            }
+        if self.view.entry(node.entry).kind != EntryKind::Directory {
+            claims.recorded += usize::from(!is_bytecode);
+            claims.claims.push(Claim { place, ..claim });
         }
     }
 
-    fn claim_bytecode(&mut self, source: &[u8], strength: u8, claims: &mut Claimed<'a>) {
-        if !source.ends_with(b".py") {
+    fn claim_missing(&mut self, path: &[u8], strength: u8, claims: &mut Claimed) {
+        let spelled = self.lookup.spell(path);
+        if !claims.lacking.insert(spelled.clone()) || is_bytecode(path) {
             return;
         }
-        for path in self.scan.bytecode.get(source).into_iter().flatten() {
-            if claims.seen.insert(path.to_vec()) {
-                claims.claims.push(Claim { path, node: self.view.get(path), strength, ..Claim::default() });
+        self.claim_bytecode(&spelled, strength, claims);
+        claims.recorded += 1;
+        claims.missing.push(ImagePath::new(&spelled));
+    }
+
+    fn claim_bytecode(&mut self, source: &[u8], strength: u8, claims: &mut Claimed) {
+        for &place in self.scan.bytecode_of(source) {
+            if claims.seen.insert(place) {
+                claims.claims.push(Claim { place, strength, ..Claim::default() });
             }
         }
     }
@@ -256,7 +272,7 @@ impl<'a> Reader<'_, '_, 'a> {
 
     /// `setup.py develop`: a file NAME.egg-link whose first line is the directory of the source tree, which
     /// holds the egg-info. The source tree itself stays the application's.
-    fn read_egg_link(&mut self, link: &'a [u8], environment: usize) -> Install<'a> {
+    fn read_egg_link(&mut self, link: &'a [u8], environment: usize) -> Install {
         let target = self.contents(link).and_then(|text| text.split(|&b| b == b'\n').next()).unwrap_or_default();
         let target = clean_path(target.trim_ascii()).into_owned();
         let tree = self.scan.source_trees.get(&target[..]).copied();
@@ -284,10 +300,12 @@ impl<'a> Reader<'_, '_, 'a> {
 
 /// What was claimed so far.
 #[derive(Default)]
-struct Claimed<'a> {
-    claims: Vec<Claim<'a>>,
-    /// All paths, present or not: of a row that occurs twice the first counts.
-    seen: HashSet<Vec<u8>>,
+struct Claimed {
+    claims: Vec<Claim>,
+    /// Positions of all paths that are there: of a row that occurs twice the first counts.
+    seen: FastSet<usize>,
+    /// And all that are not.
+    lacking: FastSet<Vec<u8>>,
     recorded: usize,
     missing: Vec<ImagePath>,
 }
@@ -297,13 +315,16 @@ pub(super) fn is_bytecode(path: &[u8]) -> bool {
     path.ends_with(b".pyc") && file_name(parent(path)) == b"__pycache__"
 }
 
-/// A path of RECORD, cleaned: relative to the site directory, or absolute.
-pub(super) fn absolute(site: &[u8], path: &[u8]) -> Vec<u8> {
+/// A path of RECORD, cleaned: relative to the site directory, or absolute. `joined` is room to put it together.
+pub(super) fn absolute<'p>(site: &[u8], path: &'p [u8], joined: &'p mut Vec<u8>) -> Cow<'p, [u8]> {
     if path.starts_with(b"/") || site.is_empty() {
-        clean_path(path).into_owned()
-    } else {
-        clean_path(&[site, path].join(&b'/')).into_owned()
+        return clean_path(path);
     }
+    joined.clear();
+    joined.extend_from_slice(site);
+    joined.push(b'/');
+    joined.extend_from_slice(path);
+    clean_path(joined)
 }
 
 fn relative_to<'p>(path: &'p [u8], dir: &[u8]) -> Option<&'p [u8]> {

@@ -3,7 +3,7 @@
 use super::environment::{Environment, discover};
 use super::scan::Scan;
 use super::{claims, install, removed};
-use crate::base::{ImagePath, LayerIdx, Problem, is_within, parent};
+use crate::base::{FastMap, ImagePath, LayerIdx, Problem, is_within, parent};
 use crate::fs::View;
 use std::collections::{BTreeMap, HashMap};
 
@@ -22,8 +22,8 @@ pub struct Inventory {
     pub removed: Vec<RemovedDistribution>,
     /// Metadata that could not be read as it should be.
     pub problems: Vec<Problem>,
-    /// Which distribution a path is counted for; see [`Inventory::owners`].
-    pub(super) owner_of: HashMap<ImagePath, DistId>,
+    /// Which distribution a path is counted for; see [`Inventory::owner`].
+    pub(super) owner_of: FastMap<ImagePath, DistId>,
 }
 
 /// One installed distribution.
@@ -151,15 +151,15 @@ impl Inventory {
         self.distributions.iter().enumerate().filter(move |(_, dist)| dist.normalized == normalized)
     }
 
-    /// Which distribution a path's bytes are counted for; see [`Inventory::owners`].
+    /// Which distribution a path's bytes are counted for: the sum of the sizes of a distribution's paths is its
+    /// [`Distribution::bytes`]. Where pip or uv made a hard link, that is so for the path that holds the bytes, too
+    /// (a file in uv's cache belongs to the distribution that links to it).
     pub fn owner(&self, path: &[u8]) -> Option<DistId> {
         self.owner_of.get(path).copied()
     }
 
-    /// Every path whose bytes are counted for a distribution, and for which: the sum of the sizes of a
-    /// distribution's paths is its [`Distribution::bytes`]. Where pip or uv made a hard link, the path that
-    /// holds the bytes is here too (a file in uv's cache belongs to the distribution that links to it).
-    pub fn owners(&self) -> HashMap<&[u8], DistId> {
+    /// Every path whose bytes are counted for a distribution, and for which: see [`Inventory::owner`].
+    pub fn owners(&self) -> FastMap<&[u8], DistId> {
         self.owner_of.iter().map(|(path, id)| (path.as_bytes(), *id)).collect()
     }
 

@@ -12,35 +12,36 @@ const STRAY: [&str; 8] = ["tests", "test", "docs", "doc", "examples", "benchmark
 /// `__init__.py` (a namespace, which others share) its children: `google.protobuf`. Names with a leading
 /// underscore and stray `tests` and the like are given only where there is nothing else.
 pub(super) fn importable<'p>(paths: impl Iterator<Item = &'p [u8]>) -> Vec<String> {
-    let mut names: BTreeSet<String> = BTreeSet::new();
-    let mut namespaces: BTreeMap<String, Children> = BTreeMap::new();
+    let mut modules: BTreeSet<&str> = BTreeSet::new();
+    let mut namespaces: BTreeMap<&str, Children<'_>> = BTreeMap::new();
     for path in paths {
         let mut parts = path.split(|&b| b == b'/');
         let (first, second, third) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
         let Some(second) = second else {
-            names.extend(module_name(first));
+            modules.extend(module_name(first));
             continue;
         };
         let Some(package) = identifier(first) else { continue };
-        let children = namespaces.entry(package.to_owned()).or_default();
+        let children = namespaces.entry(package).or_default();
         match (module_name(second), third) {
-            (Some(name), None) if name == "__init__" => children.regular = true,
-            (Some(name), None) => children.modules.extend([name]),
+            (Some("__init__"), None) => children.regular = true,
+            (Some(name), None) => _ = children.modules.insert(name),
             (None, None) => {}
             (_, Some(third)) => {
                 let Some(child) = identifier(second) else { continue };
                 let has_code = module_name(parts.next_back().unwrap_or(third)).is_some();
-                if module_name(third).as_deref() == Some("__init__") {
-                    children.packages.insert(child.to_owned());
+                if module_name(third) == Some("__init__") {
+                    children.packages.insert(child);
                 } else if has_code {
-                    children.nested.insert(child.to_owned());
+                    children.nested.insert(child);
                 }
             }
         }
     }
+    let mut names: BTreeSet<String> = modules.into_iter().map(str::to_owned).collect();
     for (package, children) in namespaces {
         if children.regular {
-            names.insert(package);
+            names.insert(package.to_owned());
             continue;
         }
         let below = [children.packages, children.nested, children.modules].into_iter().find(|set| !set.is_empty());
@@ -56,19 +57,19 @@ pub(super) fn importable<'p>(paths: impl Iterator<Item = &'p [u8]>) -> Vec<Strin
 
 /// What stands in a directory at the top.
 #[derive(Default)]
-struct Children {
+struct Children<'p> {
     /// It has an `__init__`.
     regular: bool,
     /// Its directories with an `__init__`.
-    packages: BTreeSet<String>,
+    packages: BTreeSet<&'p str>,
     /// Its directories without one that have modules somewhere.
-    nested: BTreeSet<String>,
+    nested: BTreeSet<&'p str>,
     /// Its modules.
-    modules: BTreeSet<String>,
+    modules: BTreeSet<&'p str>,
 }
 
 /// `X` of `X.py`, `X.so`, `X.abi3.so`, `X.cpython-311-x86_64-linux-gnu.so`; not of `libX.so`.
-fn module_name(file: &[u8]) -> Option<String> {
+fn module_name(file: &[u8]) -> Option<&str> {
     let file = std::str::from_utf8(file).ok()?;
     let stem = match file.strip_suffix(".py") {
         Some(stem) => stem,
@@ -82,7 +83,7 @@ fn module_name(file: &[u8]) -> Option<String> {
             name
         }
     };
-    identifier(stem.as_bytes()).map(str::to_owned)
+    identifier(stem.as_bytes())
 }
 
 fn identifier(name: &[u8]) -> Option<&str> {

@@ -3,6 +3,7 @@
 //! What a row claims is a claim: sizes and digests are compared with the tree and never added up.
 
 use crate::base::Digest;
+use std::borrow::Cow;
 
 /// Longer paths than the kernel's `PATH_MAX` name no file.
 const LONGEST_PATH: usize = 4096;
@@ -36,7 +37,7 @@ pub fn parse_record(bytes: &[u8]) -> (Vec<RecordRow>, Vec<usize>) {
     (rows, bad)
 }
 
-fn row(fields: Vec<Vec<u8>>) -> Option<RecordRow> {
+fn row(fields: Vec<Cow<'_, [u8]>>) -> Option<RecordRow> {
     if fields.len() > 3 {
         return None;
     }
@@ -44,7 +45,7 @@ fn row(fields: Vec<Vec<u8>>) -> Option<RecordRow> {
     let path = fields.next().filter(|path| !path.is_empty() && path.len() <= LONGEST_PATH && !path.contains(&0))?;
     let digest = fields.next().and_then(|hash| decode_digest(&hash));
     let size = fields.next().and_then(|size| std::str::from_utf8(&size).ok()?.trim().parse().ok());
-    Some(RecordRow { path, digest, size })
+    Some(RecordRow { path: path.into_owned(), digest, size })
 }
 
 /// `sha256=` and the digest in URL-safe base 64 (RFC 4648, section 5) without padding. Other algorithms are
@@ -82,13 +83,14 @@ struct CsvReader<'a> {
     line: usize,
 }
 
-impl CsvReader<'_> {
+impl<'a> CsvReader<'a> {
     /// The fields up to the end of the line, or `None` for a quote that is never closed (the line is skipped).
-    fn record(&mut self) -> Option<Vec<Vec<u8>>> {
+    fn record(&mut self) -> Option<Vec<Cow<'a, [u8]>>> {
         let start = (self.rest, self.line);
         let mut fields = Vec::new();
         loop {
-            let field = if self.rest.first() == Some(&b'"') { self.quoted() } else { Some(self.plain()) };
+            let is_quoted = self.rest.first() == Some(&b'"');
+            let field = if is_quoted { self.quoted().map(Cow::Owned) } else { Some(Cow::Borrowed(self.plain())) };
             let Some(field) = field else {
                 (self.rest, self.line) = start;
                 self.plain_line();
@@ -108,12 +110,12 @@ impl CsvReader<'_> {
     }
 
     /// Up to a comma or the end of the line; a carriage return before that end is no part of the field.
-    fn plain(&mut self) -> Vec<u8> {
+    fn plain(&mut self) -> &'a [u8] {
         let end = self.rest.iter().position(|&b| b == b',' || b == b'\n').unwrap_or(self.rest.len());
         let (field, rest) = self.rest.split_at(end);
         self.rest = rest;
         let at_line_end = rest.first() != Some(&b',');
-        field.strip_suffix(b"\r").filter(|_| at_line_end).unwrap_or(field).to_vec()
+        field.strip_suffix(b"\r").filter(|_| at_line_end).unwrap_or(field)
     }
 
     fn quoted(&mut self) -> Option<Vec<u8>> {

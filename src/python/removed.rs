@@ -6,10 +6,10 @@ use super::inventory::{DistId, Inventory, RemovedDistribution};
 use super::metadata::{normalize_name, parse_metadata};
 use super::record::parse_record;
 use super::scan::{Form, Found, is_site_dir, is_target_dir};
-use crate::base::{EntryIdx, ImagePath, LayerIdx, parent};
+use crate::base::{EntryIdx, FastMap, ImagePath, LayerIdx, parent};
 use crate::fs::{Fate, Lookup, View};
 use crate::layer::EntryKind;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 /// Fills in [`Inventory::removed`].
 pub(super) fn find(view: &View<'_>, inventory: &mut Inventory) {
@@ -40,8 +40,8 @@ pub(super) fn find(view: &View<'_>, inventory: &mut Inventory) {
 }
 
 /// The installed distributions that lack a path.
-fn who_lacks(inventory: &Inventory) -> HashMap<Vec<u8>, Vec<DistId>> {
-    let mut out: HashMap<Vec<u8>, Vec<DistId>> = HashMap::new();
+fn who_lacks(inventory: &Inventory) -> FastMap<Vec<u8>, Vec<DistId>> {
+    let mut out: FastMap<Vec<u8>, Vec<DistId>> = FastMap::default();
     for (id, dist) in inventory.distributions.iter().enumerate() {
         for file in &dist.missing {
             out.entry(file.path.as_bytes().to_vec()).or_default().push(id);
@@ -76,7 +76,7 @@ fn gone_metadata<'a>(view: &View<'a>, layer: LayerIdx) -> Vec<(Found<'a>, EntryI
 }
 
 /// The files of a layer that no container sees.
-fn dead_files<'a>(view: &View<'a>, layer: LayerIdx) -> HashMap<&'a [u8], EntryIdx> {
+fn dead_files<'a>(view: &View<'a>, layer: LayerIdx) -> FastMap<&'a [u8], EntryIdx> {
     let entries = &view.image().layers[layer as usize].entries;
     let dead = entries.iter().enumerate().filter(|(position, entry)| {
         let fate = view.fate((layer, *position as EntryIdx));
@@ -88,7 +88,7 @@ fn dead_files<'a>(view: &View<'a>, layer: LayerIdx) -> HashMap<&'a [u8], EntryId
 struct Reader<'r, 'v, 'a> {
     view: &'r View<'a>,
     layer: LayerIdx,
-    files: &'r HashMap<&'a [u8], EntryIdx>,
+    files: &'r FastMap<&'a [u8], EntryIdx>,
     lookup: &'r mut Lookup<'v, 'a>,
     counted: &'r mut HashSet<EntryIdx>,
 }
@@ -99,7 +99,7 @@ impl Reader<'_, '_, '_> {
         found: Found<'_>,
         entry: EntryIdx,
         removed_by: LayerIdx,
-        lackers: &HashMap<Vec<u8>, Vec<DistId>>,
+        lackers: &FastMap<Vec<u8>, Vec<DistId>>,
     ) -> Option<RemovedDistribution> {
         let index = &self.view.image().layers[self.layer as usize];
         let metadata = parse_metadata(index.contents.get(&entry)?).ok()?;
@@ -115,10 +115,11 @@ impl Reader<'_, '_, '_> {
         let record = self.files.get(&[found.metadata, b"/RECORD"].concat()[..]);
         let (rows, _) = record.and_then(|at| index.contents.get(at)).map_or_else(Default::default, |r| parse_record(r));
         let mut now_lacking: BTreeSet<DistId> = BTreeSet::new();
+        let mut joined = Vec::new();
         for row in rows {
-            let path = absolute(found.site_dir(), &row.path);
+            let path = absolute(found.site_dir(), &row.path, &mut joined);
             out.files_total += usize::from(!is_bytecode(&path));
-            let spelled = if self.files.contains_key(&path[..]) { path } else { self.lookup.spell(&path) };
+            let spelled = if self.files.contains_key(&path[..]) { path.into_owned() } else { self.lookup.spell(&path) };
             now_lacking.extend(lackers.get(&spelled).into_iter().flatten());
             if let Some(at) = self.files.get(&spelled[..]).filter(|at| self.counted.insert(**at)) {
                 out.bytes = out.bytes.saturating_add(index.entries[*at as usize].size);

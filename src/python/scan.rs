@@ -1,9 +1,9 @@
 //! One walk over the merged tree that notes everything that belongs to Python's packaging.
 
-use crate::base::{file_name, parent};
+use crate::base::{FastMap, file_name, parent};
 use crate::fs::View;
 use crate::layer::EntryKind;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 /// Directories whose distributions are copies that nothing imports: caches, and what packages carry inside.
 const NOT_INSTALLED: [&[u8]; 5] = [b".cache", b"archive-v0", b"_vendor", b"_vendored", b"vendored"];
@@ -61,7 +61,7 @@ pub(super) struct Scan<'a> {
     /// Metadata in site directories.
     pub installed: Vec<Found<'a>>,
     /// `.egg-info` elsewhere: source trees that an `.egg-link` may lead to.
-    pub source_trees: HashMap<&'a [u8], Found<'a>>,
+    pub source_trees: FastMap<&'a [u8], Found<'a>>,
     /// `.dist-info` directories in site directories that have RECORD and no METADATA.
     pub headless: Vec<&'a [u8]>,
     /// `.egg-link` files in site directories.
@@ -72,19 +72,23 @@ pub(super) struct Scan<'a> {
     pub conda_prefixes: BTreeSet<&'a [u8]>,
     /// Directories named `site-packages` or `dist-packages`.
     pub site_dirs: BTreeSet<&'a [u8]>,
-    /// Bytecode in `__pycache__` by the path of its source.
-    pub bytecode: HashMap<Vec<u8>, Vec<&'a [u8]>>,
+    /// Positions of bytecode by what its paths start with: `a/__pycache__/X` for that of `a/X.py`.
+    bytecode: FastMap<&'a [u8], Vec<usize>>,
 }
 
 impl<'a> Scan<'a> {
     pub(super) fn new(view: &View<'a>) -> Self {
         let mut scan = Self::default();
         let mut loose = Vec::new();
-        for (path, node) in view.iter() {
+        for (place, (path, node)) in view.iter().enumerate() {
             let kind = view.entry(node.entry).kind;
             let name = file_name(path);
             if kind == EntryKind::Directory {
                 scan.note_directory(path, name);
+            } else if name.ends_with(b".pyc") {
+                if let Some(start) = start_of_bytecode(path) {
+                    scan.bytecode.entry(start).or_default().push(place);
+                }
             } else {
                 scan.note_file(view, path, name, &mut loose);
             }
@@ -104,11 +108,7 @@ impl<'a> Scan<'a> {
     }
 
     fn note_file(&mut self, view: &View<'a>, path: &'a [u8], name: &'a [u8], loose: &mut Vec<Found<'a>>) {
-        if name.ends_with(b".pyc") {
-            if let Some(source) = source_of_bytecode(path) {
-                self.bytecode.entry(source).or_default().push(path);
-            }
-        } else if let Some(found) = Found::by_path(path) {
+        if let Some(found) = Found::by_path(path) {
             match found {
                 _ if is_site_dir(found.site_dir()) => {
                     self.site_dirs.insert(found.site_dir());
@@ -132,6 +132,13 @@ impl<'a> Scan<'a> {
         } else if file_name(parent(path)) == b"conda-meta" {
             self.conda_prefixes.insert(parent(parent(path)));
         }
+    }
+
+    /// The positions of what a source was compiled to.
+    pub(super) fn bytecode_of(&self, source: &[u8]) -> &[usize] {
+        let Some(stem) = file_name(source).strip_suffix(b".py") else { return &[] };
+        let dir = &source[..source.len() - file_name(source).len()];
+        self.bytecode.get(&[dir, b"__pycache__/", stem].concat()[..]).map_or(&[], Vec::as_slice)
     }
 
     /// `pip install --target DIR`: distributions in a directory of any name, which is not inside another
@@ -178,10 +185,10 @@ fn ancestors(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::successors(Some(parent(path)), |dir| (!dir.is_empty()).then(|| parent(dir)))
 }
 
-/// `a/X.py` of `a/__pycache__/X.cpython-311.pyc` and `a/__pycache__/X.cpython-311.opt-1.pyc` (PEP 3147, PEP 488).
-fn source_of_bytecode(path: &[u8]) -> Option<Vec<u8>> {
-    let cache = parent(path);
-    if file_name(cache) != b"__pycache__" {
+/// `a/__pycache__/X` of `a/__pycache__/X.cpython-311.pyc` and `a/__pycache__/X.cpython-311.opt-1.pyc` (PEP 3147,
+/// PEP 488).
+fn start_of_bytecode(path: &[u8]) -> Option<&[u8]> {
+    if file_name(parent(path)) != b"__pycache__" {
         return None;
     }
     let before_dot = |name: &'_ [u8]| name.iter().rposition(|&b| b == b'.');
@@ -190,8 +197,5 @@ fn source_of_bytecode(path: &[u8]) -> Option<Vec<u8>> {
     if name[tag + 1..].starts_with(b"opt-") {
         name = &name[..tag];
     }
-    let stem = &name[..before_dot(name)?];
-    let dir = parent(cache);
-    let file = [stem, b".py"].concat();
-    Some(if dir.is_empty() { file } else { [dir, &file].join(&b'/') })
+    Some(&path[..path.len() - file_name(path).len() + before_dot(name)?])
 }

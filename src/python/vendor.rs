@@ -1,17 +1,16 @@
 //! Which distributions the system's package manager installed. Debian's `python3-*` packages often come
 //! without RECORD, because dpkg's own lists (`/var/lib/dpkg/info/*.list`, one path a line) have the files.
 
-use crate::base::{clean_path, parent};
+use crate::base::{FastMap, FastSet, clean_path, parent};
 use crate::fs::View;
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
 
 /// dpkg's lists, by the metadata of Python distributions that they name.
 #[derive(Default)]
 pub(super) struct VendorLists<'a> {
-    lists: HashMap<Cow<'a, [u8]>, &'a [u8]>,
+    lists: FastMap<Cow<'a, [u8]>, &'a [u8]>,
     /// Directories that Alpine's apk owns (`F:` lines).
-    apk: HashSet<&'a [u8]>,
+    apk: FastSet<&'a [u8]>,
 }
 
 impl<'a> VendorLists<'a> {

@@ -182,13 +182,13 @@ pub(super) struct FileRows {
 }
 
 impl FileRows {
-    pub(super) fn add(&mut self, layer: LayerIdx, path: &[u8], bytes: u64) {
+    pub(super) fn add(&mut self, layer: LayerIdx, path: &ImagePath, bytes: u64) {
         self.count += 1;
         if self.single.len() < super::EVIDENCE_ROWS {
-            self.single.push((Location { layer, path: ImagePath::new(path) }, bytes));
+            self.single.push((Location { layer, path: path.clone() }, bytes));
         }
         // Paths mostly come in order, so the group of the last one is at hand.
-        let group = group_of(path);
+        let group = group_of(path.as_bytes());
         match &mut self.last {
             Some(((at, dir), sum)) if *at == layer && dir == group => {
                 sum.0 += 1;

@@ -2,11 +2,12 @@
 
 use super::Finding;
 use super::context::{Context, FileRows, count};
-use crate::base::{ByteSize, ImagePath};
+use crate::base::{ByteSize, FastMap, FastSet, ImagePath, in_halves};
 use crate::fs::{DataRef, Node};
 use crate::layer::EntryKind;
 use crate::profile::{Detect, GlobSet, Rule};
-use std::collections::{HashMap, HashSet};
+use std::cell::OnceCell;
+use std::ops::Range;
 
 /// A `paths` rule and what it met so far.
 struct Matcher<'r> {
@@ -17,7 +18,7 @@ struct Matcher<'r> {
     files: FileRows,
     paths: Vec<ImagePath>,
     /// How many names of a hard-linked file matched so far.
-    linked: HashMap<DataRef, usize>,
+    linked: FastMap<DataRef, usize>,
 }
 
 /// One finding for each rule that matches visible files above the base image. What the base image itself holds
@@ -27,36 +28,53 @@ pub(super) fn paths(context: &Context<'_>, rules: &[Rule]) -> Vec<Finding> {
     if matchers.is_empty() {
         return Vec::new();
     }
-    let owners = Owners::new(context, matchers.iter().any(|matcher| matcher.owned.is_some()));
+    let owners = Owners { context, files: OnceCell::new() };
     let view = context.facts.view;
     let links = links(context);
-    for (path, node) in view.iter() {
-        let entry = view.entry(node.entry);
-        let file = matches!(entry.kind, EntryKind::File | EntryKind::Hardlink | EntryKind::Symlink);
-        if !file || node.data.0 < context.base_layers {
-            continue;
-        }
-        let mut seen = usize::MAX;
-        for tag in globs.tags(path) {
-            // Several globs of one rule may match one path; matchers of one path are few.
-            let matcher = &mut matchers[tag];
-            let again = seen == tag || matcher.paths.last().is_some_and(|last| last.as_bytes() == path);
-            seen = tag;
-            if again || excepted.tags(path).any(|other| other == tag) {
-                continue;
-            }
-            if matcher.owned.is_none_or(|owned| owned == owners.has(path)) {
-                matcher.add(path, node, view.size(node), links.get(&node.data).copied().unwrap_or(1));
-            }
+    let hits = in_halves(view.len(), |places| hits(context, &globs, &excepted, places));
+    for (place, tag) in hits {
+        let ((_, node), matcher) = (view.at(place), &mut matchers[tag]);
+        let path = view.path(node);
+        if matcher.owned.is_none_or(|owned| owned == owners.has(path)) {
+            matcher.add(path, node, view.size(node), links.get(&node.data).copied().unwrap_or(1));
         }
     }
     matchers.into_iter().filter_map(Matcher::finding).collect()
 }
 
-/// How many visible names the bytes have that have more than one.
-fn links(context: &Context<'_>) -> HashMap<DataRef, usize> {
+/// A position in the tree, and a rule's place.
+type Hit = (usize, usize);
+
+/// What matches above the base image.
+fn hits(context: &Context<'_>, globs: &GlobSet, excepted: &GlobSet, places: Range<usize>) -> Vec<Hit> {
     let view = context.facts.view;
-    let mut links: HashMap<DataRef, usize> = HashMap::new();
+    let mut hits: Vec<Hit> = Vec::new();
+    let (mut walk, mut unless) = (globs.walk(), excepted.walk());
+    for place in places {
+        let (path, node) = view.at(place);
+        if node.data.0 < context.base_layers {
+            continue;
+        }
+        let kind = view.entry(node.entry).kind;
+        if !matches!(kind, EntryKind::File | EntryKind::Hardlink | EntryKind::Symlink) {
+            continue;
+        }
+        let first = hits.len();
+        for tag in walk.tags(path) {
+            // Several globs of one rule may match one path.
+            let again = hits[first..].contains(&(place, tag));
+            if !again && !unless.tags(path).any(|other| other == tag) {
+                hits.push((place, tag));
+            }
+        }
+    }
+    hits
+}
+
+/// How many visible names the bytes have that have more than one.
+fn links(context: &Context<'_>) -> FastMap<DataRef, usize> {
+    let view = context.facts.view;
+    let mut links: FastMap<DataRef, usize> = FastMap::default();
     for (_, node) in view.iter().filter(|(_, node)| node.entry != node.data) {
         *links.entry(node.data).or_default() += 1;
     }
@@ -83,7 +101,7 @@ fn matchers(rules: &[Rule]) -> (Vec<Matcher<'_>>, GlobSet, GlobSet) {
             bytes: 0,
             files: FileRows::default(),
             paths: Vec::new(),
-            linked: HashMap::new(),
+            linked: FastMap::default(),
         });
     }
     // Profiles are checked when they are loaded; a rule made by hand with a glob that is none matches nothing.
@@ -93,13 +111,13 @@ fn matchers(rules: &[Rule]) -> (Vec<Matcher<'_>>, GlobSet, GlobSet) {
 impl Matcher<'_> {
     /// Bytes with several names are counted when the last of the names matches: until then another name,
     /// which the rule does not mean, keeps them.
-    fn add(&mut self, path: &[u8], node: Node, size: u64, names: usize) {
+    fn add(&mut self, path: &ImagePath, node: Node, size: u64, names: usize) {
         let seen = if names > 1 { self.linked.entry(node.data).or_default() } else { &mut 0 };
         *seen += 1;
         let bytes = if *seen >= names { size } else { 0 };
         self.bytes = self.bytes.saturating_add(bytes);
         self.files.add(node.data.0, path, bytes);
-        self.paths.push(ImagePath::new(path));
+        self.paths.push(path.clone());
     }
 
     fn finding(self) -> Option<Finding> {
@@ -117,16 +135,21 @@ impl Matcher<'_> {
 /// Which paths belong to a distribution or to an OS package.
 struct Owners<'a> {
     context: &'a Context<'a>,
-    files: HashSet<&'a [u8]>,
+    files: OnceCell<FastSet<&'a ImagePath>>,
 }
 
-impl<'a> Owners<'a> {
-    fn new(context: &'a Context<'a>, needed: bool) -> Self {
-        let files = context.distributions().filter(|_| needed).flat_map(|(_, dist)| &dist.files);
-        Self { context, files: files.map(ImagePath::as_bytes).collect() }
+impl Owners<'_> {
+    fn has(&self, path: &ImagePath) -> bool {
+        self.context.facts.os.owners.contains_key(path) || self.files().contains(path)
     }
 
-    fn has(&self, path: &[u8]) -> bool {
-        self.files.contains(path) || self.context.facts.os.owners.contains_key(path)
+    fn files(&self) -> &FastSet<&ImagePath> {
+        let lists = || self.context.distributions().map(|(_, dist)| &dist.files);
+        self.files.get_or_init(|| {
+            let mut all = FastSet::default();
+            all.reserve(lists().map(Vec::len).sum());
+            all.extend(lists().flatten());
+            all
+        })
     }
 }

@@ -2,11 +2,11 @@
 
 use super::context::{Context, FileRows, count};
 use super::{Evidence, Finding};
-use crate::base::{ByteSize, EntryIdx, LayerIdx};
+use crate::base::{ByteSize, EntryIdx, FastMap, ImagePath, LayerIdx};
 use crate::fs::Fate;
 use crate::layer::{Entry, EntryKind};
 use crate::profile::Rule;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// Less than this between two layers is not worth a line.
 const THRESHOLD: u64 = 100_000;
@@ -48,7 +48,7 @@ pub(super) fn dead(context: &Context<'_>, rule: &Rule) -> Vec<Finding> {
         let hidden = pairs.entry((layer, by)).or_default();
         let slot = slot(hidden);
         *slot = slot.saturating_add(entry.size);
-        hidden.files.add(layer, entry.path.as_bytes(), entry.size);
+        hidden.files.add(layer, &entry.path, entry.size);
     });
     let worth = |by: LayerIdx, bytes| bytes >= THRESHOLD && by >= context.base_layers;
     let pairs = pairs.into_iter().filter(|((_, by), hidden)| worth(*by, hidden.bytes()));
@@ -127,17 +127,14 @@ pub(super) fn rewritten(context: &Context<'_>, rule: &Rule) -> Vec<Finding> {
 fn rewritten_by(context: &Context<'_>, rule: &Rule, by: LayerIdx, below: &[(LayerIdx, &Entry)]) -> Vec<Finding> {
     let image = context.facts.view.image();
     let entries = image.layers.get(by as usize).map_or(&[][..], |layer| &layer.entries);
-    let above: HashMap<&[u8], &Entry> = entries
-        .iter()
-        .filter(|entry| entry.kind == EntryKind::File)
-        .map(|entry| (entry.path.as_bytes(), entry))
-        .collect();
+    let files = entries.iter().filter(|entry| entry.kind == EntryKind::File);
+    let above: FastMap<&ImagePath, &Entry> = files.map(|entry| (&entry.path, entry)).collect();
     let mut pairs: BTreeMap<LayerIdx, Rewritten> = BTreeMap::new();
     for (layer, entry) in below {
         let pair = pairs.entry(*layer).or_default();
         pair.bytes = pair.bytes.saturating_add(entry.size);
-        pair.files.add(*layer, entry.path.as_bytes(), entry.size);
-        if let Some(above) = above.get(entry.path.as_bytes()) {
+        pair.files.add(*layer, &entry.path, entry.size);
+        if let Some(above) = above.get(&entry.path) {
             pair.compare(entry, above);
         }
     }

@@ -51,10 +51,10 @@ struct Place {
 
 fn places(context: &Context<'_>) -> Vec<Place> {
     let mut places = vec![Place::default(); context.facts.os.packages.len()];
-    for (path, &owner) in &context.facts.os.owners {
-        let (Some(place), Some(node)) = (places.get_mut(owner), context.facts.view.get(path.as_bytes())) else {
-            continue;
-        };
+    let view = context.facts.view;
+    for (_, node) in view.iter() {
+        let path = view.path(node);
+        let Some(place) = context.facts.os.owners.get(path).and_then(|&owner| places.get_mut(owner)) else { continue };
         let above = node.data.0 >= context.base_layers;
         place.files += 1;
         place.above_base += usize::from(above);

@@ -1,7 +1,7 @@
 //! Reads all facts of one merged image.
 
 use super::Facts;
-use crate::base::{LayerIdx, is_within};
+use crate::base::{LayerIdx, both, is_within};
 use crate::fs::{Ledger, Owner, View};
 use crate::os::OsInventory;
 use crate::python::{Graph, Inventory, asked_for};
@@ -21,11 +21,7 @@ pub struct Survey {
 impl Survey {
     /// Reads them.
     pub fn new(view: &View<'_>) -> Self {
-        let ((python, graph), os) = std::thread::scope(|scope| {
-            let os = scope.spawn(|| OsInventory::new(view));
-            let python = Self::python(view);
-            (python, os.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-        });
+        let ((python, graph), os) = both(|| Self::python(view), || OsInventory::new(view));
         let ledger = {
             let owners = Owners::new(view, &python, &os);
             Ledger::new(view, |path, layer| owners.of(path, layer))
@@ -93,8 +89,19 @@ const CACHES: [&[u8]; 9] =
 
 /// Whether a path is a package manager's own state or a cache, which a rebuild makes anew or does without.
 pub fn is_package_manager_state(path: &[u8]) -> bool {
-    let in_cache = path.split(|&b| b == b'/').skip_while(|part| *part != b".cache").nth(1);
-    let npm = path.split(|&b| b == b'/').any(|part| part == b"_cacache");
-    npm || in_cache.is_some_and(|cache| CACHES.contains(&cache))
-        || PACKAGE_MANAGER_STATE.iter().any(|dir| is_within(path, dir))
+    let mut parts = path.split(|&b| b == b'/');
+    let mut in_cache = false;
+    while let Some(part) = parts.next() {
+        match part {
+            b"_cacache" => return true,
+            b".cache" if !in_cache => {
+                in_cache = true;
+                if parts.clone().next().is_some_and(|cache| CACHES.contains(&cache)) {
+                    return true;
+                }
+            }
+            _ => {}
+        }
+    }
+    PACKAGE_MANAGER_STATE.iter().any(|dir| is_within(path, dir))
 }
