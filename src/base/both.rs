@@ -24,3 +24,16 @@ pub fn in_halves<T: Send>(count: usize, work: impl Fn(Range<usize>) -> Vec<T> + 
     out.extend(second);
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_come_in_order() {
+        for count in [0, 1, FEW - 1, FEW, 3 * FEW + 1] {
+            assert_eq!(in_halves(count, |range| range.collect()), (0..count).collect::<Vec<_>>());
+        }
+        assert_eq!(both(|| 1, || "2"), (1, "2"));
+    }
+}

@@ -1,32 +1,73 @@
 //! Layers over layers: what [`super::View`] is made of.
 //!
-//! Every path and every directory above it has a slot that hangs below its directory's, so that what stands below a
-//! path is found without looking at anything else.
+//! All paths are sorted once. From then on a path is its place in that order: what stands below a directory has
+//! the places after one that is known, and directories are found without comparing paths.
 
 use super::view::{DataRef, Node};
 use super::{Deletion, Fate};
-use crate::base::{EntryIdx, FastMap, LayerIdx, Location, Problem, parent};
+use crate::base::{EntryIdx, FastMap, LayerIdx, Location, Problem, is_within};
 use crate::image::Image;
 use crate::layer::{Entry, EntryKind};
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 /// How often a hard link is tried before it leads to nothing.
 const MOST_TRIES: usize = 16;
 
-/// The slot of the root directory, which is never visible and nobody's child: as a link between slots it is none.
-const ROOT: u32 = 0;
+/// No place.
+const NONE: u32 = u32::MAX;
 
-/// A path that a layer has, or a directory above one.
+/// The paths of some layers, sorted, each once.
 #[derive(Default)]
-struct Slot<'a> {
-    path: &'a [u8],
-    node: Option<Node>,
-    directory: u32,
-    first_child: u32,
-    sibling: u32,
-    /// Whether it is among its directory's children.
-    hangs: bool,
+struct Paths<'a> {
+    sorted: Vec<&'a [u8]>,
+    /// The nearest directory above each that is a path of a layer, too.
+    above: Vec<u32>,
+    /// The first path below each.
+    first_below: Vec<u32>,
+    /// The path of each layer's entries.
+    of_entries: Vec<Vec<u32>>,
+}
+
+impl<'a> Paths<'a> {
+    fn of_lowest(image: &'a Image, count: usize) -> Self {
+        let mut out = Self::default();
+        let mut all: Vec<(&[u8], DataRef)> = Vec::new();
+        for (layer, index) in image.layers.iter().take(count).enumerate() {
+            let entries = index.entries.iter().enumerate();
+            all.extend(entries.map(|(at, entry)| (entry.path.as_bytes(), (layer as LayerIdx, at as EntryIdx))));
+            out.of_entries.push(vec![NONE; index.entries.len()]);
+        }
+        all.sort_by_key(|(path, _)| *path);
+        for (path, (layer, entry)) in all {
+            if out.sorted.last() != Some(&path) {
+                out.sorted.push(path);
+            }
+            out.of_entries[layer as usize][entry as usize] = out.sorted.len() as u32 - 1;
+        }
+        out.note_directories();
+        out
+    }
+
+    fn note_directories(&mut self) {
+        self.above = vec![NONE; self.sorted.len()];
+        self.first_below = self.above.clone();
+        // What the paths so far have in common with the next one: `a` and `a-b` before `a-b/c`, `a` before `a/b`.
+        let mut prefixes: Vec<usize> = Vec::new();
+        for (place, path) in self.sorted.iter().enumerate() {
+            while prefixes.last().is_some_and(|&last| !path.starts_with(self.sorted[last])) {
+                prefixes.pop();
+            }
+            let ends_component = |length: usize| length == 0 || path.get(length) == Some(&b'/');
+            let is_above = |prefix: &&usize| ends_component(self.sorted[**prefix].len());
+            if let Some(&above) = prefixes.iter().rev().find(is_above) {
+                self.above[place] = above as u32;
+                let first = &mut self.first_below[above];
+                *first = (*first).min(place as u32);
+            }
+            prefixes.push(place);
+        }
+    }
 }
 
 /// The visible paths in order, where each is, every entry's fate, and what was wrong.
@@ -35,8 +76,9 @@ pub(super) type Merged<'a> = (Vec<(&'a [u8], Node)>, FastMap<&'a [u8], u32>, Vec
 /// The lowest layers, one over the other.
 pub(super) struct Merge<'a> {
     image: &'a Image,
-    slots: Vec<Slot<'a>>,
-    by_path: FastMap<&'a [u8], u32>,
+    paths: Paths<'a>,
+    /// What is visible, by the path's place.
+    nodes: BTreeMap<u32, Node>,
     fates: Vec<Vec<Fate>>,
     problems: Vec<Problem>,
 }
@@ -44,12 +86,8 @@ pub(super) struct Merge<'a> {
 impl<'a> Merge<'a> {
     pub(super) fn of_lowest(image: &'a Image, count: usize) -> Self {
         let fates = image.layers.iter().map(|layer| vec![Fate::Visible; layer.entries.len()]).collect();
-        let entries = image.layers.iter().take(count).map(|layer| layer.entries.len()).sum();
-        let (mut slots, mut by_path) = (Vec::with_capacity(entries), FastMap::default());
-        by_path.reserve(entries);
-        by_path.insert(&b""[..], ROOT);
-        slots.push(Slot { hangs: true, ..Slot::default() });
-        let mut merge = Self { image, slots, by_path, fates, problems: Vec::new() };
+        let paths = Paths::of_lowest(image, count);
+        let mut merge = Self { image, paths, nodes: BTreeMap::new(), fates, problems: Vec::new() };
         for layer in 0..count.min(image.layers.len()) {
             merge.apply(layer as LayerIdx);
         }
@@ -57,16 +95,13 @@ impl<'a> Merge<'a> {
     }
 
     pub(super) fn finish(self) -> Merged<'a> {
-        let Self { slots, by_path: mut places, fates, problems, .. } = self;
-        let visible = slots.iter().enumerate().filter_map(|(slot, at)| Some((at.path, at.node?, slot)));
-        let mut visible: Vec<(&[u8], Node, usize)> = visible.collect();
-        visible.sort_by_key(|(path, ..)| *path);
-        let mut place_of: Vec<Option<u32>> = vec![None; slots.len()];
-        for (place, (_, _, slot)) in visible.iter().enumerate() {
-            place_of[*slot] = Some(place as u32);
-        }
-        places.retain(|_, at| place_of[*at as usize].inspect(|place| *at = *place).is_some());
-        (visible.into_iter().map(|(path, node, _)| (path, node)).collect(), places, fates, problems)
+        let Self { paths, nodes, fates, problems, .. } = self;
+        let visible: Vec<(&[u8], Node)> =
+            nodes.into_iter().map(|(place, node)| (paths.sorted[place as usize], node)).collect();
+        let mut places = FastMap::default();
+        places.reserve(visible.len());
+        places.extend(visible.iter().enumerate().map(|(place, (path, _))| (*path, place as u32)));
+        (visible, places, fates, problems)
     }
 
     fn entry(&self, (layer, entry): DataRef) -> &'a Entry {
@@ -74,30 +109,8 @@ impl<'a> Merge<'a> {
     }
 
     fn get(&self, path: &[u8]) -> Option<Node> {
-        self.by_path.get(path).and_then(|&slot| self.slots[slot as usize].node)
-    }
-
-    /// The slot of a path, hung below its directory's.
-    fn slot(&mut self, path: &'a [u8]) -> usize {
-        let slot = self.known_slot(path);
-        let (mut child, mut path) = (slot, path);
-        while !std::mem::replace(&mut self.slots[child].hangs, true) {
-            path = parent(path);
-            let directory = self.known_slot(path);
-            self.slots[child].directory = directory as u32;
-            self.slots[child].sibling = std::mem::replace(&mut self.slots[directory].first_child, child as u32);
-            child = directory;
-        }
-        slot
-    }
-
-    fn known_slot(&mut self, path: &'a [u8]) -> usize {
-        let next = self.slots.len() as u32;
-        let slot = *self.by_path.entry(path).or_insert(next);
-        if slot == next {
-            self.slots.push(Slot { path, ..Slot::default() });
-        }
-        slot as usize
+        let place = self.paths.sorted.binary_search(&path).ok()?;
+        self.nodes.get(&(place as u32)).copied()
     }
 
     fn bury(&mut self, (layer, entry): DataRef, fate: Fate) {
@@ -107,10 +120,11 @@ impl<'a> Merge<'a> {
     fn apply(&mut self, layer: LayerIdx) {
         let image = self.image;
         let entries = &image.layers[layer as usize].entries;
-        for entry in entries {
+        for (position, entry) in entries.iter().enumerate() {
+            let place = self.paths.of_entries[layer as usize][position];
             match entry.kind {
-                EntryKind::Whiteout => self.hide(entry.path.as_bytes(), layer),
-                EntryKind::Opaque => self.hide_below(entry.path.as_bytes(), layer, Deletion::Opaque),
+                EntryKind::Whiteout => self.hide(place, layer),
+                EntryKind::Opaque => self.hide_below(place, layer, Deletion::Opaque),
                 _ => {}
             }
         }
@@ -168,9 +182,9 @@ impl<'a> Merge<'a> {
     }
 
     fn put(&mut self, entry: &'a Entry, at: DataRef, data: DataRef) {
-        let slot = self.slot(entry.path.as_bytes());
-        self.make_parents_directories(slot, at.0);
-        let old = self.slots[slot].node.replace(Node { entry: at, data });
+        let place = self.paths.of_entries[at.0 as usize][at.1 as usize];
+        self.make_parents_directories(place, at.0);
+        let old = self.nodes.insert(place, Node { entry: at, data });
         let below = old.map(|old| self.entry(old.entry));
         if let Some((old, below)) = old.zip(below) {
             let fate = match () {
@@ -183,50 +197,48 @@ impl<'a> Merge<'a> {
         // A directory need not have an entry of its own: what has none before may still have something below it.
         let had_children = below.is_none_or(|below| below.kind == EntryKind::Directory);
         if had_children && entry.kind != EntryKind::Directory {
-            self.remove_below(slot, |gone| gives_way(gone, at.0));
+            self.remove_below(place, |gone| gives_way(gone, at.0));
         }
     }
 
     /// A parent that is no directory gives way: nothing can stand below it.
-    fn make_parents_directories(&mut self, slot: usize, layer: LayerIdx) {
-        let mut at = self.slots[slot].directory;
-        while at != ROOT {
-            let directory = &mut self.slots[at as usize];
-            at = directory.directory;
-            let Some(node) = directory.node else { continue };
-            if self.image.layers[node.entry.0 as usize].entries[node.entry.1 as usize].kind == EntryKind::Directory {
-                return;
+    fn make_parents_directories(&mut self, place: u32, layer: LayerIdx) {
+        let mut above = self.paths.above[place as usize];
+        while above != NONE {
+            if let Some(node) = self.nodes.get(&above).copied() {
+                if self.entry(node.entry).kind == EntryKind::Directory {
+                    return;
+                }
+                self.nodes.remove(&above);
+                self.bury(node.entry, gives_way(node.entry, layer));
             }
-            directory.node = None;
-            self.bury(node.entry, gives_way(node.entry, layer));
+            above = self.paths.above[above as usize];
         }
     }
 
-    fn hide(&mut self, path: &[u8], layer: LayerIdx) {
-        let Some(&slot) = self.by_path.get(path) else { return };
-        if let Some(node) = self.slots[slot as usize].node.take() {
+    fn hide(&mut self, place: u32, layer: LayerIdx) {
+        if let Some(node) = self.nodes.remove(&place) {
             self.bury(node.entry, Fate::Deleted { by: layer, how: Deletion::File });
         }
-        self.hide_below(path, layer, Deletion::Directory);
+        self.hide_below(place, layer, Deletion::Directory);
     }
 
-    fn hide_below(&mut self, dir: &[u8], layer: LayerIdx, how: Deletion) {
-        if let Some(&slot) = self.by_path.get(dir) {
-            self.remove_below(slot as usize, |_| Fate::Deleted { by: layer, how });
+    fn hide_below(&mut self, place: u32, layer: LayerIdx, how: Deletion) {
+        self.remove_below(place, |_| Fate::Deleted { by: layer, how });
+    }
+
+    fn remove_below(&mut self, place: u32, fate: impl Fn(DataRef) -> Fate) {
+        let first = self.paths.first_below[place as usize];
+        if first == NONE {
+            return;
         }
-    }
-
-    fn remove_below(&mut self, slot: usize, fate: impl Fn(DataRef) -> Fate) {
-        let mut at = std::mem::take(&mut self.slots[slot].first_child);
-        let mut todo = Vec::new();
-        while at != ROOT {
-            let slot = &mut self.slots[at as usize];
-            slot.hangs = false;
-            todo.extend([std::mem::take(&mut slot.first_child), std::mem::take(&mut slot.sibling)]);
-            if let Some(node) = slot.node.take() {
+        let sorted = &self.paths.sorted;
+        let is_below = |at: &u32| is_within(sorted[*at as usize], sorted[place as usize]);
+        let gone: Vec<u32> = self.nodes.range(first..).map(|(at, _)| *at).take_while(is_below).collect();
+        for at in gone {
+            if let Some(node) = self.nodes.remove(&at) {
                 self.bury(node.entry, fate(node.entry));
             }
-            at = std::iter::from_fn(|| todo.pop()).find(|next| *next != ROOT).unwrap_or(ROOT);
         }
     }
 }
