@@ -29,6 +29,9 @@ pub enum Command {
     /// Write the files that build a smaller image, and a report with the proof
     #[command(after_help = PLAN_EXAMPLES)]
     Plan(Plan),
+    /// Say who brought a distribution in, what it brings, and what it would take to be rid of it
+    #[command(after_help = WHY_EXAMPLES)]
+    Why(Why),
     /// Record what an audit needs of an image in one small file
     #[command(after_help = INDEX_EXAMPLES)]
     Index(Index),
@@ -57,6 +60,11 @@ Examples:
   slimwright plan service.tar -o slim/ --force            write over the files of an earlier plan
 
 DIR gets a Dockerfile, requirement files, smoke_test.py, REPORT.md and plan.json.";
+
+const WHY_EXAMPLES: &str = "\
+Examples:
+  slimwright why service.tar torch
+  slimwright why docker-daemon:my-service nvidia-cublas-cu12 --format json";
 
 const INDEX_EXAMPLES: &str = "\
 Example:
@@ -88,6 +96,17 @@ pub struct Source {
     /// No progress and no remarks on stderr
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// What the user says is asked for.
+#[derive(Debug, ClapArgs)]
+pub struct Asked {
+    /// A requirements file, project file or lock that says what the image was asked to have; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub requirements: Vec<PathBuf>,
+    /// A project's folder: its pyproject.toml, locks and requirement files say it
+    #[arg(long, value_name = "DIR")]
+    pub project: Option<PathBuf>,
 }
 
 /// Which rules.
@@ -137,6 +156,9 @@ pub struct Audit {
     /// Which image.
     #[command(flatten)]
     pub source: Source,
+    /// What was asked for.
+    #[command(flatten)]
+    pub asked: Asked,
     /// Which rules.
     #[command(flatten)]
     pub profiles: Profiles,
@@ -160,6 +182,9 @@ pub struct Plan {
     /// Which image.
     #[command(flatten)]
     pub source: Source,
+    /// What was asked for.
+    #[command(flatten)]
+    pub asked: Asked,
     /// Which rules.
     #[command(flatten)]
     pub profiles: Profiles,
@@ -184,6 +209,35 @@ pub struct Plan {
     /// Overwrite the files of an earlier plan in DIR, and no others
     #[arg(long)]
     pub force: bool,
+}
+
+/// `slimwright why`.
+#[derive(Debug, ClapArgs)]
+pub struct Why {
+    /// Which image.
+    #[command(flatten)]
+    pub source: Source,
+    /// The distribution's name
+    #[arg(value_name = "PACKAGE")]
+    pub package: String,
+    /// What was asked for.
+    #[command(flatten)]
+    pub asked: Asked,
+    /// How to print.
+    #[command(flatten)]
+    pub print: Print,
+    /// What to write: text or json
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: WhyFormat,
+}
+
+/// The formats of `why`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WhyFormat {
+    /// For a terminal
+    Text,
+    /// For programs
+    Json,
 }
 
 /// `slimwright index`.

@@ -1,17 +1,20 @@
 //! What each command does.
 
-use super::args::{CacheAction, Format};
+use super::args::{CacheAction, Format, WhyFormat};
 use super::failure::{Failure, Result};
 use super::output::{Destination, print};
 use super::pipeline::{self, Measured};
 use super::progress::Bar;
-use super::settings::{AuditSettings, Input, Look, PlanSettings, Settings};
+use super::settings::{AuditSettings, Input, Look, PlanSettings, Settings, WhySettings};
 use crate::base::{ByteSize, escape_str};
 use crate::image::{Cache, CacheInfo, Progress as _, write_recorded};
-use crate::plan::{Plan, PlanError, PlanOptions};
+use crate::plan::{self, Plan, PlanError, PlanOptions};
 use crate::profile::Rule;
 use crate::profile::{explain, list};
-use crate::report::{AuditReport, PlanReport, json, markdown, report_md, text};
+use crate::python::normalize_name;
+use crate::report::{self, AuditReport, PlanReport, WhyReport, json, markdown, report_md, text};
+use crate::rules::Facts;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Runs a command.
@@ -30,6 +33,7 @@ fn run_command(settings: Settings) -> Result<()> {
     match settings {
         Settings::Audit(settings) => audit(&settings),
         Settings::Plan(settings) => plan(&settings),
+        Settings::Why(settings) => why(&settings),
         Settings::Index(input, destination) => index(&input, &destination),
         Settings::Explain(rule, profiles) => explain_rule(&rule, profiles.as_deref()),
         Settings::Rules(profiles) => print(&list(&pipeline::rules(profiles.as_deref())?)),
@@ -59,7 +63,9 @@ fn clear_cache(cache: &Cache) -> Result<()> {
 fn audit(settings: &AuditSettings) -> Result<()> {
     let rules = pipeline::rules(settings.profiles.as_deref())?;
     let image = pipeline::image(&settings.input)?;
-    let report = pipeline::measure(&image, &rules, &PlanOptions::default(), |measured| audit_report(&measured, &rules));
+    let report = pipeline::measure(&image, &settings.input.given, &rules, &PlanOptions::default(), |measured| {
+        audit_report(&measured, &rules)
+    });
     let text = match settings.format {
         Format::Text => screen(&report, &settings.input, settings.look),
         Format::Json => json(&report).map_err(Failure::measure)?,
@@ -86,7 +92,7 @@ fn plan(settings: &PlanSettings) -> Result<()> {
     let rules = pipeline::rules(settings.profiles.as_deref())?;
     check_rules(&rules, &settings.options)?;
     let image = pipeline::image(&settings.input)?;
-    let (files, report) = pipeline::measure(&image, &rules, &settings.options, |measured| {
+    let (files, report) = pipeline::measure(&image, &settings.input.given, &rules, &settings.options, |measured| {
         let plan = measured.plan.map_err(plan_failure)?;
         Ok((files(&measured, plan, &rules)?, audit_report(&measured, &rules)))
     })?;
@@ -125,6 +131,34 @@ fn plan_failure(error: &PlanError) -> Failure {
     match error {
         PlanError::UnknownRule { .. } => failure.hint("`slimwright rules` lists them"),
         PlanError::UnknownBase(_) => failure.hint("name it with --base IMAGE, for example --base python:3.11-slim"),
+    }
+}
+
+fn why(settings: &WhySettings) -> Result<()> {
+    let name = normalize_name(&settings.package);
+    let image = pipeline::image(&settings.input)?;
+    let report = pipeline::survey(&image, &settings.input.given, |facts| match plan::why(facts, &name) {
+        found if found.is_empty() => Err(not_installed(facts, &settings.package, &name)),
+        found => Ok(WhyReport::new(&image.name, found)),
+    })?;
+    let look = settings.look;
+    match settings.format {
+        WhyFormat::Json => print(&json(&report).map_err(Failure::measure)?),
+        WhyFormat::Text => print(&report::why(&report, look.color, look.width, look.details)),
+    }
+}
+
+fn not_installed(facts: &Facts<'_>, package: &str, name: &str) -> Failure {
+    let failure = Failure::usage(anyhow::anyhow!("no distribution of the image is named `{}`", escape_str(package)));
+    if let Some(removed) = facts.python.removed.iter().find(|removed| removed.normalized == name) {
+        let layer = removed.removed_by + 1;
+        return failure.hint(format!("layer {layer} uninstalled it; its bytes are still in the layers below"));
+    }
+    let all = facts.python.distributions.iter().map(|dist| dist.normalized.as_str());
+    let near: BTreeSet<&str> = all.filter(|known| is_near(known, name)).collect();
+    match near.into_iter().take(5).collect::<Vec<_>>().as_slice() {
+        [] => failure.hint("`slimwright audit TARGET --details` lists them"),
+        near => failure.hint(format!("did you mean {}?", escape_str(&near.join(" or ")))),
     }
 }
 

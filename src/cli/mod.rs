@@ -11,6 +11,7 @@
 mod args;
 mod commands;
 mod failure;
+mod given;
 mod output;
 mod pipeline;
 mod progress;

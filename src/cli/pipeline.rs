@@ -8,6 +8,7 @@ use crate::image::Image;
 use crate::image::{Progress as _, open};
 use crate::plan::{self, Plan, PlanError, PlanOptions};
 use crate::profile::{self, Rule};
+use crate::python::AskedFor;
 use crate::rules::Survey;
 use crate::rules::{self, Facts, Finding};
 use std::mem::ManuallyDrop;
@@ -50,12 +51,25 @@ pub struct Measured<'a> {
 }
 
 /// Measures the image, applies the rules, makes the plan.
-pub fn measure<T>(image: &Image, rules: &[Rule], options: &PlanOptions, then: impl FnOnce(Measured<'_>) -> T) -> T {
+pub fn measure<T>(
+    image: &Image,
+    given: &[AskedFor],
+    rules: &[Rule],
+    options: &PlanOptions,
+    then: impl FnOnce(Measured<'_>) -> T,
+) -> T {
     // The process ends soon: what was measured is not given back piece by piece, which takes its time.
     let view = ManuallyDrop::new(View::new(image));
-    let survey = ManuallyDrop::new(Survey::new(&view));
+    let survey = ManuallyDrop::new(Survey::new(&view, given));
     let facts = survey.facts(&view);
     let findings = ManuallyDrop::new(rules::evaluate(&facts, rules));
     let plan = ManuallyDrop::new(plan::make(&facts, &findings, rules, options));
     then(Measured { image, view: &view, facts: &facts, findings: &findings, plan: plan.as_ref() })
+}
+
+/// Measures the image alone, without rules and without a plan.
+pub fn survey<T>(image: &Image, given: &[AskedFor], then: impl FnOnce(&Facts<'_>) -> T) -> T {
+    let view = ManuallyDrop::new(View::new(image));
+    let survey = ManuallyDrop::new(Survey::new(&view, given));
+    then(&survey.facts(&view))
 }

@@ -1,12 +1,14 @@
 //! From what was typed to what is meant: checked here, so that nothing is measured for a command line that
 //! cannot work.
 
-use super::args::{Args, Audit, CacheAction, Color, Command, Format, Plan, Print, Source};
+use super::args::{Args, Asked, Audit, CacheAction, Color, Command, Format, Plan, Print, Source, Why, WhyFormat};
 use super::failure::{Failure, Result};
+use super::given;
 use super::output::{Destination, Folder};
 use crate::base::parse_byte_size;
 use crate::image::{CACHE_BYTES, Cache, OpenOptions, Target};
 use crate::plan::PlanOptions;
+use crate::python::AskedFor;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
@@ -16,6 +18,8 @@ pub enum Settings {
     Audit(AuditSettings),
     /// Write a plan.
     Plan(PlanSettings),
+    /// Explain a distribution.
+    Why(WhySettings),
     /// Record an image.
     Index(Input, Destination),
     /// Explain a rule of a folder's and the built-in ones.
@@ -34,6 +38,8 @@ pub struct Input {
     pub target: Target,
     /// How to read it.
     pub options: OpenOptions,
+    /// What the user says is asked for.
+    pub given: Vec<AskedFor>,
     /// Whether to keep stderr empty.
     pub quiet: bool,
 }
@@ -77,6 +83,18 @@ pub struct PlanSettings {
     pub folder: Folder,
 }
 
+/// For `why`.
+pub struct WhySettings {
+    /// Which image.
+    pub input: Input,
+    /// The distribution, as it was typed.
+    pub package: String,
+    /// How to print.
+    pub look: Look,
+    /// What to write.
+    pub format: WhyFormat,
+}
+
 impl Settings {
     /// Checks the arguments.
     pub fn new(args: Args) -> Result<Self> {
@@ -85,8 +103,10 @@ impl Settings {
             Command::Plan(plan) => Ok(Self::Plan(plan_settings(plan)?)),
             Command::Index(index) => {
                 let destination = Destination::new(Some(index.output), index.force)?;
-                Ok(Self::Index(input(index.source)?, destination))
+                let none = Asked { requirements: Vec::new(), project: None };
+                Ok(Self::Index(input(index.source, &none)?, destination))
             }
+            Command::Why(why) => Ok(Self::Why(why_settings(why)?)),
             Command::Explain(explain) => Ok(Self::Explain(explain.rule, explain.profiles.profiles)),
             Command::Rules(rules) => Ok(Self::Rules(rules.profiles.profiles)),
             Command::Cache(args) => match cache()? {
@@ -101,6 +121,7 @@ impl Settings {
         match self {
             Self::Audit(settings) => Some(&settings.input),
             Self::Plan(settings) => Some(&settings.input),
+            Self::Why(settings) => Some(&settings.input),
             Self::Index(input, _) => Some(input),
             _ => None,
         }
@@ -123,7 +144,7 @@ fn cache() -> Result<Option<Cache>> {
 fn audit_settings(audit: Audit) -> Result<AuditSettings> {
     let destination = Destination::new(audit.output, audit.force)?;
     Ok(AuditSettings {
-        input: input(audit.source)?,
+        input: input(audit.source, &audit.asked)?,
         profiles: audit.profiles.profiles,
         look: look(&audit.print, destination.is_stdout()),
         format: audit.format,
@@ -134,7 +155,7 @@ fn audit_settings(audit: Audit) -> Result<AuditSettings> {
 fn plan_settings(plan: Plan) -> Result<PlanSettings> {
     let folder = Folder::new(plan.output, plan.force)?;
     Ok(PlanSettings {
-        input: input(plan.source)?,
+        input: input(plan.source, &plan.asked)?,
         profiles: plan.profiles.profiles,
         look: look(&plan.print, true),
         options: PlanOptions { accept: plan.accept, skip: plan.skip, base: plan.base, original: plan.original },
@@ -142,7 +163,12 @@ fn plan_settings(plan: Plan) -> Result<PlanSettings> {
     })
 }
 
-fn input(source: Source) -> Result<Input> {
+fn why_settings(why: Why) -> Result<WhySettings> {
+    let look = look(&why.print, true);
+    Ok(WhySettings { input: input(why.source, &why.asked)?, package: why.package, look, format: why.format })
+}
+
+fn input(source: Source, asked: &Asked) -> Result<Input> {
     let target = source.target.parse::<Target>().map_err(|error| {
         Failure::usage(anyhow::anyhow!("TARGET `{}`: {error}", source.target))
             .hint("write docker-daemon:NAME, docker://NAME, docker-archive:FILE, oci:DIR[:TAG], oci-archive:FILE, dir:ROOTFS, index:FILE, a path or -")
@@ -159,7 +185,8 @@ fn input(source: Source) -> Result<Input> {
             parse_byte_size(&text).map_err(|error| Failure::usage(anyhow::anyhow!("--max-unpacked: {error}")))?;
         options.limits.unpacked = size.0;
     }
-    Ok(Input { text: source.target, target, options, quiet: source.quiet })
+    let given = given::read(&asked.requirements, asked.project.as_deref())?;
+    Ok(Input { text: source.target, target, options, given, quiet: source.quiet })
 }
 
 fn look(print: &Print, to_stdout: bool) -> Look {

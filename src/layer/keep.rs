@@ -77,7 +77,8 @@ fn is_application_text(path: &[u8]) -> bool {
         b"Pipfile.lock",
         b"pdm.lock",
     ];
-    requirements || projects.contains(&name) || name.ends_with(b".py")
+    let pylock = name == b"pylock.toml" || (name.starts_with(b"pylock.") && name.ends_with(b".toml"));
+    requirements || pylock || projects.contains(&name) || name.ends_with(b".py")
 }
 
 /// What of a kept file is needed.

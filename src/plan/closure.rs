@@ -6,7 +6,7 @@
 use super::{OverriddenEdge, Root, TargetEnvironment};
 use crate::fs::View;
 use crate::profile::{Detect, Replacement, Rule, Tier};
-use crate::python::{AskedFor, DistId, Distribution, Edge, EnvironmentKind, asked_for, normalize_name};
+use crate::python::{DistId, Distribution, Edge, EnvironmentKind, normalize_name};
 use crate::rules::{Facts, Finding};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -102,8 +102,7 @@ pub(super) fn decide(
     let Some(environment) = environment else { return out };
     let ours = above_base(facts, base_layers).filter(|(_, dist)| dist.environment == environment);
     out.subject = ours.map(|(id, _)| id).collect();
-    let asked = asked_for(facts.view.image());
-    out.roots = roots(facts, &out.subject, &asked);
+    out.roots = super::roots::roots(facts, &out.subject);
     for finding in findings {
         let Some(rule) = rules.iter().find(|rule| rule.id == finding.rule).filter(|rule| follows(rule, finding.tier))
         else {
@@ -118,41 +117,6 @@ pub(super) fn decide(
     }
     close(&mut out, facts);
     out
-}
-
-fn roots(facts: &Facts<'_>, subject: &BTreeSet<DistId>, asked: &[AskedFor]) -> Vec<(DistId, Root)> {
-    let mut found: BTreeMap<DistId, Root> = BTreeMap::new();
-    let root = |dist: &Distribution, how: String| Root {
-        name: dist.name.clone(),
-        extras: Vec::new(),
-        specifiers: String::new(),
-        version: dist.version.clone(),
-        how,
-    };
-    for &id in subject {
-        let dist = &facts.python.distributions[id];
-        if let Some(asked) = asked.iter().find(|asked| asked.name == dist.normalized) {
-            let how = asked.source.clone();
-            let extras = asked.extras.clone();
-            found.insert(id, Root { extras, specifiers: asked.specifiers.clone(), ..root(dist, how) });
-        } else if dist.requested && dist.installer.as_deref() == Some("pip") {
-            found.insert(id, root(dist, "pip's REQUESTED mark".into()));
-        } else if facts.graph.required_by(id).all(|edge| edge.from == id) {
-            found.insert(id, root(dist, "nothing requires it".into()));
-        }
-    }
-    // Distributions that only require one another are reached from no root: they stay all the same.
-    loop {
-        let ids: Vec<DistId> = found.keys().copied().collect();
-        let reached: BTreeSet<DistId> = facts.graph.closure(&ids, |_| false).into_iter().collect();
-        match subject.iter().find(|id| !reached.contains(id)) {
-            Some(&id) => {
-                found.insert(id, root(&facts.python.distributions[id], "only its own requirements require it".into()))
-            }
-            None => break,
-        };
-    }
-    found.into_iter().collect()
 }
 
 fn gone(rule: &Rule, why: String) -> Gone {

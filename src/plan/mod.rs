@@ -4,7 +4,9 @@ mod application;
 mod base;
 mod closure;
 mod predict;
+mod roots;
 mod system;
+mod why;
 
 use crate::base::{FastSet, ImagePath, Size, both};
 use crate::fs::View;
@@ -18,6 +20,7 @@ use application::Chooser;
 use closure::Decisions;
 use predict::Prediction;
 use std::collections::BTreeSet;
+pub use why::{Brought, Chain, Cut, Requirer, Why, why};
 
 /// What the user may choose.
 #[derive(Clone, Debug, Default)]

@@ -5,6 +5,7 @@
 //! REQUESTED, direct_url.json; PEP 376, 627, 610), "Core metadata", "Dependency specifiers" (PEP 508) and
 //! "Version specifiers" (PEP 440); `pyvenv.cfg` (PEP 405); PEP 3147 for `__pycache__`.
 
+mod asked;
 mod claims;
 mod environment;
 mod graph;
@@ -16,14 +17,13 @@ mod modules;
 mod record;
 mod removed;
 mod requirement;
-mod requirements;
 mod scan;
 mod vendor;
 
+pub use asked::{AskedFor, asked_for, is_asked_for_file, parse_requirement, parse_requirements, read_asked_for};
 pub use environment::{Environment, EnvironmentKind};
 pub use graph::{Edge, Graph, MarkerContext};
 pub use interpreter::parse_pyvenv;
 pub use inventory::{Contest, DistId, Distribution, Inventory, MissingFile, RemovedDistribution};
 pub use metadata::{Metadata, MetadataError, normalize_name, parse_metadata};
 pub use record::{RecordRow, parse_record};
-pub use requirements::{AskedFor, asked_for, parse_requirement, parse_requirements};

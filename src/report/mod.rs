@@ -18,6 +18,7 @@ mod label;
 mod layout;
 mod plan;
 mod screen;
+mod why;
 
 pub mod markdown;
 pub mod report_md;
@@ -33,3 +34,4 @@ pub use plan::{
     CopyReport, EnvironmentSummary, ImageSize, LayerSize, PinReport, PlanAction, PlanReport, RequirementReport,
     RootReport, SystemReport, TakenAway,
 };
+pub use why::{WhyReport, render as why};

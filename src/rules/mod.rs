@@ -21,7 +21,7 @@ use crate::base::{LayerIdx, Location};
 use crate::fs::{Ledger, View};
 use crate::os::OsInventory;
 use crate::profile::{Detect, Rule, Severity, Tier};
-use crate::python::{DistId, Graph, Inventory};
+use crate::python::{AskedFor, DistId, Graph, Inventory};
 use context::Context;
 
 /// All that was read of one image.
@@ -34,6 +34,8 @@ pub struct Facts<'a> {
     pub python: &'a Inventory,
     /// Who requires whom.
     pub graph: &'a Graph,
+    /// What was asked for by name, in order: the first that names a distribution says why it is a root.
+    pub asked: &'a [AskedFor],
     /// The OS packages.
     pub os: &'a OsInventory,
 }

@@ -4,7 +4,7 @@ use super::Facts;
 use crate::base::{LayerIdx, both, is_within};
 use crate::fs::{Ledger, Owner, View};
 use crate::os::OsInventory;
-use crate::python::{Graph, Inventory, asked_for};
+use crate::python::{AskedFor, Graph, Inventory, asked_for};
 
 /// Owned facts; [`Survey::facts`] lends them to the rules.
 pub struct Survey {
@@ -12,6 +12,8 @@ pub struct Survey {
     pub python: Inventory,
     /// Who requires whom.
     pub graph: Graph,
+    /// What was asked for by name.
+    pub asked: Vec<AskedFor>,
     /// The OS packages.
     pub os: OsInventory,
     /// Every byte's fate and owner.
@@ -19,26 +21,27 @@ pub struct Survey {
 }
 
 impl Survey {
-    /// Reads them.
-    pub fn new(view: &View<'_>) -> Self {
-        let ((python, graph), os) = both(|| Self::python(view), || OsInventory::new(view));
+    /// Reads them. `given` is what the user says is asked for, beside what the image says.
+    pub fn new(view: &View<'_>, given: &[AskedFor]) -> Self {
+        let asked = asked_for(view.image(), given);
+        let ((python, graph), os) = both(|| Self::python(view, &asked), || OsInventory::new(view));
         let ledger = {
             let owners = Owners::new(view, &python, &os);
             Ledger::new(view, |path, layer| owners.of(path, layer))
         };
-        Self { python, graph, os, ledger }
+        Self { python, graph, asked, os, ledger }
     }
 
-    fn python(view: &View<'_>) -> (Inventory, Graph) {
+    fn python(view: &View<'_>, asked: &[AskedFor]) -> (Inventory, Graph) {
         let mut python = Inventory::new(view);
-        let asked = asked_for(view.image()).into_iter().map(|asked| (asked.name, asked.extras)).collect::<Vec<_>>();
+        let asked: Vec<_> = asked.iter().map(|asked| (asked.name.clone(), asked.extras.clone())).collect();
         let graph = Graph::new(&mut python, &view.image().platform, &asked);
         (python, graph)
     }
 
     /// The facts, for the rules and the plan.
     pub fn facts<'a>(&'a self, view: &'a View<'a>) -> Facts<'a> {
-        Facts { view, ledger: &self.ledger, python: &self.python, graph: &self.graph, os: &self.os }
+        Facts { view, ledger: &self.ledger, python: &self.python, graph: &self.graph, asked: &self.asked, os: &self.os }
     }
 }
 

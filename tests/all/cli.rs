@@ -23,7 +23,7 @@ fn run_with(dir: &std::path::Path, args: &[&str], input: impl Into<Vec<u8>>) -> 
 
 #[test]
 fn help_is_data_and_comes_with_examples() {
-    for command in ["audit", "plan", "index", "explain"] {
+    for command in ["audit", "plan", "why", "index", "explain"] {
         let (code, stdout, stderr) = run(&[command, "--help"]);
         assert_eq!((code, stderr.as_str()), (0, ""), "{command}");
         assert!(stdout.contains("Example"), "{stdout}");
@@ -193,4 +193,39 @@ fn an_interrupt_leaves_nothing_behind() {
         assert_eq!(std::fs::read_dir(&work).unwrap().count(), 0, "{args:?}");
         assert!(!cache.exists());
     }
+}
+
+#[test]
+fn why_answers_in_text_and_json_and_names_what_is_near() {
+    let index = format!("index:{}/testdata/flagship.index", env!("CARGO_MANIFEST_DIR"));
+    let (code, stdout, stderr) = run(&["why", &index, "NVIDIA_cublas.cu12", "-q"]);
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    assert!(stdout.contains("torch 2.1.1 → nvidia-cublas-cu12"), "{stdout}");
+    assert!(stdout.lines().all(|line| line.chars().count() <= 80), "{stdout}");
+    let (code, stdout, _) = run(&["why", &index, "torch", "-q", "--format", "json"]);
+    let answer: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(code, 0);
+    assert_eq!(answer["distributions"][0]["name"], "torch");
+    let (code, stdout, stderr) = run(&["why", &index, "opencv-python"]);
+    assert_eq!((code, stdout.as_str()), (2, ""));
+    assert!(stderr.contains("hint: layer 8 uninstalled it"), "{stderr}");
+    assert!(run(&["why", &index, "paddle-x"]).2.contains("did you mean"));
+}
+
+#[test]
+fn the_user_says_what_was_asked_for() {
+    let index = format!("index:{}/testdata/flagship.index", env!("CARGO_MANIFEST_DIR"));
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    write("more.list", "-r nested.txt\n-r more.list\n");
+    write("nested.txt", "nvidia-cublas-cu12\n");
+    let asked = |args: &[&str]| run_in(dir.path(), &[&["why", &index, "nvidia-cublas-cu12", "-q"], args].concat());
+    assert!(asked(&["--requirements", "more.list"]).1.contains("nested.txt, line 1"));
+    let (code, _, stderr) = asked(&["--project", "."]);
+    assert_eq!(code, 2);
+    assert!(stderr.contains("found none"), "{stderr}");
+    write("pyproject.toml", "[project]\ndependencies = ['nvidia-cublas-cu12']\n");
+    assert!(asked(&["--project", "."]).1.contains("pyproject.toml, line 2"));
+    let (code, _, stderr) = asked(&["--requirements", "absent.txt"]);
+    assert!(code == 2 && stderr.contains("absent.txt: cannot read"), "{stderr}");
 }

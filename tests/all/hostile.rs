@@ -177,7 +177,7 @@ fn a_hundred_thousand_entries_are_read_and_merged() {
     image.layers = vec![layer.clone(), layer];
     let view = View::new(&image);
     assert_eq!(view.iter().count(), 100_000);
-    Survey::new(&view);
+    Survey::new(&view, &[]);
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn a_million_entries() {
     image.layers = vec![layer];
     let view = View::new(&image);
     println!("merged after {:?}", start.elapsed());
-    Survey::new(&view);
+    Survey::new(&view, &[]);
     println!("surveyed after {:?}", start.elapsed());
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     println!("{}", status.lines().find(|line| line.starts_with("VmHWM")).unwrap());
@@ -229,7 +229,7 @@ fn links_that_loop_or_lead_out_are_no_trouble() {
         view.resolve(path);
     }
     assert!(view.problems().iter().any(|problem| problem.place.ends_with("deep")), "{:?}", view.problems());
-    Survey::new(&view);
+    Survey::new(&view, &[]);
 }
 
 #[test]
@@ -404,7 +404,7 @@ fn what_is_distilled_says_the_same() {
 /// Reads everything that can be read about an image; what is shown must be fit for a terminal.
 fn survey(image: &Image) -> Survey {
     let view = View::new(image);
-    let survey = Survey::new(&view);
+    let survey = Survey::new(&view, &[]);
     for problem in survey.python.problems.iter().chain(&survey.os.problems).chain(view.problems()) {
         assert_escaped(&problem.place);
         assert_escaped(&problem.message);

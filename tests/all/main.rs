@@ -20,3 +20,4 @@ mod tarballs;
 mod tars;
 mod toc;
 mod view;
+mod why;

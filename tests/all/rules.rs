@@ -151,7 +151,10 @@ impl Case {
         let image: Image = fixture::image(if self.image.is_empty() { "layer" } else { &self.image });
         let view = View::new(&image);
         let ledger = Ledger::new(&view, |_, _| Owner::Application);
-        evaluate(&Facts { view: &view, ledger: &ledger, python: &self.python, graph: &self.graph, os: &self.os }, rules)
+        evaluate(
+            &Facts { view: &view, ledger: &ledger, python: &self.python, graph: &self.graph, asked: &[], os: &self.os },
+            rules,
+        )
     }
 }
 

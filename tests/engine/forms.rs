@@ -19,7 +19,7 @@ fn assert_equal_facts(what: &str, image: &Image, other: &Image) {
             assert_eq!(view.fate(at), other_view.fate(at), "{what}: the fate of {:?}", view.entry(at));
         }
     }
-    let (survey, other_survey) = (Survey::new(&view), Survey::new(&other_view));
+    let (survey, other_survey) = (Survey::new(&view, &[]), Survey::new(&other_view, &[]));
     assert!(survey.python == other_survey.python, "{what}: the Python inventories differ");
     assert!(survey.graph == other_survey.graph, "{what}: the graphs differ");
     assert!(survey.os == other_survey.os, "{what}: the OS inventories differ");

@@ -127,7 +127,7 @@ fn facts_of(dist: &Distribution) -> Facts {
 fn for_each_environment(check: impl Fn(&Subject, &Survey, usize, &Pip)) {
     for subject in subjects().unwrap_or_default() {
         let view = View::new(&subject.image);
-        let survey = Survey::new(&view);
+        let survey = Survey::new(&view, &[]);
         for (position, environment) in askable(&survey.python) {
             check(subject, &survey, position, &pip_for(&view, environment));
         }

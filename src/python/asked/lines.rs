@@ -1,53 +1,9 @@
-//! What was asked for by name: requirement files in any layer of the image, and the install commands in its
-//! history. Source: pip's requirements file format; Dockerfile history rows.
+//! Requirements, one a line, and those that an install command names. Source: pip's requirements file format; PEP 508;
+//! the usage texts of pip, uv, poetry, pdm and pipenv.
 
-use super::normalize_name;
-use crate::base::{escape_str, file_name};
-use crate::image::Image;
-use std::collections::HashSet;
-
-/// A requirement from outside the installed metadata.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct AskedFor {
-    /// Normalized name.
-    pub name: String,
-    /// Name as written.
-    pub written: String,
-    /// Extras, normalized and sorted.
-    pub extras: Vec<String>,
-    /// Version specifiers, without spaces; empty for any.
-    pub specifiers: String,
-    /// Where it is asked for: `/app/requirements.txt, line 3` or `the install command of layer 2`.
-    pub source: String,
-}
-
-/// All of an image's, in the order of layers and lines. Files that a later layer removed count: they say what
-/// was asked for when the layer was built.
-pub fn asked_for(image: &Image) -> Vec<AskedFor> {
-    let mut out = Vec::new();
-    for layer in &image.layers {
-        for (position, content) in &layer.contents {
-            let Some(entry) = layer.entries.get(*position as usize) else { continue };
-            if is_requirements_file(entry.path.as_bytes()) {
-                parse_requirements(content, &entry.path.to_string(), &mut out);
-            }
-        }
-    }
-    for (layer, instruction) in image.created_by().into_iter().enumerate() {
-        let source = format!("the install command of layer {}", layer + 1);
-        parse_command(instruction.unwrap_or_default(), &source, &mut out);
-    }
-    let mut seen = HashSet::new();
-    out.retain(|asked| seen.insert((asked.name.clone(), asked.extras.clone(), asked.specifiers.clone())));
-    out
-}
-
-fn is_requirements_file(path: &[u8]) -> bool {
-    let name = file_name(path);
-    let contains = |word: &[u8]| name.windows(word.len()).any(|w| w == word);
-    let for_development = [&b"dev"[..], b"test", b"lint", b"docs"].iter().any(|word| contains(word));
-    contains(b"requirements") && (name.ends_with(b".txt") || name.ends_with(b".in")) && !for_development
-}
+use super::AskedFor;
+use crate::base::escape_str;
+use crate::python::normalize_name;
 
 /// One requirement a line; options, comments and what is no requirement are passed over.
 pub fn parse_requirements(content: &[u8], source: &str, out: &mut Vec<AskedFor>) {
@@ -87,14 +43,16 @@ pub fn parse_requirement(text: &str, source: &str) -> Option<AskedFor> {
     })
 }
 
-/// Options of `pip install` and `uv pip install` that take the next word.
-const WITH_VALUE: [&str; 14] = [
+/// Options of install commands that take the next word.
+const WITH_VALUE: [&str; 20] = [
     "-r",
     "--requirement",
     "-c",
     "--constraint",
     "-i",
+    "--index",
     "--index-url",
+    "--default-index",
     "--extra-index-url",
     "-f",
     "--find-links",
@@ -102,23 +60,26 @@ const WITH_VALUE: [&str; 14] = [
     "--target",
     "--prefix",
     "--root",
+    "-p",
     "--python",
+    "-G",
+    "--group",
+    "--source",
 ];
 
-/// The names behind `pip install` and `uv pip install` in a command line.
-fn parse_command(command: &str, source: &str, out: &mut Vec<AskedFor>) {
+/// The names behind `pip install`, `uv add` and their like in a command line.
+pub(super) fn parse_command(command: &str, source: &str, out: &mut Vec<AskedFor>) {
     for part in command.split(['&', ';', '|', '\n']) {
-        let mut words = part.split_whitespace().skip_while(|word| !is_pip(word));
-        if words.next().is_none() || words.next() != Some("install") {
-            continue;
-        }
+        let words: Vec<&str> = part.split_whitespace().collect();
+        let installs = |pair: &[&str]| is_install(pair[0].rsplit('/').next().unwrap_or_default(), pair[1]);
+        let Some(at) = words.windows(2).position(installs) else { continue };
         let mut takes_value = false;
-        for word in words {
+        for word in &words[at + 2..] {
             if std::mem::take(&mut takes_value) {
                 continue;
             }
             if word.starts_with('-') {
-                takes_value = WITH_VALUE.contains(&word);
+                takes_value = WITH_VALUE.contains(word);
             } else if !word.starts_with(['.', '/']) {
                 out.extend(parse_requirement(word, source));
             }
@@ -126,9 +87,12 @@ fn parse_command(command: &str, source: &str, out: &mut Vec<AskedFor>) {
     }
 }
 
-fn is_pip(word: &str) -> bool {
-    let program = word.rsplit('/').next().unwrap_or_default();
-    program == "pip" || program == "pip3" || program.starts_with("pip3.")
+fn is_install(program: &str, verb: &str) -> bool {
+    match program {
+        "pip" | "pip3" | "pipenv" => verb == "install",
+        "uv" | "poetry" | "pdm" => verb == "add",
+        _ => program.starts_with("pip3.") && verb == "install",
+    }
 }
 
 #[cfg(test)]
@@ -157,5 +121,15 @@ mod tests {
         parse_command(command, "layer", &mut out);
         let names: Vec<&str> = out.iter().map(|asked| asked.name.as_str()).collect();
         assert_eq!(names, ["fastapi", "uvicorn"]);
+    }
+
+    #[test]
+    fn the_commands_of_other_installers_are_read_too() {
+        let mut out = Vec::new();
+        let command = "uv pip install -p 3.12 a && uv add b --index x=https://example.org && poetry add -G main c@^1 | \
+                       python -m pip install d; pipenv install e; poetry install --only main; uv sync";
+        parse_command(command, "layer", &mut out);
+        let names: Vec<&str> = out.iter().map(|asked| asked.name.as_str()).collect();
+        assert_eq!(names, ["a", "b", "c", "d", "e"]);
     }
 }

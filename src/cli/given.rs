@@ -1,0 +1,87 @@
+//! Files by which the user says what was asked for.
+
+use super::failure::{Failure, Result};
+use crate::base::file_name;
+use crate::python::{AskedFor, is_asked_for_file, parse_requirements, read_asked_for};
+use std::collections::BTreeSet;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+/// Larger ones are no such files.
+const MOST_BYTES: u64 = 64 << 20;
+/// Requirement files that name requirement files: so many in all.
+const MOST_FILES: usize = 200;
+
+/// Reads `files`, and in `project` the files that say what a project requires.
+pub(super) fn read(files: &[PathBuf], project: Option<&Path>) -> Result<Vec<AskedFor>> {
+    let mut out = Vec::new();
+    let mut seen = BTreeSet::new();
+    for file in files {
+        read_file(file, &mut seen, &mut out)?;
+    }
+    let Some(project) = project else { return Ok(out) };
+    let files = project_files(project)?;
+    if files.is_empty() {
+        return Err(Failure::usage(anyhow::anyhow!(
+            "--project {}: expected a pyproject.toml, a lock or requirement files, found none",
+            project.display()
+        )));
+    }
+    for file in &files {
+        read_file(file, &mut seen, &mut out)?;
+    }
+    Ok(out)
+}
+
+fn project_files(project: &Path) -> Result<Vec<PathBuf>> {
+    let failed = |error| Failure::usage(anyhow::Error::new(error).context(format!("--project {}", project.display())));
+    let mut out = Vec::new();
+    for entry in std::fs::read_dir(project).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if is_asked_for_file(path.as_os_str().as_bytes()) && path.is_file() {
+            out.push(path);
+        }
+    }
+    out.sort();
+    Ok(out)
+}
+
+fn read_file(path: &Path, seen: &mut BTreeSet<PathBuf>, out: &mut Vec<AskedFor>) -> Result<()> {
+    if seen.len() >= MOST_FILES || !seen.insert(path.to_owned()) {
+        return Ok(());
+    }
+    let name = path.display();
+    let failed = |error| {
+        Failure::usage(anyhow::Error::new(error).context(format!("{name}: cannot read")))
+            .hint("give a requirements file, a pyproject.toml or a lock")
+    };
+    let length = std::fs::metadata(path).map_err(failed)?.len();
+    if length > MOST_BYTES {
+        return Err(Failure::usage(anyhow::anyhow!("{name}: {length} bytes are too many for a list of requirements")));
+    }
+    let content = std::fs::read(path).map_err(failed)?;
+    let shown = name.to_string();
+    if is_asked_for_file(path.as_os_str().as_bytes()) {
+        out.extend(read_asked_for(path.as_os_str().as_bytes(), &content, &shown));
+    } else {
+        parse_requirements(&content, &shown, out);
+    }
+    let is_list = !file_name(path.as_os_str().as_bytes()).ends_with(b".lock");
+    for nested in is_list.then(|| included(&content)).into_iter().flatten() {
+        read_file(&path.parent().unwrap_or(Path::new("")).join(nested), seen, out)?;
+    }
+    Ok(())
+}
+
+/// Files that a requirements file includes with `-r`.
+fn included(content: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(content);
+    let of = |line: &str| {
+        let line = line.split(" #").next().unwrap_or_default().trim();
+        let rest = line.strip_prefix("--requirement").or(line.strip_prefix("-r"))?;
+        let name = rest.trim_start_matches(['=', ' ', '\t']);
+        (!name.is_empty() && rest.len() > name.len() || line.starts_with("-r") && !line.starts_with("--"))
+            .then(|| name.to_owned())
+    };
+    text.lines().filter_map(of).collect()
+}

@@ -1,0 +1,133 @@
+//! Why a distribution is there: for a terminal, and as JSON.
+
+use super::layout::{Tone, count, fit, paint, right, wrap_to};
+use crate::base::ByteSize;
+use crate::plan::{Brought, Chain, Cut, Requirer, Why};
+use serde::Serialize;
+
+/// Version of the JSON form.
+const SCHEMA_VERSION: u32 = 1;
+/// Rows of each kind without `--details`.
+const ROWS: usize = 8;
+/// Columns of a size.
+const SIZE: usize = 10;
+
+/// The answer to `slimwright why`.
+#[derive(Clone, Debug, Serialize)]
+pub struct WhyReport {
+    /// Version of this form.
+    pub schema_version: u32,
+    /// The image's name.
+    pub image: String,
+    /// `unpacked`: what all bytes here are.
+    pub unit: &'static str,
+    /// `measured`.
+    pub basis: &'static str,
+    /// One for each environment that has a distribution of the name.
+    pub distributions: Vec<Why>,
+}
+
+impl WhyReport {
+    /// A report.
+    pub fn new(image: &str, distributions: Vec<Why>) -> Self {
+        let image = image.to_owned();
+        Self { schema_version: SCHEMA_VERSION, image, unit: "unpacked", basis: "measured", distributions }
+    }
+}
+
+/// The report as text. Without `details` long lists are cut, and their rest is counted.
+pub fn render(report: &WhyReport, color: bool, width: usize, details: bool) -> String {
+    let page = Page { color, width: width.max(60), rows: if details { usize::MAX } else { ROWS } };
+    let mut lines = Vec::new();
+    for why in &report.distributions {
+        if !lines.is_empty() {
+            lines.push(String::new());
+        }
+        lines.extend(page.distribution(why));
+    }
+    lines.iter().map(|line| line.trim_end().to_owned() + "\n").collect()
+}
+
+struct Page {
+    color: bool,
+    width: usize,
+    rows: usize,
+}
+
+impl Page {
+    fn distribution(&self, why: &Why) -> Vec<String> {
+        let name = format!("{} {}", why.name, why.version);
+        let (bytes, place) = (ByteSize(why.bytes), &why.environment);
+        let facts = format!("   {bytes} unpacked · layer {} · {place}", why.layer);
+        let room = self.width.saturating_sub(name.len());
+        let mut out = vec![paint(self.color, Tone::Name, &fit(&name, self.width)) + &fit(&facts, room)];
+        self.section(&mut out, "WHO ASKED FOR IT", &why.chains, |chain| self.chain(chain));
+        self.section(&mut out, "WHO REQUIRES IT", &why.required_by, |requirer| self.requirer(requirer));
+        self.section(&mut out, "WHAT ONLY IT BRINGS", &why.brings, |brought| self.brought(brought));
+        if let [_, _, ..] = why.brings.as_slice() {
+            let bytes = why.brings.iter().map(|brought| brought.bytes).sum();
+            out.push(format!("  {} {}", right(&ByteSize(bytes).to_string(), SIZE), "in all, which nothing else needs"));
+        }
+        let (freeing, others): (Vec<&Cut>, Vec<&Cut>) = why.cuts.iter().partition(|cut| cut.frees_it);
+        self.section(&mut out, "ANY ONE OF THESE CUTS FREES IT", &freeing, |cut| self.cut(cut));
+        self.section(&mut out, "THESE CUTS FREE OTHERS, BUT NOT IT", &others, |cut| self.cut(cut));
+        out.push(String::new());
+        out.extend(self.wrapped(&verdict(why)));
+        out
+    }
+
+    fn section<T>(&self, out: &mut Vec<String>, title: &str, rows: &[T], lines: impl Fn(&T) -> Vec<String>) {
+        if rows.is_empty() {
+            return;
+        }
+        out.extend([String::new(), paint(self.color, Tone::Heading, title)]);
+        out.extend(rows.iter().take(self.rows).flat_map(lines));
+        if rows.len() > self.rows {
+            out.push(format!("  and {} more: --details", rows.len() - self.rows));
+        }
+    }
+
+    fn wrapped(&self, text: &str) -> Vec<String> {
+        let lines = wrap_to(text, self.width - 4, usize::MAX);
+        lines.iter().enumerate().map(|(n, line)| format!("{}{line}", if n == 0 { "  " } else { "    " })).collect()
+    }
+
+    fn chain(&self, chain: &Chain) -> Vec<String> {
+        self.wrapped(&format!("{} ({})", chain.steps.join(" → "), chain.how))
+    }
+
+    fn requirer(&self, requirer: &Requirer) -> Vec<String> {
+        let unmet = if requirer.satisfied { "" } else { ": not met by this version" };
+        let Requirer { name, version, requirement, .. } = requirer;
+        self.wrapped(&format!("{name} {version} requires {requirement}{unmet}"))
+    }
+
+    fn brought(&self, brought: &Brought) -> Vec<String> {
+        self.sized(brought.bytes, &format!("{} {}", brought.name, brought.version))
+    }
+
+    fn cut(&self, cut: &Cut) -> Vec<String> {
+        let text = format!("{}: {}", cut.what, count(cut.distributions, "distribution"));
+        self.sized(cut.bytes, &text)
+    }
+
+    fn sized(&self, bytes: u64, text: &str) -> Vec<String> {
+        let size = right(&ByteSize(bytes).to_string(), SIZE);
+        let lines = wrap_to(text, self.width - SIZE - 5, usize::MAX);
+        let start = |n: usize| if n == 0 { format!("  {size} ") } else { " ".repeat(SIZE + 5) };
+        lines.iter().enumerate().map(|(n, line)| start(n) + line).collect()
+    }
+}
+
+/// What follows, in a sentence.
+fn verdict(why: &Why) -> String {
+    let (roots, name) = (count(why.chains.len(), "root"), &why.name);
+    let lead = if why.chains.len() == 1 { "leads" } else { "lead" };
+    if why.asked_for.is_some() && why.required_by.is_empty() {
+        return format!("{name} is a root, and nothing else requires it: it goes when nobody asks for it any more.");
+    }
+    if why.cuts.iter().any(|cut| cut.frees_it) {
+        return format!("{roots} {lead} to {name}, and every way passes each of the cuts that free it.");
+    }
+    format!("{roots} {lead} to {name} by ways that have nothing in common: no single cut frees it.")
+}
