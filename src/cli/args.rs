@@ -13,7 +13,7 @@ pub struct Args {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 fine, 2 usage or configuration, 3 could not measure.
+Exit codes: 0 fine, 1 the verdict is no, 2 usage or configuration, 3 could not measure.
 Sizes are `unpacked` (the bytes of the layers' files) unless they say `wire` (compressed); 1 MB = 10^6 bytes.
 
 Start with:
@@ -32,6 +32,9 @@ pub enum Command {
     /// Say who brought a distribution in, what it brings, and what it would take to be rid of it
     #[command(after_help = WHY_EXAMPLES)]
     Why(Why),
+    /// Compare a rebuilt image with the original: what was lost, and whether the plan's sizes hold
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(Verify),
     /// Record what an audit needs of an image in one small file
     #[command(after_help = INDEX_EXAMPLES)]
     Index(Index),
@@ -66,13 +69,21 @@ Examples:
   slimwright why service.tar torch
   slimwright why docker-daemon:my-service nvidia-cublas-cu12 --format json";
 
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  slimwright verify docker-daemon:my-service docker-daemon:my-service:slim --plan slim/
+  slimwright verify before.tar after.tar
+
+Two images of an engine are run as well, without a network, to import what survives: not with --no-run.
+Exit code 1: something was lost.";
+
 const INDEX_EXAMPLES: &str = "\
 Example:
   slimwright index service.tar -o service.index
   slimwright audit index:service.index";
 
 /// Which image, and how to read it.
-#[derive(Debug, ClapArgs)]
+#[derive(Clone, Debug, ClapArgs)]
 pub struct Source {
     /// docker-daemon:NAME, docker://NAME (a registry), docker-archive:FILE, oci:DIR[:TAG], oci-archive:FILE,
     /// dir:ROOTFS, index:FILE, a path of any of these, or - for an archive on standard input
@@ -228,12 +239,35 @@ pub struct Why {
     pub print: Print,
     /// What to write: text or json
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub format: WhyFormat,
+    pub format: Plain,
 }
 
-/// The formats of `why`.
+/// `slimwright verify`.
+#[derive(Debug, ClapArgs)]
+pub struct Verify {
+    /// The original image.
+    #[command(flatten)]
+    pub source: Source,
+    /// The rebuilt image
+    #[arg(value_name = "AFTER")]
+    pub after: String,
+    /// The folder that the plan was written to: its sizes and overrides are compared, its smoke test is run
+    #[arg(long, value_name = "DIR")]
+    pub plan: Option<PathBuf>,
+    /// Do not run the images
+    #[arg(long)]
+    pub no_run: bool,
+    /// How to print.
+    #[command(flatten)]
+    pub print: Print,
+    /// What to write: text or json
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Plain,
+}
+
+/// The formats of `why` and `verify`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum WhyFormat {
+pub enum Plain {
     /// For a terminal
     Text,
     /// For programs

@@ -3,6 +3,7 @@
 use super::failure::{Failure, Result};
 use super::progress::Bar;
 use super::settings::Input;
+use crate::base::ImagePath;
 use crate::fs::View;
 use crate::image::Image;
 use crate::image::{Progress as _, open};
@@ -65,6 +66,20 @@ pub fn measure<T>(
     let findings = ManuallyDrop::new(rules::evaluate(&facts, rules));
     let plan = ManuallyDrop::new(plan::make(&facts, &findings, rules, options));
     then(Measured { image, view: &view, facts: &facts, findings: &findings, plan: plan.as_ref() })
+}
+
+/// The interpreter of the environment that has most bytes.
+pub fn interpreter(facts: &Facts<'_>) -> Option<String> {
+    let mut bytes = vec![0u64; facts.python.environments.len()];
+    for dist in &facts.python.distributions {
+        bytes[dist.environment] += dist.bytes;
+    }
+    let largest = (0..bytes.len()).max_by_key(|&place| (bytes[place], std::cmp::Reverse(place)))?;
+    let prefix = facts.python.environments[largest].prefix.as_bytes();
+    let places = [prefix, b"usr/local", b"usr"]
+        .into_iter()
+        .flat_map(|prefix| ["python3", "python"].map(|name| [prefix, b"/bin/", name.as_bytes()].concat()));
+    places.into_iter().find(|path| facts.view.resolve(path).is_some()).map(|path| ImagePath::new(&path).to_string())
 }
 
 /// Measures the image alone, without rules and without a plan.

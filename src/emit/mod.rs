@@ -11,6 +11,8 @@ mod requirements;
 mod settings;
 mod smoke;
 
+pub use smoke::{SmokeFacts, smoke_script};
+
 use crate::plan::Plan;
 
 /// The files of a plan, as `(file name, text)`: `Dockerfile`, `requirements.txt`, `requirements.cpu.txt` (when a

@@ -422,7 +422,8 @@ fn smoke_modules(facts: &Facts<'_>, decisions: &Decisions) -> Vec<SmokeModule> {
     out
 }
 
-fn modules_before(facts: &Facts<'_>) -> Vec<String> {
+/// All top-level modules of an image's distributions, sorted.
+pub fn modules_before(facts: &Facts<'_>) -> Vec<String> {
     let all = facts.python.distributions.iter().flat_map(|dist| dist.modules.iter());
     let top: BTreeSet<String> = all.filter_map(|module| module.split('.').next()).map(str::to_owned).collect();
     top.into_iter().collect()

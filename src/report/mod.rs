@@ -18,6 +18,7 @@ mod label;
 mod layout;
 mod plan;
 mod screen;
+mod verify;
 mod why;
 
 pub mod markdown;
@@ -34,4 +35,5 @@ pub use plan::{
     CopyReport, EnvironmentSummary, ImageSize, LayerSize, PinReport, PlanAction, PlanReport, RequirementReport,
     RootReport, SystemReport, TakenAway,
 };
+pub use verify::render as verify;
 pub use why::{WhyReport, render as why};

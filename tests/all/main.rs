@@ -20,5 +20,6 @@ mod tar_split;
 mod tarballs;
 mod tars;
 mod toc;
+mod verify;
 mod view;
 mod why;
