@@ -5,7 +5,7 @@ use assert_cmd::Command;
 use slimwright::fs::View;
 use slimwright::report;
 use slimwright::rules::Survey;
-use slimwright::verify::{Outcome, Promise, Verification, verify};
+use slimwright::verify::{Promise, Verification, verify};
 
 const SITE: &str = "usr/local/lib/python3.11/site-packages";
 
