@@ -198,7 +198,7 @@ impl Cache {
     }
 
     fn path(&self, key: &str) -> PathBuf {
-        self.folder.join(VERSION).join(&Digest::of(key.as_bytes()).to_string()[7..47])
+        self.folder.join(VERSION).join(&Digest::of(key.as_bytes()).hex()[..40])
     }
 
     /// Removes the entries that were used longest ago while there are too many bytes, and what other versions and
