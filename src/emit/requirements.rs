@@ -10,7 +10,7 @@
 use super::quote::comment;
 use crate::base::ImagePath;
 use crate::plan::{Pin, Plan, Root};
-use crate::python::normalize_name;
+use crate::python::{is_name, normalize_name};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::str::FromStr as _;
@@ -126,13 +126,6 @@ fn is_copied(plan: &Plan, path: &str) -> bool {
         item.path == path || (item.directory && crate::base::is_within(path.as_bytes(), item.path.as_bytes()))
     };
     plain && !path.is_root() && plan.copies.iter().any(covers)
-}
-
-/// PEP 508's grammar of names.
-fn is_name(text: &str) -> bool {
-    let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let end = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-    text.chars().all(inner) && end(text.chars().next()) && end(text.chars().next_back())
 }
 
 fn is_version(text: &str) -> bool {
