@@ -31,18 +31,32 @@ pub(super) fn notes(pins: &[Pin]) -> Vec<String> {
         }
         if let Some(reason) = &answer.yanked {
             let said = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
-            out.push(format!("{what} was yanked by its authors{said}: it still installs, but should not{}", near(answer)));
+            out.push(format!(
+                "{what} was yanked by its authors{said}: it still installs, but should not{}",
+                near(answer)
+            ));
         }
     }
     for ((index, reason), whats) in unknown {
         let names = super::predict::some(&whats.iter().map(String::as_str).collect::<Vec<_>>());
         out.push(format!("{names} could not be looked up in {index}: {reason}; figures are predicted without it"));
     }
+    let unlocked: Vec<String> = pins.iter().filter(|pin| !is_locked(pin)).map(|pin| pin.name.clone()).collect();
+    if !unlocked.is_empty() && pins.iter().any(|pin| pin.availability.is_some()) {
+        let names = super::predict::some(&unlocked.iter().map(String::as_str).collect::<Vec<_>>());
+        out.push(format!("no pylock.cpu.toml is written: no file with a URL and a digest is known of {names}"));
+    }
     out.sort();
     out
 }
 
-/// `: the nearest that can be installed is 2.6.2`, or nothing.
+/// Whether a lock can name all files of a pin.
+fn is_locked(pin: &Pin) -> bool {
+    let files = pin.availability.as_ref().filter(|_| pin.url.is_none()).map(Availability::files).unwrap_or_default();
+    !files.is_empty() && files.iter().all(|file| file.url.is_some() && file.sha256().is_some())
+}
+
+/// `; the nearest that can be installed is 2.6.2`, or nothing.
 fn near(answer: &Availability) -> String {
     match answer.near.as_slice() {
         [] => String::new(),

@@ -238,7 +238,8 @@ impl Prediction<'_> {
     ) -> (ImagePath, [(&'static [u8], Vec<u8>); 2]) {
         let (folder, name, version) = self.named(id);
         let own = files.iter().map(|file| file.path.as_bytes()).find(|path| path.ends_with(b".dist-info/METADATA"));
-        let folder = own.map_or_else(|| environment.site_dir.join(folder.as_bytes()), |path| ImagePath::new(parent(path)));
+        let folder =
+            own.map_or_else(|| environment.site_dir.join(folder.as_bytes()), |path| ImagePath::new(parent(path)));
         let metadata = format!("Name: {name}\nVersion: {version}\n").into_bytes();
         let mut record = installed::record(files, &environment.site_dir);
         if own.is_none() {

@@ -30,6 +30,6 @@ pub use audit::{
 };
 pub use json::render as json;
 pub use plan::{
-    CopyReport, EnvironmentSummary, ImageSize, LayerSize, PinReport, PlanAction, PlanReport, RequirementReport,
-    RootReport, SystemReport, TakenAway,
+    AvailabilityReport, CopyReport, EnvironmentSummary, FileReport, ImageSize, LayerSize, PinReport, PlanAction,
+    PlanReport, RequirementReport, RootReport, SystemReport, TakenAway,
 };

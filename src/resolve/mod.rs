@@ -43,6 +43,7 @@ use crate::python::normalize_name;
 use search::Search;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::resume_unwind;
 use std::str::FromStr as _;
 use std::time::{Duration, Instant};
 use uv::Ask;
@@ -184,8 +185,12 @@ pub fn look_up(uv: &Uv, wanted: &[Wanted], platform: &Platform, options: &Option
     let deadline = Instant::now() + options.wait;
     let other = platform.other_architecture();
     let (mut found, others) = crate::base::both(
-        || in_each_index(&uv, wanted, platform, deadline),
-        || other.map(|platform| at_once(&uv, wanted, &platform, deadline)).unwrap_or_default(),
+        || {
+            in_each_index(wanted, |index, group| {
+                Search::run(&uv, Ask { platform, index, lowest: false, deadline }, group)
+            })
+        },
+        || other.map(|platform| other_wheels(&uv, wanted, &platform, deadline)).unwrap_or_default(),
     );
     for (answer, wheel) in found.iter_mut().zip(others) {
         let is_new = |other: &Artifact| answer.wheel.as_ref().is_some_and(|wheel| wheel.file != other.file);
@@ -205,34 +210,27 @@ fn by_index(wanted: &[Wanted]) -> BTreeMap<Option<&str>, Vec<usize>> {
     groups
 }
 
-fn in_each_index(uv: &Uv, wanted: &[Wanted], platform: &Platform, deadline: Instant) -> Vec<Availability> {
-    let groups = by_index(wanted);
-    let search = |index: Option<&str>, ats: &[usize]| {
+/// Searches in all indexes at once. The answers are in the order of `wanted`.
+fn in_each_index<T: Send>(wanted: &[Wanted], search: impl Fn(Option<&str>, &[&Wanted]) -> Vec<T> + Sync) -> Vec<T> {
+    let run = |index: Option<&str>, ats: Vec<usize>| {
         let group: Vec<&Wanted> = ats.iter().map(|&at| &wanted[at]).collect();
-        Search::run(uv, Ask { platform, index, lowest: false, deadline }, &group)
+        ats.into_iter().zip(search(index, &group)).collect::<Vec<_>>()
     };
-    let mut found: Vec<(usize, Availability)> = std::thread::scope(|scope| {
-        let run = |(index, ats): (Option<&str>, Vec<usize>)| {
-            let answers = search(index, &ats);
-            ats.into_iter().zip(answers).collect::<Vec<_>>()
-        };
-        let handles: Vec<_> = groups.into_iter().map(|group| scope.spawn(move || run(group))).collect();
-        let joined = handles.into_iter().map(|handle| handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        joined.flatten().collect()
+    let mut found: Vec<(usize, T)> = std::thread::scope(|scope| {
+        let run = &run;
+        let start = |(index, ats)| scope.spawn(move || run(index, ats));
+        let handles: Vec<_> = by_index(wanted).into_iter().map(start).collect();
+        let join =
+            |handle: std::thread::ScopedJoinHandle<'_, _>| handle.join().unwrap_or_else(|panic| resume_unwind(panic));
+        handles.into_iter().flat_map(join).collect()
     });
     found.sort_by_key(|(at, _)| *at);
     found.into_iter().map(|(_, answer)| answer).collect()
 }
 
-/// The wheels for another platform, of those groups for which all can be had together. It is no verdict's business.
-fn at_once(uv: &Uv, wanted: &[Wanted], platform: &Platform, deadline: Instant) -> Vec<Option<Artifact>> {
-    let mut out = vec![None; wanted.len()];
-    for (index, ats) in by_index(wanted) {
-        let group: Vec<&Wanted> = ats.iter().map(|&at| &wanted[at]).collect();
-        let answers = Search::wheels(uv, Ask { platform, index, lowest: false, deadline }, &group);
-        ats.into_iter().zip(answers).for_each(|(at, wheel)| out[at] = wheel);
-    }
-    out
+/// The wheels for another platform, of those pins that have one. It is no verdict's business.
+fn other_wheels(uv: &Uv, wanted: &[Wanted], platform: &Platform, deadline: Instant) -> Vec<Option<Artifact>> {
+    in_each_index(wanted, |index, group| Search::wheels(uv, Ask { platform, index, lowest: false, deadline }, group))
 }
 
 impl Wanted {
@@ -248,7 +246,8 @@ impl Wanted {
         let same = |wanted: pep440_rs::Version, found: pep440_rs::Version| {
             wanted == found || (wanted.local().is_empty() && wanted == found.without_local())
         };
-        package.name == normalize_name(&self.name) && wanted.zip(found).is_some_and(|(wanted, found)| same(wanted, found))
+        package.name == normalize_name(&self.name)
+            && wanted.zip(found).is_some_and(|(wanted, found)| same(wanted, found))
     }
 }
 

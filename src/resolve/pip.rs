@@ -15,7 +15,8 @@ const MOST: u64 = 1 << 20;
 /// to look, in its environment or in a file of its own.
 pub(super) fn environment_for_uv() -> Vec<(String, OsString)> {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    if PLACES.iter().any(|name| std::env::var_os(name).is_some()) || uv_files().iter().any(|file| names_an_index(file)) {
+    if PLACES.iter().any(|name| std::env::var_os(name).is_some()) || uv_files().iter().any(|file| names_an_index(file))
+    {
         return Vec::new();
     }
     let mut settings: BTreeMap<String, String> = BTreeMap::new();
@@ -93,7 +94,8 @@ fn pip_files() -> Vec<PathBuf> {
         return Vec::new();
     }
     let of_machine = [Some("/etc/xdg/pip/pip.conf".into()), Some("/etc/pip.conf".into())];
-    let of_user = [set("HOME").map(|home| home.join(".pip/pip.conf")), settings_folder().map(|dir| dir.join("pip/pip.conf"))];
+    let of_user =
+        [set("HOME").map(|home| home.join(".pip/pip.conf")), settings_folder().map(|dir| dir.join("pip/pip.conf"))];
     let of_site = set("VIRTUAL_ENV").map(|dir| dir.join("pip.conf"));
     of_machine.into_iter().chain(of_user).chain([of_site, named]).flatten().collect()
 }
@@ -134,7 +136,8 @@ mod tests {
     fn pips_indexes_become_uvs() {
         let text = "[global]\nindex-url = https://u:p@example.org/simple\nextra_index_url =\n    https://a.example/1\n    \
                     https://a.example/2\n; no\n[install]\ntrusted-host: a.example\n[freeze]\nno-index = true\n";
-        let shown: Vec<String> = translated(&parse_pip(text), false).into_iter().map(|(a, b)| format!("{a}={b}")).collect();
+        let shown: Vec<String> =
+            translated(&parse_pip(text), false).into_iter().map(|(a, b)| format!("{a}={b}")).collect();
         assert_eq!(
             shown,
             [

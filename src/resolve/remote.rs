@@ -97,7 +97,8 @@ impl<'a> Remote<'a> {
         } else {
             let rest = self.piece(&url, &range(start, end)?)?;
             let bytes = rest.bytes.get(..(end - start) as usize).filter(|_| rest.start == start);
-            let bytes = bytes.ok_or_else(|| RemoteError::Shape("the server sent another part than was asked for".into()))?;
+            let bytes =
+                bytes.ok_or_else(|| RemoteError::Shape("the server sent another part than was asked for".into()))?;
             parse_directory(bytes, directory.entries)?
         };
         Ok((files, piece.length))
@@ -201,7 +202,14 @@ mod tests {
     #[test]
     fn ranges_have_a_first_a_last_and_a_length() {
         assert_eq!(content_range("bytes 10-19/100"), Some((10, 20, 100)));
-        for odd in ["bytes 10-9/100", "bytes 0-100/100", "bytes 0-9/*", "bytes */100", "items 0-9/100", "bytes 0-18446744073709551615/18446744073709551615"] {
+        for odd in [
+            "bytes 10-9/100",
+            "bytes 0-100/100",
+            "bytes 0-9/*",
+            "bytes */100",
+            "items 0-9/100",
+            "bytes 0-18446744073709551615/18446744073709551615",
+        ] {
             assert_eq!(content_range(odd), None, "{odd}");
         }
     }

@@ -24,7 +24,9 @@ enum Cause {
     Gone,
     /// There is one, but nothing of it can be installed here.
     NoWheel,
-    /// The index did not answer, or not to us.
+    /// The index does not let us in, or there is no connection to it at all.
+    Away,
+    /// A page of it could not be read.
     Unreached,
     /// Something else.
     Other,
@@ -62,7 +64,11 @@ impl<'a> Search<'a> {
             let Err(message) = search.lock(&left) else { break };
             let before = left.len();
             left.retain(|&at| !names(&message, wanted[at]));
-            if left.len() == before || left.is_empty() || cause_of(&message) == Cause::Unreached || search.is_late() {
+            if left.len() == before
+                || left.is_empty()
+                || matches!(cause_of(&message), Cause::Away | Cause::Unreached)
+                || search.is_late()
+            {
                 break;
             }
         }
@@ -75,7 +81,8 @@ impl<'a> Search<'a> {
         while !left.is_empty() {
             let Err(message) = self.lock(&left) else { return };
             let cause = cause_of(&message);
-            if cause == Cause::Unreached && unreached == MOST_UNREACHED || self.is_late() {
+            let is_over = cause == Cause::Away || cause == Cause::Unreached && unreached == MOST_UNREACHED;
+            if is_over || self.is_late() {
                 return self.give_up(&left, &message);
             }
             let named: Vec<usize> = left.iter().copied().filter(|&at| names(&message, self.wanted[at])).collect();
@@ -154,7 +161,7 @@ impl<'a> Search<'a> {
         let answer = match cause_of(&message) {
             Cause::Gone => Availability { verdict: Verdict::Gone, ..Availability::unknown("") },
             Cause::NoWheel => Availability { verdict: Verdict::NoWheel, ..Availability::unknown("") },
-            Cause::Unreached | Cause::Other => Availability::unknown(&shortened(&message)),
+            Cause::Away | Cause::Unreached | Cause::Other => Availability::unknown(&shortened(&message)),
         };
         self.found.insert(at, answer);
         true
@@ -203,17 +210,22 @@ fn cause_of(message: &str) -> Cause {
     let words: Vec<&str> = message.split_whitespace().filter(|word| !"×╰─▶│".contains(word)).collect();
     let text = words.join(" ").to_ascii_lowercase();
     let has = |phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase));
-    if has(&[
+    const AWAY: [&str; 10] = [
         "could not be queried",
         "unauthorized",
         "forbidden",
-        "failed to fetch",
-        "request failed after",
-        "error sending request",
         "network was disabled",
         "network connectivity is disabled",
         "did not answer in time",
-    ]) {
+        "error (connect)",
+        "connect error",
+        "dns error",
+        "certificate",
+    ];
+    if has(&AWAY) {
+        return Cause::Away;
+    }
+    if has(&["failed to fetch", "request failed after", "error sending request"]) {
         return Cause::Unreached;
     }
     if has(&["has no wheels", "no usable wheels", "no wheel", "requires python", "requires-python", "python version"]) {
@@ -237,9 +249,15 @@ mod tests {
     fn uvs_words_are_understood() {
         let gone = "  × No solution found when resolving dependencies:\n  ╰─▶ Because there is no version\n      of a==1 and you";
         assert!(cause_of(gone) == Cause::Gone);
-        assert!(cause_of("Because a==1 has no wheels with a matching Python ABI tag (e.g., `cp311`)") == Cause::NoWheel);
-        let denied = "a was not found in the package registry\nhint: An index URL (x) could not be queried due to a lack";
-        assert!(cause_of(denied) == Cause::Unreached);
+        assert!(
+            cause_of("Because a==1 has no wheels with a matching Python ABI tag (e.g., `cp311`)") == Cause::NoWheel
+        );
+        let denied =
+            "a was not found in the package registry\nhint: An index URL (x) could not be queried due to a lack";
+        assert!(cause_of(denied) == Cause::Away);
+        assert!(
+            cause_of("Failed to fetch: x\n  cause: HTTP status server error (502 Bad Gateway)") == Cause::Unreached
+        );
         assert!(cause_of("thread 'main' panicked") == Cause::Other);
     }
 

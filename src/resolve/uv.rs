@@ -161,9 +161,9 @@ impl Uv {
         command.arg("--output-file").arg(file);
         without(&mut command, &STRATEGIES);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        // An index that is not there is to be noticed soon.
+        // An index that is not there is to be noticed soon, most of all one that not everybody can reach.
         if std::env::var_os("UV_HTTP_RETRIES").is_none() {
-            command.env("UV_HTTP_RETRIES", "1");
+            command.env("UV_HTTP_RETRIES", if ask.index.is_some() { "0" } else { "1" });
         }
         command
     }
@@ -260,9 +260,10 @@ pub(super) fn shortened(stderr: &str) -> String {
         let line = line.strip_prefix("error: ").or_else(|| line.strip_prefix("cause: ")).unwrap_or(line);
         line.trim_start_matches("Caused by: ").to_owned()
     };
-    let wanted = lines.filter(|line| !line.starts_with("warning:") && !line.starts_with("hint:")).map(strip);
-    let mut words: Vec<String> = Vec::new();
-    wanted.for_each(|line| words.push(line));
+    let told = |line: &&str| !line.starts_with("warning:") && !line.starts_with("hint:");
+    // How often it tried, and how long, says nothing of the index.
+    let counted = |line: &String| line.starts_with("Request failed after");
+    let words: Vec<String> = lines.filter(told).map(strip).filter(|line| !counted(line)).collect();
     // The first says what, the last why; what is between repeats both.
     let text = match words.as_slice() {
         [] => "it said nothing".to_owned(),
@@ -331,12 +332,16 @@ mod tests {
                       cause: client error (Connect)\n  cause: Connection refused\n";
         assert_eq!(shortened(stderr), "Failed to fetch: https://****@127.0.0.1:1/simple/bar/: Connection refused");
         let old = "  × No solution found when resolving dependencies:\n  ╰─▶ Because there is no version of a==1";
-        assert_eq!(shortened(old), "No solution found when resolving dependencies: Because there is no version of a==1");
+        assert_eq!(
+            shortened(old),
+            "No solution found when resolving dependencies: Because there is no version of a==1"
+        );
     }
 
     #[test]
     fn yanked_packages_are_named_with_their_reasons() {
-        let stderr = "Resolved 2 packages\nwarning: `a==1` is yanked (reason: \"bad (very)\")\nwarning: `b==2` is yanked\n";
+        let stderr =
+            "Resolved 2 packages\nwarning: `a==1` is yanked (reason: \"bad (very)\")\nwarning: `b==2` is yanked\n";
         let row = |name: &str, version: &str, reason: &str| (name.to_owned(), version.to_owned(), reason.to_owned());
         assert_eq!(yanked(stderr), [row("a", "1", "bad (very)"), row("b", "2", "")]);
     }

@@ -56,7 +56,10 @@ impl Contents {
     pub fn new(entries: Vec<ZipEntry>, wire: u64) -> Option<Self> {
         let files: Vec<_> = entries.into_iter().filter(|entry| !entry.name.ends_with(b"/")).collect();
         let leads_out = |name: &[u8]| {
-            name.is_empty() || name.starts_with(b"/") || name.contains(&0) || name.split(|&b| b == b'/').any(|p| p == b"..")
+            name.is_empty()
+                || name.starts_with(b"/")
+                || name.contains(&0)
+                || name.split(|&b| b == b'/').any(|p| p == b"..")
         };
         let all_fine = files.iter().all(|entry| !leads_out(&entry.name));
         all_fine.then(|| Self { files: files.into_iter().map(|entry| (entry.name, entry.size)).collect(), wire })

@@ -79,7 +79,8 @@ pub fn find_directory(tail: &[u8], length: u64) -> Result<Directory, ZipError> {
         entries: u16_at(record, 10).unwrap_or_default().into(),
     };
     let mut end = at;
-    if let Some(locator) = at.checked_sub(20).map(|locator| &tail[locator..]).filter(|bytes| bytes.starts_with(&LOCATOR_64))
+    if let Some(locator) =
+        at.checked_sub(20).map(|locator| &tail[locator..]).filter(|bytes| bytes.starts_with(&LOCATOR_64))
     {
         let place = u64_at(locator, 8).unwrap_or_default();
         let place = place.checked_sub(start).ok_or(ZipError::Far)?;

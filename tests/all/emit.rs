@@ -25,6 +25,7 @@ fn pin(name: &str, version: &str, why: &str) -> Pin {
         why: why.into(),
         instead_of: None,
         size: Size { bytes: ByteSize(1), unit: Unit::Unpacked, basis: Basis::Predicted },
+        availability: None,
     }
 }
 
@@ -68,6 +69,8 @@ fn empty_plan() -> Plan {
         unsatisfied_before: Vec::new(),
         system: Vec::new(),
         dropped_system: Vec::new(),
+        build_system: Vec::new(),
+        uv_project: None,
         copies: Vec::new(),
         links: Vec::new(),
         smoke_modules: Vec::new(),
