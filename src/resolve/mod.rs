@@ -181,7 +181,8 @@ impl Default for Options {
 
 /// Looks pins up. The answers are in the order of `wanted`.
 pub fn look_up(uv: &Uv, wanted: &[Wanted], platform: &Platform, options: &Options) -> Vec<Availability> {
-    let uv = uv.clone().with(pip::environment_for_uv());
+    let of_pip = if uv.knows_its_index() { Vec::new() } else { pip::environment_for_uv() };
+    let uv = uv.clone().with(of_pip);
     let deadline = Instant::now() + options.wait;
     let other = platform.other_architecture();
     let (mut found, others) = crate::base::both(

@@ -105,11 +105,16 @@ impl Uv {
         Ok(Self { program, version, environment: Vec::new() })
     }
 
-    /// With more of an environment: `(name, value)`.
+    /// With more of an environment: `(name, value)`. Indexes that are named there are the only ones.
     #[must_use]
-    pub(super) fn with(mut self, environment: Vec<(String, OsString)>) -> Self {
-        self.environment = environment;
+    pub fn with(mut self, environment: Vec<(String, OsString)>) -> Self {
+        self.environment.extend(environment);
         self
+    }
+
+    /// Whether [`Uv::with`] has said where to look.
+    pub(super) fn knows_its_index(&self) -> bool {
+        self.environment.iter().any(|(name, _)| PLACES.contains(&name.as_str()))
     }
 
     /// What [`Uv::with`] added.
