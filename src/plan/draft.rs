@@ -64,7 +64,7 @@ impl<'a> Draft<'a> {
     }
 
     /// The distributions that a package index has to have, in the order of their positions in the inventory.
-    fn from_index(&self) -> Vec<DistId> {
+    fn indexed(&self) -> Vec<DistId> {
         let dists = &self.facts.python.distributions;
         let by_name = |id: &DistId| {
             let dist = &dists[*id];
@@ -86,7 +86,7 @@ impl<'a> Draft<'a> {
                 None => Wanted { name: dist.name.clone(), version: dist.version.clone(), index: None, measure },
             }
         };
-        self.from_index().into_iter().map(wanted).collect()
+        self.indexed().into_iter().map(wanted).collect()
     }
 
     /// What it is to be looked up for; none where the version of Python or the architecture is not known.
@@ -110,7 +110,7 @@ impl<'a> Draft<'a> {
             distributions: decisions,
             system,
             application: &self.application,
-            answers: self.from_index().into_iter().zip(answers).collect::<BTreeMap<_, _>>(),
+            answers: self.indexed().into_iter().zip(answers).collect::<BTreeMap<_, _>>(),
         };
         let predicted = prediction.predict();
         let actions = predicted.actions(&prediction, self.findings, self.rules);

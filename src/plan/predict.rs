@@ -36,6 +36,9 @@ pub(super) struct Predicted {
     added: BTreeMap<DistId, u64>,
 }
 
+/// METADATA and RECORD.
+type Contents = [(&'static [u8], Vec<u8>); 2];
+
 /// By layer and entry.
 type Taken = Vec<Vec<bool>>;
 
@@ -230,12 +233,7 @@ impl Prediction<'_> {
     }
 
     /// Where the metadata is, and what METADATA and RECORD say.
-    fn metadata(
-        &self,
-        id: DistId,
-        files: &[InstalledFile],
-        environment: &TargetEnvironment,
-    ) -> (ImagePath, [(&'static [u8], Vec<u8>); 2]) {
+    fn metadata(&self, id: DistId, files: &[InstalledFile], environment: &TargetEnvironment) -> (ImagePath, Contents) {
         let (folder, name, version) = self.named(id);
         let own = files.iter().map(|file| file.path.as_bytes()).find(|path| path.ends_with(b".dist-info/METADATA"));
         let folder =

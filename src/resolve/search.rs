@@ -17,6 +17,9 @@ const MOST_UNREACHED: usize = 3;
 /// How many pins may lack a wheel for the other platform before it is left alone.
 const MOST_WITHOUT: usize = 12;
 
+/// For how many pins the nearest versions are looked up.
+const MOST_NEAR: usize = 20;
+
 /// Why a run failed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Cause {
@@ -50,7 +53,7 @@ impl<'a> Search<'a> {
             search.found.insert(at, Availability::unknown("its name and version are none that an index can have"));
         }
         search.all(good);
-        search.yanked_and_gone();
+        search.add_near();
         let missing = || Availability::unknown("uv's answer does not tell");
         (0..wanted.len()).map(|at| search.found.remove(&at).unwrap_or_else(missing)).collect()
     }
@@ -168,16 +171,19 @@ impl<'a> Search<'a> {
     }
 
     /// Adds to what cannot be installed, or should not be, which versions near it can.
-    fn yanked_and_gone(&mut self) {
-        let ats: Vec<usize> = self.found.keys().copied().collect();
+    fn add_near(&mut self) {
+        let lacks = |answer: &Availability| {
+            matches!(answer.verdict, Verdict::Gone | Verdict::NoWheel) || answer.yanked.is_some()
+        };
+        let ats: Vec<usize> =
+            self.found.iter().filter(|(_, answer)| lacks(answer)).map(|(at, _)| *at).take(MOST_NEAR).collect();
         for at in ats {
-            let answer = &self.found[&at];
-            let lacks = matches!(answer.verdict, Verdict::Gone | Verdict::NoWheel) || answer.yanked.is_some();
-            if lacks && !self.is_late() {
-                let near = [("<", false), (">", true)].map(|(operator, lowest)| self.near(at, operator, lowest));
-                if let Some(answer) = self.found.get_mut(&at) {
-                    answer.near = near.into_iter().flatten().collect();
-                }
+            if self.is_late() {
+                return;
+            }
+            let (below, above) = crate::base::both(|| self.near(at, "<", false), || self.near(at, ">", true));
+            if let Some(answer) = self.found.get_mut(&at) {
+                answer.near = below.into_iter().chain(above).collect();
             }
         }
     }
