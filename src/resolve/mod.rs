@@ -27,6 +27,7 @@ mod lock;
 mod pip;
 mod remote;
 mod search;
+mod tags;
 mod uv;
 mod wheel;
 mod zip;
@@ -184,18 +185,26 @@ pub fn look_up(uv: &Uv, wanted: &[Wanted], platform: &Platform, options: &Option
     let of_pip = if uv.knows_its_index() { Vec::new() } else { pip::environment_for_uv() };
     let uv = uv.clone().with(of_pip);
     let deadline = Instant::now() + options.wait;
+    let ask = Ask { platform, index: None, universal: false, lowest: false, deadline };
+    let everywhere = |wanted: &[Wanted]| {
+        in_each_index(wanted, |index, group| Search::everywhere(&uv, Ask { index, universal: true, ..ask }, group))
+    };
     let other = platform.other_architecture();
-    let (mut found, others) = crate::base::both(
-        || {
-            in_each_index(wanted, |index, group| {
-                Search::run(&uv, Ask { platform, index, lowest: false, deadline }, group)
-            })
-        },
-        || other.map(|platform| other_wheels(&uv, wanted, &platform, deadline)).unwrap_or_default(),
+    let (mut found, mut all) = crate::base::both(
+        || in_each_index(wanted, |index, group| Search::run(&uv, Ask { index, ..ask }, group)),
+        || other.as_ref().map(|_| everywhere(wanted)).unwrap_or_default(),
     );
-    for (answer, wheel) in found.iter_mut().zip(others) {
-        let is_new = |other: &Artifact| answer.wheel.as_ref().is_some_and(|wheel| wheel.file != other.file);
-        answer.other_wheel = wheel.filter(is_new);
+    if let Some(other) = other {
+        // Where one of them cannot be had, none was: once more without it.
+        let left = |at: &usize| all[*at].is_none() && found[*at].verdict == Verdict::Wheel;
+        let left: Vec<usize> = (0..wanted.len()).filter(left).collect();
+        let again: Vec<Wanted> = left.iter().map(|&at| wanted[at].clone()).collect();
+        left.into_iter().zip(everywhere(&again)).for_each(|(at, package)| all[at] = package);
+        for (answer, package) in found.iter_mut().zip(all) {
+            let wheel = package.and_then(|package| tags::best(&package.wheels, &other).cloned());
+            let is_new = |other: &Artifact| answer.wheel.as_ref().is_some_and(|wheel| wheel.file != other.file);
+            answer.other_wheel = wheel.filter(is_new);
+        }
     }
     let access = Access::from_env(&uv);
     wheel::measure(wanted, &mut found, &access, options, deadline);
@@ -229,11 +238,6 @@ fn in_each_index<T: Send>(wanted: &[Wanted], search: impl Fn(Option<&str>, &[&Wa
     found.into_iter().map(|(_, answer)| answer).collect()
 }
 
-/// The wheels for another platform, of those pins that have one. It is no verdict's business.
-fn other_wheels(uv: &Uv, wanted: &[Wanted], platform: &Platform, deadline: Instant) -> Vec<Option<Artifact>> {
-    in_each_index(wanted, |index, group| Search::wheels(uv, Ask { platform, index, lowest: false, deadline }, group))
-}
-
 impl Wanted {
     /// As a requirement.
     fn line(&self) -> String {
@@ -253,13 +257,18 @@ impl Wanted {
 }
 
 impl Platform {
-    /// As uv names it.
-    fn triple(&self) -> String {
-        let architecture = match self.architecture.as_str() {
+    /// The architecture as wheels say it.
+    fn machine(&self) -> &str {
+        match self.architecture.as_str() {
             "amd64" => "x86_64",
             "arm64" => "aarch64",
             other => other,
-        };
+        }
+    }
+
+    /// As uv names it.
+    fn triple(&self) -> String {
+        let architecture = self.machine();
         match self.libc {
             Libc::Musl => format!("{architecture}-unknown-linux-musl"),
             // uv knows these; a glibc runs what was built for an older one.

@@ -192,7 +192,7 @@ fn content_range(text: &str) -> Option<(u64, u64, u64)> {
     let (range, length) = text.trim().strip_prefix("bytes ")?.split_once('/')?;
     let (start, last) = range.split_once('-')?;
     let (start, last, length) = (start.parse().ok()?, last.parse::<u64>().ok()?, length.parse().ok()?);
-    (start <= last && last < length).then_some((start, last + 1, length))
+    (start <= last && last < length).then(|| (start, last + 1, length))
 }
 
 #[cfg(test)]

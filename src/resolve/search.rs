@@ -5,7 +5,7 @@
 
 use super::lock::LockedPackage;
 use super::uv::{Ask, Outcome, Uv, shortened};
-use super::{Artifact, Availability, Verdict, Wanted};
+use super::{Availability, Verdict, Wanted};
 use crate::python::normalize_name;
 use std::collections::BTreeMap;
 use std::str::FromStr as _;
@@ -13,9 +13,6 @@ use std::time::Instant;
 
 /// How many packages may be out of reach, each for itself, before the index counts as out of reach.
 const MOST_UNREACHED: usize = 3;
-
-/// How many pins may lack a wheel for the other platform before it is left alone.
-const MOST_WITHOUT: usize = 12;
 
 /// For how many pins the nearest versions are looked up.
 const MOST_NEAR: usize = 20;
@@ -58,24 +55,17 @@ impl<'a> Search<'a> {
         (0..wanted.len()).map(|at| search.found.remove(&at).unwrap_or_else(missing)).collect()
     }
 
-    /// The wheels of those that can be looked up together, without a verdict on the others.
-    pub(super) fn wheels(uv: &'a Uv, ask: Ask<'a>, wanted: &'a [&'a Wanted]) -> Vec<Option<Artifact>> {
-        let mut search = Self { uv, ask, wanted, found: BTreeMap::new() };
-        let mut left: Vec<usize> = (0..wanted.len()).filter(|&at| is_plain(wanted[at])).collect();
-        // Those that uv names go, one a run; after so many the other platform is not worth more.
-        for _ in 0..MOST_WITHOUT {
-            let Err(message) = search.lock(&left) else { break };
-            let before = left.len();
-            left.retain(|&at| !names(&message, wanted[at]));
-            if left.len() == before
-                || left.is_empty()
-                || matches!(cause_of(&message), Cause::Away | Cause::Unreached)
-                || search.is_late()
-            {
-                break;
-            }
-        }
-        (0..wanted.len()).map(|at| search.found.remove(&at).and_then(|answer| answer.wheel)).collect()
+    /// The files of all of them for all platforms, if they can be looked up together: no verdict on any.
+    pub(super) fn everywhere(uv: &'a Uv, ask: Ask<'a>, wanted: &'a [&'a Wanted]) -> Vec<Option<LockedPackage>> {
+        let plain: Vec<&Wanted> = wanted.iter().copied().filter(|wanted| is_plain(wanted)).collect();
+        let text: String = plain.iter().map(|wanted| wanted.line() + "\n").collect();
+        let packages = match uv.lock(&text, ask) {
+            Outcome::Locked(packages, _) => packages,
+            Outcome::Failed(_) => Vec::new(),
+        };
+        let by_name = by_name(&packages);
+        let of = |wanted: &&Wanted| by_name.get(&normalize_name(&wanted.name)[..]).filter(|it| wanted.is_met_by(it));
+        wanted.iter().map(|wanted| of(wanted).map(|package| (*package).clone())).collect()
     }
 
     /// Looks up together what can be looked up together.
@@ -141,8 +131,7 @@ impl<'a> Search<'a> {
         match self.uv.lock(&text, self.ask) {
             Outcome::Failed(message) => Err(message),
             Outcome::Locked(packages, yanked) => {
-                let by_name: BTreeMap<&str, &LockedPackage> =
-                    packages.iter().map(|package| (package.name.as_str(), package)).collect();
+                let by_name = by_name(&packages);
                 for &at in which {
                     let wanted = self.wanted[at];
                     let name = normalize_name(&wanted.name);
@@ -197,6 +186,10 @@ impl<'a> Search<'a> {
             Outcome::Failed(_) => None,
         }
     }
+}
+
+fn by_name(packages: &[LockedPackage]) -> BTreeMap<&str, &LockedPackage> {
+    packages.iter().map(|package| (package.name.as_str(), package)).collect()
 }
 
 /// Whether a pin can be written as a requirement: it comes from the image.

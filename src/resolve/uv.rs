@@ -73,6 +73,8 @@ pub(super) struct Ask<'a> {
     pub platform: &'a Platform,
     /// The one index to look in; none for the user's.
     pub index: Option<&'a str>,
+    /// Whether to tell the files for all platforms, and not whether there is one for this.
+    pub universal: bool,
     /// Whether to prefer the lowest version that fits.
     pub lowest: bool,
     /// When to give up.
@@ -159,9 +161,13 @@ impl Uv {
 
     fn command(&self, file: &Path, ask: Ask<'_>) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(["pip", "compile", "-", "--format", "pylock.toml", "--no-deps", "--no-universal"]);
+        command.args(["pip", "compile", "-", "--format", "pylock.toml", "--no-deps"]);
         command.args(["--no-python-downloads", "--no-progress", "--color", "never", "--no-header", "--no-annotate"]);
-        command.args(["--python-version", &ask.platform.python, "--python-platform", &ask.platform.triple()]);
+        command.args(["--python-version", &ask.platform.python]);
+        match ask.universal {
+            true => command.arg("--universal"),
+            false => command.args(["--no-universal", "--python-platform", &ask.platform.triple()]),
+        };
         command.args(["--resolution", if ask.lowest { "lowest" } else { "highest" }]);
         command.arg("--output-file").arg(file);
         without(&mut command, &STRATEGIES);
