@@ -201,6 +201,8 @@ pub fn look_up(uv: &Uv, wanted: &[Wanted], platform: &Platform, options: &Option
         let again: Vec<Wanted> = left.iter().map(|&at| wanted[at].clone()).collect();
         left.into_iter().zip(everywhere(&again)).for_each(|(at, package)| all[at] = package);
         for (answer, package) in found.iter_mut().zip(all) {
+            // Another local version (`2.1.1` beside `2.1.1+cpu`) is another package to a lock.
+            let package = package.filter(|package| package.version == answer.version);
             let wheel = package.and_then(|package| tags::best(&package.wheels, &other).cloned());
             let is_new = |other: &Artifact| answer.wheel.as_ref().is_some_and(|wheel| wheel.file != other.file);
             answer.other_wheel = wheel.filter(is_new);
