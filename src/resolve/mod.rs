@@ -16,7 +16,7 @@
 //! * **What is not known is said to be unknown.** Without an answer there is a reason, and the plan is made all the same.
 //! * **Secrets stay where they are.** URLs lose user, password and query before anybody sees them.
 //!
-//! What a wheel unpacks to stands in the list at its end ([`zip`]), which two range requests fetch: a wheel of 700 MB
+//! What a wheel unpacks to stands in the list at its end ([`find_directory`]), which two range requests fetch: a wheel of 700 MB
 //! costs about one.
 //!
 //! Source: PEP 440, PEP 503, PEP 592 (yanked), PEP 751 (`pylock.toml`), the binary distribution format
