@@ -60,9 +60,11 @@ const PLAN_EXAMPLES: &str = "\
 Examples:
   slimwright plan service.tar -o slim/
   slimwright plan service.tar -o slim/ --accept development-tools --base python:3.11-slim
+  slimwright plan service.tar -o slim/ --style pylock     install from a lock, with uv
   slimwright plan service.tar -o slim/ --force            write over the files of an earlier plan
 
-DIR gets a Dockerfile, requirement files, smoke_test.py, REPORT.md and plan.json.";
+DIR gets a Dockerfile, requirement files, a lock, smoke_test.py, REPORT.md and plan.json. Whether the pins can still
+be installed is looked up with uv (in PATH, or named by UV) in the indexes that uv or pip is configured to use.";
 
 const WHY_EXAMPLES: &str = "\
 Examples:
@@ -217,6 +219,12 @@ pub struct Plan {
     /// The name by which the Dockerfile copies from the original image
     #[arg(long, value_name = "NAME")]
     pub original: Option<String>,
+    /// How the Dockerfile installs: with pip or uv from requirements files, or with uv from a lock
+    #[arg(long, value_name = "STYLE", default_value = "pip")]
+    pub style: Style,
+    /// Look nothing up in package indexes: sizes of what is new come from the catalogue, nothing is locked
+    #[arg(long, visible_alias = "offline")]
+    pub no_resolve: bool,
     /// Overwrite the files of an earlier plan in DIR, and no others
     #[arg(long)]
     pub force: bool,
@@ -272,6 +280,17 @@ pub enum Plain {
     Text,
     /// For programs
     Json,
+}
+
+/// How the Dockerfile installs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Style {
+    /// pip, from requirements files
+    Pip,
+    /// uv, from requirements files
+    Uv,
+    /// uv, from pylock.cpu.toml
+    Pylock,
 }
 
 /// `slimwright index`.

@@ -8,8 +8,9 @@ use super::pipeline::{self, Measured};
 use super::progress::Bar;
 use super::settings::{AuditSettings, Input, Look, PlanSettings, Settings, VerifySettings, WhySettings};
 use crate::base::{ByteSize, escape_str};
+use crate::emit::Style;
 use crate::image::{Cache, CacheInfo, Progress as _, TargetKind, write_recorded};
-use crate::plan::{self, Plan, PlanError, PlanOptions};
+use crate::plan::{self, Draft, Plan, PlanError, PlanOptions};
 use crate::profile::Rule;
 use crate::profile::{explain, list};
 use crate::python::normalize_name;
@@ -66,9 +67,14 @@ fn clear_cache(cache: &Cache) -> Result<()> {
 fn audit(settings: &AuditSettings) -> Result<()> {
     let rules = pipeline::rules(settings.profiles.as_deref())?;
     let image = pipeline::image(&settings.input)?;
-    let report = pipeline::measure(&image, &settings.input.given, &rules, &PlanOptions::default(), |measured| {
-        audit_report(&measured, &rules)
-    });
+    let report = pipeline::measure(
+        &image,
+        &settings.input.given,
+        &rules,
+        &PlanOptions::default(),
+        |_| Vec::new(),
+        |measured| audit_report(&measured, &rules),
+    );
     let text = match settings.format {
         Format::Text => screen(&report, &settings.input, settings.look),
         Format::Json => json(&report).map_err(Failure::measure)?,
@@ -95,9 +101,12 @@ fn plan(settings: &PlanSettings) -> Result<()> {
     let rules = pipeline::rules(settings.profiles.as_deref())?;
     check_rules(&rules, &settings.options)?;
     let image = pipeline::image(&settings.input)?;
-    let (files, report) = pipeline::measure(&image, &settings.input.given, &rules, &settings.options, |measured| {
+    let look_up =
+        |draft: &Draft<'_>| if settings.resolve { pipeline::look_up(draft, &settings.input) } else { Vec::new() };
+    let given = &settings.input.given;
+    let (files, report) = pipeline::measure(&image, given, &rules, &settings.options, look_up, |measured| {
         let plan = measured.plan.map_err(plan_failure)?;
-        Ok((files(&measured, plan, &rules)?, audit_report(&measured, &rules)))
+        Ok((files(&measured, plan, &rules, settings.style)?, audit_report(&measured, &rules)))
     })?;
     settings.folder.write(&files)?;
     let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
@@ -111,9 +120,9 @@ fn style_of(settings: &PlanSettings) -> text::Style<'_> {
     text::Style { color: look.color, width: look.width, details: look.details, target: &settings.input.text }
 }
 
-fn files(measured: &Measured<'_>, plan: &Plan, rules: &[Rule]) -> Result<Vec<(String, String)>> {
+fn files(measured: &Measured<'_>, plan: &Plan, rules: &[Rule], style: Style) -> Result<Vec<(String, String)>> {
     let report = PlanReport::new(measured.image, plan, rules);
-    let mut files = crate::emit::emit(plan);
+    let mut files = crate::emit::emit_as(plan, style);
     files.push(("REPORT.md".to_owned(), report_md::render(&report)));
     files.push(("plan.json".to_owned(), json(&report).map_err(Failure::measure)?));
     Ok(files)

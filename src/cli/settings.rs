@@ -1,11 +1,14 @@
 //! From what was typed to what is meant: checked here, so that nothing is measured for a command line that
 //! cannot work.
 
-use super::args::{Args, Asked, Audit, CacheAction, Color, Command, Format, Plain, Plan, Print, Source, Verify, Why};
+use super::args::{
+    Args, Asked, Audit, CacheAction, Color, Command, Format, Plain, Plan, Print, Source, Style, Verify, Why,
+};
 use super::failure::{Failure, Result};
 use super::given;
 use super::output::{Destination, Folder};
 use crate::base::parse_byte_size;
+use crate::emit;
 use crate::image::{CACHE_BYTES, Cache, OpenOptions, Target};
 use crate::plan::PlanOptions;
 use crate::python::AskedFor;
@@ -81,6 +84,10 @@ pub struct PlanSettings {
     pub look: Look,
     /// What to follow.
     pub options: PlanOptions,
+    /// How the Dockerfile installs.
+    pub style: emit::Style,
+    /// Whether to look pins up.
+    pub resolve: bool,
     /// Where to.
     pub folder: Folder,
 }
@@ -179,6 +186,12 @@ fn plan_settings(plan: Plan) -> Result<PlanSettings> {
         profiles: plan.profiles.profiles,
         look: look(&plan.print, true),
         options: PlanOptions { accept: plan.accept, skip: plan.skip, base: plan.base, original: plan.original },
+        style: match plan.style {
+            Style::Pip => emit::Style::Pip,
+            Style::Uv => emit::Style::Uv,
+            Style::Pylock => emit::Style::Pylock,
+        },
+        resolve: !plan.no_resolve,
         folder,
     })
 }

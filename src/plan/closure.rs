@@ -53,6 +53,13 @@ pub(super) struct Decisions {
     pub notes: Vec<String>,
 }
 
+impl Decisions {
+    /// Whether a kept distribution's files are new: it is swapped, or was broken and is made whole.
+    pub(super) fn is_new(&self, facts: &Facts<'_>, id: DistId) -> bool {
+        self.swaps.contains_key(&id) || facts.python.distributions[id].is_broken()
+    }
+}
+
 /// The environment to rebuild: of those with distributions above the base, the one with the most bytes.
 pub(super) fn target_environment(facts: &Facts<'_>, base_layers: usize) -> Option<(usize, TargetEnvironment)> {
     let mut bytes: BTreeMap<usize, u64> = BTreeMap::new();
