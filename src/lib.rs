@@ -11,16 +11,17 @@
 //! all. [`python`] and [`os`] say who owns what. [`profile`] holds the rules, which are data; [`rules`] turns
 //! them into findings with evidence; [`plan`] turns findings into a predicted image. A saving is never a
 //! number in a table: it is the ledger before minus the ledger of the predicted image. [`emit`] writes the
-//! plan down so that it can be built, [`report`] writes it down so that it can be read.
+//! plan down so that it can be built, as a Dockerfile of its own or as edits of the user's ([`dockerfile`]), [`report`] writes it down so that it can be read.
 //!
 //! [`layer`] makes an index from a blob, wherever its bytes are; [`registry`] and [`daemon`] fetch bytes and know
 //! nothing of images; [`image`] puts the two together. Modules import only from those before them:
 //!
-//! `base`, `registry`, `layer`, `daemon`, `image`, `fs`, `python`, `os`, `profile`, `rules`, `plan`, `emit`, `report`, `cli`.
+//! `base`, `dockerfile`, `registry`, `layer`, `daemon`, `image`, `fs`, `python`, `os`, `profile`, `rules`, `plan`, `emit`, `report`, `cli`.
 
 pub mod base;
 pub mod cli;
 pub mod daemon;
+pub mod dockerfile;
 pub mod emit;
 pub mod fs;
 pub mod image;
