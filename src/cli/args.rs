@@ -55,8 +55,10 @@ Examples:
   slimwright plan service.tar -o slim/
   slimwright plan service.tar -o slim/ --accept development-tools --base python:3.11-slim
   slimwright plan service.tar -o slim/ --force            write over the files of an earlier plan
+  slimwright plan service.tar -o slim/ --dockerfile Dockerfile    edit your own Dockerfile
 
-DIR gets a Dockerfile, requirement files, smoke_test.py, REPORT.md and plan.json.";
+DIR gets a Dockerfile, requirement files, smoke_test.py, REPORT.md and plan.json; with --dockerfile the
+Dockerfile is yours with the edits made, and Dockerfile.diff has them for `patch -p1` and `git apply`.";
 
 const INDEX_EXAMPLES: &str = "\
 Example:
@@ -181,6 +183,15 @@ pub struct Plan {
     /// The name by which the Dockerfile copies from the original image
     #[arg(long, value_name = "NAME")]
     pub original: Option<String>,
+    /// Your own Dockerfile: DIR gets it with the smallest edits that carry the plan out, and a diff with reasons
+    #[arg(long, value_name = "FILE")]
+    pub dockerfile: Option<PathBuf>,
+    /// The build context of that Dockerfile, if it is not its folder
+    #[arg(long, value_name = "DIR", requires = "dockerfile")]
+    pub context: Option<PathBuf>,
+    /// The stage that the image was built from, by name or number, if it is not the last one
+    #[arg(long, value_name = "NAME", requires = "dockerfile")]
+    pub target_stage: Option<String>,
     /// Overwrite the files of an earlier plan in DIR, and no others
     #[arg(long)]
     pub force: bool,

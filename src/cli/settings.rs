@@ -2,6 +2,7 @@
 //! cannot work.
 
 use super::args::{Args, Audit, CacheAction, Color, Command, Format, Plan, Print, Source};
+use super::dockerfile::UserDockerfile;
 use super::failure::{Failure, Result};
 use super::output::{Destination, Folder};
 use crate::base::parse_byte_size;
@@ -73,6 +74,8 @@ pub struct PlanSettings {
     pub look: Look,
     /// What to follow.
     pub options: PlanOptions,
+    /// The user's own Dockerfile, to be edited.
+    pub dockerfile: Option<UserDockerfile>,
     /// Where to.
     pub folder: Folder,
 }
@@ -133,11 +136,16 @@ fn audit_settings(audit: Audit) -> Result<AuditSettings> {
 
 fn plan_settings(plan: Plan) -> Result<PlanSettings> {
     let folder = Folder::new(plan.output, plan.force)?;
+    let dockerfile = match &plan.dockerfile {
+        Some(path) => Some(UserDockerfile::read(path, plan.context.as_deref(), plan.target_stage)?),
+        None => None,
+    };
     Ok(PlanSettings {
         input: input(plan.source)?,
         profiles: plan.profiles.profiles,
         look: look(&plan.print, true),
         options: PlanOptions { accept: plan.accept, skip: plan.skip, base: plan.base, original: plan.original },
+        dockerfile,
         folder,
     })
 }

@@ -2,6 +2,8 @@
 
 use super::audit::AuditReport;
 use super::{details, screen};
+use crate::base::escape_str;
+use crate::emit::edit::Edits;
 
 /// How to print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +30,27 @@ pub fn plan_summary(report: &AuditReport, style: Style<'_>) -> String {
     let mut lines = screen::plan_written(report, style);
     if style.details {
         lines.extend(details::plan(report, style));
+    }
+    joined(lines)
+}
+
+/// How many edits a Dockerfile has, the first few of them, and how many notes.
+pub fn edits_summary(edits: &Edits) -> String {
+    let (count, notes) = (edits.edits.len(), edits.notes.len());
+    let plural = |count: usize| if count == 1 { "" } else { "s" };
+    let mut lines = vec![match count {
+        0 => format!("{}: no edit", escape_str(&edits.path)),
+        _ => format!("{}: {count} edit{}", escape_str(&edits.path), plural(count)),
+    }];
+    let mut shown: Vec<&str> = Vec::new();
+    for edit in &edits.edits {
+        if !shown.contains(&edit.reason.as_str()) && shown.len() < 4 {
+            lines.push(format!("  line {}: {}", edit.line, edit.reason));
+            shown.push(&edit.reason);
+        }
+    }
+    if notes > 0 {
+        lines.push(format!("  {notes} note{} in REPORT.md on what no edit says", plural(notes)));
     }
     joined(lines)
 }

@@ -33,6 +33,13 @@ pub struct EditOptions {
     pub context: BTreeSet<String>,
 }
 
+impl EditOptions {
+    /// Whether a file has the stage.
+    pub fn check(&self, file: &Dockerfile<'_>) -> Result<(), EditError> {
+        target_stage(file, self).map(|_| ())
+    }
+}
+
 /// One change of the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edit {

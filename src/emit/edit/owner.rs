@@ -86,8 +86,9 @@ fn fold(draft: &mut Draft<'_>, plan: &Plan, before: &[usize], found: &Recursive)
     for instruction in others {
         writes_elsewhere(draft, instruction, found)?;
     }
-    for environment in &plan.environment {
-        if found.paths.iter().any(|path| is_within(environment.prefix.as_bytes(), ImagePath::from(path.as_str()).as_bytes())) && environment.prefix.as_bytes() != b"usr/local" {
+    let below = |prefix: &[u8]| found.paths.iter().any(|path| is_within(prefix, ImagePath::from(path.as_str()).as_bytes()));
+    if let Some(environment) = &plan.environment {
+        if below(environment.prefix.as_bytes()) {
             return Err("the Python environment is below; read-only files need not belong to the user who runs the service".into());
         }
     }
@@ -97,7 +98,6 @@ fn fold(draft: &mut Draft<'_>, plan: &Plan, before: &[usize], found: &Recursive)
         let end = draft.file.instructions[copy].keyword.end;
         draft.put(copy, end..end, format!(" --{}={value}", found.flag), why.clone());
     }
-    let run = draft.run(found.instruction).ok_or("its shell is another one")?;
     if found.flag == "chown" {
         let why = Why::new("rewritten-bytes", "the folder alone: what is in it has its owner from COPY --chown");
         draft.remove_tokens(found.instruction, [found.option], &why);
@@ -105,7 +105,6 @@ fn fold(draft: &mut Draft<'_>, plan: &Plan, before: &[usize], found: &Recursive)
         let why = Why::new("rewritten-bytes", "the folder alone: what is in it has its mode from COPY --chmod");
         draft.remove_tokens(found.instruction, [found.option], &why);
     }
-    let _ = run;
     Ok(())
 }
 

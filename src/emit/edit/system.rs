@@ -1,7 +1,7 @@
 //! OS packages: what the plan drops leaves the lists, and the lists' own leavings stay out of the layers.
 
 use super::draft::{Draft, Why};
-use super::pip::{self, What, words};
+use super::pip::{self, words};
 use super::reach::Reach;
 use crate::dockerfile::{Command, Operator, Run};
 use crate::plan::Plan;
@@ -195,7 +195,6 @@ fn compiled_in_image(draft: &Draft<'_>, plan: &Plan, reach: &Reach) -> Option<St
             if found.names().any(|(_, name)| name.is_empty()) {
                 source = source.or_else(|| Some("what is installed from an address".to_owned()));
             }
-            let _ = found.has(&What::Source);
         }
     }
     let known = |pin: &&crate::plan::Pin| COMPILED.contains(&crate::python::normalize_name(&pin.name).as_str());
@@ -213,7 +212,7 @@ fn lists(draft: &mut Draft<'_>, rows: &[Row]) {
             continue;
         }
         let next = rows[position + 1..].iter().find(|row| row.has(Does::Install));
-        if let Some(next) = next.filter(|next| row.only(&[Does::Update]) && !has_cache_mount(draft, next.instruction)) {
+        if next.is_some_and(|next| row.only(&[Does::Update]) && !has_cache_mount(draft, next.instruction)) {
             let why = Why::new("apt-lists-and-cache", "the lists would stay in this layer; fetched in the instruction that installs, they can be removed there");
             draft.remove(row.instruction, why);
             cleaned = true;

@@ -8,7 +8,10 @@ use crate::plan::Plan;
 
 /// Adds the option to every install in the image's own layers that writes a cache.
 pub(super) fn edit(draft: &mut Draft<'_>, plan: &Plan, found: &[Found]) {
-    for one in found.iter().filter(|one| one.group.is_none() && !draft.command_is_gone(one.instruction, one.command)) {
+    for one in found.iter().filter(|one| one.group.is_none()) {
+        if draft.command_is_gone(one.instruction, one.command) {
+            continue;
+        }
         if let Some(flag) = flag(draft, plan, one) {
             let why = Why::new("pip-cache", "what was downloaded would stay in the layer once more");
             draft.put_word(one.instruction, one.pip.verb, flag, why);
@@ -25,22 +28,14 @@ pub(super) fn flag(draft: &Draft<'_>, plan: &Plan, found: &Found) -> Option<&'st
     let in_command = run.tokens.iter().any(|token| token.text.starts_with(&format!("{variable}=")));
     let given = found.pip.has_option(&[flag, "-n"]);
     let variables = draft.file.scope(found.instruction);
-    let mounted = draft.file.instructions[found.instruction]
-        .flags
-        .iter()
-        .any(|flag| flag.name == "mount" && flag.value.contains("type=cache") && flag.value.contains("cache/"))
-        || has_cache_mount(draft, found.instruction);
+    let mounted = has_cache_mount(draft, found.instruction);
     let removed = run.commands[found.command..].iter().any(|command| {
         let words = words(run, command);
         words.first() == Some(&"rm") && words.iter().any(|word| word.contains(".cache"))
             || words.windows(2).any(|pair| pair == ["cache", "purge"])
     });
-    let needed = fetches && group_is_image(found) && !of_base && !in_command && !given && !is_set(&variables, variable) && !mounted && !removed;
-    needed.then_some(flag)
-}
-
-fn group_is_image(found: &Found) -> bool {
-    found.group.is_none()
+    let off = of_base || in_command || given || is_set(&variables, variable) || mounted || removed;
+    (fetches && found.group.is_none() && !off).then_some(flag)
 }
 
 fn is_set(scope: &Scope, variable: &str) -> bool {
