@@ -228,7 +228,9 @@ const GALLERY: &[Case] = &[
     ("apt-needed-to-compile", || Plan { pins: vec![pin("psycopg2", "2.9.9", None, None)], ..tools() }, "FROM python:3.11-slim\nRUN apt-get update && apt-get install -y gcc libpq-dev curl && rm -rf /var/lib/apt/lists/*\nRUN pip install --no-cache-dir psycopg2\n"),
     ("alpine", || Plan { system: Vec::new(), ..tools() }, "FROM python:3.11-alpine\nRUN apk update && apk add gcc libstdc++\nRUN pip install --no-cache-dir flask\n"),
     ("chown", owned, "FROM python:3.11-slim\nWORKDIR /app\nCOPY . .\nRUN useradd --uid 1001 app\nRUN chown -R app:app /app\nUSER app\n"),
-    ("chown-of-an-account-of-the-base", owned, "FROM python:3.11-slim\nCOPY --link src /app/src\nCOPY main.py /app/\nRUN chown -R www-data:www-data /app && chmod -R 755 /app\n"),
+    ("chown-of-an-account-of-the-base", owned, "FROM python:3.11-slim\nCOPY src /app/src\nCOPY main.py /app/\nRUN chown -R www-data:www-data /app && chmod -R 755 /app\n"),
+    ("chown-of-a-linked-copy", owned, "FROM python:3.11-slim\nWORKDIR /app\nCOPY --link . .\nRUN chown -R www-data /app\n"),
+    ("wheels-by-a-list", cpu, "FROM python:3.11 AS wheels\nCOPY requirements.txt .\nRUN pip wheel --no-cache-dir -w /wheels -r requirements.txt\nFROM python:3.11-slim\nWORKDIR /app\nCOPY --from=wheels /wheels /wheels\nCOPY requirements.txt .\nRUN pip install --no-cache-dir --no-index --find-links=/wheels -r requirements.txt\n"),
     ("chown-that-is-not-clear", owned, "FROM python:3.11-slim\nWORKDIR /app\nCOPY . .\nRUN python manage.py collectstatic\nRUN chown -R www-data /app\nRUN chmod -R a+rX /app\n"),
     ("rm-of-a-neighbour", quiet, "FROM python:3.11-slim\nRUN curl -o /tmp/model.tgz https://example.org/m && tar -C /opt -xf /tmp/model.tgz\nRUN rm -rf /tmp/model.tgz\nCOPY a /opt/a\nRUN rm -rf /opt/a/tests\n"),
     ("lower-case-and-backticks", cpu, "# escape=`\nfrom python:3.11-slim as final\nworkdir /app\nrun pip install `\n    torch==2.1.1 `\n    numpy\n"),
@@ -375,6 +377,44 @@ fn the_command_line_writes_the_edited_file_and_its_diff() {
     assert!(stderr.contains("bad, line 2: ") && stderr.contains("found: NOPE") && stderr.contains("hint: "), "{stderr}");
     assert!(!dir.path().join("bad-out").exists());
     assert_eq!(run(&dir.path().join("absent"), "x").0, Some(2));
+}
+
+/// What hadolint says of a Dockerfile: its codes. `None` where it is not installed.
+fn hadolint(text: &str) -> Option<std::collections::BTreeSet<String>> {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("Dockerfile");
+    std::fs::write(&file, text).unwrap();
+    let output = match Command::new("hadolint").args(["--format", "json", "--no-fail"]).arg(&file).output() {
+        Ok(output) => output,
+        Err(_) => {
+            eprintln!("skipped: hadolint is not installed (scripts/test installs it)");
+            return None;
+        }
+    };
+    let rows: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+        panic!("{error}: {}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    });
+    let rows = rows.as_array().unwrap().iter();
+    Some(rows.map(|row| row["code"].as_str().unwrap().to_owned()).collect())
+}
+
+#[test]
+fn hadolint_has_nothing_to_say_of_the_emitted_dockerfile() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/golden/small/Dockerfile");
+    let text = std::fs::read_to_string(golden).unwrap();
+    if let Some(codes) = hadolint(&text) {
+        assert!(codes.is_empty(), "{codes:?}");
+    }
+}
+
+#[test]
+fn hadolint_has_nothing_more_to_say_of_an_edited_file_than_of_the_users() {
+    for (name, plan, text) in GALLERY {
+        let edits = edited(&plan(), text);
+        let (Some(before), Some(after)) = (hadolint(text), hadolint(&edits.text)) else { return };
+        let new: Vec<&String> = after.difference(&before).collect();
+        assert!(new.is_empty(), "{name}: {new:?}\n{}", edits.text);
+    }
 }
 
 /// Text that looks like a Dockerfile.

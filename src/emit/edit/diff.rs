@@ -5,6 +5,9 @@ use super::Edit;
 use similar::TextDiff;
 use std::fmt::Write as _;
 
+/// Of a hunk's reasons, so that its header can still be read.
+const MOST_CHARACTERS: usize = 160;
+
 /// A diff with a reason for each hunk; empty when nothing changed.
 pub(super) fn unified(path: &str, before: &str, after: &str, edits: &[Edit]) -> String {
     if before == after {
@@ -14,8 +17,13 @@ pub(super) fn unified(path: &str, before: &str, after: &str, edits: &[Edit]) -> 
     let mut unified = diff.unified_diff();
     unified.context_radius(3);
     let mut out = String::from("# Written by slimwright. Apply it with `patch -p1` or `git apply`. Why:\n");
+    let mut seen = Vec::new();
     for edit in edits {
-        let _ = writeln!(out, "# line {}: {} ({})", edit.line, edit.reason, edit.rule);
+        let line = format!("# line {}: {} ({})", edit.line, edit.reason, edit.rule);
+        if !seen.contains(&line) {
+            let _ = writeln!(out, "{line}");
+            seen.push(line);
+        }
     }
     let name = quoted(path);
     let _ = writeln!(out, "--- {}\n+++ {}", name("a/"), name("b/"));
@@ -52,5 +60,9 @@ fn reasons(before: &str, edits: &[Edit], lines: std::ops::RangeInclusive<usize>)
             out.push(&edit.reason);
         }
     }
-    out.join("; ")
+    let text = out.join("; ");
+    match text.char_indices().nth(MOST_CHARACTERS) {
+        Some((end, _)) => format!("{}… (all above)", &text[..end]),
+        None => text,
+    }
 }

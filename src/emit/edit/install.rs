@@ -45,27 +45,13 @@ pub(super) fn edit(
     options: &EditOptions,
 ) -> BTreeSet<String> {
     let found = collect(draft, reach);
-    other_installers(draft, plan, reach);
     let wanted = Wanted::new(plan, rules, &found);
+    let advised = wanted.is_any() && other_installers(draft, plan, reach);
     let mut covered = BTreeSet::new();
     uninstalls(draft, &found, &wanted);
-    let done = wanted.is_any() && {
-        let group = found.iter().find(|found| is_install(found)).map(|found| found.group);
-        match group {
-            Some(group) => {
-                let (own, others): (Vec<&Found>, Vec<&Found>) =
-                    found.iter().filter(|found| is_install(found)).partition(|found| found.group == group);
-                for other in others {
-                    draft.note(other.instruction, "this install is left as it is: the plan's list is installed in another stage");
-                }
-                small::edit(draft, plan, &own, &wanted) || closure(draft, plan, &own, &wanted, options)
-            }
-            None => false,
-        }
-    };
-    if done {
+    if wanted.is_any() && installs(draft, plan, &found, &wanted, options) {
         covered.extend(wanted.rules.iter().cloned());
-    } else if wanted.is_any() {
+    } else if wanted.is_any() && !advised {
         draft.notes.push(format!(
             "{}: no pip or uv install that could be changed was found in the stages of the final image; install \
              requirements.txt of the plan with --no-deps instead of what installs now",
@@ -74,6 +60,32 @@ pub(super) fn edit(
     }
     cache::edit(draft, plan, &found);
     covered
+}
+
+/// Carries the plan out in the stage that installs first; `false` if no install could be changed.
+fn installs(draft: &mut Draft<'_>, plan: &Plan, found: &[Found], wanted: &Wanted, options: &EditOptions) -> bool {
+    let installs = || found.iter().filter(|found| is_install(found));
+    let Some(first) = installs().next() else { return false };
+    let (own, others): (Vec<&Found>, Vec<&Found>) = installs().partition(|found| found.group == first.group);
+    if !small::edit(draft, plan, &own, wanted) && !closure(draft, plan, &own, wanted, options) {
+        return false;
+    }
+    // Wheels are built in one stage and installed in another one, by the same list.
+    let wheels = own.iter().any(|found| found.pip.action == Action::Wheel);
+    let (listed, rest): (Vec<&Found>, Vec<&Found>) =
+        others.into_iter().partition(|found| wheels && found.group.is_none() && found.pip.installs_from_index());
+    if !listed.is_empty() {
+        closure(draft, plan, &listed, wanted, options);
+    }
+    let line = draft_line(draft, first);
+    for other in rest {
+        if other.pip.installs_from_index() {
+            draft.note(other.instruction, "this install is left as it is: the plan's list is installed in another stage");
+        } else {
+            later(draft, other, line);
+        }
+    }
+    true
 }
 
 fn is_install(found: &Found) -> bool {
@@ -93,14 +105,18 @@ fn collect(draft: &Draft<'_>, reach: &Reach) -> Vec<Found> {
     out
 }
 
-fn other_installers(draft: &mut Draft<'_>, plan: &Plan, reach: &Reach) {
+/// Notes what other installers would have to be told; `true` if there are any.
+fn other_installers(draft: &mut Draft<'_>, plan: &Plan, reach: &Reach) -> bool {
+    let mut any = false;
     for instruction in 0..draft.file.instructions.len() {
         let (Some(_), Some(run)) = (reach.group(draft.file, instruction), draft.run(instruction)) else { continue };
         for other in run.commands.iter().filter_map(|command| pip::other(run, command)) {
             let text = advice(other, plan);
             draft.note(instruction, text);
+            any = true;
         }
     }
+    any
 }
 
 /// What to change where the list of distributions is another tool's.

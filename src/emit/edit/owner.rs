@@ -93,6 +93,10 @@ fn fold(draft: &mut Draft<'_>, plan: &Plan, before: &[usize], found: &Recursive)
         }
     }
     let value = value_at(draft, plan, before, first, found)?;
+    let linked = |&copy: &usize| draft.file.instructions[copy].flags.iter().any(|flag| flag.name == "link");
+    if copies.iter().any(linked) && value.chars().any(|c| c.is_ascii_alphabetic()) {
+        return Err("COPY --link knows no account's name; use COPY --chown with numbers".into());
+    }
     let why = Why::new("rewritten-bytes", format!("{} -R in a later layer would write every file once more", found.flag));
     for &copy in &copies {
         let end = draft.file.instructions[copy].keyword.end;

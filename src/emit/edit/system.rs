@@ -105,9 +105,13 @@ fn packages(draft: &mut Draft<'_>, plan: &Plan, reach: &Reach, rows: &[Row]) -> 
     let kept_for = compiled_in_image(draft, plan, reach);
     let all: BTreeSet<String> = each_install(draft, rows).flat_map(|(_, run, at)| listed(run, &run.commands[at])).map(|(_, name)| name).collect();
     let recommended = plan.dropped_system.iter().any(|gone| !gone.why.starts_with("serves building"));
-    let mut missing: Vec<&str> =
-        plan.system.iter().map(|package| package.name.as_str()).filter(|name| !all.contains(*name)).collect();
-    missing.retain(|name| crate::emit::quote::is_package_name(name));
+    let mut missing: Vec<&str> = plan
+        .system
+        .iter()
+        .filter(|package| is_left_behind(package) && !all.contains(&package.name))
+        .map(|package| package.name.as_str())
+        .filter(|name| crate::emit::quote::is_package_name(name))
+        .collect();
     let mut any = false;
     for (instruction, run, at) in each_install(draft, rows).collect::<Vec<_>>() {
         let command = &run.commands[at];
@@ -124,7 +128,11 @@ fn packages(draft: &mut Draft<'_>, plan: &Plan, reach: &Reach, rows: &[Row]) -> 
             }
             cut.push((*token, Why::new(rule_of(gone), format!("the plan drops {name}: {}", gone.why))));
         }
-        if recommended && is_apt && !run.tokens[command.tokens.clone()].iter().any(|token| token.text.contains("no-install-recommends")) {
+        let compiles = packages.iter().any(|(token, name)| {
+            ["gcc", "g++", "clang", "build-essential"].contains(&name.as_str()) && cut.iter().all(|(cut, _)| cut != token)
+        });
+        // A compiler only recommends the C library's headers.
+        if recommended && is_apt && !compiles && !run.tokens[command.tokens.clone()].iter().any(|token| token.text.contains("no-install-recommends")) {
             let verb = command.words.iter().copied().find(|&word| run.tokens[word].text == "install");
             if let Some(verb) = verb.filter(|_| cut.len() < packages.len() || !missing.is_empty()) {
                 let why = Why::new("unused-packages", "recommended packages were installed that nothing depends on");
@@ -134,9 +142,19 @@ fn packages(draft: &mut Draft<'_>, plan: &Plan, reach: &Reach, rows: &[Row]) -> 
         }
         any |= !cut.is_empty() || keeps;
         if !cut.is_empty() && !missing.is_empty() {
-            let last = packages.last().map_or(command.tokens.end - 1, |(token, _)| *token);
             let why = Why::new("compilers", format!("what stays needs {}; it came with what goes", missing.join(", ")));
-            draft.put_word(instruction, last, &missing.join(" "), why);
+            let kept = packages.iter().rev().find(|(token, _)| cut.iter().all(|(cut, _)| cut != token));
+            match kept {
+                Some((token, _)) => missing.iter().for_each(|name| draft.put_word(instruction, *token, name, why.clone())),
+                None => {
+                    let (token, gone) = cut.remove(0);
+                    let glue = if run.form == crate::dockerfile::Form::Exec { "\", \"" } else { " " };
+                    let quote = if run.form == crate::dockerfile::Form::Exec { "\"" } else { "" };
+                    let text = format!("{quote}{}{quote}", missing.join(glue));
+                    let why = Why::new("compilers", format!("{}; {}", gone.reason, why.reason));
+                    draft.put(instruction, run.tokens[token].span.clone(), text, why);
+                }
+            }
             missing.clear();
         } else if cut.len() == packages.len() && !packages.is_empty() {
             remove_install(draft, instruction, run, at, cut);
@@ -147,6 +165,11 @@ fn packages(draft: &mut Draft<'_>, plan: &Plan, reach: &Reach, rows: &[Row]) -> 
         }
     }
     any
+}
+
+/// Runtime libraries that came with what goes. What the base of the file brings besides stays in it anyway.
+fn is_left_behind(package: &crate::plan::SystemPackage) -> bool {
+    package.why.starts_with("a runtime library") || package.why.starts_with("the runtime library of")
 }
 
 fn rule_of(gone: &crate::plan::Dropped) -> &'static str {

@@ -72,8 +72,12 @@ impl Places {
         match &self.mount {
             Some((flag, folder)) => {
                 let end = draft.file.instructions[at].flags[*flag].span.end;
+                let flags = &draft.file.instructions[at].flags;
+                let before = if *flag == 0 { draft.file.instructions[at].keyword.end } else { flags[flag - 1].span.end };
+                let gap = draft.file.text[before..flags[*flag].span.start].to_owned();
+                let gap = if gap.contains('\n') && !gap.contains('#') { gap } else { " ".to_owned() };
                 for name in &self.missing {
-                    let text = format!(" --mount=type=bind,source={name},target={}/{name}", folder.trim_end_matches('/'));
+                    let text = format!("{gap}--mount=type=bind,source={name},target={}/{name}", folder.trim_end_matches('/'));
                     draft.put(at, end..end, text, why.clone());
                 }
             }
@@ -85,9 +89,11 @@ impl Places {
             None => {}
         }
         for name in &self.replaces {
-            draft.note(at, format!(
-                "{name} of the plan takes the place of the build context's file of this name; what was asked for is in requirements.in"
-            ));
+            draft.note(at, if name == "requirements.txt" {
+                format!("{name} of the plan takes the place of the build context's; what was asked for is in requirements.in")
+            } else {
+                format!("put {name} of the plan into the build context")
+            });
         }
         if options.context.contains(".dockerignore") {
             draft.note(at, "see that .dockerignore lets the plan's requirements files through");

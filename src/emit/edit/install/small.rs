@@ -23,7 +23,11 @@ pub(super) fn edit(draft: &mut Draft<'_>, plan: &Plan, own: &[&Found], wanted: &
         for (argument, name) in names {
             let token = *argument.tokens.start();
             if goes(name) {
-                draft.remove_tokens(found.instruction, argument.tokens.clone(), &wanted.why(&format!("the plan does not install {name}")));
+                let mut why = wanted.why(&format!("the plan does not install {name}"));
+                if let Some(rule) = rule_of(plan, name) {
+                    why.rule = rule;
+                }
+                draft.remove_tokens(found.instruction, argument.tokens.clone(), &why);
             } else if let Some(pin) = swap_of(plan, name) {
                 let span = &run.tokens[token].span;
                 let raw = &draft.file.text[span.clone()];
@@ -45,6 +49,13 @@ fn swap_of<'p>(plan: &'p Plan, name: &str) -> Option<&'p Pin> {
 
 fn old_name(pin: &Pin) -> Option<String> {
     pin.instead_of.as_deref().and_then(|old| old.split_whitespace().next()).map(normalize_name)
+}
+
+/// The rule that drops a distribution, which the plan writes behind its reason.
+fn rule_of(plan: &Plan, name: &str) -> Option<String> {
+    let gone = plan.dropped.iter().find(|gone| normalize_name(&gone.name) == name)?;
+    let (_, rule) = gone.why.strip_suffix(')')?.rsplit_once('(')?;
+    Some(rule.to_owned())
 }
 
 fn is_dropped(plan: &Plan, name: &str) -> bool {
