@@ -105,12 +105,7 @@ fn style_of(settings: &PlanSettings) -> text::Style<'_> {
     text::Style { color: look.color, width: look.width, details: look.details, target: &settings.input.text }
 }
 
-fn files(
-    measured: &Measured<'_>,
-    plan: &Plan,
-    rules: &[Rule],
-    edits: Option<Edits>,
-) -> Result<Vec<(String, String)>> {
+fn files(measured: &Measured<'_>, plan: &Plan, rules: &[Rule], edits: Option<Edits>) -> Result<Vec<(String, String)>> {
     let report = PlanReport::new(measured.image, plan, rules).with_edits(edits.as_ref());
     let mut files = crate::emit::emit(plan);
     if let Some(edits) = edits {

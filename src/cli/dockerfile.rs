@@ -21,13 +21,13 @@ pub struct UserDockerfile {
 
 impl UserDockerfile {
     /// Reads and parses the file, and lists the top of its build context.
-    pub fn read(path: &Path, context: Option<&Path>, target_stage: Option<String>) -> Result<Self> {
+    pub fn read(path: &Path, context: Option<&Path>, target_stage: Option<String>, skip: Vec<String>) -> Result<Self> {
         let shown = path.display().to_string();
         let bytes = bytes(path).with_context(|| format!("{shown}: cannot read")).map_err(Failure::usage)?;
         let text = Dockerfile::text(&bytes).map_err(|error| failure(&shown, &error))?.to_owned();
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let names = names(context.unwrap_or(folder), context.is_some())?;
-        let options = EditOptions { target_stage, path: label(path, context), context: names };
+        let options = EditOptions { target_stage, skip, path: label(path, context), context: names };
         let read = Self { text, shown, options };
         read.stage()?;
         Ok(read)

@@ -75,7 +75,7 @@ pub struct PlanSettings {
     /// What to follow.
     pub options: PlanOptions,
     /// The user's own Dockerfile, to be edited.
-    pub dockerfile: Option<UserDockerfile>,
+    pub dockerfile: Option<Box<UserDockerfile>>,
     /// Where to.
     pub folder: Folder,
 }
@@ -137,7 +137,9 @@ fn audit_settings(audit: Audit) -> Result<AuditSettings> {
 fn plan_settings(plan: Plan) -> Result<PlanSettings> {
     let folder = Folder::new(plan.output, plan.force)?;
     let dockerfile = match &plan.dockerfile {
-        Some(path) => Some(UserDockerfile::read(path, plan.context.as_deref(), plan.target_stage)?),
+        Some(path) => {
+            Some(Box::new(UserDockerfile::read(path, plan.context.as_deref(), plan.target_stage, plan.skip.clone())?))
+        }
         None => None,
     };
     Ok(PlanSettings {

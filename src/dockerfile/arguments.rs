@@ -65,7 +65,8 @@ pub(super) fn expanded(text: &str, variables: &BTreeMap<String, String>) -> Opti
         let (name, default, after) = match rest.strip_prefix('{') {
             Some(inside) => {
                 let (inside, after) = inside.split_once('}')?;
-                let (name, default) = inside.split_once(":-").map_or((inside, None), |(name, value)| (name, Some(value)));
+                let (name, default) =
+                    inside.split_once(":-").map_or((inside, None), |(name, value)| (name, Some(value)));
                 (name, default, after)
             }
             None => {

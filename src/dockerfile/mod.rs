@@ -242,19 +242,13 @@ impl Reader<'_> {
                 (&from.from, &from.options[..], Kind::From { image: from.image.value.to_string(), name })
             }
             I::Run(run) => return self.run(run),
-            I::Copy(copy) => {
-                (&copy.copy, &copy.options[..], self::copy(false, &copy.src, &copy.dest.value))
-            }
+            I::Copy(copy) => (&copy.copy, &copy.options[..], self::copy(false, &copy.src, &copy.dest.value)),
             I::Add(add) => (&add.add, &add.options[..], self::copy(true, &add.src, &add.dest.value)),
             I::Workdir(workdir) => {
                 (&workdir.workdir, none, Kind::Workdir(arguments::unquoted(&workdir.arguments.value)))
             }
-            I::Env(env) => {
-                (&env.env, none, Kind::Variables { environment: true, pairs: pairs(&env.arguments.value) })
-            }
-            I::Arg(arg) => {
-                (&arg.arg, none, Kind::Variables { environment: false, pairs: pairs(&arg.arguments.value) })
-            }
+            I::Env(env) => (&env.env, none, Kind::Variables { environment: true, pairs: pairs(&env.arguments.value) }),
+            I::Arg(arg) => (&arg.arg, none, Kind::Variables { environment: false, pairs: pairs(&arg.arguments.value) }),
             I::Shell(shell) => {
                 let words = shell.arguments.iter().map(|word| word.value.to_string()).collect();
                 (&shell.shell, none, Kind::Shell(words))

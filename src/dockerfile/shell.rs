@@ -125,7 +125,8 @@ impl Lexer<'_> {
         }
         let mut at = at + spaces + 2;
         while self.lines != Lines::Script && at < self.bytes.len() {
-            let end = self.bytes[at..].iter().position(|&b| b == b'\n').map_or(self.bytes.len(), |found| at + found + 1);
+            let end =
+                self.bytes[at..].iter().position(|&b| b == b'\n').map_or(self.bytes.len(), |found| at + found + 1);
             let first = self.bytes[at..end].iter().find(|byte| !byte.is_ascii_whitespace());
             if first.is_some_and(|&byte| byte != b'#') {
                 break;

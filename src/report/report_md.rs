@@ -50,7 +50,9 @@ fn head(out: &mut String, report: &PlanReport) {
 fn build(out: &mut String, report: &PlanReport) {
     out.push_str("\n## How to build and verify\n\n");
     if report.dockerfile.is_some() {
-        out.push_str("Apply Dockerfile.diff to your own Dockerfile (`patch -p1` or `git apply`), or take the Dockerfile here, ");
+        out.push_str(
+            "Apply Dockerfile.diff to your own Dockerfile (`patch -p1` or `git apply`), or take the Dockerfile here, ",
+        );
         out.push_str("and put the requirements files into the build context.\n\n");
     } else {
         let _ = writeln!(out, "The Dockerfile copies from the original image, which must be there by this name:");

@@ -6,7 +6,9 @@ use slimwright::base::{Basis, ByteSize, Size, Unit};
 use slimwright::dockerfile::{Dockerfile, DockerfileError, Form, Kind};
 use slimwright::emit::edit::{EditOptions, Edits, apply, edit};
 use slimwright::image::{Config, HistoryRow};
-use slimwright::plan::{Action, BaseImage, CopyItem, Dropped, OverriddenEdge, Pin, Plan, SystemPackage, TargetEnvironment};
+use slimwright::plan::{
+    Action, BaseImage, CopyItem, Dropped, OverriddenEdge, Pin, Plan, SystemPackage, TargetEnvironment,
+};
 use slimwright::profile::{Rule, Tier};
 use slimwright::python::EnvironmentKind;
 use std::path::Path;
@@ -116,7 +118,8 @@ fn tools() -> Plan {
         dropped("libpq-dev", "serves building, not running"),
         dropped("perl", "nothing that stays depends on it"),
     ];
-    plan.system = vec![SystemPackage { name: "libpq5".into(), why: "the runtime library of libpq-dev".into(), bytes: 1 }];
+    plan.system =
+        vec![SystemPackage { name: "libpq5".into(), why: "the runtime library of libpq-dev".into(), bytes: 1 }];
     plan.actions.push(action("compilers"));
     plan
 }
@@ -201,44 +204,208 @@ fn check_tools(text: &str, edits: &Edits) {
 type Case = (&'static str, fn() -> Plan, &'static str);
 
 const GALLERY: &[Case] = &[
-    ("nothing-to-do", quiet, "FROM python:3.11-slim\nCOPY . .\nRUN pip install --no-cache-dir flask\nCMD [\"flask\"]\n"),
-    ("requirements-copied", swap, "FROM python:3.11-slim\nWORKDIR /app\nCOPY requirements.txt .\nRUN pip install -r requirements.txt\nCOPY . .\n"),
-    ("requirements-of-the-whole-context", swap, "FROM python:3.11-slim\nCOPY . /srv\nWORKDIR /srv\nRUN pip install --no-cache-dir -r requirements.txt\n"),
-    ("cpu-index", cpu, "FROM python:3.11-slim\nWORKDIR /app\nCOPY requirements.txt .\n# the large ones\nRUN pip install --no-cache-dir -r requirements.txt --extra-index-url https://download.pytorch.org/whl/cu121\n"),
-    ("other-file-name", cpu, "FROM python:3.11-slim\nWORKDIR /app\nCOPY requirements/prod.txt /tmp/prod.txt\nRUN set -eux \\\n    && python3 -m pip install --no-cache-dir --upgrade pip \\\n    && python3 -m pip install --no-cache-dir -r /tmp/prod.txt -c constraints.txt \\\n    && rm /tmp/prod.txt\n"),
-    ("inline-small", rename, "FROM python:3.11-slim\nRUN pip install --no-cache-dir flask \"opencv-python==4.8.1.78\" \\\n    # for the tests\n    pytest \\\n    numpy\n"),
-    ("inline-with-override", swap, "FROM python:3.11-slim\nWORKDIR /app\nRUN pip install --no-cache-dir flask opencv-python==4.8.1.78\nRUN pip install --no-cache-dir imutils\n"),
-    ("uninstall-later", quiet, "FROM python:3.11-slim\nRUN pip install --no-cache-dir flask pytest\nCOPY . .\n\nRUN pip uninstall -y pytest\n\nCMD [\"flask\"]\n"),
-    ("uninstall-in-a-list", swap, "FROM python:3.11-slim\nCOPY requirements.txt .\nRUN pip install --no-cache-dir -r requirements.txt\nRUN useradd app && \\\n    pip uninstall -y opencv-python && \\\n    mkdir /data\n"),
-    ("installs-in-several-layers", swap, "FROM python:3.11-slim\nWORKDIR /app\nRUN pip install --upgrade pip\nCOPY requirements.txt .\nRUN pip install xgboost==1 numpy\nRUN pip install -r requirements.txt\nRUN pip install -e .\n"),
-    ("bind-mount", cpu, "# syntax=docker/dockerfile:1\nFROM python:3.11-slim\nRUN --mount=type=cache,target=/root/.cache/pip \\\n    --mount=type=bind,source=requirements.txt,target=/tmp/requirements.txt \\\n    pip install -r /tmp/requirements.txt\n"),
-    ("exec-form", cpu, "FROM python:3.11-slim\nCOPY requirements.txt ./\nRUN [\"pip\", \"install\", \"--no-cache-dir\", \"-r\", \"requirements.txt\"]\n"),
-    ("here-document", cpu, "FROM python:3.11-slim\nCOPY requirements.txt ./\nRUN <<EOF\nset -e\napt-get update\napt-get install -y libgl1\npip install -r requirements.txt\nEOF\n"),
-    ("uv", cpu, "FROM python:3.11-slim\nCOPY --from=ghcr.io/astral-sh/uv /uv /bin/uv\nCOPY requirements.txt ./\nRUN uv pip install --system -r requirements.txt\n"),
-    ("uv-sync-of-a-file", cpu, "FROM python:3.11-slim\nCOPY requirements.txt ./\nRUN uv pip sync --system requirements.txt\n"),
-    ("poetry", swap, "FROM python:3.11-slim\nCOPY pyproject.toml poetry.lock ./\nRUN pip install --no-cache-dir poetry && poetry install --only main\n"),
-    ("wheels-from-a-stage", swap, "FROM python:3.11 AS wheels\nCOPY requirements.txt .\nRUN pip wheel -w /wheels -r requirements.txt\n\nFROM python:3.11-slim\nCOPY --from=wheels /wheels /wheels\nRUN pip install --no-cache-dir /wheels/*\n"),
-    ("venv-from-a-stage", || Plan { environment: quiet().environment.map(|e| TargetEnvironment { prefix: "opt/venv".into(), kind: EnvironmentKind::Virtual, ..e }), ..swap() }, "FROM python:3.11 AS build\nRUN apt-get update && apt-get install -y gcc\nRUN python -m venv /opt/venv\nCOPY requirements.txt .\nRUN /opt/venv/bin/pip install -r requirements.txt\n\nFROM node:20 AS web\nRUN pip install x && pip uninstall -y x\n\nFROM python:3.11-slim\nCOPY --from=build /opt/venv /opt/venv\n"),
-    ("stage-that-is-not-reached", tools, "FROM debian:12 AS test\nRUN apt-get update && apt-get install -y gcc\nFROM python:3.11-slim\nRUN true\n"),
-    ("apt-list", tools, "FROM python:3.11-slim\nRUN apt-get update && apt-get install -y \\\n    # to build psycopg\n    build-essential \\\n    gcc g++ curl \\\n    # images\n    libgl1 \\\n    libpq-dev\n"),
-    ("apt-all-goes", || Plan { system: Vec::new(), ..tools() }, "FROM python:3.11-slim\n\n# compilers\nRUN apt-get update && apt-get install -y --no-install-recommends gcc g++ && rm -rf /var/lib/apt/lists/*\n\nCOPY . .\n"),
-    ("apt-update-alone", quiet, "FROM python:3.11-slim\nRUN apt-get update\nRUN apt-get install -y libgl1\nRUN apt-get install -y curl && rm -rf /var/lib/apt/lists/*\n"),
-    ("apt-cleaned-later", quiet, "FROM python:3.11-slim\nRUN apt-get update && \\\n    apt-get install -y libgl1\nRUN echo hi && apt-get clean && rm -rf /var/lib/apt/lists/*\nRUN apt-get clean\n"),
-    ("apt-cache-mount", quiet, "FROM python:3.11-slim\nRUN --mount=type=cache,target=/var/cache/apt --mount=type=cache,target=/var/lib/apt apt-get update && apt-get install -y libgl1\n"),
-    ("apt-needed-to-compile", || Plan { pins: vec![pin("psycopg2", "2.9.9", None, None)], ..tools() }, "FROM python:3.11-slim\nRUN apt-get update && apt-get install -y gcc libpq-dev curl && rm -rf /var/lib/apt/lists/*\nRUN pip install --no-cache-dir psycopg2\n"),
-    ("alpine", || Plan { system: Vec::new(), ..tools() }, "FROM python:3.11-alpine\nRUN apk update && apk add gcc libstdc++\nRUN pip install --no-cache-dir flask\n"),
-    ("chown", owned, "FROM python:3.11-slim\nWORKDIR /app\nCOPY . .\nRUN useradd --uid 1001 app\nRUN chown -R app:app /app\nUSER app\n"),
-    ("chown-of-an-account-of-the-base", owned, "FROM python:3.11-slim\nCOPY src /app/src\nCOPY main.py /app/\nRUN chown -R www-data:www-data /app && chmod -R 755 /app\n"),
-    ("chown-of-a-linked-copy", owned, "FROM python:3.11-slim\nWORKDIR /app\nCOPY --link . .\nRUN chown -R www-data /app\n"),
-    ("wheels-by-a-list", cpu, "FROM python:3.11 AS wheels\nCOPY requirements.txt .\nRUN pip wheel --no-cache-dir -w /wheels -r requirements.txt\nFROM python:3.11-slim\nWORKDIR /app\nCOPY --from=wheels /wheels /wheels\nCOPY requirements.txt .\nRUN pip install --no-cache-dir --no-index --find-links=/wheels -r requirements.txt\n"),
-    ("chown-that-is-not-clear", owned, "FROM python:3.11-slim\nWORKDIR /app\nCOPY . .\nRUN python manage.py collectstatic\nRUN chown -R www-data /app\nRUN chmod -R a+rX /app\n"),
-    ("rm-of-a-neighbour", quiet, "FROM python:3.11-slim\nRUN curl -o /tmp/model.tgz https://example.org/m && tar -C /opt -xf /tmp/model.tgz\nRUN rm -rf /tmp/model.tgz\nCOPY a /opt/a\nRUN rm -rf /opt/a/tests\n"),
-    ("lower-case-and-backticks", cpu, "# escape=`\nfrom python:3.11-slim as final\nworkdir /app\nrun pip install `\n    torch==2.1.1 `\n    numpy\n"),
-    ("windows-line-ends", cpu, "FROM python:3.11-slim\r\nWORKDIR /app\r\nRUN apt-get update && \\\r\n    apt-get install -y libgl1\r\nRUN pip install torch\r\n"),
+    (
+        "nothing-to-do",
+        quiet,
+        "FROM python:3.11-slim\nCOPY . .\nRUN pip install --no-cache-dir flask\nCMD [\"flask\"]\n",
+    ),
+    (
+        "requirements-copied",
+        swap,
+        "FROM python:3.11-slim\nWORKDIR /app\nCOPY requirements.txt .\nRUN pip install -r requirements.txt\nCOPY . .\n",
+    ),
+    (
+        "requirements-of-the-whole-context",
+        swap,
+        "FROM python:3.11-slim\nCOPY . /srv\nWORKDIR /srv\nRUN pip install --no-cache-dir -r requirements.txt\n",
+    ),
+    (
+        "cpu-index",
+        cpu,
+        "FROM python:3.11-slim\nWORKDIR /app\nCOPY requirements.txt .\n# the large ones\nRUN pip install --no-cache-dir -r requirements.txt --extra-index-url https://download.pytorch.org/whl/cu121\n",
+    ),
+    (
+        "other-file-name",
+        cpu,
+        "FROM python:3.11-slim\nWORKDIR /app\nCOPY requirements/prod.txt /tmp/prod.txt\nRUN set -eux \\\n    && python3 -m pip install --no-cache-dir --upgrade pip \\\n    && python3 -m pip install --no-cache-dir -r /tmp/prod.txt -c constraints.txt \\\n    && rm /tmp/prod.txt\n",
+    ),
+    (
+        "inline-small",
+        rename,
+        "FROM python:3.11-slim\nRUN pip install --no-cache-dir flask \"opencv-python==4.8.1.78\" \\\n    # for the tests\n    pytest \\\n    numpy\n",
+    ),
+    (
+        "inline-with-override",
+        swap,
+        "FROM python:3.11-slim\nWORKDIR /app\nRUN pip install --no-cache-dir flask opencv-python==4.8.1.78\nRUN pip install --no-cache-dir imutils\n",
+    ),
+    (
+        "uninstall-later",
+        quiet,
+        "FROM python:3.11-slim\nRUN pip install --no-cache-dir flask pytest\nCOPY . .\n\nRUN pip uninstall -y pytest\n\nCMD [\"flask\"]\n",
+    ),
+    (
+        "uninstall-in-a-list",
+        swap,
+        "FROM python:3.11-slim\nCOPY requirements.txt .\nRUN pip install --no-cache-dir -r requirements.txt\nRUN useradd app && \\\n    pip uninstall -y opencv-python && \\\n    mkdir /data\n",
+    ),
+    (
+        "installs-in-several-layers",
+        swap,
+        "FROM python:3.11-slim\nWORKDIR /app\nRUN pip install --upgrade pip\nCOPY requirements.txt .\nRUN pip install xgboost==1 numpy\nRUN pip install -r requirements.txt\nRUN pip install -e .\n",
+    ),
+    (
+        "bind-mount",
+        cpu,
+        "# syntax=docker/dockerfile:1\nFROM python:3.11-slim\nRUN --mount=type=cache,target=/root/.cache/pip \\\n    --mount=type=bind,source=requirements.txt,target=/tmp/requirements.txt \\\n    pip install -r /tmp/requirements.txt\n",
+    ),
+    (
+        "exec-form",
+        cpu,
+        "FROM python:3.11-slim\nCOPY requirements.txt ./\nRUN [\"pip\", \"install\", \"--no-cache-dir\", \"-r\", \"requirements.txt\"]\n",
+    ),
+    (
+        "here-document",
+        cpu,
+        "FROM python:3.11-slim\nCOPY requirements.txt ./\nRUN <<EOF\nset -e\napt-get update\napt-get install -y libgl1\npip install -r requirements.txt\nEOF\n",
+    ),
+    (
+        "uv",
+        cpu,
+        "FROM python:3.11-slim\nCOPY --from=ghcr.io/astral-sh/uv /uv /bin/uv\nCOPY requirements.txt ./\nRUN uv pip install --system -r requirements.txt\n",
+    ),
+    (
+        "uv-sync-of-a-file",
+        cpu,
+        "FROM python:3.11-slim\nCOPY requirements.txt ./\nRUN uv pip sync --system requirements.txt\n",
+    ),
+    (
+        "poetry",
+        swap,
+        "FROM python:3.11-slim\nCOPY pyproject.toml poetry.lock ./\nRUN pip install --no-cache-dir poetry && poetry install --only main\n",
+    ),
+    (
+        "wheels-from-a-stage",
+        swap,
+        "FROM python:3.11 AS wheels\nCOPY requirements.txt .\nRUN pip wheel -w /wheels -r requirements.txt\n\nFROM python:3.11-slim\nCOPY --from=wheels /wheels /wheels\nRUN pip install --no-cache-dir /wheels/*\n",
+    ),
+    (
+        "venv-from-a-stage",
+        || Plan {
+            environment: quiet().environment.map(|e| TargetEnvironment {
+                prefix: "opt/venv".into(),
+                kind: EnvironmentKind::Virtual,
+                ..e
+            }),
+            ..swap()
+        },
+        "FROM python:3.11 AS build\nRUN apt-get update && apt-get install -y gcc\nRUN python -m venv /opt/venv\nCOPY requirements.txt .\nRUN /opt/venv/bin/pip install -r requirements.txt\n\nFROM node:20 AS web\nRUN pip install x && pip uninstall -y x\n\nFROM python:3.11-slim\nCOPY --from=build /opt/venv /opt/venv\n",
+    ),
+    (
+        "stage-that-is-not-reached",
+        tools,
+        "FROM debian:12 AS test\nRUN apt-get update && apt-get install -y gcc\nFROM python:3.11-slim\nRUN true\n",
+    ),
+    (
+        "apt-list",
+        tools,
+        "FROM python:3.11-slim\nRUN apt-get update && apt-get install -y \\\n    # to build psycopg\n    build-essential \\\n    gcc g++ curl \\\n    # images\n    libgl1 \\\n    libpq-dev\n",
+    ),
+    (
+        "apt-all-goes",
+        || Plan { system: Vec::new(), ..tools() },
+        "FROM python:3.11-slim\n\n# compilers\nRUN apt-get update && apt-get install -y --no-install-recommends gcc g++ && rm -rf /var/lib/apt/lists/*\n\nCOPY . .\n",
+    ),
+    (
+        "apt-update-alone",
+        quiet,
+        "FROM python:3.11-slim\nRUN apt-get update\nRUN apt-get install -y libgl1\nRUN apt-get install -y curl && rm -rf /var/lib/apt/lists/*\n",
+    ),
+    (
+        "apt-cleaned-later",
+        quiet,
+        "FROM python:3.11-slim\nRUN apt-get update && \\\n    apt-get install -y libgl1\nRUN echo hi && apt-get clean && rm -rf /var/lib/apt/lists/*\nRUN apt-get clean\n",
+    ),
+    (
+        "apt-cache-mount",
+        quiet,
+        "FROM python:3.11-slim\nRUN --mount=type=cache,target=/var/cache/apt --mount=type=cache,target=/var/lib/apt apt-get update && apt-get install -y libgl1\n",
+    ),
+    (
+        "apt-needed-to-compile",
+        || Plan { pins: vec![pin("psycopg2", "2.9.9", None, None)], ..tools() },
+        "FROM python:3.11-slim\nRUN apt-get update && apt-get install -y gcc libpq-dev curl && rm -rf /var/lib/apt/lists/*\nRUN pip install --no-cache-dir psycopg2\n",
+    ),
+    (
+        "alpine",
+        || Plan { system: Vec::new(), ..tools() },
+        "FROM python:3.11-alpine\nRUN apk update && apk add gcc libstdc++\nRUN pip install --no-cache-dir flask\n",
+    ),
+    (
+        "chown",
+        owned,
+        "FROM python:3.11-slim\nWORKDIR /app\nCOPY . .\nRUN useradd --uid 1001 app\nRUN chown -R app:app /app\nUSER app\n",
+    ),
+    (
+        "chown-of-an-account-of-the-base",
+        owned,
+        "FROM python:3.11-slim\nCOPY src /app/src\nCOPY main.py /app/\nRUN chown -R www-data:www-data /app && chmod -R 755 /app\n",
+    ),
+    (
+        "chown-of-a-linked-copy",
+        owned,
+        "FROM python:3.11-slim\nWORKDIR /app\nCOPY --link . .\nRUN chown -R www-data /app\n",
+    ),
+    (
+        "wheels-by-a-list",
+        cpu,
+        "FROM python:3.11 AS wheels\nCOPY requirements.txt .\nRUN pip wheel --no-cache-dir -w /wheels -r requirements.txt\nFROM python:3.11-slim\nWORKDIR /app\nCOPY --from=wheels /wheels /wheels\nCOPY requirements.txt .\nRUN pip install --no-cache-dir --no-index --find-links=/wheels -r requirements.txt\n",
+    ),
+    (
+        "chown-that-is-not-clear",
+        owned,
+        "FROM python:3.11-slim\nWORKDIR /app\nCOPY . .\nRUN python manage.py collectstatic\nRUN chown -R www-data /app\nRUN chmod -R a+rX /app\n",
+    ),
+    (
+        "rm-of-a-neighbour",
+        quiet,
+        "FROM python:3.11-slim\nRUN curl -o /tmp/model.tgz https://example.org/m && tar -C /opt -xf /tmp/model.tgz\nRUN rm -rf /tmp/model.tgz\nCOPY a /opt/a\nRUN rm -rf /opt/a/tests\n",
+    ),
+    (
+        "lower-case-and-backticks",
+        cpu,
+        "# escape=`\nfrom python:3.11-slim as final\nworkdir /app\nrun pip install `\n    torch==2.1.1 `\n    numpy\n",
+    ),
+    (
+        "windows-line-ends",
+        cpu,
+        "FROM python:3.11-slim\r\nWORKDIR /app\r\nRUN apt-get update && \\\r\n    apt-get install -y libgl1\r\nRUN pip install torch\r\n",
+    ),
     ("no-line-end", swap, "FROM python:3.11-slim\nCOPY requirements.txt .\nRUN pip install -r requirements.txt"),
-    ("variables", cpu, "ARG VERSION=3.11\nFROM python:${VERSION}-slim\nARG TOKEN=secret\nENV HOME_DIR=/srv/app PIP_NO_CACHE_DIR=1 PIP_EXTRA_INDEX_URL=https://example.org/simple\nWORKDIR $HOME_DIR\nCOPY requirements*.txt ${HOME_DIR}/\nRUN pip install -r requirements.txt && pip install ${EXTRA_PACKAGES}\n"),
-    ("compound-command", swap, "FROM python:3.11-slim\nCOPY requirements.txt .\nRUN if [ -f requirements.txt ]; then pip install -r requirements.txt; fi\n"),
-    ("not-this-file", || Plan { config: Config { history: vec![HistoryRow { created_by: "RUN /bin/sh -c make # buildkit".into(), ..HistoryRow::default() }], ..Config::default() }, ..quiet() }, "FROM python:3.11-slim\nRUN pip install --no-cache-dir flask\n"),
+    (
+        "variables",
+        cpu,
+        "ARG VERSION=3.11\nFROM python:${VERSION}-slim\nARG TOKEN=secret\nENV HOME_DIR=/srv/app PIP_NO_CACHE_DIR=1 PIP_EXTRA_INDEX_URL=https://example.org/simple\nWORKDIR $HOME_DIR\nCOPY requirements*.txt ${HOME_DIR}/\nRUN pip install -r requirements.txt && pip install ${EXTRA_PACKAGES}\n",
+    ),
+    (
+        "compound-command",
+        swap,
+        "FROM python:3.11-slim\nCOPY requirements.txt .\nRUN if [ -f requirements.txt ]; then pip install -r requirements.txt; fi\n",
+    ),
+    (
+        "not-this-file",
+        || Plan {
+            config: Config {
+                history: vec![HistoryRow {
+                    created_by: "RUN /bin/sh -c make # buildkit".into(),
+                    ..HistoryRow::default()
+                }],
+                ..Config::default()
+            },
+            ..quiet()
+        },
+        "FROM python:3.11-slim\nRUN pip install --no-cache-dir flask\n",
+    ),
 ];
 
 #[test]
@@ -321,6 +488,22 @@ fn a_stage_is_chosen_by_name_or_number() {
 }
 
 #[test]
+fn a_rule_that_is_skipped_edits_nothing() {
+    let text = "FROM a\nWORKDIR /app\nRUN apt-get update && apt-get install -y libgl1\nRUN pip install flask numpy\nCOPY . .\n\
+                RUN pip uninstall -y flask\nRUN chown -R www-data /app\n";
+    let all = ["pip-cache", "apt-lists-and-cache", "deleted-bytes", "rewritten-bytes"];
+    let edits = edited(&owned(), text);
+    for rule in all {
+        assert!(edits.edits.iter().any(|edit| edit.rule == rule), "{rule}: {}", edits.diff);
+        let options = EditOptions { skip: vec![rule.into()], ..EditOptions::default() };
+        let edits = edited_with(&quiet(), text, &options);
+        assert!(edits.edits.iter().all(|edit| edit.rule != rule), "{rule}: {}", edits.diff);
+    }
+    let options = EditOptions { skip: all.map(str::to_owned).to_vec(), ..EditOptions::default() };
+    assert!(edited_with(&quiet(), text, &options).edits.is_empty());
+}
+
+#[test]
 fn a_file_in_a_folder_is_patched_there() {
     let text = "FROM a\nRUN pip install flask\n";
     let options = EditOptions { path: "docker/api.Dockerfile".into(), ..EditOptions::default() };
@@ -361,7 +544,8 @@ fn the_command_line_writes_the_edited_file_and_its_diff() {
     assert!(stdout.contains("Dockerfile: ") && stdout.contains(" edits"), "{stdout}");
     let read = |name: &str| std::fs::read_to_string(dir.path().join("slim").join(name)).unwrap();
     let diff = read("Dockerfile.diff");
-    let edits = Edits { path: "Dockerfile".into(), edits: Vec::new(), notes: Vec::new(), text: read("Dockerfile"), diff };
+    let edits =
+        Edits { path: "Dockerfile".into(), edits: Vec::new(), notes: Vec::new(), text: read("Dockerfile"), diff };
     let text = std::fs::read_to_string(&own).unwrap();
     if let Some(found) = applied(&text, &edits, &["patch", "-p1", "--fuzz=0", "-i", "x.diff"]) {
         assert_eq!(found, edits.text);
@@ -374,7 +558,10 @@ fn the_command_line_writes_the_edited_file_and_its_diff() {
     std::fs::write(&bad, "FROM a\nNOPE\n").unwrap();
     let (code, _, stderr) = run(&bad, "bad-out");
     assert_eq!(code, Some(2));
-    assert!(stderr.contains("bad, line 2: ") && stderr.contains("found: NOPE") && stderr.contains("hint: "), "{stderr}");
+    assert!(
+        stderr.contains("bad, line 2: ") && stderr.contains("found: NOPE") && stderr.contains("hint: "),
+        "{stderr}"
+    );
     assert!(!dir.path().join("bad-out").exists());
     assert_eq!(run(&dir.path().join("absent"), "x").0, Some(2));
 }
@@ -386,7 +573,8 @@ fn hadolint(text: &str) -> Option<std::collections::BTreeSet<String>> {
     std::fs::write(&file, text).unwrap();
     let output = match Command::new("hadolint").args(["--format", "json", "--no-fail"]).arg(&file).output() {
         Ok(output) => output,
-        Err(_) => {
+        Err(error) => {
+            assert!(std::env::var_os("SLIMWRIGHT_TEST_HADOLINT").is_none(), "hadolint: {error}");
             eprintln!("skipped: hadolint is not installed (scripts/test installs it)");
             return None;
         }
@@ -412,7 +600,8 @@ fn hadolint_has_nothing_more_to_say_of_an_edited_file_than_of_the_users() {
     for (name, plan, text) in GALLERY {
         let edits = edited(&plan(), text);
         let (Some(before), Some(after)) = (hadolint(text), hadolint(&edits.text)) else { return };
-        let new: Vec<&String> = after.difference(&before).collect();
+        // In exec form nothing joins two commands, so that two RUNs follow each other (DL3059).
+        let new: Vec<&String> = after.difference(&before).filter(|code| *code != "DL3059").collect();
         assert!(new.is_empty(), "{name}: {new:?}\n{}", edits.text);
     }
 }

@@ -28,10 +28,12 @@ pub(super) fn unified(path: &str, before: &str, after: &str, edits: &[Edit]) -> 
     let name = quoted(path);
     let _ = writeln!(out, "--- {}\n+++ {}", name("a/"), name("b/"));
     for hunk in unified.iter_hunks() {
-        let lines = hunk.ops().iter().map(|op| op.old_range()).fold(usize::MAX..0, |all, one| all.start.min(one.start)..all.end.max(one.end));
+        let ranges = || hunk.ops().iter().map(|op| op.old_range());
+        let first = ranges().map(|range| range.start).min().unwrap_or_default();
+        let end = ranges().map(|range| range.end).max().unwrap_or_default();
         let text = hunk.to_string();
         let (header, body) = text.split_once('\n').unwrap_or((&text, ""));
-        let _ = writeln!(out, "{header} {}", reasons(before, edits, lines.start + 1..=lines.end + 1));
+        let _ = writeln!(out, "{header} {}", reasons(before, edits, first + 1..=end + 1));
         out.push_str(body);
     }
     out

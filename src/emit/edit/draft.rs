@@ -36,12 +36,19 @@ pub(super) struct Draft<'a> {
     pub file: &'a Dockerfile<'a>,
     /// What could not be done, and what to know.
     pub notes: Vec<String>,
+    /// Rules that must not be followed.
+    skip: &'a [String],
     changes: BTreeMap<usize, Change>,
 }
 
 impl<'a> Draft<'a> {
-    pub(super) fn new(file: &'a Dockerfile<'a>) -> Self {
-        Self { file, notes: Vec::new(), changes: BTreeMap::new() }
+    pub(super) fn new(file: &'a Dockerfile<'a>, skip: &'a [String]) -> Self {
+        Self { file, skip, notes: Vec::new(), changes: BTreeMap::new() }
+    }
+
+    /// Whether a rule must not be followed.
+    pub(super) fn skips(&self, rule: &str) -> bool {
+        self.skip.iter().any(|skipped| skipped == rule)
     }
 
     /// A `RUN` whose commands can be read and changed: not for another shell, and no program's input.
@@ -107,6 +114,21 @@ impl<'a> Draft<'a> {
         self.put(instruction, end..end, text, why);
     }
 
+    /// Inserts words behind a token, each on a line of its own where that one has one.
+    pub(super) fn put_words(&mut self, instruction: usize, token: usize, words: &[&str], why: &Why) {
+        let Some(run) = self.run(instruction) else { return };
+        let before = token.checked_sub(1).map_or(run.tokens[token].span.start, |before| run.tokens[before].span.end);
+        let gap = &self.file.text[before..run.tokens[token].span.start];
+        let end = run.tokens[token].span.end;
+        for word in words {
+            if run.form == Form::Shell && gap.contains('\n') && !gap.contains('#') {
+                self.put(instruction, end..end, format!("{gap}{word}"), why.clone());
+            } else {
+                self.put_word(instruction, token, word, why.clone());
+            }
+        }
+    }
+
     /// Inserts whole lines before an instruction.
     pub(super) fn put_before(&mut self, instruction: usize, line: &str, why: Why) {
         let start = self.file.instructions[instruction].span.start;
@@ -159,7 +181,7 @@ impl<'a> Draft<'a> {
         for (&instruction, change) in &self.changes {
             self.finish_one(instruction, change, &mut edits);
         }
-        edits.sort_by(|a: &Edit, b: &Edit| (a.span.start, a.span.end).cmp(&(b.span.start, b.span.end)));
+        edits.sort_by_key(|edit: &Edit| (edit.span.start, edit.span.end));
         let mut out: Vec<Edit> = Vec::new();
         for edit in edits {
             if out.last().is_some_and(|last| last.span.end > edit.span.start) {
@@ -198,10 +220,10 @@ impl<'a> Draft<'a> {
             return;
         }
         let cutter = Cutter { text: self.file.text, instruction, run, escape: self.file.escape };
-        for (spans, why) in cutter.spans(&cut) {
-            edits.extend(spans.into_iter().map(|span| self.edit(span, String::new(), &why)));
-        }
-        let last = (0..run.tokens.len()).rev().find(|token| !cut.contains_key(token) && run.tokens[*token].operator != Some(Operator::Line));
+        edits.extend(cutter.spans(&cut).into_iter().map(|(span, why)| self.edit(span, String::new(), &why)));
+        let last = (0..run.tokens.len())
+            .rev()
+            .find(|token| !cut.contains_key(token) && run.tokens[*token].operator != Some(Operator::Line));
         if let Some(last) = last {
             let end = run.tokens[last].span.end;
             for (command, why) in &change.tail {
@@ -272,7 +294,7 @@ struct Cutter<'a> {
 }
 
 impl Cutter<'_> {
-    fn spans(&self, cut: &BTreeMap<usize, Why>) -> Vec<(Vec<Span>, Why)> {
+    fn spans(&self, cut: &BTreeMap<usize, Why>) -> Vec<(Span, Why)> {
         let (mut out, mut at) = (Vec::new(), 0);
         while at < self.run.tokens.len() {
             let Some(first) = cut.get(&at) else {
@@ -287,20 +309,23 @@ impl Cutter<'_> {
             let mut reasons: Vec<&str> = (start..at).map(|token| cut[&token].reason.as_str()).collect();
             reasons.dedup();
             let rule = rules.first().map_or_else(|| first.rule.clone(), |rule| (*rule).to_owned());
-            out.push((self.one(start, at - 1), Why { rule, reason: reasons.join("; ") }));
+            let why = Why { rule, reason: reasons.join("; ") };
+            let (span, other) = self.one(start, at - 1);
+            out.push((span, why.clone()));
+            out.extend(other.map(|other| (other, why)));
         }
         out
     }
 
     /// The text of a run of tokens and of what joins it to the rest.
-    fn one(&self, first: usize, last: usize) -> Vec<Span> {
+    fn one(&self, first: usize, last: usize) -> (Span, Option<Span>) {
         let tokens = &self.run.tokens;
         let (a, b) = (tokens[first].span.start, tokens[last].span.end);
         let previous = first.checked_sub(1).map(|token| tokens[token].span.end);
         let next = tokens.get(last + 1).map(|token| token.span.start);
         if self.run.form == Form::Exec {
             // With one comma.
-            return vec![previous.map_or(a..next.unwrap_or(b), |previous| previous..b)];
+            return (previous.map_or(a..next.unwrap_or(b), |previous| previous..b), None);
         }
         let line = line_start(self.text, a);
         let is_first = line >= self.instruction.span.start && self.text[line..a].trim().is_empty();
@@ -309,24 +334,24 @@ impl Cutter<'_> {
         match (previous, next) {
             (Some(previous), None) => self.tail(previous, a, b),
             (_, Some(next)) if is_first && is_last && self.run.form != Form::Script => {
-                vec![line..line_end(self.text, b).min(next)]
+                (line..line_end(self.text, b).min(next), None)
             }
-            (_, Some(next)) if is_first => vec![a..next],
-            (Some(previous), _) => vec![previous..b],
-            (None, Some(next)) => vec![a..next],
-            (None, None) => vec![a..b],
+            (_, Some(next)) if is_first => (a..next, None),
+            (Some(previous), _) => (previous..b, None),
+            (None, Some(next)) => (a..next, None),
+            (None, None) => (a..b, None),
         }
     }
 
     /// At the end of an instruction the line before must not go on any more; comments between stay.
-    fn tail(&self, previous: usize, a: usize, b: usize) -> Vec<Span> {
+    fn tail(&self, previous: usize, a: usize, b: usize) -> (Span, Option<Span>) {
         let between = &self.text[previous..a];
         if !between.contains('#') {
-            return vec![previous..b];
+            return (previous..b, None);
         }
         let end = line_end(self.text, previous);
         let line_break = if self.text[..end].ends_with("\r\n") { 2 } else { 1 };
         let line = line_start(self.text, a);
-        vec![previous..end - line_break, line - line_break.min(line)..b]
+        (previous..end - line_break, Some(line - line_break.min(line)..b))
     }
 }

@@ -45,10 +45,13 @@ pub(super) fn edit(
     options: &EditOptions,
 ) -> BTreeSet<String> {
     let found = collect(draft, reach);
-    let wanted = Wanted::new(plan, rules, &found);
+    let uninstalled = if draft.skips("deleted-bytes") { BTreeSet::new() } else { later_uninstalls(&found) };
+    let wanted = Wanted::new(plan, rules, uninstalled);
     let advised = wanted.is_any() && other_installers(draft, plan, reach);
     let mut covered = BTreeSet::new();
-    uninstalls(draft, &found, &wanted);
+    if !draft.skips("deleted-bytes") {
+        uninstalls(draft, &found, &wanted);
+    }
     if wanted.is_any() && installs(draft, plan, &found, &wanted, options) {
         covered.extend(wanted.rules.iter().cloned());
     } else if wanted.is_any() && !advised {
@@ -58,7 +61,9 @@ pub(super) fn edit(
             wanted.summary
         ));
     }
-    cache::edit(draft, plan, &found);
+    if !draft.skips("pip-cache") {
+        cache::edit(draft, plan, &found);
+    }
     covered
 }
 
@@ -80,7 +85,10 @@ fn installs(draft: &mut Draft<'_>, plan: &Plan, found: &[Found], wanted: &Wanted
     let line = draft_line(draft, first);
     for other in rest {
         if other.pip.installs_from_index() {
-            draft.note(other.instruction, "this install is left as it is: the plan's list is installed in another stage");
+            draft.note(
+                other.instruction,
+                "this install is left as it is: the plan's list is installed in another stage",
+            );
         } else {
             later(draft, other, line);
         }
@@ -131,9 +139,18 @@ fn advice(other: pip::Other, plan: &Plan) -> String {
     let dropped: Vec<&str> = plan.dropped.iter().map(|gone| gone.name.as_str()).take(6).collect();
     let index = plan.pins.iter().find_map(|pin| pin.index.as_deref());
     let (tool, place) = match other {
-        pip::Other::UvSync => ("uv sync", "pyproject.toml: [project] dependencies, [tool.uv] override-dependencies and, for another index, [[tool.uv.index]] with explicit = true and [tool.uv.sources]; then uv lock"),
-        pip::Other::Poetry => ("poetry", "pyproject.toml: dependencies and, for another index, [[tool.poetry.source]] with priority = \"explicit\"; then poetry lock"),
-        pip::Other::Pdm => ("pdm", "pyproject.toml: dependencies, [tool.pdm.resolution.overrides] and, for another index, [[tool.pdm.source]]; then pdm lock"),
+        pip::Other::UvSync => (
+            "uv sync",
+            "pyproject.toml: [project] dependencies, [tool.uv] override-dependencies and, for another index, [[tool.uv.index]] with explicit = true and [tool.uv.sources]; then uv lock",
+        ),
+        pip::Other::Poetry => (
+            "poetry",
+            "pyproject.toml: dependencies and, for another index, [[tool.poetry.source]] with priority = \"explicit\"; then poetry lock",
+        ),
+        pip::Other::Pdm => (
+            "pdm",
+            "pyproject.toml: dependencies, [tool.pdm.resolution.overrides] and, for another index, [[tool.pdm.source]]; then pdm lock",
+        ),
         pip::Other::Pipenv => ("pipenv", "Pipfile: [packages] and, for another index, [[source]]; then pipenv lock"),
         pip::Other::Conda => ("conda", "environment.yml"),
     };
@@ -151,17 +168,22 @@ fn advice(other: pip::Other, plan: &Plan) -> String {
 }
 
 impl Wanted {
-    fn new(plan: &Plan, rules: &[Rule], found: &[Found]) -> Self {
+    fn new(plan: &Plan, rules: &[Rule], uninstalled: BTreeSet<String>) -> Self {
         let about = |rule: &&str| is_about_distributions(rule, rules);
         let actions: Vec<&str> = plan.actions.iter().map(|action| action.rule.as_str()).filter(about).collect();
-        let dropped: Vec<&str> =
-            plan.dropped.iter().map(|gone| gone.name.as_str()).filter(|name| !pip::is_tool(&normalize_name(name))).collect();
+        let dropped: Vec<&str> = plan
+            .dropped
+            .iter()
+            .map(|gone| gone.name.as_str())
+            .filter(|name| !pip::is_tool(&normalize_name(name)))
+            .collect();
         let swaps: Vec<String> = plan
             .pins
             .iter()
-            .filter_map(|pin| pin.instead_of.as_deref().map(|old| format!("{} {} instead of {old}", pin.name, pin.version)))
+            .filter_map(|pin| {
+                pin.instead_of.as_deref().map(|old| format!("{} {} instead of {old}", pin.name, pin.version))
+            })
             .collect();
-        let uninstalled = later_uninstalls(found);
         let changes = !swaps.is_empty() || !dropped.is_empty() || plan.pins.iter().any(|pin| pin.index.is_some());
         Self {
             rules: actions.iter().map(|rule| (*rule).to_owned()).collect(),
@@ -204,19 +226,22 @@ fn summary(swaps: &[String], dropped: &[&str], uninstalled: &BTreeSet<String>) -
 
 /// Names that an instruction uninstalls and an earlier one installed.
 fn later_uninstalls(found: &[Found]) -> BTreeSet<String> {
-    let later = found.iter().filter(|found| is_later_uninstall(found));
-    later.flat_map(|found| found.pip.names()).map(|(_, name)| name.to_owned()).filter(|name| !pip::is_tool(name)).collect()
-}
-
-fn is_later_uninstall(found: &Found) -> bool {
-    found.pip.action == Action::Uninstall
+    let later = found.iter().filter(|found| found.pip.action == Action::Uninstall);
+    later
+        .flat_map(|found| found.pip.names())
+        .map(|(_, name)| name.to_owned())
+        .filter(|name| !pip::is_tool(name))
+        .collect()
 }
 
 fn uninstalls(draft: &mut Draft<'_>, found: &[Found], wanted: &Wanted) {
     for one in found.iter().filter(|found| found.pip.action == Action::Uninstall) {
         let names: Vec<&str> = one.pip.names().map(|(_, name)| name).collect();
         if names.iter().any(|name| pip::is_tool(name)) || names.is_empty() {
-            draft.note(one.instruction, "this uninstall is left as it is: it hides what a layer below has, and frees nothing");
+            draft.note(
+                one.instruction,
+                "this uninstall is left as it is: it hides what a layer below has, and frees nothing",
+            );
             continue;
         }
         let same = found.iter().any(|other| other.instruction == one.instruction && is_install(other));
@@ -241,7 +266,8 @@ fn closure(draft: &mut Draft<'_>, plan: &Plan, own: &[&Found], wanted: &Wanted, 
     let is_simple = |draft: &Draft<'_>, found: &Found| {
         draft.run(found.instruction).is_some_and(|run| {
             let command = &run.commands[found.command];
-            !command.nested && !matches!(command.before, Some(crate::dockerfile::Operator::Pipe | crate::dockerfile::Operator::Or))
+            !command.nested
+                && !matches!(command.before, Some(crate::dockerfile::Operator::Pipe | crate::dockerfile::Operator::Or))
         })
     };
     let Some(primary) = own.iter().find(|found| found.pip.installs_from_index() && is_simple(draft, found)) else {
@@ -317,7 +343,7 @@ impl Primary<'_> {
         let mut rest: Vec<&Argument> = pip.arguments.iter().filter(replaced).collect();
         let right = |argument: &&Argument| matches!(&argument.what, What::File(_, own) if self.places.is_last(own));
         let file = |argument: &&Argument| matches!(argument.what, What::File(..));
-        let chosen = rest.iter().position(|argument| right(argument)).or(rest.iter().position(|argument| file(argument)));
+        let chosen = rest.iter().position(right).or(rest.iter().position(file));
         let chosen = rest.remove(chosen.unwrap_or_default());
         if !right(&chosen) || (pip.action == Action::Sync && self.places.paths.len() > 1) {
             self.replace(draft, run, chosen, path);
@@ -348,10 +374,8 @@ impl Primary<'_> {
     fn install_before(&self, draft: &mut Draft<'_>, run: &Run, paths: &[String]) {
         let at = self.found.instruction;
         let index = self.plan.pins.iter().find_map(|pin| pin.index.as_deref()).unwrap_or_default();
-        let why = Why::new(
-            &self.why.rule,
-            format!("what must come from {index} and from no other index, before the rest"),
-        );
+        let why =
+            Why::new(&self.why.rule, format!("what must come from {index} and from no other index, before the rest"));
         for path in paths {
             let words = self.words(draft, run, path);
             if run.form == Form::Exec {
@@ -380,10 +404,18 @@ impl Primary<'_> {
             Form::Exec => run.tokens[token].text.clone(),
             _ => draft.file.text[run.tokens[token].span.clone()].to_owned(),
         };
-        let mut words: Vec<String> = command.words.iter().take_while(|&&word| word < pip.verb).map(|&word| raw(word)).collect();
+        let mut words: Vec<String> =
+            command.words.iter().take_while(|&&word| word < pip.verb).map(|&word| raw(word)).collect();
         words.push(if pip.action == Action::Sync { "install".to_owned() } else { raw(pip.verb) });
         words.extend(cache::flag(draft, self.plan, self.found).map(str::to_owned));
-        let kept = pip.arguments.iter().filter(|argument| matches!(&argument.what, What::Option(name) if name != "--no-deps"));
+        // Without an index the wheels are where --find-links says.
+        let offline = pip.has_option(&["--no-index"]);
+        let is_kept = |argument: &&Argument| match &argument.what {
+            What::Option(name) => name != "--no-deps",
+            What::Index => offline,
+            _ => false,
+        };
+        let kept = pip.arguments.iter().filter(is_kept);
         words.extend(kept.flat_map(|argument| argument.tokens.clone()).map(raw));
         words.extend(["--no-deps".to_owned(), "-r".to_owned(), path.to_owned()]);
         words

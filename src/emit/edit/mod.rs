@@ -27,6 +27,8 @@ use std::collections::BTreeSet;
 pub struct EditOptions {
     /// The stage that the image was built from, by name or number; the last one if it is not named.
     pub target_stage: Option<String>,
+    /// Rules that must not be followed, by id.
+    pub skip: Vec<String>,
     /// The file's name for the diff, relative to the build context: `Dockerfile`, `docker/api.Dockerfile`.
     pub path: String,
     /// The names of the files at the top of the build context, as far as they are known.
@@ -87,7 +89,7 @@ pub enum EditError {
 pub fn edit(plan: &Plan, rules: &[Rule], file: &Dockerfile<'_>, options: &EditOptions) -> Result<Edits, EditError> {
     let target = target_stage(file, options)?;
     let reach = Reach::new(file, target, plan);
-    let mut draft = Draft::new(file);
+    let mut draft = Draft::new(file, &options.skip);
     origin::check(&mut draft, plan, &reach);
     let mut covered = install::edit(&mut draft, plan, rules, &reach, options);
     covered.extend(system::edit(&mut draft, plan, &reach));
@@ -138,7 +140,10 @@ fn not_expressed(plan: &Plan, covered: &BTreeSet<String>) -> Vec<String> {
     let open = plan.actions.iter().filter(|action| !covered.contains(&action.rule) && action.removed > action.added);
     let note = |action: &crate::plan::Action| {
         let bytes = crate::base::ByteSize(action.removed - action.added);
-        format!("not in the edits: {} ({bytes}, {}); no instruction of the file does it by itself", action.title, action.rule)
+        format!(
+            "not in the edits: {} ({bytes}, {}); no instruction of the file does it by itself",
+            action.title, action.rule
+        )
     };
     open.map(note).collect()
 }

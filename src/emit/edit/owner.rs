@@ -9,9 +9,32 @@ use crate::plan::Plan;
 
 /// Commands that write outside the application's folder, or nothing.
 const ELSEWHERE: [&str; 26] = [
-    "apt-get", "apt", "apk", "dpkg", "pip", "pip3", "python", "python3", "uv", "useradd", "adduser", "usermod", "groupadd",
-    "addgroup", "groupmod", "chown", "chmod", "rm", "echo", "set", "true", "ldconfig", "update-ca-certificates", "export",
-    "locale-gen", "cd",
+    "apt-get",
+    "apt",
+    "apk",
+    "dpkg",
+    "pip",
+    "pip3",
+    "python",
+    "python3",
+    "uv",
+    "useradd",
+    "adduser",
+    "usermod",
+    "groupadd",
+    "addgroup",
+    "groupmod",
+    "chown",
+    "chmod",
+    "rm",
+    "echo",
+    "set",
+    "true",
+    "ldconfig",
+    "update-ca-certificates",
+    "export",
+    "locale-gen",
+    "cd",
 ];
 
 /// A recursive change of owner or mode.
@@ -35,14 +58,17 @@ pub(super) fn edit(draft: &mut Draft<'_>, plan: &Plan, reach: &Reach) {
         let scope = draft.file.scope(instruction);
         for (at, command) in run.commands.iter().enumerate() {
             match words(run, command).first() {
-                Some(&"chown" | &"chmod") => {
+                Some(&"chown" | &"chmod") if !draft.skips("rewritten-bytes") => {
                     if let Some(found) = recursive(run, instruction, at, &scope)
                         && let Err(why_not) = fold(draft, plan, &reach.layers[..position], &found)
                     {
-                        draft.note(instruction, format!("this {} -R writes its files once more: {why_not}", found.flag));
+                        draft
+                            .note(instruction, format!("this {} -R writes its files once more: {why_not}", found.flag));
                     }
                 }
-                Some(&"rm") => removal(draft, &reach.layers[..position], instruction, run, at),
+                Some(&"rm") if !draft.skips("deleted-bytes") => {
+                    removal(draft, &reach.layers[..position], instruction, run, at)
+                }
                 _ => {}
             }
         }
@@ -65,7 +91,14 @@ fn recursive(run: &Run, instruction: usize, at: usize, scope: &Scope) -> Option<
     }
     let value = rest.first()?.clone();
     let paths: Option<Vec<String>> = rest[1..].iter().map(|path| scope.absolute(path)).collect();
-    Some(Recursive { instruction, command: at, flag, option: option?, value, paths: paths.filter(|paths| !paths.is_empty())? })
+    Some(Recursive {
+        instruction,
+        command: at,
+        flag,
+        option: option?,
+        value,
+        paths: paths.filter(|paths| !paths.is_empty())?,
+    })
 }
 
 fn is_below(path: &str, folder: &str) -> bool {
@@ -81,23 +114,28 @@ fn fold(draft: &mut Draft<'_>, plan: &Plan, before: &[usize], found: &Recursive)
         return Err("its paths are patterns; set the owner where the files are made".into());
     }
     let copies = copies_below(draft, before, found)?;
-    let first = copies.first().copied().ok_or("no COPY brings them; make the change in the instruction that makes the files")?;
+    let first = copies
+        .first()
+        .copied()
+        .ok_or("no COPY brings them; make the change in the instruction that makes the files")?;
     let others = before.iter().copied().filter(|&instruction| instruction > first);
     for instruction in others {
         writes_elsewhere(draft, instruction, found)?;
     }
-    let below = |prefix: &[u8]| found.paths.iter().any(|path| is_within(prefix, ImagePath::from(path.as_str()).as_bytes()));
-    if let Some(environment) = &plan.environment {
-        if below(environment.prefix.as_bytes()) {
-            return Err("the Python environment is below; read-only files need not belong to the user who runs the service".into());
-        }
+    let below =
+        |prefix: &[u8]| found.paths.iter().any(|path| is_within(prefix, ImagePath::from(path.as_str()).as_bytes()));
+    if plan.environment.as_ref().is_some_and(|environment| below(environment.prefix.as_bytes())) {
+        return Err(
+            "the Python environment is below; read-only files need not belong to the user who runs the service".into(),
+        );
     }
     let value = value_at(draft, plan, before, first, found)?;
     let linked = |&copy: &usize| draft.file.instructions[copy].flags.iter().any(|flag| flag.name == "link");
     if copies.iter().any(linked) && value.chars().any(|c| c.is_ascii_alphabetic()) {
         return Err("COPY --link knows no account's name; use COPY --chown with numbers".into());
     }
-    let why = Why::new("rewritten-bytes", format!("{} -R in a later layer would write every file once more", found.flag));
+    let why =
+        Why::new("rewritten-bytes", format!("{} -R in a later layer would write every file once more", found.flag));
     for &copy in &copies {
         let end = draft.file.instructions[copy].keyword.end;
         draft.put(copy, end..end, format!(" --{}={value}", found.flag), why.clone());
@@ -146,9 +184,10 @@ fn writes_elsewhere(draft: &Draft<'_>, instruction: usize, found: &Recursive) ->
         let words = words(run, command);
         let program = words.first().map(|word| word.rsplit('/').next().unwrap_or_default()).unwrap_or_default();
         let module = program.starts_with("python") && words.get(1) != Some(&"-m");
-        let named = words.iter().skip(1).filter(|word| word.starts_with('/')).any(|word| {
-            scope.absolute(word).is_none_or(|word| found.paths.iter().any(|path| is_below(&word, path)))
-        });
+        let named =
+            words.iter().skip(1).filter(|word| word.starts_with('/')).any(|word| {
+                scope.absolute(word).is_none_or(|word| found.paths.iter().any(|path| is_below(&word, path)))
+            });
         let to_file = run.tokens[command.tokens.clone()].iter().any(|token| token.operator.is_some() && !token.literal);
         if !ELSEWHERE.contains(&program) || module || to_file || (named && !["chown", "chmod"].contains(&program)) {
             return Err(unknown());
@@ -158,32 +197,51 @@ fn writes_elsewhere(draft: &Draft<'_>, instruction: usize, found: &Recursive) ->
 }
 
 /// The owner as `COPY` can know it: a name that an instruction behind the `COPY` makes is written as a number.
-fn value_at(draft: &Draft<'_>, plan: &Plan, before: &[usize], first: usize, found: &Recursive) -> Result<String, String> {
+fn value_at(
+    draft: &Draft<'_>,
+    plan: &Plan,
+    before: &[usize],
+    first: usize,
+    found: &Recursive,
+) -> Result<String, String> {
     let plain = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-:".contains(c));
     if found.flag == "chmod" {
         return Ok(found.value.clone());
     }
     let value = draft.file.scope(found.instruction).variables.iter().fold(found.value.clone(), |value, (name, own)| {
-        if value.contains('$') { value.replace(&format!("${{{name}}}"), own).replace(&format!("${name}"), own) } else { value }
+        if value.contains('$') {
+            value.replace(&format!("${{{name}}}"), own).replace(&format!("${name}"), own)
+        } else {
+            value
+        }
     });
     if !plain(&value) {
         return Err("its owner is not known here; write it into COPY --chown".into());
     }
     let names: Vec<&str> = value.split(':').filter(|name| !name.is_empty()).collect();
-    let made_later = before.iter().chain([&found.instruction]).filter(|&&instruction| instruction > first).any(|&instruction| {
-        let Kind::Run(run) = &draft.file.instructions[instruction].kind else { return false };
-        run.commands.iter().any(|command| {
-            let words = words(run, command);
-            let makes = ["useradd", "adduser", "groupadd", "addgroup"].contains(words.first().unwrap_or(&""));
-            makes && words.iter().skip(1).any(|word| names.contains(word))
-        })
-    });
+    let made_later =
+        before.iter().chain([&found.instruction]).filter(|&&instruction| instruction > first).any(|&instruction| {
+            let Kind::Run(run) = &draft.file.instructions[instruction].kind else { return false };
+            run.commands.iter().any(|command| {
+                let words = words(run, command);
+                let makes = ["useradd", "adduser", "groupadd", "addgroup"].contains(words.first().unwrap_or(&""));
+                makes && words.iter().skip(1).any(|word| names.contains(word))
+            })
+        });
     // `chown USER` leaves the group; COPY --chown=USER takes the user's own.
     let user_only = !value.contains(':') && !value.chars().all(|c| c.is_ascii_digit());
     if !made_later {
-        return Ok(if value.ends_with(':') { value.trim_end_matches(':').to_owned() } else if user_only { format!("{value}:root") } else { value });
+        return Ok(if value.ends_with(':') {
+            value.trim_end_matches(':').to_owned()
+        } else if user_only {
+            format!("{value}:root")
+        } else {
+            value
+        });
     }
-    let owned = |item: &&crate::plan::CopyItem| found.paths.iter().any(|path| is_below(&format!("/{}", String::from_utf8_lossy(item.path.as_bytes())), path));
+    let owned = |item: &&crate::plan::CopyItem| {
+        found.paths.iter().any(|path| is_below(&format!("/{}", String::from_utf8_lossy(item.path.as_bytes())), path))
+    };
     let mut owners: Vec<(u32, u32)> = plan.copies.iter().filter(owned).map(|item| (item.uid, item.gid)).collect();
     owners.sort_unstable();
     owners.dedup();
@@ -197,10 +255,15 @@ fn value_at(draft: &Draft<'_>, plan: &Plan, before: &[usize], first: usize, foun
 fn removal(draft: &mut Draft<'_>, before: &[usize], instruction: usize, run: &Run, at: usize) {
     let all = words(run, &run.commands[at]);
     let paths: Vec<&str> = all.iter().skip(1).filter(|word| !word.starts_with('-')).copied().collect();
-    let local = |path: &&str| run.commands[..at].iter().any(|command| words(run, command).iter().skip(1).any(|word| mentions(word, path)));
+    let local = |path: &&str| {
+        run.commands[..at].iter().any(|command| words(run, command).iter().skip(1).any(|word| mentions(word, path)))
+    };
     let is_apt = |path: &&str| path.starts_with("/var/lib/apt") || path.starts_with("/var/cache/apt");
     let is_temporary = |path: &&str| path.starts_with("/tmp/pip") || path.contains("apk");
-    if paths.is_empty() || draft.command_is_gone(instruction, at) || paths.iter().all(|path| local(path) || is_apt(path) || is_temporary(path)) {
+    if paths.is_empty()
+        || draft.command_is_gone(instruction, at)
+        || paths.iter().all(|path| local(path) || is_apt(path) || is_temporary(path))
+    {
         return;
     }
     let only_removes = run.commands.iter().all(|command| words(run, command).first() == Some(&"rm"));
@@ -209,20 +272,28 @@ fn removal(draft: &mut Draft<'_>, before: &[usize], instruction: usize, run: &Ru
         return;
     }
     let previous = before.iter().rev().copied().find(|&position| {
-        matches!(draft.file.instructions[position].kind, Kind::Run(_) | Kind::Copy(_) | Kind::From { .. }) && !draft.is_gone(position)
+        matches!(draft.file.instructions[position].kind, Kind::Run(_) | Kind::Copy(_) | Kind::From { .. })
+            && !draft.is_gone(position)
     });
     let made = previous.filter(|&position| {
         let run = draft.run(position);
         run.is_some_and(|run| paths.iter().all(|path| makes(run, path)))
     });
-    let same_directory = made.is_some_and(|made| draft.file.scope(made).directory == draft.file.scope(instruction).directory);
+    let same_directory =
+        made.is_some_and(|made| draft.file.scope(made).directory == draft.file.scope(instruction).directory);
     if let (Some(made), true, true) = (made, only_removes && run.commands.len() == 1, same_directory) {
         let raw = run.tokens[run.commands[at].tokens.clone()].iter().map(|token| &draft.file.text[token.span.clone()]);
         let text = raw.collect::<Vec<_>>().join(" ");
         let line = draft.file.line(draft.file.instructions[instruction].span.start);
-        let why = Why::new("deleted-bytes", format!("removed in the layer that made it, and not in line {line}, it takes no room"));
+        let why = Why::new(
+            "deleted-bytes",
+            format!("removed in the layer that made it, and not in line {line}, it takes no room"),
+        );
         if draft.append(made, &text, why) {
-            draft.remove(instruction, Why::new("deleted-bytes", "a layer below keeps what is removed here; it is removed there instead"));
+            draft.remove(
+                instruction,
+                Why::new("deleted-bytes", "a layer below keeps what is removed here; it is removed there instead"),
+            );
             return;
         }
     }
@@ -238,6 +309,7 @@ fn mentions(word: &str, path: &str) -> bool {
 }
 
 fn makes(run: &Run, path: &str) -> bool {
-    let installs = path.contains(".cache") && run.commands.iter().any(|command| super::pip::read(run, command).is_some());
+    let installs =
+        path.contains(".cache") && run.commands.iter().any(|command| super::pip::read(run, command).is_some());
     installs || run.commands.iter().any(|command| words(run, command).iter().skip(1).any(|word| mentions(word, path)))
 }

@@ -62,7 +62,18 @@ pub(super) enum Other {
 
 /// Tools that install others, and that images install first.
 const TOOLS: [&str; 12] = [
-    "pip", "setuptools", "wheel", "uv", "poetry", "pipenv", "pdm", "hatch", "hatchling", "build", "virtualenv", "pip-tools",
+    "pip",
+    "setuptools",
+    "wheel",
+    "uv",
+    "poetry",
+    "pipenv",
+    "pdm",
+    "hatch",
+    "hatchling",
+    "build",
+    "virtualenv",
+    "pip-tools",
 ];
 
 pub(super) fn is_tool(name: &str) -> bool {
@@ -70,12 +81,55 @@ pub(super) fn is_tool(name: &str) -> bool {
 }
 
 const WITH_VALUE: [&str; 50] = [
-    "-r", "--requirement", "--requirements", "-c", "--constraint", "--constraints", "-e", "--editable", "-i", "--index-url",
-    "--extra-index-url", "--index", "--default-index", "-f", "--find-links", "-t", "--target", "--prefix", "--root",
-    "--python", "-p", "--platform", "--python-version", "--python-platform", "--implementation", "--abi",
-    "--upgrade-strategy", "--no-binary", "--only-binary", "--progress-bar", "--global-option", "--config-settings", "-C",
-    "--cache-dir", "--proxy", "--retries", "--timeout", "--trusted-host", "--cert", "--client-cert", "--log", "--src",
-    "--root-user-action", "-w", "--wheel-dir", "--index-strategy", "--keyring-provider", "--link-mode", "--override",
+    "-r",
+    "--requirement",
+    "--requirements",
+    "-c",
+    "--constraint",
+    "--constraints",
+    "-e",
+    "--editable",
+    "-i",
+    "--index-url",
+    "--extra-index-url",
+    "--index",
+    "--default-index",
+    "-f",
+    "--find-links",
+    "-t",
+    "--target",
+    "--prefix",
+    "--root",
+    "--python",
+    "-p",
+    "--platform",
+    "--python-version",
+    "--python-platform",
+    "--implementation",
+    "--abi",
+    "--upgrade-strategy",
+    "--no-binary",
+    "--only-binary",
+    "--progress-bar",
+    "--global-option",
+    "--config-settings",
+    "-C",
+    "--cache-dir",
+    "--proxy",
+    "--retries",
+    "--timeout",
+    "--trusted-host",
+    "--cert",
+    "--client-cert",
+    "--log",
+    "--src",
+    "--root-user-action",
+    "-w",
+    "--wheel-dir",
+    "--index-strategy",
+    "--keyring-provider",
+    "--link-mode",
+    "--override",
     "--torch-backend",
 ];
 
@@ -91,9 +145,9 @@ fn is_called(program: &str, name: &str) -> bool {
 /// The program's position among a command's words: behind assignments, `sudo` and the like.
 pub(super) fn program(run: &Run, command: &Command) -> Option<usize> {
     let is_before = |word: &str| {
-        let assigned = word.split_once('=').is_some_and(|(name, _)| {
-            !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-        });
+        let assigned = word
+            .split_once('=')
+            .is_some_and(|(name, _)| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'));
         assigned || ["sudo", "exec", "env", "command", "time"].contains(&word)
     };
     command.words.iter().position(|&word| !is_before(&run.tokens[word].text))
@@ -158,7 +212,11 @@ fn arguments(run: &Run, words: &[usize], action: Action) -> Vec<Argument> {
         }
         let (name, glued) = match text.split_once('=') {
             Some((name, value)) if text.starts_with("--") => (name, Some(value)),
-            _ if !text.starts_with("--") && text.len() > 2 && text.is_char_boundary(2) && WITH_VALUE.contains(&&text[..2]) => {
+            _ if !text.starts_with("--")
+                && text.len() > 2
+                && text.is_char_boundary(2)
+                && WITH_VALUE.contains(&&text[..2]) =>
+            {
                 (&text[..2], Some(&text[2..]))
             }
             _ => (text, None),
@@ -199,7 +257,9 @@ fn positional(text: &str) -> What {
 
 impl Pip {
     pub(super) fn has_option(&self, names: &[&str]) -> bool {
-        self.arguments.iter().any(|argument| matches!(&argument.what, What::Option(name) if names.contains(&name.as_str())))
+        self.arguments
+            .iter()
+            .any(|argument| matches!(&argument.what, What::Option(name) if names.contains(&name.as_str())))
     }
 
     /// The distributions that are named.

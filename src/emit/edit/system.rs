@@ -21,8 +21,24 @@ enum Does {
 
 /// Distributions that have had no wheels for Linux, so that pip compiles them. Source: their pages on PyPI.
 const COMPILED: [&str; 18] = [
-    "psycopg2", "mysqlclient", "uwsgi", "pycrypto", "python-ldap", "dlib", "pygraphviz", "pyaudio", "python-snappy", "pylibmc",
-    "m2crypto", "mod-wsgi", "pycairo", "pygobject", "fasttext", "gssapi", "pycurl", "pyodbc-src",
+    "psycopg2",
+    "mysqlclient",
+    "uwsgi",
+    "pycrypto",
+    "python-ldap",
+    "dlib",
+    "pygraphviz",
+    "pyaudio",
+    "python-snappy",
+    "pylibmc",
+    "m2crypto",
+    "mod-wsgi",
+    "pycairo",
+    "pygobject",
+    "fasttext",
+    "gssapi",
+    "pycurl",
+    "pyodbc-src",
 ];
 
 /// One `RUN` of the image's own layers.
@@ -49,9 +65,9 @@ pub(super) fn edit(draft: &mut Draft<'_>, plan: &Plan, reach: &Reach) -> BTreeSe
         let rules = plan.actions.iter().map(|action| action.rule.as_str());
         covered.extend(rules.filter(|rule| ["compilers", "unused-packages"].contains(rule)).map(str::to_owned));
     }
-    lists(draft, &rows);
-    for row in &rows {
-        apk(draft, row);
+    if !draft.skips("apt-lists-and-cache") {
+        lists(draft, &rows);
+        rows.iter().for_each(|row| apk(draft, row));
     }
     covered
 }
@@ -64,7 +80,9 @@ fn row(draft: &Draft<'_>, instruction: usize) -> Option<Row> {
 
 fn does(run: &Run, command: &Command) -> Does {
     let words = words(run, command);
-    let Some(program) = words.first().map(|word| word.rsplit('/').next().unwrap_or_default()) else { return Does::Other };
+    let Some(program) = words.first().map(|word| word.rsplit('/').next().unwrap_or_default()) else {
+        return Does::Other;
+    };
     let verb = words.iter().skip(1).find(|word| !word.starts_with('-')).copied().unwrap_or_default();
     match (program, verb) {
         ("apt-get" | "apt", "update") => Does::Update,
@@ -89,7 +107,8 @@ fn listed(run: &Run, command: &Command) -> Vec<(usize, String)> {
             continue;
         }
         if text.starts_with('-') {
-            takes_value = ["-t", "--target-release", "-o", "--option", "-c", "--virtual", "--repository", "-X"].contains(&text);
+            takes_value =
+                ["-t", "--target-release", "-o", "--option", "-c", "--virtual", "--repository", "-X"].contains(&text);
         } else if !std::mem::replace(&mut seen_verb, true) {
             continue;
         } else {
@@ -103,8 +122,12 @@ fn listed(run: &Run, command: &Command) -> Vec<(usize, String)> {
 /// Takes dropped packages out of the lists; `true` if there were any.
 fn packages(draft: &mut Draft<'_>, plan: &Plan, reach: &Reach, rows: &[Row]) -> bool {
     let kept_for = compiled_in_image(draft, plan, reach);
-    let all: BTreeSet<String> = each_install(draft, rows).flat_map(|(_, run, at)| listed(run, &run.commands[at])).map(|(_, name)| name).collect();
-    let recommended = plan.dropped_system.iter().any(|gone| !gone.why.starts_with("serves building"));
+    let all: BTreeSet<String> = each_install(draft, rows)
+        .flat_map(|(_, run, at)| listed(run, &run.commands[at]))
+        .map(|(_, name)| name)
+        .collect();
+    let recommended = !draft.skips("unused-packages")
+        && plan.dropped_system.iter().any(|gone| !gone.why.starts_with("serves building"));
     let mut missing: Vec<&str> = plan
         .system
         .iter()
@@ -129,10 +152,15 @@ fn packages(draft: &mut Draft<'_>, plan: &Plan, reach: &Reach, rows: &[Row]) -> 
             cut.push((*token, Why::new(rule_of(gone), format!("the plan drops {name}: {}", gone.why))));
         }
         let compiles = packages.iter().any(|(token, name)| {
-            ["gcc", "g++", "clang", "build-essential"].contains(&name.as_str()) && cut.iter().all(|(cut, _)| cut != token)
+            ["gcc", "g++", "clang", "build-essential"].contains(&name.as_str())
+                && cut.iter().all(|(cut, _)| cut != token)
         });
         // A compiler only recommends the C library's headers.
-        if recommended && is_apt && !compiles && !run.tokens[command.tokens.clone()].iter().any(|token| token.text.contains("no-install-recommends")) {
+        if recommended
+            && is_apt
+            && !compiles
+            && !run.tokens[command.tokens.clone()].iter().any(|token| token.text.contains("no-install-recommends"))
+        {
             let verb = command.words.iter().copied().find(|&word| run.tokens[word].text == "install");
             if let Some(verb) = verb.filter(|_| cut.len() < packages.len() || !missing.is_empty()) {
                 let why = Why::new("unused-packages", "recommended packages were installed that nothing depends on");
@@ -145,7 +173,7 @@ fn packages(draft: &mut Draft<'_>, plan: &Plan, reach: &Reach, rows: &[Row]) -> 
             let why = Why::new("compilers", format!("what stays needs {}; it came with what goes", missing.join(", ")));
             let kept = packages.iter().rev().find(|(token, _)| cut.iter().all(|(cut, _)| cut != token));
             match kept {
-                Some((token, _)) => missing.iter().for_each(|name| draft.put_word(instruction, *token, name, why.clone())),
+                Some((token, _)) => draft.put_words(instruction, *token, &missing, &why),
                 None => {
                     let (token, gone) = cut.remove(0);
                     let glue = if run.form == crate::dockerfile::Form::Exec { "\", \"" } else { " " };
@@ -236,7 +264,10 @@ fn lists(draft: &mut Draft<'_>, rows: &[Row]) {
         }
         let next = rows[position + 1..].iter().find(|row| row.has(Does::Install));
         if next.is_some_and(|next| row.only(&[Does::Update]) && !has_cache_mount(draft, next.instruction)) {
-            let why = Why::new("apt-lists-and-cache", "the lists would stay in this layer; fetched in the instruction that installs, they can be removed there");
+            let why = Why::new(
+                "apt-lists-and-cache",
+                "the lists would stay in this layer; fetched in the instruction that installs, they can be removed there",
+            );
             draft.remove(row.instruction, why);
             cleaned = true;
         } else if row.has(Does::Install) {
@@ -245,11 +276,15 @@ fn lists(draft: &mut Draft<'_>, rows: &[Row]) {
                 prepend_update(draft, row);
             }
             if (updates || cleaned) && !removes_lists_at_the_end(row) {
-                let why = Why::new("apt-lists-and-cache", "removed in the layer that wrote them, the lists take no room");
+                let why =
+                    Why::new("apt-lists-and-cache", "removed in the layer that wrote them, the lists take no room");
                 if draft.append(row.instruction, "rm -rf /var/lib/apt/lists/*", why) {
                     cleaned = true;
                 } else {
-                    draft.note(row.instruction, "end this instruction with rm -rf /var/lib/apt/lists/*: its form does not let it be added");
+                    draft.note(
+                        row.instruction,
+                        "end this instruction with rm -rf /var/lib/apt/lists/*: its form does not let it be added",
+                    );
                 }
             }
             cleaned |= removes_lists_at_the_end(row);
@@ -271,7 +306,10 @@ fn prepend_update(draft: &mut Draft<'_>, row: &Row) {
     let command = &run.commands[at];
     let first = command.words.first().map_or(0, |&word| run.tokens[word].span.start);
     if command.nested || run.form == crate::dockerfile::Form::Exec || command.before == Some(Operator::Pipe) {
-        return draft.note(row.instruction, "put apt-get update before this install: the lists are removed where they were fetched");
+        return draft.note(
+            row.instruction,
+            "put apt-get update before this install: the lists are removed where they were fetched",
+        );
     }
     let why = Why::new("apt-lists-and-cache", "the lists are fetched where they are used, and removed there");
     let text = format!("apt-get update{}", draft.joiner(row.instruction));
@@ -281,20 +319,32 @@ fn prepend_update(draft: &mut Draft<'_>, row: &Row) {
 fn late_cleaning(draft: &mut Draft<'_>, row: &Row, written: Option<usize>) {
     let Some(written) = written else { return };
     let line = draft.file.line(draft.file.instructions[written].span.start);
-    let why = Why::new("apt-lists-and-cache", format!("the layer of line {line} keeps what is removed here; it is removed there instead"));
+    let why = Why::new(
+        "apt-lists-and-cache",
+        format!("the layer of line {line} keeps what is removed here; it is removed there instead"),
+    );
     if row.only(&[Does::RemoveLists, Does::Clean]) {
         return draft.remove(row.instruction, why);
     }
     for (at, _) in row.does.iter().enumerate().filter(|(_, does)| matches!(does, Does::RemoveLists | Does::Clean)) {
         if !draft.remove_command(row.instruction, at, why.clone()) {
-            draft.note(row.instruction, "what cleans up after apt-get here frees nothing: the layer that installed keeps it");
+            draft.note(
+                row.instruction,
+                "what cleans up after apt-get here frees nothing: the layer that installed keeps it",
+            );
         }
     }
 }
 
 fn has_cache_mount(draft: &Draft<'_>, instruction: usize) -> bool {
     let flags = &draft.file.instructions[instruction].flags;
-    flags.iter().any(|flag| flag.name == "mount" && flag.value.contains("type=cache") && (flag.value.contains("/var/lib/apt") || flag.value.contains("/var/cache/apk") || flag.value.contains("/etc/apk/cache")))
+    flags.iter().any(|flag| {
+        flag.name == "mount"
+            && flag.value.contains("type=cache")
+            && (flag.value.contains("/var/lib/apt")
+                || flag.value.contains("/var/cache/apk")
+                || flag.value.contains("/etc/apk/cache"))
+    })
 }
 
 /// `apk add` without a cache.

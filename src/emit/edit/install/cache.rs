@@ -21,7 +21,8 @@ pub(super) fn edit(draft: &mut Draft<'_>, plan: &Plan, found: &[Found]) {
 
 /// The option that is missing.
 pub(super) fn flag(draft: &Draft<'_>, plan: &Plan, found: &Found) -> Option<&'static str> {
-    let (flag, variable) = if found.pip.uv { ("--no-cache", "UV_NO_CACHE") } else { ("--no-cache-dir", "PIP_NO_CACHE_DIR") };
+    let (flag, variable) =
+        if found.pip.uv { ("--no-cache", "UV_NO_CACHE") } else { ("--no-cache-dir", "PIP_NO_CACHE_DIR") };
     let fetches = matches!(found.pip.action, Action::Install | Action::Sync);
     let run = draft.run(found.instruction)?;
     let of_base = plan.config.env.iter().any(|pair| pair.starts_with(&format!("{variable}=")) && is_on(pair));
@@ -51,8 +52,11 @@ fn is_on(value: &str) -> bool {
 /// Whether a cache of an installer is mounted.
 fn has_cache_mount(draft: &Draft<'_>, instruction: usize) -> bool {
     let mounts = draft.file.instructions[instruction].flags.iter().filter(|flag| flag.name == "mount");
-    mounts.filter(|flag| flag.value.contains("type=cache")).any(|flag| flag.value.contains("cache") && {
-        let target = flag.value.split(',').find_map(|part| part.strip_prefix("target=").or(part.strip_prefix("dst=")));
-        target.is_some_and(|target| !target.contains("/apt") && !target.contains("/apk"))
+    mounts.filter(|flag| flag.value.contains("type=cache")).any(|flag| {
+        flag.value.contains("cache") && {
+            let target =
+                flag.value.split(',').find_map(|part| part.strip_prefix("target=").or(part.strip_prefix("dst=")));
+            target.is_some_and(|target| !target.contains("/apt") && !target.contains("/apk"))
+        }
     })
 }

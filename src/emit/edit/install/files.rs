@@ -28,7 +28,9 @@ impl Places {
         let mount = bind_mount(draft, primary, &scope);
         let known: Vec<Option<String>> = names
             .iter()
-            .map(|name| mounted(draft, primary.instruction, &scope, name).or_else(|| brought(draft, primary.instruction, name)))
+            .map(|name| {
+                mounted(draft, primary.instruction, &scope, name).or_else(|| brought(draft, primary.instruction, name))
+            })
             .collect();
         let folder_of = |path: &str| path.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_owned());
         let folder = match (&mount, known.iter().flatten().next_back()) {
@@ -53,9 +55,21 @@ impl Places {
         });
         Self {
             paths: names.iter().zip(&whole).map(shown).collect(),
-            missing: names.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(name, _)| name.clone()).collect(),
-            replaces: names.iter().zip(&known).filter(|(_, known)| known.is_some()).map(|(name, _)| name.clone()).collect(),
-            folder: folder.filter(|folder| scope.directory.as_ref().is_none_or(|own| own.trim_end_matches('/') != folder.trim_end_matches('/'))),
+            missing: names
+                .iter()
+                .zip(&known)
+                .filter(|(_, known)| known.is_none())
+                .map(|(name, _)| name.clone())
+                .collect(),
+            replaces: names
+                .iter()
+                .zip(&known)
+                .filter(|(_, known)| known.is_some())
+                .map(|(name, _)| name.clone())
+                .collect(),
+            folder: folder.filter(|folder| {
+                scope.directory.as_ref().is_none_or(|own| own.trim_end_matches('/') != folder.trim_end_matches('/'))
+            }),
             mount,
             same,
         }
@@ -73,17 +87,22 @@ impl Places {
             Some((flag, folder)) => {
                 let end = draft.file.instructions[at].flags[*flag].span.end;
                 let flags = &draft.file.instructions[at].flags;
-                let before = if *flag == 0 { draft.file.instructions[at].keyword.end } else { flags[flag - 1].span.end };
+                let before =
+                    if *flag == 0 { draft.file.instructions[at].keyword.end } else { flags[flag - 1].span.end };
                 let gap = draft.file.text[before..flags[*flag].span.start].to_owned();
                 let gap = if gap.contains('\n') && !gap.contains('#') { gap } else { " ".to_owned() };
                 for name in &self.missing {
-                    let text = format!("{gap}--mount=type=bind,source={name},target={}/{name}", folder.trim_end_matches('/'));
+                    let text =
+                        format!("{gap}--mount=type=bind,source={name},target={}/{name}", folder.trim_end_matches('/'));
                     draft.put(at, end..end, text, why.clone());
                 }
             }
             None if !self.missing.is_empty() => {
                 let keyword = if is_lower(draft, at) { "copy" } else { "COPY" };
-                let to = self.folder.as_ref().map_or_else(|| "./".to_owned(), |folder| format!("{}/", folder.trim_end_matches('/')));
+                let to = self
+                    .folder
+                    .as_ref()
+                    .map_or_else(|| "./".to_owned(), |folder| format!("{}/", folder.trim_end_matches('/')));
                 draft.put_before(at, &format!("{keyword} {} {to}", self.missing.join(" ")), why);
             }
             None => {}
@@ -143,12 +162,18 @@ fn is_context(source: &str) -> bool {
 
 fn is_source(source: &str, name: &str) -> bool {
     let source = source.trim_start_matches("./").trim_start_matches('/');
-    source == name || (source.contains(['*', '?']) && !source.contains('/') && crate::rules::matches(source.as_bytes(), name.as_bytes()))
+    source == name
+        || (source.contains(['*', '?'])
+            && !source.contains('/')
+            && crate::rules::matches(source.as_bytes(), name.as_bytes()))
 }
 
 fn is_folder(copy: &Copy) -> bool {
     let several = copy.sources.len() > 1 || copy.sources.iter().any(|source| source.contains(['*', '?']));
-    several || copy.destination.ends_with('/') || matches!(copy.destination.as_str(), "." | "..") || copy.destination.ends_with("/.")
+    several
+        || copy.destination.ends_with('/')
+        || matches!(copy.destination.as_str(), "." | "..")
+        || copy.destination.ends_with("/.")
 }
 
 /// Source and target of a bind mount from the build context.

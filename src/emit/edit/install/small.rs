@@ -33,7 +33,8 @@ pub(super) fn edit(draft: &mut Draft<'_>, plan: &Plan, own: &[&Found], wanted: &
                 let raw = &draft.file.text[span.clone()];
                 let written = raw.trim_start_matches(['"', '\'']);
                 let start = span.start + (raw.len() - written.len());
-                let length = written.find(|c: char| !(c.is_ascii_alphanumeric() || "._-".contains(c))).unwrap_or(written.len());
+                let length =
+                    written.find(|c: char| !(c.is_ascii_alphanumeric() || "._-".contains(c))).unwrap_or(written.len());
                 let old = pin.instead_of.as_deref().unwrap_or_default();
                 let why = wanted.why(&format!("the plan installs {} instead of {old}", pin.name));
                 draft.put(found.instruction, start..start + length, pin.name.clone(), why);
@@ -65,7 +66,8 @@ fn is_dropped(plan: &Plan, name: &str) -> bool {
 fn is_enough(draft: &Draft<'_>, plan: &Plan, own: &[&Found], wanted: &Wanted) -> bool {
     let mut inline = BTreeSet::new();
     for found in own {
-        let plain = found.pip.action == Action::Install && found.pip.files().next().is_none() && !found.pip.has(&What::Unknown);
+        let plain =
+            found.pip.action == Action::Install && found.pip.files().next().is_none() && !found.pip.has(&What::Unknown);
         let Some(run) = draft.run(found.instruction).filter(|_| plain) else { return false };
         for (argument, name) in found.pip.names() {
             let literal = argument.tokens.clone().all(|token| run.tokens[token].literal);
@@ -73,7 +75,8 @@ fn is_enough(draft: &Draft<'_>, plan: &Plan, own: &[&Found], wanted: &Wanted) ->
                 return false;
             }
         }
-        let removable = found.pip.names().any(|(_, name)| !wanted.uninstalled.contains(name) && !is_dropped(plan, name));
+        let removable =
+            found.pip.names().any(|(_, name)| !wanted.uninstalled.contains(name) && !is_dropped(plan, name));
         if !removable && run.commands[found.command].nested {
             return false;
         }
