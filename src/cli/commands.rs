@@ -90,7 +90,7 @@ fn plan(settings: &PlanSettings) -> Result<()> {
     let (files, report, edited) = pipeline::measure(&image, &rules, &settings.options, |measured| {
         let plan = measured.plan.map_err(plan_failure)?;
         let edits = settings.dockerfile.as_ref().map(|file| file.edits(plan, &rules)).transpose()?;
-        let edited = edits.as_ref().map(text::edits_summary).unwrap_or_default();
+        let edited = edits.as_ref().map(|edits| text::edits_summary(edits, &plan.actions)).unwrap_or_default();
         Ok((files(&measured, plan, &rules, edits)?, audit_report(&measured, &rules), edited))
     })?;
     settings.folder.write(&files)?;

@@ -6,7 +6,7 @@ use super::reach::Reach;
 use super::{EditOptions, is_about_distributions};
 use crate::dockerfile::{Flag, Form, Kind, Run};
 use crate::emit::requirements::Requirements;
-use crate::plan::Plan;
+use crate::plan::{Pin, Plan};
 use crate::profile::Rule;
 use crate::python::normalize_name;
 use std::collections::BTreeSet;
@@ -177,13 +177,8 @@ impl Wanted {
             .map(|gone| gone.name.as_str())
             .filter(|name| !pip::is_tool(&normalize_name(name)))
             .collect();
-        let swaps: Vec<String> = plan
-            .pins
-            .iter()
-            .filter_map(|pin| {
-                pin.instead_of.as_deref().map(|old| format!("{} {} instead of {old}", pin.name, pin.version))
-            })
-            .collect();
+        let swaps: Vec<String> =
+            plan.pins.iter().filter_map(|pin| Some(swapped(pin, pin.instead_of.as_deref()?))).collect();
         let changes = !swaps.is_empty() || !dropped.is_empty() || plan.pins.iter().any(|pin| pin.index.is_some());
         Self {
             rules: actions.iter().map(|rule| (*rule).to_owned()).collect(),
@@ -200,6 +195,15 @@ impl Wanted {
 
     fn why(&self, text: &str) -> Why {
         Why::new(&self.rule, text)
+    }
+}
+
+/// `a 1 instead of b 1`; of another build of the same, where it comes from.
+fn swapped(pin: &Pin, old: &str) -> String {
+    let new = format!("{} {}", pin.name, pin.version);
+    match &pin.index {
+        Some(index) if old.split('+').next() == Some(&new) => format!("{new} from {index}"),
+        _ => format!("{new} instead of {old}"),
     }
 }
 

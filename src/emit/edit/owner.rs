@@ -183,7 +183,7 @@ fn writes_elsewhere(draft: &Draft<'_>, instruction: usize, found: &Recursive) ->
     for command in &run.commands {
         let words = words(run, command);
         let program = words.first().map(|word| word.rsplit('/').next().unwrap_or_default()).unwrap_or_default();
-        let module = program.starts_with("python") && words.get(1) != Some(&"-m");
+        let module = program.starts_with("python") && words.get(1..3) != Some(&["-m", "pip"]);
         let named =
             words.iter().skip(1).filter(|word| word.starts_with('/')).any(|word| {
                 scope.absolute(word).is_none_or(|word| found.paths.iter().any(|path| is_below(&word, path)))
