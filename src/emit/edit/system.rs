@@ -66,7 +66,7 @@ pub(super) fn edit(draft: &mut Draft<'_>, plan: &Plan, reach: &Reach) -> BTreeSe
         covered.extend(rules.filter(|rule| ["compilers", "unused-packages"].contains(rule)).map(str::to_owned));
     }
     if !draft.skips("apt-lists-and-cache") {
-        lists(draft, &rows);
+        lists(draft, &rows, has_package_cache(plan));
         rows.iter().for_each(|row| apk(draft, row));
     }
     covered
@@ -254,7 +254,7 @@ fn compiled_in_image(draft: &Draft<'_>, plan: &Plan, reach: &Reach) -> Option<St
 }
 
 /// Package lists: in the layer that wrote them they go, in a later one they only hide.
-fn lists(draft: &mut Draft<'_>, rows: &[Row]) {
+fn lists(draft: &mut Draft<'_>, rows: &[Row], cached: bool) {
     let rows: Vec<&Row> = rows.iter().filter(|row| !draft.is_gone(row.instruction)).collect();
     let mut written: Option<usize> = None;
     let mut cleaned = false;
@@ -275,6 +275,10 @@ fn lists(draft: &mut Draft<'_>, rows: &[Row]) {
             if !updates && cleaned {
                 prepend_update(draft, row);
             }
+            if cached && !row.has(Does::Clean) {
+                let why = Why::new("apt-lists-and-cache", "the image has apt's own cache of packages and lists");
+                draft.append(row.instruction, "apt-get clean", why);
+            }
             if (updates || cleaned) && !removes_lists_at_the_end(row) {
                 let why =
                     Why::new("apt-lists-and-cache", "removed in the layer that wrote them, the lists take no room");
@@ -293,6 +297,12 @@ fn lists(draft: &mut Draft<'_>, rows: &[Row]) {
             late_cleaning(draft, row, written);
         }
     }
+}
+
+/// Whether the image has what apt keeps below `/var/cache/apt`: the official Debian and Ubuntu images keep nothing.
+fn has_package_cache(plan: &Plan) -> bool {
+    let own = plan.actions.iter().filter(|action| action.rule == "apt-lists-and-cache");
+    own.flat_map(|action| action.evidence.iter().chain([&action.title])).any(|line| line.contains("/var/cache/apt"))
 }
 
 fn removes_lists_at_the_end(row: &Row) -> bool {
