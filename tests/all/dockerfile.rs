@@ -327,6 +327,14 @@ const GALLERY: &[Case] = &[
         "FROM python:3.11-slim\nRUN apt-get update && \\\n    apt-get install -y libgl1\nRUN echo hi && apt-get clean && rm -rf /var/lib/apt/lists/*\nRUN apt-get clean\n",
     ),
     (
+        "apt-with-a-cache-of-its-own",
+        || Plan {
+            actions: vec![Action { title: "leave behind /var/cache/apt".into(), ..action("apt-lists-and-cache") }],
+            ..quiet()
+        },
+        "FROM debian:12\nRUN apt-get update && apt-get install -y python3 && rm -rf /var/lib/apt/lists/*\n",
+    ),
+    (
         "apt-cache-mount",
         quiet,
         "FROM python:3.11-slim\nRUN --mount=type=cache,target=/var/cache/apt --mount=type=cache,target=/var/lib/apt apt-get update && apt-get install -y libgl1\n",
