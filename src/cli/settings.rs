@@ -4,6 +4,7 @@
 use super::args::{
     Args, Asked, Audit, CacheAction, Color, Command, Format, Plain, Plan, Print, Source, Style, Verify, Why,
 };
+use super::dockerfile::UserDockerfile;
 use super::failure::{Failure, Result};
 use super::given;
 use super::output::{Destination, Folder};
@@ -88,6 +89,8 @@ pub struct PlanSettings {
     pub style: emit::Style,
     /// Whether to look pins up.
     pub resolve: bool,
+    /// The user's own Dockerfile, to be edited.
+    pub dockerfile: Option<Box<UserDockerfile>>,
     /// Where to.
     pub folder: Folder,
 }
@@ -181,6 +184,12 @@ fn audit_settings(audit: Audit) -> Result<AuditSettings> {
 
 fn plan_settings(plan: Plan) -> Result<PlanSettings> {
     let folder = Folder::new(plan.output, plan.force)?;
+    let dockerfile = match &plan.dockerfile {
+        Some(path) => {
+            Some(Box::new(UserDockerfile::read(path, plan.context.as_deref(), plan.target_stage, plan.skip.clone())?))
+        }
+        None => None,
+    };
     Ok(PlanSettings {
         input: input(plan.source, &plan.asked)?,
         profiles: plan.profiles.profiles,
@@ -192,6 +201,7 @@ fn plan_settings(plan: Plan) -> Result<PlanSettings> {
             Style::Pylock => emit::Style::Pylock,
         },
         resolve: !plan.no_resolve,
+        dockerfile,
         folder,
     })
 }

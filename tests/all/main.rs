@@ -5,6 +5,7 @@ mod archives;
 mod cache;
 mod cli;
 mod daemon;
+mod dockerfile;
 mod elf;
 mod emit;
 mod fixture;
