@@ -13,10 +13,11 @@
 //! number in a table: it is the ledger before minus the ledger of the predicted image. [`emit`] writes the
 //! plan down so that it can be built, [`report`] writes it down so that it can be read.
 //!
-//! [`layer`] makes an index from a blob, wherever its bytes are; [`registry`] and [`daemon`] fetch bytes and know
-//! nothing of images; [`image`] puts the two together. Modules import only from those before them:
+//! [`source`] reads Python source for what it imports and uses; [`layer`] makes an index from a blob, wherever its
+//! bytes are; [`registry`] and [`daemon`] fetch bytes and know nothing of images; [`image`] puts them together.
+//! Modules import only from those before them:
 //!
-//! `base`, `registry`, `layer`, `daemon`, `image`, `fs`, `python`, `os`, `profile`, `rules`, `plan`, `emit`, `report`, `cli`.
+//! `base`, `registry`, `source`, `layer`, `daemon`, `image`, `fs`, `python`, `os`, `profile`, `rules`, `plan`, `emit`, `report`, `cli`.
 
 pub mod base;
 pub mod cli;
@@ -32,3 +33,4 @@ pub mod python;
 pub mod registry;
 pub mod report;
 pub mod rules;
+pub mod source;

@@ -85,7 +85,7 @@ impl Settings {
             Command::Plan(plan) => Ok(Self::Plan(plan_settings(plan)?)),
             Command::Index(index) => {
                 let destination = Destination::new(Some(index.output), index.force)?;
-                Ok(Self::Index(input(index.source)?, destination))
+                Ok(Self::Index(with_sources(input(index.source)?), destination))
             }
             Command::Explain(explain) => Ok(Self::Explain(explain.rule, explain.profiles.profiles)),
             Command::Rules(rules) => Ok(Self::Rules(rules.profiles.profiles)),
@@ -134,7 +134,7 @@ fn audit_settings(audit: Audit) -> Result<AuditSettings> {
 fn plan_settings(plan: Plan) -> Result<PlanSettings> {
     let folder = Folder::new(plan.output, plan.force)?;
     Ok(PlanSettings {
-        input: input(plan.source)?,
+        input: with_sources(input(plan.source)?),
         profiles: plan.profiles.profiles,
         look: look(&plan.print, true),
         options: PlanOptions { accept: plan.accept, skip: plan.skip, base: plan.base, original: plan.original },
@@ -160,6 +160,12 @@ fn input(source: Source) -> Result<Input> {
         options.limits.unpacked = size.0;
     }
     Ok(Input { text: source.target, target, options, quiet: source.quiet })
+}
+
+/// A plan asks who imports what; a recording serves plans.
+fn with_sources(mut input: Input) -> Input {
+    input.options.limits.sources = true;
+    input
 }
 
 fn look(print: &Print, to_stdout: bool) -> Look {

@@ -167,7 +167,8 @@ pub enum BlobError {
 pub fn index_seeking(blob: &Blob, expected: Expected, limits: &Limits) -> Result<(LayerIndex, Vec<u64>), BlobError> {
     let contents = index_tar(&mut blob.open(), false, limits)?;
     let bodies = contents.bodies.clone();
-    Ok((layer_index(contents, expected, Compression::None, None, Verified::default()), bodies))
+    let layer = layer_index(contents, expected, Compression::None, None, Verified::default());
+    Ok((LayerIndex { sources: limits.sources, ..layer }, bodies))
 }
 
 pub(super) fn layer_index(
@@ -183,6 +184,7 @@ pub(super) fn layer_index(
         wire,
         verified,
         compression,
+        sources: false,
         entries: contents.entries,
         contents: contents.kept,
         oddities: contents.oddities,

@@ -52,6 +52,9 @@ impl Held {
     ) {
         entry.content = Some(content_digest(&content));
         let content = keep::distil(entry.path.as_bytes(), content);
+        if content.is_empty() && keep::is_library_source(entry.path.as_bytes()) {
+            return;
+        }
         if self.kept + content.len() > limits.kept_layer {
             odd(oddities, &entry.path, "not kept: the layer has too many bytes of package metadata");
             return;

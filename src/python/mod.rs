@@ -18,6 +18,7 @@ mod removed;
 mod requirement;
 mod requirements;
 mod scan;
+mod uses;
 mod vendor;
 
 pub use environment::{Environment, EnvironmentKind};
@@ -26,4 +27,5 @@ pub use interpreter::parse_pyvenv;
 pub use inventory::{Contest, DistId, Distribution, Inventory, MissingFile, RemovedDistribution};
 pub use metadata::{Metadata, MetadataError, normalize_name, parse_metadata};
 pub use record::{RecordRow, parse_record};
+pub use uses::{SourceFile, UsedAt, Uses};
 pub use requirements::{AskedFor, asked_for, parse_requirement, parse_requirements};

@@ -21,7 +21,7 @@ use crate::base::{LayerIdx, Location};
 use crate::fs::{Ledger, View};
 use crate::os::OsInventory;
 use crate::profile::{Detect, Rule, Severity, Tier};
-use crate::python::{DistId, Graph, Inventory};
+use crate::python::{DistId, Graph, Inventory, Uses};
 use context::Context;
 
 /// All that was read of one image.
@@ -36,6 +36,8 @@ pub struct Facts<'a> {
     pub graph: &'a Graph,
     /// The OS packages.
     pub os: &'a OsInventory,
+    /// What Python source imports and uses.
+    pub uses: &'a Uses,
 }
 
 /// Something a rule found.

@@ -4,7 +4,7 @@ use super::Facts;
 use crate::base::{LayerIdx, both, is_within};
 use crate::fs::{Ledger, Owner, View};
 use crate::os::OsInventory;
-use crate::python::{Graph, Inventory, asked_for};
+use crate::python::{Graph, Inventory, Uses, asked_for};
 
 /// Owned facts; [`Survey::facts`] lends them to the rules.
 pub struct Survey {
@@ -16,6 +16,8 @@ pub struct Survey {
     pub os: OsInventory,
     /// Every byte's fate and owner.
     pub ledger: Ledger,
+    /// What Python source imports and uses.
+    pub uses: Uses,
 }
 
 impl Survey {
@@ -26,7 +28,8 @@ impl Survey {
             let owners = Owners::new(view, &python, &os);
             Ledger::new(view, |path, layer| owners.of(path, layer))
         };
-        Self { python, graph, os, ledger }
+        let uses = Uses::new(view, &python);
+        Self { python, graph, os, ledger, uses }
     }
 
     fn python(view: &View<'_>) -> (Inventory, Graph) {
@@ -38,7 +41,7 @@ impl Survey {
 
     /// The facts, for the rules and the plan.
     pub fn facts<'a>(&'a self, view: &'a View<'a>) -> Facts<'a> {
-        Facts { view, ledger: &self.ledger, python: &self.python, graph: &self.graph, os: &self.os }
+        Facts { view, ledger: &self.ledger, python: &self.python, graph: &self.graph, os: &self.os, uses: &self.uses }
     }
 }
 
