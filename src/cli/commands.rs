@@ -88,7 +88,7 @@ fn plan(settings: &PlanSettings) -> Result<()> {
     let image = pipeline::image(&settings.input)?;
     let (files, report) = pipeline::measure(&image, &rules, &settings.options, |measured| {
         let plan = measured.plan.map_err(plan_failure)?;
-        Ok((files(&measured, plan, &rules)?, audit_report(&measured, &rules)))
+        Ok((files(&measured, plan)?, audit_report(&measured, &rules)))
     })?;
     settings.folder.write(&files)?;
     let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
@@ -102,8 +102,8 @@ fn style_of(settings: &PlanSettings) -> text::Style<'_> {
     text::Style { color: look.color, width: look.width, details: look.details, target: &settings.input.text }
 }
 
-fn files(measured: &Measured<'_>, plan: &Plan, rules: &[Rule]) -> Result<Vec<(String, String)>> {
-    let report = PlanReport::new(measured.image, plan, rules);
+fn files(measured: &Measured<'_>, plan: &Plan) -> Result<Vec<(String, String)>> {
+    let report = PlanReport::new(measured.image, plan);
     let mut files = crate::emit::emit(plan);
     files.push(("REPORT.md".to_owned(), report_md::render(&report)));
     files.push(("plan.json".to_owned(), json(&report).map_err(Failure::measure)?));

@@ -4,9 +4,9 @@
 //! nobody needs, goes.
 
 use super::{OverriddenEdge, Root, TargetEnvironment};
-use crate::fs::View;
 use crate::profile::{Detect, Replacement, Rule, Tier};
-use crate::python::{AskedFor, DistId, Distribution, Edge, EnvironmentKind, asked_for, normalize_name};
+use crate::rules::{SignSet, kept_member, needed, places};
+use crate::python::{AskedFor, DistId, Distribution, Edge, EnvironmentKind, UsedAt, asked_for, normalize_name};
 use crate::rules::{Facts, Finding};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,7 +49,9 @@ pub(super) struct Decisions {
     pub roots: Vec<(DistId, Root)>,
     /// Names that the plan does not install on purpose: requirements on them are overridden. With the reason.
     pub overridden_names: BTreeMap<String, String>,
-    /// Members of duplicate families that were uninstalled but are still required: they must not come back.
+    /// The member that is kept, by the rule of its family.
+    families: Vec<(String, String)>,
+    /// Things that the user should know before building.
     pub notes: Vec<String>,
 }
 
@@ -112,11 +114,17 @@ pub(super) fn decide(
         match &rule.detect {
             Detect::DuplicateFamily { members, keep, needs } => family(&mut out, facts, rule, members, keep, needs),
             Detect::GpuBuild { replace, .. } => gpu(&mut out, facts, rule, replace, finding),
-            Detect::Distributions { .. } => drop_each(&mut out, facts, rule, finding),
+            Detect::Distributions { .. } => {
+                drop_each(&mut out, facts, rule, finding, "serves development, not the service");
+            }
+            Detect::UnusedDistributions { .. } => drop_each(&mut out, facts, rule, finding, "is imported by nobody"),
             _ => {}
         }
+        let doubts = finding.doubts.iter().map(|doubt| format!("{} is followed although {doubt}", rule.id));
+        out.notes.extend(doubts);
     }
     close(&mut out, facts);
+    remark_on_libraries(&mut out, facts, rules);
     out
 }
 
@@ -172,10 +180,8 @@ fn family(
     let present: Vec<DistId> =
         out.subject.iter().copied().filter(|&id| members.contains(&dists[id].normalized)).collect();
     let Some(&newest) = present.iter().max_by_key(|&&id| (dists[id].bytes, id)) else { return };
-    let sources = application_sources(facts.view);
-    let needed: Vec<&str> = needs.keys().map(String::as_str).filter(|module| uses(&sources, module)).collect();
-    let serves = |name: &str| needed.iter().all(|module| needs[*module].iter().any(|member| member == name));
-    let Some(kept_name) = keep.iter().find(|name| serves(name)).or(keep.first()) else { return };
+    let needed = needed(facts.uses.in_application(), needs);
+    let Some((kept_name, _)) = kept_member(keep, needs, &needed) else { return };
     let kept = present.iter().copied().find(|&id| dists[id].normalized == *kept_name);
     let survivor = kept.unwrap_or(newest);
     if kept.is_none() {
@@ -201,22 +207,54 @@ fn family(
         };
         out.roots.push((survivor, root));
     }
-    if !needs.is_empty() && needed.is_empty() {
+    let uses: Vec<UsedAt<'_>> = needed.into_values().flatten().collect();
+    if !uses.is_empty() {
+        out.notes.push(format!("{kept_name} is kept for what the application uses: {}", places(&uses)));
+    } else if !needs.is_empty() {
         out.notes.push(format!(
-            "{kept_name} is kept because the application's own imports show no use of what only the other members have; \
-             uses inside distributions, and dynamic ones, are not seen: the smoke test and your own tests decide"
+            "{kept_name} is kept because the application's source shows no use of what only the other members have; \
+             names that are made at run time are not seen: the smoke test and your own tests decide"
         ));
     }
+    out.families.push((rule.id.clone(), kept_name.clone()));
 }
 
-/// What is kept of the application's own Python source.
-fn application_sources<'a>(view: &View<'a>) -> Vec<&'a [u8]> {
-    view.iter().filter(|(path, _)| path.ends_with(b".py")).filter_map(|(_, node)| view.contents_of(node)).collect()
-}
-
-/// Whether source imports a module, or names it (`cv2.ximgproc`).
-fn uses(sources: &[&[u8]], module: &str) -> bool {
-    sources.iter().any(|source| source.windows(module.len()).any(|window| window == module.as_bytes()))
+/// What kept distributions use that the plan's choice lacks: they may have it for machines that the service never
+/// sees, so it decides nothing.
+fn remark_on_libraries(out: &mut Decisions, facts: &Facts<'_>, rules: &[Rule]) {
+    let mut lacks: BTreeMap<(DistId, String), Vec<UsedAt<'_>>> = BTreeMap::new();
+    let stays = |used: &UsedAt<'_>| used.file.owner.filter(|id| out.kept.contains(id) && !out.swaps.contains_key(id));
+    let names = |id: DistId| facts.python.distributions[id].normalized.as_str();
+    for rule in rules {
+        let kept = || out.families.iter().find(|(id, _)| *id == rule.id).map(|(_, kept)| kept);
+        match (&rule.detect, kept()) {
+            (Detect::DuplicateFamily { members, needs, .. }, Some(kept)) => {
+                for (name, uses) in needed(facts.uses.in_libraries(), needs) {
+                    let lacking = uses.into_iter().filter(|_| !needs[name].contains(kept));
+                    for (used, id) in lacking.filter_map(|used| Some((used, stays(&used)?))) {
+                        if !members.iter().any(|member| member == names(id)) {
+                            lacks.entry((id, kept.clone())).or_default().push(used);
+                        }
+                    }
+                }
+            }
+            (Detect::GpuBuild { unless, replace, .. }, _) if out.swaps.values().any(|swap| swap.rule == rule.id) => {
+                let Some(unless) = SignSet::new(unless) else { continue };
+                for used in facts.uses.in_libraries().filter(|used| unless.has(used)) {
+                    if let Some(id) = stays(&used) {
+                        lacks.entry((id, replace.name.clone())).or_default().push(used);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    let note = |((id, kept), uses): ((DistId, String), Vec<UsedAt<'_>>)| {
+        let dist = &facts.python.distributions[id];
+        format!("{} {} uses what {kept} does not offer, if the code is run: {}", dist.name, dist.version, places(&uses))
+    };
+    let notes: Vec<String> = lacks.into_iter().map(note).collect();
+    out.notes.extend(notes);
 }
 
 /// A GPU build becomes a CPU build, and its company goes with it.
@@ -287,10 +325,10 @@ fn swap(rule: &Rule, replace: &Replacement, name: &str, dist: &Distribution) -> 
     }
 }
 
-fn drop_each(out: &mut Decisions, facts: &Facts<'_>, rule: &Rule, finding: &Finding) {
+fn drop_each(out: &mut Decisions, facts: &Facts<'_>, rule: &Rule, finding: &Finding, why: &str) {
     for &id in finding.distributions.iter().filter(|id| out.subject.contains(id)) {
         let name = &facts.python.distributions[id].name;
-        out.gone.entry(id).or_insert_with(|| gone(rule, format!("{name} serves development, not the service")));
+        out.gone.entry(id).or_insert_with(|| gone(rule, format!("{name} {why}")));
     }
 }
 

@@ -95,6 +95,7 @@ pub const EMBEDDED: &[(&str, &str)] = profiles!(
     "tensorflow-gpu",
     "torch-cuda",
     "type-stubs",
+    "unused-distribution",
     "xgboost-cuda",
     "xgboost-duplicates",
 );

@@ -5,7 +5,7 @@ use super::build::{instructions, saving, skipped_summary};
 use crate::base::{Basis, Size, escape_str};
 use crate::image::Image;
 use crate::plan::{Dropped, OverriddenEdge, Pin, Plan};
-use crate::profile::{Rule, Tier};
+use crate::profile::Tier;
 use serde::Serialize;
 
 /// Everything that a plan decided.
@@ -199,8 +199,8 @@ pub struct PlanAction {
 }
 
 impl PlanReport {
-    /// Writes down what `plan` makes of `image`. `rules` are those that it followed.
-    pub fn new(image: &Image, plan: &Plan, rules: &[Rule]) -> Self {
+    /// Writes down what `plan` makes of `image`.
+    pub fn new(image: &Image, plan: &Plan) -> Self {
         Self {
             schema_version: SCHEMA_VERSION,
             original: escape_str(&plan.original),
@@ -220,7 +220,7 @@ impl PlanReport {
             dropped_system: plan.dropped_system.iter().map(taken_away).collect(),
             copies: plan.copies.iter().map(copy).collect(),
             actions: plan.actions.iter().map(action).collect(),
-            skipped: plan.skipped.iter().map(|skipped| skipped_summary(skipped, rules)).collect(),
+            skipped: plan.skipped.iter().map(skipped_summary).collect(),
             notes: escaped(&plan.notes),
         }
     }

@@ -19,4 +19,5 @@ mod tar_split;
 mod tarballs;
 mod tars;
 mod toc;
+mod uses;
 mod view;

@@ -7,7 +7,7 @@ use slimwright::image::Image;
 use slimwright::os::{OsInventory, OsPackage};
 use slimwright::plan::{self, BaseImage, Plan};
 use slimwright::profile::{Detect, Installed, Replacement, Rule, Severity, Tier};
-use slimwright::python::{Distribution, Edge, Environment, EnvironmentKind, Graph, Inventory};
+use slimwright::python::{Distribution, Edge, Environment, EnvironmentKind, Graph, Inventory, Uses};
 use slimwright::report::{AuditReport, PlanReport, json, markdown, report_md, text};
 use slimwright::rules::{Evidence, Facts, Finding};
 
@@ -165,6 +165,7 @@ fn finding(rule: &str, severity: Severity, subject: &str, message: &str, bytes: 
             note: "as the RECORD lists it".into(),
         }],
         more_evidence: 3,
+        doubts: Vec::new(),
         distributions: vec![2],
         os_packages: Vec::new(),
         layer: Some(2),
@@ -248,6 +249,7 @@ fn a_plan(original: &Image) -> Plan {
         ],
         skipped: vec![plan::Skipped {
             rule: "compilers".into(),
+            tier: Tier::Confirm,
             subject: "gcc-12".into(),
             bytes: 300_000_000,
             reason: "needs --accept compilers".into(),
@@ -266,14 +268,14 @@ fn with(change: impl FnOnce(&mut Image, &mut Inventory, &mut Vec<Finding>)) -> (
     let view = View::new(&image);
     let ledger = Ledger::new(&view, owner);
     let (graph, os) = (graph(), os());
-    let facts = Facts { view: &view, ledger: &ledger, python: &python, graph: &graph, os: &os };
+    let facts = Facts { view: &view, ledger: &ledger, python: &python, graph: &graph, os: &os, uses: &Uses::default() };
     let mut plan = a_plan(&image);
     plan.original.clone_from(&image.name);
     plan.notes.push(image.name.clone());
     plan.pins[0].why.clone_from(&image.name);
     (
         AuditReport::new(&image, &view, &facts, &findings, &rules(), Some(&plan)),
-        PlanReport::new(&image, &plan, &rules()),
+        PlanReport::new(&image, &plan),
     )
 }
 
@@ -466,7 +468,7 @@ fn an_empty_image_is_reported_too() {
     let view = View::new(&image);
     let ledger = Ledger::new(&view, owner);
     let (python, graph, os) = (Inventory::default(), Graph::default(), OsInventory::default());
-    let facts = Facts { view: &view, ledger: &ledger, python: &python, graph: &graph, os: &os };
+    let facts = Facts { view: &view, ledger: &ledger, python: &python, graph: &graph, os: &os, uses: &Uses::default() };
     let audit = AuditReport::new(&image, &view, &facts, &[], &[], None);
     assert!(detailed(&audit, 80).contains("nothing that a rule knows"));
     validate("audit", &json(&audit).unwrap());
