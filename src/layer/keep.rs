@@ -59,11 +59,6 @@ pub fn is_library_source(path: &[u8]) -> bool {
     !inside.split(|&b| b == b'/').any(|part| part == b"tests" || part == b"test")
 }
 
-/// Whether a path is source of any kind that is kept as signs.
-pub fn is_source(path: &[u8]) -> bool {
-    path.ends_with(b".py") && (is_application_text(path) || is_library_source(path))
-}
-
 /// The package, and the path inside of the site directory.
 fn in_site(path: &[u8]) -> Option<(&[u8], &[u8])> {
     let place = |name: &[u8]| memchr::memmem::find(path, name).map(|at| at + name.len());

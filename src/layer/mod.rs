@@ -22,7 +22,7 @@ pub use content::{SHA256_UP_TO, content_digest};
 pub use decompress::{Compression, Decompressed, detect, reader};
 pub use feed::{Streamed, TarInput};
 pub(crate) use keep::recorded_paths;
-pub use keep::{distil, is_kept, is_library_source, is_source};
+pub use keep::{distil, is_kept, is_library_source};
 pub use stream::{Digests, index_stream};
 pub use tar::{Contents, IndexError, Limits, Visitor, index_tar, visit_tar};
 pub use toc::{RangeRead, TocError, TocPlace, index_toc};

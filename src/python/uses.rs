@@ -4,7 +4,7 @@
 use super::{DistId, Inventory};
 use crate::base::{ImagePath, Location, escape_str};
 use crate::fs::View;
-use crate::layer::{is_library_source, is_source};
+use crate::layer::is_library_source;
 use crate::source::{Kind, Sign, decode};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -69,7 +69,8 @@ impl Uses {
     /// Reads the signs of a merged image.
     pub fn new(view: &View<'_>, python: &Inventory) -> Self {
         let mut uses = Self { libraries: view.image().layers.iter().all(|layer| layer.sources), ..Self::default() };
-        for (path, node) in view.iter().filter(|(path, _)| is_source(path)) {
+        // Of source the index has signs, and of all source that it has anything of.
+        for (path, node) in view.iter().filter(|(path, _)| path.ends_with(b".py")) {
             let Some(text) = view.contents_of(node) else { continue };
             let owner = python.owner(path);
             uses.add(SourceFile {

@@ -324,6 +324,7 @@ fn finding_report(image: &Image, finding: &Finding, rules: &[Rule], names: &Name
         distributions: finding.distributions.iter().filter_map(|id| names.distributions.get(*id).cloned()).collect(),
         evidence: finding.evidence.iter().map(evidence).collect(),
         more_evidence: finding.more_evidence,
+        doubts: finding.doubts.iter().map(|doubt| escape_str(doubt)).collect(),
     }
 }
 
