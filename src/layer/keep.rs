@@ -56,7 +56,7 @@ pub fn is_kept(path: &[u8]) -> bool {
 /// ([`super::Limits::sources`]): there are tens of thousands.
 pub fn is_library_source(path: &[u8]) -> bool {
     let Some((_, inside)) = in_site(path).filter(|_| path.ends_with(b".py")) else { return false };
-    !inside.split(|&b| b == b'/').any(|part| part == b"tests" || part == b"test")
+    file_name(path) != b"conftest.py" && !inside.split(|&b| b == b'/').any(|part| part == b"tests" || part == b"test")
 }
 
 /// The package, and the path inside of the site directory.

@@ -5,7 +5,7 @@
 
 use super::{OverriddenEdge, Root, TargetEnvironment};
 use crate::profile::{Detect, Replacement, Rule, Tier};
-use crate::rules::{SignSet, kept_member, needed, places};
+use crate::rules::{SignSet, in_order, kept_member, needed, places};
 use crate::python::{AskedFor, DistId, Distribution, Edge, EnvironmentKind, UsedAt, asked_for, normalize_name};
 use crate::rules::{Facts, Finding};
 use std::collections::{BTreeMap, BTreeSet};
@@ -207,7 +207,7 @@ fn family(
         };
         out.roots.push((survivor, root));
     }
-    let uses: Vec<UsedAt<'_>> = needed.into_values().flatten().collect();
+    let uses = in_order(needed.into_values().flatten());
     if !uses.is_empty() {
         out.notes.push(format!("{kept_name} is kept for what the application uses: {}", places(&uses)));
     } else if !needs.is_empty() {
@@ -251,7 +251,7 @@ fn remark_on_libraries(out: &mut Decisions, facts: &Facts<'_>, rules: &[Rule]) {
     }
     let note = |((id, kept), uses): ((DistId, String), Vec<UsedAt<'_>>)| {
         let dist = &facts.python.distributions[id];
-        format!("{} {} uses what {kept} does not offer, if the code is run: {}", dist.name, dist.version, places(&uses))
+        format!("{} {} uses what {kept} does not offer, if the code is run: {}", dist.name, dist.version, places(&in_order(uses.into_iter())))
     };
     let notes: Vec<String> = lacks.into_iter().map(note).collect();
     out.notes.extend(notes);

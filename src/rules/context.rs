@@ -1,10 +1,10 @@
 //! What several predicates ask for, prepared once.
 
 use super::{Evidence, Facts};
-use crate::base::{ImagePath, LayerIdx, Location, escape_str, parent};
+use crate::base::{ImagePath, LayerIdx, Location, escape_str, is_within, parent};
 use crate::image::HistoryRow;
 use crate::profile::{Detect, Rule, Signs};
-use crate::python::{DistId, Distribution, Edge};
+use crate::python::{DistId, Distribution, Edge, SourceFile};
 use std::collections::{BTreeMap, HashMap};
 
 /// Characters of an instruction that a message shows.
@@ -132,6 +132,15 @@ impl<'a> Context<'a> {
             Some(environment) => format!("{text} in {}", environment.prefix),
             None => text,
         }
+    }
+
+    /// Whether an import in a file may mean a distribution: the application's may mean any, another distribution's
+    /// those of its own environment.
+    pub(super) fn may_import(&self, file: &SourceFile, id: DistId) -> bool {
+        let environment = self.facts.python.environments.get(self.distribution(id).environment);
+        let path = file.location.path.as_bytes();
+        file.is_application
+            || environment.is_none_or(|found| found.site_dirs.iter().any(|site| is_within(path, site.as_bytes())))
     }
 
     /// The place of a distribution's metadata.

@@ -34,6 +34,7 @@ fn importers<'a>(context: &Context<'a>, id: DistId, named: &BTreeSet<DistId>) ->
     let uses: &'a Uses = context.facts.uses;
     let files = modules.iter().flat_map(|module| uses.importers(module));
     let foreign = files.filter(|file| file.owner.is_none_or(|owner| owner != id && !named.contains(&owner)));
+    let foreign = foreign.filter(|file| context.may_import(file, id));
     let mut out: Vec<UsedAt<'a>> = Vec::new();
     for file in foreign {
         let is_import = |sign: &&Sign| sign.kind == Kind::Import && !sign.guarded;
@@ -76,8 +77,14 @@ fn not_needed_finding(context: &Context<'_>, rule: &Rule, id: DistId, named: &BT
     };
     let asked = if dist.requested { "; it was asked for by name" } else { "" };
     let imported = importers(context, id, named);
-    let doubt = (!imported.is_empty()).then(|| format!("it is imported: {}", places(&imported)));
-    let but = doubt.as_ref().map(|doubt| format!("; but {doubt}")).unwrap_or_default();
+    let split = imported.partition_point(|used| used.file.is_application);
+    let (by_application, by_others) = imported.split_at(split);
+    let doubt = |used: &[UsedAt<'_>], who: &str| {
+        (!used.is_empty()).then(|| format!("{who} imports it: {}", places(used)))
+    };
+    // Of a library one part may do without: its tests, its build, an old interface.
+    let (doubt, remark) = (doubt(by_application, "the application"), doubt(by_others, "another distribution's source"));
+    let but: String = doubt.iter().chain(&remark).map(|text| format!("; but {text}")).collect();
     let message = format!("{} is installed ({}), and {by}{asked}{but}", context.title(id), ByteSize(dist.bytes));
     let note = format!("installed by {}", context.layer(dist.layer));
     let row = Evidence { location: context.place(id), bytes: dist.bytes, note };

@@ -5,11 +5,11 @@
 
 use super::context::{Context, count, names as join, title};
 use super::distributions::{contest_row, removed_by};
-use super::signs::{SignSet, kept_member, needed, places, rows};
+use super::signs::{SignSet, in_order, kept_member, needed, places, rows};
 use super::{Evidence, Finding};
 use crate::base::{ByteSize, LayerIdx, Location, escape_str};
 use crate::profile::Rule;
-use crate::python::{DistId, Distribution, RemovedDistribution, UsedAt};
+use crate::python::{DistId, Distribution, RemovedDistribution};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Shared paths that are listed.
@@ -25,7 +25,7 @@ pub(super) fn family(
 ) -> Vec<Finding> {
     let needed = needed(context.facts.uses.in_application(), needs);
     let served = kept_member(keep, needs, &needed).is_some_and(|(_, serves)| serves);
-    let uses: Vec<UsedAt<'_>> = needed.into_values().flatten().collect();
+    let uses = in_order(needed.into_values().flatten());
     let doubt = (!served).then(|| format!("no member has all that the application uses: {}", places(&uses)));
     let mut environments: BTreeMap<usize, Vec<DistId>> = BTreeMap::new();
     for (id, dist) in context.distributions().filter(|(_, dist)| members.contains(&dist.normalized)) {
@@ -103,7 +103,7 @@ impl Family<'_> {
         let signs = context.gpu.iter().filter(|(name, _)| gone.contains(name));
         let signs: Vec<SignSet<'_>> = signs.filter_map(|(_, signs)| SignSet::new(signs)).collect();
         let uses = context.facts.uses.in_application();
-        let uses: Vec<UsedAt<'_>> = uses.filter(|used| signs.iter().any(|signs| signs.has(used))).collect();
+        let uses = in_order(uses.filter(|used| signs.iter().any(|signs| signs.has(used))));
         (!uses.is_empty()).then(|| format!("the application asks for a GPU: {}", places(&uses)))
     }
 

@@ -3,7 +3,7 @@
 use super::context::{Context, count};
 use super::{Evidence, Finding};
 use crate::base::{ByteSize, ImagePath, escape_str, is_within, parent};
-use super::signs::{self, SignSet, places};
+use super::signs::{self, SignSet, in_order, places};
 use crate::profile::{GlobSet, Installed, Replacement, Rule, Signs as SourceSigns};
 use crate::python::{DistId, Distribution, UsedAt};
 use std::collections::BTreeSet;
@@ -36,7 +36,7 @@ pub(super) fn builds(
     let installed: Vec<DistId> = context.facts.python.named(name).map(|(id, _)| id).collect();
     let (Some(signs), Ok(company)) = (Signs::new(when), GlobSet::of(&replace.company)) else { return Vec::new() };
     let uses: Vec<UsedAt<'_>> = match SignSet::new(unless) {
-        Some(unless) => context.facts.uses.in_application().filter(|used| unless.has(used)).collect(),
+        Some(unless) => in_order(context.facts.uses.in_application().filter(|used| unless.has(used))),
         None => return Vec::new(),
     };
     let findings = installed.into_iter().filter_map(|id| {

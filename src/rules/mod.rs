@@ -16,7 +16,7 @@ mod signs;
 mod survey;
 mod unused;
 
-pub(crate) use signs::{SignSet, kept_member, needed, places};
+pub(crate) use signs::{SignSet, in_order, kept_member, needed, places};
 pub use survey::{Owners, Survey, is_package_manager_state};
 
 use crate::base::{LayerIdx, Location};

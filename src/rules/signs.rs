@@ -82,6 +82,13 @@ pub(crate) fn kept_member<'k>(
     keep.iter().find(has).map(|name| (name, true)).or_else(|| keep.first().map(|name| (name, false)))
 }
 
+/// By file and line.
+pub(crate) fn in_order<'u>(uses: impl Iterator<Item = UsedAt<'u>>) -> Vec<UsedAt<'u>> {
+    let mut uses: Vec<UsedAt<'u>> = uses.collect();
+    uses.sort_by_key(|used| (&used.file.location.path, used.sign.line));
+    uses
+}
+
 /// `/app/a.py, line 3: cv2.imshow; … and 2 more`.
 pub(crate) fn places(used: &[UsedAt<'_>]) -> String {
     let mut shown: Vec<String> = used.iter().take(SHOWN).map(UsedAt::text).collect();
@@ -100,5 +107,5 @@ pub(super) fn rows(used: &[UsedAt<'_>]) -> Vec<Evidence> {
 
 /// What no source shows: where the application imports what it names at run time, and what was not read.
 pub(crate) fn blind_spots(uses: &Uses) -> Vec<UsedAt<'_>> {
-    uses.in_application().filter(|used| matches!(used.sign.kind, Kind::Dynamic | Kind::Unread)).collect()
+    in_order(uses.in_application().filter(|used| matches!(used.sign.kind, Kind::Dynamic | Kind::Unread)))
 }

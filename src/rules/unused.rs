@@ -8,7 +8,7 @@ use super::signs::{blind_spots, places};
 use super::{Evidence, Finding};
 use crate::base::{ByteSize, file_name, is_within, parent};
 use crate::profile::{GlobSet, Rule, Tier};
-use crate::python::{DistId, Distribution, EnvironmentKind};
+use crate::python::{DistId, Distribution, EnvironmentKind, SourceFile};
 use crate::source::Kind;
 use std::collections::BTreeSet;
 
@@ -47,7 +47,8 @@ fn is_candidate(context: &Context<'_>, id: DistId, dist: &Distribution) -> bool 
 /// Whether any other source imports one of its modules, or a string of the application's may name one.
 fn is_imported(context: &Context<'_>, id: DistId, dist: &Distribution) -> bool {
     let uses = context.facts.uses;
-    let imported = |name: &str| uses.is_named(name) || uses.importers(name).any(|file| file.owner != Some(id));
+    let imports = |file: &SourceFile| file.owner != Some(id) && context.may_import(file, id);
+    let imported = |name: &str| uses.is_named(name) || uses.importers(name).any(imports);
     let site = parent(dist.metadata.as_bytes());
     let top = |path: &crate::base::ImagePath| -> Option<String> {
         let inside = path.as_bytes().strip_prefix(site).filter(|_| is_within(path.as_bytes(), site))?;
