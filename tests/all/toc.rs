@@ -325,6 +325,7 @@ fn assert_same(layer: &Layer, limits: &Limits) -> Vec<(u64, u64)> {
     let whole = layer.whole(limits);
     assert!(!found.verified.blob && !found.verified.diff_id && whole.verified.blob);
     found.verified = whole.verified;
+    found.sources = whole.sources;
     assert_eq!(found.entries.len(), whole.entries.len());
     for (entry, whole) in found.entries.iter_mut().zip(&whole.entries) {
         if entry.kind == EntryKind::File && entry.size > SHA256_UP_TO && !is_kept(entry.path.as_bytes()) {

@@ -1,8 +1,10 @@
 //! What Python source imports and uses, and what the plan makes of it.
 
 use crate::fixture;
+use crate::tarballs::{Parts, Store, Tar, docker_old};
 use proptest::prelude::*;
 use slimwright::fs::View;
+use slimwright::image::{Cache, Image, OpenOptions, Target, open, read_recorded, write_recorded};
 use slimwright::plan::{self, Plan, PlanOptions};
 use slimwright::profile::{Tier, embedded};
 use slimwright::rules::{Finding, Survey, evaluate};
@@ -279,4 +281,48 @@ fn what_nobody_imports_goes_when_it_is_accepted() {
     });
     // numpy was marked as asked for, too: it is a root, and stays.
     with_plan(&spec, &["unused-distribution"], |_, plan| assert_eq!(pins(plan), ["flask", "numpy", "werkzeug"]));
+}
+
+/// An archive with one layer: the application's source and a library's.
+fn service(store: &Store) -> std::path::PathBuf {
+    let layer = Tar::new()
+        .file("app/main.py", "import os\n")
+        .file(&format!("{SITE}/a/__init__.py"), "import b.c, os, a.own\n")
+        .file(&format!("{SITE}/a/plain.py"), "import os\n")
+        .file(&format!("{SITE}/a/tests/t.py"), "import d\n");
+    store.write("service.tar", docker_old(&Parts::new(vec![layer.finish()])))
+}
+
+fn kept(image: &Image) -> Vec<(String, String)> {
+    let layer = &image.layers[0];
+    let text = |(position, text): (&u32, &Vec<u8>)| {
+        (layer.entries[*position as usize].path.to_string(), String::from_utf8(text.clone()).unwrap())
+    };
+    layer.contents.iter().map(text).collect()
+}
+
+#[test]
+fn sources_of_distributions_are_read_on_request_and_a_cache_knows_whether_they_were() {
+    let store = Store::new();
+    let path = service(&store);
+    let target = Target { kind: None, path, reference: None };
+    let cache = Cache::new(store.path("cache"), 1_000_000);
+    let read = |sources: bool| {
+        let mut options = OpenOptions { cache: Some(cache.clone()), ..OpenOptions::default() };
+        options.limits.sources = sources;
+        let image = open(&target, &options, &()).unwrap();
+        cache.flush().unwrap();
+        image
+    };
+    let main = ("/app/main.py".to_owned(), "import 1 os\n".to_owned());
+    let library = (format!("/{SITE}/a/__init__.py"), "import 1 b\n".to_owned());
+    let audit = read(false);
+    assert_eq!((audit.layers[0].sources, kept(&audit)), (false, vec![main.clone()]));
+    let plan = read(true);
+    assert_eq!((plan.layers[0].sources, kept(&plan)), (true, vec![main, library]));
+    // What knows more serves who wants less.
+    assert_eq!(read(false), plan);
+    let mut recorded = Vec::new();
+    write_recorded(&plan, &mut recorded).unwrap();
+    assert_eq!(kept(&read_recorded(std::path::Path::new("x"), &recorded).unwrap()), kept(&plan));
 }
