@@ -105,7 +105,10 @@ impl Reading<'_> {
             xattrs: Vec::new(),
             content: None,
         };
-        if kind == EntryKind::File && options.limits.keeps(entry.path.as_bytes()) && entry.size <= options.limits.kept_file {
+        if kind == EntryKind::File
+            && options.limits.keeps(entry.path.as_bytes())
+            && entry.size <= options.limits.kept_file
+        {
             match std::fs::read(item.path()) {
                 Ok(content) => {
                     entry.content = Some(content_digest(&content));

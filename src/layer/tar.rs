@@ -37,7 +37,13 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { unpacked: 128_000_000_000, entries: 5_000_000, kept_file: 16 << 20, kept_layer: 128 << 20, sources: false }
+        Self {
+            unpacked: 128_000_000_000,
+            entries: 5_000_000,
+            kept_file: 16 << 20,
+            kept_layer: 128 << 20,
+            sources: false,
+        }
     }
 }
 

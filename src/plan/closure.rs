@@ -5,9 +5,9 @@
 
 use super::{OverriddenEdge, Root, TargetEnvironment};
 use crate::profile::{Detect, Replacement, Rule, Tier};
-use crate::rules::{SignSet, in_order, kept_member, needed, places};
 use crate::python::{AskedFor, DistId, Distribution, Edge, EnvironmentKind, UsedAt, asked_for, normalize_name};
 use crate::rules::{Facts, Finding};
+use crate::rules::{SignSet, in_order, kept_member, needed, places};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Why a distribution goes.
@@ -251,7 +251,12 @@ fn remark_on_libraries(out: &mut Decisions, facts: &Facts<'_>, rules: &[Rule]) {
     }
     let note = |((id, kept), uses): ((DistId, String), Vec<UsedAt<'_>>)| {
         let dist = &facts.python.distributions[id];
-        format!("{} {} uses what {kept} does not offer, if the code is run: {}", dist.name, dist.version, places(&in_order(uses.into_iter())))
+        format!(
+            "{} {} uses what {kept} does not offer, if the code is run: {}",
+            dist.name,
+            dist.version,
+            places(&in_order(uses.into_iter()))
+        )
     };
     let notes: Vec<String> = lacks.into_iter().map(note).collect();
     out.notes.extend(notes);

@@ -27,5 +27,5 @@ pub use interpreter::parse_pyvenv;
 pub use inventory::{Contest, DistId, Distribution, Inventory, MissingFile, RemovedDistribution};
 pub use metadata::{Metadata, MetadataError, normalize_name, parse_metadata};
 pub use record::{RecordRow, parse_record};
-pub use uses::{SourceFile, UsedAt, Uses};
 pub use requirements::{AskedFor, asked_for, parse_requirement, parse_requirements};
+pub use uses::{SourceFile, UsedAt, Uses};

@@ -39,7 +39,9 @@ fn importers<'a>(context: &Context<'a>, id: DistId, named: &BTreeSet<DistId>) ->
     for file in foreign {
         let is_import = |sign: &&Sign| sign.kind == Kind::Import && !sign.guarded;
         let of_it = |name: &str| modules.iter().any(|module| top(module) == top(name));
-        out.extend(file.signs.iter().filter(is_import).find(|sign| of_it(&sign.name)).map(|sign| UsedAt { file, sign }));
+        out.extend(
+            file.signs.iter().filter(is_import).find(|sign| of_it(&sign.name)).map(|sign| UsedAt { file, sign }),
+        );
     }
     // The application's first.
     out.sort_by_key(|used| (!used.file.is_application, &used.file.location.path));
@@ -79,9 +81,8 @@ fn not_needed_finding(context: &Context<'_>, rule: &Rule, id: DistId, named: &BT
     let imported = importers(context, id, named);
     let split = imported.partition_point(|used| used.file.is_application);
     let (by_application, by_others) = imported.split_at(split);
-    let doubt = |used: &[UsedAt<'_>], who: &str| {
-        (!used.is_empty()).then(|| format!("{who} imports it: {}", places(used)))
-    };
+    let doubt =
+        |used: &[UsedAt<'_>], who: &str| (!used.is_empty()).then(|| format!("{who} imports it: {}", places(used)));
     // Of a library one part may do without: its tests, its build, an old interface.
     let (doubt, remark) = (doubt(by_application, "the application"), doubt(by_others, "another distribution's source"));
     let but: String = doubt.iter().chain(&remark).map(|text| format!("; but {text}")).collect();

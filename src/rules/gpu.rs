@@ -1,9 +1,9 @@
 //! Distributions that were built for a GPU.
 
 use super::context::{Context, count};
+use super::signs::{self, SignSet, in_order, places};
 use super::{Evidence, Finding};
 use crate::base::{ByteSize, ImagePath, escape_str, is_within, parent};
-use super::signs::{self, SignSet, in_order, places};
 use crate::profile::{GlobSet, Installed, Replacement, Rule, Signs as SourceSigns};
 use crate::python::{DistId, Distribution, UsedAt};
 use std::collections::BTreeSet;

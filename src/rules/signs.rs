@@ -76,9 +76,8 @@ pub(crate) fn kept_member<'k>(
     needs: &BTreeMap<String, Vec<String>>,
     needed: &BTreeMap<&str, Vec<UsedAt<'_>>>,
 ) -> Option<(&'k String, bool)> {
-    let has = |name: &&String| {
-        needed.keys().all(|needed| needs.get(*needed).is_some_and(|members| members.contains(*name)))
-    };
+    let has =
+        |name: &&String| needed.keys().all(|needed| needs.get(*needed).is_some_and(|members| members.contains(*name)));
     keep.iter().find(has).map(|name| (name, true)).or_else(|| keep.first().map(|name| (name, false)))
 }
 
@@ -100,8 +99,7 @@ pub(crate) fn places(used: &[UsedAt<'_>]) -> String {
 
 /// A row for each place.
 pub(super) fn rows(used: &[UsedAt<'_>]) -> Vec<Evidence> {
-    let row =
-        |used: &UsedAt<'_>| Evidence { location: Some(used.file.location.clone()), bytes: 0, note: used.line() };
+    let row = |used: &UsedAt<'_>| Evidence { location: Some(used.file.location.clone()), bytes: 0, note: used.line() };
     used.iter().take(ROWS).map(row).collect()
 }
 

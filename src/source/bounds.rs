@@ -58,7 +58,9 @@ fn check_depth(text: &str) -> Result<(), &'static str> {
                 depth -= open.pop().unwrap_or_default();
             }
             _ => {
-                if deepens(kind) && let Some(level) = open.last_mut() {
+                if deepens(kind)
+                    && let Some(level) = open.last_mut()
+                {
                     *level += 1;
                     depth += 1;
                 }

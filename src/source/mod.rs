@@ -75,9 +75,7 @@ pub fn application(source: &[u8]) -> Vec<Sign> {
 /// Sorted, with the first line of each, and not too many.
 fn settle(mut signs: Vec<Sign>) -> Vec<Sign> {
     signs.sort_unstable();
-    signs.dedup_by(|next, first| {
-        (next.kind, &next.name, next.guarded) == (first.kind, &first.name, first.guarded)
-    });
+    signs.dedup_by(|next, first| (next.kind, &next.name, next.guarded) == (first.kind, &first.name, first.guarded));
     signs.truncate(MOST_SIGNS);
     signs
 }

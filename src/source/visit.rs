@@ -68,15 +68,19 @@ impl<'n> Walk<'n> {
         self.visit_expr(&stmt.test);
         let about = std::iter::once(&*stmt.test).chain(stmt.elif_else_clauses.iter().filter_map(|c| c.test.as_ref()));
         let guards = about.into_iter().any(is_about_gpu);
-        self.within(|walk| &mut walk.in_guard, guards, |walk| {
-            if !is_type_checking(&stmt.test) {
-                walk.body(&stmt.body);
-            }
-            for clause in &stmt.elif_else_clauses {
-                clause.test.iter().for_each(|test| walk.visit_expr(test));
-                walk.body(&clause.body);
-            }
-        });
+        self.within(
+            |walk| &mut walk.in_guard,
+            guards,
+            |walk| {
+                if !is_type_checking(&stmt.test) {
+                    walk.body(&stmt.body);
+                }
+                for clause in &stmt.elif_else_clauses {
+                    clause.test.iter().for_each(|test| walk.visit_expr(test));
+                    walk.body(&clause.body);
+                }
+            },
+        );
     }
 
     fn import_from(&mut self, import: &StmtImportFrom) {
@@ -182,10 +186,14 @@ impl Visitor<'_> for Walk<'_> {
             }
             Expr::If(choice) => {
                 self.visit_expr(&choice.test);
-                return self.within(|walk| &mut walk.in_guard, is_about_gpu(&choice.test), |walk| {
-                    walk.visit_expr(&choice.body);
-                    walk.visit_expr(&choice.orelse);
-                });
+                return self.within(
+                    |walk| &mut walk.in_guard,
+                    is_about_gpu(&choice.test),
+                    |walk| {
+                        walk.visit_expr(&choice.body);
+                        walk.visit_expr(&choice.orelse);
+                    },
+                );
             }
             Expr::List(list) if falls_back(&list.elts) => {
                 return self.within(|walk| &mut walk.in_guard, true, |walk| walk_expr(walk, expr));

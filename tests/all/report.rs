@@ -6,7 +6,7 @@ use slimwright::fs::{Ledger, Owner, View};
 use slimwright::image::Image;
 use slimwright::os::{OsInventory, OsPackage};
 use slimwright::plan::{self, BaseImage, Plan};
-use slimwright::profile::{Detect, Installed, Replacement, Rule, Severity, Tier};
+use slimwright::profile::{Detect, Installed, Replacement, Rule, Severity, Signs, Tier};
 use slimwright::python::{Distribution, Edge, Environment, EnvironmentKind, Graph, Inventory, Uses};
 use slimwright::report::{AuditReport, PlanReport, json, markdown, report_md, text};
 use slimwright::rules::{Evidence, Facts, Finding};
@@ -141,7 +141,12 @@ fn rules() -> Vec<Rule> {
         without: Vec::new(),
         version: None,
     };
-    let gpu = Detect::GpuBuild { distribution: "torch".into(), when: Installed::default(), replace };
+    let gpu = Detect::GpuBuild {
+        distribution: "torch".into(),
+        when: Installed::default(),
+        replace,
+        unless: Signs::default(),
+    };
     let compilers = Detect::OsPackages { names: vec!["gcc*".into()], leave: Vec::new() };
     vec![
         rule("broken-distribution", Tier::Auto, Detect::BrokenDistribution),
@@ -273,10 +278,7 @@ fn with(change: impl FnOnce(&mut Image, &mut Inventory, &mut Vec<Finding>)) -> (
     plan.original.clone_from(&image.name);
     plan.notes.push(image.name.clone());
     plan.pins[0].why.clone_from(&image.name);
-    (
-        AuditReport::new(&image, &view, &facts, &findings, &rules(), Some(&plan)),
-        PlanReport::new(&image, &plan),
-    )
+    (AuditReport::new(&image, &view, &facts, &findings, &rules(), Some(&plan)), PlanReport::new(&image, &plan))
 }
 
 fn reports() -> (AuditReport, PlanReport) {

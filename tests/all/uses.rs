@@ -23,9 +23,7 @@ fn imports_are_found_wherever_they_stand() {
     let source = "import a.b as c, d\nfrom e.f import g, h as i\nfrom . import j\nfrom ..k import l\ndef f():\n    import m\n\
                   try:\n    import n\nexcept ImportError:\n    import o\nclass C:\n    from p import *\nif x: import q\n\
                   async def g():\n    with r:\n        import s\nmatch x:\n    case 1:\n        import t\n";
-    let expected = [
-        ". 3", "..k 4", "a.b 1", "d 1", "e.f 2", "m 6", "n? 8", "o 10", "p 12", "q 13", "s 16", "t 19",
-    ];
+    let expected = [". 3", "..k 4", "a.b 1", "d 1", "e.f 2", "m 6", "n? 8", "o 10", "p 12", "q 13", "s 16", "t 19"];
     assert_eq!(signs(Kind::Import, source), expected);
 }
 
@@ -42,7 +40,13 @@ fn a_dotted_use_has_the_name_of_its_own_module() {
     let source = "import cv2 as cv\nimport torch.nn\nfrom torch import cuda as gpu\nfrom cv2 import imshow\n\
                   cv.ximgproc.thinning(x)\ntorch.cuda.synchronize()\ngpu.set_device(0)\nimshow('a', b)\nother.thing.x\n";
     let found = signs(Kind::Use, source);
-    for expected in ["cv2.imshow 4", "cv2.ximgproc.thinning 5", "torch.cuda 3", "torch.cuda.set_device 7", "torch.cuda.synchronize 6"] {
+    for expected in [
+        "cv2.imshow 4",
+        "cv2.ximgproc.thinning 5",
+        "torch.cuda 3",
+        "torch.cuda.set_device 7",
+        "torch.cuda.synchronize 6",
+    ] {
         assert!(found.contains(&expected.to_owned()), "{expected} not in {found:?}");
     }
     assert_eq!(found.len(), 5, "{found:?}");
@@ -72,7 +76,10 @@ fn imports_by_call_are_imports_where_the_name_is_written_and_blind_spots_where_n
                   __import__('c')\n__import__(f'd{e}')\nimport importlib.metadata\nimportlib.metadata.entry_points()\n";
     let imports = signs(Kind::Import, source);
     assert!(imports.contains(&"a.b 3".to_owned()) && imports.contains(&"c 5".to_owned()), "{imports:?}");
-    assert_eq!(signs(Kind::Dynamic, source), ["__import__ 6", "importlib.import_module 4", "importlib.metadata.entry_points 8"]);
+    assert_eq!(
+        signs(Kind::Dynamic, source),
+        ["__import__ 6", "importlib.import_module 4", "importlib.metadata.entry_points 8"]
+    );
 }
 
 #[test]
@@ -125,15 +132,14 @@ fn what_is_deep_or_large_is_not_read_and_breaks_nothing() {
 
 #[test]
 fn signs_are_text_and_text_is_signs() {
-    let found = application(b"import a.b\ntry:\n    import c\nexcept ImportError: pass\nx.cuda()\nf(device='cuda:1')\n");
+    let found =
+        application(b"import a.b\ntry:\n    import c\nexcept ImportError: pass\nx.cuda()\nf(device='cuda:1')\n");
     assert_eq!(String::from_utf8_lossy(&encode(&found)), "import 1 a.b\nimport? 3 c\ncall 5 cuda\ntext 6 cuda:1\n");
     assert_eq!(decode(&encode(&found)), found);
-    assert_eq!(decode(b"import\nimport x y\nevil 1 a\nimport 99999999999 a\n\xff 1 a\nuse 1 \n"), [Sign {
-        kind: Kind::Use,
-        name: String::new(),
-        guarded: false,
-        line: 1
-    }]);
+    assert_eq!(
+        decode(b"import\nimport x y\nevil 1 a\nimport 99999999999 a\n\xff 1 a\nuse 1 \n"),
+        [Sign { kind: Kind::Use, name: String::new(), guarded: false, line: 1 }]
+    );
 }
 
 #[test]
@@ -254,7 +260,8 @@ fn a_swap_that_the_application_speaks_against_waits_for_a_word() {
         assert_eq!(pins(plan), ["nvidia-nccl-cu12", "torch"]);
         let skipped = plan.skipped.iter().find(|skipped| skipped.rule == "torch-cuda").unwrap();
         assert_eq!(skipped.tier, Tier::Confirm);
-        let reason = "needs your word: --accept torch-cuda; the application asks for a GPU: /app/main.py, line 2: \"cuda\"";
+        let reason =
+            "needs your word: --accept torch-cuda; the application asks for a GPU: /app/main.py, line 2: \"cuda\"";
         assert_eq!(skipped.reason, reason);
     });
     with_plan(&torch(bare), &["torch-cuda"], |_, plan| {
