@@ -5,9 +5,9 @@
 
 use super::{OverriddenEdge, Root, TargetEnvironment};
 use crate::profile::{Detect, Replacement, Rule, Tier};
-use crate::python::{AskedFor, DistId, Distribution, Edge, EnvironmentKind, UsedAt, asked_for, normalize_name};
+use crate::python::{AskedFor, DistId, Distribution, Edge, EnvironmentKind, asked_for, normalize_name};
 use crate::rules::{Facts, Finding};
-use crate::rules::{SignSet, in_order, kept_member, needed, places};
+use crate::rules::{in_order, kept_member, needed, places};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Why a distribution goes.
@@ -50,7 +50,7 @@ pub(super) struct Decisions {
     /// Names that the plan does not install on purpose: requirements on them are overridden. With the reason.
     pub overridden_names: BTreeMap<String, String>,
     /// The member that is kept, by the rule of its family.
-    families: Vec<(String, String)>,
+    pub families: Vec<(String, String)>,
     /// Things that the user should know before building.
     pub notes: Vec<String>,
 }
@@ -124,7 +124,7 @@ pub(super) fn decide(
         out.notes.extend(doubts);
     }
     close(&mut out, facts);
-    remark_on_libraries(&mut out, facts, rules);
+    super::libraries::remark(&mut out, facts, rules);
     out
 }
 
@@ -217,49 +217,6 @@ fn family(
         ));
     }
     out.families.push((rule.id.clone(), kept_name.clone()));
-}
-
-/// What kept distributions use that the plan's choice lacks: they may have it for machines that the service never
-/// sees, so it decides nothing.
-fn remark_on_libraries(out: &mut Decisions, facts: &Facts<'_>, rules: &[Rule]) {
-    let mut lacks: BTreeMap<(DistId, String), Vec<UsedAt<'_>>> = BTreeMap::new();
-    let stays = |used: &UsedAt<'_>| used.file.owner.filter(|id| out.kept.contains(id) && !out.swaps.contains_key(id));
-    let names = |id: DistId| facts.python.distributions[id].normalized.as_str();
-    for rule in rules {
-        let kept = || out.families.iter().find(|(id, _)| *id == rule.id).map(|(_, kept)| kept);
-        match (&rule.detect, kept()) {
-            (Detect::DuplicateFamily { members, needs, .. }, Some(kept)) => {
-                for (name, uses) in needed(facts.uses.in_libraries(), needs) {
-                    let lacking = uses.into_iter().filter(|_| !needs[name].contains(kept));
-                    for (used, id) in lacking.filter_map(|used| Some((used, stays(&used)?))) {
-                        if !members.iter().any(|member| member == names(id)) {
-                            lacks.entry((id, kept.clone())).or_default().push(used);
-                        }
-                    }
-                }
-            }
-            (Detect::GpuBuild { unless, replace, .. }, _) if out.swaps.values().any(|swap| swap.rule == rule.id) => {
-                let Some(unless) = SignSet::new(unless) else { continue };
-                for used in facts.uses.in_libraries().filter(|used| unless.has(used)) {
-                    if let Some(id) = stays(&used) {
-                        lacks.entry((id, replace.name.clone())).or_default().push(used);
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    let note = |((id, kept), uses): ((DistId, String), Vec<UsedAt<'_>>)| {
-        let dist = &facts.python.distributions[id];
-        format!(
-            "{} {} uses what {kept} does not offer, if the code is run: {}",
-            dist.name,
-            dist.version,
-            places(&in_order(uses.into_iter()))
-        )
-    };
-    let notes: Vec<String> = lacks.into_iter().map(note).collect();
-    out.notes.extend(notes);
 }
 
 /// A GPU build becomes a CPU build, and its company goes with it.

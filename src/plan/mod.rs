@@ -3,6 +3,7 @@
 mod application;
 mod base;
 mod closure;
+mod libraries;
 mod predict;
 mod system;
 
