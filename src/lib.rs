@@ -17,10 +17,11 @@
 //! [`resolve`] asks the user's package index, through uv, whether what is pinned is still there, and what its wheels
 //! unpack to. The plan takes the answers as data, and is made without them too.
 //!
-//! [`layer`] makes an index from a blob, wherever its bytes are; [`registry`] and [`daemon`] fetch bytes and know
-//! nothing of images; [`image`] puts the two together. Modules import only from those before them:
+//! [`source`] reads Python source for what it imports and uses; [`layer`] makes an index from a blob, wherever its
+//! bytes are; [`registry`] and [`daemon`] fetch bytes and know nothing of images; [`image`] puts them together.
+//! Modules import only from those before them:
 //!
-//! `base`, `dockerfile`, `registry`, `layer`, `daemon`, `image`, `fs`, `python`, `os`, `profile`, `rules`, `resolve`, `plan`, `verify`, `emit`, `report`, `cli`.
+//! `base`, `dockerfile`, `registry`, `source`, `layer`, `daemon`, `image`, `fs`, `python`, `os`, `profile`, `rules`, `resolve`, `plan`, `verify`, `emit`, `report`, `cli`.
 
 pub mod base;
 pub mod cli;
@@ -38,4 +39,5 @@ pub mod registry;
 pub mod report;
 pub mod resolve;
 pub mod rules;
+pub mod source;
 pub mod verify;

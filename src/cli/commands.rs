@@ -109,7 +109,7 @@ fn plan(settings: &PlanSettings) -> Result<()> {
         let plan = measured.plan.map_err(plan_failure)?;
         let edits = settings.dockerfile.as_ref().map(|file| file.edits(plan, &rules)).transpose()?;
         let edited = edits.as_ref().map(|edits| text::edits_summary(edits, &plan.actions)).unwrap_or_default();
-        Ok((files(&measured, plan, &rules, settings.style, edits)?, audit_report(&measured, &rules), edited))
+        Ok((files(&measured, plan, settings.style, edits)?, audit_report(&measured, &rules), edited))
     })?;
     settings.folder.write(&files)?;
     let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
@@ -123,14 +123,8 @@ fn style_of(settings: &PlanSettings) -> text::Style<'_> {
     text::Style { color: look.color, width: look.width, details: look.details, target: &settings.input.text }
 }
 
-fn files(
-    measured: &Measured<'_>,
-    plan: &Plan,
-    rules: &[Rule],
-    style: Style,
-    edits: Option<Edits>,
-) -> Result<Vec<(String, String)>> {
-    let report = PlanReport::new(measured.image, plan, rules).with_edits(edits.as_ref());
+fn files(measured: &Measured<'_>, plan: &Plan, style: Style, edits: Option<Edits>) -> Result<Vec<(String, String)>> {
+    let report = PlanReport::new(measured.image, plan).with_edits(edits.as_ref());
     let mut files = crate::emit::emit_as(plan, style);
     if let Some(edits) = edits {
         files.retain(|(name, _)| name != "Dockerfile");

@@ -132,7 +132,7 @@ impl Settings {
             Command::Index(index) => {
                 let destination = Destination::new(Some(index.output), index.force)?;
                 let none = Asked { requirements: Vec::new(), project: None };
-                Ok(Self::Index(input(index.source, &none)?, destination))
+                Ok(Self::Index(with_sources(input(index.source, &none)?), destination))
             }
             Command::Verify(verify) => Ok(Self::Verify(verify_settings(verify)?)),
             Command::Why(why) => Ok(Self::Why(why_settings(why)?)),
@@ -191,7 +191,7 @@ fn plan_settings(plan: Plan) -> Result<PlanSettings> {
         None => None,
     };
     Ok(PlanSettings {
-        input: input(plan.source, &plan.asked)?,
+        input: with_sources(input(plan.source, &plan.asked)?),
         profiles: plan.profiles.profiles,
         look: look(&plan.print, true),
         options: PlanOptions { accept: plan.accept, skip: plan.skip, base: plan.base, original: plan.original },
@@ -244,6 +244,12 @@ fn input(source: Source, asked: &Asked) -> Result<Input> {
     }
     let given = given::read(&asked.requirements, asked.project.as_deref())?;
     Ok(Input { text: source.target, target, options, given, quiet: source.quiet })
+}
+
+/// A plan asks who imports what; a recording serves plans.
+fn with_sources(mut input: Input) -> Input {
+    input.options.limits.sources = true;
+    input
 }
 
 fn look(print: &Print, to_stdout: bool) -> Look {

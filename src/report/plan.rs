@@ -6,7 +6,7 @@ use crate::base::{Basis, ByteSize, Size, Unit, escape_str};
 use crate::emit::edit::{Edit, Edits};
 use crate::image::Image;
 use crate::plan::{Dropped, OverriddenEdge, Pin, Plan};
-use crate::profile::{Rule, Tier};
+use crate::profile::Tier;
 use crate::resolve::{Availability, Verdict};
 use serde::Serialize;
 
@@ -264,8 +264,8 @@ pub struct PlanAction {
 }
 
 impl PlanReport {
-    /// Writes down what `plan` makes of `image`. `rules` are those that it followed.
-    pub fn new(image: &Image, plan: &Plan, rules: &[Rule]) -> Self {
+    /// Writes down what `plan` makes of `image`.
+    pub fn new(image: &Image, plan: &Plan) -> Self {
         Self {
             schema_version: SCHEMA_VERSION,
             original: escape_str(&plan.original),
@@ -285,7 +285,7 @@ impl PlanReport {
             dropped_system: plan.dropped_system.iter().map(taken_away).collect(),
             copies: plan.copies.iter().map(copy).collect(),
             actions: plan.actions.iter().map(action).collect(),
-            skipped: plan.skipped.iter().map(|skipped| skipped_summary(skipped, rules)).collect(),
+            skipped: plan.skipped.iter().map(skipped_summary).collect(),
             notes: escaped(&plan.notes),
             dockerfile: None,
         }

@@ -25,6 +25,7 @@ mod tar_split;
 mod tarballs;
 mod tars;
 mod toc;
+mod uses;
 mod verify;
 mod view;
 mod wheels;
