@@ -188,13 +188,32 @@ fn build_tools(plan: &Plan, environment: &TargetEnvironment, out: &mut String) {
         out.push_str("# The base has no Python of its own: the OS package's, and for this stage its installer.\n");
         install_packages(plan, &tools, out);
     }
-    let compiler = if is_alpine(plan) {
-        "RUN apk add --no-cache build-base python3-dev"
-    } else {
-        "RUN apt-get update && apt-get install -y --no-install-recommends build-essential python3-dev"
-    };
-    let _ =
-        writeln!(out, "# If a package has no wheel for this platform and needs a compiler, uncomment:\n# {compiler}");
+    compilers(plan, out);
+}
+
+/// What a build from source needs: what the original was asked to have for that, where it says; else a compiler. The
+/// libraries that the result loads belong to the runtime stage, see [`runtime_stage`].
+fn compilers(plan: &Plan, out: &mut String) {
+    let built: Vec<&str> = plan.pins.iter().filter(|pin| pin.built_here).map(|pin| pin.name.as_str()).collect();
+    let default = if is_alpine(plan) { ["build-base", "python3-dev"] } else { ["build-essential", "python3-dev"] };
+    if built.is_empty() {
+        let install = if is_alpine(plan) {
+            "apk add --no-cache"
+        } else {
+            "apt-get update && apt-get install -y --no-install-recommends"
+        };
+        let _ = writeln!(
+            out,
+            "# If a package has no wheel for this platform and needs a compiler, uncomment:\n# RUN {install} {}",
+            default.join(" ")
+        );
+        return;
+    }
+    let known: Vec<&str> = plan.build_system.iter().map(String::as_str).filter(|name| is_package_name(name)).collect();
+    let list = comment(&built.join(", "));
+    let whence = if known.is_empty() { "a compiler" } else { "what the original built with" };
+    let _ = writeln!(out, "# Built from source in the original, it seems: {list}. In this stage only: {whence}.");
+    install_packages(plan, if known.is_empty() { &default } else { &known }, out);
 }
 
 /// The interpreter of the base.

@@ -5,13 +5,14 @@
 
 use crate::base::{file_name, is_within, parent};
 
-const DIST_INFO: [&[u8]; 9] = [
+const DIST_INFO: [&[u8]; 10] = [
     b"METADATA",
     b"PKG-INFO",
     b"RECORD",
     b"INSTALLER",
     b"REQUESTED",
     b"direct_url.json",
+    b"WHEEL",
     b"top_level.txt",
     b"requires.txt",
     b"installed-files.txt",

@@ -53,6 +53,14 @@ pub(super) struct Decisions {
     pub notes: Vec<String>,
 }
 
+impl Decisions {
+    /// Whether a distribution stays as it was put into the original, from a folder or a file: what it installed is
+    /// copied, and no package index is asked for its name, which may be somebody else's there.
+    pub fn is_copied(&self, facts: &Facts<'_>, id: DistId) -> bool {
+        self.kept.contains(&id) && !self.swaps.contains_key(&id) && facts.python.distributions[id].is_local()
+    }
+}
+
 /// The environment to rebuild: of those with distributions above the base, the one with the most bytes.
 pub(super) fn target_environment(facts: &Facts<'_>, base_layers: usize) -> Option<(usize, TargetEnvironment)> {
     let mut bytes: BTreeMap<usize, u64> = BTreeMap::new();

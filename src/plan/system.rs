@@ -17,6 +17,8 @@ pub(super) struct SystemDecisions {
     pub install: Vec<SystemPackage>,
     /// For the report.
     pub dropped: Vec<Dropped>,
+    /// Asked for in the original, and gone because they serve building; sorted.
+    pub build: Vec<String>,
     /// For the user.
     pub notes: Vec<String>,
 }
@@ -57,6 +59,8 @@ pub(super) fn decide(
         };
         if !unwanted.contains_key(&position) {
             recommended.push(package.name.as_str());
+        } else if package.manual {
+            out.build.push(package.name.clone());
         }
         out.dropped.push(Dropped {
             name: package.name.clone(),
