@@ -3,7 +3,7 @@
 
 use super::{Config, Image, ImageError, OpenOptions, Progress};
 use crate::base::{Basis, ImagePath, Problem};
-use crate::layer::{Entry, EntryKind, LayerIndex, content_digest, distil, is_kept};
+use crate::layer::{Entry, EntryKind, LayerIndex, content_digest, distil, is_kept, linkage, may_be_linked};
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -119,6 +119,17 @@ impl Reading<'_> {
                     }
                 }
                 Err(error) => self.problems.push(Problem::new(&entry.path, format!("cannot read: {error}"))),
+            }
+        }
+        if !self.layer.contents.contains_key(&position)
+            && may_be_linked(&entry)
+            && let Ok(file) = std::fs::File::open(item.path())
+            && let Some(linkage) = linkage(&file, entry.size)
+        {
+            let text = linkage.encode();
+            self.kept_bytes += text.len();
+            if self.kept_bytes <= options.limits.kept_layer {
+                self.layer.contents.insert(position, text);
             }
         }
         self.layer.entries.push(entry);

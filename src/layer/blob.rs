@@ -1,6 +1,7 @@
 //! A layer's blob that can be read from anywhere in it, and how it is indexed by seeking over the bodies.
 
 use super::content::ContentDigest;
+use super::elf::{linkage, may_be_linked};
 use super::{Compression, Contents, IndexError, LayerIndex, Limits, TarInput, Verified, detect, index_tar};
 use crate::base::{Digest, EntryIdx};
 use std::fs::File;
@@ -165,9 +166,36 @@ pub enum BlobError {
 
 /// Indexes a plain tar by seeking over the bodies; nothing is verified. Returns where each body begins.
 pub fn index_seeking(blob: &Blob, expected: Expected, limits: &Limits) -> Result<(LayerIndex, Vec<u64>), BlobError> {
-    let contents = index_tar(&mut blob.open(), false, limits)?;
-    let bodies = contents.bodies.clone();
+    let mut contents = index_tar(&mut blob.open(), false, limits)?;
+    let bodies = std::mem::take(&mut contents.bodies);
+    keep_linkage(blob, &mut contents, &bodies, limits);
     Ok((layer_index(contents, expected, Compression::None, None, Verified::default()), bodies))
+}
+
+/// Looks what each shared object and program is linked with. What cannot be read is left out: whoever reads the body says
+/// so.
+fn keep_linkage(blob: &Blob, contents: &mut Contents, bodies: &[u64], limits: &Limits) {
+    let mut held: usize = contents.kept.values().map(Vec::len).sum();
+    for (position, (entry, &start)) in contents.entries.iter().zip(bodies).enumerate() {
+        let position = position as EntryIdx;
+        if start == Contents::SCATTERED || !may_be_linked(entry) || contents.kept.contains_key(&position) {
+            continue;
+        }
+        let Some(linkage) = linkage(&blob.slice(start, entry.size), entry.size) else { continue };
+        let text = linkage.encode();
+        held += text.len();
+        if held > limits.kept_layer {
+            return;
+        }
+        contents.kept.insert(position, text);
+    }
+}
+
+impl ReadAt for Blob {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let most = (buffer.len() as u64).min(self.length.saturating_sub(offset)) as usize;
+        if most == 0 { Ok(0) } else { self.source.read_at(&mut buffer[..most], self.offset + offset) }
+    }
 }
 
 pub(super) fn layer_index(

@@ -21,6 +21,9 @@ pub(super) fn odd(oddities: &mut Vec<Problem>, place: impl std::fmt::Display, me
     }
 }
 
+/// Kept contents by position, and what was odd.
+type Kept<'k> = (&'k mut BTreeMap<EntryIdx, Vec<u8>>, &'k mut Vec<Problem>);
+
 /// What of a layer is held in memory, counted against its bounds.
 #[derive(Default)]
 pub(super) struct Held {
@@ -47,11 +50,23 @@ impl Held {
         entry: &mut Entry,
         position: EntryIdx,
         content: Vec<u8>,
-        (kept, oddities): (&mut BTreeMap<EntryIdx, Vec<u8>>, &mut Vec<Problem>),
+        to: Kept<'_>,
         limits: &Limits,
     ) {
         entry.content = Some(content_digest(&content));
         let content = keep::distil(entry.path.as_bytes(), content);
+        self.put(entry, position, content, to, limits);
+    }
+
+    /// Puts what is kept of a file to the others, where there is room.
+    pub(super) fn put(
+        &mut self,
+        entry: &Entry,
+        position: EntryIdx,
+        content: Vec<u8>,
+        (kept, oddities): Kept<'_>,
+        limits: &Limits,
+    ) {
         if self.kept + content.len() > limits.kept_layer {
             odd(oddities, &entry.path, "not kept: the layer has too many bytes of package metadata");
             return;

@@ -10,6 +10,7 @@
 //! time too, and the bytes of names and attributes, because they are all kept.
 
 use super::content::ContentDigest;
+use super::elf::{Passing, may_be_linked};
 use super::feed::{Feed, TarInput};
 use super::head::{Head, padding};
 use super::interpret::{self, Held};
@@ -310,10 +311,7 @@ impl<'a, 'v> Indexer<'a, 'v> {
         } else if keeps && entry.size <= self.limits.kept_file && !head.sparse {
             self.keep(&head, &mut entry, position)?;
         } else if self.digest_contents && entry.kind == EntryKind::File && !head.sparse {
-            let mut digest = ContentDigest::for_size(head.body);
-            self.feed.body(head.body, |chunk| digest.update(chunk)).map_err(|error| error.inside(&head))?;
-            entry.content = Some(digest.finish());
-            self.pass(&head, padding(head.body))?;
+            self.digest(&head, &mut entry, position)?;
         } else {
             if keeps {
                 let why = if head.sparse { "sparse" } else { "too large for a file of its kind" };
@@ -333,6 +331,25 @@ impl<'a, 'v> Indexer<'a, 'v> {
         let to = (&mut self.out.kept, &mut self.out.oddities);
         self.held.keep(entry, position, content, to, self.limits);
         Ok(())
+    }
+
+    /// Digests a body, and looks what it is linked with.
+    fn digest(&mut self, head: &Head, entry: &mut Entry, position: EntryIdx) -> Result<(), IndexError> {
+        let mut digest = ContentDigest::for_size(head.body);
+        let mut passing = may_be_linked(entry).then(|| Passing::new(head.body));
+        let both = |chunk: &[u8]| {
+            digest.update(chunk);
+            if let Some(passing) = &mut passing {
+                passing.push(chunk);
+            }
+        };
+        self.feed.body(head.body, both).map_err(|error| error.inside(head))?;
+        entry.content = Some(digest.finish());
+        if let Some(linkage) = passing.and_then(Passing::finish) {
+            let to = (&mut self.out.kept, &mut self.out.oddities);
+            self.held.put(entry, position, linkage.encode(), to, self.limits);
+        }
+        self.pass(head, padding(head.body))
     }
 
     fn pass(&mut self, head: &Head, bytes: u64) -> Result<(), IndexError> {

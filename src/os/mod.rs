@@ -6,10 +6,12 @@
 
 mod apk;
 mod dpkg;
+mod libraries;
 mod release;
 
 pub use apk::{ApkPackage, parse_installed, parse_world};
 pub use dpkg::{parse_extended_states, parse_list, parse_md5sums, parse_status};
+pub use libraries::{Libraries, Need, Provider};
 pub use release::parse_os_release;
 
 use crate::base::{FastMap, FastSet, ImagePath, Problem, file_name, parent};

@@ -282,7 +282,7 @@ pub fn make(facts: &Facts<'_>, findings: &[Finding], rules: &[Rule], options: &P
         (view, os)
     };
     let (decisions, (base_view, base_os)) = both(decide, read_base);
-    let system = system::decide(facts, &base_os, rules, &follows);
+    let system = system::decide(facts, &base_os, rules, &follows, &decisions);
     let dropped: FastSet<&[u8]> = followed_paths(findings, rules, &follows);
     let chooser = Chooser::new(facts, &base_view, base.layers, &base_os, &decisions, environment, dropped);
     let application = chooser.choose();

@@ -1,7 +1,9 @@
 //! What becomes of each OS package above the base.
 
+use super::closure::Decisions;
 use super::{Dropped, SystemPackage};
-use crate::os::OsInventory;
+use crate::base::escape_str;
+use crate::os::{OsInventory, Provider};
 use crate::profile::{Detect, Rule, Tier};
 use crate::rules::{Facts, matches};
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +31,7 @@ pub(super) fn decide(
     base: &OsInventory,
     rules: &[Rule],
     follows: &dyn Fn(&Rule, Tier) -> bool,
+    distributions: &Decisions,
 ) -> SystemDecisions {
     let os = facts.os;
     let in_base: BTreeSet<&str> = base.packages.iter().map(|package| package.name.as_str()).collect();
@@ -40,6 +43,9 @@ pub(super) fn decide(
         if os.packages[position].manual && !unwanted.contains_key(&position) {
             roots.insert(position, "asked for in the original".into());
         }
+    }
+    for (position, why) in linked(facts, &above, distributions) {
+        roots.entry(position).or_insert(why);
     }
     for (position, why) in left_behind(os, &above, &unwanted, rules, follows) {
         roots.entry(position).or_insert(why);
@@ -95,6 +101,28 @@ fn unwanted(
             if names.iter().any(|glob| matches(glob.as_bytes(), name)) {
                 out.entry(position).or_insert_with(|| rule.id.clone());
             }
+        }
+    }
+    out
+}
+
+/// Packages above the base that have a library which a file that stays is linked with, and the file that says so.
+/// What is linked in a distribution that is replaced goes with it.
+fn linked(facts: &Facts<'_>, above: &BTreeSet<usize>, distributions: &Decisions) -> BTreeMap<usize, String> {
+    let mut out = BTreeMap::new();
+    for need in &facts.libraries.needs {
+        let Provider::Package(position) = need.provider else { continue };
+        let stays = match facts.python.owner(need.file.as_bytes()) {
+            Some(id) => {
+                let unchanged = distributions.kept.contains(&id) && !distributions.swaps.contains_key(&id);
+                unchanged || !distributions.subject.contains(&id)
+            }
+            None => true,
+        };
+        if stays && above.contains(&position) {
+            let library = need.library.to_string();
+            let why = format!("{} of {}", escape_str(library.trim_start_matches('/')), need.file);
+            out.entry(position).or_insert_with(|| format!("has {why}"));
         }
     }
     out

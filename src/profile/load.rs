@@ -78,6 +78,7 @@ pub const EMBEDDED: &[(&str, &str)] = profiles!(
     "headers-and-static-libraries",
     "installers-left-behind",
     "jax-cuda",
+    "missing-libraries",
     "model-caches",
     "onnxruntime-duplicates",
     "onnxruntime-gpu",

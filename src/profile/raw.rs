@@ -134,6 +134,7 @@ fn detect(spanned: Spanned<RawDetect>) -> Result<Detect, Fault> {
         "gpu-build" => gpu_build(&mut raw, required)?,
         "distributions" => Detect::Distributions { names: globs(raw.names.take().ok_or_else(|| required("names"))?)? },
         "broken-distribution" => Detect::BrokenDistribution,
+        "missing-libraries" => Detect::MissingLibraries,
         "contested-files" => Detect::ContestedFiles,
         "dead-bytes" => Detect::DeadBytes,
         "rewritten-bytes" => Detect::RewrittenBytes,
@@ -235,7 +236,8 @@ fn checked(texts: Texts) -> Result<Vec<String>, Fault> {
 }
 
 fn unknown_kind(kind: &Text) -> Fault {
-    const KINDS: &str = "`duplicate-family`, `gpu-build`, `distributions`, `broken-distribution`, `contested-files`, \
+    const KINDS: &str = "`duplicate-family`, `gpu-build`, `distributions`, `broken-distribution`, `missing-libraries`, \
+                         `contested-files`, \
                          `dead-bytes`, `rewritten-bytes`, `paths`, `os-packages`";
     Fault { span: kind.span(), message: format!("unknown kind `{}`, expected one of {KINDS}", kind.get_ref()) }
 }

@@ -85,6 +85,8 @@ pub enum Detect {
     },
     /// A distribution whose RECORD lists files that are gone.
     BrokenDistribution,
+    /// A shared object or program of a distribution or the application needs a library that the image does not have.
+    MissingLibraries,
     /// Files that several distributions claim with different contents, outside the known families.
     ContestedFiles,
     /// Bytes in a layer that a higher layer deleted, replaced or shadowed.

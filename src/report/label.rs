@@ -10,6 +10,7 @@ pub(super) fn of(id: &str, rule: Option<&Rule>) -> String {
         Some(Detect::GpuBuild { .. }) => "gpu",
         Some(Detect::Distributions { .. }) => by_id(id).unwrap_or("dev"),
         Some(Detect::BrokenDistribution) => "broken",
+        Some(Detect::MissingLibraries) => "missing",
         Some(Detect::ContestedFiles) => "contested",
         Some(Detect::DeadBytes) => "hidden",
         Some(Detect::RewrittenBytes) => "rewritten",

@@ -11,6 +11,7 @@ mod duplicates;
 mod files;
 mod gpu;
 mod layers;
+mod libraries;
 mod packages;
 
 mod survey;
@@ -19,7 +20,7 @@ pub use survey::{Owners, Survey, is_package_manager_state};
 
 use crate::base::{LayerIdx, Location};
 use crate::fs::{Ledger, View};
-use crate::os::OsInventory;
+use crate::os::{Libraries, OsInventory};
 use crate::profile::{Detect, Rule, Severity, Tier};
 use crate::python::{AskedFor, DistId, Graph, Inventory};
 use context::Context;
@@ -38,6 +39,8 @@ pub struct Facts<'a> {
     pub asked: &'a [AskedFor],
     /// The OS packages.
     pub os: &'a OsInventory,
+    /// Who needs which shared libraries.
+    pub libraries: &'a Libraries,
 }
 
 /// Something a rule found.
@@ -130,6 +133,7 @@ pub fn evaluate(facts: &Facts<'_>, rules: &[Rule]) -> Vec<Finding> {
             Detect::DeadBytes => findings.extend(layers::dead(&context, rule)),
             Detect::RewrittenBytes => findings.extend(layers::rewritten(&context, rule)),
             Detect::OsPackages { names, leave } => findings.extend(packages::named(&context, rule, names, leave)),
+            Detect::MissingLibraries => findings.extend(libraries::missing(&context, rule)),
             Detect::Paths { .. } => {}
         }
     }

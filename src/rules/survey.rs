@@ -3,7 +3,7 @@
 use super::Facts;
 use crate::base::{LayerIdx, both, is_within};
 use crate::fs::{Ledger, Owner, View};
-use crate::os::OsInventory;
+use crate::os::{Libraries, OsInventory};
 use crate::python::{AskedFor, Graph, Inventory, asked_for};
 
 /// Owned facts; [`Survey::facts`] lends them to the rules.
@@ -16,6 +16,8 @@ pub struct Survey {
     pub asked: Vec<AskedFor>,
     /// The OS packages.
     pub os: OsInventory,
+    /// Who needs which shared libraries.
+    pub libraries: Libraries,
     /// Every byte's fate and owner.
     pub ledger: Ledger,
 }
@@ -24,12 +26,17 @@ impl Survey {
     /// Reads them. `given` is what the user says is asked for, beside what the image says.
     pub fn new(view: &View<'_>, given: &[AskedFor]) -> Self {
         let asked = asked_for(view.image(), given);
-        let ((python, graph), os) = both(|| Self::python(view, &asked), || OsInventory::new(view));
+        let system = || {
+            let os = OsInventory::new(view);
+            let libraries = Libraries::new(view, &os);
+            (os, libraries)
+        };
+        let ((python, graph), (os, libraries)) = both(|| Self::python(view, &asked), system);
         let ledger = {
             let owners = Owners::new(view, &python, &os);
             Ledger::new(view, |path, layer| owners.of(path, layer))
         };
-        Self { python, graph, asked, os, ledger }
+        Self { python, graph, asked, os, libraries, ledger }
     }
 
     fn python(view: &View<'_>, asked: &[AskedFor]) -> (Inventory, Graph) {
@@ -41,7 +48,15 @@ impl Survey {
 
     /// The facts, for the rules and the plan.
     pub fn facts<'a>(&'a self, view: &'a View<'a>) -> Facts<'a> {
-        Facts { view, ledger: &self.ledger, python: &self.python, graph: &self.graph, asked: &self.asked, os: &self.os }
+        Facts {
+            view,
+            ledger: &self.ledger,
+            python: &self.python,
+            graph: &self.graph,
+            asked: &self.asked,
+            os: &self.os,
+            libraries: &self.libraries,
+        }
     }
 }
 

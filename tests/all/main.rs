@@ -5,6 +5,7 @@ mod archives;
 mod cache;
 mod cli;
 mod daemon;
+mod elf;
 mod emit;
 mod fixture;
 mod hostile;

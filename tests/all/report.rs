@@ -267,7 +267,16 @@ fn with(change: impl FnOnce(&mut Image, &mut Inventory, &mut Vec<Finding>)) -> (
     let ledger = Ledger::new(&view, owner);
     let (graph, os) = (graph(), os());
     let asked = slimwright::python::asked_for(view.image(), &[]);
-    let facts = Facts { view: &view, ledger: &ledger, python: &python, graph: &graph, asked: &asked, os: &os };
+    let libraries = slimwright::os::Libraries::new(&view, &os);
+    let facts = Facts {
+        view: &view,
+        ledger: &ledger,
+        python: &python,
+        graph: &graph,
+        asked: &asked,
+        os: &os,
+        libraries: &libraries,
+    };
     let mut plan = a_plan(&image);
     plan.original.clone_from(&image.name);
     plan.notes.push(image.name.clone());
@@ -468,7 +477,16 @@ fn an_empty_image_is_reported_too() {
     let ledger = Ledger::new(&view, owner);
     let (python, graph, os) = (Inventory::default(), Graph::default(), OsInventory::default());
     let asked = slimwright::python::asked_for(view.image(), &[]);
-    let facts = Facts { view: &view, ledger: &ledger, python: &python, graph: &graph, asked: &asked, os: &os };
+    let libraries = slimwright::os::Libraries::new(&view, &os);
+    let facts = Facts {
+        view: &view,
+        ledger: &ledger,
+        python: &python,
+        graph: &graph,
+        asked: &asked,
+        os: &os,
+        libraries: &libraries,
+    };
     let audit = AuditReport::new(&image, &view, &facts, &[], &[], None);
     assert!(detailed(&audit, 80).contains("nothing that a rule knows"));
     validate("audit", &json(&audit).unwrap());

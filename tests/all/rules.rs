@@ -151,8 +151,17 @@ impl Case {
         let image: Image = fixture::image(if self.image.is_empty() { "layer" } else { &self.image });
         let view = View::new(&image);
         let ledger = Ledger::new(&view, |_, _| Owner::Application);
+        let libraries = slimwright::os::Libraries::new(&view, &self.os);
         evaluate(
-            &Facts { view: &view, ledger: &ledger, python: &self.python, graph: &self.graph, asked: &[], os: &self.os },
+            &Facts {
+                view: &view,
+                ledger: &ledger,
+                python: &self.python,
+                graph: &self.graph,
+                asked: &[],
+                os: &self.os,
+                libraries: &libraries,
+            },
             rules,
         )
     }

@@ -129,8 +129,8 @@ fn project_files_are_read_with_their_lines_extras_and_groups() {
         [
             "celery[redis]>=5: p/pyproject.toml, line 4",
             "numpy: p/pyproject.toml, line 5",
-            "httpx[http2]>=0.2,<1: p/pyproject.toml, line 14",
             "rich: p/pyproject.toml, line 13",
+            "httpx[http2]>=0.2,<1: p/pyproject.toml, line 14",
             "torch: p/pyproject.toml, line 8 (extra gpu)",
             "pytest: p/pyproject.toml, line 10 (group dev)",
             "mkdocs: p/pyproject.toml, line 16 (group docs)",

@@ -50,7 +50,9 @@ impl<'t> Document<'t> {
 
     /// Names with a version or a table, as Poetry and pipenv write them.
     fn named(&self, value: Option<&Spanned<DeValue<'_>>>, group: &str, out: &mut Vec<AskedFor>) {
-        for (name, value) in table(value).into_iter().flat_map(|table| table.iter()) {
+        let mut rows: Vec<_> = table(value).into_iter().flat_map(|table| table.iter()).collect();
+        rows.sort_by_key(|(name, _)| name.span().start);
+        for (name, value) in rows {
             let written = name.get_ref();
             if written == "python" {
                 continue;
