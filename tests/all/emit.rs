@@ -69,6 +69,7 @@ fn empty_plan() -> Plan {
         unsatisfied_before: Vec::new(),
         system: Vec::new(),
         dropped_system: Vec::new(),
+        build_system: Vec::new(),
         copies: Vec::new(),
         links: Vec::new(),
         smoke_modules: Vec::new(),

@@ -212,6 +212,7 @@ fn a_plan(original: &Image) -> Plan {
             version: "2.1.1".into(),
             index: Some("https://download.pytorch.org/whl/cpu".into()),
             url: None,
+            built_here: false,
             why: "asked for".into(),
             instead_of: Some("torch 2.1.1".into()),
             size: size(700_000_000, Basis::Catalogue),
@@ -232,6 +233,7 @@ fn a_plan(original: &Image) -> Plan {
         unsatisfied_before: Vec::new(),
         system: vec![plan::SystemPackage { name: "libgomp1".into(), why: "torch needs it".into(), bytes: 300_000 }],
         dropped_system: Vec::new(),
+        build_system: Vec::new(),
         links: Vec::new(),
         copies: vec![plan::CopyItem {
             path: ImagePath::from("app"),
