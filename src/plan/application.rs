@@ -211,10 +211,7 @@ impl<'a> Chooser<'a> {
         if owner.is_some_and(|id| self.subject.is_copied(self.facts, id)) {
             return true;
         }
-        if owner.is_some()
-            || GENERATED.iter().any(|dir| is_within(path, dir))
-            || is_package_manager_state(path)
-        {
+        if owner.is_some() || GENERATED.iter().any(|dir| is_within(path, dir)) || is_package_manager_state(path) {
             return false;
         }
         if let Some(package) = self.facts.os.owners.get(path) {

@@ -16,6 +16,7 @@ mod profile;
 mod python;
 mod report;
 mod rules;
+mod stacks;
 mod tar_split;
 mod tarballs;
 mod tars;
