@@ -2,6 +2,7 @@
 //! from source, and development packages that only stand for others.
 
 use crate::fixture::image;
+use slimwright::base::Basis;
 use slimwright::emit::emit;
 use slimwright::fs::View;
 use slimwright::plan::{self, Plan, PlanOptions};
@@ -130,4 +131,27 @@ fn a_development_package_that_stands_for_another_one_leaves_its_libraries() {
     let names: Vec<&str> = plan.system.iter().map(|package| package.name.as_str()).collect();
     assert_eq!(names, ["libmariadb3"]);
     assert_eq!(plan.build_system, ["default-libmysqlclient-dev", "python3-dev"]);
+}
+
+#[test]
+fn a_distribution_whose_files_were_overwritten_by_one_that_goes_is_predicted_whole() {
+    let member = |name: &str, size: u32| {
+        let folder = name.replace('-', "_");
+        format!(
+            "f SITE/{folder}-4.10.dist-info/METADATA = Name: {name}\\nVersion: 4.10\n\
+             f SITE/{folder}-4.10.dist-info/RECORD = cv2/cv2.so,,{size}\\ncv2/{name}.py,,200\\n\n\
+             f SITE/cv2/{name}.py 200\n"
+        )
+    };
+    let members = member("opencv-python", 500_000) + &member("opencv-python-headless", 300_000);
+    let size = |on_disk: u32| {
+        let plan = planned(&format!("{members}f SITE/cv2/cv2.so {on_disk}\n"), "");
+        let pin = plan.pins.iter().find(|pin| pin.name == "opencv-python-headless").unwrap().clone();
+        assert!(plan.pins.iter().all(|pin| pin.name != "opencv-python"), "{:?}", plan.pins);
+        pin.size
+    };
+    let (overwritten, own) = (size(500_000), size(300_000));
+    assert_eq!((overwritten.bytes.0, overwritten.basis), (300_200, Basis::Predicted));
+    assert_eq!(own.basis, Basis::Measured);
+    assert!((300_200..301_000).contains(&own.bytes.0), "{own:?}");
 }
