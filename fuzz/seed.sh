@@ -2,7 +2,7 @@
 # Writes a first corpus for the fuzz targets, from what is on every machine with GNU tar.
 set -eu
 cd "$(dirname "$0")"
-for target in tar_index metadata record manifest databases requirement recorded tar_split inspect challenge docker_config reference toc; do mkdir -p "corpus/$target"; done
+for target in tar_index metadata record manifest databases requirement recorded tar_split inspect challenge docker_config reference toc zip pylock; do mkdir -p "corpus/$target"; done
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 (
@@ -50,3 +50,6 @@ printf '{"https://example.org/v1/":{"auth":"dXNlcjpwYXNz","email":"x"}}' >corpus
 printf 'alpine' >corpus/reference/hub
 printf '[::1]:5000/a__b/c.d-e:T_1@%s' "$digest" >corpus/reference/whole
 echo '{"version":1,"entries":[{"name":"a/","type":"dir","mode":493,"modtime":"2019-08-20T10:30:43Z"},{"name":"a/b.py","type":"reg","size":9,"offset":1,"endOffset":22,"chunkSize":4,"digest":"'"$digest"'"},{"name":"a/b.py","type":"chunk","offset":5,"chunkOffset":4,"chunkDigest":"'"$digest"'"},{"name":"l","type":"symlink","linkName":"a","xattrs":{"user.a":"AA=="}},{"name":"h","type":"hardlink","linkName":"a/b.py"},{"name":"c","type":"char","devMajor":1,"devMinor":3},{"name":"a/.wh.x","type":"reg"}]}' >corpus/toc/1
+printf '%s' UEsDBBQAAAAAAAAAIQDCQSQ1AwAAAAMAAAAGAAAAYS9iLnB5YWJjUEsBAhQDFAAAAAAAAAAhAMJBJDUDAAAAAwAAAAYAAAAAAAAAAAAAAIABAAAAAGEvYi5weVBLBQYAAAAAAQABADQAAAAnAAAAAAA= | base64 -d >corpus/zip/1
+printf 'lock-version = "1.0"\ncreated-by = "uv"\n[[packages]]\nname = "a"\nversion = "1"\nsdist = { url = "https://u:p@example.org/a-1.tar.gz?x#y", size = 1, hashes = { sha256 = "00" } }\nwheels = [{ path = "a-1-py3-none-any.whl", hashes = {} }]\n' >corpus/pylock/1
+printf 'machine example.org login u password p\ndefault login x\n' >corpus/pylock/netrc

@@ -10,13 +10,17 @@
 //! and knows the fate of every byte; [`fs::Ledger`] sums them up so that nothing is counted twice or not at
 //! all. [`python`] and [`os`] say who owns what. [`profile`] holds the rules, which are data; [`rules`] turns
 //! them into findings with evidence; [`plan`] turns findings into a predicted image. A saving is never a
-//! number in a table: it is the ledger before minus the ledger of the predicted image. [`emit`] writes the
+//! number in a table: it is the ledger before minus the ledger of the predicted image. [`verify`] compares the
+//! rebuilt image with the original. [`emit`] writes the
 //! plan down so that it can be built, [`report`] writes it down so that it can be read.
+//!
+//! [`resolve`] asks the user's package index, through uv, whether what is pinned is still there, and what its wheels
+//! unpack to. The plan takes the answers as data, and is made without them too.
 //!
 //! [`layer`] makes an index from a blob, wherever its bytes are; [`registry`] and [`daemon`] fetch bytes and know
 //! nothing of images; [`image`] puts the two together. Modules import only from those before them:
 //!
-//! `base`, `registry`, `layer`, `daemon`, `image`, `fs`, `python`, `os`, `profile`, `rules`, `plan`, `emit`, `report`, `cli`.
+//! `base`, `registry`, `layer`, `daemon`, `image`, `fs`, `python`, `os`, `profile`, `rules`, `resolve`, `plan`, `verify`, `emit`, `report`, `cli`.
 
 pub mod base;
 pub mod cli;
@@ -31,4 +35,6 @@ pub mod profile;
 pub mod python;
 pub mod registry;
 pub mod report;
+pub mod resolve;
 pub mod rules;
+pub mod verify;

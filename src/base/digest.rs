@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 /// A SHA-256 digest.
@@ -22,16 +22,23 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// The 64 hexadecimal digits alone, as files are named by them.
+    pub fn hex(&self) -> String {
+        self.0.iter().fold(String::with_capacity(64), |mut out, byte| {
+            let _ = write!(out, "{byte:02x}");
+            out
+        })
+    }
+
     /// The first 12 hexadecimal digits, as engines abbreviate.
     pub fn short(&self) -> String {
-        self.to_string()[7..19].to_owned()
+        self.hex()[..12].to_owned()
     }
 }
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("sha256:")?;
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write!(f, "sha256:{}", self.hex())
     }
 }
 

@@ -17,6 +17,11 @@ pub fn escape_str(text: &str) -> String {
     out
 }
 
+/// [`escape_bytes`] of a path of this machine.
+pub fn escape_path(path: &std::path::Path) -> String {
+    escape_bytes(path.as_os_str().as_encoded_bytes())
+}
+
 /// [`escape_str`] for bytes: what is not UTF-8 is shown as `\xff`.
 pub fn escape_bytes(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());

@@ -12,7 +12,7 @@ mod problem;
 pub use both::{both, in_halves};
 pub use bytes::{Basis, ByteSize, Size, Unit, parse_byte_size};
 pub use digest::{Digest, DigestError, Sha256Writer};
-pub use escape::{escape_bytes, escape_str};
+pub use escape::{escape_bytes, escape_path, escape_str};
 pub use hash::{FastMap, FastSet, Seeded};
 pub use path::{ImagePath, clean_path, file_name, is_within, parent};
 pub use problem::{Location, Problem};

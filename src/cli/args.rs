@@ -13,7 +13,7 @@ pub struct Args {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 fine, 2 usage or configuration, 3 could not measure.
+Exit codes: 0 fine, 1 the verdict is no, 2 usage or configuration, 3 could not measure.
 Sizes are `unpacked` (the bytes of the layers' files) unless they say `wire` (compressed); 1 MB = 10^6 bytes.
 
 Start with:
@@ -32,6 +32,9 @@ pub enum Command {
     /// Say who brought a distribution in, what it brings, and what it would take to be rid of it
     #[command(after_help = WHY_EXAMPLES)]
     Why(Why),
+    /// Compare a rebuilt image with the original: what was lost, and whether the plan's sizes hold
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(Verify),
     /// Record what an audit needs of an image in one small file
     #[command(after_help = INDEX_EXAMPLES)]
     Index(Index),
@@ -57,14 +60,24 @@ const PLAN_EXAMPLES: &str = "\
 Examples:
   slimwright plan service.tar -o slim/
   slimwright plan service.tar -o slim/ --accept development-tools --base python:3.11-slim
+  slimwright plan service.tar -o slim/ --style pylock     install from a lock, with uv
   slimwright plan service.tar -o slim/ --force            write over the files of an earlier plan
 
-DIR gets a Dockerfile, requirement files, smoke_test.py, REPORT.md and plan.json.";
+DIR gets a Dockerfile, requirement files, a lock, smoke_test.py, REPORT.md and plan.json. Whether the pins can still
+be installed is looked up with uv (in PATH, or named by UV) in the indexes that uv or pip is configured to use.";
 
 const WHY_EXAMPLES: &str = "\
 Examples:
   slimwright why service.tar torch
   slimwright why docker-daemon:my-service nvidia-cublas-cu12 --format json";
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  slimwright verify docker-daemon:my-service docker-daemon:my-service:slim --plan slim/
+  slimwright verify before.tar after.tar
+
+Two images of an engine are run as well, without a network, to import what survives: not with --no-run.
+Exit code 1: something was lost.";
 
 const INDEX_EXAMPLES: &str = "\
 Example:
@@ -72,7 +85,7 @@ Example:
   slimwright audit index:service.index";
 
 /// Which image, and how to read it.
-#[derive(Debug, ClapArgs)]
+#[derive(Clone, Debug, ClapArgs)]
 pub struct Source {
     /// docker-daemon:NAME, docker://NAME (a registry), docker-archive:FILE, oci:DIR[:TAG], oci-archive:FILE,
     /// dir:ROOTFS, index:FILE, a path of any of these, or - for an archive on standard input
@@ -206,6 +219,12 @@ pub struct Plan {
     /// The name by which the Dockerfile copies from the original image
     #[arg(long, value_name = "NAME")]
     pub original: Option<String>,
+    /// How the Dockerfile installs: with pip or uv from requirements files, or with uv from a lock
+    #[arg(long, value_name = "STYLE", default_value = "pip")]
+    pub style: Style,
+    /// Look nothing up in package indexes: sizes of what is new come from the catalogue, nothing is locked
+    #[arg(long, visible_alias = "offline")]
+    pub no_resolve: bool,
     /// Overwrite the files of an earlier plan in DIR, and no others
     #[arg(long)]
     pub force: bool,
@@ -228,16 +247,50 @@ pub struct Why {
     pub print: Print,
     /// What to write: text or json
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub format: WhyFormat,
+    pub format: Plain,
 }
 
-/// The formats of `why`.
+/// `slimwright verify`.
+#[derive(Debug, ClapArgs)]
+pub struct Verify {
+    /// The original image.
+    #[command(flatten)]
+    pub source: Source,
+    /// The rebuilt image
+    #[arg(value_name = "AFTER")]
+    pub after: String,
+    /// The folder that the plan was written to: its sizes and overrides are compared, its smoke test is run
+    #[arg(long, value_name = "DIR")]
+    pub plan: Option<PathBuf>,
+    /// Do not run the images
+    #[arg(long)]
+    pub no_run: bool,
+    /// How to print.
+    #[command(flatten)]
+    pub print: Print,
+    /// What to write: text or json
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Plain,
+}
+
+/// The formats of `why` and `verify`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum WhyFormat {
+pub enum Plain {
     /// For a terminal
     Text,
     /// For programs
     Json,
+}
+
+/// How the Dockerfile installs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Style {
+    /// pip, from requirements files
+    Pip,
+    /// uv, from requirements files
+    Uv,
+    /// uv, from pylock.cpu.toml
+    Pylock,
 }
 
 /// `slimwright index`.

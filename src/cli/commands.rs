@@ -1,19 +1,22 @@
 //! What each command does.
 
-use super::args::{CacheAction, Format, WhyFormat};
+use super::args::{CacheAction, Format, Plain};
 use super::failure::{Failure, Result};
+use super::imports;
 use super::output::{Destination, print};
 use super::pipeline::{self, Measured};
 use super::progress::Bar;
-use super::settings::{AuditSettings, Input, Look, PlanSettings, Settings, WhySettings};
+use super::settings::{AuditSettings, Input, Look, PlanSettings, Settings, VerifySettings, WhySettings};
 use crate::base::{ByteSize, escape_str};
-use crate::image::{Cache, CacheInfo, Progress as _, write_recorded};
-use crate::plan::{self, Plan, PlanError, PlanOptions};
+use crate::emit::Style;
+use crate::image::{Cache, CacheInfo, Progress as _, TargetKind, write_recorded};
+use crate::plan::{self, Draft, Plan, PlanError, PlanOptions};
 use crate::profile::Rule;
 use crate::profile::{explain, list};
 use crate::python::normalize_name;
 use crate::report::{self, AuditReport, PlanReport, WhyReport, json, markdown, report_md, text};
 use crate::rules::Facts;
+use crate::verify::{self, Check, Promise};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -34,6 +37,7 @@ fn run_command(settings: Settings) -> Result<()> {
         Settings::Audit(settings) => audit(&settings),
         Settings::Plan(settings) => plan(&settings),
         Settings::Why(settings) => why(&settings),
+        Settings::Verify(settings) => verify(&settings),
         Settings::Index(input, destination) => index(&input, &destination),
         Settings::Explain(rule, profiles) => explain_rule(&rule, profiles.as_deref()),
         Settings::Rules(profiles) => print(&list(&pipeline::rules(profiles.as_deref())?)),
@@ -63,9 +67,14 @@ fn clear_cache(cache: &Cache) -> Result<()> {
 fn audit(settings: &AuditSettings) -> Result<()> {
     let rules = pipeline::rules(settings.profiles.as_deref())?;
     let image = pipeline::image(&settings.input)?;
-    let report = pipeline::measure(&image, &settings.input.given, &rules, &PlanOptions::default(), |measured| {
-        audit_report(&measured, &rules)
-    });
+    let report = pipeline::measure(
+        &image,
+        &settings.input.given,
+        &rules,
+        &PlanOptions::default(),
+        |_| Vec::new(),
+        |measured| audit_report(&measured, &rules),
+    );
     let text = match settings.format {
         Format::Text => screen(&report, &settings.input, settings.look),
         Format::Json => json(&report).map_err(Failure::measure)?,
@@ -92,9 +101,12 @@ fn plan(settings: &PlanSettings) -> Result<()> {
     let rules = pipeline::rules(settings.profiles.as_deref())?;
     check_rules(&rules, &settings.options)?;
     let image = pipeline::image(&settings.input)?;
-    let (files, report) = pipeline::measure(&image, &settings.input.given, &rules, &settings.options, |measured| {
+    let look_up =
+        |draft: &Draft<'_>| if settings.resolve { pipeline::look_up(draft, &settings.input) } else { Vec::new() };
+    let given = &settings.input.given;
+    let (files, report) = pipeline::measure(&image, given, &rules, &settings.options, look_up, |measured| {
         let plan = measured.plan.map_err(plan_failure)?;
-        Ok((files(&measured, plan, &rules)?, audit_report(&measured, &rules)))
+        Ok((files(&measured, plan, &rules, settings.style)?, audit_report(&measured, &rules)))
     })?;
     settings.folder.write(&files)?;
     let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
@@ -108,9 +120,9 @@ fn style_of(settings: &PlanSettings) -> text::Style<'_> {
     text::Style { color: look.color, width: look.width, details: look.details, target: &settings.input.text }
 }
 
-fn files(measured: &Measured<'_>, plan: &Plan, rules: &[Rule]) -> Result<Vec<(String, String)>> {
+fn files(measured: &Measured<'_>, plan: &Plan, rules: &[Rule], style: Style) -> Result<Vec<(String, String)>> {
     let report = PlanReport::new(measured.image, plan, rules);
-    let mut files = crate::emit::emit(plan);
+    let mut files = crate::emit::emit_as(plan, style);
     files.push(("REPORT.md".to_owned(), report_md::render(&report)));
     files.push(("plan.json".to_owned(), json(&report).map_err(Failure::measure)?));
     Ok(files)
@@ -143,9 +155,62 @@ fn why(settings: &WhySettings) -> Result<()> {
     })?;
     let look = settings.look;
     match settings.format {
-        WhyFormat::Json => print(&json(&report).map_err(Failure::measure)?),
-        WhyFormat::Text => print(&report::why(&report, look.color, look.width, look.details)),
+        Plain::Json => print(&json(&report).map_err(Failure::measure)?),
+        Plain::Text => print(&report::why(&report, look.color, look.width, look.details)),
     }
+}
+
+fn verify(settings: &VerifySettings) -> Result<()> {
+    let promise = settings.plan.as_deref().map(read_promise).transpose()?;
+    let (before, after) = (pipeline::image(&settings.before)?, pipeline::image(&settings.after)?);
+    let verification = pipeline::survey(&before, &[], |before| {
+        pipeline::survey(&after, &[], |after| {
+            let mut verification = verify::verify(before, after, promise.as_ref());
+            verification.checks.push(imports(settings, before, after));
+            verification
+        })
+    });
+    let look = settings.look;
+    match settings.format {
+        Plain::Json => print(&json(&verification).map_err(Failure::measure)?)?,
+        Plain::Text => print(&report::verify(&verification, look.color, look.width, look.details))?,
+    }
+    if verification.failed() {
+        let text = format!("{} lost something that {} has", settings.after.text, settings.before.text);
+        return Err(Failure::verdict(anyhow::anyhow!(text)));
+    }
+    Ok(())
+}
+
+fn read_promise(folder: &Path) -> Result<Promise> {
+    let path = folder.join("plan.json");
+    let failed = |error: anyhow::Error| {
+        Failure::usage(error.context(path.display().to_string()))
+            .hint("give the folder that `slimwright plan -o` wrote")
+    };
+    let text = std::fs::read(&path).map_err(|error| failed(error.into()))?;
+    Promise::parse(&text).map_err(|error| failed(error.into()))
+}
+
+/// Two images of one engine can be run.
+fn imports(settings: &VerifySettings, before: &Facts<'_>, after: &Facts<'_>) -> Check {
+    let name = |input: &Input| {
+        let is_engine = input.target.kind == Some(TargetKind::Daemon);
+        input.target.reference.clone().filter(|_| is_engine)
+    };
+    let (Some(original), Some(rebuilt)) = (name(&settings.before), name(&settings.after)) else {
+        return Check::skipped("imports", "not tried: only images of an engine (docker-daemon:) can be run");
+    };
+    if !settings.run {
+        return Check::skipped("imports", "not tried: --no-run");
+    }
+    let Some(client) = imports::client() else {
+        return Check::skipped("imports", "not tried: neither docker nor podman was found");
+    };
+    let script = settings.plan.as_deref().and_then(|plan| std::fs::read_to_string(plan.join("smoke_test.py")).ok());
+    let bar = Bar::new(settings.before.quiet);
+    let trial = imports::Trial { client, before: (&original, before), after: (&rebuilt, after), script };
+    trial.run(&|text| bar.note(text))
 }
 
 fn not_installed(facts: &Facts<'_>, package: &str, name: &str) -> Failure {

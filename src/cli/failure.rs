@@ -27,6 +27,11 @@ impl Failure {
         Self { code: 3, error: error.into(), hint: None }
     }
 
+    /// The image was measured, and the answer is no.
+    pub fn verdict(error: impl Into<anyhow::Error>) -> Self {
+        Self { code: 1, error: error.into(), hint: None }
+    }
+
     /// Adds what may help.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

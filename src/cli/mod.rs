@@ -12,6 +12,7 @@ mod args;
 mod commands;
 mod failure;
 mod given;
+mod imports;
 mod output;
 mod pipeline;
 mod progress;

@@ -9,8 +9,16 @@ use std::path::{Path, PathBuf};
 
 /// Whether a plan may have written a file of this name.
 fn is_plan_file(name: &str) -> bool {
-    const NAMES: [&str; 6] =
-        ["Dockerfile", "requirements.txt", "requirements.in", "smoke_test.py", "REPORT.md", "plan.json"];
+    const NAMES: [&str; 8] = [
+        "Dockerfile",
+        "requirements.txt",
+        "requirements.in",
+        "pylock.cpu.toml",
+        "pyproject.edits.toml",
+        "smoke_test.py",
+        "REPORT.md",
+        "plan.json",
+    ];
     let number = name.strip_prefix("requirements.cpu").and_then(|rest| rest.strip_suffix(".txt"));
     NAMES.contains(&name) || number.is_some_and(|number| number.chars().all(|c| c.is_ascii_digit()))
 }

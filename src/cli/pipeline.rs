@@ -3,12 +3,14 @@
 use super::failure::{Failure, Result};
 use super::progress::Bar;
 use super::settings::Input;
+use crate::base::ImagePath;
 use crate::fs::View;
 use crate::image::Image;
 use crate::image::{Progress as _, open};
-use crate::plan::{self, Plan, PlanError, PlanOptions};
+use crate::plan::{Draft, Plan, PlanError, PlanOptions};
 use crate::profile::{self, Rule};
 use crate::python::AskedFor;
+use crate::resolve::{self, Availability, Uv, Verdict};
 use crate::rules::Survey;
 use crate::rules::{self, Facts, Finding};
 use std::mem::ManuallyDrop;
@@ -50,12 +52,13 @@ pub struct Measured<'a> {
     pub plan: std::result::Result<&'a Plan, &'a PlanError>,
 }
 
-/// Measures the image, applies the rules, makes the plan.
+/// Measures the image, applies the rules, makes the plan, with what `look_up` finds out of its pins.
 pub fn measure<T>(
     image: &Image,
     given: &[AskedFor],
     rules: &[Rule],
     options: &PlanOptions,
+    look_up: impl FnOnce(&Draft<'_>) -> Vec<Availability>,
     then: impl FnOnce(Measured<'_>) -> T,
 ) -> T {
     // The process ends soon: what was measured is not given back piece by piece, which takes its time.
@@ -63,8 +66,26 @@ pub fn measure<T>(
     let survey = ManuallyDrop::new(Survey::new(&view, given));
     let facts = survey.facts(&view);
     let findings = ManuallyDrop::new(rules::evaluate(&facts, rules));
-    let plan = ManuallyDrop::new(plan::make(&facts, &findings, rules, options));
+    let plan = Draft::new(&facts, &findings, rules, options).map(|draft| {
+        let answers = look_up(&draft);
+        draft.plan(&answers)
+    });
+    let plan = ManuallyDrop::new(plan);
     then(Measured { image, view: &view, facts: &facts, findings: &findings, plan: plan.as_ref() })
+}
+
+/// The interpreter of the environment that has most bytes.
+pub fn interpreter(facts: &Facts<'_>) -> Option<String> {
+    let mut bytes = vec![0u64; facts.python.environments.len()];
+    for dist in &facts.python.distributions {
+        bytes[dist.environment] += dist.bytes;
+    }
+    let largest = (0..bytes.len()).max_by_key(|&place| (bytes[place], std::cmp::Reverse(place)))?;
+    let prefix = facts.python.environments[largest].prefix.as_bytes();
+    let places = [prefix, b"usr/local", b"usr"]
+        .into_iter()
+        .flat_map(|prefix| ["python3", "python"].map(|name| [prefix, b"/bin/", name.as_bytes()].concat()));
+    places.into_iter().find(|path| facts.view.resolve(path).is_some()).map(|path| ImagePath::new(&path).to_string())
 }
 
 /// Measures the image alone, without rules and without a plan.
@@ -72,4 +93,49 @@ pub fn survey<T>(image: &Image, given: &[AskedFor], then: impl FnOnce(&Facts<'_>
     let view = ManuallyDrop::new(View::new(image));
     let survey = ManuallyDrop::new(Survey::new(&view, given));
     then(&survey.facts(&view))
+}
+
+/// Asks package indexes for the pins of a plan. Without an answer there is a note, and the plan is made all the same.
+pub fn look_up(draft: &Draft<'_>, input: &Input) -> Vec<Availability> {
+    let wanted = draft.wanted();
+    if wanted.is_empty() {
+        return Vec::new();
+    }
+    let bar = Bar::new(input.quiet);
+    let Some(platform) = draft.platform() else {
+        bar.note("nothing was looked up: the image does not tell its version of Python or its architecture");
+        return Vec::new();
+    };
+    let uv = match Uv::find() {
+        Ok(uv) => uv,
+        Err(error) => {
+            bar.note(&format!(
+                "{error}: whether the pins can still be installed was not looked up, figures are from the catalogue"
+            ));
+            return Vec::new();
+        }
+    };
+    bar.start(&format!("asking package indexes for {} pins (uv {})", wanted.len(), uv.version()), None);
+    let options = resolve::Options { cache: input.options.cache.clone(), ..resolve::Options::default() };
+    let found = resolve::look_up(&uv, &wanted, &platform, &options);
+    bar.finish();
+    bar.note(&tally(&found, &uv));
+    found
+}
+
+/// How many of each verdict, in one line.
+fn tally(found: &[Availability], uv: &Uv) -> String {
+    let count = |test: &dyn Fn(&Availability) -> bool| found.iter().filter(|answer| test(answer)).count();
+    let is = |verdict: Verdict| count(&|answer| answer.verdict == verdict);
+    let rows = [
+        (is(Verdict::SourceOnly), "only as source"),
+        (is(Verdict::NoWheel), "for another Python or platform only"),
+        (is(Verdict::Gone), "gone"),
+        (count(&|answer| answer.yanked.is_some()), "yanked"),
+        (is(Verdict::Unknown), "not to be looked up"),
+    ];
+    let others: Vec<String> =
+        rows.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    let others = if others.is_empty() { String::new() } else { format!("; {}", others.join(", ")) };
+    format!("{} of {} pins have a wheel (uv {}){others}", is(Verdict::Wheel), found.len(), uv.version())
 }

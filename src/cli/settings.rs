@@ -1,11 +1,14 @@
 //! From what was typed to what is meant: checked here, so that nothing is measured for a command line that
 //! cannot work.
 
-use super::args::{Args, Asked, Audit, CacheAction, Color, Command, Format, Plan, Print, Source, Why, WhyFormat};
+use super::args::{
+    Args, Asked, Audit, CacheAction, Color, Command, Format, Plain, Plan, Print, Source, Style, Verify, Why,
+};
 use super::failure::{Failure, Result};
 use super::given;
 use super::output::{Destination, Folder};
 use crate::base::parse_byte_size;
+use crate::emit;
 use crate::image::{CACHE_BYTES, Cache, OpenOptions, Target};
 use crate::plan::PlanOptions;
 use crate::python::AskedFor;
@@ -20,6 +23,8 @@ pub enum Settings {
     Plan(PlanSettings),
     /// Explain a distribution.
     Why(WhySettings),
+    /// Compare two images.
+    Verify(VerifySettings),
     /// Record an image.
     Index(Input, Destination),
     /// Explain a rule of a folder's and the built-in ones.
@@ -79,8 +84,28 @@ pub struct PlanSettings {
     pub look: Look,
     /// What to follow.
     pub options: PlanOptions,
+    /// How the Dockerfile installs.
+    pub style: emit::Style,
+    /// Whether to look pins up.
+    pub resolve: bool,
     /// Where to.
     pub folder: Folder,
+}
+
+/// For `verify`.
+pub struct VerifySettings {
+    /// The original.
+    pub before: Input,
+    /// The rebuilt image.
+    pub after: Input,
+    /// The plan's folder.
+    pub plan: Option<PathBuf>,
+    /// Whether the images may be run.
+    pub run: bool,
+    /// How to print.
+    pub look: Look,
+    /// What to write.
+    pub format: Plain,
 }
 
 /// For `why`.
@@ -92,7 +117,7 @@ pub struct WhySettings {
     /// How to print.
     pub look: Look,
     /// What to write.
-    pub format: WhyFormat,
+    pub format: Plain,
 }
 
 impl Settings {
@@ -106,6 +131,7 @@ impl Settings {
                 let none = Asked { requirements: Vec::new(), project: None };
                 Ok(Self::Index(input(index.source, &none)?, destination))
             }
+            Command::Verify(verify) => Ok(Self::Verify(verify_settings(verify)?)),
             Command::Why(why) => Ok(Self::Why(why_settings(why)?)),
             Command::Explain(explain) => Ok(Self::Explain(explain.rule, explain.profiles.profiles)),
             Command::Rules(rules) => Ok(Self::Rules(rules.profiles.profiles)),
@@ -122,6 +148,7 @@ impl Settings {
             Self::Audit(settings) => Some(&settings.input),
             Self::Plan(settings) => Some(&settings.input),
             Self::Why(settings) => Some(&settings.input),
+            Self::Verify(settings) => Some(&settings.before),
             Self::Index(input, _) => Some(input),
             _ => None,
         }
@@ -159,7 +186,27 @@ fn plan_settings(plan: Plan) -> Result<PlanSettings> {
         profiles: plan.profiles.profiles,
         look: look(&plan.print, true),
         options: PlanOptions { accept: plan.accept, skip: plan.skip, base: plan.base, original: plan.original },
+        style: match plan.style {
+            Style::Pip => emit::Style::Pip,
+            Style::Uv => emit::Style::Uv,
+            Style::Pylock => emit::Style::Pylock,
+        },
+        resolve: !plan.no_resolve,
         folder,
+    })
+}
+
+fn verify_settings(verify: Verify) -> Result<VerifySettings> {
+    let none = Asked { requirements: Vec::new(), project: None };
+    let look = look(&verify.print, true);
+    let after = Source { target: verify.after, ..verify.source.clone() };
+    Ok(VerifySettings {
+        before: input(verify.source, &none)?,
+        after: input(after, &none)?,
+        plan: verify.plan,
+        run: !verify.no_run,
+        look,
+        format: verify.format,
     })
 }
 

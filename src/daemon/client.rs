@@ -5,9 +5,8 @@
 //! a large image, and nobody can tell that from an engine that hangs.
 
 use super::answers::{complaint, parse_info, parse_inspect, version_prefix};
-use super::error::shown;
 use super::{DaemonError, Endpoint, Info, Inspected, Surroundings};
-use crate::base::escape_str;
+use crate::base::{escape_path, escape_str};
 use reqwest::blocking::{Client, ClientBuilder, Response};
 use reqwest::{Certificate, Identity, StatusCode, redirect::Policy};
 use std::error::Error;
@@ -189,7 +188,7 @@ fn with_certificates(builder: ClientBuilder, folder: &Path) -> Result<ClientBuil
         super::store::read_small(&path, MOST_JSON).map_err(|source| DaemonError::open(&path, source))
     };
     let wrong = |names: &str, error: &reqwest::Error| {
-        DaemonError::shape(shown(&folder.join(names)), format!("expected PEM: {}", innermost(error)))
+        DaemonError::shape(escape_path(&folder.join(names)), format!("expected PEM: {}", innermost(error)))
     };
     let authorities = Certificate::from_pem_bundle(&read("ca.pem")?).map_err(|error| wrong("ca.pem", &error))?;
     let pair = [read("cert.pem")?, b"\n".to_vec(), read("key.pem")?].concat();

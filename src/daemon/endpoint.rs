@@ -5,8 +5,7 @@
 //! variables" and "Docker contexts".
 
 use super::DaemonError;
-use super::error::shown;
-use crate::base::{Digest, escape_str};
+use crate::base::{Digest, escape_path, escape_str};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -31,7 +30,7 @@ pub enum Endpoint {
 impl std::fmt::Display for Endpoint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Unix(path) => write!(f, "unix://{}", shown(path)),
+            Self::Unix(path) => write!(f, "unix://{}", escape_path(path)),
             Self::Tcp { url, .. } => f.write_str(&escape_str(url)),
         }
     }
@@ -107,22 +106,22 @@ impl Surroundings<'_> {
     fn context_of_config(&self) -> Result<Option<(String, String)>, DaemonError> {
         let Some(path) = self.config_folder().map(|folder| folder.join("config.json")) else { return Ok(None) };
         let config: Option<CliConfig> = read_json(&path)?;
-        Ok(config.and_then(|config| config.current_context).map(|name| (shown(&path), name)))
+        Ok(config.and_then(|config| config.current_context).map(|name| (escape_path(&path), name)))
     }
 
     fn context(&self, origin: String, name: &str) -> Result<Endpoint, DaemonError> {
         let contexts = self.config_folder().unwrap_or_default().join("contexts");
-        let id = &Digest::of(name.as_bytes()).to_string()["sha256:".len()..];
-        let path = contexts.join("meta").join(id).join("meta.json");
+        let id = Digest::of(name.as_bytes()).hex();
+        let path = contexts.join("meta").join(&id).join("meta.json");
         let Some(meta) = read_json::<ContextMeta>(&path)? else {
-            return Err(DaemonError::NoContext { name: escape_str(name), origin, path: shown(&path) });
+            return Err(DaemonError::NoContext { name: escape_str(name), origin, path: escape_path(&path) });
         };
         let docker = meta.endpoints.and_then(|mut endpoints| endpoints.remove("docker"));
         let Some(host) = docker.and_then(|docker| docker.host).filter(|host| !host.is_empty()) else {
-            return Err(DaemonError::shape(shown(&path), "expected Endpoints.docker.Host, found none"));
+            return Err(DaemonError::shape(escape_path(&path), "expected Endpoints.docker.Host, found none"));
         };
         let certificates = contexts.join("tls").join(id).join("docker");
-        parse_host(&shown(&path), &host, Some(certificates).filter(|folder| (self.exists)(folder)))
+        parse_host(&escape_path(&path), &host, Some(certificates).filter(|folder| (self.exists)(folder)))
     }
 
     fn default_socket(&self) -> Result<Endpoint, DaemonError> {
@@ -138,7 +137,7 @@ impl Surroundings<'_> {
         if let Some(found) = places.iter().find(|place| (self.exists)(place)) {
             return Ok(Endpoint::Unix(found.clone()));
         }
-        let places: Vec<String> = places.iter().map(|place| shown(place)).collect();
+        let places: Vec<String> = places.iter().map(|place| escape_path(place)).collect();
         let tried = format!("DOCKER_HOST is not set, no context is chosen, and there is no {}", places.join(", no "));
         Err(DaemonError::NoEngine { tried })
     }
@@ -178,5 +177,5 @@ fn read_json<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<Option<T>, Daemo
     let parsed = serde_json::from_slice(&bytes);
     parsed
         .map(Some)
-        .map_err(|error| DaemonError::shape(shown(path), format!("expected JSON of the Docker CLI: {error}")))
+        .map_err(|error| DaemonError::shape(escape_path(path), format!("expected JSON of the Docker CLI: {error}")))
 }

@@ -1,6 +1,6 @@
 //! Why an engine's image could not be had.
 
-use crate::base::{Digest, escape_str};
+use crate::base::{Digest, escape_path, escape_str};
 use std::io;
 use std::path::Path;
 
@@ -112,7 +112,7 @@ pub enum DaemonError {
 
 impl DaemonError {
     pub(super) fn open(path: &Path, source: io::Error) -> Self {
-        Self::Open { path: shown(path), source }
+        Self::Open { path: escape_path(path), source }
     }
 
     pub(super) fn shape(place: impl Into<String>, message: impl std::fmt::Display) -> Self {
@@ -143,7 +143,3 @@ impl DaemonError {
 
 const START: &str =
     "start the engine, or set DOCKER_HOST; an image saved with `docker save NAME -o image.tar` needs no engine";
-
-pub(super) fn shown(path: &Path) -> String {
-    escape_str(&path.display().to_string())
-}

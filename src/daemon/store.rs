@@ -15,9 +15,8 @@
 //! The layout is Docker's own affair, so whatever is not as expected is an error after which the image can still be
 //! streamed. Source: OCI image-spec, config.md ("Layer ChainID"); what Docker 20.10 to 28 write.
 
-use super::error::shown;
 use super::{DaemonError, Folder, TarSplit, VirtualTar};
-use crate::base::{Digest, escape_str};
+use crate::base::{Digest, escape_path, escape_str};
 use crate::layer::{Blob, Compression, ReadAt as _, reader};
 use serde::Deserialize;
 use std::fs::File;
@@ -101,10 +100,10 @@ impl Store {
 
     /// An image, by the digest of its configuration. No layer is read yet.
     pub fn image(&self, id: &Digest) -> Result<StoredImage, DaemonError> {
-        let path = self.images().join(hex(id));
+        let path = self.images().join(id.hex());
         let config = read_small(&path, MOST_CONFIG).map_err(|source| DaemonError::open(&path, source))?;
         check(&path, "the digest of the configuration", *id, Digest::of(&config))?;
-        let wrong = |message: String| DaemonError::shape(shown(&path), message);
+        let wrong = |message: String| DaemonError::shape(escape_path(&path), message);
         let raw: RawConfig =
             serde_json::from_slice(&config).map_err(|error| wrong(format!("expected an image: {error}")))?;
         let parse = |text: &String| text.parse::<Digest>().map_err(|error| wrong(error.to_string()));
@@ -115,16 +114,16 @@ impl Store {
     }
 
     fn layer(&self, diff_id: Digest, chain: &Digest) -> Result<StoredLayer, DaemonError> {
-        let entry = self.layers().join(hex(chain));
+        let entry = self.layers().join(chain.hex());
         let path = entry.join("diff");
         let found = read_text(&path)?;
-        let found: Digest = found.parse().map_err(|error| DaemonError::shape(shown(&path), error))?;
+        let found: Digest = found.parse().map_err(|error| DaemonError::shape(escape_path(&path), error))?;
         check(&path, "the diff ID", diff_id, found)?;
         let path = entry.join("cache-id");
         let cache = read_text(&path)?;
         // It becomes part of a path.
         if cache.is_empty() || !cache.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-            return Err(DaemonError::shape(shown(&path), format!("expected a folder's name, found `{cache}`")));
+            return Err(DaemonError::shape(escape_path(&path), format!("expected a folder's name, found `{cache}`")));
         }
         let split = entry.join("tar-split.json.gz");
         let split_bytes = std::fs::metadata(&split).map_err(|source| DaemonError::open(&split, source))?.len();
@@ -149,7 +148,7 @@ impl StoredLayer {
         let length = split.len();
         // As a machine that lost power leaves it.
         if split.is_empty() && self.diff_id != Digest::of(b"") {
-            return Err(DaemonError::shape(shown(&self.split), "expected the headers of a tar, found nothing"));
+            return Err(DaemonError::shape(escape_path(&self.split), "expected the headers of a tar, found nothing"));
         }
         Ok(Blob::new(Arc::new(VirtualTar::new(split, folder)), 0, length))
     }
@@ -225,18 +224,14 @@ fn no_store(folder: &Path, error: &io::Error) -> DaemonError {
         }
         _ => error.to_string(),
     };
-    DaemonError::NoStore { why: format!("{}: {why}", shown(folder)) }
+    DaemonError::NoStore { why: format!("{}: {why}", escape_path(folder)) }
 }
 
 fn check(path: &Path, what: &'static str, expected: Digest, found: Digest) -> Result<(), DaemonError> {
     if expected == found {
         return Ok(());
     }
-    Err(DaemonError::Digest { path: shown(path), what, expected, found })
-}
-
-fn hex(digest: &Digest) -> String {
-    digest.to_string()["sha256:".len()..].to_owned()
+    Err(DaemonError::Digest { path: escape_path(path), what, expected, found })
 }
 
 fn read_text(path: &Path) -> Result<String, DaemonError> {

@@ -10,25 +10,28 @@
 //! The distributions are installed at the paths that they have in the original: start scripts, interpreters'
 //! search paths and shebang lines stay true.
 
+use super::install;
 use super::quote::{breaks_lines, comment, copy_words, is_image_name, is_package_name, json, path_text, shell};
 use super::requirements::Requirements;
 use super::settings::settings;
+use super::{Style, lock};
 use crate::base::ImagePath;
-use crate::plan::{CopyItem, Plan, TargetEnvironment};
-use crate::python::EnvironmentKind;
+use crate::plan::{CopyItem, Pin, Plan, TargetEnvironment};
+use crate::python::{EnvironmentKind, is_name};
+use crate::resolve::Verdict;
 use std::fmt::Write as _;
 
 /// Where pip puts the root file system that it installs into, in the build stage.
-const INSTALL: &str = "/install";
+pub(super) const INSTALL: &str = "/install";
 
 /// The text of the Dockerfile.
-pub fn dockerfile(plan: &Plan, requirements: &Requirements) -> String {
+pub fn dockerfile(plan: &Plan, requirements: &Requirements, style: Style) -> String {
     let environment = plan.environment.as_ref().filter(|_| !plan.pins.is_empty());
     let mut out = header(plan);
     original_stage(plan, &mut out);
     runtime_stage(plan, &mut out);
     if let Some(environment) = environment {
-        build_stage(plan, environment, requirements, &mut out);
+        build_stage(plan, environment, requirements, style, &mut out);
     }
     out.push_str("\n# The image that runs.\nFROM runtime-base\n");
     if let Some(environment) = environment {
@@ -133,39 +136,53 @@ fn is_alpine(plan: &Plan) -> bool {
     plan.base.name.contains("alpine") || base_has(plan, |path| path == b"lib/apk/db/installed")
 }
 
-fn build_stage(plan: &Plan, environment: &TargetEnvironment, requirements: &Requirements, out: &mut String) {
-    out.push_str(
-        "\n# Installs what requirements.txt lists, at the paths of the original. Nothing else of this stage stays.\n",
+fn build_stage(
+    plan: &Plan,
+    environment: &TargetEnvironment,
+    requirements: &Requirements,
+    style: Style,
+    out: &mut String,
+) {
+    let names: Vec<&str> = match style {
+        Style::Pylock => vec![lock::NAME],
+        _ => requirements.files.iter().map(|file| file.name.as_str()).collect(),
+    };
+    let what = if style == Style::Pylock { lock::NAME } else { "requirements.txt" };
+    let _ = write!(
+        out,
+        "\n# Installs what {what} lists, at the paths of the original. Nothing else of this stage stays.\n"
     );
     out.push_str("FROM runtime-base AS build\n");
     as_root(plan, out);
     build_tools(plan, environment, out);
-    out.push_str(
-        "# Another index instead of the default one: --build-arg PIP_INDEX_URL=URL. One with credentials is better\n\
-         # mounted, with BuildKit: RUN --mount=type=secret,id=pip,target=/etc/pip.conf and --secret id=pip,src=FILE.\n\
-         ARG PIP_INDEX_URL\n\
-         # The stage is thrown away, so nothing has to be kept from the system's own Python (PEP 668).\n\
-         ENV PIP_BREAK_SYSTEM_PACKAGES=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore\n\
-         WORKDIR /build\n",
-    );
+    install::settings(style, out);
     for path in &requirements.local {
         let _ = writeln!(out, "# Installed from a local file in the original.");
         let _ = writeln!(out, "COPY --from=original {}", copy_words(path, path));
     }
-    let names: Vec<&str> = requirements.files.iter().map(|file| file.name.as_str()).collect();
     let _ = writeln!(out, "COPY {} ./", names.join(" "));
+    if style != Style::Pip {
+        out.push_str("# uv, for this stage only.\n");
+        run(&[install::uv_itself(environment)], out);
+    }
     let prefix = shell(&path_of(&environment.prefix));
     if environment.kind == EnvironmentKind::Virtual {
         out.push_str("# The virtual environment, at its own path: its scripts name their interpreter.\n");
-        run(&[format!("{} -m venv {prefix}", base_python(environment))], out);
+        let empty = if style == Style::Pip { "" } else { " --without-pip" };
+        run(&[format!("{} -m venv{empty} {prefix}", base_python(environment))], out);
     }
     if names.len() > 1 {
         out.push_str("# What must come from one index alone, before the rest; that file names the index.\n");
     }
-    for name in names {
-        run(&[install_command(environment, name)], out);
+    for (position, name) in names.iter().enumerate() {
+        let hashed = style != Style::Pylock && requirements.files[position].hashed;
+        let is_last = position + 1 == names.len();
+        match style {
+            Style::Pip => run(&[install::with_pip(environment, name, hashed)], out),
+            _ => run(&install::with_uv(environment, name, hashed, style, is_last), out),
+        }
     }
-    if environment.kind == EnvironmentKind::Virtual {
+    if environment.kind == EnvironmentKind::Virtual && style == Style::Pip {
         remove_installers(plan, environment, out);
     }
 }
@@ -192,11 +209,16 @@ fn build_tools(plan: &Plan, environment: &TargetEnvironment, out: &mut String) {
 }
 
 /// What a build from source needs: what the original was asked to have for that, where it says; else a compiler. The
-/// libraries that the result loads belong to the runtime stage, see [`runtime_stage`].
+/// libraries that the result loads belong to the runtime stage, see [`runtime_stage`]. What is built from source the
+/// package index tells; where that was not asked, what the original has of it (see [`Pin::built_here`]).
 fn compilers(plan: &Plan, out: &mut String) {
-    let built: Vec<&str> = plan.pins.iter().filter(|pin| pin.built_here).map(|pin| pin.name.as_str()).collect();
+    let unknown = |pin: &&Pin| pin.availability.as_ref().is_none_or(|it| it.verdict == Verdict::Unknown);
+    let told = |pin: &&Pin| pin.availability.as_ref().is_some_and(|it| it.verdict == Verdict::SourceOnly);
+    let is_source = |pin: &&Pin| told(pin) || (pin.built_here && unknown(pin));
+    let from_source: Vec<&str> =
+        plan.pins.iter().filter(is_source).map(|pin| pin.name.as_str()).filter(|name| is_name(name)).collect();
     let default = if is_alpine(plan) { ["build-base", "python3-dev"] } else { ["build-essential", "python3-dev"] };
-    if built.is_empty() {
+    if from_source.is_empty() {
         let install = if is_alpine(plan) {
             "apk add --no-cache"
         } else {
@@ -210,49 +232,29 @@ fn compilers(plan: &Plan, out: &mut String) {
         return;
     }
     let known: Vec<&str> = plan.build_system.iter().map(String::as_str).filter(|name| is_package_name(name)).collect();
-    let list = comment(&built.join(", "));
+    let list = comment(&from_source.join(", "));
     let whence = if known.is_empty() { "a compiler" } else { "what the original built with" };
-    let _ = writeln!(out, "# Built from source in the original, it seems: {list}. In this stage only: {whence}.");
+    let _ = writeln!(out, "# Without a wheel, so made from source, with {whence}, in this stage only: {list}");
     install_packages(plan, if known.is_empty() { &default } else { &known }, out);
 }
 
 /// The interpreter of the base.
-fn base_python(environment: &TargetEnvironment) -> String {
+pub(super) fn base_python(environment: &TargetEnvironment) -> String {
     let digits = |part: &str| !part.is_empty() && part.len() < 4 && part.bytes().all(|b| b.is_ascii_digit());
     let known = environment.python.split_once('.').is_some_and(|(major, minor)| digits(major) && digits(minor));
     if known { format!("python{}", environment.python) } else { "python3".to_owned() }
 }
 
 /// The interpreter that sees the environment.
-fn python(environment: &TargetEnvironment) -> String {
+pub(super) fn python(environment: &TargetEnvironment) -> String {
     match environment.kind {
         EnvironmentKind::Virtual | EnvironmentKind::Conda => path_of(&environment.prefix.join(b"bin/python")),
         _ => base_python(environment),
     }
 }
 
-fn path_of(path: &ImagePath) -> String {
+pub(super) fn path_of(path: &ImagePath) -> String {
     path_text(path).unwrap_or_else(|| path.to_string())
-}
-
-fn install_command(environment: &TargetEnvironment, file: &str) -> String {
-    let compile = if environment.bytecode { "" } else { " --no-compile" };
-    let common = format!("install --no-cache-dir --no-deps{compile}");
-    let pip = format!("{} -m pip", shell(&python(environment)));
-    match environment.kind {
-        EnvironmentKind::System | EnvironmentKind::Vendor | EnvironmentKind::Conda => {
-            format!("{pip} {common} --ignore-installed --root {INSTALL} -r {file}")
-        }
-        EnvironmentKind::User => {
-            let prefix = shell(&path_of(&environment.prefix));
-            format!("PYTHONUSERBASE={prefix} {pip} {common} --ignore-installed --user --root {INSTALL} -r {file}")
-        }
-        EnvironmentKind::Virtual => format!("{pip} {common} -r {file}"),
-        EnvironmentKind::Other => {
-            let target = shell(&format!("{INSTALL}{}", path_of(&environment.site_dir)));
-            format!("{pip} {common} --target {target} -r {file}")
-        }
-    }
 }
 
 /// `venv` brings pip along; it stays only where the plan keeps it.

@@ -6,22 +6,49 @@
 //! the plan alone: the same plan gives the same bytes.
 
 mod dockerfile;
+mod install;
+mod lock;
+mod project;
 mod quote;
 mod requirements;
 mod settings;
 mod smoke;
 
+pub use smoke::{SmokeFacts, smoke_script};
+
 use crate::plan::Plan;
 
-/// The files of a plan, as `(file name, text)`: `Dockerfile`, `requirements.txt`, `requirements.cpu.txt` (when a
-/// package index of CPU builds is used), `requirements.in`, `smoke_test.py`. An image without Python
-/// distributions has a `Dockerfile` only.
+/// How the Dockerfile installs distributions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Style {
+    /// With pip, from requirements files.
+    #[default]
+    Pip,
+    /// With uv, from requirements files.
+    Uv,
+    /// With uv, from `pylock.cpu.toml`; from requirements files where no lock can be written.
+    Pylock,
+}
+
+/// [`emit_as`] with pip.
 pub fn emit(plan: &Plan) -> Vec<(String, String)> {
+    emit_as(plan, Style::Pip)
+}
+
+/// The files of a plan, as `(file name, text)`: `Dockerfile`, `requirements.txt`, `requirements.cpu.txt` (when a
+/// package index of CPU builds is used), `requirements.in`, `pylock.cpu.toml` (when a file is known for every pin),
+/// `pyproject.edits.toml` (for a project of uv's), `smoke_test.py`. An image without Python distributions has a
+/// `Dockerfile` only.
+pub fn emit_as(plan: &Plan, style: Style) -> Vec<(String, String)> {
     let requirements = requirements::Requirements::new(plan);
-    let mut files = vec![("Dockerfile".to_owned(), dockerfile::dockerfile(plan, &requirements))];
+    let lock = lock::lock(plan);
+    let style = if style == Style::Pylock && lock.is_none() { Style::Uv } else { style };
+    let mut files = vec![("Dockerfile".to_owned(), dockerfile::dockerfile(plan, &requirements, style))];
     if plan.environment.is_some() {
         files.extend(requirements.files.into_iter().map(|file| (file.name, file.text)));
         files.push(("requirements.in".to_owned(), requirements::roots(plan)));
+        files.extend(lock.map(|text| (lock::NAME.to_owned(), text)));
+        files.extend(project::edits(plan).map(|text| (project::NAME.to_owned(), text)));
         files.push(("smoke_test.py".to_owned(), smoke::smoke_test(plan)));
     }
     files

@@ -10,7 +10,7 @@
 use super::quote::comment;
 use crate::base::ImagePath;
 use crate::plan::{Pin, Plan, Root};
-use crate::python::normalize_name;
+use crate::python::{is_name, normalize_name};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::str::FromStr as _;
@@ -21,6 +21,8 @@ pub struct File {
     pub name: String,
     /// Its text.
     pub text: String,
+    /// Whether every line has digests: then installers are told to insist on them.
+    pub hashed: bool,
 }
 
 /// What is to be installed, in the order of installation.
@@ -47,34 +49,58 @@ impl Requirements {
         for (position, (index, pins)) in by_index.into_iter().enumerate() {
             let number = if position == 0 { String::new() } else { format!("-{}", position + 1) };
             let name = format!("requirements.cpu{number}.txt");
-            let mut text = header(&name, "Packages that must come from this index and from no other one.");
+            let hashed = all_hashed(&pins);
+            let mut text = header(&name, "Packages that must come from this index and from no other one.", hashed);
             let _ = writeln!(text, "--index-url {index}");
-            text.push_str(&lines(plan, &pins, &mut local));
-            files.push(File { name, text });
+            text.push_str(&lines(plan, &pins, hashed, &mut local));
+            files.push(File { name, text, hashed });
         }
         let name = "requirements.txt".to_owned();
         let what = "Every distribution that the image needs, those of the base's own Python apart.";
-        let text = header(&name, what) + &lines(plan, &rest, &mut local);
-        files.push(File { name, text });
+        let hashed = all_hashed(&rest);
+        let text = header(&name, what, hashed) + &lines(plan, &rest, hashed, &mut local);
+        files.push(File { name, text, hashed });
         Self { files, local }
     }
 }
 
-fn header(name: &str, what: &str) -> String {
+/// Whether digests of all pins are known. Installers want those of all lines of a file, or of none.
+fn all_hashed(pins: &[&Pin]) -> bool {
+    let is_written = |pin: &&&Pin| is_name(&pin.name) && is_version(&pin.version);
+    let hashed = |pin: &&Pin| pin.url.is_none() && pin.availability.as_ref().is_some_and(|it| it.sha256().is_some());
+    !pins.is_empty() && pins.iter().filter(is_written).all(hashed)
+}
+
+fn header(name: &str, what: &str, hashed: bool) -> String {
+    let hashes = if hashed { " --require-hashes" } else { "" };
     format!(
         "# {what}\n# The list is complete, so nothing is to be resolved, and some requirements are overridden on purpose:\n\
-         #   pip install --no-deps -r {name}\n#   uv pip install --no-deps -r {name}\n"
+         #   pip install --no-deps{hashes} -r {name}\n#   uv pip install --no-deps{hashes} -r {name}\n"
     )
 }
 
-fn lines(plan: &Plan, pins: &[&Pin], local: &mut BTreeSet<String>) -> String {
+fn lines(plan: &Plan, pins: &[&Pin], hashed: bool, local: &mut BTreeSet<String>) -> String {
     let mut rows: Vec<(String, String)> = Vec::new();
     for pin in pins {
-        rows.push((normalize_name(&pin.name), pin_line(plan, pin, local)));
+        let line = pin_line(plan, pin, local);
+        let hashes = pin.availability.as_ref().filter(|_| hashed).and_then(|answer| answer.sha256());
+        rows.push((
+            normalize_name(&pin.name),
+            hashes.map_or_else(|| line.clone(), |hashes| with_hashes(&line, &hashes)),
+        ));
     }
     rows.sort();
     rows.dedup();
     rows.into_iter().map(|(_, line)| line + "\n").collect()
+}
+
+/// A line with its digests before its comment: one for each file that serves one of the platforms.
+fn with_hashes(line: &str, hashes: &BTreeSet<&str>) -> String {
+    let Some((pin, why)) = line.split_once("  # ").filter(|(pin, _)| !pin.starts_with('#')) else {
+        return line.to_owned();
+    };
+    let hashes: String = hashes.iter().map(|hash| format!(" \\\n    --hash=sha256:{hash}")).collect();
+    format!("{pin}{hashes}  # {why}")
 }
 
 fn pin_line(plan: &Plan, pin: &Pin, local: &mut BTreeSet<String>) -> String {
@@ -128,21 +154,14 @@ fn is_copied(plan: &Plan, path: &str) -> bool {
     plain && !path.is_root() && plan.copies.iter().any(covers)
 }
 
-/// PEP 508's grammar of names.
-fn is_name(text: &str) -> bool {
-    let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let end = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-    text.chars().all(inner) && end(text.chars().next()) && end(text.chars().next_back())
-}
-
-fn is_version(text: &str) -> bool {
+pub(super) fn is_version(text: &str) -> bool {
     let known = |c: char| c.is_ascii_alphanumeric() || ".!+_-".contains(c);
     text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(known)
 }
 
 /// Whether a text is a URL that ends where its line's comment begins. Braces are out, because pip expands
 /// `${NAME}` in a requirements file.
-fn is_url(text: &str) -> bool {
+pub(super) fn is_url(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once("://") else { return false };
     let known = |c: char| c.is_ascii_alphanumeric() || "-._~:/?#[]@!&()*+,=%".contains(c);
     let scheme_known = |c: char| c.is_ascii_lowercase() || c == '+';

@@ -1,27 +1,48 @@
 //! The smoke test: a Python script that needs nothing but the standard library, with the plan's facts in it.
 
 use crate::plan::{OverriddenEdge, Plan};
-use serde_json::{Value, json};
+use serde_json::json;
+use std::collections::BTreeMap;
 
 const TEMPLATE: &str = include_str!("smoke_test.py");
 const PLACEHOLDER: &str = "@FACTS@";
 
+/// What a smoke test is to check.
+#[derive(Clone, Debug, Default)]
+pub struct SmokeFacts {
+    /// Top-level modules to import, by distribution.
+    pub modules: BTreeMap<String, Vec<String>>,
+    /// All top-level modules that the original has.
+    pub modules_before: Vec<String>,
+    /// Extras that were asked for, by distribution.
+    pub extras: BTreeMap<String, Vec<String>>,
+    /// Requirements that are overridden on purpose.
+    pub overridden: Vec<OverriddenEdge>,
+    /// Requirements that the original does not meet.
+    pub unsatisfied_before: Vec<OverriddenEdge>,
+}
+
+/// The script with a plan's facts.
+pub(super) fn smoke_test(plan: &Plan) -> String {
+    let with_extras = plan.roots.iter().filter(|root| !root.extras.is_empty());
+    smoke_script(&SmokeFacts {
+        modules: plan.smoke_modules.iter().map(|row| (row.distribution.clone(), row.modules.clone())).collect(),
+        modules_before: plan.modules_before.clone(),
+        extras: with_extras.map(|root| (root.name.clone(), root.extras.clone())).collect(),
+        overridden: plan.overridden.clone(),
+        unsatisfied_before: plan.unsatisfied_before.clone(),
+    })
+}
+
 /// The script with its facts.
-pub fn smoke_test(plan: &Plan) -> String {
-    let modules: serde_json::Map<String, Value> =
-        plan.smoke_modules.iter().map(|row| (row.distribution.clone(), json!(row.modules))).collect();
-    let extras: serde_json::Map<String, Value> = plan
-        .roots
-        .iter()
-        .filter(|root| !root.extras.is_empty())
-        .map(|root| (root.name.clone(), json!(root.extras)))
-        .collect();
+pub fn smoke_script(facts: &SmokeFacts) -> String {
+    let modules = facts.modules.iter().map(|(name, modules)| format!("{}: {}", json!(name), json!(modules)));
     let sections = [
-        ("modules", lines('{', modules.iter().map(|(name, value)| format!("{}: {value}", json!(name))), '}')),
-        ("modules_before", json!(plan.modules_before).to_string()),
-        ("extras", Value::Object(extras).to_string()),
-        ("overridden", lines('[', edges(&plan.overridden), ']')),
-        ("unsatisfied_before", lines('[', edges(&plan.unsatisfied_before), ']')),
+        ("modules", lines('{', modules, '}')),
+        ("modules_before", json!(facts.modules_before).to_string()),
+        ("extras", json!(facts.extras).to_string()),
+        ("overridden", lines('[', edges(&facts.overridden), ']')),
+        ("unsatisfied_before", lines('[', edges(&facts.unsatisfied_before), ']')),
     ];
     let facts = lines('{', sections.iter().map(|(name, value)| format!("{}: {value}", json!(name))), '}');
     TEMPLATE.replacen(PLACEHOLDER, &raw_string_safe(&facts), 1)

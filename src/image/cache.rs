@@ -4,7 +4,8 @@
 //! were found to hold it: it serves every image that has the layer, wherever that is. A plain tar that was only
 //! sought through is kept under the identity of its file (device, inode, length, times), because nothing proves
 //! that it is the layer that its image claims; it serves only while that file is unchanged. A daemon's image is
-//! kept under its ID, which is a digest.
+//! kept under its ID, which is a digest. The list of a wheel's files is kept under the wheel's digest, as its index
+//! tells it.
 //!
 //! Each entry is one file in the form of a recorded index: magic, version, SHA-256, and postcard in zstd. It is
 //! written aside and renamed, so that several processes can use the cache at once. One that is damaged, or of
@@ -167,7 +168,8 @@ impl Cache {
         (fits && check_layer(&known.layer).is_ok()).then_some(known)
     }
 
-    fn get<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
+    /// What was put under a key. Keys begin with a word for their kind.
+    pub(crate) fn get<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
         let path = self.path(key);
         let bytes = fs::read(&path).ok()?;
         let Ok(value) = unpack(&bytes) else {
@@ -180,8 +182,8 @@ impl Cache {
         Some(value)
     }
 
-    /// Hands an entry to the writer. What becomes of it [`Cache::flush`] says.
-    fn put<T: Serialize>(&self, key: &str, value: &T) {
+    /// Keeps a value under a key: hands it to the writer. What becomes of it [`Cache::flush`] says.
+    pub(crate) fn put<T: Serialize>(&self, key: &str, value: &T) {
         let Ok(bytes) = postcard::to_stdvec(value) else { return };
         let Ok(mut writer) = self.writer.lock() else { return };
         // One that has failed takes nothing more.
@@ -198,7 +200,7 @@ impl Cache {
     }
 
     fn path(&self, key: &str) -> PathBuf {
-        self.folder.join(VERSION).join(&Digest::of(key.as_bytes()).to_string()[7..47])
+        self.folder.join(VERSION).join(&Digest::of(key.as_bytes()).hex()[..40])
     }
 
     /// Removes the entries that were used longest ago while there are too many bytes, and what other versions and

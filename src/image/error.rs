@@ -1,6 +1,6 @@
 //! Why an image could not be read, in words that name the place, what was expected and what was found.
 
-use crate::base::{Digest, escape_bytes, escape_str};
+use crate::base::{Digest, escape_path, escape_str};
 use crate::daemon::DaemonError;
 use crate::layer::{BlobError, IndexError};
 use crate::registry::RegistryError;
@@ -96,28 +96,28 @@ impl From<DaemonError> for ImageError {
 
 impl ImageError {
     pub(super) fn open(path: &Path, source: io::Error) -> Self {
-        Self::Open { path: shown(path), source }
+        Self::Open { path: escape_path(path), source }
     }
 
     pub(super) fn shape(path: &Path, message: impl std::fmt::Display) -> Self {
-        Self::Shape { path: shown(path), message: escape_str(&message.to_string()) }
+        Self::Shape { path: escape_path(path), message: escape_str(&message.to_string()) }
     }
 
     pub(super) fn check(path: &Path, what: &'static str, expected: Digest, found: Digest) -> Result<(), Self> {
         if expected == found {
             return Ok(());
         }
-        Err(Self::Digest { path: shown(path), what, expected, found })
+        Err(Self::Digest { path: escape_path(path), what, expected, found })
     }
 
     pub(super) fn no_such_image(path: &Path, wanted: Option<&str>, found: &[String]) -> Self {
         let wanted = escape_str(wanted.unwrap_or("(any)"));
-        Self::NoSuchImage { path: shown(path), wanted, found: listed(found) }
+        Self::NoSuchImage { path: escape_path(path), wanted, found: listed(found) }
     }
 
     pub(super) fn platform(path: &Path, wanted: &str, found: &[&str]) -> Self {
         let found: Vec<String> = found.iter().map(|text| (*text).to_owned()).collect();
-        Self::Platform { path: shown(path), wanted: escape_str(wanted), found: listed(&found) }
+        Self::Platform { path: escape_path(path), wanted: escape_str(wanted), found: listed(&found) }
     }
 
     /// What the user can do about it, if there is something to say.
@@ -143,10 +143,6 @@ impl ImageError {
         };
         hint.map(str::to_owned)
     }
-}
-
-pub(super) fn shown(path: &Path) -> String {
-    escape_bytes(path.as_os_str().as_encoded_bytes())
 }
 
 fn listed(found: &[String]) -> String {

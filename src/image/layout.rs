@@ -189,7 +189,7 @@ fn digest_of(files: &dyn Files, descriptor: &Descriptor) -> Result<Digest, Image
 }
 
 fn blob_name(digest: &Digest) -> String {
-    format!("blobs/sha256/{}", &digest.to_string()[7..])
+    format!("blobs/sha256/{}", digest.hex())
 }
 
 fn check_length(files: &dyn Files, name: &str, descriptor: &Descriptor, length: u64) -> Result<(), ImageError> {

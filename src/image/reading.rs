@@ -2,11 +2,11 @@
 
 use super::cache::KnownLayer;
 use super::config::parse_config;
-use super::error::{ImageError, shown};
+use super::error::ImageError;
 use super::open::platform_fits;
 use super::source::{LayerBytes, LayerSource, SourceImage};
 use super::{Image, OpenOptions, Progress, recorded};
-use crate::base::{Basis, Digest, EntryIdx, FastMap, Problem, escape_str};
+use crate::base::{Basis, Digest, EntryIdx, FastMap, Problem, escape_path, escape_str};
 use crate::layer::{
     Blob, BlobError, Compression, Contents, EntryKind, Expected, IndexError, LayerIndex, Limits, Verified,
     digest_bodies, index_seeking, index_stream, index_toc, recorded_paths,
@@ -155,7 +155,7 @@ fn index_all(
 
 fn layer_error(path: &Path, layers: &[LayerSource], position: usize, source: BlobError) -> ImageError {
     ImageError::Layer {
-        path: shown(path),
+        path: escape_path(path),
         name: escape_str(&layers[position].name),
         number: position + 1,
         count: layers.len(),

@@ -1,26 +1,29 @@
 //! From findings to a decision for every distribution, OS package and file, and the image that would result.
 
 mod application;
+mod availability;
 mod base;
 mod closure;
+mod draft;
+mod installed;
 mod predict;
 mod roots;
 mod system;
 mod why;
 
-use crate::base::{FastSet, ImagePath, Size, both};
-use crate::fs::View;
+use crate::base::{FastSet, ImagePath, Size};
 use crate::image::{Config, Image};
-use crate::os::OsInventory;
 use crate::profile::{Rule, Tier};
 use crate::python::DistId;
 use crate::python::EnvironmentKind;
+use crate::resolve::Availability;
 use crate::rules::{Facts, Finding};
-use application::Chooser;
 use closure::Decisions;
 use predict::Prediction;
 use std::collections::BTreeSet;
 pub use why::{Brought, Chain, Cut, Requirer, Why, why};
+
+pub use draft::Draft;
 
 /// What the user may choose.
 #[derive(Clone, Debug, Default)]
@@ -62,6 +65,8 @@ pub struct Plan {
     pub dropped_system: Vec<Dropped>,
     /// Of these, those that were asked for to build with, sorted: a build from source needs them again.
     pub build_system: Vec<String>,
+    /// The file by which the application is a project of uv's: `/app/uv.lock`.
+    pub uv_project: Option<String>,
     /// Application files to copy from the original.
     pub copies: Vec<CopyItem>,
     /// Symbolic links of the application outside the copied directories: a copy of a link would follow it.
@@ -145,6 +150,8 @@ pub struct Pin {
     pub instead_of: Option<String>,
     /// Predicted installed size.
     pub size: Size,
+    /// Whether and from what it can be installed; none where that was not looked up.
+    pub availability: Option<Availability>,
 }
 
 /// A distribution or package that goes.
@@ -266,62 +273,9 @@ pub struct LinkItem {
     pub target: Vec<u8>,
 }
 
-/// Makes a plan.
+/// Makes a plan without looking anything up; see [`Draft`].
 pub fn make(facts: &Facts<'_>, findings: &[Finding], rules: &[Rule], options: &PlanOptions) -> Result<Plan, PlanError> {
-    check_ids(rules, options)?;
-    let image = facts.view.image();
-    let base = base::choose(image, facts.os, options)?;
-    let follows = |rule: &Rule, tier: Tier| closure::follows(rule, tier, options);
-    let target = closure::target_environment(facts, image.base_layers());
-    let environment = target.as_ref().map(|(_, environment)| environment);
-    let position = target.as_ref().map(|(position, _)| *position);
-    let decide = || closure::decide(facts, findings, rules, &follows, position, image.base_layers());
-    let read_base = || {
-        let view = View::of_lowest(image, base.layers);
-        let os = OsInventory::new(&view);
-        (view, os)
-    };
-    let (decisions, (base_view, base_os)) = both(decide, read_base);
-    let system = system::decide(facts, &base_os, rules, &follows, &decisions);
-    let dropped: FastSet<&[u8]> = followed_paths(findings, rules, &follows);
-    let chooser = Chooser::new(facts, &base_view, base.layers, &base_os, &decisions, environment, dropped);
-    let application = chooser.choose();
-    let prediction = Prediction {
-        facts,
-        base: &base,
-        environment,
-        distributions: &decisions,
-        system: &system,
-        application: &application,
-    };
-    let predicted = prediction.predict();
-    let actions = predicted.actions(&prediction, findings, rules);
-    let (overridden, unsatisfied_before) = closure::overridden(facts, &decisions);
-    let pins = pins(facts, &decisions, &prediction);
-    let skipped = skipped(findings, rules, &follows, &actions);
-    let notes = notes(facts, &decisions, &system, position);
-    Ok(Plan {
-        original: options.original.clone().unwrap_or_else(|| image.name.clone()),
-        config: image.config.clone(),
-        pins,
-        roots: roots(facts, &decisions),
-        dropped: dropped_distributions(facts, &decisions),
-        overridden,
-        unsatisfied_before,
-        system: system.install.clone(),
-        dropped_system: system.dropped.clone(),
-        build_system: system.build.clone(),
-        copies: application.copies.clone(),
-        links: application.links.clone(),
-        smoke_modules: smoke_modules(facts, &decisions),
-        modules_before: modules_before(facts),
-        actions,
-        skipped,
-        notes,
-        predicted: predicted.image,
-        environment: target.map(|(_, environment)| environment),
-        base,
-    })
+    Ok(Draft::new(facts, findings, rules, options)?.plan(&[]))
 }
 
 fn check_ids(rules: &[Rule], options: &PlanOptions) -> Result<(), PlanError> {
@@ -362,6 +316,7 @@ fn pins(facts: &Facts<'_>, decisions: &Decisions, prediction: &Prediction<'_>) -
             why,
             instead_of: swap.map(|_| format!("{} {}", dist.name, dist.version)),
             size: prediction.size_of(id),
+            availability: prediction.answers.get(&id).map(|answer| (*answer).clone()),
         }
     };
     let from_index = decisions.kept.iter().filter(|id| !decisions.is_copied(facts, **id));
@@ -430,7 +385,8 @@ fn smoke_modules(facts: &Facts<'_>, decisions: &Decisions) -> Vec<SmokeModule> {
     out
 }
 
-fn modules_before(facts: &Facts<'_>) -> Vec<String> {
+/// All top-level modules of an image's distributions, sorted.
+pub fn modules_before(facts: &Facts<'_>) -> Vec<String> {
     let all = facts.python.distributions.iter().flat_map(|dist| dist.modules.iter());
     let top: BTreeSet<String> = all.filter_map(|module| module.split('.').next()).map(str::to_owned).collect();
     top.into_iter().collect()

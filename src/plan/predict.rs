@@ -3,13 +3,14 @@
 use super::application::Application;
 use super::closure::{Decisions, Swap};
 use super::system::SystemDecisions;
-use super::{Action, BaseImage, TargetEnvironment};
-use crate::base::{Basis, ByteSize, FastMap, ImagePath, LayerIdx, Size, Unit, in_halves, is_within};
+use super::{Action, BaseImage, TargetEnvironment, installed};
+use crate::base::{Basis, ByteSize, FastMap, FastSet, ImagePath, LayerIdx, Size, Unit, in_halves, is_within, parent};
 use crate::fs::{DataRef, Fate, Node};
 use crate::image::{HistoryRow, Image};
 use crate::layer::{Entry, EntryKind, LayerIndex};
 use crate::profile::{Detect, GlobSet, Rule, Tier};
 use crate::python::{DistId, Distribution, parse_record};
+use crate::resolve::{Availability, InstalledFile};
 use crate::rules::{Facts, Finding, is_package_manager_state};
 use std::collections::{BTreeMap, HashSet};
 
@@ -21,6 +22,8 @@ pub(super) struct Prediction<'a> {
     pub distributions: &'a Decisions,
     pub system: &'a SystemDecisions,
     pub application: &'a Application,
+    /// What a package index says of the distributions that come from one.
+    pub answers: BTreeMap<DistId, &'a Availability>,
 }
 
 /// What the predicted image takes from the original, and what is new in it.
@@ -32,6 +35,9 @@ pub(super) struct Predicted {
     /// New bytes by what they are owed to: a distribution.
     added: BTreeMap<DistId, u64>,
 }
+
+/// METADATA and RECORD.
+type Contents = [(&'static [u8], Vec<u8>); 2];
 
 /// By layer and entry.
 type Taken = Vec<Vec<bool>>;
@@ -149,6 +155,14 @@ impl Prediction<'_> {
         self.distributions.is_new(self.facts, id)
     }
 
+    /// The files of a new distribution, where its wheel's list was read.
+    fn new_files(&self, id: DistId) -> Option<Vec<InstalledFile>> {
+        let contents = self.answers.get(&id)?.contents.as_ref()?;
+        let dist = &self.facts.python.distributions[id];
+        let name = self.distributions.swaps.get(&id).map_or(&dist.name, |swap| &swap.name);
+        Some(installed::files(self.facts, dist, contents, name, self.environment?))
+    }
+
     fn layer_of(&self, nodes: Vec<Node>, taken: &mut Taken) -> LayerIndex {
         let view = self.facts.view;
         let original = view.image();
@@ -169,37 +183,78 @@ impl Prediction<'_> {
         layer
     }
 
-    /// Adds the distributions whose files are new: one file of the predicted size each, and METADATA.
+    /// Adds the distributions whose files are new: those of their wheels where these are known, else one file of the
+    /// predicted size each; and METADATA.
     fn add_swapped(&self, layer: &mut LayerIndex) -> BTreeMap<DistId, u64> {
         let mut added = BTreeMap::new();
         let Some(environment) = self.environment else { return added };
+        let mut there: FastSet<ImagePath> = layer.entries.iter().map(|entry| entry.path.clone()).collect();
         for &id in self.distributions.kept.iter().filter(|&&id| self.is_new(id)) {
-            let dist = &self.facts.python.distributions[id];
-            let swap = self.distributions.swaps.get(&id);
-            let (name, version) = swap.map_or((&dist.name, &dist.version), |swap| (&swap.name, &swap.version));
-            let size = self.size_of(id).bytes.0;
-            let metadata = format!("Name: {name}\nVersion: {version}\n").into_bytes();
-            let folder = format!("{}-{version}.dist-info", name.replace('-', "_"));
-            let record = format!("{folder}/METADATA,,\n{folder}/RECORD,,\n{folder}/predicted,,\n").into_bytes();
-            let rest = size.saturating_sub(metadata.len() as u64 + record.len() as u64);
-            for (file, size, content) in [
-                ("METADATA", metadata.len() as u64, Some(metadata)),
-                ("RECORD", record.len() as u64, Some(record)),
-                ("predicted", rest, None),
-            ] {
-                if let Some(content) = content {
-                    layer.contents.insert(layer.entries.len() as u32, content);
+            let files = self.new_files(id).unwrap_or_else(|| vec![self.stand_in(id, environment)]);
+            let (metadata, contents) = self.metadata(id, &files, environment);
+            for file in files {
+                // What two distributions have the later one overwrites.
+                if there.insert(file.path.clone()) {
+                    *added.entry(id).or_default() += file.size;
+                    layer.entries.push(new_file(file.path, file.size));
                 }
-                layer.entries.push(new_file(environment.site_dir.join(format!("{folder}/{file}").as_bytes()), size));
-                *added.entry(id).or_default() += size;
+            }
+            for (name, content) in contents {
+                let path = metadata.join(name);
+                let known = layer.entries.iter().rposition(|entry| entry.path == path);
+                let position = known.unwrap_or(layer.entries.len());
+                if known.is_none() {
+                    *added.entry(id).or_default() += content.len() as u64;
+                    layer.entries.push(new_file(path, content.len() as u64));
+                }
+                layer.contents.insert(position as u32, content);
             }
         }
         added
     }
 
+    /// One file for all that is not known of a distribution, so that its size is what [`Self::size_of`] says.
+    fn stand_in(&self, id: DistId, environment: &TargetEnvironment) -> InstalledFile {
+        let (folder, _, _) = self.named(id);
+        let path = environment.site_dir.join(folder.as_bytes()).join(b"predicted");
+        let mut file = InstalledFile { path, size: 0 };
+        let (_, contents) = self.metadata(id, std::slice::from_ref(&file), environment);
+        let metadata: u64 = contents.iter().map(|(_, content)| content.len() as u64).sum();
+        file.size = self.size_of(id).bytes.0.saturating_sub(metadata);
+        file
+    }
+
+    /// The metadata directory of a new distribution, its name and its version.
+    fn named(&self, id: DistId) -> (String, &str, &str) {
+        let dist = &self.facts.python.distributions[id];
+        let swap = self.distributions.swaps.get(&id);
+        let (name, version) = swap.map_or((&dist.name, &dist.version), |swap| (&swap.name, &swap.version));
+        (format!("{}-{version}.dist-info", name.replace('-', "_")), name, version)
+    }
+
+    /// Where the metadata is, and what METADATA and RECORD say.
+    fn metadata(&self, id: DistId, files: &[InstalledFile], environment: &TargetEnvironment) -> (ImagePath, Contents) {
+        let (folder, name, version) = self.named(id);
+        let own = files.iter().map(|file| file.path.as_bytes()).find(|path| path.ends_with(b".dist-info/METADATA"));
+        let folder =
+            own.map_or_else(|| environment.site_dir.join(folder.as_bytes()), |path| ImagePath::new(parent(path)));
+        let metadata = format!("Name: {name}\nVersion: {version}\n").into_bytes();
+        let mut record = installed::record(files, &environment.site_dir);
+        if own.is_none() {
+            let rows = [&b"METADATA"[..], b"RECORD"].map(|file| InstalledFile { path: folder.join(file), size: 0 });
+            record.extend(installed::record(&rows, &environment.site_dir));
+        }
+        (folder, [(b"METADATA", metadata), (b"RECORD", record)])
+    }
+
     /// The size that a kept distribution will have, and how that is known.
     pub(super) fn size_of(&self, id: DistId) -> Size {
         let dist = &self.facts.python.distributions[id];
+        if let Some(files) = self.is_new(id).then(|| self.new_files(id)).flatten() {
+            // Exact but for the bytecode, and the few bytes of scripts that an installer makes.
+            let bytes = files.iter().fold(0u64, |sum, file| sum.saturating_add(file.size));
+            return Size { bytes: ByteSize(bytes), unit: Unit::Unpacked, basis: Basis::Predicted };
+        }
         let (bytes, basis) = match self.distributions.swaps.get(&id) {
             Some(swap) => swapped_size(self.facts, dist, swap, self.environment),
             None if self.is_new(id) => (whole_size(self.facts, dist), Basis::Predicted),
@@ -425,7 +480,7 @@ fn folder(path: &[u8]) -> &[u8] {
 }
 
 /// Names, the first of many.
-fn some(names: &[&str]) -> String {
+pub(super) fn some(names: &[&str]) -> String {
     match names {
         few if few.len() <= 3 => few.join(", "),
         many => format!("{}, {} and {} more", many[0], many[1], many.len() - 2),

@@ -77,6 +77,13 @@ pub(super) fn decide(
         out.gone.insert(position, rule);
     }
     out.dropped.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
+    if facts.libraries.unread > 0 {
+        out.notes.push(format!(
+            "of {} shared objects it is not known which libraries they need (they were not read, or are damaged): the smoke \
+             test tells",
+            facts.libraries.unread
+        ));
+    }
     if !recommended.is_empty() {
         out.notes.push(format!(
             "{} OS packages go because nothing that stays depends on them (recommended only, or pulled in by build tools)",

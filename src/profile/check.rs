@@ -40,6 +40,13 @@ fn is_kebab_case(id: &str) -> bool {
 pub(super) fn https(text: &Text) -> Result<(), Fault> {
     let url = text.get_ref();
     let host = url.strip_prefix("https://").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphanumeric()));
+    let authority = url.split('/').nth(2).unwrap_or_default();
+    if authority.contains('@') {
+        return Err(fault(
+            text,
+            "expected a URL without user and password: uv and pip keep those, in their configuration",
+        ));
+    }
     if host && !url.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return Ok(());
     }

@@ -2,7 +2,7 @@
 
 use super::Rule;
 use super::raw::{self, Fault};
-use crate::base::{escape_bytes, escape_str};
+use crate::base::{escape_path, escape_str};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileError {
     /// The file or folder could not be read.
-    #[error("{}: cannot read: {source}", shown(path))]
+    #[error("{}: cannot read: {source}", escape_path(path))]
     Read {
         /// Which.
         path: PathBuf,
@@ -18,7 +18,7 @@ pub enum ProfileError {
         source: std::io::Error,
     },
     /// The file is no rule.
-    #[error("{}:{line}:{column}: {message}", shown(path))]
+    #[error("{}:{line}:{column}: {message}", escape_path(path))]
     Invalid {
         /// Which file.
         path: PathBuf,
@@ -30,13 +30,13 @@ pub enum ProfileError {
         message: String,
     },
     /// The folder has no profile.
-    #[error("{}: expected a folder with `*.toml` files, found none", shown(path))]
+    #[error("{}: expected a folder with `*.toml` files, found none", escape_path(path))]
     Empty {
         /// Which.
         path: PathBuf,
     },
     /// Two files of the folder have the same id.
-    #[error("{}: the id `{id}` is that of {} already", shown(second), shown(first))]
+    #[error("{}: the id `{id}` is that of {} already", escape_path(second), escape_path(first))]
     Duplicate {
         /// The id.
         id: String,
@@ -45,10 +45,6 @@ pub enum ProfileError {
         /// The file that has it too.
         second: PathBuf,
     },
-}
-
-fn shown(path: &Path) -> String {
-    escape_bytes(path.as_os_str().as_encoded_bytes())
 }
 
 macro_rules! profiles {

@@ -25,5 +25,5 @@ pub use environment::{Environment, EnvironmentKind};
 pub use graph::{Edge, Graph, MarkerContext};
 pub use interpreter::parse_pyvenv;
 pub use inventory::{Contest, DistId, Distribution, Inventory, MissingFile, RemovedDistribution};
-pub use metadata::{Metadata, MetadataError, normalize_name, parse_metadata};
+pub use metadata::{Metadata, MetadataError, is_name, normalize_name, parse_metadata};
 pub use record::{RecordRow, parse_record};

@@ -238,7 +238,7 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// What the chain of an error's causes says, without the URL, whose query may be a secret.
-pub(super) fn causes(error: reqwest::Error) -> String {
+pub(crate) fn causes(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut texts = vec![error.to_string()];
     let mut source = std::error::Error::source(&error);

@@ -52,12 +52,12 @@ pub(super) fn retried<T>(
 
 /// The wait after so many failures: the first, then twice as long each time. Without chance in it: one process
 /// with a handful of connections is no crowd that has to be spread.
-pub(super) fn backoff(first: Duration, failures: u32) -> Duration {
+pub(crate) fn backoff(first: Duration, failures: u32) -> Duration {
     first.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(MOST_WAIT)
 }
 
 /// Statuses after which trying again may help.
-pub(super) fn is_passing(status: u16) -> bool {
+pub(crate) fn is_passing(status: u16) -> bool {
     matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
 }
 

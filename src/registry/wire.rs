@@ -202,23 +202,29 @@ fn hops(insecure: bool) -> Policy {
     })
 }
 
-/// reqwest's blocking `timeout` bounds the wait for an answer's head and each wait for more of its body, not the
-/// whole. A registry on this machine is behind no proxy.
 fn builder(options: &Options, local: bool) -> ClientBuilder {
+    http(options.idle, local).tls_danger_accept_invalid_certs(options.insecure)
+}
+
+/// What every client of a server has in common. A server on this machine (`local`) is behind no proxy.
+///
+/// reqwest's blocking `timeout` bounds the wait for an answer's head and each wait for more of its body (`idle`), not
+/// the whole.
+pub(crate) fn http(idle: Duration, local: bool) -> ClientBuilder {
     let mut headers = HeaderMap::new();
-    // Digests are of the bytes on the wire.
+    // Digests and ranges are of the bytes on the wire.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     let builder = Http::builder()
         .user_agent(concat!("slimwright/", env!("CARGO_PKG_VERSION")))
         .default_headers(headers)
         .referer(false)
-        .timeout(options.idle)
-        .connect_timeout(options.idle.min(Duration::from_secs(30)))
-        .tls_danger_accept_invalid_certs(options.insecure);
+        .timeout(idle)
+        .connect_timeout(idle.min(Duration::from_secs(30)));
     if local { builder.no_proxy() } else { builder }
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether a URL's host is this machine.
+pub(crate) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())

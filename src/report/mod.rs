@@ -18,6 +18,7 @@ mod label;
 mod layout;
 mod plan;
 mod screen;
+mod verify;
 mod why;
 
 pub mod markdown;
@@ -31,7 +32,8 @@ pub use audit::{
 };
 pub use json::render as json;
 pub use plan::{
-    CopyReport, EnvironmentSummary, ImageSize, LayerSize, PinReport, PlanAction, PlanReport, RequirementReport,
-    RootReport, SystemReport, TakenAway,
+    AvailabilityReport, CopyReport, EnvironmentSummary, FileReport, ImageSize, LayerSize, PinReport, PlanAction,
+    PlanReport, RequirementReport, RootReport, SystemReport, TakenAway,
 };
+pub use verify::render as verify;
 pub use why::{WhyReport, render as why};

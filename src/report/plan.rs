@@ -2,10 +2,11 @@
 
 use super::audit::{SCHEMA_VERSION, SkippedSummary, unpacked};
 use super::build::{instructions, saving, skipped_summary};
-use crate::base::{Basis, Size, escape_str};
+use crate::base::{Basis, ByteSize, Size, Unit, escape_str};
 use crate::image::Image;
 use crate::plan::{Dropped, OverriddenEdge, Pin, Plan};
 use crate::profile::{Rule, Tier};
+use crate::resolve::{Availability, Verdict};
 use serde::Serialize;
 
 /// Everything that a plan decided.
@@ -124,6 +125,42 @@ pub struct PinReport {
     pub instead_of: Option<String>,
     /// Its installed size.
     pub size: Size,
+    /// Whether and from what it can be installed; none where that was not looked up.
+    pub availability: Option<AvailabilityReport>,
+}
+
+/// Whether and from what a pin can be installed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct AvailabilityReport {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The version that was found, with its local part.
+    pub version: Option<String>,
+    /// Why it was yanked; none if it was not.
+    pub yanked: Option<String>,
+    /// The file to install: the wheel for the platform, or else the source.
+    pub file: Option<FileReport>,
+    /// What the wheel has (`unpacked`, measured in its own list); none where that was not read.
+    pub unpacked: Option<Size>,
+    /// The nearest versions that can be installed, where this one cannot or should not be.
+    pub near: Vec<String>,
+    /// Why something is not known; empty if all is.
+    pub reason: String,
+}
+
+/// A file of a package index.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct FileReport {
+    /// Its name.
+    pub name: String,
+    /// Where it is.
+    pub url: Option<String>,
+    /// What is downloaded (`wire`).
+    pub wire: Option<Size>,
+    /// Its SHA-256.
+    pub sha256: Option<String>,
 }
 
 /// A distribution or package that goes.
@@ -268,6 +305,31 @@ fn pin(pin: &Pin) -> PinReport {
         why: escape_str(&pin.why),
         instead_of: pin.instead_of.as_deref().map(escape_str),
         size: pin.size,
+        availability: pin.availability.as_ref().map(availability),
+    }
+}
+
+fn availability(answer: &Availability) -> AvailabilityReport {
+    let contents = answer.contents.as_ref();
+    let file = answer.files().into_iter().next().map(|file| FileReport {
+        name: escape_str(&file.file),
+        url: file.url.as_deref().map(escape_str),
+        // The server's word, or else the index's: both speak of that very file.
+        wire: contents.map(|contents| contents.wire).or(file.size).map(|bytes| Size {
+            bytes: ByteSize(bytes),
+            unit: Unit::Wire,
+            basis: Basis::Measured,
+        }),
+        sha256: file.sha256().map(str::to_owned),
+    });
+    AvailabilityReport {
+        verdict: answer.verdict,
+        version: answer.version.as_deref().map(escape_str),
+        yanked: answer.yanked.as_deref().map(escape_str),
+        file,
+        unpacked: contents.map(|contents| unpacked(contents.unpacked(), Basis::Measured)),
+        near: escaped(&answer.near),
+        reason: escape_str(&answer.reason),
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::layout::{change, relative};
 use super::markdown::{plain, table};
-use super::plan::{ImageSize, PlanReport, RequirementReport, TakenAway};
+use super::plan::{AvailabilityReport, ImageSize, PlanReport, RequirementReport, TakenAway};
 use crate::base::{Basis, ByteSize, Size};
+use crate::resolve::Verdict;
 use std::fmt::Write as _;
 
 /// The report.
@@ -106,9 +107,36 @@ fn pins(out: &mut String, report: &PlanReport) {
     let row = |pin: &&super::plan::PinReport| {
         let instead = pin.instead_of.as_deref().map(|other| format!("instead of {}; ", plain(other)));
         let why = instead.unwrap_or_default() + &plain(&pin.why);
-        vec![known(pin.size), plain(&pin.name), plain(&pin.version), why]
+        let (wire, file) = pin.availability.as_ref().map(from).unwrap_or_default();
+        vec![known(pin.size), plain(&pin.name), plain(&pin.version), wire, file, why]
     };
-    table(out, &["Unpacked:", "Name", "Version", "Why"], pins.iter().map(row));
+    if pins.iter().all(|pin| pin.availability.is_none()) {
+        out.push_str("\nWhether these can still be installed was not looked up.\n");
+        let row = |pin: &&super::plan::PinReport| {
+            let mut row = row(pin);
+            row.drain(3..5);
+            row
+        };
+        return table(out, &["Unpacked:", "Name", "Version", "Why"], pins.iter().map(row));
+    }
+    table(out, &["Unpacked:", "Name", "Version", "Wire:", "From", "Why"], pins.iter().map(row));
+}
+
+/// What is downloaded for a pin: its size, and which file, or why there is none.
+fn from(answer: &AvailabilityReport) -> (String, String) {
+    let wire = answer.file.as_ref().and_then(|file| file.wire).map(|size| size.bytes.to_string());
+    let name = answer.file.as_ref().map(|file| plain(&file.name)).unwrap_or_default();
+    let near =
+        if answer.near.is_empty() { String::new() } else { format!(" (near: {})", plain(&answer.near.join(", "))) };
+    let yanked = if answer.yanked.is_some() { format!("yanked{near}: ") } else { String::new() };
+    let text = match answer.verdict {
+        Verdict::Wheel => name,
+        Verdict::SourceOnly => format!("source only: {name}"),
+        Verdict::NoWheel => format!("no wheel for this Python and platform{near}"),
+        Verdict::Gone => format!("gone{near}"),
+        Verdict::Unknown => "not looked up".to_owned(),
+    };
+    (wire.unwrap_or_default(), yanked + &text)
 }
 
 /// A size, and how it is known if it was not measured.

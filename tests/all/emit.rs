@@ -2,12 +2,13 @@
 //! that would like to be instructions.
 
 use slimwright::base::{Basis, ByteSize, ImagePath, Size, Unit};
-use slimwright::emit::emit;
+use slimwright::emit::{Style, emit, emit_as};
 use slimwright::image::{Config, HealthCheck};
 use slimwright::plan::{
     BaseImage, CopyItem, OverriddenEdge, Pin, Plan, Root, SmokeModule, SystemPackage, TargetEnvironment,
 };
 use slimwright::python::EnvironmentKind;
+use slimwright::resolve::{Artifact, Availability, Verdict};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
@@ -26,6 +27,7 @@ fn pin(name: &str, version: &str, why: &str) -> Pin {
         why: why.into(),
         instead_of: None,
         size: Size { bytes: ByteSize(1), unit: Unit::Unpacked, basis: Basis::Predicted },
+        availability: None,
     }
 }
 
@@ -70,6 +72,7 @@ fn empty_plan() -> Plan {
         system: Vec::new(),
         dropped_system: Vec::new(),
         build_system: Vec::new(),
+        uv_project: None,
         copies: Vec::new(),
         links: Vec::new(),
         smoke_modules: Vec::new(),
@@ -190,6 +193,180 @@ fn file(plan: &Plan, name: &str) -> String {
 fn instructions(plan: &Plan) -> String {
     let text = file(plan, "Dockerfile");
     text.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n")
+}
+
+/// A file of an index, with a digest of one digit.
+fn artifact(file: &str, digit: char) -> Artifact {
+    let digest = digit.to_string().repeat(64);
+    Artifact {
+        file: file.into(),
+        url: Some(format!("https://example.org/files/{file}")),
+        size: Some(7),
+        hashes: BTreeMap::from([("sha256".to_owned(), digest)]),
+    }
+}
+
+fn with_wheel(pin: Pin, wheel: Artifact) -> Pin {
+    let version = Some(pin.version.clone());
+    let found = Availability { verdict: Verdict::Wheel, version, wheel: Some(wheel), ..Availability::unknown("") };
+    Pin { availability: Some(found), ..pin }
+}
+
+/// A plan whose pins are known to the index.
+fn known_plan() -> Plan {
+    let mut plan = empty_plan();
+    plan.pins = vec![with_wheel(pin("six", "1.17.0", "asked for"), artifact("six-1.17.0-py3-none-any.whl", 'a'))];
+    plan
+}
+
+fn file_as(plan: &Plan, style: Style, name: &str) -> String {
+    emit_as(plan, style).into_iter().find(|(file, _)| file == name).map(|(_, text)| text).unwrap_or_default()
+}
+
+#[test]
+fn a_lock_names_every_file_with_its_digest() {
+    let mut plan = known_plan();
+    let index = "https://download.pytorch.org/whl/cpu";
+    let mut torch = with_wheel(
+        Pin { index: Some(index.into()), ..pin("torch", "2.1.1", "asked for") },
+        artifact("torch-2.1.1+cpu-cp311-cp311-linux_x86_64.whl", 'b'),
+    );
+    if let Some(found) = &mut torch.availability {
+        found.version = Some("2.1.1+cpu".into());
+        found.other_wheel = Some(artifact("torch-2.1.1+cpu-cp311-cp311-linux_aarch64.whl", 'c'));
+    }
+    plan.pins.push(torch);
+    let lock = file_as(&plan, Style::Pip, "pylock.cpu.toml");
+    assert!(lock.parse::<toml::Table>().is_ok());
+    insta::assert_snapshot!(lock.replace(&"a".repeat(64), "A").replace(&"b".repeat(64), "B").replace(&"c".repeat(64), "C"), @r##"
+    # Every distribution that the image needs, for Linux on the image's own architecture and, where it says so, on
+    # another. Some requirements are overridden on purpose, which a lock has no need to say:
+    #   uv pip sync pylock.cpu.toml
+    lock-version = "1.0"
+    requires-python = "==3.11.*"
+    created-by = "slimwright"
+
+    # asked for
+    [[packages]]
+    name = "six"
+    version = "1.17.0"
+    wheels = [
+        { name = "six-1.17.0-py3-none-any.whl", url = "https://example.org/files/six-1.17.0-py3-none-any.whl", size = 7, hashes = { sha256 = "A" } },
+    ]
+
+    # asked for
+    [[packages]]
+    name = "torch"
+    version = "2.1.1+cpu"
+    index = "https://download.pytorch.org/whl/cpu"
+    wheels = [
+        { name = "torch-2.1.1+cpu-cp311-cp311-linux_x86_64.whl", url = "https://example.org/files/torch-2.1.1+cpu-cp311-cp311-linux_x86_64.whl", size = 7, hashes = { sha256 = "B" } },
+        { name = "torch-2.1.1+cpu-cp311-cp311-linux_aarch64.whl", url = "https://example.org/files/torch-2.1.1+cpu-cp311-cp311-linux_aarch64.whl", size = 7, hashes = { sha256 = "C" } },
+    ]
+    "##);
+    let lines = file(&plan, "requirements.cpu.txt");
+    let (b, c) = ("b".repeat(64), "c".repeat(64));
+    let expected = format!("torch==2.1.1 \\\n    --hash=sha256:{b} \\\n    --hash=sha256:{c}  # asked for\n");
+    assert!(lines.ends_with(&expected), "{lines}");
+    assert!(instructions(&plan).contains("--no-deps --require-hashes --ignore-installed"), "{}", instructions(&plan));
+    // One without a digest: no line of its file has one, and there is no lock.
+    plan.pins.push(pin("unknown", "1", "asked for"));
+    assert!(
+        !file(&plan, "requirements.txt").contains("--hash") && file(&plan, "requirements.cpu.txt").contains("--hash")
+    );
+    assert_eq!(file_as(&plan, Style::Pylock, "pylock.cpu.toml"), "");
+    assert!(file_as(&plan, Style::Pylock, "Dockerfile").contains("uv pip install --no-deps"));
+}
+
+#[test]
+fn uv_puts_everything_where_pip_would() {
+    let run = |kind, prefix: &str, site: &str, style| {
+        let mut plan = known_plan();
+        plan.environment = Some(environment(kind, prefix, site));
+        let text = file_as(&plan, style, "Dockerfile");
+        let stage = text.split("# uv, for this stage only.\n").nth(1).unwrap().split("\n\n").next().unwrap();
+        stage.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n")
+    };
+    let dist_packages = "usr/local/lib/python3.11/dist-packages";
+    insta::assert_snapshot!(run(EnvironmentKind::System, "usr/local", dist_packages, Style::Pylock), @r##"
+    RUN python3.11 -m pip install --no-cache-dir --target /opt/uv uv
+    RUN /opt/uv/bin/uv pip sync --no-cache --compile-bytecode --python python3.11 --prefix /install/usr/local pylock.cpu.toml \
+     && rm -f /install/usr/local/.lock \
+     && mkdir -p /install/usr/local/lib/python3.11 \
+     && mv /install/usr/local/lib/python3.11/site-packages /install/usr/local/lib/python3.11/dist-packages
+    "##);
+    let site = "opt/venv/lib/python3.11/site-packages";
+    insta::assert_snapshot!(run(EnvironmentKind::Virtual, "opt/venv", site, Style::Uv), @r##"
+    RUN python3.11 -m pip install --no-cache-dir --target /opt/uv uv
+    RUN python3.11 -m venv --without-pip /opt/venv
+    RUN /opt/uv/bin/uv pip install --no-deps --no-cache --require-hashes --compile-bytecode --python /opt/venv/bin/python -r requirements.txt
+    "##);
+    insta::assert_snapshot!(run(EnvironmentKind::Other, "srv/vendor", "srv/vendor", Style::Uv), @r##"
+    RUN python3.11 -m pip install --no-cache-dir --target /opt/uv uv
+    RUN /opt/uv/bin/uv pip install --no-deps --no-cache --require-hashes --compile-bytecode --python python3.11 --target /install/srv/vendor -r requirements.txt \
+     && rm -f /install/srv/vendor/.lock
+    "##);
+}
+
+#[test]
+fn a_build_from_source_has_what_the_original_built_with() {
+    let mut plan = empty_plan();
+    let sdist = Some(artifact("psycopg2-2.9.9.tar.gz", 'd'));
+    let found = Availability {
+        verdict: Verdict::SourceOnly,
+        sdist,
+        version: Some("2.9.9".into()),
+        ..Availability::unknown("")
+    };
+    plan.pins = vec![Pin { availability: Some(found), ..pin("psycopg2", "2.9.9", "asked for") }];
+    plan.build_system = strings(&["gcc", "libpq-dev", "x; evil"]);
+    let text = file(&plan, "Dockerfile");
+    let build = text.split("AS build").nth(1).unwrap();
+    assert!(build.contains("      gcc \\\n      libpq-dev \\\n && apt-get clean") && !text.contains("evil"), "{text}");
+    assert!(file(&plan, "pylock.cpu.toml").contains("sdist = { name = \"psycopg2-2.9.9.tar.gz\""));
+    plan.build_system.clear();
+    assert!(file(&plan, "Dockerfile").contains("      build-essential \\\n      python3-dev"));
+}
+
+#[test]
+fn a_project_of_uvs_is_told_what_to_say() {
+    let mut plan = small_plan();
+    assert!(emit(&plan).iter().all(|(name, _)| name != "pyproject.edits.toml"));
+    plan.uv_project = Some("/app/uv.lock".into());
+    let index = Some("https://download.pytorch.org/whl/cpu".to_owned());
+    plan.pins.push(Pin { index, instead_of: Some("torch 2.1.1".into()), ..pin("torch", "2.1.1", "asked for") });
+    let edits = file(&plan, "pyproject.edits.toml");
+    assert!(edits.parse::<toml::Table>().is_ok(), "{edits}");
+    insta::assert_snapshot!(edits, @r##"
+    # For pyproject.toml beside /app/uv.lock: merge these tables into those that it has, then run `uv lock`.
+
+    [project]
+    # Add these to the list. They take the place of what is named behind them, which goes.
+    dependencies = [
+        "opencv-python-headless==4.8.1.78", # instead of opencv-python 4.8.1.78
+        "torch==2.1.1", # instead of torch 2.1.1
+        "xgboost-cpu==3.1.3", # instead of xgboost 3.1.3
+    ]
+
+    [tool.uv]
+    # Not to be installed, whoever requires it. Needs uv 0.11.25 or later.
+    exclude-dependencies = [
+        "opencv-python", # opencv-python-headless has the same module
+    ]
+    # With an older uv, the same by a marker that is never true:
+    # override-dependencies = [
+    #     "opencv-python ; python_version < '0'",
+    # ]
+
+    # These alone come from that index, and nothing else does.
+    [tool.uv.sources]
+    torch = { index = "cpu" }
+
+    [[tool.uv.index]]
+    name = "cpu"
+    url = "https://download.pytorch.org/whl/cpu"
+    explicit = true
+    "##);
 }
 
 /// Compares with `testdata/golden/small`; `UPDATE_GOLDEN=1` writes it instead.
@@ -359,7 +536,10 @@ fn hostile_plan() -> Plan {
         Pin { url: Some(evil.into()), ..pin("b", "1", evil) },
         Pin { url: Some("file:///etc/${SECRET}".into()), ..pin("c", "1", evil) },
         Pin { index: Some(evil.into()), ..pin("d", "1", evil) },
+        with_wheel(pin("e", "1", evil), Artifact { url: Some(evil.into()), ..artifact(evil, 'e') }),
     ];
+    plan.build_system = strings(&[evil]);
+    plan.uv_project = Some(evil.into());
     plan.roots = vec![root(evil, ""), Root { extras: strings(&[evil]), how: evil.into(), ..root("fine", evil) }];
     plan.overridden = vec![OverriddenEdge {
         distribution: evil.into(),
@@ -412,7 +592,7 @@ fn hostile_names_add_no_instruction_and_no_requirement() {
     let kept: Vec<&str> = requirements.lines().filter(|line| !line.starts_with('#')).collect();
     assert_eq!(
         kept.iter().map(|line| line.split("  #").next().unwrap()).collect::<Vec<_>>(),
-        ["fine==1.0", "odd===2004-11-x"]
+        ["e==1", "fine==1.0", "odd===2004-11-x"]
     );
     assert!(requirements.contains("# left out, for it is no URL: b @ x\\x0aRUN evil"), "{requirements}");
 }

@@ -15,11 +15,18 @@ mod os;
 mod profile;
 mod python;
 mod report;
+mod resolve;
 mod rules;
+#[path = "../registry/server.rs"]
+#[expect(dead_code, reason = "the tests of registries use the rest")]
+mod server;
 mod stacks;
 mod tar_split;
 mod tarballs;
 mod tars;
 mod toc;
+mod verify;
 mod view;
+mod wheels;
 mod why;
+mod zips;

@@ -97,6 +97,7 @@ fn a_wrong_value_is_shown_where_it_stands() {
         ("\"Because.\"", "\" \"", "3:7", "expected a text"),
         ("\"Something\"", "\"Something.\"", "2:11", "full stop"),
         ("https://", "http://", "7:15", "https://"),
+        ("https://", "https://user:password@", "7:15", "without user and password"),
         ("[\"https://example.org/x\"]", "[]", "7:14", "public source"),
         ("\"info\"", "\"fatal\"", "8:12", "`info`, `warning`, `error`"),
         ("\"paths\"", "\"path\"", "12:8", "expected one of"),

@@ -216,6 +216,7 @@ fn a_plan(original: &Image) -> Plan {
             why: "asked for".into(),
             instead_of: Some("torch 2.1.1".into()),
             size: size(700_000_000, Basis::Catalogue),
+            availability: None,
         }],
         dropped: vec![plan::Dropped {
             name: "nvidia-cublas-cu12".into(),
@@ -234,6 +235,7 @@ fn a_plan(original: &Image) -> Plan {
         system: vec![plan::SystemPackage { name: "libgomp1".into(), why: "torch needs it".into(), bytes: 300_000 }],
         dropped_system: Vec::new(),
         build_system: Vec::new(),
+        uv_project: None,
         links: Vec::new(),
         copies: vec![plan::CopyItem {
             path: ImagePath::from("app"),

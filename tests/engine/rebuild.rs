@@ -40,6 +40,13 @@ fn the_plan_of_a_real_image_builds_and_is_as_large_as_predicted() {
     let version = run(docker, &["run", "--rm", "--network=none", "--entrypoint=python3", slim, "-c", cv2]);
     assert!(version.starts_with("4."), "{version}");
     assert!(predicted_error(&table) < TOLERANCE, "{table}");
+    let image = |name: &str| format!("docker-daemon:{name}");
+    let mut verify = Command::new(env!("CARGO_BIN_EXE_slimwright"));
+    verify.args(["verify", &image(name), &image(slim), "--plan"]).arg(work.path().join("plan"));
+    let output = verify.env("SLIMWRIGHT_CACHE_DIR", work.path().join("cache")).output().unwrap();
+    let verdict = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{verdict}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(verdict.contains("ok      imports"), "{verdict}");
     let user =
         run(docker, &["image", "inspect", "-f", "{{.Config.User}} {{.Config.WorkingDir}} {{json .Config.Cmd}}", slim]);
     let before =

@@ -1,0 +1,19 @@
+//! What uv writes, and what the user's `.netrc` has: a lock whose URLs have no credentials, or an error.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use slimwright::resolve::{masked, parse_lock, parse_netrc};
+
+fuzz_target!(|bytes: &[u8]| {
+    let text = String::from_utf8_lossy(bytes);
+    for package in parse_lock(&text).unwrap_or_default() {
+        for file in package.wheels.iter().chain(&package.sdist) {
+            let url = file.url.as_deref().unwrap_or_default();
+            assert!(!url.contains(['?', '#']));
+            let host = url.split_once("://").map_or("", |(_, rest)| rest).split('/').next().unwrap_or_default();
+            assert!(!host.contains('@'));
+        }
+    }
+    assert!(masked(&text).len() <= 3 * text.len());
+    parse_netrc(&text);
+});

@@ -1,0 +1,111 @@
+//! Imports what survives in both images, in the engine that has them: the original's failures are the baseline.
+
+use super::pipeline::interpreter;
+use crate::emit::{SmokeFacts, smoke_script};
+use crate::rules::Facts;
+use crate::verify::Check;
+use std::collections::BTreeMap;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// What may be run in an engine.
+pub(super) struct Trial<'a> {
+    /// The engine's own client: `docker` or `podman`.
+    pub client: PathBuf,
+    /// The original's name in the engine, and its facts.
+    pub before: (&'a str, &'a Facts<'a>),
+    /// The rebuilt one's.
+    pub after: (&'a str, &'a Facts<'a>),
+    /// The plan's own smoke test, if there is one.
+    pub script: Option<String>,
+}
+
+/// The first client on the PATH.
+pub(super) fn client() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    ["docker", "podman"].iter().find_map(|name| folders.iter().map(|dir| dir.join(name)).find(|file| file.is_file()))
+}
+
+impl Trial<'_> {
+    /// Runs both, without a network. `note` is told what is under way.
+    pub(super) fn run(&self, note: &dyn Fn(&str)) -> Check {
+        match self.try_run(note) {
+            Ok(check) => check,
+            Err(why) => Check::skipped("imports", format!("not tried: {why}")),
+        }
+    }
+
+    fn try_run(&self, note: &dyn Fn(&str)) -> io::Result<Check> {
+        let script = self.script.clone().unwrap_or_else(|| smoke_script(&self.survivors()));
+        let folder = tempfile::tempdir()?;
+        // Whoever the image's user is writes there.
+        std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o777))?;
+        note("importing in the original");
+        let before = self.import(self.before, &script, folder.path(), &["--record", "/slimwright/before.json"])?;
+        if !folder.path().join("before.json").is_file() {
+            return Err(io::Error::other(format!("the original gave no baseline: {}", last_line(&before))));
+        }
+        note("importing in the rebuilt image");
+        let after = self.import(self.after, &script, folder.path(), &["--baseline", "/slimwright/before.json"])?;
+        let text = String::from_utf8_lossy(&after.stdout).into_owned();
+        let failed: Vec<String> =
+            text.lines().filter(|line| line.starts_with("FAILED")).map(crate::base::escape_str).collect();
+        let counts = last_line(&after);
+        let mut check = Check::of("imports", "", 0, failed);
+        check.summary = format!("in the engine: {counts}");
+        if !after.status.success() && check.losses.is_empty() {
+            check = Check::of("imports", "", 0, vec![counts.clone()]);
+            check.summary = "the smoke test failed".to_owned();
+        }
+        Ok(check)
+    }
+
+    /// Modules of the distributions that both have.
+    fn survivors(&self) -> SmokeFacts {
+        let (before, after) = (self.before.1, self.after.1);
+        let mut modules: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for dist in &before.python.distributions {
+            let stays = after.python.named(&dist.normalized).next().is_some();
+            if stays && !dist.modules.is_empty() {
+                modules.insert(dist.name.clone(), dist.modules.clone());
+            }
+        }
+        SmokeFacts { modules, modules_before: crate::plan::modules_before(before), ..SmokeFacts::default() }
+    }
+
+    fn import(
+        &self,
+        (image, facts): (&str, &Facts<'_>),
+        script: &str,
+        folder: &Path,
+        options: &[&str],
+    ) -> io::Result<Output> {
+        let python =
+            interpreter(facts).ok_or_else(|| io::Error::other("no Python interpreter was found in the image"))?;
+        let mut command = Command::new(&self.client);
+        command.args(["run", "--rm", "-i", "--network", "none", "--volume"]);
+        command
+            .arg(format!("{}:/slimwright", folder.display()))
+            .args(["--entrypoint", &python, image, "-"])
+            .args(options);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let mut input = child.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        let text = script.to_owned();
+        // Whoever does not read the script says why on its stderr.
+        let writer = std::thread::spawn(move || input.write_all(text.as_bytes()));
+        let output = child.wait_with_output()?;
+        let _ = writer.join();
+        Ok(output)
+    }
+}
+
+/// The last line of what was said, whichever way.
+fn last_line(output: &Output) -> String {
+    let last = |bytes: &[u8]| {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        text.lines().rev().map(str::trim).find(|line| !line.is_empty()).map(crate::base::escape_str)
+    };
+    last(&output.stdout).or_else(|| last(&output.stderr)).unwrap_or_else(|| output.status.to_string())
+}

@@ -1,0 +1,175 @@
+//! A plan in two steps: what is decided without looking anything up, and the rest, for which the answers of a package
+//! index may be there or not.
+
+use super::application::{Application, Chooser};
+use super::closure::{self, Decisions};
+use super::predict::Prediction;
+use super::system::{self, SystemDecisions};
+use super::{BaseImage, Plan, PlanError, PlanOptions, TargetEnvironment, availability, base};
+use crate::base::{FastSet, both, file_name};
+use crate::fs::View;
+use crate::os::OsInventory;
+use crate::profile::{Rule, Tier};
+use crate::python::DistId;
+use crate::resolve::{Availability, Libc, Platform, Wanted};
+use crate::rules::{Facts, Finding};
+use std::collections::BTreeMap;
+
+/// The decisions of a plan. [`Draft::wanted`] tells what may be looked up; [`Draft::plan`] makes the plan, with the
+/// answers as data.
+pub struct Draft<'a> {
+    facts: &'a Facts<'a>,
+    findings: &'a [Finding],
+    rules: &'a [Rule],
+    options: &'a PlanOptions,
+    base: BaseImage,
+    /// The environment's position in the inventory, and what it is.
+    target: Option<(usize, TargetEnvironment)>,
+    decisions: Decisions,
+    system: SystemDecisions,
+    application: Application,
+}
+
+impl<'a> Draft<'a> {
+    /// Decides.
+    ///
+    /// # Errors
+    ///
+    /// An option names no rule; nothing tells what to build on.
+    pub fn new(
+        facts: &'a Facts<'a>,
+        findings: &'a [Finding],
+        rules: &'a [Rule],
+        options: &'a PlanOptions,
+    ) -> Result<Self, PlanError> {
+        super::check_ids(rules, options)?;
+        let image = facts.view.image();
+        let base = base::choose(image, facts.os, options)?;
+        let follows = |rule: &Rule, tier: Tier| closure::follows(rule, tier, options);
+        let target = closure::target_environment(facts, image.base_layers());
+        let environment = target.as_ref().map(|(_, environment)| environment);
+        let position = target.as_ref().map(|(position, _)| *position);
+        let decide = || closure::decide(facts, findings, rules, &follows, position, image.base_layers());
+        let read_base = || {
+            let view = View::of_lowest(image, base.layers);
+            let os = OsInventory::new(&view);
+            (view, os)
+        };
+        let (decisions, (base_view, base_os)) = both(decide, read_base);
+        let system = system::decide(facts, &base_os, rules, &follows, &decisions);
+        let dropped: FastSet<&[u8]> = super::followed_paths(findings, rules, &follows);
+        let chooser = Chooser::new(facts, &base_view, base.layers, &base_os, &decisions, environment, dropped);
+        let application = chooser.choose();
+        Ok(Self { facts, findings, rules, options, base, target, decisions, system, application })
+    }
+
+    /// The distributions that a package index has to have, in the order of their positions in the inventory.
+    fn indexed(&self) -> Vec<DistId> {
+        let dists = &self.facts.python.distributions;
+        let by_name = |id: &DistId| {
+            let dist = &dists[*id];
+            self.decisions.swaps.contains_key(id) || (dist.direct_url.is_none() && !dist.editable)
+        };
+        self.decisions.kept.iter().copied().filter(by_name).collect()
+    }
+
+    /// What may be looked up.
+    pub fn wanted(&self) -> Vec<Wanted> {
+        let wanted = |id: DistId| {
+            let dist = &self.facts.python.distributions[id];
+            let measure = self.decisions.is_new(self.facts, id);
+            match self.decisions.swaps.get(&id) {
+                Some(swap) => {
+                    let (name, version) = (swap.name.clone(), swap.version.clone());
+                    Wanted { name, version, index: swap.index.clone(), measure }
+                }
+                None => Wanted { name: dist.name.clone(), version: dist.version.clone(), index: None, measure },
+            }
+        };
+        self.indexed().into_iter().map(wanted).collect()
+    }
+
+    /// What it is to be looked up for; none where the version of Python or the architecture is not known.
+    pub fn platform(&self) -> Option<Platform> {
+        let (_, environment) = self.target.as_ref()?;
+        let config = &self.facts.view.image().config;
+        let known = environment.python.contains('.') && !config.architecture.is_empty();
+        let libc = libc(self.facts.os);
+        known.then(|| Platform { python: environment.python.clone(), architecture: config.architecture.clone(), libc })
+    }
+
+    /// Makes the plan. `answers` are in the order of [`Draft::wanted`], or there are none.
+    pub fn plan(self, answers: &[Availability]) -> Plan {
+        let (facts, decisions, system) = (self.facts, &self.decisions, &self.system);
+        let image = facts.view.image();
+        let position = self.target.as_ref().map(|(position, _)| *position);
+        let prediction = Prediction {
+            facts,
+            base: &self.base,
+            environment: self.target.as_ref().map(|(_, environment)| environment),
+            distributions: decisions,
+            system,
+            application: &self.application,
+            answers: self.indexed().into_iter().zip(answers).collect::<BTreeMap<_, _>>(),
+        };
+        let predicted = prediction.predict();
+        let actions = predicted.actions(&prediction, self.findings, self.rules);
+        let (overridden, unsatisfied_before) = closure::overridden(facts, decisions);
+        let pins = super::pins(facts, decisions, &prediction);
+        let follows = |rule: &Rule, tier: Tier| closure::follows(rule, tier, self.options);
+        let skipped = super::skipped(self.findings, self.rules, &follows, &actions);
+        let mut notes = super::notes(facts, decisions, system, position);
+        notes.extend(availability::notes(&pins));
+        Plan {
+            original: self.options.original.clone().unwrap_or_else(|| image.name.clone()),
+            config: image.config.clone(),
+            pins,
+            roots: super::roots(facts, decisions),
+            dropped: super::dropped_distributions(facts, decisions),
+            overridden,
+            unsatisfied_before,
+            system: system.install.clone(),
+            dropped_system: system.dropped.clone(),
+            build_system: system.build.clone(),
+            uv_project: uv_project(facts.view),
+            copies: self.application.copies.clone(),
+            links: self.application.links.clone(),
+            smoke_modules: super::smoke_modules(facts, decisions),
+            modules_before: super::modules_before(facts),
+            actions,
+            skipped,
+            notes,
+            predicted: predicted.image,
+            environment: self.target.map(|(_, environment)| environment),
+            base: self.base,
+        }
+    }
+}
+
+/// The C library of an operating system: musl on Alpine; else glibc, of the version that its package has.
+fn libc(os: &OsInventory) -> Libc {
+    let is_alpine = os.release.get("ID").is_some_and(|id| id == "alpine") || os.find("musl").is_some();
+    if is_alpine {
+        return Libc::Musl;
+    }
+    let version = os.find("libc6").map(|position| os.packages[position].version.as_str());
+    let minor = version.and_then(|version| version.strip_prefix("2.")).map(|rest| {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        rest[..digits].parse().ok()
+    });
+    Libc::Gnu(minor.flatten())
+}
+
+/// A lock of uv's, or a project file with settings for it, in the application.
+fn uv_project(view: &View<'_>) -> Option<String> {
+    let is_one = |path: &[u8], content: Option<&[u8]>| match file_name(path) {
+        b"uv.lock" => content.is_some(),
+        b"pyproject.toml" => content.is_some_and(|text| text.windows(8).any(|window| window == b"[tool.uv")),
+        _ => false,
+    };
+    let mut found: Vec<&[u8]> =
+        view.iter().filter(|(path, node)| is_one(path, view.contents_of(*node))).map(|(path, _)| path).collect();
+    // The lock says more, and the outermost project is the one.
+    found.sort_by_key(|path| (path.iter().filter(|&&b| b == b'/').count(), file_name(path) != b"uv.lock", *path));
+    found.first().map(|path| crate::base::ImagePath::new(path).to_string())
+}

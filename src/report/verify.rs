@@ -1,0 +1,102 @@
+//! A verification, for a terminal.
+
+use super::layout::{Tone, left, paint, relative, right, wrap_to};
+use crate::base::ByteSize;
+use crate::verify::{Check, Outcome, SizeRow, Verification};
+
+/// Losses of a check and rows of sizes without `--details`.
+const ROWS: usize = 10;
+/// Columns of a check's name.
+const NAME: usize = 14;
+const SIZE: usize = 10;
+
+/// The verification as text.
+pub fn render(verification: &Verification, color: bool, width: usize, details: bool) -> String {
+    let page = Page { color, width: width.max(60), rows: if details { usize::MAX } else { ROWS } };
+    let mut lines = page.sizes(verification);
+    lines.push(String::new());
+    lines.extend(verification.checks.iter().flat_map(|check| page.check(check)));
+    if !verification.sizes.is_empty() {
+        lines.extend(page.distributions(&verification.sizes));
+    }
+    lines.push(String::new());
+    lines.extend(page.gone(verification));
+    let word = if verification.failed() { "Something was lost: see above." } else { "Nothing was lost." };
+    lines.push(word.to_owned());
+    lines.iter().map(|line| line.trim_end().to_owned() + "\n").collect()
+}
+
+struct Page {
+    color: bool,
+    width: usize,
+    rows: usize,
+}
+
+impl Page {
+    fn sizes(&self, verification: &Verification) -> Vec<String> {
+        let (before, after) = (verification.before, verification.after);
+        let size = |bytes: u64| right(&ByteSize(bytes).to_string(), SIZE);
+        let mut out = vec![
+            format!("before    {} unpacked, measured", size(before)),
+            format!("after     {} unpacked, measured   {}", size(after), relative(before, after)),
+        ];
+        if let Some(predicted) = verification.predicted {
+            let error = (after as f64 - predicted as f64) * 100.0 / (predicted.max(1)) as f64;
+            out.insert(1, format!("predicted {} unpacked; measured differs by {error:+.2} %", size(predicted)));
+        }
+        out
+    }
+
+    fn check(&self, check: &Check) -> Vec<String> {
+        let (tone, word) = match check.outcome {
+            Outcome::Passed => (Tone::Saving, "ok     "),
+            Outcome::Failed => (Tone::Error, "FAILED "),
+            Outcome::Skipped => (Tone::Dim, "skipped"),
+        };
+        let indent = 2 + 7 + 1 + NAME;
+        let summary = wrap_to(&check.summary, self.width - indent, usize::MAX);
+        let mut lines = summary.into_iter();
+        let first = lines.next().unwrap_or_default();
+        let mut out = vec![format!("  {} {}{first}", paint(self.color, tone, word), left(check.id, NAME))];
+        out.extend(lines.map(|line| " ".repeat(indent) + &line));
+        for loss in check.losses.iter().take(self.rows) {
+            out.extend(wrap_to(loss, self.width - 10, usize::MAX).into_iter().map(|line| format!("          {line}")));
+        }
+        if check.losses.len() > self.rows {
+            out.push(format!("          and {} more: --details", check.losses.len() - self.rows));
+        }
+        out
+    }
+
+    fn distributions(&self, rows: &[SizeRow]) -> Vec<String> {
+        let title = "PREDICTED AND MEASURED, THE LARGEST ERROR FIRST";
+        let mut out = vec![String::new(), paint(self.color, Tone::Heading, title)];
+        for row in rows.iter().take(self.rows) {
+            let size = |bytes: u64| right(&ByteSize(bytes).to_string(), SIZE);
+            let measured = row.measured.map_or_else(|| right("none", SIZE), size);
+            let name = left(&row.title, self.width - 2 * SIZE - 6);
+            out.push(format!("  {name} {} {measured}", size(row.predicted)));
+        }
+        if rows.len() > self.rows {
+            out.push(format!("  and {} more: --details", rows.len() - self.rows));
+        }
+        out
+    }
+
+    fn gone(&self, verification: &Verification) -> Vec<String> {
+        let mut out = Vec::new();
+        for (word, names) in [("gone", &verification.gone), ("new", &verification.new)] {
+            if !names.is_empty() {
+                let most = if self.rows == usize::MAX { names.len() } else { self.rows };
+                let more = names.len().saturating_sub(most);
+                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                let text = format!("{word}: {}{more}", names[..names.len().min(most)].join(", "));
+                out.extend(wrap_to(&text, self.width, usize::MAX));
+            }
+        }
+        if !out.is_empty() {
+            out.push(String::new());
+        }
+        out
+    }
+}

@@ -1,0 +1,341 @@
+//! Whether what a plan pins can still be installed, from which files, and what those unpack to.
+//!
+//! ```text
+//! Wanted ─► uv (its index, the user's configuration) ─► pylock.toml ─► Availability: verdict, files, hashes
+//!                                                                          └► range requests ─► Contents
+//! ```
+//!
+//! A package index changes: versions are deleted and yanked, and many never had a wheel for the platform at hand.
+//! [`look_up`] asks for each pin, for the image's own Python and platform, and every pin gets a verdict of its own,
+//! whatever becomes of the others. Four things hold:
+//!
+//! * **Whose index is the user's affair.** There is no index's URL here. uv looks where it is configured to look, or
+//!   pip is; a pin that is bound to an index is looked up in that one and in no other.
+//! * **Nothing is built or run.** Names come from an image that anybody may have made. uv is asked not to follow
+//!   requirements, and so needs no package's metadata, whose making could run a package's code.
+//! * **What is not known is said to be unknown.** Without an answer there is a reason, and the plan is made all the same.
+//! * **Secrets stay where they are.** URLs lose user, password and query before anybody sees them.
+//!
+//! What a wheel unpacks to stands in the list at its end ([`find_directory`]), which two range requests fetch: a wheel of 700 MB
+//! costs about one.
+//!
+//! Source: PEP 440, PEP 503, PEP 592 (yanked), PEP 751 (`pylock.toml`), the binary distribution format
+//! (<https://packaging.python.org/en/latest/specifications/binary-distribution-format/>).
+
+mod access;
+mod lock;
+mod pip;
+mod remote;
+mod search;
+mod tags;
+mod uv;
+mod wheel;
+mod zip;
+
+pub use access::{Access, parse_netrc};
+pub use lock::{LockedPackage, parse_lock};
+pub use remote::{Remote, RemoteError};
+pub use uv::{OLDEST, Uv, masked};
+pub use wheel::{Contents, InstalledFile, Layout};
+pub use zip::{Directory, MOST_DIRECTORY, TAIL, ZipEntry, ZipError, find_directory, parse_directory};
+
+use crate::image::Cache;
+use crate::python::normalize_name;
+use search::Search;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::resume_unwind;
+use std::str::FromStr as _;
+use std::time::{Duration, Instant};
+use uv::Ask;
+
+/// A pin to look up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Its name, not yet normalized.
+    pub name: String,
+    /// Its exact version. Without a local version it means any of that public version.
+    pub version: String,
+    /// The one index to look in; none for the user's.
+    pub index: Option<String>,
+    /// Whether to read what its wheel has: its files are not those that are installed.
+    pub measure: bool,
+}
+
+/// The Python and platform to install for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Platform {
+    /// `3.11`.
+    pub python: String,
+    /// As images say it: `amd64`, `arm64`.
+    pub architecture: String,
+    /// The C library.
+    pub libc: Libc,
+}
+
+/// The C library of a platform, on which it depends which wheels fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Libc {
+    /// glibc, and its minor version where it is known: 36 for 2.36.
+    Gnu(Option<u32>),
+    /// musl.
+    Musl,
+}
+
+/// What became of a look-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// There is a wheel for the platform.
+    Wheel,
+    /// There is a source distribution only: it must be built.
+    SourceOnly,
+    /// The version is there, and neither a wheel of it for the platform nor its source.
+    NoWheel,
+    /// The index does not have the version, or the name.
+    Gone,
+    /// It could not be looked up.
+    Unknown,
+}
+
+/// A file to install from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Artifact {
+    /// Its name: `six-1.17.0-py2.py3-none-any.whl`.
+    pub file: String,
+    /// Where it is, without credentials and query; none for a file of a local folder.
+    pub url: Option<String>,
+    /// Its size (`wire`) as the index says, in bytes.
+    pub size: Option<u64>,
+    /// Its digests in hexadecimal digits, by algorithm (`sha256`).
+    pub hashes: BTreeMap<String, String>,
+}
+
+/// Whether and from what a pin can be installed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Availability {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The version that was found, with its local part: `2.1.1+cpu` for `2.1.1`.
+    pub version: Option<String>,
+    /// Why the version was yanked, which may be nothing; none if it was not.
+    pub yanked: Option<String>,
+    /// The wheel for the platform.
+    pub wheel: Option<Artifact>,
+    /// A wheel for the other of amd64 and arm64, where it is another file, so that a lock serves both.
+    pub other_wheel: Option<Artifact>,
+    /// The source distribution.
+    pub sdist: Option<Artifact>,
+    /// What the wheel has, if that was asked for and could be read.
+    pub contents: Option<Contents>,
+    /// The nearest versions below and above that can be installed, where this one cannot or should not be.
+    pub near: Vec<String>,
+    /// Why something is not known; empty if all is. For a person.
+    pub reason: String,
+}
+
+/// Why nothing can be looked up.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum ResolveError {
+    /// There is no uv.
+    #[error("uv was not found: expected a program in PATH, or one that the variable UV names")]
+    NoUv,
+    /// It does not run.
+    #[error("{program}: uv cannot be used: {message}")]
+    Unusable {
+        /// Which program.
+        program: String,
+        /// What happened.
+        message: String,
+    },
+    /// It is too old.
+    #[error("{program}: expected uv {oldest} or later, found {found}")]
+    Old {
+        /// Which program.
+        program: String,
+        /// Its version.
+        found: String,
+        /// The oldest that will do.
+        oldest: String,
+    },
+}
+
+/// How to look up.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where lists of wheels' files are kept.
+    pub cache: Option<Cache>,
+    /// When to give up, for all look-ups together.
+    pub wait: Duration,
+    /// How long a server may send nothing.
+    pub idle: Duration,
+    /// The wait before the second try of a request; each further one is twice as long.
+    pub first_wait: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self { cache: None, wait: seconds(90), idle: seconds(20), first_wait: Duration::from_millis(300) }
+    }
+}
+
+/// Looks pins up. The answers are in the order of `wanted`.
+pub fn look_up(uv: &Uv, wanted: &[Wanted], platform: &Platform, options: &Options) -> Vec<Availability> {
+    let of_pip = if uv.knows_its_index() { Vec::new() } else { pip::environment_for_uv() };
+    let uv = uv.clone().with(of_pip);
+    let deadline = Instant::now() + options.wait;
+    let ask = Ask { platform, index: None, universal: false, lowest: false, deadline };
+    let everywhere = |wanted: &[Wanted]| {
+        in_each_index(wanted, |index, group| Search::everywhere(&uv, Ask { index, universal: true, ..ask }, group))
+    };
+    let other = platform.other_architecture();
+    let (mut found, mut all) = crate::base::both(
+        || in_each_index(wanted, |index, group| Search::run(&uv, Ask { index, ..ask }, group)),
+        || other.as_ref().map(|_| everywhere(wanted)).unwrap_or_default(),
+    );
+    if let Some(other) = other {
+        // Where one of them cannot be had, none was: once more without it.
+        let left = |at: &usize| all[*at].is_none() && found[*at].verdict == Verdict::Wheel;
+        let left: Vec<usize> = (0..wanted.len()).filter(left).collect();
+        let again: Vec<Wanted> = left.iter().map(|&at| wanted[at].clone()).collect();
+        left.into_iter().zip(everywhere(&again)).for_each(|(at, package)| all[at] = package);
+        for (answer, package) in found.iter_mut().zip(all) {
+            // Another local version (`2.1.1` beside `2.1.1+cpu`) is another package to a lock.
+            let package = package.filter(|package| package.version == answer.version);
+            let wheel = package.and_then(|package| tags::best(&package.wheels, &other).cloned());
+            let is_new = |other: &Artifact| answer.wheel.as_ref().is_some_and(|wheel| wheel.file != other.file);
+            answer.other_wheel = wheel.filter(is_new);
+        }
+    }
+    let access = Access::from_env(&uv);
+    wheel::measure(wanted, &mut found, &access, options, deadline);
+    found
+}
+
+/// The positions of what is wanted, by index.
+fn by_index(wanted: &[Wanted]) -> BTreeMap<Option<&str>, Vec<usize>> {
+    let mut groups: BTreeMap<Option<&str>, Vec<usize>> = BTreeMap::new();
+    for (at, wanted) in wanted.iter().enumerate() {
+        groups.entry(wanted.index.as_deref()).or_default().push(at);
+    }
+    groups
+}
+
+/// Searches in all indexes at once. The answers are in the order of `wanted`.
+fn in_each_index<T: Send>(wanted: &[Wanted], search: impl Fn(Option<&str>, &[&Wanted]) -> Vec<T> + Sync) -> Vec<T> {
+    let run = |index: Option<&str>, ats: Vec<usize>| {
+        let group: Vec<&Wanted> = ats.iter().map(|&at| &wanted[at]).collect();
+        ats.into_iter().zip(search(index, &group)).collect::<Vec<_>>()
+    };
+    let mut found: Vec<(usize, T)> = std::thread::scope(|scope| {
+        let run = &run;
+        let start = |(index, ats)| scope.spawn(move || run(index, ats));
+        let handles: Vec<_> = by_index(wanted).into_iter().map(start).collect();
+        let join =
+            |handle: std::thread::ScopedJoinHandle<'_, _>| handle.join().unwrap_or_else(|panic| resume_unwind(panic));
+        handles.into_iter().flat_map(join).collect()
+    });
+    found.sort_by_key(|(at, _)| *at);
+    found.into_iter().map(|(_, answer)| answer).collect()
+}
+
+impl Wanted {
+    /// As a requirement.
+    fn line(&self) -> String {
+        format!("{}=={}", self.name, self.version)
+    }
+
+    /// Whether a package of a lock is this one: PEP 440 lets `==2.1.1` mean `2.1.1+cpu`.
+    fn is_met_by(&self, package: &LockedPackage) -> bool {
+        let found = package.version.as_deref().and_then(|version| pep440_rs::Version::from_str(version).ok());
+        let wanted = pep440_rs::Version::from_str(&self.version).ok();
+        let same = |wanted: pep440_rs::Version, found: pep440_rs::Version| {
+            wanted == found || (wanted.local().is_empty() && wanted == found.without_local())
+        };
+        package.name == normalize_name(&self.name)
+            && wanted.zip(found).is_some_and(|(wanted, found)| same(wanted, found))
+    }
+}
+
+impl Platform {
+    /// The architecture as wheels say it.
+    fn machine(&self) -> &str {
+        match self.architecture.as_str() {
+            "amd64" => "x86_64",
+            "arm64" => "aarch64",
+            other => other,
+        }
+    }
+
+    /// As uv names it.
+    fn triple(&self) -> String {
+        let architecture = self.machine();
+        match self.libc {
+            Libc::Musl => format!("{architecture}-unknown-linux-musl"),
+            // uv knows these; a glibc runs what was built for an older one.
+            Libc::Gnu(Some(minor)) if minor >= 31 => format!("{architecture}-manylinux_2_{}", minor.min(40)),
+            Libc::Gnu(Some(28..)) | Libc::Gnu(None) => format!("{architecture}-unknown-linux-gnu"),
+            Libc::Gnu(Some(_)) => format!("{architecture}-manylinux_2_17"),
+        }
+    }
+
+    /// The other one of the two that images are made for most.
+    fn other_architecture(&self) -> Option<Self> {
+        let architecture = match self.architecture.as_str() {
+            "amd64" => "arm64",
+            "arm64" => "amd64",
+            _ => return None,
+        };
+        Some(Self { architecture: architecture.into(), ..self.clone() })
+    }
+}
+
+impl Availability {
+    /// Without an answer.
+    pub fn unknown(reason: &str) -> Self {
+        Self {
+            verdict: Verdict::Unknown,
+            version: None,
+            yanked: None,
+            wheel: None,
+            other_wheel: None,
+            sdist: None,
+            contents: None,
+            near: Vec::new(),
+            reason: reason.to_owned(),
+        }
+    }
+
+    fn of(package: &LockedPackage) -> Self {
+        let wheel = package.wheels.first().cloned();
+        let verdict = match (&wheel, &package.sdist) {
+            (Some(_), _) => Verdict::Wheel,
+            (None, Some(_)) => Verdict::SourceOnly,
+            (None, None) => Verdict::NoWheel,
+        };
+        Self { verdict, version: package.version.clone(), wheel, sdist: package.sdist.clone(), ..Self::unknown("") }
+    }
+
+    /// The files that a lock names: the wheels, or else the source.
+    pub fn files(&self) -> Vec<&Artifact> {
+        match &self.wheel {
+            Some(wheel) => std::iter::once(wheel).chain(&self.other_wheel).collect(),
+            None => self.sdist.iter().collect(),
+        }
+    }
+
+    /// The SHA-256 digests of [`Availability::files`], sorted; none unless all have one.
+    pub fn sha256(&self) -> Option<BTreeSet<&str>> {
+        let digests: Option<BTreeSet<&str>> = self.files().into_iter().map(Artifact::sha256).collect();
+        digests.filter(|digests| !digests.is_empty())
+    }
+}
+
+impl Artifact {
+    /// Its SHA-256, if it is one: 64 hexadecimal digits.
+    pub fn sha256(&self) -> Option<&str> {
+        let digest = self.hashes.get("sha256")?;
+        (digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(digest)
+    }
+}

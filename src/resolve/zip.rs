@@ -1,0 +1,176 @@
+//! The list of files at the end of a zip archive, which is what a wheel is.
+//!
+//! ```text
+//! file contents …  central directory  [zip64 end record  zip64 locator]  end record  comment
+//! ```
+//!
+//! Read from the end: the end record says where the central directory is, and the central directory has a header
+//! for each file with its name and its unpacked size. Nothing else of the archive is needed.
+//!
+//! The bytes come from a server that may send anything: all places are checked, all counts are bounded.
+//!
+//! Source: PKWARE's APPNOTE.TXT 6.3.10, sections 4.3.12 (central directory), 4.3.14 to 4.3.16 (end records) and
+//! 4.5.3 (zip64 extra field).
+
+/// The longest end of an archive in which its end record has to stand: the record and the longest comment, with
+/// zip64's record and locator before it.
+pub const TAIL: u64 = 22 + 65_535 + 20 + 56;
+
+/// Longest central directory that is read, in bytes. The largest wheels have about 1 MB.
+pub const MOST_DIRECTORY: u64 = 64 << 20;
+
+/// What all files of an archive may unpack to, in bytes.
+const MOST_UNPACKED: u64 = 1 << 40;
+
+/// Longest name of a file (the kernel's `PATH_MAX`).
+const LONGEST_NAME: usize = 4096;
+
+const END: [u8; 4] = *b"PK\x05\x06";
+const END_64: [u8; 4] = *b"PK\x06\x06";
+const LOCATOR_64: [u8; 4] = *b"PK\x06\x07";
+const HEADER: [u8; 4] = *b"PK\x01\x02";
+
+/// Why a list of files cannot be read.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum ZipError {
+    /// There is no end record where one has to be.
+    #[error("expected a zip archive, found no end record")]
+    NoEnd,
+    /// The zip64 end record stands before what was read of the archive.
+    #[error("expected the zip64 end record within the last {TAIL} bytes")]
+    Far,
+    /// Places or counts that contradict one another.
+    #[error("the archive contradicts itself: {0}")]
+    Contradiction(&'static str),
+    /// More than is read.
+    #[error("the archive has more than is read: {0}")]
+    TooMuch(&'static str),
+}
+
+/// Where an archive's central directory is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Directory {
+    /// Its first byte, from the archive's beginning.
+    pub offset: u64,
+    /// Its bytes.
+    pub size: u64,
+    /// How many files it lists.
+    pub entries: u64,
+}
+
+/// One file of an archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ZipEntry {
+    /// Its name as written: components with slashes between. Ends in a slash for a directory.
+    pub name: Vec<u8>,
+    /// Its unpacked size in bytes, as the directory says.
+    pub size: u64,
+}
+
+/// Finds the central directory. `tail` is the end of an archive of `length` bytes, at least its last [`TAIL`] ones
+/// or all of it.
+pub fn find_directory(tail: &[u8], length: u64) -> Result<Directory, ZipError> {
+    let start = length.checked_sub(tail.len() as u64).ok_or(ZipError::Contradiction("it is shorter than its end"))?;
+    let at = end_record(tail).ok_or(ZipError::NoEnd)?;
+    let record = &tail[at..];
+    let mut found = Directory {
+        offset: u32_at(record, 16).unwrap_or_default().into(),
+        size: u32_at(record, 12).unwrap_or_default().into(),
+        entries: u16_at(record, 10).unwrap_or_default().into(),
+    };
+    let mut end = at;
+    if let Some(locator) =
+        at.checked_sub(20).map(|locator| &tail[locator..]).filter(|bytes| bytes.starts_with(&LOCATOR_64))
+    {
+        let place = u64_at(locator, 8).unwrap_or_default();
+        let place = place.checked_sub(start).ok_or(ZipError::Far)?;
+        let place = usize::try_from(place).ok().filter(|place| place.saturating_add(56) <= at - 20);
+        let place = place.ok_or(ZipError::Contradiction("its zip64 end record is not before its locator"))?;
+        let record = tail[place..].strip_prefix(&END_64).ok_or(ZipError::NoEnd)?;
+        let field = |at: usize| u64_at(record, at - 4).unwrap_or_default();
+        found = Directory { offset: field(48), size: field(40), entries: field(32) };
+        end = place;
+    }
+    check(found, start + end as u64)
+}
+
+fn check(found: Directory, end: u64) -> Result<Directory, ZipError> {
+    if found.offset.checked_add(found.size).is_none_or(|last| last > end) {
+        return Err(ZipError::Contradiction("its directory reaches beyond its end"));
+    }
+    if found.size > MOST_DIRECTORY {
+        return Err(ZipError::TooMuch("a directory of more than 64 MiB"));
+    }
+    if found.entries.saturating_mul(46) > found.size {
+        return Err(ZipError::Contradiction("its directory is too short for its files"));
+    }
+    Ok(found)
+}
+
+/// The last place that can be an end record: its comment ends with the archive.
+fn end_record(tail: &[u8]) -> Option<usize> {
+    let last = tail.len().checked_sub(22)?;
+    let fits = |at: &usize| {
+        let record = &tail[*at..];
+        record.starts_with(&END) && u16_at(record, 20).is_some_and(|comment| 22 + usize::from(comment) == record.len())
+    };
+    (last.saturating_sub(65_535)..=last).rev().find(fits)
+}
+
+/// Reads a central directory: `bytes` are those that [`find_directory`] told.
+pub fn parse_directory(bytes: &[u8], entries: u64) -> Result<Vec<ZipEntry>, ZipError> {
+    let mut rest = bytes;
+    let mut out = Vec::new();
+    let mut unpacked = 0u64;
+    for _ in 0..entries {
+        let (entry, after) = header(rest)?;
+        unpacked = unpacked.saturating_add(entry.size);
+        if unpacked > MOST_UNPACKED {
+            return Err(ZipError::TooMuch("files of more than 1 TiB"));
+        }
+        out.push(entry);
+        rest = after;
+    }
+    Ok(out)
+}
+
+/// One header, and what follows it.
+fn header(bytes: &[u8]) -> Result<(ZipEntry, &[u8]), ZipError> {
+    let cut = || ZipError::Contradiction("its directory ends within a header");
+    if !bytes.starts_with(&HEADER) {
+        return Err(ZipError::Contradiction("its directory has something else than headers"));
+    }
+    let length = |at: usize| u16_at(bytes, at).map(usize::from).ok_or_else(cut);
+    let (name, extra, comment) = (length(28)?, length(30)?, length(32)?);
+    if name > LONGEST_NAME {
+        return Err(ZipError::TooMuch("a name of more than 4096 bytes"));
+    }
+    let size = u32_at(bytes, 24).ok_or_else(cut)?;
+    let extras = bytes.get(46 + name..46 + name + extra).ok_or_else(cut)?;
+    let size = if size == u32::MAX { long_size(extras)? } else { size.into() };
+    let after = bytes.get(46 + name + extra + comment..).ok_or_else(cut)?;
+    Ok((ZipEntry { name: bytes[46..46 + name].to_vec(), size }, after))
+}
+
+/// The unpacked size in the zip64 extra field: it comes first there.
+fn long_size(mut extras: &[u8]) -> Result<u64, ZipError> {
+    while let (Some(kind), Some(length)) = (u16_at(extras, 0), u16_at(extras, 2)) {
+        if kind == 1 {
+            return u64_at(extras, 4).filter(|_| length >= 8).ok_or(ZipError::Contradiction("a size is missing"));
+        }
+        extras = extras.get(4 + usize::from(length)..).unwrap_or_default();
+    }
+    Err(ZipError::Contradiction("a size is missing"))
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_le_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
+}

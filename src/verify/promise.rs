@@ -1,0 +1,90 @@
+//! What a plan promised: read back from its `plan.json`.
+
+use crate::base::escape_str;
+use crate::python::normalize_name;
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What of a plan can be checked in the image that was built from it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Promise {
+    /// Predicted bytes of the image (`unpacked`).
+    pub unpacked: u64,
+    /// What is to be installed, by normalized name.
+    pub pins: BTreeMap<String, PromisedPin>,
+    /// Normalized names that are not to be there.
+    pub dropped: BTreeSet<String>,
+    /// Requirements that are not met on purpose: who requires, and what, normalized.
+    pub overridden: BTreeSet<(String, String)>,
+}
+
+/// One distribution to install.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PromisedPin {
+    /// Its version.
+    pub version: String,
+    /// Its predicted bytes (`unpacked`).
+    pub bytes: u64,
+}
+
+/// Why a plan cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("expected the plan.json of a plan: {0}")]
+pub struct PromiseError(String);
+
+#[derive(Deserialize)]
+struct Plan {
+    predicted: Sized,
+    pins: Vec<Pin>,
+    dropped: Vec<Named>,
+    overridden: Vec<Edge>,
+    #[serde(rename = "unsatisfied-before")]
+    unsatisfied_before: Vec<Edge>,
+}
+
+#[derive(Deserialize)]
+struct Sized {
+    unpacked: Bytes,
+}
+
+#[derive(Deserialize)]
+struct Bytes {
+    bytes: u64,
+}
+
+#[derive(Deserialize)]
+struct Pin {
+    name: String,
+    version: String,
+    size: Bytes,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Edge {
+    distribution: String,
+    name: String,
+}
+
+impl Promise {
+    /// Reads a `plan.json`.
+    pub fn parse(text: &[u8]) -> Result<Self, PromiseError> {
+        let plan: Plan = serde_json::from_slice(text).map_err(|error| PromiseError(escape_str(&error.to_string())))?;
+        let pin = |pin: Pin| {
+            (normalize_name(&pin.name), PromisedPin { version: escape_str(&pin.version), bytes: pin.size.bytes })
+        };
+        let pins: BTreeMap<String, PromisedPin> = plan.pins.into_iter().map(pin).collect();
+        let dropped = plan.dropped.iter().map(|dropped| normalize_name(&dropped.name));
+        let edges = plan.overridden.iter().chain(&plan.unsatisfied_before);
+        Ok(Self {
+            unpacked: plan.predicted.unpacked.bytes,
+            dropped: dropped.filter(|name| !pins.contains_key(name)).collect(),
+            pins,
+            overridden: edges.map(|edge| (normalize_name(&edge.distribution), normalize_name(&edge.name))).collect(),
+        })
+    }
+}
