@@ -233,8 +233,9 @@ fn compilers(plan: &Plan, out: &mut String) {
     }
     let known: Vec<&str> = plan.build_system.iter().map(String::as_str).filter(|name| is_package_name(name)).collect();
     let list = comment(&from_source.join(", "));
+    let verb = if plan.pins.iter().any(|pin| told(&pin)) { "is" } else { "seems to be" };
     let whence = if known.is_empty() { "a compiler" } else { "what the original built with" };
-    let _ = writeln!(out, "# Without a wheel, so made from source, with {whence}, in this stage only: {list}");
+    let _ = writeln!(out, "# There {verb} no wheel of {list}: made from source, with {whence}, in this stage only.");
     install_packages(plan, if known.is_empty() { &default } else { &known }, out);
 }
 
