@@ -1,4 +1,5 @@
 import geopandas
+import osgeo.gdal_array
 import pyproj
 import rasterio.io
 from osgeo import gdal, osr
