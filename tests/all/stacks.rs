@@ -59,7 +59,8 @@ fn what_came_from_a_folder_is_copied_and_its_name_is_never_asked_for() {
             assert!(!text.lines().any(|line| line.starts_with("reader")), "{text}");
         }
         let copied: Vec<String> = plan.copies.iter().map(|item| item.path.to_string()).collect();
-        for path in ["/app/.venv/bin/read", &format!("/{SITE}/reader.pth"), &format!("/{SITE}/reader-0.1.0.dist-info")]
+        for path in
+            ["/app/.venv/bin/read", &format!("/{SITE}/reader.pth"), &format!("/{SITE}/reader-0.1.0.dist-info/METADATA")]
         {
             assert!(
                 copied.iter().any(|item| path == item || path.starts_with(&format!("{item}/"))),
