@@ -209,9 +209,12 @@ fn build_tools(plan: &Plan, environment: &TargetEnvironment, out: &mut String) {
 }
 
 /// What a build from source needs: what the original was asked to have for that, where it says; else a compiler. The
-/// libraries that the result loads belong to the runtime stage, see [`runtime_stage`].
+/// libraries that the result loads belong to the runtime stage, see [`runtime_stage`]. What is built from source the
+/// package index tells; where that was not asked, what the original has of it (see [`Pin::built_here`]).
 fn compilers(plan: &Plan, out: &mut String) {
-    let is_source = |pin: &&Pin| pin.availability.as_ref().is_some_and(|it| it.verdict == Verdict::SourceOnly);
+    let unknown = |pin: &&Pin| pin.availability.as_ref().is_none_or(|it| it.verdict == Verdict::Unknown);
+    let told = |pin: &&Pin| pin.availability.as_ref().is_some_and(|it| it.verdict == Verdict::SourceOnly);
+    let is_source = |pin: &&Pin| told(pin) || (pin.built_here && unknown(pin));
     let from_source: Vec<&str> =
         plan.pins.iter().filter(is_source).map(|pin| pin.name.as_str()).filter(|name| is_name(name)).collect();
     let default = if is_alpine(plan) { ["build-base", "python3-dev"] } else { ["build-essential", "python3-dev"] };
@@ -230,8 +233,9 @@ fn compilers(plan: &Plan, out: &mut String) {
     }
     let known: Vec<&str> = plan.build_system.iter().map(String::as_str).filter(|name| is_package_name(name)).collect();
     let list = comment(&from_source.join(", "));
+    let verb = if plan.pins.iter().any(|pin| told(&pin)) { "is" } else { "seems to be" };
     let whence = if known.is_empty() { "a compiler" } else { "what the original built with" };
-    let _ = writeln!(out, "# There is no wheel of {list}: made from source, with {whence}, in this stage only.");
+    let _ = writeln!(out, "# There {verb} no wheel of {list}: made from source, with {whence}, in this stage only.");
     install_packages(plan, if known.is_empty() { &default } else { &known }, out);
 }
 

@@ -6,13 +6,14 @@
 use crate::base::{file_name, is_within, parent};
 use crate::source;
 
-const DIST_INFO: [&[u8]; 10] = [
+const DIST_INFO: [&[u8]; 11] = [
     b"METADATA",
     b"PKG-INFO",
     b"RECORD",
     b"INSTALLER",
     b"REQUESTED",
     b"direct_url.json",
+    b"WHEEL",
     b"top_level.txt",
     b"entry_points.txt",
     b"requires.txt",

@@ -207,10 +207,11 @@ impl<'a> Chooser<'a> {
             return true;
         }
         // The most frequent reason first.
-        if self.facts.python.owner(path).is_some_and(|id| self.subject.subject.contains(&id))
-            || GENERATED.iter().any(|dir| is_within(path, dir))
-            || is_package_manager_state(path)
-        {
+        let owner = self.facts.python.owner(path).filter(|id| self.subject.subject.contains(id));
+        if owner.is_some_and(|id| self.subject.is_copied(self.facts, id)) {
+            return true;
+        }
+        if owner.is_some() || GENERATED.iter().any(|dir| is_within(path, dir)) || is_package_manager_state(path) {
             return false;
         }
         if let Some(package) = self.facts.os.owners.get(path) {

@@ -56,9 +56,28 @@ pub(super) struct Decisions {
 }
 
 impl Decisions {
-    /// Whether a kept distribution's files are new: it is swapped, or was broken and is made whole.
-    pub(super) fn is_new(&self, facts: &Facts<'_>, id: DistId) -> bool {
-        self.swaps.contains_key(&id) || facts.python.distributions[id].is_broken()
+    /// Whether a kept distribution's files are new: it is swapped, or was broken and is made whole, or files of its own
+    /// were overwritten by one that goes.
+    pub fn is_new(&self, facts: &Facts<'_>, id: DistId) -> bool {
+        let dist = &facts.python.distributions[id];
+        self.swaps.contains_key(&id) || dist.is_broken() || self.has_files_of_the_gone(facts, dist)
+    }
+
+    /// Whether the content of one of its paths is that of a distribution that goes.
+    fn has_files_of_the_gone(&self, facts: &Facts<'_>, dist: &Distribution) -> bool {
+        let dists = &facts.python.distributions;
+        let goes = |name: &str| {
+            let of_name = |id: &DistId| dists[*id].environment == dist.environment && dists[*id].normalized == name;
+            self.gone.keys().any(of_name)
+        };
+        let survivors = dist.contested.iter().filter_map(|contest| contest.survivor.as_deref());
+        survivors.filter(|name| *name != dist.normalized).collect::<BTreeSet<_>>().into_iter().any(goes)
+    }
+
+    /// Whether a distribution stays as it was put into the original, from a folder or a file: what it installed is
+    /// copied, and no package index is asked for its name, which may be somebody else's there.
+    pub fn is_copied(&self, facts: &Facts<'_>, id: DistId) -> bool {
+        self.kept.contains(&id) && !self.swaps.contains_key(&id) && facts.python.distributions[id].is_local()
     }
 }
 

@@ -124,7 +124,7 @@ impl<'a> Draft<'a> {
             original: self.options.original.clone().unwrap_or_else(|| image.name.clone()),
             config: image.config.clone(),
             pins,
-            roots: super::roots(decisions),
+            roots: super::roots(facts, decisions),
             dropped: super::dropped_distributions(facts, decisions),
             overridden,
             unsatisfied_before,

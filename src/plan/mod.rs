@@ -143,6 +143,8 @@ pub struct Pin {
     pub index: Option<String>,
     /// A URL to install from, where the original was installed from one.
     pub url: Option<String>,
+    /// Whether the original seems to have built it from its source, because there was no wheel.
+    pub built_here: bool,
     /// Why it is there: `asked for (requirements.txt)`, `required by a, b`, `instead of xgboost: …`.
     pub why: String,
     /// What it takes the place of, as `name version`, if it is not simply the same distribution.
@@ -313,13 +315,15 @@ fn pins(facts: &Facts<'_>, decisions: &Decisions, prediction: &Prediction<'_>) -
             version: swap.map_or_else(|| dist.version.clone(), |swap| swap.version.clone()),
             index: swap.and_then(|swap| swap.index.clone()),
             url: if swap.is_some() { None } else { dist.direct_url.clone().filter(|url| !url.starts_with("file:")) },
+            built_here: swap.is_none() && dist.built_here,
             why,
             instead_of: swap.map(|_| format!("{} {}", dist.name, dist.version)),
             size: prediction.size_of(id),
             availability: prediction.answers.get(&id).map(|answer| (*answer).clone()),
         }
     };
-    let mut pins: Vec<Pin> = decisions.kept.iter().map(pin).collect();
+    let from_index = decisions.kept.iter().filter(|id| !decisions.is_copied(facts, **id));
+    let mut pins: Vec<Pin> = from_index.map(pin).collect();
     pins.sort_by_key(|pin| crate::python::normalize_name(&pin.name));
     pins
 }
@@ -336,10 +340,11 @@ fn required_by(facts: &Facts<'_>, decisions: &Decisions, id: DistId) -> String {
     }
 }
 
-fn roots(decisions: &Decisions) -> Vec<Root> {
+fn roots(facts: &Facts<'_>, decisions: &Decisions) -> Vec<Root> {
     let mut roots: Vec<Root> = decisions
         .roots
         .iter()
+        .filter(|(id, _)| !decisions.is_copied(facts, *id))
         .map(|(id, root)| match decisions.swaps.get(id) {
             Some(swap) => {
                 let drops =
@@ -430,11 +435,11 @@ fn notes(
     notes.extend(system.notes.iter().cloned());
     let dists = &facts.python.distributions;
     for id in &decisions.kept {
-        let dist = &dists[*id];
-        if dist.editable || dist.direct_url.as_deref().is_some_and(|url| url.starts_with("file:")) {
+        if decisions.is_copied(facts, *id) {
+            let dist = &dists[*id];
             notes.push(format!(
-                "{} was installed from a folder that the image need not have: install it from its source",
-                dist.name
+                "{} {} was installed from a folder or a file, not by name: what it installed is copied from the original",
+                dist.name, dist.version
             ));
         }
     }

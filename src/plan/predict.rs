@@ -334,8 +334,11 @@ fn whole_size(facts: &Facts<'_>, dist: &Distribution) -> u64 {
     let (rows, _) = parse_record(record);
     let listed: u64 =
         rows.iter().filter(|row| !row.path.ends_with(b".pyc")).filter_map(|row| row.size).fold(0, u64::saturating_add);
-    // A RECORD may claim anything; what was never in any layer is not believed beyond twice what was.
-    let seen = dist.bytes.saturating_add(dist.dead_bytes).saturating_mul(2).max(1 << 20);
+    // A RECORD may claim anything; what was never in any layer is not believed beyond twice what was, what others have
+    // put in the place of its files included.
+    let nodes = dist.contested.iter().filter_map(|contest| facts.view.get(contest.path.as_bytes()));
+    let overwritten = nodes.map(|node| facts.view.size(node)).fold(0, u64::saturating_add);
+    let seen = dist.bytes.saturating_add(dist.dead_bytes).saturating_add(overwritten).saturating_mul(2).max(1 << 20);
     listed.min(seen).saturating_add(dist.bytecode).max(dist.bytes)
 }
 
@@ -370,8 +373,8 @@ impl Predicted {
 
     /// The bytes that are not taken, by what that is owed to.
     fn left_behind<'p>(&self, prediction: &'p Prediction<'_>, findings: &'p [Finding]) -> FastMap<Owed<'p>, u64> {
-        let is_broken = prediction.facts.python.distributions.iter().map(Distribution::is_broken).collect();
-        let owing = Owing { prediction, findings, is_broken };
+        let is_new = (0..prediction.facts.python.distributions.len()).map(|id| prediction.is_new(id)).collect();
+        let owing = Owing { prediction, findings, is_new };
         let mut sums: FastMap<Owed<'p>, u64> = FastMap::default();
         for (layer, index) in prediction.facts.view.image().layers.iter().enumerate() {
             for (position, entry) in index.entries.iter().enumerate().filter(|(_, entry)| entry.size > 0) {
@@ -434,7 +437,8 @@ impl Subject<'_> {
 struct Owing<'p, 'f> {
     prediction: &'p Prediction<'f>,
     findings: &'p [Finding],
-    is_broken: Vec<bool>,
+    /// By distribution.
+    is_new: Vec<bool>,
 }
 
 impl<'p> Owing<'p, '_> {
@@ -465,7 +469,7 @@ impl<'p> Owing<'p, '_> {
         let decisions = self.prediction.distributions;
         let swap = decisions.swaps.get(&id).map(|swap| swap.rule.as_str());
         let gone = decisions.gone.get(&id).map(|gone| gone.rule.as_str());
-        swap.or(gone).unwrap_or(if self.is_broken[id] { "broken-distribution" } else { "rebuild" })
+        swap.or(gone).unwrap_or(if self.is_new[id] { "broken-distribution" } else { "rebuild" })
     }
 }
 

@@ -162,17 +162,33 @@ fn left_behind(
     for &position in unwanted.keys() {
         let package = &os.packages[position];
         // Development packages that came in with others (the compiler's own) leave nothing behind.
-        if !package.manual || !package.name.ends_with("-dev") {
+        if !package.manual || !is_development(&package.name) {
             continue;
         }
-        for needed in package.depends.iter().flatten().filter_map(|name| os.find(name)) {
-            let library = os.packages[needed].name.starts_with("lib") && !unwanted.contains_key(&needed);
+        let real = &os.packages[stood_for(os, position)];
+        for needed in real.depends.iter().flatten().filter_map(|name| os.find(name)) {
+            let name = &os.packages[needed].name;
+            let library = name.starts_with("lib") && !name.starts_with("libjs-") && !unwanted.contains_key(&needed);
             if library && above.contains(&needed) {
                 out.push((needed, format!("the runtime library of {}", package.name)));
             }
         }
     }
     out
+}
+
+fn is_development(name: &str) -> bool {
+    name.ends_with("-dev") || name.ends_with("-dev-compat")
+}
+
+/// The development package that one without files of its own only stands for: of `default-libmysqlclient-dev`, which
+/// depends on nothing but `libmariadb-dev-compat`, and that on nothing but `libmariadb-dev`, the last one.
+fn stood_for(os: &OsInventory, package: usize) -> usize {
+    let next = |&position: &usize| match os.packages[position].depends.as_slice() {
+        [only] => only.iter().find_map(|name| os.find(name)).filter(|&other| is_development(&os.packages[other].name)),
+        _ => None,
+    };
+    std::iter::successors(Some(package), next).take(4).last().unwrap_or(package)
 }
 
 /// Adds a package above the base and all it depends on.

@@ -102,6 +102,7 @@ impl<'a> Reader<'_, '_, 'a> {
         }
         let installer = self.beside(found, b"INSTALLER").map(|text| String::from_utf8_lossy(text).trim().to_owned());
         let (direct_url, editable) = self.beside(found, b"direct_url.json").map_or((None, false), read_direct_url);
+        let built_here = self.beside(found, b"WHEEL").is_some_and(names_bare_linux);
         Distribution {
             normalized: normalize_name(&metadata.name),
             name: metadata.name,
@@ -114,6 +115,7 @@ impl<'a> Reader<'_, '_, 'a> {
             requested: self.view.get(&[found.metadata, b"/REQUESTED"].concat()).is_some(),
             direct_url,
             editable,
+            built_here,
             system_owned: self.vendor.owns(&headers),
             ..Distribution::default()
         }
@@ -338,6 +340,15 @@ pub(super) fn name_and_version(metadata: &[u8]) -> (String, String) {
     let mut parts = text.splitn(3, '-');
     let (name, version) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     (name.to_owned(), version.to_owned())
+}
+
+/// Whether a tag of WHEEL has the platform `linux_*` instead of `manylinux*` or `musllinux*`.
+///
+/// Source: the binary distribution format and the platform compatibility tags of packaging.python.org.
+fn names_bare_linux(wheel: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(wheel);
+    let tags = text.lines().filter_map(|line| line.strip_prefix("Tag:"));
+    tags.filter_map(|tag| tag.rsplit('-').next()).any(|platform| platform.trim().starts_with("linux_"))
 }
 
 /// PEP 610: the URL without user and password, and whether the install is editable.

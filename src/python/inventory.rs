@@ -53,6 +53,9 @@ pub struct Distribution {
     pub direct_url: Option<String>,
     /// Whether direct_url.json or an `.egg-link` says that it is an editable install.
     pub editable: bool,
+    /// Whether WHEEL names a platform `linux_*`: package indexes take no such wheels, so that it was probably built from
+    /// its source where it was installed (a few projects rename their wheels, and then it was not).
+    pub built_here: bool,
     /// Whether the system's package manager installed it (dpkg's or apk's lists name its metadata).
     pub system_owned: bool,
     /// Its visible files: RECORD's rows that exist, and their bytecode. Sorted. A path that two distributions
@@ -181,6 +184,14 @@ impl Inventory {
 }
 
 impl Distribution {
+    /// Whether pip or uv installed it from a folder or a file (PEP 610): no package index need have it, and what an
+    /// index has by its name may be somebody else's.
+    pub fn is_local(&self) -> bool {
+        let by_conda = self.installer.as_deref() == Some("conda");
+        let from_file = self.direct_url.as_deref().is_some_and(|url| url.starts_with("file:"));
+        !by_conda && (self.editable || from_file)
+    }
+
     /// Whether it cannot work as installed: files are gone that RECORD lists. Scripts, docs, tests and type stubs
     /// that an image may well go without do not count, nor does a RECORD none of whose files exist because
     /// the system's package manager owns them elsewhere.

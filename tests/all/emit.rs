@@ -23,6 +23,7 @@ fn pin(name: &str, version: &str, why: &str) -> Pin {
         version: version.into(),
         index: None,
         url: None,
+        built_here: false,
         why: why.into(),
         instead_of: None,
         size: Size { bytes: ByteSize(1), unit: Unit::Unpacked, basis: Basis::Predicted },

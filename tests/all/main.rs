@@ -21,6 +21,7 @@ mod rules;
 #[path = "../registry/server.rs"]
 #[expect(dead_code, reason = "the tests of registries use the rest")]
 mod server;
+mod stacks;
 mod tar_split;
 mod tarballs;
 mod tars;

@@ -218,6 +218,7 @@ fn a_plan(original: &Image) -> Plan {
             version: "2.1.1".into(),
             index: Some("https://download.pytorch.org/whl/cpu".into()),
             url: None,
+            built_here: false,
             why: "asked for".into(),
             instead_of: Some("torch 2.1.1".into()),
             size: size(700_000_000, Basis::Catalogue),

@@ -1,0 +1,5 @@
+import humanize
+
+
+def label(number):
+    return humanize.intcomma(number)
