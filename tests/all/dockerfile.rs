@@ -17,6 +17,7 @@ use std::process::Command;
 fn pin(name: &str, version: &str, instead_of: Option<&str>, index: Option<&str>) -> Pin {
     Pin {
         availability: None,
+        built_here: false,
         name: name.into(),
         version: version.into(),
         index: index.map(str::to_owned),
