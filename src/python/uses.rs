@@ -71,6 +71,9 @@ impl Uses {
         let mut uses = Self { libraries: view.image().layers.iter().all(|layer| layer.sources), ..Self::default() };
         // Of source the index has signs, and of all source that it has anything of.
         for (path, node) in view.iter().filter(|(path, _)| path.ends_with(b".py")) {
+            if !uses.libraries && is_library_source(path) {
+                continue;
+            }
             let Some(text) = view.contents_of(node) else { continue };
             let owner = python.owner(path);
             uses.add(SourceFile {
