@@ -172,13 +172,24 @@ impl<'a> Reader<'_, '_, 'a> {
         }
         let mut joined = Vec::new();
         for row in rows {
-            let path = absolute(found.site_dir(), &row.path, &mut joined);
+            let path = absolute(found.site_dir(), self.moved(found.site_dir(), &row.path), &mut joined);
             let claim = Claim { digest: row.digest, size: row.size, strength: 1, ..Claim::default() };
             self.claim_row(&path, claim, claims);
         }
         if claims.recorded > 0 && claims.missing.len() == claims.recorded && !dist.system_owned {
             self.problem(found.metadata, "none of the files that RECORD lists exist");
         }
+    }
+
+    /// The path of a row, relative to where its file is. `pip install --target` installs into a folder of its own first,
+    /// as `lib/python`, and moves scripts and data beside the modules, but RECORD stays as it was: `../../bin/x`.
+    fn moved<'p>(&self, site: &[u8], path: &'p [u8]) -> &'p [u8] {
+        let standard = matches!(file_name(site), b"site-packages" | b"dist-packages");
+        let Some(rest) = path.strip_prefix(b"../../").filter(|rest| !standard && !rest.starts_with(b"..")) else {
+            return path;
+        };
+        let exists = |path: &[u8]| self.view.get(&absolute(site, path, &mut Vec::new())).is_some();
+        if !exists(path) && exists(rest) { rest } else { path }
     }
 
     /// Where no list is kept: dpkg's, if it has the metadata. Otherwise the directory or module beside the

@@ -7,6 +7,7 @@ use slimwright::emit::emit;
 use slimwright::fs::View;
 use slimwright::plan::{self, Plan, PlanOptions};
 use slimwright::profile::embedded;
+use slimwright::python::Inventory;
 use slimwright::rules::{self, Survey};
 
 const SITE: &str = "app/.venv/lib/python3.11/site-packages";
@@ -158,4 +159,22 @@ fn a_distribution_whose_files_were_overwritten_by_one_that_goes_is_predicted_who
     assert_eq!((overwritten.bytes.0, overwritten.basis), (300_200, Basis::Predicted));
     assert_eq!(own.basis, Basis::Measured);
     assert!((300_200..301_000).contains(&own.bytes.0), "{own:?}");
+}
+
+#[test]
+fn scripts_and_data_that_pip_moved_into_a_target_folder_have_their_owner() {
+    let image = image(
+        "layer base\nlayer RUN pip install --target /opt/libraries\n\
+         f opt/libraries/deck-1.dist-info/METADATA = Name: deck\\nVersion: 1\n\
+         f opt/libraries/deck-1.dist-info/RECORD = deck.py,,\\n../../bin/deck,,\\n../../share/deck/a.js,,\\n../../gone,,\\n\n\
+         f opt/libraries/deck.py 10\nf opt/libraries/bin/deck 20\nf opt/libraries/share/deck/a.js 3000\nf bin/other 1\n",
+    );
+    let inventory = Inventory::new(&View::new(&image));
+    let deck = &inventory.distributions[0];
+    let files: Vec<String> = deck.files.iter().map(ToString::to_string).collect();
+    for path in ["/opt/libraries/bin/deck", "/opt/libraries/deck.py", "/opt/libraries/share/deck/a.js"] {
+        assert!(files.iter().any(|file| file == path), "{path}: {files:?}");
+    }
+    assert_eq!(deck.missing.iter().map(|gone| gone.path.to_string()).collect::<Vec<_>>(), ["/gone"]);
+    assert!(deck.bytes >= 3030, "{}", deck.bytes);
 }
