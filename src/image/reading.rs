@@ -8,7 +8,7 @@ use super::source::{LayerBytes, LayerSource, SourceImage};
 use super::{Image, OpenOptions, Progress, recorded};
 use crate::base::{Basis, Digest, EntryIdx, FastMap, Problem, escape_path, escape_str};
 use crate::layer::{
-    Blob, BlobError, Compression, Contents, EntryKind, Expected, IndexError, LayerIndex, Limits, Verified,
+    Blob, BlobError, Compression, Contents, EntryKind, Expected, IndexError, LayerIndex, Limits, Linkage, Verified,
     digest_bodies, index_seeking, index_stream, index_toc, is_library_source, recorded_paths,
 };
 use std::collections::HashSet;
@@ -366,7 +366,8 @@ fn forget_the_rest(layer: &mut LayerIndex, wanted: &HashSet<EntryIdx>) {
     let kept = &layer.contents;
     for (position, entry) in layer.entries.iter_mut().enumerate().filter(|(_, entry)| entry.content.is_some()) {
         let position = position as EntryIdx;
-        let is_kept = kept.contains_key(&position) && !is_library_source(entry.path.as_bytes());
+        let distilled = kept.get(&position).is_some_and(|text| Linkage::decode(text).is_none());
+        let is_kept = distilled && !is_library_source(entry.path.as_bytes());
         if !wanted.contains(&position) && !is_kept {
             entry.content = None;
         }

@@ -190,6 +190,8 @@ pub struct SystemPackage {
     pub name: String,
     /// Why it stays.
     pub why: String,
+    /// Whether it was asked for by hand in the original; otherwise it came with something else.
+    pub asked_for: bool,
     /// Predicted bytes, with those of its dependencies that nothing before it in the list brought.
     pub bytes: u64,
 }

@@ -53,7 +53,9 @@ pub(super) fn decide(
     let mut out = SystemDecisions::default();
     for (&position, why) in &roots {
         close(os, &above, position, &mut out.kept);
-        out.install.push(SystemPackage { name: os.packages[position].name.clone(), why: why.clone(), bytes: 0 });
+        let package = &os.packages[position];
+        let asked_for = package.manual && !unwanted.contains_key(&position);
+        out.install.push(SystemPackage { name: package.name.clone(), why: why.clone(), asked_for, bytes: 0 });
     }
     credit(os, &above, &mut out.install);
     let mut recommended = Vec::new();

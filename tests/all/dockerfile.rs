@@ -122,8 +122,12 @@ fn tools() -> Plan {
         dropped("libpq-dev", "serves building, not running"),
         dropped("perl", "nothing that stays depends on it"),
     ];
-    plan.system =
-        vec![SystemPackage { name: "libpq5".into(), why: "the runtime library of libpq-dev".into(), bytes: 1 }];
+    plan.system = vec![SystemPackage {
+        name: "libpq5".into(),
+        why: "the runtime library of libpq-dev".into(),
+        asked_for: false,
+        bytes: 1,
+    }];
     plan.actions.push(action("compilers"));
     plan
 }

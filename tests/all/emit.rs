@@ -447,7 +447,7 @@ fn a_users_environment_and_any_other_directory_keep_their_places() {
 fn on_a_base_without_python_the_packages_come_first_and_pip_stays_in_the_build_stage() {
     let mut plan = empty_plan();
     plan.base.name = "debian:bookworm-slim".into();
-    let package = |name: &str| SystemPackage { name: name.into(), why: "asked for".into(), bytes: 1 };
+    let package = |name: &str| SystemPackage { name: name.into(), why: "asked for".into(), asked_for: true, bytes: 1 };
     plan.system = vec![package("libgomp1"), package("python3")];
     let text = instructions(&plan);
     insta::assert_snapshot!(text.split("ARG PIP_INDEX_URL").next().unwrap().trim(), @r"
@@ -551,7 +551,7 @@ fn hostile_plan() -> Plan {
     plan.smoke_modules =
         vec![SmokeModule { distribution: "'''".into(), modules: strings(&["json", "'''\nevil()\n\\"]) }];
     plan.modules_before = strings(&["'''+evil()+r'''", "@FACTS@"]);
-    plan.system = vec![SystemPackage { name: "x; evil".into(), why: evil.into(), bytes: 0 }];
+    plan.system = vec![SystemPackage { name: "x; evil".into(), why: evil.into(), asked_for: true, bytes: 0 }];
     plan.copies = vec![
         directory("srv/x\nRUN evil", 1),
         directory("srv/[a]*$b\\\"'", 0),

@@ -238,7 +238,12 @@ fn a_plan(original: &Image) -> Plan {
             why: "CPU build".into(),
         }],
         unsatisfied_before: Vec::new(),
-        system: vec![plan::SystemPackage { name: "libgomp1".into(), why: "torch needs it".into(), bytes: 300_000 }],
+        system: vec![plan::SystemPackage {
+            name: "libgomp1".into(),
+            why: "torch needs it".into(),
+            asked_for: true,
+            bytes: 300_000,
+        }],
         dropped_system: Vec::new(),
         build_system: Vec::new(),
         uv_project: None,

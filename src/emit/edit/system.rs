@@ -196,7 +196,7 @@ fn packages(draft: &mut Draft<'_>, plan: &Plan, reach: &Reach, rows: &[Row]) -> 
 
 /// Runtime libraries that came with what goes. What the base of the file brings besides stays in it anyway.
 fn is_left_behind(package: &crate::plan::SystemPackage) -> bool {
-    package.why.starts_with("a runtime library") || package.why.starts_with("the runtime library of")
+    !package.asked_for
 }
 
 fn rule_of(gone: &crate::plan::Dropped) -> &'static str {
