@@ -2,7 +2,7 @@
 # Writes a first corpus for the fuzz targets, from what is on every machine with GNU tar.
 set -eu
 cd "$(dirname "$0")"
-for target in tar_index metadata record manifest databases requirement recorded tar_split inspect challenge docker_config reference toc zip pylock; do mkdir -p "corpus/$target"; done
+for target in tar_index metadata record manifest databases requirement recorded tar_split inspect challenge docker_config reference toc zip pylock dockerfile source; do mkdir -p "corpus/$target"; done
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 (
@@ -53,3 +53,5 @@ echo '{"version":1,"entries":[{"name":"a/","type":"dir","mode":493,"modtime":"20
 printf '%s' UEsDBBQAAAAAAAAAIQDCQSQ1AwAAAAMAAAAGAAAAYS9iLnB5YWJjUEsBAhQDFAAAAAAAAAAhAMJBJDUDAAAAAwAAAAYAAAAAAAAAAAAAAIABAAAAAGEvYi5weVBLBQYAAAAAAQABADQAAAAnAAAAAAA= | base64 -d >corpus/zip/1
 printf 'lock-version = "1.0"\ncreated-by = "uv"\n[[packages]]\nname = "a"\nversion = "1"\nsdist = { url = "https://u:p@example.org/a-1.tar.gz?x#y", size = 1, hashes = { sha256 = "00" } }\nwheels = [{ path = "a-1-py3-none-any.whl", hashes = {} }]\n' >corpus/pylock/1
 printf 'machine example.org login u password p\ndefault login x\n' >corpus/pylock/netrc
+printf '# escape=`\nFROM a AS b\nRUN --mount=type=cache,target=/x apt-get update && apt-get install -y `\n # why\n  gcc "g++" 2>&1\nRUN <<E\npip install -r r.txt\nE\nRUN ["a", "b"]\nCOPY --from=b <<X /y\nz\nX\n' >corpus/dockerfile/1
+printf 'import a.b as c, d\ntry:\n    from e import f as g\nexcept ImportError:\n    pass\nx = c.y("cuda:0", gpu=True).cuda() if c.is_available() else f"{g.h!r:>{4}}"\n__import__(x)\nINSTALLED_APPS = ["i"]\n' >corpus/source/1

@@ -10,21 +10,23 @@
 //! and knows the fate of every byte; [`fs::Ledger`] sums them up so that nothing is counted twice or not at
 //! all. [`python`] and [`os`] say who owns what. [`profile`] holds the rules, which are data; [`rules`] turns
 //! them into findings with evidence; [`plan`] turns findings into a predicted image. A saving is never a
-//! number in a table: it is the ledger before minus the ledger of the predicted image. [`verify`] compares the
-//! rebuilt image with the original. [`emit`] writes the
-//! plan down so that it can be built, [`report`] writes it down so that it can be read.
+//! number in a table: it is the ledger before minus the ledger of the predicted image. [`emit`] writes the plan down so
+//! that it can be built, as a Dockerfile of its own or as edits of the user's ([`dockerfile`]); [`report`] writes it down
+//! so that it can be read; [`verify`] compares the rebuilt image with the original.
 //!
 //! [`resolve`] asks the user's package index, through uv, whether what is pinned is still there, and what its wheels
 //! unpack to. The plan takes the answers as data, and is made without them too.
 //!
-//! [`layer`] makes an index from a blob, wherever its bytes are; [`registry`] and [`daemon`] fetch bytes and know
-//! nothing of images; [`image`] puts the two together. Modules import only from those before them:
+//! [`source`] reads Python source for what it imports and uses; [`layer`] makes an index from a blob, wherever its
+//! bytes are; [`registry`] and [`daemon`] fetch bytes and know nothing of images; [`image`] puts them together.
+//! Modules import only from those before them:
 //!
-//! `base`, `registry`, `layer`, `daemon`, `image`, `fs`, `python`, `os`, `profile`, `rules`, `resolve`, `plan`, `verify`, `emit`, `report`, `cli`.
+//! `base`, `dockerfile`, `registry`, `source`, `layer`, `daemon`, `image`, `fs`, `python`, `os`, `profile`, `rules`, `resolve`, `plan`, `verify`, `emit`, `report`, `cli`.
 
 pub mod base;
 pub mod cli;
 pub mod daemon;
+pub mod dockerfile;
 pub mod emit;
 pub mod fs;
 pub mod image;
@@ -37,4 +39,5 @@ pub mod registry;
 pub mod report;
 pub mod resolve;
 pub mod rules;
+pub mod source;
 pub mod verify;

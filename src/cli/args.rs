@@ -62,9 +62,12 @@ Examples:
   slimwright plan service.tar -o slim/ --accept development-tools --base python:3.11-slim
   slimwright plan service.tar -o slim/ --style pylock     install from a lock, with uv
   slimwright plan service.tar -o slim/ --force            write over the files of an earlier plan
+  slimwright plan service.tar -o slim/ --dockerfile Dockerfile    edit your own Dockerfile
 
 DIR gets a Dockerfile, requirement files, a lock, smoke_test.py, REPORT.md and plan.json. Whether the pins can still
-be installed is looked up with uv (in PATH, or named by UV) in the indexes that uv or pip is configured to use.";
+be installed is looked up with uv (in PATH, or named by UV) in the indexes that uv or pip is configured to use.
+With --dockerfile the Dockerfile is yours with the edits made, and Dockerfile.diff has them for `patch -p1` and
+`git apply`.";
 
 const WHY_EXAMPLES: &str = "\
 Examples:
@@ -225,6 +228,15 @@ pub struct Plan {
     /// Look nothing up in package indexes: sizes of what is new come from the catalogue, nothing is locked
     #[arg(long, visible_alias = "offline")]
     pub no_resolve: bool,
+    /// Your own Dockerfile: DIR gets it with the smallest edits that carry the plan out, and a diff with reasons
+    #[arg(long, value_name = "FILE")]
+    pub dockerfile: Option<PathBuf>,
+    /// The build context of that Dockerfile, if it is not its folder
+    #[arg(long, value_name = "DIR", requires = "dockerfile")]
+    pub context: Option<PathBuf>,
+    /// The stage that the image was built from, by name or number, if it is not the last one
+    #[arg(long, value_name = "NAME", requires = "dockerfile")]
+    pub target_stage: Option<String>,
     /// Overwrite the files of an earlier plan in DIR, and no others
     #[arg(long)]
     pub force: bool,

@@ -9,6 +9,7 @@ use super::progress::Bar;
 use super::settings::{AuditSettings, Input, Look, PlanSettings, Settings, VerifySettings, WhySettings};
 use crate::base::{ByteSize, escape_str};
 use crate::emit::Style;
+use crate::emit::edit::Edits;
 use crate::image::{Cache, CacheInfo, Progress as _, TargetKind, write_recorded};
 use crate::plan::{self, Draft, Plan, PlanError, PlanOptions};
 use crate::profile::Rule;
@@ -104,15 +105,17 @@ fn plan(settings: &PlanSettings) -> Result<()> {
     let look_up =
         |draft: &Draft<'_>| if settings.resolve { pipeline::look_up(draft, &settings.input) } else { Vec::new() };
     let given = &settings.input.given;
-    let (files, report) = pipeline::measure(&image, given, &rules, &settings.options, look_up, |measured| {
+    let (files, report, edited) = pipeline::measure(&image, given, &rules, &settings.options, look_up, |measured| {
         let plan = measured.plan.map_err(plan_failure)?;
-        Ok((files(&measured, plan, &rules, settings.style)?, audit_report(&measured, &rules)))
+        let edits = settings.dockerfile.as_ref().map(|file| file.edits(plan, &rules)).transpose()?;
+        let edited = edits.as_ref().map(|edits| text::edits_summary(edits, &plan.actions)).unwrap_or_default();
+        Ok((files(&measured, plan, settings.style, edits)?, audit_report(&measured, &rules), edited))
     })?;
     settings.folder.write(&files)?;
     let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
     let written = format!("wrote {} in {}", names.join(", "), settings.folder.path().display());
     let summary = text::plan_summary(&report, style_of(settings));
-    print(&format!("{summary}\n{}\n", escape_str(&written)))
+    print(&format!("{summary}\n{edited}{}\n", escape_str(&written)))
 }
 
 fn style_of(settings: &PlanSettings) -> text::Style<'_> {
@@ -120,9 +123,14 @@ fn style_of(settings: &PlanSettings) -> text::Style<'_> {
     text::Style { color: look.color, width: look.width, details: look.details, target: &settings.input.text }
 }
 
-fn files(measured: &Measured<'_>, plan: &Plan, rules: &[Rule], style: Style) -> Result<Vec<(String, String)>> {
-    let report = PlanReport::new(measured.image, plan, rules);
+fn files(measured: &Measured<'_>, plan: &Plan, style: Style, edits: Option<Edits>) -> Result<Vec<(String, String)>> {
+    let report = PlanReport::new(measured.image, plan).with_edits(edits.as_ref());
     let mut files = crate::emit::emit_as(plan, style);
+    if let Some(edits) = edits {
+        files.retain(|(name, _)| name != "Dockerfile");
+        files.insert(0, ("Dockerfile".to_owned(), edits.text));
+        files.insert(1, ("Dockerfile.diff".to_owned(), edits.diff));
+    }
     files.push(("REPORT.md".to_owned(), report_md::render(&report)));
     files.push(("plan.json".to_owned(), json(&report).map_err(Failure::measure)?));
     Ok(files)

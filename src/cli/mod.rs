@@ -10,6 +10,7 @@
 
 mod args;
 mod commands;
+mod dockerfile;
 mod failure;
 mod given;
 mod imports;

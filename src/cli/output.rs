@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 /// Whether a plan may have written a file of this name.
 fn is_plan_file(name: &str) -> bool {
-    const NAMES: [&str; 8] = [
+    const NAMES: [&str; 9] = [
         "Dockerfile",
+        "Dockerfile.diff",
         "requirements.txt",
         "requirements.in",
         "pylock.cpu.toml",

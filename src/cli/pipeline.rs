@@ -21,6 +21,13 @@ pub fn image(input: &Input) -> Result<ManuallyDrop<Image>> {
     let bar = Bar::new(input.quiet);
     let image = open(&input.target, &input.options, &bar);
     bar.finish();
+    // What is read whole, or known from a plan before, has the sources of distributions even where nobody asked: the
+    // answer must not depend on where the image is.
+    let asked = input.options.limits.sources;
+    let image = image.map(|mut image| {
+        image.layers.iter_mut().for_each(|layer| layer.sources &= asked);
+        image
+    });
     image.map(ManuallyDrop::new).map_err(|error| {
         let hint = error.hint();
         let failure = Failure::measure(anyhow::Error::new(error));

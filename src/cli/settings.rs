@@ -4,6 +4,7 @@
 use super::args::{
     Args, Asked, Audit, CacheAction, Color, Command, Format, Plain, Plan, Print, Source, Style, Verify, Why,
 };
+use super::dockerfile::UserDockerfile;
 use super::failure::{Failure, Result};
 use super::given;
 use super::output::{Destination, Folder};
@@ -88,6 +89,8 @@ pub struct PlanSettings {
     pub style: emit::Style,
     /// Whether to look pins up.
     pub resolve: bool,
+    /// The user's own Dockerfile, to be edited.
+    pub dockerfile: Option<Box<UserDockerfile>>,
     /// Where to.
     pub folder: Folder,
 }
@@ -129,7 +132,7 @@ impl Settings {
             Command::Index(index) => {
                 let destination = Destination::new(Some(index.output), index.force)?;
                 let none = Asked { requirements: Vec::new(), project: None };
-                Ok(Self::Index(input(index.source, &none)?, destination))
+                Ok(Self::Index(with_sources(input(index.source, &none)?), destination))
             }
             Command::Verify(verify) => Ok(Self::Verify(verify_settings(verify)?)),
             Command::Why(why) => Ok(Self::Why(why_settings(why)?)),
@@ -181,8 +184,14 @@ fn audit_settings(audit: Audit) -> Result<AuditSettings> {
 
 fn plan_settings(plan: Plan) -> Result<PlanSettings> {
     let folder = Folder::new(plan.output, plan.force)?;
+    let dockerfile = match &plan.dockerfile {
+        Some(path) => {
+            Some(Box::new(UserDockerfile::read(path, plan.context.as_deref(), plan.target_stage, plan.skip.clone())?))
+        }
+        None => None,
+    };
     Ok(PlanSettings {
-        input: input(plan.source, &plan.asked)?,
+        input: with_sources(input(plan.source, &plan.asked)?),
         profiles: plan.profiles.profiles,
         look: look(&plan.print, true),
         options: PlanOptions { accept: plan.accept, skip: plan.skip, base: plan.base, original: plan.original },
@@ -192,6 +201,7 @@ fn plan_settings(plan: Plan) -> Result<PlanSettings> {
             Style::Pylock => emit::Style::Pylock,
         },
         resolve: !plan.no_resolve,
+        dockerfile,
         folder,
     })
 }
@@ -234,6 +244,12 @@ fn input(source: Source, asked: &Asked) -> Result<Input> {
     }
     let given = given::read(&asked.requirements, asked.project.as_deref())?;
     Ok(Input { text: source.target, target, options, given, quiet: source.quiet })
+}
+
+/// A plan asks who imports what; a recording serves plans.
+fn with_sources(mut input: Input) -> Input {
+    input.options.limits.sources = true;
+    input
 }
 
 fn look(print: &Print, to_stdout: bool) -> Look {

@@ -109,7 +109,7 @@ fn runtime_stage(plan: &Plan, out: &mut String) {
 /// A base may leave a user behind who must not install anything. Where it does, the original has a user too.
 fn as_root(plan: &Plan, out: &mut String) {
     if !plan.config.user.is_empty() {
-        out.push_str("USER root\n");
+        out.push_str("# Only for what is installed here; the last stage sets the user that the image runs as.\n# hadolint ignore=DL3002,DL3066\nUSER root\n");
     }
 }
 

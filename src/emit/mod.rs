@@ -6,6 +6,7 @@
 //! the plan alone: the same plan gives the same bytes.
 
 mod dockerfile;
+pub mod edit;
 mod install;
 mod lock;
 mod project;

@@ -27,6 +27,9 @@ pub fn settings(config: &Config) -> String {
         health_check(check, config, &mut out);
     }
     if let Some(user) = word("USER", &config.user, &mut out) {
+        if !user.starts_with(|c: char| c.is_ascii_digit()) {
+            out.push_str("# The original's user, by its name.\n# hadolint ignore=DL3066\n");
+        }
         let _ = writeln!(out, "USER {user}");
     }
     // Both, even when empty: the base may have its own, and ENTRYPOINT clears an inherited CMD.
@@ -142,6 +145,9 @@ fn health_check(check: &HealthCheck, config: &Config, out: &mut String) {
         ("CMD-SHELL", [line]) => shell_form(line, config),
         _ => return left_out(out, "HEALTHCHECK", &check.test.join(" "), "it is of no known form"),
     };
+    if kind == "CMD-SHELL" && !command.starts_with('[') {
+        out.push_str("# The original's check is a line for the shell.\n# hadolint ignore=DL3025\n");
+    }
     out.push_str("HEALTHCHECK");
     let durations = [("interval", check.interval), ("timeout", check.timeout), ("start-period", check.start_period)];
     for (option, nanoseconds) in durations {

@@ -22,7 +22,7 @@ pub(super) struct Member {
 
 /// The members of an uncompressed archive; symbolic and hard links among them are followed.
 pub(super) fn members(path: &Path, archive: &Blob) -> Result<Vec<Member>, ImageError> {
-    let limits = Limits { unpacked: u64::MAX, entries: 1_000_000, kept_file: 0, kept_layer: 0 };
+    let limits = Limits { unpacked: u64::MAX, entries: 1_000_000, kept_file: 0, kept_layer: 0, sources: false };
     let contents = index_tar(&mut archive.open(), false, &limits)
         .map_err(|error| ImageError::shape(path, format!("expected an image archive (a tar): {error}")))?;
     let mut found: HashMap<Vec<u8>, Blob> = HashMap::new();

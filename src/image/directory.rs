@@ -3,7 +3,7 @@
 
 use super::{Config, Image, ImageError, OpenOptions, Progress};
 use crate::base::{Basis, ImagePath, Problem};
-use crate::layer::{Entry, EntryKind, LayerIndex, content_digest, distil, is_kept, linkage, may_be_linked};
+use crate::layer::{Entry, EntryKind, LayerIndex, content_digest, distil, is_library_source, linkage, may_be_linked};
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -15,7 +15,7 @@ pub(super) fn directory(path: &Path, options: &OpenOptions, progress: &dyn Progr
     progress.start("reading the directory", None);
     let mut reading = Reading {
         root: path,
-        layer: LayerIndex::default(),
+        layer: LayerIndex { sources: options.limits.sources, ..LayerIndex::default() },
         problems: Vec::new(),
         kept_bytes: 0,
         inodes: HashMap::new(),
@@ -105,13 +105,18 @@ impl Reading<'_> {
             xattrs: Vec::new(),
             content: None,
         };
-        if kind == EntryKind::File && is_kept(entry.path.as_bytes()) && entry.size <= options.limits.kept_file {
+        if kind == EntryKind::File
+            && options.limits.keeps(entry.path.as_bytes())
+            && entry.size <= options.limits.kept_file
+        {
             match std::fs::read(item.path()) {
                 Ok(content) => {
                     entry.content = Some(content_digest(&content));
                     let content = distil(entry.path.as_bytes(), content);
                     self.kept_bytes += content.len();
-                    if self.kept_bytes <= options.limits.kept_layer {
+                    if content.is_empty() && is_library_source(entry.path.as_bytes()) {
+                        // Nothing to say.
+                    } else if self.kept_bytes <= options.limits.kept_layer {
                         self.layer.contents.insert(position, content);
                     } else {
                         let message = "not kept: the folder has too many bytes of package metadata";

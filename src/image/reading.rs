@@ -9,7 +9,7 @@ use super::{Image, OpenOptions, Progress, recorded};
 use crate::base::{Basis, Digest, EntryIdx, FastMap, Problem, escape_path, escape_str};
 use crate::layer::{
     Blob, BlobError, Compression, Contents, EntryKind, Expected, IndexError, LayerIndex, Limits, Verified,
-    digest_bodies, index_seeking, index_stream, index_toc, recorded_paths,
+    digest_bodies, index_seeking, index_stream, index_toc, is_library_source, recorded_paths,
 };
 use std::collections::HashSet;
 use std::io::{self, Read};
@@ -258,8 +258,8 @@ fn from_cache(source: &LayerSource, expected: Expected, options: &OpenOptions) -
         None => (cache.sought(&identity(source, expected)?)?, true),
     };
     let KnownLayer { mut layer, bodies, blobs } = known;
-    if layer.unpacked() > options.limits.unpacked {
-        // Whoever allows less now is told so by reading it.
+    if layer.unpacked() > options.limits.unpacked || (options.limits.sources && !layer.sources) {
+        // Whoever allows less now is told so by reading it; whoever wants more reads it again.
         return None;
     }
     (layer.diff_id, layer.blob) = (expected.diff_id, expected.blob);
@@ -366,7 +366,8 @@ fn forget_the_rest(layer: &mut LayerIndex, wanted: &HashSet<EntryIdx>) {
     let kept = &layer.contents;
     for (position, entry) in layer.entries.iter_mut().enumerate().filter(|(_, entry)| entry.content.is_some()) {
         let position = position as EntryIdx;
-        if !wanted.contains(&position) && !kept.contains_key(&position) {
+        let is_kept = kept.contains_key(&position) && !is_library_source(entry.path.as_bytes());
+        if !wanted.contains(&position) && !is_kept {
             entry.content = None;
         }
     }

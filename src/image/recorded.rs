@@ -15,7 +15,7 @@ use std::path::Path;
 
 /// The first bytes of a recorded index.
 pub const MAGIC: &[u8] = b"SLIMIDX\n";
-const SCHEMA: u32 = 2;
+const SCHEMA: u32 = 3;
 const HEAD: usize = 8 + 4 + 32;
 /// Bytes of an image's layers: sums of them must not overflow.
 const MOST_BYTES: u64 = 1 << 60;

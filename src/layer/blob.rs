@@ -169,7 +169,8 @@ pub fn index_seeking(blob: &Blob, expected: Expected, limits: &Limits) -> Result
     let mut contents = index_tar(&mut blob.open(), false, limits)?;
     let bodies = std::mem::take(&mut contents.bodies);
     keep_linkage(blob, &mut contents, &bodies, limits);
-    Ok((layer_index(contents, expected, Compression::None, None, Verified::default()), bodies))
+    let layer = layer_index(contents, expected, Compression::None, None, Verified::default());
+    Ok((LayerIndex { sources: limits.sources, ..layer }, bodies))
 }
 
 /// Looks what each shared object and program is linked with. What cannot be read is left out: whoever reads the body says
@@ -211,6 +212,7 @@ pub(super) fn layer_index(
         wire,
         verified,
         compression,
+        sources: false,
         entries: contents.entries,
         contents: contents.kept,
         oddities: contents.oddities,

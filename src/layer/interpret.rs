@@ -55,6 +55,9 @@ impl Held {
     ) {
         entry.content = Some(content_digest(&content));
         let content = keep::distil(entry.path.as_bytes(), content);
+        if content.is_empty() && keep::is_library_source(entry.path.as_bytes()) {
+            return;
+        }
         self.put(entry, position, content, to, limits);
     }
 

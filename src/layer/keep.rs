@@ -1,11 +1,12 @@
 //! Which files' contents are kept with the index, and what of them: those that say who owns what, who requires
 //! what, and what the application asks for. Kept contents are *distilled*: what no parser reads is left out, and
 //! what remains is still a valid file of its kind, so that a recorded index and an image are read by the same
-//! parsers.
+//! parsers. Python source is not kept: what it imports and uses is, as [`crate::source::encode`] writes it.
 
 use crate::base::{file_name, is_within, parent};
+use crate::source;
 
-const DIST_INFO: [&[u8]; 10] = [
+const DIST_INFO: [&[u8]; 11] = [
     b"METADATA",
     b"PKG-INFO",
     b"RECORD",
@@ -14,6 +15,7 @@ const DIST_INFO: [&[u8]; 10] = [
     b"direct_url.json",
     b"WHEEL",
     b"top_level.txt",
+    b"entry_points.txt",
     b"requires.txt",
     b"installed-files.txt",
 ];
@@ -49,6 +51,21 @@ pub fn is_kept(path: &[u8]) -> bool {
     }
     let pth = name.starts_with(b"__editable__") && name.ends_with(b".pth");
     pth || is_application_text(path)
+}
+
+/// Whether a path is Python source of an installed distribution, and no test of it. Read on request only
+/// ([`super::Limits::sources`]): there are tens of thousands.
+pub fn is_library_source(path: &[u8]) -> bool {
+    let Some((_, inside)) = in_site(path).filter(|_| path.ends_with(b".py")) else { return false };
+    file_name(path) != b"conftest.py" && !inside.split(|&b| b == b'/').any(|part| part == b"tests" || part == b"test")
+}
+
+/// The package, and the path inside of the site directory.
+fn in_site(path: &[u8]) -> Option<(&[u8], &[u8])> {
+    let place = |name: &[u8]| memchr::memmem::find(path, name).map(|at| at + name.len());
+    let inside = &path[place(b"/site-packages/").or_else(|| place(b"/dist-packages/"))?..];
+    let first = inside.split(|&b| b == b'/').next()?;
+    Some((first.strip_suffix(b".py").unwrap_or(first), inside))
 }
 
 /// Whether a path may be the application's own source or its list of requirements.
@@ -92,7 +109,7 @@ pub fn distil(path: &[u8], content: Vec<u8>) -> Vec<u8> {
         _ if parent(path) == b"var/lib/dpkg/status.d" && !name.ends_with(b".md5sums") => {
             distil_fields(&content, &DPKG_FIELDS)
         }
-        _ if name.ends_with(b".py") => distil_python(&content),
+        _ if name.ends_with(b".py") => distil_python(path, &content),
         _ => content,
     }
 }
@@ -151,22 +168,13 @@ fn is_folded(line: &[u8]) -> bool {
     line.starts_with(b" ") || line.starts_with(b"\t")
 }
 
-/// Lines that import, and those that show what an import is used for (`cv2.ximgproc`, `.cuda(`), from source that
-/// the application may own: enough to say who uses what, and where. Other lines are left empty, so that line
-/// numbers hold.
-fn distil_python(content: &[u8]) -> Vec<u8> {
-    const SIGNS: [&[u8]; 4] = [b"import_module", b"cv2.", b"cuda", b"CUDAExecutionProvider"];
-    let mut out = Vec::new();
-    for line in content.split_inclusive(|&byte| byte == b'\n') {
-        let text = line.trim_ascii_start();
-        let imports = text.starts_with(b"import ") || text.starts_with(b"from ");
-        if imports || SIGNS.iter().any(|sign| text.windows(sign.len()).any(|w| w == *sign)) {
-            out.extend_from_slice(line);
-        } else {
-            out.push(b'\n');
-        }
-    }
-    out
+/// What source imports and uses, as text.
+fn distil_python(path: &[u8], content: &[u8]) -> Vec<u8> {
+    let signs = match in_site(path) {
+        Some((package, _)) => source::library(content, &String::from_utf8_lossy(package)),
+        None => source::application(content),
+    };
+    source::encode(&signs)
 }
 
 /// The paths of RECORD's rows, as written and unquoted, for finding those that several RECORDs list.

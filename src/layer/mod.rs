@@ -24,7 +24,7 @@ pub use decompress::{Compression, Decompressed, detect, reader};
 pub use elf::{Linkage, linkage, may_be_linked};
 pub use feed::{Streamed, TarInput};
 pub(crate) use keep::recorded_paths;
-pub use keep::{distil, is_kept};
+pub use keep::{distil, is_kept, is_library_source};
 pub use stream::{Digests, index_stream};
 pub use tar::{Contents, IndexError, Limits, Visitor, index_tar, visit_tar};
 pub use toc::{RangeRead, TocError, TocPlace, index_toc};
@@ -46,6 +46,8 @@ pub struct LayerIndex {
     pub verified: Verified,
     /// The compression of the blob that was read.
     pub compression: Compression,
+    /// Whether the sources of installed distributions were read, too ([`is_library_source`]).
+    pub sources: bool,
     /// The entries, in the order of the tar. Of a path that occurs twice, the last counts.
     pub entries: Vec<Entry>,
     /// The contents of the kept files (see [`is_kept`]), distilled, by the position of their entry.

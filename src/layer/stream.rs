@@ -71,7 +71,8 @@ pub fn index_stream(
     found.check(expected)?;
     let verified = Verified { blob: expected.blob.is_some(), diff_id: expected.diff_id.is_some() };
     let wire = (compression != Compression::None).then_some(length);
-    Ok((layer_index(contents, expected, compression, wire, verified), found))
+    let layer = layer_index(contents, expected, compression, wire, verified);
+    Ok((LayerIndex { sources: true, ..layer }, found))
 }
 
 /// Reads the blob to its end, or until nobody wants more of it. Returns its digest, if wanted, and its length.
@@ -126,7 +127,7 @@ fn decompress(compression: Compression, mut packed: Chunks, tar: &Sender) {
 
 fn index(mut chunks: Chunks, limits: &Limits) -> Result<(Contents, Digest), IndexError> {
     chunks.digest = Some(Sha256Writer::default());
-    let contents = index_tar(&mut chunks, true, limits)?;
+    let contents = index_tar(&mut chunks, true, &Limits { sources: true, ..*limits })?;
     Ok((contents, chunks.digest.take().unwrap_or_default().finish()))
 }
 

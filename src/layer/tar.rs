@@ -31,11 +31,27 @@ pub struct Limits {
     pub kept_file: u64,
     /// Bytes of all kept files of one layer, distilled.
     pub kept_layer: usize,
+    /// Whether to read the sources of installed distributions, which takes a look at tens of thousands of files.
+    /// Where a layer is read whole they are read in any case.
+    pub sources: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { unpacked: 128_000_000_000, entries: 5_000_000, kept_file: 16 << 20, kept_layer: 128 << 20 }
+        Self {
+            unpacked: 128_000_000_000,
+            entries: 5_000_000,
+            kept_file: 16 << 20,
+            kept_layer: 128 << 20,
+            sources: false,
+        }
+    }
+}
+
+impl Limits {
+    /// Whether the content of a file at this cleaned path is to be kept.
+    pub fn keeps(&self, path: &[u8]) -> bool {
+        keep::is_kept(path) || (self.sources && keep::is_library_source(path))
     }
 }
 
@@ -302,7 +318,7 @@ impl<'a, 'v> Indexer<'a, 'v> {
         };
         self.held.count_names(&entry)?;
         let position = self.out.entries.len() as EntryIdx;
-        let keeps = entry.kind == EntryKind::File && keep::is_kept(entry.path.as_bytes());
+        let keeps = entry.kind == EntryKind::File && self.limits.keeps(entry.path.as_bytes());
         if let Some(visit) = self.visit.as_mut().filter(|_| entry.kind == EntryKind::File && !head.sparse) {
             let mut body = Body { feed: &mut self.feed, left: head.body };
             visit(&entry, &mut body);

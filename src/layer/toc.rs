@@ -158,7 +158,8 @@ pub fn index_toc(
             fetch::kept(&source, table, compression, None, limits, &mut contents)?;
         }
     }
-    Ok(layer_index(contents, expected, compression, Some(length), Verified::default()))
+    let layer = layer_index(contents, expected, compression, Some(length), Verified::default());
+    Ok(LayerIndex { sources: limits.sources, ..layer })
 }
 
 /// An error that sends the caller to read the blob whole.

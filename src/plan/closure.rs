@@ -4,10 +4,10 @@
 //! nobody needs, goes.
 
 use super::{OverriddenEdge, Root, TargetEnvironment};
-use crate::fs::View;
 use crate::profile::{Detect, Replacement, Rule, Tier};
 use crate::python::{DistId, Distribution, Edge, EnvironmentKind, normalize_name};
 use crate::rules::{Facts, Finding};
+use crate::rules::{in_order, kept_member, needed, places};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Why a distribution goes.
@@ -49,7 +49,9 @@ pub(super) struct Decisions {
     pub roots: Vec<(DistId, Root)>,
     /// Names that the plan does not install on purpose: requirements on them are overridden. With the reason.
     pub overridden_names: BTreeMap<String, String>,
-    /// Members of duplicate families that were uninstalled but are still required: they must not come back.
+    /// The member that is kept, by the rule of its family.
+    pub families: Vec<(String, String)>,
+    /// Things that the user should know before building.
     pub notes: Vec<String>,
 }
 
@@ -137,11 +139,17 @@ pub(super) fn decide(
         match &rule.detect {
             Detect::DuplicateFamily { members, keep, needs } => family(&mut out, facts, rule, members, keep, needs),
             Detect::GpuBuild { replace, .. } => gpu(&mut out, facts, rule, replace, finding),
-            Detect::Distributions { .. } => drop_each(&mut out, facts, rule, finding),
+            Detect::Distributions { .. } => {
+                drop_each(&mut out, facts, rule, finding, "serves development, not the service");
+            }
+            Detect::UnusedDistributions { .. } => drop_each(&mut out, facts, rule, finding, "is imported by nobody"),
             _ => {}
         }
+        let doubts = finding.doubts.iter().map(|doubt| format!("{} is followed although {doubt}", rule.id));
+        out.notes.extend(doubts);
     }
     close(&mut out, facts);
+    super::libraries::remark(&mut out, facts, rules);
     out
 }
 
@@ -162,10 +170,8 @@ fn family(
     let present: Vec<DistId> =
         out.subject.iter().copied().filter(|&id| members.contains(&dists[id].normalized)).collect();
     let Some(&newest) = present.iter().max_by_key(|&&id| (dists[id].bytes, id)) else { return };
-    let sources = application_sources(facts.view);
-    let needed: Vec<&str> = needs.keys().map(String::as_str).filter(|module| uses(&sources, module)).collect();
-    let serves = |name: &str| needed.iter().all(|module| needs[*module].iter().any(|member| member == name));
-    let Some(kept_name) = keep.iter().find(|name| serves(name)).or(keep.first()) else { return };
+    let needed = needed(facts.uses.in_application(), needs);
+    let Some((kept_name, _)) = kept_member(keep, needs, &needed) else { return };
     let kept = present.iter().copied().find(|&id| dists[id].normalized == *kept_name);
     let survivor = kept.unwrap_or(newest);
     if kept.is_none() {
@@ -191,22 +197,16 @@ fn family(
         };
         out.roots.push((survivor, root));
     }
-    if !needs.is_empty() && needed.is_empty() {
+    let uses = in_order(needed.into_values().flatten());
+    if !uses.is_empty() {
+        out.notes.push(format!("{kept_name} is kept for what the application uses: {}", places(&uses)));
+    } else if !needs.is_empty() {
         out.notes.push(format!(
-            "{kept_name} is kept because the application's own imports show no use of what only the other members have; \
-             uses inside distributions, and dynamic ones, are not seen: the smoke test and your own tests decide"
+            "{kept_name} is kept because the application's source shows no use of what only the other members have; \
+             names that are made at run time are not seen: the smoke test and your own tests decide"
         ));
     }
-}
-
-/// What is kept of the application's own Python source.
-fn application_sources<'a>(view: &View<'a>) -> Vec<&'a [u8]> {
-    view.iter().filter(|(path, _)| path.ends_with(b".py")).filter_map(|(_, node)| view.contents_of(node)).collect()
-}
-
-/// Whether source imports a module, or names it (`cv2.ximgproc`).
-fn uses(sources: &[&[u8]], module: &str) -> bool {
-    sources.iter().any(|source| source.windows(module.len()).any(|window| window == module.as_bytes()))
+    out.families.push((rule.id.clone(), kept_name.clone()));
 }
 
 /// A GPU build becomes a CPU build, and its company goes with it.
@@ -277,10 +277,10 @@ fn swap(rule: &Rule, replace: &Replacement, name: &str, dist: &Distribution) -> 
     }
 }
 
-fn drop_each(out: &mut Decisions, facts: &Facts<'_>, rule: &Rule, finding: &Finding) {
+fn drop_each(out: &mut Decisions, facts: &Facts<'_>, rule: &Rule, finding: &Finding, why: &str) {
     for &id in finding.distributions.iter().filter(|id| out.subject.contains(id)) {
         let name = &facts.python.distributions[id].name;
-        out.gone.entry(id).or_insert_with(|| gone(rule, format!("{name} serves development, not the service")));
+        out.gone.entry(id).or_insert_with(|| gone(rule, format!("{name} {why}")));
     }
 }
 

@@ -6,6 +6,7 @@ mod base;
 mod closure;
 mod draft;
 mod installed;
+mod libraries;
 mod predict;
 mod roots;
 mod system;
@@ -240,6 +241,8 @@ pub struct Action {
 pub struct Skipped {
     /// The rule.
     pub rule: String,
+    /// The finding's tier, which may be lower than the rule's.
+    pub tier: Tier,
     /// The finding's subject.
     pub subject: String,
     /// Bytes it concerns.
@@ -405,12 +408,19 @@ fn skipped(
         if follows(rule, finding.tier) || actions.iter().any(|action| action.rule == rule.id) {
             continue;
         }
-        let reason = match finding.tier {
+        let reason: String = match finding.tier {
             Tier::Confirm => format!("needs your word: --accept {}", rule.id),
             Tier::ReportOnly => format!("left to you: slimwright explain {}", rule.id),
             Tier::Auto => "skipped with --skip".into(),
         };
-        out.push(Skipped { rule: rule.id.clone(), subject: finding.subject.clone(), bytes: finding.bytes, reason });
+        let because = finding.doubts.iter().map(|doubt| format!("; {doubt}")).collect::<String>();
+        out.push(Skipped {
+            rule: rule.id.clone(),
+            tier: finding.tier,
+            subject: finding.subject.clone(),
+            bytes: finding.bytes,
+            reason: reason + &because,
+        });
     }
     out
 }

@@ -14,4 +14,4 @@ mod rule;
 pub use explain::{explain, list, unknown_rule_hint};
 pub use glob::{Glob, GlobSet, Walk};
 pub use load::{EMBEDDED, ProfileError, embedded, load};
-pub use rule::{Detect, Installed, Replacement, Rule, Severity, Tier};
+pub use rule::{Detect, Installed, Replacement, Rule, Severity, Signs, Tier};

@@ -3,7 +3,7 @@
 //! One flat table of everything that `detect` may hold, because an enum told apart by its `kind` forgets where
 //! in the file its values stood, and an error should point at the value.
 
-use super::{Detect, Glob, Installed, Replacement, Rule, Severity, Tier};
+use super::{Detect, Glob, Installed, Replacement, Rule, Severity, Signs, Tier};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -46,6 +46,7 @@ struct RawDetect {
     distribution: Option<Text>,
     when: Option<Spanned<RawInstalled>>,
     replace: Option<Spanned<RawReplacement>>,
+    unless: Option<Spanned<RawSigns>>,
     names: Option<Spanned<Texts>>,
     globs: Option<Spanned<Texts>>,
     except: Option<Spanned<Texts>>,
@@ -67,6 +68,23 @@ struct RawInstalled {
     local_version: Texts,
     #[serde(default)]
     files: Texts,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct RawSigns {
+    #[serde(default)]
+    uses: Texts,
+    #[serde(default)]
+    except: Texts,
+    #[serde(default)]
+    calls: Texts,
+    #[serde(default)]
+    texts: Texts,
+    #[serde(default)]
+    flags: Texts,
+    #[serde(default)]
+    modules: Texts,
 }
 
 #[derive(Deserialize)]
@@ -133,6 +151,7 @@ fn detect(spanned: Spanned<RawDetect>) -> Result<Detect, Fault> {
         "duplicate-family" => duplicate_family(&mut raw, required)?,
         "gpu-build" => gpu_build(&mut raw, required)?,
         "distributions" => Detect::Distributions { names: globs(raw.names.take().ok_or_else(|| required("names"))?)? },
+        "unused-distributions" => Detect::UnusedDistributions { except: optional_globs(raw.except.take())? },
         "broken-distribution" => Detect::BrokenDistribution,
         "missing-libraries" => Detect::MissingLibraries,
         "contested-files" => Detect::ContestedFiles,
@@ -177,6 +196,24 @@ fn gpu_build(raw: &mut RawDetect, required: impl Fn(&str) -> Fault) -> Result<De
         distribution: distribution.into_inner(),
         when: installed(when)?,
         replace: replacement(replace.into_inner())?,
+        unless: raw.unless.take().map_or(Ok(Signs::default()), signs)?,
+    })
+}
+
+fn signs(spanned: Spanned<RawSigns>) -> Result<Signs, Fault> {
+    let span = spanned.span();
+    let raw = spanned.into_inner();
+    if raw.modules.is_empty() && !(raw.calls.is_empty() && raw.texts.is_empty() && raw.flags.is_empty()) {
+        let message = "`calls`, `texts` and `flags` need `modules`: whose files they count in".to_owned();
+        return Err(Fault { span, message });
+    }
+    Ok(Signs {
+        uses: checked(raw.uses)?,
+        except: checked(raw.except)?,
+        calls: checked(raw.calls)?,
+        texts: checked(raw.texts)?,
+        flags: checked(raw.flags)?,
+        modules: plain(raw.modules),
     })
 }
 
@@ -236,8 +273,8 @@ fn checked(texts: Texts) -> Result<Vec<String>, Fault> {
 }
 
 fn unknown_kind(kind: &Text) -> Fault {
-    const KINDS: &str = "`duplicate-family`, `gpu-build`, `distributions`, `broken-distribution`, `missing-libraries`, \
-                         `contested-files`, \
+    const KINDS: &str = "`duplicate-family`, `gpu-build`, `distributions`, `unused-distributions`, \
+                         `broken-distribution`, `missing-libraries`, `contested-files`, \
                          `dead-bytes`, `rewritten-bytes`, `paths`, `os-packages`";
     Fault { span: kind.span(), message: format!("unknown kind `{}`, expected one of {KINDS}", kind.get_ref()) }
 }
@@ -251,6 +288,7 @@ fn left_over(raw: &RawDetect) -> Option<(&'static str, Range<usize>)> {
         ("distribution", raw.distribution.as_ref().map(Spanned::span)),
         ("when", raw.when.as_ref().map(Spanned::span)),
         ("replace", raw.replace.as_ref().map(Spanned::span)),
+        ("unless", raw.unless.as_ref().map(Spanned::span)),
         ("names", raw.names.as_ref().map(Spanned::span)),
         ("globs", raw.globs.as_ref().map(Spanned::span)),
         ("except", raw.except.as_ref().map(Spanned::span)),

@@ -64,7 +64,8 @@ pub enum Detect {
         members: Vec<String>,
         /// Which to keep, best first; each with the members it can stand for. `keep` must be members.
         keep: Vec<String>,
-        /// Modules below the shared package that only some members have: `module = [members]`.
+        /// Modules and functions of the shared package that only some members have: `name = [members]`. What the
+        /// application's source uses decides which member is kept.
         #[serde(default)]
         needs: std::collections::BTreeMap<String, Vec<String>>,
     },
@@ -76,12 +77,22 @@ pub enum Detect {
         when: Installed,
         /// What the plan installs instead.
         replace: Replacement,
+        /// Signs in the application's source that it needs the GPU build: then the plan asks first.
+        #[serde(default)]
+        unless: Signs,
     },
     /// Distributions that serve development and not the service; fires for each installed one that is not
     /// required by a distribution that stays.
     Distributions {
         /// Globs.
         names: Vec<String>,
+    },
+    /// Distributions that nothing requires and no source imports, in an image with the application's source. Left
+    /// out are those that work without an import: plugins, programs that something starts, `.pth` files.
+    UnusedDistributions {
+        /// Globs over names of more such.
+        #[serde(default)]
+        except: Vec<String>,
     },
     /// A distribution whose RECORD lists files that are gone.
     BrokenDistribution,
@@ -116,6 +127,31 @@ pub enum Detect {
         #[serde(default)]
         leave: Vec<String>,
     },
+}
+
+/// Signs in Python source, any of which suffices. Globs; dots are no more than letters to them. What stands under a
+/// condition about a GPU is no sign.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Signs {
+    /// Dotted names of what is imported: `torch.cuda.*`.
+    #[serde(default)]
+    pub uses: Vec<String>,
+    /// Of these, no sign: `torch.cuda.is_available`.
+    #[serde(default)]
+    pub except: Vec<String>,
+    /// Methods that are called: `cuda`.
+    #[serde(default)]
+    pub calls: Vec<String>,
+    /// Strings: `cuda:*`.
+    #[serde(default)]
+    pub texts: Vec<String>,
+    /// Arguments that are true: `use_gpu`.
+    #[serde(default)]
+    pub flags: Vec<String>,
+    /// Methods, strings and arguments count in files that import one of these modules.
+    #[serde(default)]
+    pub modules: Vec<String>,
 }
 
 /// Signs of a GPU build, any of which suffices.

@@ -18,6 +18,7 @@ mod record;
 mod removed;
 mod requirement;
 mod scan;
+mod uses;
 mod vendor;
 
 pub use asked::{AskedFor, asked_for, is_asked_for_file, parse_requirement, parse_requirements, read_asked_for};
@@ -27,3 +28,4 @@ pub use interpreter::parse_pyvenv;
 pub use inventory::{Contest, DistId, Distribution, Inventory, MissingFile, RemovedDistribution};
 pub use metadata::{Metadata, MetadataError, is_name, normalize_name, parse_metadata};
 pub use record::{RecordRow, parse_record};
+pub use uses::{SourceFile, UsedAt, Uses};

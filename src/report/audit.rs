@@ -322,6 +322,8 @@ pub struct FindingReport {
     pub evidence: Vec<EvidenceReport>,
     /// How many rows of proof were left out.
     pub more_evidence: usize,
+    /// What speaks against following the rule in this image, with places: why the tier is lower than the rule's.
+    pub doubts: Vec<String>,
 }
 
 /// A row of proof.

@@ -39,7 +39,7 @@ impl AuditReport {
             os_packages: os_packages(facts),
             findings: findings.iter().map(|finding| finding_report(image, finding, rules, &names)).collect(),
             problems: problems(image, view, facts),
-            plan: plan.map(|plan| plan_summary(image, plan, rules)),
+            plan: plan.map(|plan| plan_summary(image, plan)),
             no_plan: None,
         }
     }
@@ -324,6 +324,7 @@ fn finding_report(image: &Image, finding: &Finding, rules: &[Rule], names: &Name
         distributions: finding.distributions.iter().filter_map(|id| names.distributions.get(*id).cloned()).collect(),
         evidence: finding.evidence.iter().map(evidence).collect(),
         more_evidence: finding.more_evidence,
+        doubts: finding.doubts.iter().map(|doubt| escape_str(doubt)).collect(),
     }
 }
 
@@ -342,7 +343,7 @@ pub(super) fn saving(image: &Image, plan: &Plan) -> i64 {
     signed(image.unpacked()).saturating_sub(signed(plan.predicted.unpacked()))
 }
 
-fn plan_summary(image: &Image, plan: &Plan, rules: &[Rule]) -> PlanSummary {
+fn plan_summary(image: &Image, plan: &Plan) -> PlanSummary {
     let action = |action: &crate::plan::Action| ActionSummary {
         rule: escape_str(&action.rule),
         tier: action.tier,
@@ -355,15 +356,15 @@ fn plan_summary(image: &Image, plan: &Plan, rules: &[Rule]) -> PlanSummary {
         predicted: unpacked(plan.predicted.unpacked(), plan.predicted.basis),
         saving: saving(image, plan),
         actions: plan.actions.iter().map(action).collect(),
-        skipped: plan.skipped.iter().map(|skipped| skipped_summary(skipped, rules)).collect(),
+        skipped: plan.skipped.iter().map(skipped_summary).collect(),
         notes: plan.notes.iter().map(|note| escape_str(note)).collect(),
     }
 }
 
-pub(super) fn skipped_summary(skipped: &crate::plan::Skipped, rules: &[Rule]) -> SkippedSummary {
+pub(super) fn skipped_summary(skipped: &crate::plan::Skipped) -> SkippedSummary {
     SkippedSummary {
         rule: escape_str(&skipped.rule),
-        tier: rules.iter().find(|rule| rule.id == skipped.rule).map(|rule| rule.tier),
+        tier: Some(skipped.tier),
         subject: escape_str(&skipped.subject),
         bytes: skipped.bytes,
         reason: escape_str(&skipped.reason),

@@ -9,6 +9,7 @@ pub(super) fn of(id: &str, rule: Option<&Rule>) -> String {
         Some(Detect::DuplicateFamily { .. }) => "duplicate",
         Some(Detect::GpuBuild { .. }) => "gpu",
         Some(Detect::Distributions { .. }) => by_id(id).unwrap_or("dev"),
+        Some(Detect::UnusedDistributions { .. }) => "unused",
         Some(Detect::BrokenDistribution) => "broken",
         Some(Detect::MissingLibraries) => "missing",
         Some(Detect::ContestedFiles) => "contested",

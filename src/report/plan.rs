@@ -3,9 +3,10 @@
 use super::audit::{SCHEMA_VERSION, SkippedSummary, unpacked};
 use super::build::{instructions, saving, skipped_summary};
 use crate::base::{Basis, ByteSize, Size, Unit, escape_str};
+use crate::emit::edit::{Edit, Edits};
 use crate::image::Image;
 use crate::plan::{Dropped, OverriddenEdge, Pin, Plan};
-use crate::profile::{Rule, Tier};
+use crate::profile::Tier;
 use crate::resolve::{Availability, Verdict};
 use serde::Serialize;
 
@@ -53,6 +54,33 @@ pub struct PlanReport {
     pub skipped: Vec<SkippedSummary>,
     /// What to know before building.
     pub notes: Vec<String>,
+    /// The edits of the user's own Dockerfile, where one was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dockerfile: Option<DockerfileReport>,
+}
+
+/// The edits of a Dockerfile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct DockerfileReport {
+    /// Its name in the build context.
+    pub path: String,
+    /// The edits, in the order of its lines.
+    pub edits: Vec<EditReport>,
+    /// What no edit says.
+    pub notes: Vec<String>,
+}
+
+/// An edit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct EditReport {
+    /// The line where it begins, from 1.
+    pub line: usize,
+    /// The rule that asks for it.
+    pub rule: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// An image's size.
@@ -236,8 +264,8 @@ pub struct PlanAction {
 }
 
 impl PlanReport {
-    /// Writes down what `plan` makes of `image`. `rules` are those that it followed.
-    pub fn new(image: &Image, plan: &Plan, rules: &[Rule]) -> Self {
+    /// Writes down what `plan` makes of `image`.
+    pub fn new(image: &Image, plan: &Plan) -> Self {
         Self {
             schema_version: SCHEMA_VERSION,
             original: escape_str(&plan.original),
@@ -257,10 +285,26 @@ impl PlanReport {
             dropped_system: plan.dropped_system.iter().map(taken_away).collect(),
             copies: plan.copies.iter().map(copy).collect(),
             actions: plan.actions.iter().map(action).collect(),
-            skipped: plan.skipped.iter().map(|skipped| skipped_summary(skipped, rules)).collect(),
+            skipped: plan.skipped.iter().map(skipped_summary).collect(),
             notes: escaped(&plan.notes),
+            dockerfile: None,
         }
     }
+
+    /// Adds the edits of the user's own Dockerfile.
+    #[must_use]
+    pub fn with_edits(self, edits: Option<&Edits>) -> Self {
+        let report = |edits: &Edits| DockerfileReport {
+            path: escape_str(&edits.path),
+            edits: edits.edits.iter().map(edit).collect(),
+            notes: escaped(&edits.notes),
+        };
+        Self { dockerfile: edits.map(report), ..self }
+    }
+}
+
+fn edit(edit: &Edit) -> EditReport {
+    EditReport { line: edit.line, rule: escape_str(&edit.rule), reason: escape_str(&edit.reason) }
 }
 
 fn escaped(texts: &[String]) -> Vec<String> {

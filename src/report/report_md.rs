@@ -12,6 +12,7 @@ pub fn render(report: &PlanReport) -> String {
     let mut out = String::new();
     head(&mut out, report);
     build(&mut out, report);
+    edits(&mut out, report);
     actions(&mut out, report);
     layers(&mut out, report);
     pins(&mut out, report);
@@ -49,8 +50,15 @@ fn head(out: &mut String, report: &PlanReport) {
 
 fn build(out: &mut String, report: &PlanReport) {
     out.push_str("\n## How to build and verify\n\n");
-    let _ = writeln!(out, "The Dockerfile copies from the original image, which must be there by this name:");
-    let _ = writeln!(out, "{}\n", plain(&report.original));
+    if report.dockerfile.is_some() {
+        out.push_str(
+            "Apply Dockerfile.diff to your own Dockerfile (`patch -p1` or `git apply`), or take the Dockerfile here, ",
+        );
+        out.push_str("and put the requirements files into the build context.\n\n");
+    } else {
+        let _ = writeln!(out, "The Dockerfile copies from the original image, which must be there by this name:");
+        let _ = writeln!(out, "{}\n", plain(&report.original));
+    }
     out.push_str("```sh\ndocker build -t slim .\n");
     if report.environment.is_some() {
         // Imports, versions and requirements, without the network.
@@ -61,6 +69,28 @@ fn build(out: &mut String, report: &PlanReport) {
     let _ = writeln!(out, "The prediction is {predicted}; the audit's first lines say what was built.");
     if report.environment.is_some() {
         out.push_str("The smoke test imports what is kept and fails on every unmet requirement not listed below.\n");
+    }
+}
+
+/// Each edit of the user's Dockerfile with its reason, and what no edit says.
+fn edits(out: &mut String, report: &PlanReport) {
+    let Some(dockerfile) = &report.dockerfile else { return };
+    let _ = writeln!(out, "\n## Edits of {}\n", plain(&dockerfile.path));
+    if dockerfile.edits.is_empty() {
+        out.push_str("None: nothing in it has to change.\n");
+    }
+    let mut seen: Vec<(usize, &str)> = Vec::new();
+    for edit in &dockerfile.edits {
+        if !seen.contains(&(edit.line, &edit.reason)) {
+            seen.push((edit.line, &edit.reason));
+            let _ = writeln!(out, "- line {}: {} ({})", edit.line, plain(&edit.reason), plain(&edit.rule));
+        }
+    }
+    if !dockerfile.notes.is_empty() {
+        out.push_str("\nWhat no edit says; the prediction is for a build that has it too:\n\n");
+    }
+    for note in &dockerfile.notes {
+        let _ = writeln!(out, "- {}", plain(note));
     }
 }
 

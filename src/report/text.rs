@@ -2,6 +2,9 @@
 
 use super::audit::AuditReport;
 use super::{details, screen};
+use crate::base::escape_str;
+use crate::emit::edit::{Edit, Edits};
+use crate::plan::Action;
 
 /// How to print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +31,33 @@ pub fn plan_summary(report: &AuditReport, style: Style<'_>) -> String {
     let mut lines = screen::plan_written(report, style);
     if style.details {
         lines.extend(details::plan(report, style));
+    }
+    joined(lines)
+}
+
+/// How many edits a Dockerfile has, those of the rules that save most, and how many notes.
+pub fn edits_summary(edits: &Edits, actions: &[Action]) -> String {
+    let (count, notes) = (edits.edits.len(), edits.notes.len());
+    let plural = |count: usize| if count == 1 { "" } else { "s" };
+    let mut lines = vec![match count {
+        0 => format!("{}: no edit", escape_str(&edits.path)),
+        _ => format!("{}: {count} edit{}", escape_str(&edits.path), plural(count)),
+    }];
+    let mut shown: Vec<&str> = Vec::new();
+    let saved = |rule: &str| {
+        let own = actions.iter().filter(|action| action.rule == rule);
+        own.map(|action| action.removed.saturating_sub(action.added)).sum::<u64>()
+    };
+    let mut sorted: Vec<&Edit> = edits.edits.iter().collect();
+    sorted.sort_by_key(|edit| std::cmp::Reverse((saved(&edit.rule), edit.reason.len())));
+    for edit in sorted {
+        if !shown.contains(&edit.reason.as_str()) && shown.len() < 4 {
+            lines.push(format!("  line {}: {}", edit.line, edit.reason));
+            shown.push(&edit.reason);
+        }
+    }
+    if notes > 0 {
+        lines.push(format!("  {notes} note{} in REPORT.md on what no edit says", plural(notes)));
     }
     joined(lines)
 }

@@ -1,10 +1,10 @@
 //! What several predicates ask for, prepared once.
 
 use super::{Evidence, Facts};
-use crate::base::{ImagePath, LayerIdx, Location, escape_str, parent};
+use crate::base::{ImagePath, LayerIdx, Location, escape_str, is_within, parent};
 use crate::image::HistoryRow;
-use crate::profile::{Detect, Rule};
-use crate::python::{DistId, Distribution, Edge};
+use crate::profile::{Detect, Rule, Signs};
+use crate::python::{DistId, Distribution, Edge, SourceFile};
 use std::collections::{BTreeMap, HashMap};
 
 /// Characters of an instruction that a message shows.
@@ -23,6 +23,10 @@ pub(super) struct Context<'a> {
     names: HashMap<&'a str, usize>,
     /// Members of each family, for the rules that leave families alone.
     pub(super) families: Vec<&'a [String]>,
+    /// Distributions with GPU builds, and the signs that these are needed.
+    pub(super) gpu: Vec<(&'a str, &'a Signs)>,
+    /// Globs of the rules about tools, for the rule that leaves tools to them.
+    pub(super) tools: Vec<&'a [String]>,
 }
 
 impl<'a> Context<'a> {
@@ -42,8 +46,18 @@ impl<'a> Context<'a> {
             Detect::DuplicateFamily { members, .. } => Some(members.as_slice()),
             _ => None,
         };
+        let tools = |rule: &'a Rule| match &rule.detect {
+            Detect::Distributions { names } => Some(names.as_slice()),
+            _ => None,
+        };
+        let gpu = |rule: &'a Rule| match &rule.detect {
+            Detect::GpuBuild { distribution, unless, .. } => Some((distribution.as_str(), unless)),
+            _ => None,
+        };
         Self {
             facts,
+            gpu: rules.iter().filter_map(gpu).collect(),
+            tools: rules.iter().filter_map(tools).collect(),
             base_layers: image.base_layers() as LayerIdx,
             instructions: image.created_by().into_iter().map(|text| text.and_then(instruction)).collect(),
             edges_by_name,
@@ -118,6 +132,15 @@ impl<'a> Context<'a> {
             Some(environment) => format!("{text} in {}", environment.prefix),
             None => text,
         }
+    }
+
+    /// Whether an import in a file may mean a distribution: the application's may mean any, another distribution's
+    /// those of its own environment.
+    pub(super) fn may_import(&self, file: &SourceFile, id: DistId) -> bool {
+        let environment = self.facts.python.environments.get(self.distribution(id).environment);
+        let path = file.location.path.as_bytes();
+        file.is_application
+            || environment.is_none_or(|found| found.site_dirs.iter().any(|site| is_within(path, site.as_bytes())))
     }
 
     /// The place of a distribution's metadata.

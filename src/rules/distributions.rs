@@ -1,10 +1,12 @@
 //! Distributions that are broken, contested or not needed.
 
 use super::context::{Context, count, names as join};
+use super::signs::{places, rows};
 use super::{Evidence, Finding};
 use crate::base::{ByteSize, LayerIdx, Location, escape_str};
 use crate::profile::{GlobSet, Rule};
-use crate::python::{Contest, DistId, Distribution};
+use crate::python::{Contest, DistId, Distribution, UsedAt, Uses};
+use crate::source::{Kind, Sign};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Missing files or contested paths that are listed.
@@ -23,7 +25,32 @@ pub(super) fn not_needed(context: &Context<'_>, rule: &Rule, names: &[String]) -
     }
     let stays = staying(context, &named);
     let goes = named.difference(&stays).filter(|&&id| context.distribution(id).layer >= context.base_layers);
-    goes.map(|&id| not_needed_finding(context, rule, id)).collect()
+    goes.map(|&id| not_needed_finding(context, rule, id, &named)).collect()
+}
+
+/// Where the application, or a distribution that is not named, imports it all the same, and no `try` is around.
+fn importers<'a>(context: &Context<'a>, id: DistId, named: &BTreeSet<DistId>) -> Vec<UsedAt<'a>> {
+    let modules = &context.distribution(id).modules;
+    let uses: &'a Uses = context.facts.uses;
+    let files = modules.iter().flat_map(|module| uses.importers(module));
+    let foreign = files.filter(|file| file.owner.is_none_or(|owner| owner != id && !named.contains(&owner)));
+    let foreign = foreign.filter(|file| context.may_import(file, id));
+    let mut out: Vec<UsedAt<'a>> = Vec::new();
+    for file in foreign {
+        let is_import = |sign: &&Sign| sign.kind == Kind::Import && !sign.guarded;
+        let of_it = |name: &str| modules.iter().any(|module| top(module) == top(name));
+        out.extend(
+            file.signs.iter().filter(is_import).find(|sign| of_it(&sign.name)).map(|sign| UsedAt { file, sign }),
+        );
+    }
+    // The application's first.
+    out.sort_by_key(|used| (!used.file.is_application, &used.file.location.path));
+    out.dedup_by_key(|used| &used.file.location.path);
+    out
+}
+
+fn top(module: &str) -> &str {
+    module.split('.').next().unwrap_or_default()
 }
 
 /// What stays: all that is not named, and named ones that something that stays requires.
@@ -40,7 +67,7 @@ fn staying(context: &Context<'_>, named: &BTreeSet<DistId>) -> BTreeSet<DistId> 
     stays
 }
 
-fn not_needed_finding(context: &Context<'_>, rule: &Rule, id: DistId) -> Finding {
+fn not_needed_finding(context: &Context<'_>, rule: &Rule, id: DistId, named: &BTreeSet<DistId>) -> Finding {
     let dist = context.distribution(id);
     let requirers: Vec<_> = context.required_by(id).collect();
     let by = match requirers.as_slice() {
@@ -51,12 +78,20 @@ fn not_needed_finding(context: &Context<'_>, rule: &Rule, id: DistId) -> Finding
         }
     };
     let asked = if dist.requested { "; it was asked for by name" } else { "" };
-    let message = format!("{} is installed ({}), and {by}{asked}", context.title(id), ByteSize(dist.bytes));
+    let imported = importers(context, id, named);
+    let split = imported.partition_point(|used| used.file.is_application);
+    let (by_application, by_others) = imported.split_at(split);
+    let doubt =
+        |used: &[UsedAt<'_>], who: &str| (!used.is_empty()).then(|| format!("{who} imports it: {}", places(used)));
+    // Of a library one part may do without: its tests, its build, an old interface.
+    let (doubt, remark) = (doubt(by_application, "the application"), doubt(by_others, "another distribution's source"));
+    let but: String = doubt.iter().chain(&remark).map(|text| format!("; but {text}")).collect();
+    let message = format!("{} is installed ({}), and {by}{asked}{but}", context.title(id), ByteSize(dist.bytes));
     let note = format!("installed by {}", context.layer(dist.layer));
     let row = Evidence { location: context.place(id), bytes: dist.bytes, note };
     let mut finding = Finding::new(rule, context.subject(id), message, dist.bytes).with_evidence(vec![row]);
     finding.distributions = vec![id];
-    finding
+    finding.led_by(rows(&imported)).doubted(doubt)
 }
 
 /// One finding for each distribution that cannot work as installed.

@@ -5,6 +5,7 @@
 
 use super::context::{Context, count, names as join, title};
 use super::distributions::{contest_row, removed_by};
+use super::signs::{SignSet, in_order, kept_member, needed, places, rows};
 use super::{Evidence, Finding};
 use crate::base::{ByteSize, LayerIdx, Location, escape_str};
 use crate::profile::Rule;
@@ -15,7 +16,17 @@ use std::collections::{BTreeMap, BTreeSet};
 const PATHS_SHOWN: usize = 5;
 
 /// One finding for each environment with two members or more.
-pub(super) fn family(context: &Context<'_>, rule: &Rule, members: &[String], keep: &[String]) -> Vec<Finding> {
+pub(super) fn family(
+    context: &Context<'_>,
+    rule: &Rule,
+    members: &[String],
+    keep: &[String],
+    needs: &BTreeMap<String, Vec<String>>,
+) -> Vec<Finding> {
+    let needed = needed(context.facts.uses.in_application(), needs);
+    let served = kept_member(keep, needs, &needed).is_some_and(|(_, serves)| serves);
+    let uses = in_order(needed.into_values().flatten());
+    let doubt = (!served).then(|| format!("no member has all that the application uses: {}", places(&uses)));
     let mut environments: BTreeMap<usize, Vec<DistId>> = BTreeMap::new();
     for (id, dist) in context.distributions().filter(|(_, dist)| members.contains(&dist.normalized)) {
         if has_files(dist) {
@@ -26,7 +37,11 @@ pub(super) fn family(context: &Context<'_>, rule: &Rule, members: &[String], kee
     let families = environments.into_iter().filter_map(|(environment, present)| {
         let removed = removed_members(context, members, &present);
         let family = Family { present, removed };
-        (family.size() > 1).then(|| family.finding(context, rule, keep, several.then_some(environment)))
+        (family.size() > 1).then(|| {
+            let finding = family.finding(context, rule, keep, several.then_some(environment));
+            let asks = family.asks_for_gpu(context, keep);
+            finding.led_by(rows(&uses)).doubted(doubt.clone()).doubted(asks)
+        })
     });
     families.collect()
 }
@@ -78,6 +93,18 @@ impl Family<'_> {
     fn kept(&self, context: &Context<'_>, keep: &[String]) -> Option<DistId> {
         let of = |name: &String| self.present.iter().copied().find(|&id| context.distribution(id).normalized == *name);
         keep.iter().find_map(of)
+    }
+
+    /// What in the application speaks for a member with a GPU build that is not kept.
+    fn asks_for_gpu(&self, context: &Context<'_>, keep: &[String]) -> Option<String> {
+        let first = keep.first()?;
+        let gone = self.present.iter().map(|&id| context.distribution(id).normalized.as_str());
+        let gone: Vec<&str> = gone.filter(|name| name != first).collect();
+        let signs = context.gpu.iter().filter(|(name, _)| gone.contains(name));
+        let signs: Vec<SignSet<'_>> = signs.filter_map(|(_, signs)| SignSet::new(signs)).collect();
+        let uses = context.facts.uses.in_application();
+        let uses = in_order(uses.filter(|used| signs.iter().any(|signs| signs.has(used))));
+        (!uses.is_empty()).then(|| format!("the application asks for a GPU: {}", places(&uses)))
     }
 
     /// Normalized, sorted: those that are there and those that were.

@@ -1,10 +1,11 @@
 //! Distributions that were built for a GPU.
 
 use super::context::{Context, count};
+use super::signs::{self, SignSet, in_order, places};
 use super::{Evidence, Finding};
 use crate::base::{ByteSize, ImagePath, escape_str, is_within, parent};
-use crate::profile::{GlobSet, Installed, Replacement, Rule, Tier};
-use crate::python::{DistId, Distribution};
+use crate::profile::{GlobSet, Installed, Replacement, Rule, Signs as SourceSigns};
+use crate::python::{DistId, Distribution, UsedAt};
 use std::collections::BTreeSet;
 
 /// Environment variables by which an image says that it wants a GPU (NVIDIA Container Toolkit; CUDA images).
@@ -30,12 +31,17 @@ pub(super) fn builds(
     name: &str,
     when: &Installed,
     replace: &Replacement,
+    unless: &SourceSigns,
 ) -> Vec<Finding> {
     let installed: Vec<DistId> = context.facts.python.named(name).map(|(id, _)| id).collect();
     let (Some(signs), Ok(company)) = (Signs::new(when), GlobSet::of(&replace.company)) else { return Vec::new() };
+    let uses: Vec<UsedAt<'_>> = match SignSet::new(unless) {
+        Some(unless) => in_order(context.facts.uses.in_application().filter(|used| unless.has(used))),
+        None => return Vec::new(),
+    };
     let findings = installed.into_iter().filter_map(|id| {
         let proof = signs.of(context, id);
-        (!proof.is_empty()).then(|| finding(context, rule, id, proof, replace, &company))
+        (!proof.is_empty()).then(|| finding(context, rule, id, proof, replace, &company, &uses))
     });
     findings.collect()
 }
@@ -108,6 +114,7 @@ fn finding(
     proof: Vec<String>,
     replace: &Replacement,
     globs: &GlobSet,
+    uses: &[UsedAt<'_>],
 ) -> Finding {
     let dist = context.distribution(id);
     let (company, shared) = company(context, id, globs);
@@ -122,15 +129,17 @@ fn finding(
     if let Some(variable) = &variable {
         message.push_str(&format!("; but the image sets {variable}, so it may be meant for a GPU"));
     }
+    if !uses.is_empty() {
+        message.push_str(&format!("; but the application asks for a GPU: {}", places(uses)));
+    }
     let mut rows = vec![own_row(context, id, &proof, replace)];
     rows.extend(company.iter().map(|&id| company_row(context, id, "")));
     rows.extend(shared.iter().map(|&id| company_row(context, id, ", which something else needs too")));
     let mut finding = Finding::new(rule, context.subject(id), message, bytes).with_evidence(rows);
-    if variable.is_some() && finding.tier == Tier::Auto {
-        finding.tier = Tier::Confirm;
-    }
     finding.distributions = [id].into_iter().chain(company).collect();
-    finding
+    let variable = variable.map(|variable| format!("the image sets {variable}"));
+    let asks = (!uses.is_empty()).then(|| format!("the application asks for a GPU: {}", places(uses)));
+    finding.led_by(signs::rows(uses)).doubted(variable).doubted(asks)
 }
 
 /// The installed company that only `id` needs, and the one that something outside needs too.

@@ -13,16 +13,18 @@ mod gpu;
 mod layers;
 mod libraries;
 mod packages;
-
+mod signs;
 mod survey;
+mod unused;
 
+pub(crate) use signs::{SignSet, in_order, kept_member, needed, places};
 pub use survey::{Owners, Survey, is_package_manager_state};
 
 use crate::base::{LayerIdx, Location};
 use crate::fs::{Ledger, View};
 use crate::os::{Libraries, OsInventory};
 use crate::profile::{Detect, Rule, Severity, Tier};
-use crate::python::{AskedFor, DistId, Graph, Inventory};
+use crate::python::{AskedFor, DistId, Graph, Inventory, Uses};
 use context::Context;
 
 /// All that was read of one image.
@@ -41,6 +43,8 @@ pub struct Facts<'a> {
     pub os: &'a OsInventory,
     /// Who needs which shared libraries.
     pub libraries: &'a Libraries,
+    /// What Python source imports and uses.
+    pub uses: &'a Uses,
 }
 
 /// Something a rule found.
@@ -62,6 +66,8 @@ pub struct Finding {
     pub evidence: Vec<Evidence>,
     /// Rows of evidence that were left out.
     pub more_evidence: usize,
+    /// What speaks against following the rule in this image, in words, with places: the reason of a lower tier.
+    pub doubts: Vec<String>,
     /// The distributions it concerns.
     pub distributions: Vec<DistId>,
     /// The OS packages it concerns, as positions in the OS inventory.
@@ -98,6 +104,7 @@ impl Finding {
             bytes,
             evidence: Vec::new(),
             more_evidence: 0,
+            doubts: Vec::new(),
             distributions: Vec::new(),
             os_packages: Vec::new(),
             layer: None,
@@ -115,18 +122,38 @@ impl Finding {
     }
 }
 
+impl Finding {
+    /// With rows of proof before all others.
+    fn led_by(mut self, rows: Vec<Evidence>) -> Self {
+        self.evidence.splice(0..0, rows);
+        self.more_evidence += self.evidence.len().saturating_sub(EVIDENCE_ROWS);
+        self.evidence.truncate(EVIDENCE_ROWS);
+        self
+    }
+
+    /// With something that speaks against the rule: it is not followed unasked.
+    fn doubted(mut self, doubt: Option<String>) -> Self {
+        if let Some(doubt) = doubt {
+            self.doubts.push(doubt);
+            self.tier = self.tier.min(Tier::Confirm);
+        }
+        self
+    }
+}
+
 /// Applies all rules. Findings are sorted by severity and bytes (falling), then rule and subject.
 pub fn evaluate(facts: &Facts<'_>, rules: &[Rule]) -> Vec<Finding> {
     let context = Context::new(facts, rules);
     let mut findings = files::paths(&context, rules);
     for rule in rules {
         match &rule.detect {
-            Detect::DuplicateFamily { members, keep, .. } => {
-                findings.extend(duplicates::family(&context, rule, members, keep));
+            Detect::DuplicateFamily { members, keep, needs } => {
+                findings.extend(duplicates::family(&context, rule, members, keep, needs));
             }
-            Detect::GpuBuild { distribution, when, replace } => {
-                findings.extend(gpu::builds(&context, rule, distribution, when, replace));
+            Detect::GpuBuild { distribution, when, replace, unless } => {
+                findings.extend(gpu::builds(&context, rule, distribution, when, replace, unless));
             }
+            Detect::UnusedDistributions { except } => findings.extend(unused::unused(&context, rule, except)),
             Detect::Distributions { names } => findings.extend(distributions::not_needed(&context, rule, names)),
             Detect::BrokenDistribution => findings.extend(distributions::broken(&context, rule)),
             Detect::ContestedFiles => findings.extend(distributions::contested(&context, rule)),

@@ -4,7 +4,7 @@ use super::Facts;
 use crate::base::{LayerIdx, both, is_within};
 use crate::fs::{Ledger, Owner, View};
 use crate::os::{Libraries, OsInventory};
-use crate::python::{AskedFor, Graph, Inventory, asked_for};
+use crate::python::{AskedFor, Graph, Inventory, Uses, asked_for};
 
 /// Owned facts; [`Survey::facts`] lends them to the rules.
 pub struct Survey {
@@ -20,6 +20,8 @@ pub struct Survey {
     pub libraries: Libraries,
     /// Every byte's fate and owner.
     pub ledger: Ledger,
+    /// What Python source imports and uses.
+    pub uses: Uses,
 }
 
 impl Survey {
@@ -36,7 +38,8 @@ impl Survey {
             let owners = Owners::new(view, &python, &os);
             Ledger::new(view, |path, layer| owners.of(path, layer))
         };
-        Self { python, graph, asked, os, libraries, ledger }
+        let uses = Uses::new(view, &python);
+        Self { python, graph, asked, os, libraries, ledger, uses }
     }
 
     fn python(view: &View<'_>, asked: &[AskedFor]) -> (Inventory, Graph) {
@@ -56,6 +59,7 @@ impl Survey {
             asked: &self.asked,
             os: &self.os,
             libraries: &self.libraries,
+            uses: &self.uses,
         }
     }
 }

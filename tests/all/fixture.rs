@@ -7,7 +7,8 @@
 //! f opt/a 1200                   a file of 1200 bytes whose content is told by path and size
 //! f opt/a 1200 hash=x            a file whose content is told by `x`
 //! f opt/a 1200 uid=33 mode=755   attributes: uid, gid, mode (octal), mtime
-//! f opt/b = Name: x\nVersion: 1  a file with this content (\n and \t are unescaped)
+//! f opt/b = Name: x\nVersion: 1  a file with this content (\n and \t are unescaped); of source its signs are kept
+//! unread                         the sources of distributions in this layer were not read
 //! l opt/c -> a                   a symbolic link
 //! h opt/d -> opt/a               a hard link
 //! w opt/a                        a whiteout of opt/a
@@ -29,9 +30,10 @@ pub fn image(spec: &str) -> Image {
         match word {
             "layer" => {
                 config.history.push(row(false));
-                layers.push(LayerIndex::default());
+                layers.push(LayerIndex { sources: true, ..LayerIndex::default() });
             }
             "empty" => config.history.push(row(true)),
+            "unread" => layers.last_mut().expect("a `layer` line first").sources = false,
             "env" => config.env.push(rest.to_owned()),
             _ => add(layers.last_mut().expect("a `layer` line first"), word, rest),
         }
@@ -78,7 +80,9 @@ fn add(layer: &mut LayerIndex, word: &str, rest: &str) {
         let text = text.replace("\\n", "\n").replace("\\t", "\t");
         entry.size = text.len() as u64;
         entry.content = Some(Digest::of(text.as_bytes()));
-        layer.contents.insert(layer.entries.len() as u32, text.into_bytes());
+        let text = text.into_bytes();
+        let kept = if path.ends_with(".py") { slimwright::layer::distil(path.as_bytes(), text) } else { text };
+        layer.contents.insert(layer.entries.len() as u32, kept);
     } else if kind == EntryKind::File {
         let mut identity = format!("{path} {}", rest.split(' ').next().unwrap_or_default());
         for (n, word) in rest.split_whitespace().enumerate() {

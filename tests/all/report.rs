@@ -6,8 +6,8 @@ use slimwright::fs::{Ledger, Owner, View};
 use slimwright::image::Image;
 use slimwright::os::{OsInventory, OsPackage};
 use slimwright::plan::{self, BaseImage, Plan};
-use slimwright::profile::{Detect, Installed, Replacement, Rule, Severity, Tier};
-use slimwright::python::{Distribution, Edge, Environment, EnvironmentKind, Graph, Inventory};
+use slimwright::profile::{Detect, Installed, Replacement, Rule, Severity, Signs, Tier};
+use slimwright::python::{Distribution, Edge, Environment, EnvironmentKind, Graph, Inventory, Uses};
 use slimwright::report::{AuditReport, PlanReport, json, markdown, report_md, text};
 use slimwright::rules::{Evidence, Facts, Finding};
 
@@ -141,7 +141,12 @@ fn rules() -> Vec<Rule> {
         without: Vec::new(),
         version: None,
     };
-    let gpu = Detect::GpuBuild { distribution: "torch".into(), when: Installed::default(), replace };
+    let gpu = Detect::GpuBuild {
+        distribution: "torch".into(),
+        when: Installed::default(),
+        replace,
+        unless: Signs::default(),
+    };
     let compilers = Detect::OsPackages { names: vec!["gcc*".into()], leave: Vec::new() };
     vec![
         rule("broken-distribution", Tier::Auto, Detect::BrokenDistribution),
@@ -165,6 +170,7 @@ fn finding(rule: &str, severity: Severity, subject: &str, message: &str, bytes: 
             note: "as the RECORD lists it".into(),
         }],
         more_evidence: 3,
+        doubts: Vec::new(),
         distributions: vec![2],
         os_packages: Vec::new(),
         layer: Some(2),
@@ -252,6 +258,7 @@ fn a_plan(original: &Image) -> Plan {
         ],
         skipped: vec![plan::Skipped {
             rule: "compilers".into(),
+            tier: Tier::Confirm,
             subject: "gcc-12".into(),
             bytes: 300_000_000,
             reason: "needs --accept compilers".into(),
@@ -280,15 +287,13 @@ fn with(change: impl FnOnce(&mut Image, &mut Inventory, &mut Vec<Finding>)) -> (
         asked: &asked,
         os: &os,
         libraries: &libraries,
+        uses: &Uses::default(),
     };
     let mut plan = a_plan(&image);
     plan.original.clone_from(&image.name);
     plan.notes.push(image.name.clone());
     plan.pins[0].why.clone_from(&image.name);
-    (
-        AuditReport::new(&image, &view, &facts, &findings, &rules(), Some(&plan)),
-        PlanReport::new(&image, &plan, &rules()),
-    )
+    (AuditReport::new(&image, &view, &facts, &findings, &rules(), Some(&plan)), PlanReport::new(&image, &plan))
 }
 
 fn reports() -> (AuditReport, PlanReport) {
@@ -490,6 +495,7 @@ fn an_empty_image_is_reported_too() {
         asked: &asked,
         os: &os,
         libraries: &libraries,
+        uses: &Uses::default(),
     };
     let audit = AuditReport::new(&image, &view, &facts, &[], &[], None);
     assert!(detailed(&audit, 80).contains("nothing that a rule knows"));

@@ -4,7 +4,7 @@
 //! with lines that say what the inventories would hold:
 //!
 //! ```text
-//! dist torch 2.1.1 bytes=5 layer=1 files=torch/a.so    a distribution; also recorded=, env=, requested
+//! dist torch 2.1.1 bytes=5 layer=1 files=torch/a.so    a distribution; also recorded=, env=, modules=, requested
 //! requires easyocr torch >=1                           a requirement between distributions
 //! missing cv cv2/a.py 1 2                              a file of RECORD that layer 1 had and layer 2 removed
 //! contest a x/y.py b a                                 a path that `b` claims too; whose content is on disk
@@ -19,7 +19,7 @@ use slimwright::fs::{Ledger, Owner, View};
 use slimwright::image::Image;
 use slimwright::os::{OsInventory, OsPackage};
 use slimwright::profile::{Rule, Tier, embedded};
-use slimwright::python::{Contest, Distribution, Edge, Graph, Inventory, MissingFile, RemovedDistribution};
+use slimwright::python::{Contest, Distribution, Edge, Graph, Inventory, MissingFile, RemovedDistribution, Uses};
 use slimwright::rules::{Facts, Finding, evaluate};
 
 const SITE: &str = "usr/local/lib/python3.11/site-packages";
@@ -70,6 +70,7 @@ impl Case {
                 ("env", number) => dist.environment = number.parse().unwrap(),
                 ("recorded", number) => dist.recorded = number.parse().unwrap(),
                 ("requested", _) => dist.requested = true,
+                ("modules", names) => dist.modules = names.split(',').map(str::to_owned).collect(),
                 ("files", files) => {
                     dist.files =
                         files.split(',').map(|file| ImagePath::from(format!("{SITE}/{file}").as_str())).collect();
@@ -151,6 +152,7 @@ impl Case {
         let image: Image = fixture::image(if self.image.is_empty() { "layer" } else { &self.image });
         let view = View::new(&image);
         let ledger = Ledger::new(&view, |_, _| Owner::Application);
+        let uses = Uses::new(&view, &self.python);
         let libraries = slimwright::os::Libraries::new(&view, &self.os);
         evaluate(
             &Facts {
@@ -161,6 +163,7 @@ impl Case {
                 asked: &[],
                 os: &self.os,
                 libraries: &libraries,
+                uses: &uses,
             },
             rules,
         )

@@ -135,7 +135,7 @@ impl Tar {
 
 /// Bounds for tests: far from the defaults, so that what is unbounded shows.
 pub fn small() -> Limits {
-    Limits { unpacked: 1 << 30, entries: 200_000, kept_file: 1 << 20, kept_layer: 4 << 20 }
+    Limits { unpacked: 1 << 30, entries: 200_000, kept_file: 1 << 20, kept_layer: 4 << 20, sources: false }
 }
 
 /// Indexes a tar's bytes, digesting contents.

@@ -325,6 +325,7 @@ fn assert_same(layer: &Layer, limits: &Limits) -> Vec<(u64, u64)> {
     let whole = layer.whole(limits);
     assert!(!found.verified.blob && !found.verified.diff_id && whole.verified.blob);
     found.verified = whole.verified;
+    found.sources = whole.sources;
     assert_eq!(found.entries.len(), whole.entries.len());
     for (entry, whole) in found.entries.iter_mut().zip(&whole.entries) {
         if entry.kind == EntryKind::File && entry.size > SHA256_UP_TO && !is_kept(entry.path.as_bytes()) {
@@ -457,8 +458,8 @@ fn a_layer_without_contents_has_an_index() {
 #[test]
 fn bounds_of_kept_files_are_those_of_a_tar() {
     let sizes = |number: usize, bytes: usize| {
-        let body = format!("import x # {number}\n").repeat(bytes / 13);
-        file(&format!("app/{number}.py"), body)
+        let body = format!("x=={number} # text\n").repeat(bytes / 13);
+        file(&format!("app/{number}/requirements.txt"), body)
     };
     let mut items = vec![filler(), file("app/big.py", vec![b'#'; 60_000])];
     items.extend((0..5).map(|number| sizes(number, 2_000)));

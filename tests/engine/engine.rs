@@ -121,7 +121,9 @@ fn build_traps(docker: &str) -> String {
 
 fn subject(docker: &'static str, name: &str) -> Subject {
     let id = run(docker, &["image", "inspect", "--format", "{{.Id}}", name]);
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("engine").join(id.trim().replace("sha256:", ""));
+    // What is saved has the name in it.
+    let saved = format!("{}-{}", id.trim().replace("sha256:", ""), name.replace(['/', ':'], "-"));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("engine").join(saved);
     let (archive, layout) = (folder.join("archive.tar"), folder.join("layout"));
     if !layout.exists() {
         std::fs::create_dir_all(&folder).unwrap();

@@ -6,7 +6,7 @@ use crate::base::{Digest, EntryIdx};
 use crate::layer::head::{Head, padding};
 use crate::layer::interpret::{Held, interpret};
 use crate::layer::tar::too_large;
-use crate::layer::{Attribute, Contents, Entry, EntryKind, IndexError, Limits, keep};
+use crate::layer::{Attribute, Contents, Entry, EntryKind, IndexError, Limits};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
@@ -213,7 +213,7 @@ impl Builder<'_> {
         let digest = row.digest.parse().ok();
         let mut to_fetch = None;
         if entry.kind == EntryKind::File {
-            let keeps = keep::is_kept(entry.path.as_bytes()) && entry.size <= self.limits.kept_file;
+            let keeps = self.limits.keeps(entry.path.as_bytes()) && entry.size <= self.limits.kept_file;
             match entry.size {
                 0 if keeps => {
                     let to = (&mut self.out.kept, &mut self.out.oddities);

@@ -1,0 +1,94 @@
+//! The user's own Dockerfile: read and checked before anything is measured.
+
+use super::failure::{Failure, Result};
+use crate::base::escape_str;
+use crate::dockerfile::{Dockerfile, DockerfileError, MOST_BYTES};
+use crate::emit::edit::{EditError, EditOptions, Edits, edit};
+use crate::plan::Plan;
+use crate::profile::Rule;
+use anyhow::Context as _;
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Read as _;
+use std::path::Path;
+
+/// A file that was read.
+pub struct UserDockerfile {
+    text: String,
+    shown: String,
+    options: EditOptions,
+}
+
+impl UserDockerfile {
+    /// Reads and parses the file, and lists the top of its build context.
+    pub fn read(path: &Path, context: Option<&Path>, target_stage: Option<String>, skip: Vec<String>) -> Result<Self> {
+        let shown = path.display().to_string();
+        let bytes = bytes(path).with_context(|| format!("{shown}: cannot read")).map_err(Failure::usage)?;
+        let text = Dockerfile::text(&bytes).map_err(|error| failure(&shown, &error))?.to_owned();
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let names = names(context.unwrap_or(folder), context.is_some())?;
+        let options = EditOptions { target_stage, skip, path: label(path, context), context: names };
+        let read = Self { text, shown, options };
+        read.stage()?;
+        Ok(read)
+    }
+
+    fn parsed(&self) -> Result<Dockerfile<'_>> {
+        Dockerfile::parse(&self.text).map_err(|error| failure(&self.shown, &error))
+    }
+
+    /// Whether the stage is there.
+    fn stage(&self) -> Result<()> {
+        let file = self.parsed()?;
+        self.options.check(&file).map_err(|error| self.edit_failure(&error))
+    }
+
+    /// The edits that carry a plan out.
+    pub fn edits(&self, plan: &Plan, rules: &[Rule]) -> Result<Edits> {
+        let file = self.parsed()?;
+        edit(plan, rules, &file, &self.options).map_err(|error| self.edit_failure(&error))
+    }
+
+    fn edit_failure(&self, error: &EditError) -> Failure {
+        Failure::usage(anyhow::anyhow!("{}: {error}", self.shown)).hint("--target-stage takes a stage's name or number")
+    }
+}
+
+fn bytes(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    // One byte more than is allowed, so that the parser says what is wrong.
+    fs::File::open(path)?.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn failure(shown: &str, error: &DockerfileError) -> Failure {
+    match error {
+        DockerfileError::Syntax { line, message, found } => {
+            let failure = Failure::usage(anyhow::anyhow!("{shown}, line {line}: {message}; found: {found}"));
+            failure.hint("slimwright reads what BuildKit reads; `docker build --check` says more about a Dockerfile")
+        }
+        _ => Failure::usage(anyhow::anyhow!("{shown}: {error}")).hint("--dockerfile takes a Dockerfile"),
+    }
+}
+
+/// The name for the diff: relative to the build context, and never a path of this machine.
+fn label(path: &Path, context: Option<&Path>) -> String {
+    let name = || path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let relative = context.and_then(|context| {
+        let (path, context) = (fs::canonicalize(path).ok()?, fs::canonicalize(context).ok()?);
+        path.strip_prefix(context).ok().map(|path| path.to_string_lossy().into_owned())
+    });
+    escape_str(&relative.unwrap_or_else(name))
+}
+
+fn names(folder: &Path, asked: bool) -> Result<BTreeSet<String>> {
+    let rows = match fs::read_dir(folder) {
+        Ok(rows) => rows,
+        Err(error) if asked => {
+            let error = anyhow::Error::new(error).context(format!("{}: cannot look into it", folder.display()));
+            return Err(Failure::usage(error).hint("--context takes the folder that is built from"));
+        }
+        Err(_) => return Ok(BTreeSet::new()),
+    };
+    Ok(rows.flatten().take(10_000).map(|row| row.file_name().to_string_lossy().into_owned()).collect())
+}

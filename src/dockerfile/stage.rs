@@ -1,0 +1,156 @@
+//! Stages: which of them the final image is made of, and what is known at an instruction.
+
+use super::arguments::expanded;
+use super::{Dockerfile, Instruction, Kind};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One stage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stage {
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// The image or stage that it builds on, as written.
+    pub image: String,
+    /// Its instructions, `FROM` first.
+    pub instructions: std::ops::Range<usize>,
+    /// The stage that it builds on, if it is one of the file.
+    pub parent: Option<usize>,
+}
+
+/// What is known where an instruction runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// The working directory, absolute; `None` where it depends on what is not known.
+    pub directory: Option<String>,
+    /// Variables with known values, of `ENV` and of `ARG` defaults.
+    pub variables: BTreeMap<String, String>,
+    /// The names of all variables of `ENV`.
+    pub environment: BTreeSet<String>,
+    /// Whether the shell is another one than `sh` and its like.
+    pub foreign_shell: bool,
+}
+
+pub(super) fn stages(instructions: &[Instruction]) -> Vec<Stage> {
+    let starts: Vec<usize> = instructions
+        .iter()
+        .enumerate()
+        .filter(|(_, instruction)| matches!(instruction.kind, Kind::From { .. }))
+        .map(|(position, _)| position)
+        .collect();
+    let mut out: Vec<Stage> = Vec::new();
+    for (position, &start) in starts.iter().enumerate() {
+        let end = starts.get(position + 1).copied().unwrap_or(instructions.len());
+        let Kind::From { image, name } = &instructions[start].kind else { continue };
+        let parent = out.iter().position(|stage| is_called(stage, image));
+        out.push(Stage { name: name.clone(), image: image.clone(), instructions: start..end, parent });
+    }
+    out
+}
+
+fn is_called(stage: &Stage, name: &str) -> bool {
+    stage.name.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(name))
+}
+
+impl Dockerfile<'_> {
+    /// A stage by name or number.
+    pub fn stage(&self, name: &str) -> Option<usize> {
+        let number = || name.parse().ok().filter(|&number: &usize| number < self.stages.len());
+        self.stages.iter().position(|stage| is_called(stage, name)).or_else(number)
+    }
+
+    /// A stage and the stages below it, lowest first: their layers are the image's.
+    pub fn lineage(&self, stage: usize) -> Vec<usize> {
+        let mut out = Vec::new();
+        let mut next = Some(stage);
+        while let Some(stage) = next.filter(|&stage| stage < self.stages.len()) {
+            out.push(stage);
+            // A parent stands before its child, so this ends.
+            next = self.stages[stage].parent;
+        }
+        out.reverse();
+        out
+    }
+
+    /// The stage that an instruction belongs to; `None` before the first.
+    pub fn stage_of(&self, instruction: usize) -> Option<usize> {
+        self.stages.iter().position(|stage| stage.instructions.contains(&instruction))
+    }
+
+    /// The instructions of a stage and the stages below it, in order.
+    pub fn instructions_of(&self, stage: usize) -> Vec<usize> {
+        self.lineage(stage).into_iter().flat_map(|stage| self.stages[stage].instructions.clone()).collect()
+    }
+
+    /// The stage that a `COPY --from=` of an instruction names, if it is one of the file.
+    pub fn source_stage(&self, instruction: usize) -> Option<usize> {
+        let instruction = self.instructions.get(instruction)?;
+        let from = instruction.flags.iter().find(|flag| flag.name == "from")?;
+        matches!(instruction.kind, Kind::Copy(_)).then(|| self.stage(&from.value)).flatten()
+    }
+
+    /// What is known before an instruction runs. A base image is taken to have no working directory of its own.
+    pub fn scope(&self, instruction: usize) -> Scope {
+        let mut scope = Scope { directory: Some("/".to_owned()), ..Scope::default() };
+        let Some(stage) = self.stage_of(instruction) else { return scope };
+        let global: BTreeMap<String, String> = self.instructions[..self.stages[0].instructions.start]
+            .iter()
+            .filter_map(|instruction| match &instruction.kind {
+                Kind::Variables { pairs, .. } => Some(pairs),
+                _ => None,
+            })
+            .flatten()
+            .filter_map(|(name, value)| Some((name.clone(), value.clone()?)))
+            .collect();
+        for position in self.instructions_of(stage).into_iter().take_while(|&position| position < instruction) {
+            scope.advance(&self.instructions[position], &global);
+        }
+        scope
+    }
+}
+
+impl Scope {
+    fn advance(&mut self, instruction: &Instruction, global: &BTreeMap<String, String>) {
+        match &instruction.kind {
+            Kind::Workdir(path) => {
+                self.directory = self.absolute(path);
+            }
+            Kind::Variables { environment, pairs } => {
+                for (name, value) in pairs {
+                    let value = value.clone().or_else(|| global.get(name).cloned());
+                    if *environment {
+                        self.environment.insert(name.clone());
+                    } else if self.environment.contains(name) {
+                        // ENV wins over ARG.
+                        continue;
+                    }
+                    match value.and_then(|value| expanded(&value, &self.variables)) {
+                        Some(value) => self.variables.insert(name.clone(), value),
+                        None => self.variables.remove(name),
+                    };
+                }
+            }
+            Kind::Shell(words) => {
+                let program = words.first().map(|word| word.rsplit('/').next().unwrap_or_default()).unwrap_or_default();
+                self.foreign_shell = !["sh", "bash", "ash", "dash", "zsh", "ksh"].contains(&program);
+            }
+            _ => {}
+        }
+    }
+
+    /// A path with its variables' values, absolute and without `.` and `..`; `None` where that is not known.
+    pub fn absolute(&self, path: &str) -> Option<String> {
+        let path = expanded(path, &self.variables)?;
+        let whole = if path.starts_with('/') { path } else { format!("{}/{path}", self.directory.as_deref()?) };
+        let mut parts: Vec<&str> = Vec::new();
+        for part in whole.split('/') {
+            match part {
+                "" | "." => {}
+                ".." => {
+                    parts.pop();
+                }
+                part => parts.push(part),
+            }
+        }
+        Some(format!("/{}", parts.join("/")))
+    }
+}

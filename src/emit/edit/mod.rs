@@ -1,0 +1,160 @@
+//! The smallest change of the user's own Dockerfile that carries a plan out.
+//!
+//! What an instruction does to the image decides whether it is touched: stages that are no part of the final image
+//! are left alone, and of those that only feed it the installs alone are looked at. Every edit has a reason; what
+//! the plan wants and no edit can say is a note. The text around an edit stays as it is, byte for byte, and the
+//! edited file is parsed again before it is given out.
+
+mod diff;
+mod draft;
+mod install;
+mod origin;
+mod owner;
+mod pip;
+mod reach;
+mod system;
+
+use crate::base::escape_str;
+use crate::dockerfile::{Dockerfile, Span};
+use crate::plan::Plan;
+use crate::profile::{Detect, Rule};
+use draft::Draft;
+use reach::Reach;
+use std::collections::BTreeSet;
+
+/// What may be chosen.
+#[derive(Clone, Debug, Default)]
+pub struct EditOptions {
+    /// The stage that the image was built from, by name or number; the last one if it is not named.
+    pub target_stage: Option<String>,
+    /// Rules that must not be followed, by id.
+    pub skip: Vec<String>,
+    /// The file's name for the diff, relative to the build context: `Dockerfile`, `docker/api.Dockerfile`.
+    pub path: String,
+    /// The names of the files at the top of the build context, as far as they are known.
+    pub context: BTreeSet<String>,
+}
+
+impl EditOptions {
+    /// Whether a file has the stage.
+    pub fn check(&self, file: &Dockerfile<'_>) -> Result<(), EditError> {
+        target_stage(file, self).map(|_| ())
+    }
+}
+
+/// One change of the text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit {
+    /// The bytes that go; empty for an insertion.
+    pub span: Span,
+    /// What comes instead.
+    pub replacement: String,
+    /// Why, in one line.
+    pub reason: String,
+    /// The rule that asks for it.
+    pub rule: String,
+    /// The line where it begins, from 1.
+    pub line: usize,
+}
+
+/// All changes of a file, in the order of its text, none over another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edits {
+    /// The file's name for the diff.
+    pub path: String,
+    /// The changes.
+    pub edits: Vec<Edit>,
+    /// What no edit says, and what to know before building.
+    pub notes: Vec<String>,
+    /// The edited file.
+    pub text: String,
+    /// The changes as a unified diff for `patch -p1` and `git apply`; empty when there are none.
+    pub diff: String,
+}
+
+/// Why a file cannot be edited.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EditError {
+    /// The stage is not there.
+    #[error("no stage is called `{name}`; the file has: {known}")]
+    UnknownStage {
+        /// The name.
+        name: String,
+        /// The stages.
+        known: String,
+    },
+}
+
+/// Edits a Dockerfile so that it carries a plan out. `rules` are those that the plan followed.
+pub fn edit(plan: &Plan, rules: &[Rule], file: &Dockerfile<'_>, options: &EditOptions) -> Result<Edits, EditError> {
+    let target = target_stage(file, options)?;
+    let reach = Reach::new(file, target, plan);
+    let mut draft = Draft::new(file, &options.skip);
+    origin::check(&mut draft, plan, &reach);
+    let mut covered = install::edit(&mut draft, plan, rules, &reach, options);
+    covered.extend(system::edit(&mut draft, plan, &reach));
+    owner::edit(&mut draft, plan, &reach);
+    let (mut edits, mut notes) = draft.finish();
+    let mut text = apply(file.text, &edits);
+    if let Err(error) = Dockerfile::parse(&text) {
+        notes.push(format!("no edit was made, for the edited file would not be right: {error}"));
+        edits.clear();
+        text = file.text.to_owned();
+    }
+    covered.extend(edits.iter().map(|edit| edit.rule.clone()));
+    notes.extend(not_expressed(plan, &covered));
+    let notes = notes.iter().map(|note| escape_str(note)).collect();
+    for edit in &mut edits {
+        edit.reason = escape_str(&edit.reason);
+    }
+    let path = if options.path.is_empty() { "Dockerfile".to_owned() } else { options.path.clone() };
+    let diff = diff::unified(&path, file.text, &text, &edits);
+    Ok(Edits { path, edits, notes, text, diff })
+}
+
+fn target_stage(file: &Dockerfile<'_>, options: &EditOptions) -> Result<usize, EditError> {
+    let Some(name) = &options.target_stage else { return Ok(file.stages.len().saturating_sub(1)) };
+    file.stage(name).ok_or_else(|| {
+        let known = |(number, stage): (usize, &crate::dockerfile::Stage)| {
+            stage.name.as_deref().map_or_else(|| number.to_string(), escape_str)
+        };
+        let known: Vec<String> = file.stages.iter().enumerate().map(known).collect();
+        EditError::UnknownStage { name: escape_str(name), known: known.join(", ") }
+    })
+}
+
+/// The text with the edits made.
+pub fn apply(text: &str, edits: &[Edit]) -> String {
+    let (mut out, mut at) = (String::with_capacity(text.len()), 0);
+    for edit in edits {
+        out.push_str(&text[at..edit.span.start]);
+        out.push_str(&edit.replacement);
+        at = edit.span.end;
+    }
+    out.push_str(&text[at..]);
+    out
+}
+
+/// What the plan does and no edit.
+fn not_expressed(plan: &Plan, covered: &BTreeSet<String>) -> Vec<String> {
+    let open = plan.actions.iter().filter(|action| !covered.contains(&action.rule) && action.removed > action.added);
+    let note = |action: &crate::plan::Action| {
+        let bytes = crate::base::ByteSize(action.removed - action.added);
+        format!(
+            "not in the edits: {} ({bytes}, {}); no instruction of the file does it by itself",
+            action.title, action.rule
+        )
+    };
+    open.map(note).collect()
+}
+
+/// Whether a rule is about distributions: a change of what is installed carries it out.
+fn is_about_distributions(rule: &str, rules: &[Rule]) -> bool {
+    let detects = rules.iter().find(|known| known.id == rule).map(|rule| &rule.detect);
+    match detects {
+        Some(detect) => {
+            matches!(detect, Detect::DuplicateFamily { .. } | Detect::GpuBuild { .. } | Detect::Distributions { .. })
+        }
+        None => rule == "unused-closure",
+    }
+}
