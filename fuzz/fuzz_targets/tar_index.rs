@@ -20,7 +20,7 @@ fn with_checksums(bytes: &[u8]) -> Vec<u8> {
 
 fuzz_target!(|bytes: &[u8]| {
     let bytes = &with_checksums(bytes)[..];
-    let limits = Limits { unpacked: 1 << 24, entries: 5_000, kept_file: 1 << 16, kept_layer: 1 << 20 };
+    let limits = Limits { unpacked: 1 << 24, entries: 5_000, kept_file: 1 << 16, kept_layer: 1 << 20, sources: true };
     let Ok(mut tar) = reader(detect(bytes), bytes) else { return };
     let Ok(contents) = index_tar(&mut Streamed(&mut tar), true, &limits) else { return };
     assert_eq!(contents.entries.len(), contents.bodies.len());

@@ -18,7 +18,7 @@ fn contents() -> Vec<u8> {
 }
 
 fn index(blob: Vec<u8>, place: &TocPlace) -> Result<LayerIndex, TocError> {
-    let limits = Limits { unpacked: 1 << 24, entries: 5_000, kept_file: 1 << 16, kept_layer: 1 << 20 };
+    let limits = Limits { unpacked: 1 << 24, entries: 5_000, kept_file: 1 << 16, kept_layer: 1 << 20, sources: false };
     let length = blob.len() as u64;
     let found = index_toc(&Blob::new(Arc::new(blob), 0, length), length, place, Expected::default(), &limits);
     if let Ok(index) = &found {
