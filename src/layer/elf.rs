@@ -16,7 +16,7 @@ use object::{Endianness, ReadRef};
 use std::io::{self, Read, Seek, SeekFrom};
 
 /// Bytes at each end of a file that are looked at.
-const WINDOW: u64 = 16 << 20;
+const WINDOW: u64 = 8 << 20;
 /// Most program headers and bytes of the dynamic section: far more than any linker writes.
 const MOST_HEADERS: u16 = 1024;
 const MOST_DYNAMIC: u64 = 1 << 20;

@@ -87,7 +87,7 @@ fn an_answer_is_the_same_however_the_layer_is_read() {
         ("repaired: names at the end", Layout { size: 40 * MB, dynamic: 2048, names: 39 * MB }, true),
         ("dynamic section at the end", Layout { size: 40 * MB, dynamic: 39 * MB, names: 4096 }, true),
         ("names in the middle", Layout { size: 40 * MB, dynamic: 39 * MB, names: 20 * MB }, false),
-        ("no middle", Layout { size: 30 * MB, dynamic: 16 * MB, names: 15 * MB }, true),
+        ("no middle", Layout { size: 14 * MB, dynamic: 8 * MB, names: 7 * MB }, true),
     ];
     for (what, layout, known) in cases {
         let file = shared_object(&layout, "libx.so.1", &["liby.so"], "/a");
