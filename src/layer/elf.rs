@@ -69,10 +69,15 @@ impl Linkage {
     }
 }
 
+/// Whether a path is named as shared objects are: `libx.so`, `libx.so.1.2`.
+pub fn is_library_name(path: &[u8]) -> bool {
+    let name = file_name(path);
+    name.ends_with(b".so") || name.windows(4).any(|part| part == b".so.")
+}
+
 /// Whether a file may be a shared object or a program, as far as its name and mode tell.
 pub fn may_be_linked(entry: &Entry) -> bool {
-    let name = file_name(entry.path.as_bytes());
-    let shared = name.ends_with(b".so") || name.windows(4).any(|part| part == b".so.");
+    let shared = is_library_name(entry.path.as_bytes());
     entry.kind == EntryKind::File && entry.size > 64 && (shared || entry.mode & 0o111 != 0)
 }
 

@@ -21,7 +21,7 @@ mod toc;
 pub use blob::{Blob, BlobError, BlobReader, Expected, ReadAt, digest_bodies, index_seeking};
 pub use content::{SHA256_UP_TO, content_digest};
 pub use decompress::{Compression, Decompressed, detect, reader};
-pub use elf::{Linkage, linkage, may_be_linked};
+pub use elf::{Linkage, is_library_name, linkage, may_be_linked};
 pub use feed::{Streamed, TarInput};
 pub(crate) use keep::recorded_paths;
 pub use keep::{distil, is_kept, is_library_source};

@@ -11,7 +11,7 @@
 use super::OsInventory;
 use crate::base::{FastMap, ImagePath, LayerIdx, clean_path, file_name, parent};
 use crate::fs::View;
-use crate::layer::{Linkage, may_be_linked};
+use crate::layer::{Linkage, is_library_name, may_be_linked};
 use std::borrow::Cow;
 
 /// What is linked in an image.
@@ -103,9 +103,8 @@ impl<'v> Places<'v> {
     fn new(view: &'v View<'v>) -> Self {
         let mut by_name: FastMap<Cow<'v, [u8]>, Vec<&'v [u8]>> = FastMap::default();
         for (path, _) in view.iter() {
-            let name = file_name(path);
-            if name.ends_with(b".so") || name.windows(4).any(|part| part == b".so.") {
-                by_name.entry(Cow::Borrowed(name)).or_default().push(path);
+            if is_library_name(path) {
+                by_name.entry(Cow::Borrowed(file_name(path))).or_default().push(path);
             }
         }
         let env = view.image().config.env.iter();

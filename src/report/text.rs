@@ -72,6 +72,7 @@ pub fn render(report: &AuditReport, style: Style<'_>) -> String {
     joined(lines)
 }
 
-fn joined(lines: Vec<String>) -> String {
+/// Lines as a text, without blanks at their ends.
+pub(super) fn joined(lines: Vec<String>) -> String {
     lines.iter().map(|line| line.trim_end().to_owned() + "\n").collect()
 }

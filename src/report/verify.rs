@@ -1,6 +1,7 @@
 //! A verification, for a terminal.
 
 use super::layout::{Tone, left, paint, relative, right, wrap_to};
+use super::text::joined;
 use crate::base::ByteSize;
 use crate::verify::{Check, Outcome, SizeRow, Verification};
 
@@ -23,7 +24,7 @@ pub fn render(verification: &Verification, color: bool, width: usize, details: b
     lines.extend(page.gone(verification));
     let word = if verification.failed() { "Something was lost: see above." } else { "Nothing was lost." };
     lines.push(word.to_owned());
-    lines.iter().map(|line| line.trim_end().to_owned() + "\n").collect()
+    joined(lines)
 }
 
 struct Page {

@@ -1,6 +1,7 @@
 //! Why a distribution is there: for a terminal, and as JSON.
 
 use super::layout::{Tone, count, fit, paint, right, wrap_to};
+use super::text::joined;
 use crate::base::ByteSize;
 use crate::plan::{Brought, Chain, Cut, Requirer, Why};
 use serde::Serialize;
@@ -45,7 +46,7 @@ pub fn render(report: &WhyReport, color: bool, width: usize, details: bool) -> S
         }
         lines.extend(page.distribution(why));
     }
-    lines.iter().map(|line| line.trim_end().to_owned() + "\n").collect()
+    joined(lines)
 }
 
 struct Page {

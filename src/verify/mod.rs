@@ -9,7 +9,7 @@ mod promise;
 
 pub use promise::{Promise, PromiseError};
 
-use crate::base::{ByteSize, escape_str};
+use crate::base::escape_str;
 use crate::image::Config;
 use crate::os::Provider;
 use crate::python::{Distribution, Edge};
@@ -275,11 +275,4 @@ fn platform(config: &Config) -> String {
 
 fn or_nothing(text: &str) -> &str {
     if text.is_empty() { "nothing" } else { text }
-}
-
-/// `−62.3 %` of `before`, in words for a title: what was saved or added.
-pub fn change(before: u64, after: u64) -> String {
-    let (sign, difference) = if after <= before { ("−", before - after) } else { ("+", after - before) };
-    let share = if before == 0 { 0.0 } else { difference as f64 * 100.0 / before as f64 };
-    format!("{sign}{} ({sign}{share:.1} %)", ByteSize(difference))
 }
