@@ -21,10 +21,12 @@
 //! bytes are; [`registry`] and [`daemon`] fetch bytes and know nothing of images; [`image`] puts them together.
 //! Modules import only from those before them:
 //!
-//! `base`, `dockerfile`, `registry`, `source`, `layer`, `daemon`, `image`, `fs`, `python`, `os`, `profile`, `rules`, `resolve`, `plan`, `verify`, `emit`, `report`, `cli`.
+//! `base`, `dockerfile`, `registry`, `source`, `layer`, `daemon`, `image`, `fs`, `python`, `os`, `profile`, `rules`, `resolve`, `repository`, `context`, `plan`, `verify`, `emit`, `budget`, `report`, `cli`.
 
 pub mod base;
+pub mod budget;
 pub mod cli;
+pub mod context;
 pub mod daemon;
 pub mod dockerfile;
 pub mod emit;
@@ -37,6 +39,7 @@ pub mod profile;
 pub mod python;
 pub mod registry;
 pub mod report;
+pub mod repository;
 pub mod resolve;
 pub mod rules;
 pub mod source;

@@ -33,6 +33,7 @@ fuzz_target!(|bytes: &[u8]| {
         layers: vec![layer.clone(), layer],
         basis: Basis::Measured,
         problems: Vec::new(),
+        gaps: Vec::new(),
     };
     let view = View::new(&image);
     Ledger::new(&view, |_, _| Owner::Application);

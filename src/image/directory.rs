@@ -53,6 +53,7 @@ pub(super) fn directory(path: &Path, options: &OpenOptions, progress: &dyn Progr
         layers: vec![reading.layer],
         basis: Basis::Measured,
         problems: reading.problems,
+        gaps: Vec::new(),
     })
 }
 

@@ -49,6 +49,21 @@ pub struct Image {
     pub basis: Basis,
     /// What was wrong with the input.
     pub problems: Vec<Problem>,
+    /// What its layers should have and could not be known: only a virtual image has any. Sizes are then too small by an
+    /// unknown amount.
+    pub gaps: Vec<Gap>,
+}
+
+/// Bytes that a virtual image does not have because nobody can know them before the build.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Gap {
+    /// Where it comes from: `Dockerfile, line 12`.
+    pub place: String,
+    /// What is not predicted: the command or the base image, as written.
+    pub what: String,
+    /// Why not.
+    pub reason: String,
 }
 
 impl Image {

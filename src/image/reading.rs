@@ -81,6 +81,7 @@ pub(super) fn read_source(
         layers: indexed.into_iter().map(|indexed| indexed.layer).collect(),
         basis: Basis::Measured,
         problems,
+        gaps: Vec::new(),
     })
 }
 

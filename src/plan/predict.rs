@@ -83,6 +83,7 @@ impl Prediction<'_> {
             layers,
             basis: Basis::Predicted,
             problems: Vec::new(),
+            gaps: original.gaps.clone(),
         };
         Predicted { image, taken, added }
     }

@@ -46,6 +46,7 @@ pub fn image(spec: &str) -> Image {
         layers,
         basis: Basis::Measured,
         problems: Vec::new(),
+        gaps: Vec::new(),
     }
 }
 

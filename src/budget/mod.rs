@@ -1,0 +1,1 @@
+//! Limits on an image, what it was before, and the verdict.

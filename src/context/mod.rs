@@ -1,0 +1,1 @@
+//! A virtual image: what a build context would become, without building it.
