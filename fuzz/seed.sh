@@ -2,7 +2,7 @@
 # Writes a first corpus for the fuzz targets, from what is on every machine with GNU tar.
 set -eu
 cd "$(dirname "$0")"
-for target in tar_index metadata record manifest databases requirement recorded tar_split inspect challenge docker_config reference toc zip pylock dockerfile source; do mkdir -p "corpus/$target"; done
+for target in tar_index metadata record manifest databases requirement recorded tar_split inspect challenge docker_config reference toc zip pylock dockerfile source context; do mkdir -p "corpus/$target"; done
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 (
@@ -55,3 +55,4 @@ printf 'lock-version = "1.0"\ncreated-by = "uv"\n[[packages]]\nname = "a"\nversi
 printf 'machine example.org login u password p\ndefault login x\n' >corpus/pylock/netrc
 printf '# escape=`\nFROM a AS b\nRUN --mount=type=cache,target=/x apt-get update && apt-get install -y `\n # why\n  gcc "g++" 2>&1\nRUN <<E\npip install -r r.txt\nE\nRUN ["a", "b"]\nCOPY --from=b <<X /y\nz\nX\n' >corpus/dockerfile/1
 printf 'import a.b as c, d\ntry:\n    from e import f as g\nexcept ImportError:\n    pass\nx = c.y("cuda:0", gpu=True).cuda() if c.is_available() else f"{g.h!r:>{4}}"\n__import__(x)\nINSTALLED_APPS = ["i"]\n' >corpus/source/1
+printf 'FROM python:3.11 AS a\nWORKDIR /app\nCOPY . .\nRUN pip install -r requirements.txt && rm -rf ~/.cache *.pyc\nRUN find / \\( -name a -o -type d \\) -delete; chown -R 1:1 /app; mv a b; bash -c "cp -r b c"\nFROM scratch\nCOPY --from=a --chown=1 /app/ /app/\nADD <<E /x\ny\nE\n%%%%\n**/*.log\n!a?[b-c]\n' >corpus/context/1

@@ -10,6 +10,7 @@
 
 mod args;
 mod commands;
+mod context;
 mod dockerfile;
 mod failure;
 mod given;

@@ -27,7 +27,7 @@ pub mod text;
 
 pub use audit::{
     ActionSummary, AuditReport, BrokenReport, ContestReport, DistributionReport, EnvironmentReport, EvidenceReport,
-    FindingReport, Group, HiddenBytes, ImageSummary, LayerBytes, LayerReport, LayerShare, NamedBytes, OsPackageReport,
+    FindingReport, GapReport, Group, HiddenBytes, ImageSummary, LayerBytes, LayerReport, LayerShare, NamedBytes, OsPackageReport,
     PlanSummary, ProblemReport, RemovedReport, SCHEMA_VERSION, Sizes, SkippedSummary, VisibleBytes,
 };
 pub use json::render as json;

@@ -4,6 +4,7 @@
 mod archives;
 mod cache;
 mod cli;
+mod context;
 mod daemon;
 mod dockerfile;
 mod elf;
