@@ -19,13 +19,13 @@ use std::time::{Duration, Instant};
 pub const OLDEST: (u64, u64, u64) = (0, 7, 0);
 
 /// Largest answer that is read, in bytes.
-const MOST_ANSWER: u64 = 64 << 20;
+pub(super) const MOST_ANSWER: u64 = 64 << 20;
 
 /// How long uv may take to say its version.
 const VERSION_WAIT: Duration = Duration::from_secs(20);
 
 /// Settings of uv's that say how to resolve, not where to look.
-const STRATEGIES: [&str; 17] = [
+pub(super) const STRATEGIES: [&str; 17] = [
     "UV_CONSTRAINT",
     "UV_OVERRIDE",
     "UV_EXCLUDE",
@@ -124,6 +124,11 @@ impl Uv {
         &self.environment
     }
 
+    /// A command that runs it.
+    pub(super) fn program(&self) -> Command {
+        Command::new(&self.program)
+    }
+
     /// Its version: `0.13.9`.
     pub fn version(&self) -> String {
         let (a, b, c) = self.version;
@@ -180,7 +185,7 @@ impl Uv {
     }
 }
 
-fn without(command: &mut Command, names: &[&str]) {
+pub(super) fn without(command: &mut Command, names: &[&str]) {
     for name in names {
         command.env_remove(name);
     }
@@ -207,7 +212,11 @@ fn parse_version(text: &str) -> Option<(u64, u64, u64)> {
 }
 
 /// Runs a command with an input until it ends or the deadline has come. The error says in words what went wrong.
-fn converse(mut command: Command, input: &str, deadline: Instant) -> Result<(ExitStatus, String, String), String> {
+pub(super) fn converse(
+    mut command: Command,
+    input: &str,
+    deadline: Instant,
+) -> Result<(ExitStatus, String, String), String> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| format!("it could not be started: {error}"))?;
     let finished = talk(&mut child, input, deadline);
@@ -286,7 +295,7 @@ pub(super) fn shortened(stderr: &str) -> String {
     cut(&masked(&text), 240)
 }
 
-fn cut(text: &str, most: usize) -> String {
+pub(super) fn cut(text: &str, most: usize) -> String {
     let text = escape_str(text);
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &text[..end]),
