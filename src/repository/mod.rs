@@ -22,9 +22,40 @@
 //! (relationships); Debian's page on the format of repositories (DebianRepository/Format); apk(5), apk-repositories(5),
 //! apk-package(5).
 
+mod fetch;
+mod index;
+mod install;
+mod relation;
+mod release;
+mod remove;
+mod settings;
+mod size;
+mod solve;
+mod sources;
+mod universe;
+mod version;
+
+pub use fetch::apkindex;
+pub use index::{Index, Record, parse_apkindex, parse_packages};
+pub use relation::{
+    Operator, Provided, Relation, alpine_relation, parse_alpine, parse_alpine_provides, parse_debian,
+    parse_debian_provides,
+};
+pub use release::{ListedFile, Release, parse_release};
+pub use remove::{autoremove, removed_with};
+pub use settings::{excludes_documentation, read_apt_conf};
+pub use sources::{parse_deb822_sources, parse_repositories, parse_sources_list};
+pub use version::{begins_alpine, compare, compare_alpine, compare_debian};
+
+use crate::base::escape_str;
 use crate::image::Cache;
-use crate::os::{OsInventory, PackageManager};
+use crate::os::PackageManager;
+use crate::resolve::masked;
+use fetch::{Fetcher, Lists, Suite};
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use universe::Part;
 
 /// What an install command asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,12 +224,15 @@ pub enum RepositoryError {
 /// The indexes of an image's repositories.
 #[derive(Debug)]
 pub struct Repositories {
-    /// What could not be read, and what was not asked: place and reason.
+    /// What could not be read, what is out of date, and what was not asked: place and reason.
     pub problems: Vec<(String, String)>,
     /// Bytes that were downloaded (`wire`, measured).
     pub downloaded: u64,
     /// Requests that were sent.
     pub requests: u64,
+    parts: Vec<Part>,
+    lists: Lists,
+    settings: Settings,
 }
 
 impl Default for Settings {
@@ -223,15 +257,9 @@ impl Default for Options {
     }
 }
 
-impl Default for Ratio {
-    fn default() -> Self {
-        Self { value: 0.95, packages: 0 }
-    }
-}
-
 impl std::fmt::Debug for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let uri = crate::resolve::masked(&self.uri);
+        let uri = masked(&self.uri);
         write!(f, "{}: {uri} {} {}", self.place, self.suite, self.components.join(" "))
     }
 }
@@ -240,13 +268,128 @@ impl Repositories {
     /// Reads the indexes of all sources for an architecture (`amd64`), from the cache where it has them. Some that
     /// cannot be read are [`Repositories::problems`]; if none can, that is the error.
     pub fn open(sources: &Sources, architecture: &str, options: &Options) -> Result<Self, RepositoryError> {
-        let _ = (architecture, options);
-        Err(RepositoryError::NoSources(format!("{} are named", sources.list.len())))
+        let mut problems = sources.ignored.clone();
+        let fits = |source: &&Source| {
+            let all = source.architectures.is_empty();
+            all || source.architectures.iter().any(|one| one == architecture)
+        };
+        let list: Vec<&Source> = sources.list.iter().filter(fits).collect();
+        if list.is_empty() {
+            return Err(RepositoryError::NoSources(why_none(sources, architecture)));
+        }
+        let setup = |message| RepositoryError::Unreadable { place: place_of(list[0]), message };
+        let fetcher = Fetcher::new(options).map_err(setup)?;
+        let mut out = Self {
+            problems: Vec::new(),
+            downloaded: 0,
+            requests: 0,
+            parts: Vec::new(),
+            lists: Lists::default(),
+            settings: sources.settings.clone(),
+        };
+        let mut failed = None;
+        for (source, suite) in list.iter().zip(read_all(&fetcher, &list, architecture)) {
+            match suite {
+                Ok(suite) => out.add(source, suite, &mut problems),
+                Err(message) => {
+                    problems.push((place_of(source), message.clone()));
+                    failed.get_or_insert(RepositoryError::Unreadable { place: place_of(source), message });
+                }
+            }
+        }
+        if let Some(error) = failed.filter(|_| out.parts.is_empty()) {
+            return Err(error);
+        }
+        out.downloaded = fetcher.downloaded.load(Ordering::Relaxed);
+        out.requests = fetcher.requests.load(Ordering::Relaxed);
+        out.problems = problems;
+        Ok(out)
     }
 
-    /// What an install command would do to an image with these packages.
-    pub fn install(&self, request: &PackageRequest, installed: &OsInventory) -> Installation {
-        let _ = (request, installed);
-        Installation::default()
+    fn add(&mut self, source: &Source, suite: Suite, problems: &mut Vec<(String, String)>) {
+        problems.extend(suite.stale.map(|why| (place_of(source), why)));
+        if source.manager == PackageManager::Dpkg {
+            self.lists.add(suite.lists);
+        }
+        // apt-pkg's own: what is not automatic is taken by nobody who does not ask for it.
+        let priority = match (suite.release.not_automatic, suite.release.but_upgrades) {
+            (false, _) => 500,
+            (true, true) => 100,
+            (true, false) => 1,
+        };
+        self.parts.extend(suite.indexes.into_iter().map(|index| Part {
+            manager: source.manager,
+            index,
+            tag: source.tag.clone(),
+            suite: suite.release.suite.clone(),
+            codename: suite.release.codename.clone(),
+            priority,
+        }));
+    }
+
+    /// What `apt-get update` leaves in `var/lib/apt/lists`, in bytes (`unpacked`, predicted).
+    pub fn lists(&self) -> u64 {
+        size::lists(&self.lists, &self.settings)
+    }
+
+    /// What apt leaves in `var/cache/apt/*.bin` after it has read its lists, in bytes (`unpacked`, predicted).
+    pub fn caches(&self) -> u64 {
+        size::caches(&self.lists, &self.settings)
+    }
+}
+
+/// Reads some sources at a time. The answers are in their order.
+fn read_all(fetcher: &Fetcher<'_>, list: &[&Source], architecture: &str) -> Vec<Result<Suite, String>> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        while let Some((at, source)) =
+            { Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, list.get(at)?))) }
+        {
+            let read = match source.manager {
+                PackageManager::Dpkg => fetcher.suite(source, architecture),
+                PackageManager::Apk => fetcher.alpine(source, alpine_name(architecture)),
+            };
+            done.push((at, read));
+        }
+        done
+    };
+    let mut done: Vec<(usize, Result<Suite, String>)> = std::thread::scope(|scope| {
+        let handles: Vec<_> = (0..AT_ONCE.min(list.len())).map(|_| scope.spawn(work)).collect();
+        handles.into_iter().flat_map(|handle| handle.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    });
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, read)| read).collect()
+}
+
+/// How many sources are read together.
+const AT_ONCE: usize = 6;
+
+fn why_none(sources: &Sources, architecture: &str) -> String {
+    match (sources.list.first(), sources.ignored.first()) {
+        (Some(source), _) => format!("{} has none for {}", source.place, escape_str(architecture)),
+        (None, Some((place, reason))) => format!("{place}: {reason}"),
+        (None, None) => {
+            "etc/apt and etc/apk name none, or the image was recorded by an earlier version, which did not \
+                         keep them"
+                .into()
+        }
+    }
+}
+
+/// For a person.
+fn place_of(source: &Source) -> String {
+    let suite = if source.suite.is_empty() { String::new() } else { format!(" {}", escape_str(&source.suite)) };
+    format!("{}{suite}", masked(&escape_str(&source.uri)))
+}
+
+/// An architecture as apk names it.
+fn alpine_name(architecture: &str) -> &str {
+    match architecture {
+        "amd64" => "x86_64",
+        "arm64" => "aarch64",
+        "386" => "x86",
+        "arm" => "armv7",
+        other => other,
     }
 }
