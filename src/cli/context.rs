@@ -38,7 +38,8 @@ pub(super) fn dockerfile(folder: &Path, named: Option<&Path>) -> Option<PathBuf>
 pub(super) fn input(source: &Source, asks: bool) -> Result<Option<ContextInput>> {
     let args = &source.context;
     let Some(folder) = folder(&source.target) else {
-        let given = args.file.is_some() || !args.build_arg.is_empty() || !args.image.is_empty() || args.python.is_some();
+        let given =
+            args.file.is_some() || !args.build_arg.is_empty() || !args.image.is_empty() || args.python.is_some();
         if given {
             let error = anyhow::anyhow!("--file, --build-arg, --image and --python are for build contexts");
             return Err(Failure::usage(error).hint("name the folder with context:DIR"));
@@ -124,11 +125,17 @@ impl World<'_> {
     }
 
     fn registry(&self, name: &str) -> Base {
-        let target = Target { kind: Some(TargetKind::Registry), path: format!("docker://{name}").into(), reference: Some(name.to_owned()) };
+        let target = Target {
+            kind: Some(TargetKind::Registry),
+            path: format!("docker://{name}").into(),
+            reference: Some(name.to_owned()),
+        };
         match open_manifest(&target, &self.options(), &()) {
             Ok((image, true)) => Base::Known(Box::new(image), "every layer is in the cache".into()),
             Ok((image, false)) => Base::Manifest(Box::new(image)),
-            Err(ImageError::Registry(error)) if matches!(*error, RegistryError::NotFound { .. }) => Base::Missing(error.to_string()),
+            Err(ImageError::Registry(error)) if matches!(*error, RegistryError::NotFound { .. }) => {
+                Base::Missing(error.to_string())
+            }
             Err(error) => Base::Unknown(format!("neither an engine here nor its registry has it: {error}")),
         }
     }
@@ -152,17 +159,27 @@ impl Outside for World<'_> {
     }
 
     fn resolve(&self, request: &Request, platform: &Platform) -> std::result::Result<Resolution, RequestError> {
-        let uv = match self.uv.get_or_init(Uv::find) {
-            Ok(uv) => uv,
-            Err(_) => return Uv::find().map_err(RequestError::Uv).and(Ok(Resolution::default())),
-        };
+        let uv = self.uv.get_or_init(Uv::find).as_ref().map_err(|error| RequestError::Uv(error.clone()))?;
         self.bar.start(&format!("asking package indexes (uv {})", uv.version()), None);
-        resolve::resolve(uv, request, platform, &resolve::Options { cache: self.cache(), ..resolve::Options::default() })
+        resolve::resolve(
+            uv,
+            request,
+            platform,
+            &resolve::Options { cache: self.cache(), ..resolve::Options::default() },
+        )
     }
 
-    fn repositories(&self, sources: &Sources, architecture: &str) -> std::result::Result<Repositories, RepositoryError> {
+    fn repositories(
+        &self,
+        sources: &Sources,
+        architecture: &str,
+    ) -> std::result::Result<Repositories, RepositoryError> {
         self.bar.start("asking package repositories", None);
-        Repositories::open(sources, architecture, &repository::Options { cache: self.cache(), ..repository::Options::default() })
+        Repositories::open(
+            sources,
+            architecture,
+            &repository::Options { cache: self.cache(), ..repository::Options::default() },
+        )
     }
 }
 

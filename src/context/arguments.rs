@@ -24,7 +24,9 @@ impl Arguments {
                 out.options.push((name.to_owned(), Some(value.to_owned())));
             } else if with_value.contains(&word.as_str()) {
                 out.options.push((word.clone(), words.next().cloned()));
-            } else if let Some(short) = word.get(..2).filter(|short| !word.starts_with("--") && with_value.contains(short)) {
+            } else if let Some(short) =
+                word.get(..2).filter(|short| !word.starts_with("--") && with_value.contains(short))
+            {
                 out.options.push((short.to_owned(), Some(word[2..].trim_start_matches('=').to_owned())));
             } else {
                 out.options.push((word.clone(), None));

@@ -3,7 +3,7 @@
 use super::ContextError;
 use super::stage::{Stage, World};
 use super::tree::{directory, file};
-use crate::base::{ImagePath, escape_str, file_name, is_within, parent};
+use crate::base::{Digest, ImagePath, escape_str, file_name, is_within, parent};
 use crate::dockerfile::{Copy, Instruction};
 use crate::layer::{Entry, EntryKind};
 
@@ -191,7 +191,13 @@ impl Stage {
             }
         };
         let kept = world.folder.kept(entry.path.as_bytes(), to.as_bytes());
-        let (digest, content) = kept.map_or((None, None), |(digest, content)| (Some(digest), Some(content)));
+        // Nobody reads the others; which file it is stands for what is in it.
+        let identity = || {
+            let name = [b"a file of the context: ", entry.path.as_bytes()].concat();
+            (entry.kind == EntryKind::File).then(|| Digest::of(&name))
+        };
+        let (digest, content) =
+            kept.map_or_else(|| (identity(), None), |(digest, content)| (Some(digest), Some(content)));
         if entry.kind == EntryKind::File {
             self.origins.insert(to.clone(), world.folder.on_disk(entry.path.as_bytes()));
         }
@@ -236,7 +242,9 @@ impl Stage {
             None => match self.other_image(world, name) {
                 Ok(stage) => stage,
                 Err(reason) => {
-                    copy.sources.iter().for_each(|source| self.gap(place, &format!("{source} of the image {name}"), &reason));
+                    copy.sources
+                        .iter()
+                        .for_each(|source| self.gap(place, &format!("{source} of the image {name}"), &reason));
                     return Ok(());
                 }
             },
@@ -252,7 +260,13 @@ impl Stage {
                 if other.gaps.is_empty() {
                     let whose = format!("in the stage or image `{}`", escape_str(name));
                     let path = escape_str(&source);
-                    return Err(ContextError::NotThere { place: place.to_owned(), what: "the source", path, whose, hint: None });
+                    return Err(ContextError::NotThere {
+                        place: place.to_owned(),
+                        what: "the source",
+                        path,
+                        whose,
+                        hint: None,
+                    });
                 }
                 self.gap(place, &source, format!("it is not known what `{name}` has there"));
             }
@@ -278,7 +292,8 @@ impl Stage {
         let real = other.tree.resolve(path);
         let entries: Vec<(ImagePath, Entry)> = if other.tree.is_directory(&real) {
             self.put_directory(target, options);
-            let inside = |path: &ImagePath| path.as_bytes()[if real.is_empty() { 0 } else { real.len() + 1 }..].to_vec();
+            let inside =
+                |path: &ImagePath| path.as_bytes()[if real.is_empty() { 0 } else { real.len() + 1 }..].to_vec();
             other.tree.below(&real).map(|(path, entry)| (target.join(&inside(path)), entry.clone())).collect()
         } else {
             let to = if many { target.join(file_name(path)) } else { target.clone() };

@@ -152,7 +152,9 @@ impl ContextError {
             Self::Nothing { .. } | Self::NoFolder { .. } => "context:DIR takes the folder that is built from",
             Self::NoPython => "say it with --python 3.11, or write a .python-version",
             Self::NoStage { .. } => "--target-stage takes a stage's name or number",
-            Self::NoBase { .. } => "give what it is with --image NAME=TARGET, for example --image NAME=docker-archive:base.tar",
+            Self::NoBase { .. } => {
+                "give what it is with --image NAME=TARGET, for example --image NAME=docker-archive:base.tar"
+            }
             Self::NoUv { .. } => "install uv 0.7 or later, or name it in the variable UV",
             Self::Dockerfile { .. } => "slimwright reads what BuildKit reads; `docker build --check` says more",
             _ => return None,

@@ -7,8 +7,9 @@ use super::ignore::pattern;
 use super::run::Outcome;
 use super::stage::{Stage, World};
 use super::tree::{directory, file};
-use crate::base::{ImagePath, file_name};
+use crate::base::{ImagePath, file_name, parent};
 use crate::layer::{Entry, EntryKind};
+use std::collections::BTreeSet;
 
 impl Stage {
     /// A word as a path of the image.
@@ -85,7 +86,8 @@ impl Stage {
             return Outcome::Unknown("what it copies is not known".into());
         };
         let Some(target) = self.at(last) else { return Outcome::Unknown("where it copies to is not known".into()) };
-        let into = self.tree.is_directory(&self.tree.resolve(target.as_bytes())) || last.ends_with('/') || sources.len() > 1;
+        let into =
+            self.tree.is_directory(&self.tree.resolve(target.as_bytes())) || last.ends_with('/') || sources.len() > 1;
         for source in sources {
             let found = self.named(source);
             if found.is_empty() {
@@ -146,26 +148,41 @@ impl Stage {
         };
         let (user, group) = match (program, owner.split_once([':', '.'])) {
             ("chgrp", _) => (None, Some(owner.as_str())),
-            (_, Some((user, group))) => (Some(user).filter(|user| !user.is_empty()), Some(group).filter(|group| !group.is_empty())),
+            (_, Some((user, group))) => {
+                (Some(user).filter(|user| !user.is_empty()), Some(group).filter(|group| !group.is_empty()))
+            }
             (_, None) => (Some(owner.as_str()), None),
         };
         let uid = user.map(|user| self.number_of("etc/passwd", user));
         let gid = group.map(|group| self.number_of("etc/group", group));
-        self.change(paths, recursive, |entry| {
-            let changed = Entry { uid: uid.unwrap_or(entry.uid), gid: gid.unwrap_or(entry.gid), ..entry.clone() };
-            (changed.uid, changed.gid) != (entry.uid, entry.gid)
-        }, |entry| Entry { uid: uid.unwrap_or(entry.uid), gid: gid.unwrap_or(entry.gid), ..entry })
+        self.change(
+            paths,
+            recursive,
+            |entry| {
+                let changed = Entry { uid: uid.unwrap_or(entry.uid), gid: gid.unwrap_or(entry.gid), ..entry.clone() };
+                (changed.uid, changed.gid) != (entry.uid, entry.gid)
+            },
+            |entry| Entry { uid: uid.unwrap_or(entry.uid), gid: gid.unwrap_or(entry.gid), ..entry },
+        )
     }
 
     pub(super) fn change_mode(&mut self, arguments: &[String]) -> Outcome {
-        let recursive = arguments.iter().any(|word| word.starts_with('-') && word.contains('R') || word == "--recursive");
-        let is_option = |word: &&String| word.starts_with('-') && !word.starts_with("-x") && !word.starts_with("-w") && !word.starts_with("-r");
+        let recursive =
+            arguments.iter().any(|word| word.starts_with('-') && word.contains('R') || word == "--recursive");
+        let is_option = |word: &&String| {
+            word.starts_with('-') && !word.starts_with("-x") && !word.starts_with("-w") && !word.starts_with("-r")
+        };
         let words: Vec<String> = arguments.iter().filter(|word| !is_option(word)).cloned().collect();
         let Some((mode, paths)) = words.split_first() else { return Outcome::Done };
-        let Some(new) = modes(mode) else { return Outcome::Unknown(format!("what the mode {mode} changes is not known")) };
-        self.change(paths, recursive, |entry| new(entry) != entry.mode && entry.kind != EntryKind::Symlink, |entry| {
-            Entry { mode: new(&entry), ..entry }
-        })
+        let Some(new) = modes(mode) else {
+            return Outcome::Unknown(format!("what the mode {mode} changes is not known"));
+        };
+        self.change(
+            paths,
+            recursive,
+            |entry| new(entry) != entry.mode && entry.kind != EntryKind::Symlink,
+            |entry| Entry { mode: new(&entry), ..entry },
+        )
     }
 
     fn change(
@@ -183,8 +200,11 @@ impl Stage {
             }
             for path in found {
                 let own = self.tree.get(&path).cloned();
-                let below: Vec<Entry> =
-                    if recursive { self.tree.below(&path).map(|(_, entry)| entry.clone()).collect() } else { Vec::new() };
+                let below: Vec<Entry> = if recursive {
+                    self.tree.below(&path).map(|(_, entry)| entry.clone()).collect()
+                } else {
+                    Vec::new()
+                };
                 for entry in own.into_iter().chain(below) {
                     if entry.kind == EntryKind::Directory || !differs(&entry) {
                         continue;
@@ -203,8 +223,24 @@ impl Stage {
     /// `-m`: a home folder with what stands in `/etc/skel`; the databases of users are written again, and their backups.
     pub(super) fn add_user(&mut self, program: &str, arguments: &[String]) -> Outcome {
         const WITH_VALUE: [&str; 18] = [
-            "-u", "-g", "-G", "-d", "-s", "-c", "-k", "-b", "--uid", "--gid", "--home", "--home-dir", "--shell", "--groups",
-            "--comment", "--gecos", "--ingroup", "-h",
+            "-u",
+            "-g",
+            "-G",
+            "-d",
+            "-s",
+            "-c",
+            "-k",
+            "-b",
+            "--uid",
+            "--gid",
+            "--home",
+            "--home-dir",
+            "--shell",
+            "--groups",
+            "--comment",
+            "--gecos",
+            "--ingroup",
+            "-h",
         ];
         let read = Arguments::parse(arguments, &WITH_VALUE);
         let databases: [&[u8]; 4] = [b"etc/passwd", b"etc/group", b"etc/shadow", b"etc/gshadow"];
@@ -216,10 +252,15 @@ impl Stage {
             let content = self.tree.content(path).map(<[u8]>::to_vec);
             self.tree.put(Entry { size: entry.size + line, content: None, ..entry }, content);
         }
-        let Some(name) = read.words.last().filter(|_| program == "useradd" || program == "adduser") else { return Outcome::Done };
-        let makes_home = program == "adduser" && !read.has(&["--no-create-home", "-H"]) || read.has(&["-m", "--create-home"]);
+        let Some(name) = read.words.last().filter(|_| program == "useradd" || program == "adduser") else {
+            return Outcome::Done;
+        };
+        let makes_home =
+            program == "adduser" && !read.has(&["--no-create-home", "-H"]) || read.has(&["-m", "--create-home"]);
         if makes_home {
-            let home = read.value(&["-d", "--home", "--home-dir", "-h"]).map_or_else(|| format!("/home/{name}"), str::to_owned);
+            let home = read
+                .value(&["-d", "--home", "--home-dir", "-h"])
+                .map_or_else(|| format!("/home/{name}"), str::to_owned);
             let home = ImagePath::from(home.as_str());
             let skeleton: Vec<Entry> = self.tree.below(b"etc/skel").map(|(_, entry)| entry.clone()).collect();
             self.tree.put(directory(home.clone()), None);
@@ -234,7 +275,8 @@ impl Stage {
     /// What `find` finds, where its expression is understood and has no action of its own.
     pub(super) fn found(&self, words: &[String]) -> Option<Vec<Vec<u8>>> {
         let words = words.strip_prefix(&["find".to_owned()]).unwrap_or(words);
-        let has_action = words.iter().any(|word| word == "-delete" || word == "-exec" || word == "-execdir" || word == "-ok");
+        let has_action =
+            words.iter().any(|word| word == "-delete" || word == "-exec" || word == "-execdir" || word == "-ok");
         if has_action || words.is_empty() || !words.iter().any(|word| word.starts_with('-')) {
             return None;
         }
@@ -267,11 +309,27 @@ impl Stage {
         let tests = alternatives(expression)?;
         let default = [".".to_owned()];
         let places = if places.is_empty() { &default[..] } else { places };
+        let holds = |entry: &Entry| tests.iter().any(|all| all.iter().all(|test| test.holds(entry)));
         let mut out = Vec::new();
         for place in places {
-            for root in self.named(place) {
-                let hits = self.tree.below(&root).filter(|(_, entry)| tests.iter().any(|all| all.iter().all(|test| test.holds(entry))));
-                out.extend(hits.map(|(path, _)| path.as_bytes().to_vec()));
+            // `/` names the root, which is not in the tree.
+            let roots =
+                if self.at(place).is_some_and(|path| path.is_root()) { vec![Vec::new()] } else { self.named(place) };
+            for root in roots {
+                let mut folders: BTreeSet<ImagePath> = BTreeSet::new();
+                for (path, entry) in self.tree.below(&root) {
+                    if entry.kind != EntryKind::Directory && holds(entry) {
+                        out.push(path.as_bytes().to_vec());
+                    }
+                    // Not every folder has an entry of its own.
+                    let own = (entry.kind == EntryKind::Directory).then(|| path.clone());
+                    let mut above = own.unwrap_or_else(|| ImagePath::new(parent(path.as_bytes())));
+                    while above.as_bytes().len() > root.len() && folders.insert(above.clone()) {
+                        above = ImagePath::new(parent(above.as_bytes()));
+                    }
+                }
+                let hits = folders.into_iter().filter(|folder| holds(&directory(folder.clone())));
+                out.extend(hits.map(|folder| folder.as_bytes().to_vec()));
             }
         }
         Some(out)
@@ -288,7 +346,8 @@ impl Stage {
         if let Some(number) = from.and_then(|name| world.file.stage(name)).filter(|&number| number < self.number) {
             let other = world.stage(number)?;
             let source = other.tree.resolve(source.as_bytes());
-            let below: Vec<(ImagePath, Entry)> = other.tree.below(&source).map(|(path, entry)| (path.clone(), entry.clone())).collect();
+            let below: Vec<(ImagePath, Entry)> =
+                other.tree.below(&source).map(|(path, entry)| (path.clone(), entry.clone())).collect();
             for (path, entry) in below {
                 let inside = &path.as_bytes()[if source.is_empty() { 0 } else { source.len() + 1 }..];
                 let content = other.tree.content(path.as_bytes()).map(<[u8]>::to_vec);
@@ -345,10 +404,13 @@ fn alternatives(words: &[String]) -> Option<Vec<Vec<Test>>> {
         if outside.iter().any(|word| word == "-o" || word == "-or" || word == "(" || word == "!") {
             return None;
         }
-        return inside.into_iter().map(|mut tests| {
-            tests.extend(alternatives(&outside)?.into_iter().flatten());
-            Some(tests)
-        }).collect();
+        return inside
+            .into_iter()
+            .map(|mut tests| {
+                tests.extend(alternatives(&outside)?.into_iter().flatten());
+                Some(tests)
+            })
+            .collect();
     }
     let mut out = vec![Vec::new()];
     let mut words = words.iter();
@@ -371,7 +433,9 @@ fn alternatives(words: &[String]) -> Option<Vec<Vec<Test>>> {
                 _ => return None,
             }),
             "-name" => Test::Name(pattern(words.next()?)?),
-            "-iname" => Test::Name(pattern(words.next()?).and_then(|found| regex::Regex::new(&format!("(?i){found}")).ok())?),
+            "-iname" => {
+                Test::Name(pattern(words.next()?).and_then(|found| regex::Regex::new(&format!("(?i){found}")).ok())?)
+            }
             "-path" | "-wholename" => Test::Path(pattern(&words.next()?.replace('*', "**"))?),
             _ => return None,
         };

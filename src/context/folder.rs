@@ -68,7 +68,8 @@ impl Folder {
 
     /// Everything below a directory; of the root everything.
     pub(super) fn below<'f>(&'f self, directory: &'f [u8]) -> impl Iterator<Item = (&'f ImagePath, &'f Entry)> {
-        let is_below = move |path: &ImagePath| path.as_bytes() != directory && crate::base::is_within(path.as_bytes(), directory);
+        let is_below =
+            move |path: &ImagePath| path.as_bytes() != directory && crate::base::is_within(path.as_bytes(), directory);
         let from = self.entries.range(ImagePath::new(directory)..);
         let near = from.take_while(move |(path, _)| directory.is_empty() || path.as_bytes().starts_with(directory));
         near.filter(move |(path, _)| is_below(path))

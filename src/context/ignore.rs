@@ -114,7 +114,8 @@ fn translated(pattern: &str) -> String {
                     return "[".into();
                 };
                 let (not, set) = set.strip_prefix(['^', '!']).map_or(("", set), |set| ("^", set));
-                let set: String = set.chars().map(|c| if c == '-' { "-".into() } else { regex::escape(&c.to_string()) }).collect();
+                let set: String =
+                    set.chars().map(|c| if c == '-' { "-".into() } else { regex::escape(&c.to_string()) }).collect();
                 out.push_str(&format!("[{not}{set}]"));
                 rest = after;
             }

@@ -11,7 +11,9 @@ use super::tree::{directory, file};
 use crate::base::{Digest, ImagePath, file_name, parent};
 use crate::layer::{Entry, EntryKind, distil, is_kept};
 use crate::python::{is_name, normalize_name, parse_record};
-use crate::resolve::{Layout, Libc, Platform, RequestError, Resolved, predicted_bytecode};
+use crate::resolve::{
+    Installation, Installer, Layout, Libc, Platform, RequestError, Resolved, WheelInfo, predicted_bytecode,
+};
 use base64::Engine as _;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -33,7 +35,12 @@ const ACTIVATE: [(&str, u64, u64); 7] = [
 
 impl Stage {
     /// Installs what is ordered.
-    pub(super) fn install(&mut self, world: &World<'_>, order: Order, place: &Place<'_>) -> Result<Outcome, ContextError> {
+    pub(super) fn install(
+        &mut self,
+        world: &World<'_>,
+        order: Order,
+        place: &Place<'_>,
+    ) -> Result<Outcome, ContextError> {
         let installed = self.installed(&order.site);
         let platform = self.platform(world, &order.site.python);
         let resolution = self.resolve(world, &order, &installed, &platform, place)?;
@@ -43,7 +50,8 @@ impl Stage {
         resolution.notes.iter().for_each(|note| world.note(note.clone()));
         if order.exact {
             let kept: BTreeSet<&str> = resolution.packages.iter().map(|package| package.normalized.as_str()).collect();
-            for name in installed.keys().filter(|name| !kept.contains(name.as_str()) && !SEEDS.contains(&name.as_str())) {
+            for name in installed.keys().filter(|name| !kept.contains(name.as_str()) && !SEEDS.contains(&name.as_str()))
+            {
                 self.uninstall_one(&order.site, name);
             }
         }
@@ -100,7 +108,8 @@ impl Stage {
     fn platform(&self, world: &World<'_>, python: &str) -> Platform {
         let architecture = world.options.platform.split('/').nth(1).unwrap_or("amd64").to_owned();
         let by_name = matches!(&self.base, super::stage::BaseKnown::NameOnly(name) if name.contains("alpine"));
-        let libc = if by_name || self.tree.exists(b"etc/alpine-release") { Libc::Musl } else { Libc::Gnu(self.glibc()) };
+        let libc =
+            if by_name || self.tree.exists(b"etc/alpine-release") { Libc::Musl } else { Libc::Gnu(self.glibc()) };
         Platform { python: python.to_owned(), architecture, libc }
     }
 
@@ -158,26 +167,31 @@ impl Stage {
             return self.gap(place.text, format!("{} {version}", package.name).trim_end(), reason.to_owned());
         };
         let site = &order.site;
-        let layout = Layout {
-            prefix: site.prefix.clone(),
-            site_dir: site.site_dir.clone(),
-            python: site.python.clone(),
+        let how = Installation {
+            layout: Layout {
+                prefix: site.prefix.clone(),
+                site_dir: site.site_dir.clone(),
+                python: site.python.clone(),
+            },
+            installer: self.installer_of(order),
             interpreter: site.interpreter.clone(),
+            bytecode: order.compiles,
+            requested: package.requested,
+            direct_url: package.url.clone(),
         };
-        let installer = crate::resolve::Installer { requested: package.requested };
         let mut record = String::new();
         let mut metadata = None;
-        let files = info.installed(&package.name, &layout, installer, order.compiles);
-        for installed in files {
+        for installed in info.installed(&package.name, &how) {
             let path = installed.path;
-            let digest = installed.crc.map(|crc| token(crc, installed.size));
-            record.push_str(&row(&path, site, digest, installed.size));
-            let content = info.file(&path).filter(|_| is_kept(path.as_bytes())).map(|text| distil(path.as_bytes(), text.to_vec()));
-            if parent(path.as_bytes()).ends_with(b".dist-info") {
-                metadata = Some(ImagePath::new(parent(path.as_bytes())));
+            let digest = installed.crc32.map(|crc| token(crc, installed.size));
+            let is_bytecode =
+                path.as_bytes().ends_with(b".pyc") && file_name(parent(path.as_bytes())) == b"__pycache__";
+            if !is_bytecode {
+                record.push_str(&row(&path, site, digest, installed.size));
             }
-            if order.compiles && let Some(compiled) = compiled(&path, site) {
-                self.tree.put(file(compiled, predicted_bytecode(installed.size, &site.python)), None);
+            let content = about(info, &path).map(|text| distil(path.as_bytes(), text.to_vec()));
+            if content.is_some() {
+                metadata.get_or_insert_with(|| ImagePath::new(parent(path.as_bytes())));
             }
             let mode = if parent(path.as_bytes()).ends_with(b"/bin") { 0o755 } else { 0o644 };
             self.tree.put(Entry { content: digest, mode, ..file(path, installed.size) }, content);
@@ -192,6 +206,20 @@ impl Stage {
         }
     }
 
+    /// Who installs, as far as that decides over bytes.
+    fn installer_of(&self, order: &Order) -> Installer {
+        match order.tool {
+            Tool::Pip => {
+                let version = self.installed(&order.site).get("pip").cloned().unwrap_or_default();
+                let mut parts = version.split('.').map(|part| part.parse().ok());
+                let (major, minor) = (parts.next().flatten(), parts.next().flatten());
+                Installer::Pip(major.unwrap_or(24), minor.unwrap_or(0))
+            }
+            Tool::Uv => Installer::Uv,
+            other => Installer::Other(other.name().to_owned()),
+        }
+    }
+
     /// What installers keep of what they download.
     fn keep_downloads(&mut self, order: &Order, packages: &[Resolved]) {
         if !order.caches {
@@ -201,7 +229,10 @@ impl Stage {
         let folder = match order.tool {
             Tool::Pip => {
                 let named = self.variable("PIP_CACHE_DIR").and_then(|folder| self.at(folder));
-                named.map_or_else(|| [&home[..], b"/.cache/pip/http-v2"].concat(), |folder| [folder.as_bytes(), b"/http-v2"].concat())
+                named.map_or_else(
+                    || [&home[..], b"/.cache/pip/http-v2"].concat(),
+                    |folder| [folder.as_bytes(), b"/http-v2"].concat(),
+                )
             }
             Tool::Poetry => [&home[..], b"/.cache/pypoetry/artifacts"].concat(),
             Tool::Pdm => [&home[..], b"/.cache/pdm"].concat(),
@@ -216,9 +247,6 @@ impl Stage {
         };
         for package in packages {
             let Some(info) = package.info.as_ref() else { continue };
-            if order.tool == Tool::Pip && !info.cacheable {
-                continue;
-            }
             let size = if order.tool == Tool::Uv { info.contents.unpacked() } else { info.contents.wire };
             let path = ImagePath::new(&folder).join(package.normalized.as_bytes());
             self.tree.put(file(path, size), None);
@@ -239,8 +267,14 @@ impl Stage {
         self.write(settings, text.into_bytes(), 0, 0);
         let bin = folder.join(b"bin");
         let first = base.interpreter.clone();
-        for (name, target) in [("python3", first.as_str()), ("python", "python3"), (&format!("python{}", base.python), "python3")] {
-            let link = Entry { kind: EntryKind::Symlink, link: Some(target.as_bytes().into()), ..file(bin.join(name.as_bytes()), 0) };
+        for (name, target) in
+            [("python3", first.as_str()), ("python", "python3"), (&format!("python{}", base.python), "python3")]
+        {
+            let link = Entry {
+                kind: EntryKind::Symlink,
+                link: Some(target.as_bytes().into()),
+                ..file(bin.join(name.as_bytes()), 0)
+            };
             self.tree.put(link, None);
         }
         for (name, venv, uv) in ACTIVATE {
@@ -256,18 +290,24 @@ impl Stage {
     /// `venv` installs the pip that came with Python, which is the base's own where that was not updated.
     pub(super) fn copy_pip(&mut self, base: &Site, folder: &ImagePath) -> bool {
         let Some(site) = self.virtual_site(folder.as_bytes()) else { return false };
-        let from = [base.site_dir.as_bytes(), b"usr/lib/python3/dist-packages"].into_iter().find(|folder| {
-            self.tree.is_directory(&[folder, &b"/pip"[..]].concat())
-        });
+        let from = [base.site_dir.as_bytes(), b"usr/lib/python3/dist-packages"]
+            .into_iter()
+            .find(|folder| self.tree.is_directory(&[folder, &b"/pip"[..]].concat()));
         let Some(from) = from.map(<[u8]>::to_vec) else { return false };
         let is_seed = |name: &[u8]| {
-            let with_setuptools = base.python.strip_prefix("3.").and_then(|minor| minor.parse::<u32>().ok()).is_some_and(|minor| minor < 12);
+            let with_setuptools = base
+                .python
+                .strip_prefix("3.")
+                .and_then(|minor| minor.parse::<u32>().ok())
+                .is_some_and(|minor| minor < 12);
             let name = String::from_utf8_lossy(name);
             let pip = name == "pip" || name.starts_with("pip-") && name.ends_with("-info");
-            let other = matches!(&*name, "setuptools" | "pkg_resources" | "_distutils_hack" | "distutils-precedence.pth");
+            let other =
+                matches!(&*name, "setuptools" | "pkg_resources" | "_distutils_hack" | "distutils-precedence.pth");
             pip || with_setuptools && (other || name.starts_with("setuptools-") && name.ends_with("-info"))
         };
-        let paths: Vec<(ImagePath, Entry)> = self.tree.below(&from).map(|(path, entry)| (path.clone(), entry.clone())).collect();
+        let paths: Vec<(ImagePath, Entry)> =
+            self.tree.below(&from).map(|(path, entry)| (path.clone(), entry.clone())).collect();
         for (path, entry) in paths {
             let inside = &path.as_bytes()[from.len() + 1..];
             let first = inside.split(|&b| b == b'/').next().unwrap_or_default();
@@ -310,7 +350,10 @@ impl Stage {
         let mut paths: Vec<(ImagePath, u64)> = Vec::new();
         if project.editable {
             let line = format!("{}\n", project.folder);
-            paths.push((order.site.site_dir.join(format!("__editable__.{written}-{}.pth", description.version).as_bytes()), line.len() as u64));
+            paths.push((
+                order.site.site_dir.join(format!("__editable__.{written}-{}.pth", description.version).as_bytes()),
+                line.len() as u64,
+            ));
         } else {
             let packages = self.packages_of(&project.folder, &written);
             if packages.is_empty() {
@@ -329,12 +372,15 @@ impl Stage {
         let mut record = String::new();
         for (path, size) in paths {
             record.push_str(&row(&path, &order.site, None, size));
-            if order.compiles && let Some(compiled) = compiled(&path, &order.site) {
+            if order.compiles
+                && let Some(compiled) = compiled(&path, &order.site)
+            {
                 self.tree.put(file(compiled, predicted_bytecode(size, &order.site.python)), None);
             }
             self.tree.put(file(path, size), None);
         }
-        let url = format!("{{\"dir_info\": {{\"editable\": {}}}, \"url\": \"file://{}\"}}", project.editable, project.folder);
+        let url =
+            format!("{{\"dir_info\": {{\"editable\": {}}}, \"url\": \"file://{}\"}}", project.editable, project.folder);
         let small = [
             ("METADATA", description.metadata.clone()),
             ("WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n".to_owned()),
@@ -355,7 +401,8 @@ impl Stage {
     fn packages_of(&self, project: &ImagePath, name: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
         let is_package = |folder: &ImagePath| self.tree.exists(folder.join(b"__init__.py").as_bytes());
         let source = project.join(b"src");
-        let in_source = self.tree.names(source.as_bytes()).into_iter().map(|name| source.join(&name)).filter(is_package);
+        let in_source =
+            self.tree.names(source.as_bytes()).into_iter().map(|name| source.join(&name)).filter(is_package);
         let found: Vec<(Vec<u8>, Vec<u8>)> =
             in_source.map(|package| (source.as_bytes().to_vec(), package.as_bytes().to_vec())).collect();
         if !found.is_empty() {
@@ -394,6 +441,19 @@ fn is_same_version(a: &str, b: &str) -> bool {
     }
 }
 
+/// What is known of a file of the wheel that says what it is.
+fn about<'i>(info: &'i WheelInfo, path: &ImagePath) -> Option<&'i [u8]> {
+    let is_about = file_name(parent(path.as_bytes())).ends_with(b".dist-info") && is_kept(path.as_bytes());
+    let content = match file_name(path.as_bytes()) {
+        b"METADATA" => &info.metadata,
+        b"WHEEL" => &info.wheel,
+        b"entry_points.txt" => &info.entry_points,
+        b"top_level.txt" => &info.top_level,
+        _ => return None,
+    };
+    is_about.then_some(content)
+}
+
 /// What stands for the digest of a wheel's file in a virtual image.
 fn token(crc: u32, size: u64) -> Digest {
     Digest::of(format!("crc-32 {crc:08x}, {size} bytes").as_bytes())
@@ -406,8 +466,10 @@ fn row(path: &ImagePath, site: &Site, digest: Option<Digest>, size: u64) -> Stri
         Some(relative) => String::from_utf8_lossy(relative).into_owned(),
         None => format!("/{}", String::from_utf8_lossy(path.as_bytes())),
     };
-    let quoted = if written.contains([',', '"', '\n']) { format!("\"{}\"", written.replace('"', "\"\"")) } else { written };
-    let digest = digest.map(|digest| format!("sha256={}", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(digest.0)));
+    let quoted =
+        if written.contains([',', '"', '\n']) { format!("\"{}\"", written.replace('"', "\"\"")) } else { written };
+    let digest =
+        digest.map(|digest| format!("sha256={}", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(digest.0)));
     match file_name(path.as_bytes()) {
         b"RECORD" => format!("{quoted},,\n"),
         _ => format!("{quoted},{},{size}\n", digest.unwrap_or_default()),
@@ -440,13 +502,22 @@ impl Description {
         let project = table.get("project").and_then(toml::Value::as_table);
         let poetry = table.get("tool").and_then(|tool| tool.get("poetry")).and_then(toml::Value::as_table);
         let text = |key: &str| {
-            let of = |table: Option<&toml::Table>| table.and_then(|table| table.get(key)).and_then(toml::Value::as_str).map(str::to_owned);
+            let of = |table: Option<&toml::Table>| {
+                table.and_then(|table| table.get(key)).and_then(toml::Value::as_str).map(str::to_owned)
+            };
             of(project).or_else(|| of(poetry))
         };
         let name = text("name").filter(|name| is_name(name))?;
-        let version = text("version").filter(|version| version.parse::<pep440_rs::Version>().is_ok()).unwrap_or_else(|| "0".into());
+        let version = text("version")
+            .filter(|version| version.parse::<pep440_rs::Version>().is_ok())
+            .unwrap_or_else(|| "0".into());
         let mut metadata = format!("Metadata-Version: 2.4\nName: {name}\nVersion: {version}\n");
-        for requirement in project.and_then(|project| project.get("dependencies")).and_then(toml::Value::as_array).into_iter().flatten() {
+        for requirement in project
+            .and_then(|project| project.get("dependencies"))
+            .and_then(toml::Value::as_array)
+            .into_iter()
+            .flatten()
+        {
             metadata.extend(requirement.as_str().map(|line| format!("Requires-Dist: {}\n", line.replace('\n', " "))));
         }
         Some(Self { name, version, metadata })
@@ -467,6 +538,10 @@ pub(super) fn project_name(dir: &Path) -> Option<String> {
 /// Whether uv installs the project of a folder itself: it has a build system, or says so.
 pub(super) fn is_package_of_uv(dir: &Path) -> bool {
     let Some(table) = project_table(dir) else { return false };
-    let stated = table.get("tool").and_then(|tool| tool.get("uv")).and_then(|uv| uv.get("package")).and_then(toml::Value::as_bool);
+    let stated = table
+        .get("tool")
+        .and_then(|tool| tool.get("uv"))
+        .and_then(|uv| uv.get("package"))
+        .and_then(toml::Value::as_bool);
     stated.unwrap_or_else(|| table.contains_key("build-system"))
 }

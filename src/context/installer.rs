@@ -56,8 +56,20 @@ pub(super) struct Project {
 
 /// Options of a command line that say where to look, and how.
 const PLACES: [&str; 14] = [
-    "--index-url", "--extra-index-url", "--index", "--default-index", "--find-links", "--no-index", "--index-strategy",
-    "--torch-backend", "--prerelease", "--resolution", "--exclude-newer", "--trusted-host", "-i", "-f",
+    "--index-url",
+    "--extra-index-url",
+    "--index",
+    "--default-index",
+    "--find-links",
+    "--no-index",
+    "--index-strategy",
+    "--torch-backend",
+    "--prerelease",
+    "--resolution",
+    "--exclude-newer",
+    "--trusted-host",
+    "-i",
+    "-f",
 ];
 
 impl Stage {
@@ -84,7 +96,9 @@ impl Stage {
             "virtualenv" => self.environment_of(world, "python3", arguments),
             _ if versioned("pip") => self.pip(world, &words[0], arguments, place),
             _ if versioned("python") || name == "pypy3" => self.interpreter(world, words, place),
-            "conda" | "mamba" | "micromamba" | "pixi" => Ok(Outcome::Unknown("what conda installs is not looked up".into())),
+            "conda" | "mamba" | "micromamba" | "pixi" => {
+                Ok(Outcome::Unknown("what conda installs is not looked up".into()))
+            }
             "dnf" | "yum" | "microdnf" | "zypper" | "tdnf" => {
                 Ok(Outcome::Unknown("what packages of this kind bring is not looked up".into()))
             }
@@ -96,8 +110,12 @@ impl Stage {
 
     /// `python -m pip …`, `python -m venv …`.
     fn interpreter(&mut self, world: &World<'_>, words: &[String], place: &Place<'_>) -> Result<Outcome, ContextError> {
-        let module = words.iter().position(|word| word == "-m").filter(|at| words[1..*at].iter().all(|word| word.starts_with('-')));
-        let Some((module, rest)) = module.and_then(|at| words.get(at + 1).map(|module| (module, &words[at + 2..]))) else {
+        let module = words
+            .iter()
+            .position(|word| word == "-m")
+            .filter(|at| words[1..*at].iter().all(|word| word.starts_with('-')));
+        let Some((module, rest)) = module.and_then(|at| words.get(at + 1).map(|module| (module, &words[at + 2..])))
+        else {
             return Ok(Outcome::Unknown("what a Python program writes is not known".into()));
         };
         match module.as_str() {
@@ -113,7 +131,13 @@ impl Stage {
         }
     }
 
-    fn pip(&mut self, world: &World<'_>, program: &str, words: &[String], place: &Place<'_>) -> Result<Outcome, ContextError> {
+    fn pip(
+        &mut self,
+        world: &World<'_>,
+        program: &str,
+        words: &[String],
+        place: &Place<'_>,
+    ) -> Result<Outcome, ContextError> {
         let read = Arguments::parse(words, &INSTALLER_OPTIONS);
         let Some((verb, rest)) = read.words.split_first() else { return Ok(Outcome::Done) };
         match verb.as_str() {
@@ -124,7 +148,9 @@ impl Stage {
                 self.tree.remove(&[&self.home()[..], b"/.cache/pip"].concat());
                 return Ok(Outcome::Done);
             }
-            "list" | "freeze" | "check" | "show" | "debug" | "index" | "help" | "inspect" | "hash" => return Ok(Outcome::Done),
+            "list" | "freeze" | "check" | "show" | "debug" | "index" | "help" | "inspect" | "hash" => {
+                return Ok(Outcome::Done);
+            }
             _ => return Ok(Outcome::Unknown("what it makes is not known".into())),
         }
         if read.has(&["--dry-run"]) {
@@ -140,7 +166,8 @@ impl Stage {
             tool: Tool::Pip,
             compiles: !read.has(&["--no-compile"]) && !off("PIP_NO_COMPILE"),
             caches: !read.has(&["--no-cache-dir"]) && !off("PIP_NO_CACHE_DIR"),
-            upgrades: read.has(&["-U", "--upgrade", "--force-reinstall", "-I", "--ignore-installed"]) || off("PIP_UPGRADE"),
+            upgrades: read.has(&["-U", "--upgrade", "--force-reinstall", "-I", "--ignore-installed"])
+                || off("PIP_UPGRADE"),
             exact: false,
             request,
             site,
@@ -194,7 +221,9 @@ impl Stage {
             };
             request.inputs.push(input);
         }
-        for (names, is_override) in [(&["-c", "--constraint", "--constraints"][..], false), (&["--override", "--overrides"][..], true)] {
+        for (names, is_override) in
+            [(&["-c", "--constraint", "--constraints"][..], false), (&["--override", "--overrides"][..], true)]
+        {
             for file in read.values(names) {
                 let Some(path) = self.disk_file(world, file, "the constraints file", place)? else {
                     return Ok(Err(format!("what {file} has is not known")));
@@ -205,8 +234,10 @@ impl Stage {
         let mut lines = String::new();
         let editables = read.values(&["-e", "--editable"]).map(|word| (word.to_owned(), true));
         for (word, editable) in words.iter().map(|word| (word.clone(), false)).chain(editables) {
-            let (path, extras) = word.split_once('[').map_or((word.as_str(), ""), |(path, rest)| (path, rest.trim_end_matches(']')));
-            let is_path = !word.contains("://") && (path.starts_with(['.', '/']) || path.contains('/') || path.ends_with(".whl"));
+            let (path, extras) =
+                word.split_once('[').map_or((word.as_str(), ""), |(path, rest)| (path, rest.trim_end_matches(']')));
+            let is_path =
+                !word.contains("://") && (path.starts_with(['.', '/']) || path.contains('/') || path.ends_with(".whl"));
             if !is_path {
                 lines.push_str(&if editable { format!("-e {word}\n") } else { format!("{word}\n") });
                 continue;
@@ -224,7 +255,8 @@ impl Stage {
             let Some(on_disk) = self.project_on_disk(&folder) else {
                 return self.absent(&word, "the project", place).map(Err);
             };
-            let extras = extras.split(',').map(|extra| extra.trim().to_owned()).filter(|extra| !extra.is_empty()).collect();
+            let extras =
+                extras.split(',').map(|extra| extra.trim().to_owned()).filter(|extra| !extra.is_empty()).collect();
             request.inputs.push(project_input(on_disk.clone(), extras));
             projects.push(Project { folder, on_disk, editable });
         }
@@ -238,7 +270,15 @@ impl Stage {
                 return Ok(Err("what it installs is not known".into()));
             }
             let folder = self.working_folder_on_disk(world);
-            let only = Input::Project { dir: folder, extras: Vec::new(), all_extras: false, groups, only_groups: true, install: false, editable: false };
+            let only = Input::Project {
+                dir: folder,
+                extras: Vec::new(),
+                all_extras: false,
+                groups,
+                only_groups: true,
+                install: false,
+                editable: false,
+            };
             request.inputs.push(only);
         }
         Ok(Ok((request, projects)))
@@ -253,7 +293,13 @@ impl Stage {
         let places = read.options.iter().filter(|(name, _)| PLACES.contains(&name.as_str()));
         let mut places: Vec<(String, String)> =
             places.map(|(name, value)| (long(name), value.clone().unwrap_or_default())).collect();
-        places.extend(self.settings.iter().filter(|(name, _)| !places.iter().any(|(other, _)| other == name)).cloned().collect::<Vec<_>>());
+        places.extend(
+            self.settings
+                .iter()
+                .filter(|(name, _)| !places.iter().any(|(other, _)| other == name))
+                .cloned()
+                .collect::<Vec<_>>(),
+        );
         let all = |names: &'static [&str]| read.values(names).map(str::to_owned).collect::<Vec<_>>();
         Request {
             no_deps: read.has(&["--no-deps", "--no-dependencies"]),
@@ -266,7 +312,12 @@ impl Stage {
         }
     }
 
-    fn requirements_file(&self, world: &World<'_>, file: &str, place: &Place<'_>) -> Result<Option<Input>, ContextError> {
+    fn requirements_file(
+        &self,
+        world: &World<'_>,
+        file: &str,
+        place: &Place<'_>,
+    ) -> Result<Option<Input>, ContextError> {
         if let Some(export) = self.at(file).and_then(|path| self.exports.get(&path)) {
             return Ok(Some(export.clone()));
         }
@@ -283,7 +334,8 @@ impl Stage {
     /// Wheels and archives that a word names: those of the context.
     fn archives(&self, word: &str) -> Vec<Option<PathBuf>> {
         let Some(path) = self.at(word) else { return vec![None] };
-        let found = if word.contains(['*', '?']) { self.tree.glob(path.as_bytes()) } else { vec![path.as_bytes().to_vec()] };
+        let found =
+            if word.contains(['*', '?']) { self.tree.glob(path.as_bytes()) } else { vec![path.as_bytes().to_vec()] };
         if found.is_empty() {
             return vec![None];
         }
@@ -327,7 +379,9 @@ impl Stage {
         let Some(site) = self.site_of(world, program) else { return Ok(no_python(false)) };
         let read = Arguments::parse(words, &["-d", "-s", "-p", "-x", "-i", "-j", "-r", "-o", "--invalidation-mode"]);
         for word in &read.words {
-            let Some(folder) = self.at(word) else { return Ok(Outcome::Unknown("what it compiles is not known".into())) };
+            let Some(folder) = self.at(word) else {
+                return Ok(Outcome::Unknown("what it compiles is not known".into()));
+            };
             self.compile_below(folder.as_bytes(), &site.python);
         }
         Ok(Outcome::Done)
@@ -341,7 +395,9 @@ impl Stage {
         let shares = read.has(&["--system-site-packages"]);
         let with_pip = !read.has(&["--without-pip", "--no-pip"]);
         for word in &read.words {
-            let Some(folder) = self.at(word) else { return Ok(Outcome::Unknown("where it makes it is not known".into())) };
+            let Some(folder) = self.at(word) else {
+                return Ok(Outcome::Unknown("where it makes it is not known".into()));
+            };
             if !self.make_environment(&folder, &base, shares, false) {
                 continue;
             }
@@ -365,11 +421,15 @@ impl Stage {
                 rest.iter().for_each(|name| self.uninstall_one(&site, &crate::python::normalize_name(name)));
                 Ok(Outcome::Done)
             }
-            ["pip", "list" | "freeze" | "check" | "show" | "tree"] | ["version" | "help" | "tree" | "lock", ..] => Ok(Outcome::Done),
+            ["pip", "list" | "freeze" | "check" | "show" | "tree"] | ["version" | "help" | "tree" | "lock", ..] => {
+                Ok(Outcome::Done)
+            }
             ["pip", "compile", ..] | ["export", ..] => Ok(self.uv_export(&read)),
             ["venv", rest @ ..] => {
                 let folder = self.at(rest.first().copied().unwrap_or(".venv"));
-                let (Some(folder), Some(base)) = (folder, self.uv_base(world, &read)) else { return Ok(no_python(true)) };
+                let (Some(folder), Some(base)) = (folder, self.uv_base(world, &read)) else {
+                    return Ok(no_python(true));
+                };
                 let new = self.make_environment(&folder, &base, read.has(&["--system-site-packages"]), true);
                 if new && read.has(&["--seed"]) && !self.copy_pip(&base, &folder) {
                     return Ok(Outcome::Unknown("which pip the environment gets is not known".into()));
@@ -388,7 +448,9 @@ impl Stage {
     }
 
     fn uv_export(&mut self, read: &Arguments) -> Outcome {
-        let Some(path) = read.value(&["-o", "--output-file"]).and_then(|file| self.at(file)) else { return Outcome::Done };
+        let Some(path) = read.value(&["-o", "--output-file"]).and_then(|file| self.at(file)) else {
+            return Outcome::Done;
+        };
         match self.uv_input(read) {
             Some(input) => {
                 self.exports.insert(path.clone(), input);
@@ -402,7 +464,10 @@ impl Stage {
     /// What `uv export` and `uv pip compile` write, as what an installer would make of it.
     fn uv_input(&self, read: &Arguments) -> Option<Input> {
         if read.words.first().is_some_and(|word| word == "export") {
-            return Some(Input::Lock { path: self.origin_of("uv.lock")?, choice: Choice { no_project: true, ..uv_choice(read) } });
+            return Some(Input::Lock {
+                path: self.origin_of("uv.lock")?,
+                choice: Choice { no_project: true, ..uv_choice(read) },
+            });
         }
         let file = read.words.get(2)?;
         let path = self.origin_of(file)?;
@@ -416,13 +481,19 @@ impl Stage {
         let verbs: Vec<&str> = read.words.iter().map(String::as_str).collect();
         match (base_name(&words[0]), verbs.as_slice()) {
             ("uv", ["export", ..] | ["pip", "compile", ..]) => self.uv_input(&read),
-            ("poetry", ["export", ..]) => Some(Input::Lock { path: self.origin_of("poetry.lock")?, choice: poetry_choice(&read) }),
+            ("poetry", ["export", ..]) => {
+                Some(Input::Lock { path: self.origin_of("poetry.lock")?, choice: poetry_choice(&read) })
+            }
             ("pipenv", ["requirements", ..]) => {
-                let choice = Choice { groups: if read.has(&["--dev"]) { vec!["dev".into()] } else { Vec::new() }, ..Choice::default() };
+                let choice = Choice {
+                    groups: if read.has(&["--dev"]) { vec!["dev".into()] } else { Vec::new() },
+                    ..Choice::default()
+                };
                 Some(Input::Lock { path: self.origin_of("Pipfile.lock")?, choice })
             }
             ("pdm", ["export", ..]) => {
-                let choice = Choice { no_default: read.has(&["--prod", "--production"]), no_project: true, ..uv_choice(&read) };
+                let choice =
+                    Choice { no_default: read.has(&["--prod", "--production"]), no_project: true, ..uv_choice(&read) };
                 Some(Input::Lock { path: self.origin_of("pdm.lock")?, choice })
             }
             _ => None,
@@ -455,11 +526,14 @@ impl Stage {
                 return self.virtual_site(prefix.as_bytes());
             }
         }
-        let system = read.has(&["--system", "--break-system-packages"]) || self.variable("UV_SYSTEM_PYTHON").is_some_and(is_true);
+        let system = read.has(&["--system", "--break-system-packages"])
+            || self.variable("UV_SYSTEM_PYTHON").is_some_and(is_true);
         if !system {
             let active = self.variable("VIRTUAL_ENV").and_then(|folder| self.at(folder));
             let near = self.scope.directory.as_deref().map(ImagePath::from);
-            let folders = std::iter::successors(near, |folder| (!folder.is_root()).then(|| ImagePath::new(parent(folder.as_bytes()))));
+            let folders = std::iter::successors(near, |folder| {
+                (!folder.is_root()).then(|| ImagePath::new(parent(folder.as_bytes())))
+            });
             let all = active.into_iter().chain(folders.map(|folder| folder.join(b".venv")));
             if let Some(folder) = all.into_iter().find(is_environment) {
                 return self.virtual_site(folder.as_bytes());
@@ -497,7 +571,13 @@ impl Stage {
 
     fn uv_order(&self, read: &Arguments) -> Order {
         let is_on = |name: &str| self.variable(name).is_some_and(is_true);
-        let site = Site { prefix: ImagePath::default(), site_dir: ImagePath::default(), python: String::new(), interpreter: String::new(), is_target: false };
+        let site = Site {
+            prefix: ImagePath::default(),
+            site_dir: ImagePath::default(),
+            python: String::new(),
+            interpreter: String::new(),
+            is_target: false,
+        };
         Order {
             tool: Tool::Uv,
             request: Request::default(),
@@ -512,7 +592,9 @@ impl Stage {
 
     fn uv_sync(&mut self, world: &World<'_>, read: &Arguments, place: &Place<'_>) -> Result<Outcome, ContextError> {
         let directory = read.value(&["--project", "--directory"]).unwrap_or(".");
-        let Some(folder) = self.at(directory) else { return Ok(Outcome::Unknown("where the project is is not known".into())) };
+        let Some(folder) = self.at(directory) else {
+            return Ok(Outcome::Unknown("where the project is is not known".into()));
+        };
         let lock = folder.join(b"uv.lock");
         let path = self.origin(lock.as_bytes());
         let input = match path {
@@ -522,14 +604,23 @@ impl Stage {
                     let choice = uv_choice(read);
                     let mut groups = choice.groups;
                     groups.extend((!choice.no_default).then(|| "dev".to_owned()));
-                    Input::Project { dir, extras: choice.extras, all_extras: choice.all_extras, groups, only_groups: false, install: false, editable: false }
+                    Input::Project {
+                        dir,
+                        extras: choice.extras,
+                        all_extras: choice.all_extras,
+                        groups,
+                        only_groups: false,
+                        install: false,
+                        editable: false,
+                    }
                 }
                 None => return self.absent("uv.lock", "the lock", place).map(Outcome::Unknown),
             },
         };
         let environment = self.variable("UV_PROJECT_ENVIRONMENT").filter(|value| !value.is_empty()).map(str::to_owned);
         let active = self.variable("VIRTUAL_ENV").filter(|_| read.has(&["--active"])).map(str::to_owned);
-        let environment = active.or(environment).and_then(|path| self.at(&path)).unwrap_or_else(|| folder.join(b".venv"));
+        let environment =
+            active.or(environment).and_then(|path| self.at(&path)).unwrap_or_else(|| folder.join(b".venv"));
         let Some(base) = self.uv_base(world, read) else { return Ok(no_python(true)) };
         let site = if environment == base.prefix {
             Some(base)
@@ -539,7 +630,9 @@ impl Stage {
         };
         let Some(site) = site else { return Ok(no_python(true)) };
         let installs_project = !read.has(&["--no-install-project", "--no-install-workspace", "--only-group"]);
-        let on_disk = self.project_on_disk(&folder).filter(|on_disk| installs_project && super::install::is_package_of_uv(on_disk));
+        let on_disk = self
+            .project_on_disk(&folder)
+            .filter(|on_disk| installs_project && super::install::is_package_of_uv(on_disk));
         let editable = !read.has(&["--no-editable"]) && !self.variable("UV_NO_EDITABLE").is_some_and(is_true);
         let projects = on_disk.map(|on_disk| Project { folder, on_disk, editable }).into_iter().collect();
         let request = Request { inputs: vec![input], ..self.empty_request(read) };
@@ -575,7 +668,9 @@ impl Stage {
                     None => Ok(Outcome::Unknown("what it exports is not known".into())),
                 }
             }
-            ["check" | "show" | "env" | "about" | "version" | "lock", ..] | ["self", "show" | "lock", ..] => Ok(Outcome::Done),
+            ["check" | "show" | "env" | "about" | "version" | "lock", ..] | ["self", "show" | "lock", ..] => {
+                Ok(Outcome::Done)
+            }
             ["cache", ..] => {
                 self.tree.remove(&[&self.home()[..], b"/.cache/pypoetry/artifacts"].concat());
                 self.tree.remove(&[&self.home()[..], b"/.cache/pypoetry/cache"].concat());
@@ -591,16 +686,24 @@ impl Stage {
         Some(is_true(&value))
     }
 
-    fn poetry_install(&mut self, world: &World<'_>, read: &Arguments, place: &Place<'_>) -> Result<Outcome, ContextError> {
+    fn poetry_install(
+        &mut self,
+        world: &World<'_>,
+        read: &Arguments,
+        place: &Place<'_>,
+    ) -> Result<Outcome, ContextError> {
         let directory = read.value(&["-C", "--directory", "--project", "-P"]).unwrap_or(".");
-        let Some(folder) = self.at(directory) else { return Ok(Outcome::Unknown("where the project is is not known".into())) };
+        let Some(folder) = self.at(directory) else {
+            return Ok(Outcome::Unknown("where the project is is not known".into()));
+        };
         let Some(path) = self.origin(folder.join(b"poetry.lock").as_bytes()) else {
             return self.absent("poetry.lock", "the lock", place).map(Outcome::Unknown);
         };
         let Some(base) = self.site_of(world, "python3") else { return Ok(no_python(false)) };
         let active = self.variable("VIRTUAL_ENV").and_then(|folder| self.at(folder));
         let creates = self.poetry_setting("virtualenvs.create") != Some(false);
-        let in_project = self.poetry_setting("virtualenvs.in-project") == Some(true) || self.tree.is_directory(folder.join(b".venv").as_bytes());
+        let in_project = self.poetry_setting("virtualenvs.in-project") == Some(true)
+            || self.tree.is_directory(folder.join(b".venv").as_bytes());
         let environment = match active {
             Some(active) => Some(active),
             None if !creates => None,
@@ -615,10 +718,12 @@ impl Stage {
             None => Some(base),
         };
         let Some(site) = site else { return Ok(no_python(false)) };
-        let installs_root = !read.has(&["--no-root", "--only-root"]) && !read.options.iter().any(|(name, value)| name == "--only" && value.is_some());
+        let installs_root = !read.has(&["--no-root", "--only-root"])
+            && !read.options.iter().any(|(name, value)| name == "--only" && value.is_some());
         let on_disk = self.project_on_disk(&folder).filter(|_| installs_root);
         let projects = on_disk.map(|on_disk| Project { folder, on_disk, editable: true }).into_iter().collect();
-        let request = Request { inputs: vec![Input::Lock { path, choice: poetry_choice(read) }], ..self.empty_request(read) };
+        let request =
+            Request { inputs: vec![Input::Lock { path, choice: poetry_choice(read) }], ..self.empty_request(read) };
         let order = Order {
             tool: Tool::Poetry,
             compiles: read.has(&["--compile"]),
@@ -636,12 +741,16 @@ impl Stage {
     fn poetry_environment(&self, lock: &std::path::Path, folder: &ImagePath, python: &str) -> ImagePath {
         use base64::Engine as _;
         let name = super::install::project_name(&parent_folder(lock)).unwrap_or_default();
-        let name: String = name.to_lowercase().chars().map(|c| if " $`!*@\"\\".contains(c) { '_' } else { c }).take(42).collect();
+        let name: String =
+            name.to_lowercase().chars().map(|c| if " $`!*@\"\\".contains(c) { '_' } else { c }).take(42).collect();
         let digest = crate::base::Digest::of(folder.to_string().as_bytes());
         let hash = base64::engine::general_purpose::URL_SAFE.encode(digest.0);
-        let parent = self.variable("POETRY_VIRTUALENVS_PATH").or_else(|| self.poetry.get("virtualenvs.path").map(String::as_str));
+        let parent = self
+            .variable("POETRY_VIRTUALENVS_PATH")
+            .or_else(|| self.poetry.get("virtualenvs.path").map(String::as_str));
         let parent = parent.and_then(|path| self.at(path));
-        let parent = parent.unwrap_or_else(|| ImagePath::new(&[&self.home()[..], b"/.cache/pypoetry/virtualenvs"].concat()));
+        let parent =
+            parent.unwrap_or_else(|| ImagePath::new(&[&self.home()[..], b"/.cache/pypoetry/virtualenvs"].concat()));
         parent.join(format!("{name}-{}-py{python}", &hash[..8]).as_bytes())
     }
 
@@ -662,11 +771,27 @@ impl Stage {
         let environment = folder.join(b".venv");
         self.make_environment(&environment, &base, false, false);
         let Some(site) = self.virtual_site(environment.as_bytes()) else { return Ok(no_python(false)) };
-        let choice = Choice { no_default: read.has(&["--prod", "--production", "--no-default"]), no_project: true, ..uv_choice(&read) };
+        let choice = Choice {
+            no_default: read.has(&["--prod", "--production", "--no-default"]),
+            no_project: true,
+            ..uv_choice(&read)
+        };
         let on_disk = self.project_on_disk(&folder).filter(|_| !read.has(&["--no-self"]));
-        let projects = on_disk.map(|on_disk| Project { folder, on_disk, editable: !read.has(&["--no-editable"]) }).into_iter().collect();
+        let projects = on_disk
+            .map(|on_disk| Project { folder, on_disk, editable: !read.has(&["--no-editable"]) })
+            .into_iter()
+            .collect();
         let request = Request { inputs: vec![Input::Lock { path, choice }], ..self.empty_request(&read) };
-        let order = Order { tool: Tool::Pdm, compiles: false, caches: true, upgrades: false, exact: false, request, site, projects };
+        let order = Order {
+            tool: Tool::Pdm,
+            compiles: false,
+            caches: true,
+            upgrades: false,
+            exact: false,
+            request,
+            site,
+            projects,
+        };
         self.install(world, order, place)
     }
 
@@ -677,17 +802,24 @@ impl Stage {
             Some("check" | "graph" | "lock" | "verify") => return Ok(Outcome::Done),
             _ => return Ok(Outcome::Unknown("what it makes is not known".into())),
         }
-        let Some(folder) = self.at(".") else { return Ok(Outcome::Unknown("where the project is is not known".into())) };
+        let Some(folder) = self.at(".") else {
+            return Ok(Outcome::Unknown("where the project is is not known".into()));
+        };
         let Some(path) = self.origin(folder.join(b"Pipfile.lock").as_bytes()) else {
             return self.absent("Pipfile.lock", "the lock", place).map(Outcome::Unknown);
         };
         let Some(base) = self.site_of(world, "python3") else { return Ok(no_python(false)) };
         let caches = !self.variable("PIP_NO_CACHE_DIR").is_some_and(is_true);
-        let in_project = self.variable("PIPENV_VENV_IN_PROJECT").is_some_and(is_true) || self.tree.is_directory(folder.join(b".venv").as_bytes());
+        let in_project = self.variable("PIPENV_VENV_IN_PROJECT").is_some_and(is_true)
+            || self.tree.is_directory(folder.join(b".venv").as_bytes());
         let site = if read.has(&["--system"]) {
             Some(base)
         } else {
-            let elsewhere = || ImagePath::new(&[&self.home()[..], b"/.local/share/virtualenvs/", file_name(folder.as_bytes())].concat());
+            let elsewhere = || {
+                ImagePath::new(
+                    &[&self.home()[..], b"/.local/share/virtualenvs/", file_name(folder.as_bytes())].concat(),
+                )
+            };
             let environment = if in_project { folder.join(b".venv") } else { elsewhere() };
             self.make_environment(&environment, &base, false, false);
             self.virtual_site(environment.as_bytes())
@@ -696,15 +828,32 @@ impl Stage {
         let dev = read.has(&["--dev", "-d"]);
         let choice = Choice { groups: if dev { vec!["dev".into()] } else { Vec::new() }, ..Choice::default() };
         let request = Request { inputs: vec![Input::Lock { path, choice }], ..self.empty_request(&read) };
-        let order = Order { tool: Tool::Pip, compiles: true, caches, upgrades: false, exact: false, request, site, projects: Vec::new() };
+        let order = Order {
+            tool: Tool::Pip,
+            compiles: true,
+            caches,
+            upgrades: false,
+            exact: false,
+            request,
+            site,
+            projects: Vec::new(),
+        };
         self.install(world, order, place)
     }
 
     /// A file of the context that a command names, on disk; `None` where commands that are not known may have made it.
-    fn disk_file(&self, world: &World<'_>, word: &str, what: &'static str, place: &Place<'_>) -> Result<Option<PathBuf>, ContextError> {
+    fn disk_file(
+        &self,
+        world: &World<'_>,
+        word: &str,
+        what: &'static str,
+        place: &Place<'_>,
+    ) -> Result<Option<PathBuf>, ContextError> {
         match self.origin_of(word) {
             Some(path) => Ok(Some(path)),
-            None => self.written(world, word).map_or_else(|| self.absent(word, what, place).map(|_| None), |path| Ok(Some(path))),
+            None => self
+                .written(world, word)
+                .map_or_else(|| self.absent(word, what, place).map(|_| None), |path| Ok(Some(path))),
         }
     }
 
@@ -753,7 +902,15 @@ impl Stage {
 }
 
 fn project_input(dir: PathBuf, extras: Vec<String>) -> Input {
-    Input::Project { dir, extras, all_extras: false, groups: Vec::new(), only_groups: false, install: false, editable: false }
+    Input::Project {
+        dir,
+        extras,
+        all_extras: false,
+        groups: Vec::new(),
+        only_groups: false,
+        install: false,
+        editable: false,
+    }
 }
 
 fn parent_folder(path: &std::path::Path) -> PathBuf {
@@ -763,7 +920,9 @@ fn parent_folder(path: &std::path::Path) -> PathBuf {
 
 fn no_python(uv: bool) -> Outcome {
     Outcome::Unknown(match uv {
-        true => "which Python it installs for is not known; uv may download one of its own. Say which with --python".into(),
+        true => {
+            "which Python it installs for is not known; uv may download one of its own. Say which with --python".into()
+        }
         false => "which Python it installs for is not known; say which with --python".into(),
     })
 }
@@ -776,8 +935,27 @@ pub(super) fn is_true(value: &str) -> bool {
 /// Options with a value, of uv, Poetry, PDM and Pipenv, beside pip's.
 fn uv_options() -> Vec<&'static str> {
     const MORE: [&str; 22] = [
-        "-o", "--output-file", "--output", "--extra", "--group", "--no-group", "--only-group", "--extras", "-E", "--with", "--without",
-        "--only", "-G", "--project", "--directory", "-P", "--format", "--package", "--python-preference", "--prerelease", "--resolution",
+        "-o",
+        "--output-file",
+        "--output",
+        "--extra",
+        "--group",
+        "--no-group",
+        "--only-group",
+        "--extras",
+        "-E",
+        "--with",
+        "--without",
+        "--only",
+        "-G",
+        "--project",
+        "--directory",
+        "-P",
+        "--format",
+        "--package",
+        "--python-preference",
+        "--prerelease",
+        "--resolution",
         "--exclude-newer",
     ];
     INSTALLER_OPTIONS.iter().copied().chain(MORE).filter(|option| !matches!(*option, "-d" | "-f" | "-w")).collect()
@@ -795,7 +973,10 @@ fn uv_choice(read: &Arguments) -> Choice {
         groups: all(&["--group", "-G"]),
         all_groups: read.has(&["--all-groups"]),
         only_groups: all(&["--only-group"]),
-        without_groups: all(&["--no-group"]).into_iter().chain(read.has(&["--no-dev"]).then(|| "dev".to_owned())).collect(),
+        without_groups: all(&["--no-group"])
+            .into_iter()
+            .chain(read.has(&["--no-dev"]).then(|| "dev".to_owned()))
+            .collect(),
         no_default: read.has(&["--no-default-groups"]),
         no_project: read.has(&["--no-install-project", "--no-emit-project"]),
     }

@@ -15,7 +15,10 @@ impl Stage {
     /// The folders of `PATH`.
     pub(super) fn path(&self) -> Vec<Vec<u8>> {
         let path = self.variable("PATH").unwrap_or(USUAL_PATH);
-        path.split(':').filter(|folder| folder.starts_with('/')).map(|folder| ImagePath::from(folder).as_bytes().to_vec()).collect()
+        path.split(':')
+            .filter(|folder| folder.starts_with('/'))
+            .map(|folder| ImagePath::from(folder).as_bytes().to_vec())
+            .collect()
     }
 
     /// Where a program is, by a path or a name; links not followed.

@@ -12,10 +12,55 @@ const MOST_DEPTH: usize = 8;
 
 /// Programs that change no file, whatever their arguments.
 const READERS: [&str; 49] = [
-    "echo", "printf", "true", ":", "false", "test", "[", "[[", "pwd", "ls", "cat", "which", "type", "sleep", "exit",
-    "nproc", "uname", "id", "whoami", "grep", "egrep", "head", "tail", "sort", "uniq", "wc", "diff", "cmp", "sha256sum",
-    "sha1sum", "md5sum", "date", "env", "printenv", "hash", "shift", "return", "wait", "trap", "umask", "ulimit", "stat",
-    "du", "df", "file", "readlink", "realpath", "basename", "dirname",
+    "echo",
+    "printf",
+    "true",
+    ":",
+    "false",
+    "test",
+    "[",
+    "[[",
+    "pwd",
+    "ls",
+    "cat",
+    "which",
+    "type",
+    "sleep",
+    "exit",
+    "nproc",
+    "uname",
+    "id",
+    "whoami",
+    "grep",
+    "egrep",
+    "head",
+    "tail",
+    "sort",
+    "uniq",
+    "wc",
+    "diff",
+    "cmp",
+    "sha256sum",
+    "sha1sum",
+    "md5sum",
+    "date",
+    "env",
+    "printenv",
+    "hash",
+    "shift",
+    "return",
+    "wait",
+    "trap",
+    "umask",
+    "ulimit",
+    "stat",
+    "du",
+    "df",
+    "file",
+    "readlink",
+    "realpath",
+    "basename",
+    "dirname",
 ];
 
 /// Where a command stands.
@@ -99,6 +144,11 @@ impl Stage {
             }
             let ends = (command.tokens.start, command.tokens.end);
             let text = command_text(run, source, ends);
+            // The head of a loop or of a choice runs nothing.
+            let first = run.tokens.get(command.tokens.start).map(|token| token.text.as_str());
+            if command.nested && matches!(first, Some("for" | "case" | "select")) {
+                continue;
+            }
             let spoken = match self.spoken(run, command, source) {
                 Ok(spoken) => spoken,
                 Err(word) if !reads_only(&text) => {
@@ -200,16 +250,21 @@ impl Stage {
                 return self.wrapped(world, arguments, place);
             }
             _ if READERS.contains(&name) => Outcome::Done,
-            "set" | "unset" | "alias" | "shopt" | "local" | "." | "source" if name != "." && name != "source" => Outcome::Done,
+            "set" | "unset" | "alias" | "shopt" | "local" | "." | "source" if name != "." && name != "source" => {
+                Outcome::Done
+            }
             "." | "source" => self.activate(arguments),
             "export" => {
                 let pairs = arguments.iter().filter_map(|word| word.split_once('='));
-                let pairs: Vec<(String, String)> = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+                let pairs: Vec<(String, String)> =
+                    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
                 self.scope.variables.extend(pairs);
                 Outcome::Done
             }
             "cd" | "pushd" => {
-                let to = arguments.first().map_or_else(|| format!("/{}", String::from_utf8_lossy(&self.home())), Clone::clone);
+                let to = arguments
+                    .first()
+                    .map_or_else(|| format!("/{}", String::from_utf8_lossy(&self.home())), Clone::clone);
                 self.scope.directory = self.scope.absolute(&to);
                 Outcome::Done
             }
@@ -227,13 +282,17 @@ impl Stage {
                 Some(_) => Outcome::Done,
                 None => self.find_and_remove(arguments),
             },
-            "useradd" | "adduser" | "groupadd" | "addgroup" | "usermod" | "passwd" | "chpasswd" => self.add_user(name, arguments),
+            "useradd" | "adduser" | "groupadd" | "addgroup" | "usermod" | "passwd" | "chpasswd" => {
+                self.add_user(name, arguments)
+            }
             "ldconfig" => self.touch_again(&[b"etc/ld.so.cache"]),
             "curl" | "wget" if !writes_a_file(name, arguments) => Outcome::Done,
             "apt-get" | "apt" | "aptitude" => return self.apt(world, arguments, place),
             "apk" => return self.apk(world, arguments, place),
             "apt-cache" | "apt-mark" | "dpkg-query" => Outcome::Done,
-            "dpkg" if arguments.iter().all(|word| word.starts_with("--print") || word.starts_with("-l")) => Outcome::Done,
+            "dpkg" if arguments.iter().all(|word| word.starts_with("--print") || word.starts_with("-l")) => {
+                Outcome::Done
+            }
             _ => return self.installer(world, words, place),
         };
         Ok(outcome)
@@ -243,7 +302,8 @@ impl Stage {
     fn wrapped(&mut self, world: &World<'_>, arguments: &[String], place: &Place<'_>) -> Result<Outcome, ContextError> {
         let is_before = |word: &&String| word.starts_with('-') || word.contains('=') && !word.starts_with('/');
         let assigned = arguments.iter().take_while(is_before).filter_map(|word| word.split_once('='));
-        let assigned: Vec<(String, String)> = assigned.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let assigned: Vec<(String, String)> =
+            assigned.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let rest: Vec<String> = arguments.iter().skip_while(is_before).cloned().collect();
         if rest.is_empty() {
             return Ok(Outcome::Done);
@@ -293,7 +353,8 @@ fn command_text(run: &Run, source: &str, (from, to): (usize, usize)) -> String {
         return String::new();
     };
     let text = source.get(first.span.start..last.span.end).unwrap_or_default();
-    let words = text.split_whitespace().filter(|word| *word != "\\");
+    let reserved = |word: &&str| ["then", "do", "else", "if", "elif", "while", "until", "!", "{"].contains(word);
+    let words = text.split_whitespace().filter(|word| *word != "\\").skip_while(reserved);
     words.collect::<Vec<_>>().join(" ")
 }
 
@@ -310,8 +371,13 @@ fn writes_a_file(program: &str, arguments: &[String]) -> bool {
     let read = Arguments::parse(arguments, &["-o", "--output", "-O", "--output-document", "-P"]);
     match program {
         "curl" => arguments.iter().any(|word| {
-            word == "--output" || word == "--remote-name" || (word.starts_with('-') && !word.starts_with("--") && word.contains(['o', 'O']))
+            word == "--output"
+                || word == "--remote-name"
+                || (word.starts_with('-') && !word.starts_with("--") && word.contains(['o', 'O']))
         }),
-        _ => !arguments.iter().any(|word| word.starts_with("-qO-") || word == "-O-") && read.value(&["-O", "--output-document"]) != Some("-"),
+        _ => {
+            !arguments.iter().any(|word| word.starts_with("-qO-") || word == "-O-")
+                && read.value(&["-O", "--output-document"]) != Some("-")
+        }
     }
 }

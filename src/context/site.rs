@@ -77,7 +77,8 @@ impl Stage {
         let prefix = parent(bin).to_vec();
         let is_vendors = prefix == b"usr" || prefix.is_empty();
         // Debian's pip installs beside Debian's own packages, Alpine's among them.
-        let is_debian = is_vendors && (self.tree.is_directory(b"usr/lib/python3/dist-packages") || self.tree.exists(b"etc/debian_version"));
+        let is_debian = is_vendors
+            && (self.tree.is_directory(b"usr/lib/python3/dist-packages") || self.tree.exists(b"etc/debian_version"));
         let (prefix, folder) = match (is_debian, is_vendors) {
             (true, _) => (b"usr/local".to_vec(), "dist-packages"),
             (false, true) => (b"usr".to_vec(), "site-packages"),
@@ -92,7 +93,8 @@ impl Stage {
     /// Where nothing of the base is known: as the official Python images have it.
     fn stated_site(&self, world: &super::stage::World<'_>) -> Option<Site> {
         let python = self.stated_version(world)?;
-        Some(self.system_site(b"usr/local/bin", &python)).filter(|_| !self.is_whole() || self.variable("PYTHON_VERSION").is_some())
+        Some(self.system_site(b"usr/local/bin", &python))
+            .filter(|_| !self.is_whole() || self.variable("PYTHON_VERSION").is_some())
     }
 
     /// A virtual environment.
@@ -110,7 +112,10 @@ impl Stage {
 fn by_image_name(name: &str) -> Option<String> {
     let (repository, tag) = name.split('@').next()?.rsplit_once(':')?;
     let is_python = repository.rsplit('/').next().is_some_and(|last| last.contains("python"));
-    let in_tag = || tag.split(['-', '_']).find_map(|part| part.strip_prefix("python").or(part.strip_prefix("py")).and_then(minor_of));
+    let in_tag = || {
+        tag.split(['-', '_'])
+            .find_map(|part| part.strip_prefix("python").or(part.strip_prefix("py")).and_then(minor_of))
+    };
     is_python.then(|| minor_of(tag)).flatten().or_else(in_tag)
 }
 

@@ -84,7 +84,17 @@ impl<'w> World<'w> {
         options: &'w ContextOptions,
         outside: &'w dyn Outside,
     ) -> Self {
-        Self { file, name, folder, options, outside, made: RefCell::default(), notes: RefCell::default(), scratch: RefCell::default(), repositories: RefCell::default() }
+        Self {
+            file,
+            name,
+            folder,
+            options,
+            outside,
+            made: RefCell::default(),
+            notes: RefCell::default(),
+            scratch: RefCell::default(),
+            repositories: RefCell::default(),
+        }
     }
 
     /// The line of an instruction.
@@ -239,7 +249,15 @@ impl Stage {
         let user = config.user.split(':').next().unwrap_or_default().to_owned();
         let mut tree = Tree::default();
         tree.layers = image.layers.clone();
-        Self { tree, config, scope, user, problems: image.problems.clone(), gaps: image.gaps.clone(), ..Self::default() }
+        Self {
+            tree,
+            config,
+            scope,
+            user,
+            problems: image.problems.clone(),
+            gaps: image.gaps.clone(),
+            ..Self::default()
+        }
     }
 
     /// Carries out one instruction.

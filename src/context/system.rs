@@ -14,8 +14,8 @@ use crate::base::ImagePath;
 use crate::fs::View;
 use crate::image::Image;
 use crate::layer::Entry;
-use crate::os::{OsInventory, OsPackage, PackageManager};
-use crate::repository::{Installation, NewPackage, PackageRequest, Repositories, Sources};
+use crate::os::{OsInventory, OsPackage, PackageManager, parse_installed, parse_status};
+use crate::repository::{Installation, NewPackage, PackageRequest, Repositories, Sources, autoremove, removed_with};
 use std::rc::Rc;
 
 const STATUS: &[u8] = b"var/lib/dpkg/status";
@@ -52,7 +52,7 @@ impl Stage {
             }
             "remove" | "purge" | "autoremove" | "autopurge" | "auto-remove" => {
                 let autoremoves = verb.starts_with("auto") || read.has(&["--auto-remove", "--autoremove"]);
-                Ok(self.remove_packages(world, names, autoremoves))
+                Ok(self.remove_packages(names, autoremoves))
             }
             "clean" | "autoclean" | "auto-clean" => {
                 for path in self.tree.glob(b"var/cache/apt/archives/*.deb") {
@@ -77,7 +77,8 @@ impl Stage {
         words: &[String],
         place: &Place<'_>,
     ) -> Result<Outcome, ContextError> {
-        let options = ["-t", "--virtual", "-X", "--repository", "-p", "--root", "--repositories-file", "--keys-dir", "--arch"];
+        let options =
+            ["-t", "--virtual", "-X", "--repository", "-p", "--root", "--repositories-file", "--keys-dir", "--arch"];
         let read = Arguments::parse(words, &options);
         let Some((verb, names)) = read.words.split_first() else { return Ok(Outcome::Done) };
         match verb.as_str() {
@@ -92,7 +93,7 @@ impl Stage {
                 };
                 Ok(self.add_packages(world, &request, false, place))
             }
-            "del" => Ok(self.remove_packages(world, names, true)),
+            "del" => Ok(self.remove_packages(names, true)),
             "update" | "info" | "search" | "list" | "cache" | "version" | "policy" => Ok(Outcome::Done),
             "upgrade" => Ok(Outcome::Unknown("which packages have newer versions is not looked up".into())),
             _ => Ok(Outcome::Unknown("what it does is not known".into())),
@@ -122,7 +123,13 @@ impl Stage {
         })
     }
 
-    fn add_packages(&mut self, world: &World<'_>, request: &PackageRequest, updates: bool, place: &Place<'_>) -> Outcome {
+    fn add_packages(
+        &mut self,
+        world: &World<'_>,
+        request: &PackageRequest,
+        updates: bool,
+        place: &Place<'_>,
+    ) -> Outcome {
         if let BaseKnown::NameOnly(_) = self.base {
             return Outcome::Unknown("the base image's packages and repositories are not known".into());
         }
@@ -176,7 +183,10 @@ impl Stage {
             .packages
             .iter()
             .filter(|package| !package.manual && !apk)
-            .flat_map(|package| format!("Package: {}\nArchitecture: {}\nAuto-Installed: 1\n\n", package.name, package.architecture).into_bytes())
+            .flat_map(|package| {
+                format!("Package: {}\nArchitecture: {}\nAuto-Installed: 1\n\n", package.name, package.architecture)
+                    .into_bytes()
+            })
             .collect();
         if !automatic.is_empty() {
             self.append(b"var/lib/apt/extended_states", &automatic);
@@ -186,7 +196,10 @@ impl Stage {
             let world: Vec<u8> = manual.flat_map(|package| format!("{}\n", package.name).into_bytes()).collect();
             self.append(b"etc/apk/world", &world);
         }
-        for (path, bytes) in [("var/cache/apt/archives/predicted.deb", installation.archives), ("var/cache/apt/predicted.bin", installation.caches)] {
+        for (path, bytes) in [
+            ("var/cache/apt/archives/predicted.deb", installation.archives),
+            ("var/cache/apt/predicted.bin", installation.caches),
+        ] {
             if bytes > 0 {
                 let path = ImagePath::from(path);
                 let old = self.tree.get(path.as_bytes()).map_or(0, |entry| entry.size);
@@ -209,18 +222,12 @@ impl Stage {
         }
         let inventory = &mut self.system().inventory;
         inventory.packages.retain(|known| known.name != package.name);
-        let new = OsPackage {
-            name: package.name.clone(),
-            version: package.version.clone(),
-            architecture: package.architecture.clone(),
-            manual: package.manual,
-            essential: package.essential,
-            depends: package.depends.clone(),
-            provides: package.provides.clone(),
-            section: package.section.clone(),
-            bytes: package.bytes,
-            ..OsPackage::default()
+        let parsed = match apk {
+            true => parse_installed(&package.stanza).0.into_iter().map(|found| found.package).next(),
+            false => parse_status(&package.stanza).0.into_iter().next(),
         };
+        let Some(mut new) = parsed else { return };
+        (new.manual, new.bytes) = (package.manual, package.bytes);
         let at = inventory.packages.partition_point(|known| known.name < new.name);
         inventory.packages.insert(at, new);
     }
@@ -255,20 +262,24 @@ impl Stage {
         self.tree.put(Entry { size, content: None, ..file(path, size) }, Some(content));
     }
 
-    fn remove_packages(&mut self, world: &World<'_>, names: &[String], autoremoves: bool) -> Outcome {
+    fn remove_packages(&mut self, names: &[String], autoremoves: bool) -> Outcome {
         if let BaseKnown::NameOnly(_) = self.base {
             return Outcome::Done;
         }
-        let _ = world;
         let mut inventory = self.system().inventory.clone();
         let named: Vec<String> = names
             .iter()
             .map(|name| name.trim_end_matches(['-', '+']).split(':').next().unwrap_or_default().to_owned())
             .collect();
-        let mut gone = crate::repository::removed(&inventory, &named);
+        let manager = inventory.manager.unwrap_or(PackageManager::Dpkg);
+        let names: Vec<&str> = named.iter().map(String::as_str).collect();
+        let name_of = |packages: &[OsPackage], at: usize| packages[at].name.clone();
+        let removed = removed_with(manager, &inventory.packages, &names);
+        let mut gone: Vec<String> = removed.into_iter().map(|at| name_of(&inventory.packages, at)).collect();
         inventory.packages.retain(|package| !gone.contains(&package.name));
         if autoremoves {
-            gone.extend(crate::repository::autoremovable(&inventory));
+            let more = autoremove(manager, &inventory.packages);
+            gone.extend(more.into_iter().map(|at| name_of(&inventory.packages, at)));
         }
         gone.iter().for_each(|name| self.drop_package(name));
         Outcome::Done
@@ -281,7 +292,9 @@ impl Stage {
         }
         self.system().inventory.packages.retain(|package| package.name != name);
         for path in [STATUS, b"lib/apk/db/installed"] {
-            let Some(text) = self.tree.content(path).map(|text| String::from_utf8_lossy(text).into_owned()) else { continue };
+            let Some(text) = self.tree.content(path).map(|text| String::from_utf8_lossy(text).into_owned()) else {
+                continue;
+            };
             let is_it = |stanza: &&str| {
                 let line = |start: &str| stanza.lines().any(|line| line.strip_prefix(start) == Some(name));
                 !(line("Package: ") || line("P:"))

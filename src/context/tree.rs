@@ -243,7 +243,8 @@ impl Tree {
                     true => {
                         let names = self.names(&self.resolve(&folder));
                         let is_seen = |name: &[u8]| part.first() == Some(&b'.') || name.first() != Some(&b'.');
-                        let fits = |name: &Vec<u8>| expression.is_match(&String::from_utf8_lossy(name)) && is_seen(name);
+                        let fits =
+                            |name: &Vec<u8>| expression.is_match(&String::from_utf8_lossy(name)) && is_seen(name);
                         names.into_iter().filter(fits).map(|name| joined(&folder, &name)).collect()
                     }
                 })

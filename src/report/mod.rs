@@ -27,8 +27,8 @@ pub mod text;
 
 pub use audit::{
     ActionSummary, AuditReport, BrokenReport, ContestReport, DistributionReport, EnvironmentReport, EvidenceReport,
-    FindingReport, GapReport, Group, HiddenBytes, ImageSummary, LayerBytes, LayerReport, LayerShare, NamedBytes, OsPackageReport,
-    PlanSummary, ProblemReport, RemovedReport, SCHEMA_VERSION, Sizes, SkippedSummary, VisibleBytes,
+    FindingReport, GapReport, Group, HiddenBytes, ImageSummary, LayerBytes, LayerReport, LayerShare, NamedBytes,
+    OsPackageReport, PlanSummary, ProblemReport, RemovedReport, SCHEMA_VERSION, Sizes, SkippedSummary, VisibleBytes,
 };
 pub use json::render as json;
 pub use plan::{

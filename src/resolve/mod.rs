@@ -157,7 +157,7 @@ pub struct Availability {
 }
 
 /// Why nothing can be looked up.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ResolveError {
     /// There is no uv.
     #[error("uv was not found: expected a program in PATH, or one that the variable UV names")]

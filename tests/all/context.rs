@@ -6,7 +6,9 @@ use slimwright::fs::{Fate, View};
 use slimwright::image::Image;
 use slimwright::python::{Inventory, normalize_name};
 use slimwright::repository::{Repositories, RepositoryError, Sources};
-use slimwright::resolve::{Contents, Input, Platform, Request, RequestError, Resolution, Resolved, WheelInfo, WheelFile};
+use slimwright::resolve::{
+    Contents, Input, Platform, Request, RequestError, Resolution, Resolved, WheelFile, WheelInfo,
+};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
@@ -43,7 +45,11 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        Self { base: Base::Known(Box::new(fixture::image(PYTHON)), "made".into()), wheels: BTreeMap::new(), asked: RefCell::default() }
+        Self {
+            base: Base::Known(Box::new(fixture::image(PYTHON)), "made".into()),
+            wheels: BTreeMap::new(),
+            asked: RefCell::default(),
+        }
     }
 
     fn with(mut self, wheel: Resolved) -> Self {
@@ -85,20 +91,26 @@ fn wheel(name: &str, version: &str, files: &[(&str, u64)]) -> Resolved {
     let own = [("METADATA", metadata.len() as u64), ("WHEEL", 90), ("RECORD", 300)];
     let own = own.into_iter().map(|(file, size)| (format!("{folder}/{file}"), size));
     let all = files.iter().map(|(path, size)| ((*path).to_owned(), *size)).chain(own);
-    let file = |(path, size): (String, u64)| WheelFile { crc: path.len() as u32 + size as u32, path: path.into_bytes(), size };
+    let file = |(path, size): (String, u64)| WheelFile {
+        crc32: path.len() as u32 + size as u32,
+        path: path.into_bytes(),
+        size,
+    };
     let contents = Contents { files: all.map(file).collect(), wire: 1_000 };
     Resolved {
         name: name.into(),
         normalized: normalize_name(name),
         version: Some(version.into()),
-        wheel: None,
-        sdist: None,
-        url: None,
-        local: None,
-        editable: false,
-        info: Some(WheelInfo { contents, metadata, cacheable: true, ..WheelInfo::default() }),
+        info: Some(WheelInfo {
+            contents,
+            metadata,
+            wheel: Vec::new(),
+            entry_points: Vec::new(),
+            top_level: Vec::new(),
+            shebangs: Vec::new(),
+        }),
         requested: true,
-        reason: String::new(),
+        ..Resolved::default()
     }
 }
 
@@ -140,7 +152,10 @@ fn has(image: &Image, path: &str) -> bool {
 fn files_are_copied_as_builders_copy_them() {
     let image = whole(
         &[
-            ("Dockerfile", "FROM python:3.11-slim\nWORKDIR /app\nCOPY . .\nCOPY --chown=1000:1000 data/*.csv /data/\nCOPY data/a.csv /one\n"),
+            (
+                "Dockerfile",
+                "FROM python:3.11-slim\nWORKDIR /app\nCOPY . .\nCOPY --chown=1000:1000 data/*.csv /data/\nCOPY data/a.csv /one\n",
+            ),
             (".dockerignore", "**/*.log\nsecret\n!keep.log\n"),
             ("main.py", "print()\n"),
             ("x.log", "xxxx"),
@@ -158,15 +173,28 @@ fn files_are_copied_as_builders_copy_them() {
         assert!(!has(&image, path), "{path}");
     }
     let layer = &image.layers[3];
-    assert_eq!((layer.unpacked(), layer.entries.iter().filter(|entry| entry.size > 0).all(|entry| entry.uid == 1000)), (5, true));
+    assert_eq!(
+        (layer.unpacked(), layer.entries.iter().filter(|entry| entry.size > 0).all(|entry| entry.uid == 1000)),
+        (5, true)
+    );
     assert_eq!(image.base_layers(), 2);
 }
 
 #[test]
 fn wheels_are_installed_where_the_bases_python_looks() {
-    let world = World::new().with(wheel("six", "1.16.0", &[("six.py", 34_549)])).with(wheel("Foo-Bar", "2.0", &[("foo_bar/__init__.py", 10), ("foo_bar/a.so", 5_000)]));
+    let world = World::new().with(wheel("six", "1.16.0", &[("six.py", 34_549)])).with(wheel(
+        "Foo-Bar",
+        "2.0",
+        &[("foo_bar/__init__.py", 10), ("foo_bar/a.so", 5_000)],
+    ));
     let image = whole(
-        &[("Dockerfile", "FROM python:3.11-slim\nCOPY requirements.txt .\nRUN pip install --no-cache-dir -r requirements.txt\n"), ("requirements.txt", "six==1.16.0\nfoo-bar\n")],
+        &[
+            (
+                "Dockerfile",
+                "FROM python:3.11-slim\nCOPY requirements.txt .\nRUN pip install --no-cache-dir -r requirements.txt\n",
+            ),
+            ("requirements.txt", "six==1.16.0\nfoo-bar\n"),
+        ],
         &world,
     );
     let site = "usr/local/lib/python3.11/site-packages";
@@ -189,10 +217,21 @@ fn what_two_wheels_install_is_found_before_they_collide() {
     let world = World::new()
         .with(wheel("opencv-python", "4.6", &[("cv2/__init__.py", 100), ("cv2/cv2.so", 60_000)]))
         .with(wheel("opencv-python-headless", "4.10", &[("cv2/__init__.py", 100), ("cv2/cv2.so", 50_000)]));
-    let image = whole(&[("Dockerfile", "FROM python:3.11-slim\nRUN pip install --no-cache-dir opencv-python opencv-python-headless\n")], &world);
+    let image = whole(
+        &[(
+            "Dockerfile",
+            "FROM python:3.11-slim\nRUN pip install --no-cache-dir opencv-python opencv-python-headless\n",
+        )],
+        &world,
+    );
     let view = View::new(&image);
     let inventory = Inventory::new(&view);
-    let contested: Vec<String> = inventory.distributions.iter().flat_map(|dist| &dist.contested).map(|contest| contest.path.to_string()).collect();
+    let contested: Vec<String> = inventory
+        .distributions
+        .iter()
+        .flat_map(|dist| &dist.contested)
+        .map(|contest| contest.path.to_string())
+        .collect();
     assert_eq!(contested, ["/usr/local/lib/python3.11/site-packages/cv2/cv2.so"; 2], "equal files are no contest");
 }
 
@@ -202,7 +241,10 @@ fn an_uninstall_in_a_later_layer_frees_nothing_and_breaks_the_other() {
         .with(wheel("opencv-python", "4.6", &[("cv2/__init__.py", 100), ("cv2/cv2.so", 60_000)]))
         .with(wheel("opencv-python-headless", "4.10", &[("cv2/__init__.py", 101), ("cv2/cv2.so", 50_000)]));
     let image = whole(
-        &[("Dockerfile", "FROM python:3.11-slim\nRUN pip install --no-cache-dir opencv-python opencv-python-headless\nRUN pip uninstall -y opencv-python\n")],
+        &[(
+            "Dockerfile",
+            "FROM python:3.11-slim\nRUN pip install --no-cache-dir opencv-python opencv-python-headless\nRUN pip uninstall -y opencv-python\n",
+        )],
         &world,
     );
     let view = View::new(&image);
@@ -216,7 +258,10 @@ fn an_uninstall_in_a_later_layer_frees_nothing_and_breaks_the_other() {
 #[test]
 fn what_a_layer_makes_and_removes_leaves_nothing_but_what_is_below_stays() {
     let image = whole(
-        &[("Dockerfile", "FROM python:3.11-slim\nRUN echo hello > /a && echo hello > /b && rm /a\nRUN rm -rf /b /usr/bin/env /nothing\n")],
+        &[(
+            "Dockerfile",
+            "FROM python:3.11-slim\nRUN echo hello > /a && echo hello > /b && rm /a\nRUN rm -rf /b /usr/bin/env /nothing\n",
+        )],
         &World::new(),
     );
     assert_eq!(image.layers[2].unpacked(), 6);
@@ -227,12 +272,18 @@ fn what_a_layer_makes_and_removes_leaves_nothing_but_what_is_below_stays() {
 #[test]
 fn chown_of_another_layer_writes_every_file_again() {
     let files = [
-        ("Dockerfile", "FROM python:3.11-slim\nWORKDIR /app\nCOPY . .\nRUN useradd -m app && chown -R app:app /app\nRUN chown -R app:app /app\n"),
+        (
+            "Dockerfile",
+            "FROM python:3.11-slim\nWORKDIR /app\nCOPY . .\nRUN useradd -m app && chown -R app:app /app\nRUN chown -R app:app /app\n",
+        ),
         ("big.bin", "0123456789"),
     ];
     let image = whole(&files, &World::new());
     let view = View::new(&image);
-    let rewritten = |layer: u32| (0..image.layers[layer as usize].entries.len() as u32).any(|entry| matches!(view.fate((layer, entry)), Fate::Rewritten { .. }));
+    let rewritten = |layer: u32| {
+        (0..image.layers[layer as usize].entries.len() as u32)
+            .any(|entry| matches!(view.fate((layer, entry)), Fate::Rewritten { .. }))
+    };
     assert!(rewritten(2), "the copy of COPY is hidden by the same bytes");
     assert_eq!(image.layers[4].unpacked(), 0, "a second time changes no owner");
 }
@@ -256,10 +307,17 @@ fn caches_count_unless_they_are_mounted() {
 fn an_environment_of_another_stage_is_copied_whole() {
     let world = World::new().with(wheel("six", "1", &[("six.py", 10)]));
     let image = whole(
-        &[("Dockerfile", "ARG VERSION=3.11\nFROM python:${VERSION} AS build\nRUN python -m venv /opt/venv\nENV PATH=/opt/venv/bin:$PATH\nRUN pip install six\n\nFROM python:${VERSION}-slim\nCOPY --from=build /opt/venv /opt/venv\n")],
+        &[(
+            "Dockerfile",
+            "ARG VERSION=3.11\nFROM python:${VERSION} AS build\nRUN python -m venv /opt/venv\nENV PATH=/opt/venv/bin:$PATH\nRUN pip install six\n\nFROM python:${VERSION}-slim\nCOPY --from=build /opt/venv /opt/venv\n",
+        )],
         &world,
     );
-    assert!(has(&image, "opt/venv/lib/python3.11/site-packages/six.py") && has(&image, "opt/venv/pyvenv.cfg"), "{:?}", paths(&image));
+    assert!(
+        has(&image, "opt/venv/lib/python3.11/site-packages/six.py") && has(&image, "opt/venv/pyvenv.cfg"),
+        "{:?}",
+        paths(&image)
+    );
     assert!(!has(&image, "root/.cache/pip/http-v2/six"), "the cache stays in its stage");
     let view = View::new(&image);
     assert_eq!(Inventory::new(&view).environments.len(), 2);
@@ -272,7 +330,8 @@ fn what_cannot_be_known_is_a_gap_with_its_line() {
         &World::new(),
     )
     .unwrap();
-    let gaps: Vec<(&str, &str)> = virtual_.image.gaps.iter().map(|gap| (gap.place.as_str(), gap.what.as_str())).collect();
+    let gaps: Vec<(&str, &str)> =
+        virtual_.image.gaps.iter().map(|gap| (gap.place.as_str(), gap.what.as_str())).collect();
     assert_eq!(
         gaps,
         [
@@ -288,8 +347,12 @@ fn what_cannot_be_known_is_a_gap_with_its_line() {
 
 #[test]
 fn an_unknown_base_is_a_gap_and_its_name_tells_the_python() {
-    let world = World { base: Base::Unknown("nobody has it".into()), ..World::new().with(wheel("six", "1", &[("six.py", 10)])) };
-    let virtual_ = made(&[("Dockerfile", "FROM python:3.12-slim\nRUN pip install --no-cache-dir six\n")], &world).unwrap();
+    let world = World {
+        base: Base::Unknown("nobody has it".into()),
+        ..World::new().with(wheel("six", "1", &[("six.py", 10)]))
+    };
+    let virtual_ =
+        made(&[("Dockerfile", "FROM python:3.12-slim\nRUN pip install --no-cache-dir six\n")], &world).unwrap();
     assert_eq!(virtual_.image.gaps.len(), 1, "{:?}", virtual_.image.gaps);
     assert_eq!(virtual_.image.gaps[0].what, "the base image python:3.12-slim");
     assert!(has(&virtual_.image, "usr/local/lib/python3.12/site-packages/six.py"));
@@ -304,9 +367,17 @@ fn a_build_that_would_fail_is_told_with_its_line() {
     };
     let (text, _) = told(&[("Dockerfile", "FROM python:3.11\nCOPY missing.txt /\n")]);
     assert_eq!(text, "Dockerfile, line 2: the source `missing.txt` is not in the build context");
-    let (text, hint) = told(&[("Dockerfile", "FROM python:3.11\nCOPY a.txt /\n"), ("a.txt", ""), (".dockerignore", "*.txt\n")]);
-    assert_eq!((text.as_str(), hint.as_str()), ("Dockerfile, line 2: the source `a.txt` is not in the build context", "a builder does not see what .dockerignore hides"));
-    let (text, hint) = told(&[("Dockerfile", "FROM python:3.11\nRUN pip install -r requirements.txt\n"), ("requirements.txt", "")]);
+    let (text, hint) =
+        told(&[("Dockerfile", "FROM python:3.11\nCOPY a.txt /\n"), ("a.txt", ""), (".dockerignore", "*.txt\n")]);
+    assert_eq!(
+        (text.as_str(), hint.as_str()),
+        (
+            "Dockerfile, line 2: the source `a.txt` is not in the build context",
+            "a builder does not see what .dockerignore hides"
+        )
+    );
+    let (text, hint) =
+        told(&[("Dockerfile", "FROM python:3.11\nRUN pip install -r requirements.txt\n"), ("requirements.txt", "")]);
     assert_eq!(text, "Dockerfile, line 2: the requirements file `requirements.txt` is not in the image at that point");
     assert_eq!(hint, "copy it with COPY before it is used");
     let (text, _) = told(&[("Dockerfile", "FROM python:3.11\nRUNN x\n")]);
@@ -323,7 +394,8 @@ fn variables_have_their_values() {
     let world = World::new().with(wheel("six", "1", &[("six.py", 10)]));
     let text = "FROM python:3.11-slim\nARG WHAT=nothing\nENV MORE=\"$WHAT\"\nRUN NAME=six; export LIST=\"a b\"; pip install --no-cache-dir $MORE\nRUN touch $LIST\n";
     let files = folder(&[("Dockerfile", text)]);
-    let given = ContextOptions { build_arguments: BTreeMap::from([("WHAT".to_owned(), "six".to_owned())]), ..options() };
+    let given =
+        ContextOptions { build_arguments: BTreeMap::from([("WHAT".to_owned(), "six".to_owned())]), ..options() };
     let image = read(files.path(), &given, &world).unwrap().image;
     assert!(has(&image, "usr/local/lib/python3.11/site-packages/six.py"));
     assert_eq!(image.gaps.len(), 1, "an exported variable is gone in the next RUN: {:?}", image.gaps);
@@ -334,7 +406,8 @@ fn find_removes_what_it_finds() {
     let world = World::new().with(wheel("a", "1", &[("a/__init__.py", 10), ("a/tests/t.py", 20), ("a/x.pyi", 5)]));
     let run = "pip install --no-cache-dir a && find /usr/local -depth \\( -type d -name tests -o -name '*.pyi' \\) -exec rm -rf '{}' + && find / -name '*.pyc' | xargs rm -f";
     let image = whole(&[("Dockerfile", &format!("FROM python:3.11-slim\nRUN {run}\n"))], &world);
-    let left: Vec<String> = paths(&image).into_iter().filter(|path| path.contains("/a/") || path.ends_with(".pyc")).collect();
+    let left: Vec<String> =
+        paths(&image).into_iter().filter(|path| path.contains("/a/") || path.ends_with(".pyc")).collect();
     assert_eq!(left, ["usr/local/lib/python3.11/site-packages/a/__init__.py"]);
 }
 
@@ -342,14 +415,24 @@ fn find_removes_what_it_finds() {
 fn a_lock_is_installed_into_the_projects_environment() {
     let world = World::new().with(wheel("six", "1", &[("six.py", 10)]));
     let files = [
-        ("Dockerfile", "FROM python:3.11-slim\nWORKDIR /app\nCOPY pyproject.toml uv.lock ./\nRUN uv sync --frozen --no-dev --no-install-project\nCOPY . .\nRUN uv sync --frozen --no-dev\n"),
-        ("pyproject.toml", "[project]\nname = \"mine\"\nversion = \"1.2\"\ndependencies = [\"six\"]\n[build-system]\nrequires = [\"hatchling\"]\n"),
+        (
+            "Dockerfile",
+            "FROM python:3.11-slim\nWORKDIR /app\nCOPY pyproject.toml uv.lock ./\nRUN uv sync --frozen --no-dev --no-install-project\nCOPY . .\nRUN uv sync --frozen --no-dev\n",
+        ),
+        (
+            "pyproject.toml",
+            "[project]\nname = \"mine\"\nversion = \"1.2\"\ndependencies = [\"six\"]\n[build-system]\nrequires = [\"hatchling\"]\n",
+        ),
         ("uv.lock", "six\n"),
         ("src/mine/__init__.py", "x = 1\n"),
     ];
     let image = whole(&files, &world);
     let site = "app/.venv/lib/python3.11/site-packages";
-    assert!(has(&image, &format!("{site}/six.py")) && has(&image, &format!("{site}/mine-1.2.dist-info/METADATA")), "{:?}", paths(&image));
+    assert!(
+        has(&image, &format!("{site}/six.py")) && has(&image, &format!("{site}/mine-1.2.dist-info/METADATA")),
+        "{:?}",
+        paths(&image)
+    );
     assert!(!has(&image, &format!("{site}/__pycache__/six.cpython-311.pyc")), "uv compiles only when it is told to");
     let view = View::new(&image);
     let inventory = Inventory::new(&view);
@@ -358,7 +441,10 @@ fn a_lock_is_installed_into_the_projects_environment() {
 
 #[test]
 fn a_folder_without_a_dockerfile_is_what_its_requirements_install() {
-    let world = World { base: Base::Unknown("nobody has it".into()), ..World::new().with(wheel("six", "1", &[("six.py", 10)])) };
+    let world = World {
+        base: Base::Unknown("nobody has it".into()),
+        ..World::new().with(wheel("six", "1", &[("six.py", 10)]))
+    };
     let files = folder(&[("requirements.txt", "six\n"), (".python-version", "3.11\n")]);
     let image = read(files.path(), &options(), &world).unwrap().image;
     assert!(has(&image, "usr/local/lib/python3.11/site-packages/six.py"));
