@@ -16,6 +16,7 @@ mod os;
 mod profile;
 mod python;
 mod report;
+mod requests;
 mod resolve;
 mod rules;
 #[path = "../registry/server.rs"]
