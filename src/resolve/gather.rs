@@ -286,7 +286,7 @@ impl Gatherer<'_> {
             return Ok(());
         }
         let bare = bare.strip_prefix("file://").or(bare.strip_prefix("file:")).unwrap_or(bare);
-        let path = folder.join(bare.strip_prefix("localhost").unwrap_or(bare));
+        let path = cleaned(&folder.join(bare.strip_prefix("localhost").unwrap_or(bare)));
         if path.is_dir() {
             let Some((project, shown)) = self.project(&path, &place)? else { return Ok(()) };
             self.add(&project, &shown, &requirement.extras)?;

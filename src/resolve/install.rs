@@ -199,7 +199,7 @@ impl Installation {
         let main = "import sys\nif __name__ == '__main__':\n".len();
         let rest = match self.installer {
             Installer::Pip(26.., _) => main + "    sys.argv[0] = sys.argv[0].removesuffix('.exe')\n".len(),
-            Installer::Pip(25, 1..) => {
+            Installer::Pip(25, 2..) => {
                 main + "    if sys.argv[0].endswith('.exe'):\n        sys.argv[0] = sys.argv[0][:-4]\n".len()
             }
             Installer::Uv => {

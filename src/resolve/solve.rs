@@ -17,7 +17,7 @@
 
 use super::compile::{Failure, Set};
 use super::explain::{explain, without_wheels};
-use super::gather::{Gathered, LockedPins, Root, gather};
+use super::gather::{Gathered, LockedPins, Root, cleaned, gather};
 use super::lock::{Direct, LockedPackage, without_secrets};
 use super::locks::Pin;
 use super::marker::Markers;
@@ -362,7 +362,7 @@ impl Solver<'_> {
 
     /// A package as uv names it for this platform, or as a lock in a folder does for all.
     fn package(&self, package: &LockedPackage, folder: Option<&Path>, requested: bool) -> Resolved {
-        let place = |path: &str| folder.map_or_else(|| path.into(), |folder| folder.join(path));
+        let place = |path: &str| folder.map_or_else(|| path.into(), |folder| cleaned(&folder.join(path)));
         let mut out = Resolved {
             name: package.name.clone(),
             normalized: package.name.clone(),
@@ -485,7 +485,7 @@ impl Solver<'_> {
             wheel: self.best(&pin.files, &BTreeSet::new()),
             sdist: pin.files.iter().find(|file| !file.file.ends_with(".whl")).cloned(),
             url: pin.url.as_deref().map(without_secrets),
-            local: pin.path.as_ref().map(|path| folder.join(path)),
+            local: pin.path.as_ref().map(|path| cleaned(&folder.join(path))),
             editable: pin.editable,
             requested: pin.requested,
             ..Resolved::default()

@@ -89,7 +89,15 @@ impl Uv {
     /// There is none, it cannot be run, or it is older than [`OLDEST`].
     pub fn find() -> Result<Self, ResolveError> {
         let named = std::env::var_os("UV").filter(|value| !value.is_empty()).map(PathBuf::from);
-        let program = named.or_else(|| in_path("uv")).ok_or(ResolveError::NoUv)?;
+        Self::at(named.or_else(|| in_path("uv")).ok_or(ResolveError::NoUv)?)
+    }
+
+    /// The uv that is a program.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be run, or it is older than [`OLDEST`].
+    pub fn at(program: PathBuf) -> Result<Self, ResolveError> {
         let mut command = Command::new(&program);
         command.arg("--version");
         let shown = escape_str(&program.display().to_string());

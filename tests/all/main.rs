@@ -17,6 +17,7 @@ mod os;
 mod profile;
 mod python;
 mod report;
+mod requests;
 mod resolve;
 mod rules;
 #[path = "../registry/server.rs"]

@@ -51,8 +51,10 @@ pub fn parse_uv_lock(
         Some(*at) == root && (choice.no_project || is_virtual(packages[*at]) || !choice.only_groups.is_empty())
     };
     let pins = reached.iter().filter(|at| !skip(at));
-    let pins = pins
-        .map(|&at| pin(packages[at], &names[at], roots.contains(&at)).map_err(|error| of_package(&names[at], error)));
+    let pins = pins.map(|&at| {
+        pin(packages[at], &names[at], roots.contains(&at) || Some(at) == root)
+            .map_err(|error| of_package(&names[at], error))
+    });
     Ok(Pins::of(pins.collect::<Result<_, _>>()?, Vec::new()))
 }
 
