@@ -16,6 +16,8 @@ mod os;
 mod profile;
 mod python;
 mod report;
+mod repositories;
+mod repository;
 mod resolve;
 mod rules;
 #[path = "../registry/server.rs"]
