@@ -43,6 +43,9 @@ impl Stage {
     ) -> Result<Outcome, ContextError> {
         let installed = self.installed(&order.site);
         let platform = self.platform(world, &order.site.python);
+        let mut order = order;
+        order.request.python_full = self.full_version(world, &order.site.python);
+        order.request.for_pip = order.tool == Tool::Pip;
         let resolution = self.resolve(world, &order, &installed, &platform, place)?;
         for (what, why) in &resolution.not_predicted {
             self.gap(place.text, what, why.clone());
@@ -55,6 +58,7 @@ impl Stage {
                 self.uninstall_one(&order.site, name);
             }
         }
+        let told = |package: &Resolved| resolution.not_predicted.iter().any(|(what, _)| *what == package.name);
         for package in &resolution.packages {
             let version = package.version.as_deref().unwrap_or_default();
             if installed.get(&package.normalized).is_some_and(|known| is_same_version(known, version)) {
@@ -63,7 +67,9 @@ impl Stage {
             if !order.site.is_target {
                 self.uninstall_one(&order.site, &package.normalized);
             }
-            self.put_distribution(&order, package, place);
+            if package.info.is_some() || !told(package) {
+                self.put_distribution(&order, package, place);
+            }
         }
         for project in &order.projects {
             self.install_project(&order, project, place);
@@ -113,11 +119,32 @@ impl Stage {
         Platform { python: python.to_owned(), architecture, libc }
     }
 
+    /// `3.11.7`, where the user, the image's variables or the interpreter's package tell more than the minor version.
+    fn full_version(&self, world: &World<'_>, python: &str) -> Option<String> {
+        let is_full =
+            |text: &&str| text.splitn(3, '.').count() == 3 && super::site::minor_of(text).as_deref() == Some(python);
+        let given = world.options.python.as_deref().filter(is_full).map(str::to_owned);
+        let stated = || self.variable("PYTHON_VERSION").filter(is_full).map(str::to_owned);
+        let of_package = || {
+            let version = self.package_version(&format!("python{python}-minimal"))?;
+            let end = version.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(version.len());
+            Some(version[..end].to_owned()).filter(|version| is_full(&version.as_str()))
+        };
+        given.or_else(stated).or_else(of_package)
+    }
+
+    /// The version of a package of Debian's kind.
+    fn package_version(&self, name: &str) -> Option<String> {
+        let status = String::from_utf8_lossy(self.tree.content(b"var/lib/dpkg/status")?).into_owned();
+        let own = format!("Package: {name}\n");
+        let stanza = status.split("\n\n").find(|stanza| stanza.trim_start().starts_with(&own))?;
+        stanza.lines().find_map(|line| line.strip_prefix("Version: ")).map(str::to_owned)
+    }
+
     /// The minor version of glibc, by its package.
     fn glibc(&self) -> Option<u32> {
-        let status = String::from_utf8_lossy(self.tree.content(b"var/lib/dpkg/status")?).into_owned();
-        let stanza = status.split("\n\n").find(|stanza| stanza.trim_start().starts_with("Package: libc6\n"))?;
-        let version = stanza.lines().find_map(|line| line.strip_prefix("Version: 2."))?;
+        let version = self.package_version("libc6")?;
+        let version = version.strip_prefix("2.")?;
         version.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()
     }
 

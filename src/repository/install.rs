@@ -207,7 +207,7 @@ impl Asked<'_> {
     }
 
     fn want(&mut self, record: Record) {
-        self.solver.request(record);
+        self.solver.request(record, self.request.virtual_name.is_none());
     }
 
     /// apk: the package that stands for all that was asked for.
@@ -217,7 +217,7 @@ impl Asked<'_> {
         record.architecture = "noarch".into();
         record.declared.depends = self.request.names.join(" ");
         record.declared.installed_size = Some(0);
-        self.solver.request(record);
+        self.solver.request(record, true);
     }
 }
 

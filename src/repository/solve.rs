@@ -105,11 +105,11 @@ impl<'a> Solver<'a> {
         self.remove(name);
     }
 
-    /// Adds what is asked for; what it requires is looked at by [`Solver::finish`]. So alternatives that another
+    /// Adds what is asked for, by hand (`manual`) or by a virtual package; what it requires is looked at by [`Solver::finish`]. So alternatives that another
     /// request meets are met by it.
-    pub(super) fn request(&mut self, record: Record) {
+    pub(super) fn request(&mut self, record: Record, manual: bool) {
         let earlier = self.todo.len();
-        self.add(record, String::new(), true);
+        self.add(record, String::new(), manual);
         // The first request is looked at first.
         let count = self.todo.len() - earlier;
         self.todo.rotate_right(count);

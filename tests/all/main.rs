@@ -17,6 +17,8 @@ mod os;
 mod profile;
 mod python;
 mod report;
+mod repositories;
+mod repository;
 mod requests;
 mod resolve;
 mod rules;

@@ -9,6 +9,7 @@
 mod daemon;
 mod engine;
 mod forms;
+mod packages;
 mod python;
 mod rebuild;
 mod sizes;
