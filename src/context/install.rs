@@ -12,7 +12,7 @@ use crate::base::{Digest, ImagePath, file_name, parent};
 use crate::layer::{Entry, EntryKind, distil, is_kept};
 use crate::python::{is_name, normalize_name, parse_record};
 use crate::resolve::{
-    Installation, Installer, Layout, Libc, Platform, RequestError, Resolved, WheelInfo, predicted_bytecode,
+    Installation, Installer, Layout, Libc, Platform, Request, RequestError, Resolved, WheelInfo, predicted_bytecode,
 };
 use base64::Engine as _;
 use std::collections::{BTreeMap, BTreeSet};
@@ -91,17 +91,12 @@ impl Stage {
             source => ContextError::Request { place: place.text.to_owned(), source: Box::new(source) },
         };
         // An installer leaves what fits where it is: first with that, and without where it does not.
-        let pins: String = installed
-            .iter()
-            .filter(|(name, version)| is_name(name) && version.parse::<pep440_rs::Version>().is_ok())
-            .map(|(name, version)| format!("{name}=={version}\n"))
-            .collect();
-        let constraints = (!order.upgrades && !order.exact && !order.request.no_deps && !pins.is_empty())
-            .then(|| world.scratch_file(&ImagePath::from("installed.txt"), pins.as_bytes()))
-            .flatten();
-        if let Some(path) = constraints {
-            let mut request = order.request.clone();
-            request.constraints.push(path);
+        let is_pin =
+            |(name, version): &(&String, &String)| is_name(name) && version.parse::<pep440_rs::Version>().is_ok();
+        let pins: Vec<(String, String)> =
+            installed.iter().filter(is_pin).map(|(name, version)| (name.clone(), version.clone())).collect();
+        if !order.upgrades && !order.exact && !order.request.no_deps && !pins.is_empty() {
+            let request = Request { installed: pins, ..order.request.clone() };
             match world.outside.resolve(&request, platform) {
                 Err(RequestError::Unsatisfiable { .. }) => {}
                 answer => return answer.map_err(failed),
@@ -274,6 +269,9 @@ impl Stage {
         };
         for package in packages {
             let Some(info) = package.info.as_ref() else { continue };
+            if order.tool == Tool::Pip && !info.keepable {
+                continue;
+            }
             let size = if order.tool == Tool::Uv { info.contents.unpacked() } else { info.contents.wire };
             let path = ImagePath::new(&folder).join(package.normalized.as_bytes());
             self.tree.put(file(path, size), None);

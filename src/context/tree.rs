@@ -3,11 +3,10 @@
 //! leaves a whiteout, and the bytes stay where they are.
 
 use super::ignore::pattern;
-use crate::base::{ImagePath, parent};
+use crate::base::{FastMap, ImagePath, file_name, parent};
 use crate::image::Image;
 use crate::layer::{Entry, EntryKind, LayerIndex};
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
 
 /// A file's place: its layer, and its position in it.
 type Place = (usize, usize);
@@ -21,7 +20,9 @@ pub(super) struct Tree {
     /// The layers that are done.
     pub(super) layers: Vec<LayerIndex>,
     /// What a container would see, as an instruction begins or goes on.
-    visible: BTreeMap<ImagePath, Place>,
+    visible: FastMap<ImagePath, Place>,
+    /// The names in each directory, whether it has an entry of its own or not.
+    names: FastMap<ImagePath, BTreeSet<Box<[u8]>>>,
     /// The layer that is being made; entries that were removed again are `None`.
     draft: Vec<Option<Entry>>,
     contents: BTreeMap<usize, Vec<u8>>,
@@ -44,7 +45,7 @@ impl Tree {
             for (path, kind) in hidden {
                 tree.forget_below(path.as_bytes());
                 if kind == EntryKind::Whiteout {
-                    tree.visible.remove(&path);
+                    tree.hide(&path);
                 }
             }
             for position in 0..tree.layers[layer].entries.len() {
@@ -54,7 +55,7 @@ impl Tree {
                     if entry.kind != EntryKind::Directory {
                         tree.forget_below(path.as_bytes());
                     }
-                    tree.visible.insert(path, (layer, position));
+                    tree.show(path, (layer, position));
                 }
             }
         }
@@ -63,7 +64,37 @@ impl Tree {
 
     fn forget_below(&mut self, directory: &[u8]) {
         let below: Vec<ImagePath> = self.below(directory).map(|(path, _)| path.clone()).collect();
-        below.iter().for_each(|path| _ = self.visible.remove(path));
+        below.iter().for_each(|path| self.hide(path));
+    }
+
+    fn show(&mut self, path: ImagePath, place: Place) {
+        let mut child = path.clone();
+        while !child.is_root() {
+            let folder = ImagePath::new(parent(child.as_bytes()));
+            let names = self.names.entry(folder.clone()).or_default();
+            if !names.insert(file_name(child.as_bytes()).into()) {
+                break;
+            }
+            child = folder;
+        }
+        self.visible.insert(path, place);
+    }
+
+    /// Takes one path out of sight, and the directories above it that have nothing left and no entry of their own.
+    fn hide(&mut self, path: &ImagePath) {
+        self.visible.remove(path);
+        let mut child = path.clone();
+        while !child.is_root() && !self.names.contains_key(&child) && !self.visible.contains_key(&child) {
+            let folder = ImagePath::new(parent(child.as_bytes()));
+            if let Some(names) = self.names.get_mut(&folder) {
+                names.remove(file_name(child.as_bytes()));
+                if !names.is_empty() {
+                    break;
+                }
+                self.names.remove(&folder);
+            }
+            child = folder;
+        }
     }
 
     fn at(&self, (layer, position): Place) -> Option<&Entry> {
@@ -88,29 +119,36 @@ impl Tree {
         Some(content)
     }
 
-    /// Everything below a directory, in order.
+    /// Everything below a directory that has an entry, in order.
     pub(super) fn below(&self, directory: &[u8]) -> impl Iterator<Item = (&ImagePath, &Entry)> {
-        let start = if directory.is_empty() { Vec::new() } else { [directory, b"/"].concat() };
-        let prefix = start.clone();
-        let range = self.visible.range::<[u8], _>((Bound::Included(&start[..]), Bound::Unbounded));
-        range
-            .take_while(move |(path, _)| path.as_bytes().starts_with(&prefix))
-            .filter(|(path, _)| !path.is_root())
-            .filter_map(|(path, place)| Some((path, self.at(*place)?)))
+        let mut paths: Vec<Vec<u8>> = Vec::new();
+        self.push_names(directory, &mut paths);
+        std::iter::from_fn(move || {
+            let path = paths.pop()?;
+            self.push_names(&path, &mut paths);
+            Some(self.visible.get_key_value(&path[..]))
+        })
+        .flatten()
+        .filter_map(|(path, place)| Some((path, self.at(*place)?)))
     }
 
-    /// The names in a directory, each once, in order.
+    /// Puts the paths in a directory onto a pile, the first on top.
+    fn push_names(&self, directory: &[u8], pile: &mut Vec<Vec<u8>>) {
+        let Some(names) = self.names.get(directory) else { return };
+        let whole = |name: &[u8]| if directory.is_empty() { name.to_vec() } else { [directory, b"/", name].concat() };
+        pile.extend(names.iter().rev().map(|name| whole(name)));
+    }
+
+    /// The names in a directory, in order.
     pub(super) fn names(&self, directory: &[u8]) -> BTreeSet<Vec<u8>> {
-        let start = if directory.is_empty() { 0 } else { directory.len() + 1 };
-        let name = |path: &ImagePath| path.as_bytes()[start..].split(|&b| b == b'/').next().map(<[u8]>::to_vec);
-        self.below(directory).filter_map(|(path, _)| name(path)).collect()
+        self.names.get(directory).into_iter().flatten().map(|name| name.to_vec()).collect()
     }
 
     /// Whether there is a directory.
     pub(super) fn is_directory(&self, path: &[u8]) -> bool {
         path.is_empty()
             || self.get(path).is_some_and(|entry| entry.kind == EntryKind::Directory)
-            || self.below(path).next().is_some()
+            || self.names.contains_key(path)
     }
 
     /// Whether there is anything.
@@ -151,7 +189,7 @@ impl Tree {
         let position = self.draft.len();
         self.draft.push(Some(entry));
         self.contents.extend(content.map(|content| (position, content)));
-        self.visible.insert(path, (self.layers.len(), position));
+        self.show(path, (self.layers.len(), position));
     }
 
     /// Takes what is at a path, and below it, out of sight, without a whiteout.
@@ -161,7 +199,7 @@ impl Tree {
         let places = below.into_iter().filter_map(|path| self.visible.get(&path).map(|place| (path.clone(), *place)));
         let all: Vec<(ImagePath, Place)> = own.into_iter().chain(places).collect();
         for (path, (layer, position)) in all {
-            self.visible.remove(&path);
+            self.hide(&path);
             if layer < self.layers.len() {
                 self.covered.insert(path);
             } else if let Some(slot) = self.draft.get_mut(position) {
@@ -194,7 +232,7 @@ impl Tree {
         let below = below.into_iter().filter_map(|path| self.visible.get(&path).map(|place| (path.clone(), *place)));
         let all: Vec<(ImagePath, Place)> = own.into_iter().chain(below).collect();
         for (path, (_, position)) in all.into_iter().filter(|(_, (layer, _))| *layer == here) {
-            self.visible.remove(&path);
+            self.hide(&path);
             self.contents.remove(&position);
             if let Some(slot) = self.draft.get_mut(position) {
                 *slot = None;

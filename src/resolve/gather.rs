@@ -88,6 +88,12 @@ pub(super) fn gather(request: &Request, markers: &Markers) -> Result<Gathered, R
     for path in &request.constraints {
         gatherer.constraints(&path.display().to_string(), Path::new(""), "")?;
     }
+    let pins: String = request.installed.iter().map(|(name, version)| format!("{name}=={version}\n")).collect();
+    for (line, what) in gatherer.parsed(&pins, "what is installed", true)? {
+        if let LineKind::Requirement(requirement) = what {
+            gatherer.out.constraints.push(Root { requirement, place: line });
+        }
+    }
     for path in &request.overrides {
         let found = gatherer.listed(path, "")?;
         gatherer.out.overrides.extend(found);

@@ -82,6 +82,9 @@ pub struct Listed {
     pub length: u64,
     /// What those of them have that were wanted, by position.
     pub contents: BTreeMap<usize, Vec<u8>>,
+    /// Whether its server lets an HTTP cache keep it, as pip has one (RFC 9111): it has an ETag, an age or a date of expiry,
+    /// and does not say `no-store`.
+    pub keepable: bool,
 }
 
 /// Which part of a file to fetch.
@@ -100,6 +103,8 @@ struct Piece {
     start: u64,
     /// The length of the whole file.
     length: u64,
+    /// Whether who asked may keep it.
+    keepable: bool,
 }
 
 impl<'a> Remote<'a> {
@@ -206,7 +211,7 @@ pub(super) fn read_file(path: &std::path::Path, wanted: &dyn Fn(&ZipEntry) -> bo
         file.seek(SeekFrom::Start(start)).map_err(failed)?;
         let mut bytes = Vec::new();
         file.take(end.saturating_sub(start)).read_to_end(&mut bytes).map_err(failed)?;
-        Ok(Piece { bytes, start, length })
+        Ok(Piece { bytes, start, length, keepable: false })
     };
     read_archive(&fetch, None, wanted)
 }
@@ -237,9 +242,9 @@ fn read_archive(
     let bytes = tail.within(directory.offset, directory.offset + directory.size).unwrap_or_default();
     let files = parse_directory(bytes, directory.entries)?;
     let chosen: Vec<usize> = (0..files.len()).filter(|at| wanted(&files[*at])).collect();
-    let length = tail.length;
+    let (length, keepable) = (tail.length, tail.keepable);
     let contents = contents(fetch, tail, &files, chosen, directory.offset)?;
-    Ok(Listed { files, length, contents })
+    Ok(Listed { files, length, contents, keepable })
 }
 
 /// What was fetched of the end, with the rest of the list before it, and with what stands before the list, of which a
@@ -321,9 +326,10 @@ fn part(response: Response) -> Result<Piece, RemoteError> {
     if end - start > MOST_DIRECTORY {
         return Err(RemoteError::Shape("the server sends a larger part than was asked for".into()));
     }
+    let keepable = is_keepable(response.headers());
     let bytes = body(response, end - start)?;
     match bytes.len() as u64 == end - start {
-        true => Ok(Piece { bytes, start, length }),
+        true => Ok(Piece { bytes, start, length, keepable }),
         false => Err(RemoteError::Shape(format!("expected a part of {} bytes, found {}", end - start, bytes.len()))),
     }
 }
@@ -333,9 +339,19 @@ fn whole(response: Response) -> Result<Piece, RemoteError> {
     if response.content_length().is_some_and(|length| length > MOST_WHOLE) {
         return Err(RemoteError::NoRanges);
     }
+    let keepable = is_keepable(response.headers());
     let bytes = body(response, MOST_WHOLE)?;
     let length = bytes.len() as u64;
-    if length > MOST_WHOLE { Err(RemoteError::NoRanges) } else { Ok(Piece { bytes, start: 0, length }) }
+    if length > MOST_WHOLE { Err(RemoteError::NoRanges) } else { Ok(Piece { bytes, start: 0, length, keepable }) }
+}
+
+/// Whether a cache may keep an answer.
+fn is_keepable(headers: &reqwest::header::HeaderMap) -> bool {
+    let control = headers.get("cache-control").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let words: Vec<&str> = control.split(',').map(str::trim).collect();
+    let age = words.iter().find_map(|word| word.strip_prefix("max-age=")?.parse::<u64>().ok());
+    let has = |name: &str| headers.contains_key(name);
+    !words.contains(&"no-store") && (has("etag") || age.is_some_and(|age| age > 0) || has("expires"))
 }
 
 /// A body, and no more than a byte too much of it.

@@ -13,6 +13,8 @@ pub struct Request {
     pub constraints: Vec<PathBuf>,
     /// Files of overrides (uv's `--override`).
     pub overrides: Vec<PathBuf>,
+    /// What the environment has already, as names and versions: constraints, too.
+    pub installed: Vec<(String, String)>,
     /// Without what the requirements require (`--no-deps`).
     pub no_deps: bool,
     /// With pre-releases (`--pre`).
@@ -157,6 +159,8 @@ pub struct WheelInfo {
     /// The scripts of its `.data/scripts` that begin with `#!python`, which is replaced on installation, with the length
     /// of that line, its end included: `(position in the contents, bytes)`.
     pub shebangs: Vec<(u32, u32)>,
+    /// Whether its server lets pip keep it in its cache.
+    pub keepable: bool,
 }
 
 /// Why an installation cannot be predicted at all.

@@ -53,7 +53,7 @@ pub(super) fn read(
 /// What a wheel has, from the cache or from its server. Only what has a digest is kept, and found again by it.
 fn info_of(wheel: &Artifact, remote: &Remote<'_>, options: &Options) -> Result<WheelInfo, String> {
     let cache = options.cache.as_ref();
-    let key = wheel.sha256().map(|digest| format!("wheel-2 sha256:{}", digest.to_ascii_lowercase()));
+    let key = wheel.sha256().map(|digest| format!("wheel-3 sha256:{}", digest.to_ascii_lowercase()));
     if let Some(known) = key.as_ref().zip(cache).and_then(|(key, cache)| cache.get::<WheelInfo>(key)) {
         return Ok(known);
     }
@@ -110,7 +110,8 @@ impl WheelInfo {
                 shebangs.push((u32::try_from(position).ok()?, u32::try_from(line).ok()?));
             }
         }
+        let keepable = listed.keepable;
         let contents = Contents::new(listed.files, listed.length)?;
-        Some(Self { contents, metadata, wheel, entry_points, top_level, shebangs })
+        Some(Self { contents, metadata, wheel, entry_points, top_level, shebangs, keepable })
     }
 }

@@ -108,6 +108,7 @@ fn wheel(name: &str, version: &str, files: &[(&str, u64)]) -> Resolved {
             entry_points: Vec::new(),
             top_level: Vec::new(),
             shebangs: Vec::new(),
+            keepable: true,
         }),
         requested: true,
         ..Resolved::default()
@@ -206,10 +207,9 @@ fn wheels_are_installed_where_the_bases_python_looks() {
     let names: Vec<&str> = inventory.distributions.iter().map(|dist| dist.normalized.as_str()).collect();
     assert_eq!(names, ["foo-bar", "pip", "six"]);
     assert!(inventory.distributions.iter().all(|dist| !dist.is_broken() && dist.missing.is_empty()), "{inventory:#?}");
-    // What is installed already is handed on as a constraint.
     let asked = world.asked.borrow();
     assert_eq!(asked.len(), 1);
-    assert_eq!(asked[0].constraints.len(), 1);
+    assert_eq!(asked[0].installed, [("pip".to_owned(), "24.0".to_owned())]);
 }
 
 #[test]
