@@ -268,10 +268,14 @@ fn budget_failure(error: BudgetError) -> Failure {
     Failure::usage(anyhow::Error::new(error)).hint(hint)
 }
 
-/// What the plan leads to.
+/// What the plan leads to. Rules are applied to it only where somebody asks for findings.
 fn predicted(settings: &CheckSettings, rules: &[Rule], plan: &Plan, original: &Snapshot) -> Snapshot {
+    let names: Vec<&str> = original.names.iter().map(String::as_str).collect();
+    let limits = settings.config.limits(&names, &original.platform);
+    let asks = settings.mode == Mode::Planned || limits.asks_for_findings();
     let predicted = pipeline::survey(&plan.predicted, &settings.input.given, |facts| {
-        Snapshot::new(facts, &rules::evaluate(facts, rules))
+        let findings = if asks { rules::evaluate(facts, rules) } else { Vec::new() };
+        Snapshot::new(facts, &findings)
     });
     predicted.called_as(original)
 }
