@@ -145,7 +145,8 @@ fn config_failure(error: ConfigError) -> Failure {
 
 /// The configuration and its file: the named one, the build context's, or that of the current folder.
 fn configuration(args: &Args) -> Result<(Option<PathBuf>, Config)> {
-    let of_context = args.source.target.strip_prefix("context:").map(|dir| Path::new(dir).join(CONFIG));
+    let folder = super::context::folder(&args.source.target).filter(|folder| folder.as_os_str() != ".");
+    let of_context = folder.map(|folder| folder.join(CONFIG));
     let places = of_context.into_iter().chain([PathBuf::from(CONFIG)]);
     let found = match &args.config {
         Some(named) => Some(named.clone()),

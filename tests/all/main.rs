@@ -5,6 +5,7 @@ mod archives;
 mod budget;
 mod cache;
 mod cli;
+mod context;
 mod daemon;
 mod diff;
 mod dockerfile;
@@ -18,6 +19,7 @@ mod os;
 mod profile;
 mod python;
 mod report;
+mod requests;
 mod resolve;
 mod rules;
 #[path = "../registry/server.rs"]
