@@ -45,6 +45,12 @@ pub enum Command {
     Rules(Rules),
     /// Show or empty the cache of layer indexes
     Cache(Cache),
+    /// Write a shell's completion script to stdout
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions(Completions),
+    /// Write the man pages
+    #[command(after_help = MAN_HELP)]
+    Man(Man),
 }
 
 const AUDIT_EXAMPLES: &str = "\
@@ -359,6 +365,36 @@ pub struct Rules {
     #[command(flatten)]
     pub profiles: Profiles,
 }
+
+/// `slimwright completions`.
+#[derive(Debug, ClapArgs)]
+pub struct Completions {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+const COMPLETIONS_HELP: &str = "\
+Examples:
+  slimwright completions bash > ~/.local/share/bash-completion/completions/slimwright
+  slimwright completions zsh > ~/.zfunc/_slimwright          a folder of fpath
+  slimwright completions fish > ~/.config/fish/completions/slimwright.fish";
+
+/// `slimwright man`.
+#[derive(Debug, ClapArgs)]
+pub struct Man {
+    /// Write every page into DIR, which must be absent or empty; without it the first page goes to stdout
+    #[arg(long, short, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// Write into a folder with other files, and overwrite the pages in it
+    #[arg(long, requires = "output")]
+    pub force: bool,
+}
+
+const MAN_HELP: &str = "\
+Examples:
+  slimwright man | man -l -
+  slimwright man -o ~/.local/share/man/man1 --force";
 
 #[cfg(test)]
 mod tests {

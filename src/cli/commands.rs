@@ -3,11 +3,12 @@
 use super::args::{CacheAction, Format, Plain};
 use super::failure::{Failure, Result};
 use super::imports;
-use super::output::{Destination, print};
+use super::manual;
+use super::output::{Destination, Folder, print};
 use super::pipeline::{self, Measured};
 use super::progress::Bar;
 use super::settings::{AuditSettings, Input, Look, PlanSettings, Settings, VerifySettings, WhySettings};
-use crate::base::{ByteSize, escape_str};
+use crate::base::{ByteSize, escape_path, escape_str};
 use crate::emit::Style;
 use crate::emit::edit::Edits;
 use crate::image::{Cache, CacheInfo, Progress as _, TargetKind, write_recorded};
@@ -44,7 +45,18 @@ fn run_command(settings: Settings) -> Result<()> {
         Settings::Rules(profiles) => print(&list(&pipeline::rules(profiles.as_deref())?)),
         Settings::Cache(CacheAction::Info, cache) => cache_info(&cache.info()),
         Settings::Cache(CacheAction::Clear, cache) => clear_cache(&cache),
+        Settings::Completions(shell) => Destination::Stdout.write(|out| Ok(out.write_all(&manual::completions(shell))?)),
+        Settings::Man(folder) => man(folder.as_ref()),
     }
+}
+
+fn man(folder: Option<&Folder>) -> Result<()> {
+    let pages = manual::pages().map_err(Failure::usage)?;
+    let Some(folder) = folder else {
+        return print(&pages.into_iter().map(|(_, text)| text).next().unwrap_or_default());
+    };
+    folder.write(&pages)?;
+    print(&format!("wrote {} pages in {}\n", pages.len(), escape_path(folder.path())))
 }
 
 fn cache_info(info: &CacheInfo) -> Result<()> {

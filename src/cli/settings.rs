@@ -13,6 +13,7 @@ use crate::emit;
 use crate::image::{CACHE_BYTES, Cache, OpenOptions, Target};
 use crate::plan::PlanOptions;
 use crate::python::AskedFor;
+use clap_complete::Shell;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
@@ -34,6 +35,10 @@ pub enum Settings {
     Rules(Option<PathBuf>),
     /// Show or empty the cache.
     Cache(CacheAction, Cache),
+    /// Write a shell's completion script.
+    Completions(Shell),
+    /// Write the man pages into a folder, or the first one to stdout.
+    Man(Option<Folder>),
 }
 
 /// Which image, and how to read it.
@@ -142,6 +147,10 @@ impl Settings {
                 Some(cache) => Ok(Self::Cache(args.action, cache)),
                 None => Err(Failure::usage(anyhow::anyhow!("there is no folder for a cache")).hint(CACHE_HINT)),
             },
+            Command::Completions(completions) => Ok(Self::Completions(completions.shell)),
+            Command::Man(man) => {
+                Ok(Self::Man(man.output.map(|folder| Folder::new(folder, man.force)).transpose()?))
+            }
         }
     }
 
