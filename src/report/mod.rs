@@ -21,6 +21,7 @@ mod screen;
 mod verify;
 mod why;
 
+pub mod check;
 pub mod markdown;
 pub mod report_md;
 pub mod text;
