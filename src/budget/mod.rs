@@ -1,1 +1,27 @@
 //! Limits on an image, what it was before, and the verdict.
+//!
+//! ```text
+//! Facts, Findings ─► Snapshot ─┐
+//! slimwright.toml ─► Config ───┼─► evaluate ─► Verdict
+//! slimwright.lock ─► Lock ─────┘
+//!                    Snapshot, Snapshot ─► Diff
+//! ```
+//!
+//! A [`Verdict`] is the answer of `slimwright check`, a [`Diff`] that of `slimwright diff`. Both own all they say, and
+//! every text in them was escaped when they were made: renderers show them and add nothing.
+//!
+//! A gate that could not measure never passes: where a number is not known (no compressed size, a virtual image with
+//! gaps, no Python where one was promised) the outcome is [`Outcome::CouldNotMeasure`], and where a limit has nothing to
+//! compare with there is an error and no verdict at all. Nothing here reads a file or asks the clock.
+
+mod diff;
+mod verdict;
+
+pub use diff::{Cause, CauseKind, Diff, DiffRow, LayerChange, LayerFate, SizeChange};
+pub use verdict::{
+    Accepted, AcceptedState, Amount, Check, CheckId, CheckKind, Culprit, CulpritKind, Outcome, Place, Planned,
+    Severity, Verdict, Warning, WarningId,
+};
+
+/// Version of the JSON forms of [`Verdict`] and [`Diff`].
+pub const SCHEMA_VERSION: u32 = 1;
