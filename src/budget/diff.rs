@@ -9,6 +9,7 @@ use serde::Serialize;
 
 /// The answer of `slimwright diff`. Every text is escaped.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Diff {
     /// Version of this form: [`super::SCHEMA_VERSION`].
     pub schema_version: u32,
@@ -32,6 +33,7 @@ pub struct Diff {
 
 /// A size before and after.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct SizeChange {
     /// Before.
     pub before: Size,
@@ -99,6 +101,7 @@ impl CauseKind {
 
 /// One cause and its rows, which sum to its difference.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Cause {
     /// What kind.
     pub kind: CauseKind,
@@ -114,6 +117,7 @@ pub struct Cause {
 
 /// One thing that is different.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct DiffRow {
     /// Name: a distribution, a package, a folder, a layer.
     pub name: String,
@@ -148,6 +152,7 @@ pub enum LayerFate {
 
 /// A layer that is not the same in both.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct LayerChange {
     /// What became of it.
     pub fate: LayerFate,

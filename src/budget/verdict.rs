@@ -11,6 +11,7 @@ use std::fmt;
 
 /// The answer of `slimwright check`. Every text is escaped.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Verdict {
     /// Version of this form: [`super::SCHEMA_VERSION`].
     pub schema_version: u32,
@@ -67,6 +68,7 @@ impl Outcome {
 
 /// One limit and how it was kept.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Check {
     /// What is limited: one of a fixed set.
     pub id: CheckId,
@@ -265,6 +267,7 @@ fn shown(percent: f64) -> String {
 
 /// Something that weighs, or that grew.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Culprit {
     /// What kind of thing.
     pub kind: CulpritKind,
@@ -334,6 +337,7 @@ impl CulpritKind {
 
 /// A place in a file of the user's. Lines and columns count from 1.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Place {
     /// The file as it was named or found.
     pub file: String,
@@ -351,6 +355,7 @@ impl fmt::Display for Place {
 
 /// An acceptance (`[[accept]]`) and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Accepted {
     /// The rule.
     pub rule: String,
@@ -382,6 +387,7 @@ pub enum AcceptedState {
 
 /// Something to know besides.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Warning {
     /// What kind of thing.
     pub id: WarningId,
@@ -419,6 +425,7 @@ impl WarningId {
 
 /// What following the plan would lead to.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Planned {
     /// Bytes of all layers of the predicted image.
     pub unpacked: Size,
