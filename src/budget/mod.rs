@@ -14,10 +14,23 @@
 //! gaps, no Python where one was promised) the outcome is [`Outcome::CouldNotMeasure`], and where a limit has nothing to
 //! compare with there is an error and no verdict at all. Nothing here reads a file or asks the clock.
 
+mod accept;
+mod config;
+mod culprits;
+mod date;
 mod diff;
+mod evaluate;
+mod lock;
+mod measure;
+mod snapshot;
 mod verdict;
 
+pub use config::{Accept, Bound, Config, ConfigError, Forbidden, Limits, Measure, Pattern, Unpredicted};
+pub use date::Date;
 pub use diff::{Cause, CauseKind, Diff, DiffRow, LayerChange, LayerFate, SizeChange};
+pub use evaluate::{BudgetError, evaluate};
+pub use lock::{Baseline, Layer, Lock, LockError, Unpacked, Wire};
+pub use snapshot::{DistributionSize, FindingSize, HiddenSize, LayerSize, PackageSize, Part, Snapshot};
 pub use verdict::{
     Accepted, AcceptedState, Amount, Check, CheckId, CheckKind, Culprit, CulpritKind, Outcome, Place, Planned,
     Severity, Verdict, Warning, WarningId,

@@ -30,6 +30,40 @@ pub enum Category {
     Data,
 }
 
+impl Category {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::Code,
+        Self::Bytecode,
+        Self::SharedLibrary,
+        Self::StaticLibrary,
+        Self::Headers,
+        Self::Tests,
+        Self::Cache,
+        Self::Docs,
+        Self::Executable,
+        Self::Metadata,
+        Self::Data,
+    ];
+
+    /// The public name, which is the serde form too.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Code => "code",
+            Self::Bytecode => "bytecode",
+            Self::SharedLibrary => "shared-library",
+            Self::StaticLibrary => "static-library",
+            Self::Headers => "headers",
+            Self::Tests => "tests",
+            Self::Cache => "cache",
+            Self::Docs => "docs",
+            Self::Executable => "executable",
+            Self::Metadata => "metadata",
+            Self::Data => "data",
+        }
+    }
+}
+
 /// What the components of a path say, at one look.
 #[derive(Default)]
 struct Parts {

@@ -26,7 +26,7 @@ pub(super) fn directory(path: &Path, options: &OpenOptions, progress: &dyn Progr
             Ok(item) => reading.add(&item, options),
             Err(error) => {
                 let place = error.path().unwrap_or(path).display().to_string();
-                reading.problems.push(Problem::new(place, format!("cannot read: {error}")));
+                reading.problems.push(Problem::new(place, format!("{}{error}", super::UNREAD)));
             }
         }
     }
@@ -72,7 +72,7 @@ impl Reading<'_> {
         let path = ImagePath::new(relative.as_os_str().as_bytes());
         let metadata = match item.metadata() {
             Ok(metadata) => metadata,
-            Err(error) => return self.problems.push(Problem::new(&path, format!("cannot read: {error}"))),
+            Err(error) => return self.problems.push(Problem::new(&path, format!("{}{error}", super::UNREAD))),
         };
         let kind = metadata.file_type();
         let (mut kind, mut link) = match () {
@@ -124,7 +124,7 @@ impl Reading<'_> {
                         self.problems.push(Problem::new(&entry.path, message));
                     }
                 }
-                Err(error) => self.problems.push(Problem::new(&entry.path, format!("cannot read: {error}"))),
+                Err(error) => self.problems.push(Problem::new(&entry.path, format!("{}{error}", super::UNREAD))),
             }
         }
         if !self.layer.contents.contains_key(&position)

@@ -66,7 +66,15 @@ pub struct Gap {
     pub reason: String,
 }
 
+/// How a problem begins that says that a part of the input could not be read.
+const UNREAD: &str = "cannot read: ";
+
 impl Image {
+    /// What of the input could not be read: sizes are then too small, and packages too few, by an unknown amount.
+    pub fn unread(&self) -> impl Iterator<Item = &Problem> {
+        self.problems.iter().filter(|problem| problem.message.starts_with(UNREAD))
+    }
+
     /// Bytes of all layers (`unpacked`).
     pub fn unpacked(&self) -> u64 {
         self.layers.iter().fold(0, |sum, layer| sum.saturating_add(layer.unpacked()))
@@ -100,5 +108,15 @@ impl Image {
         let by_command = end.map_or(0, |end| rows[..end].iter().filter(|row| !row.empty_layer).count());
         let imported = rows.first().is_some_and(|row| !row.empty_layer && row.is_root_file_system());
         by_command.max(usize::from(imported))
+    }
+}
+
+/// An image's name without tag and digest, which is the same from build to build.
+pub fn repository(name: &str) -> &str {
+    let name = name.split('@').next().unwrap_or_default();
+    match name.rsplit_once(':') {
+        // A colon before a slash is a port's.
+        Some((repository, tag)) if !repository.is_empty() && !tag.contains('/') => repository,
+        _ => name,
     }
 }

@@ -22,7 +22,7 @@ use crate::rules::{Facts, Finding};
 use closure::Decisions;
 use predict::Prediction;
 use std::collections::BTreeSet;
-pub use why::{Brought, Chain, Cut, Requirer, Why, why};
+pub use why::{Brought, Chain, Cut, Requirer, Why, chains, why};
 
 pub use draft::Draft;
 

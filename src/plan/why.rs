@@ -92,6 +92,38 @@ pub fn why(facts: &Facts<'_>, name: &str) -> Vec<Why> {
     facts.python.named(name).map(|(id, _)| graph.why(id)).collect()
 }
 
+/// A shortest chain from a root to every distribution, by its position; one that no root reaches has none. Where several
+/// are as short, the one whose root and steps come first by name.
+pub fn chains(facts: &Facts<'_>) -> Vec<Option<Chain>> {
+    let graph = Roots::new(facts);
+    let mut before: BTreeMap<DistId, Option<DistId>> = BTreeMap::new();
+    let mut roots = graph.ids.clone();
+    roots.sort_by_key(|id| graph.title(*id));
+    before.extend(roots.iter().map(|id| (*id, None)));
+    let mut todo: VecDeque<DistId> = roots.into();
+    while let Some(from) = todo.pop_front() {
+        let mut next: Vec<DistId> = facts.graph.requires(from).filter_map(|edge| edge.to).collect();
+        next.sort_by_key(|id| graph.title(*id));
+        for to in next {
+            if let std::collections::btree_map::Entry::Vacant(slot) = before.entry(to) {
+                slot.insert(Some(from));
+                todo.push_back(to);
+            }
+        }
+    }
+    let chain = |id: DistId| {
+        let mut ids = vec![id];
+        let mut at = *before.get(&id)?;
+        while let Some(from) = at {
+            ids.push(from);
+            at = *before.get(&from)?;
+        }
+        let how = graph.roots.get(ids.last()?)?.clone();
+        Some(Chain { how, steps: ids.iter().rev().map(|id| graph.title(*id)).collect() })
+    };
+    (0..facts.python.distributions.len()).map(chain).collect()
+}
+
 struct Roots<'a> {
     facts: &'a Facts<'a>,
     /// The roots, and why each is one.

@@ -2,7 +2,7 @@
 
 use super::Rule;
 use super::raw::{self, Fault};
-use crate::base::{escape_path, escape_str};
+use crate::base::{Excerpt, escape_path, escape_str};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -162,30 +162,7 @@ fn parse_file(path: &Path, text: &str) -> Result<Rule, ProfileError> {
 
 /// Turns a place in the text into line and column, and shows the line.
 fn invalid(path: &Path, text: &str, fault: Fault) -> ProfileError {
-    let start = floor_boundary(text, fault.span.start);
-    let end = floor_boundary(text, fault.span.end).max(start);
-    let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
-    let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
-    let line = text[..start].matches('\n').count() + 1;
-    let before = escape_str(text[line_start..start].trim_end_matches('\r'));
-    let marked = escape_str(text[start..end.min(line_end)].trim_end_matches('\r'));
-    let whole = escape_str(text[line_start..line_end].trim_end_matches('\r'));
-    let (number, margin) = (line.to_string(), " ".repeat(line.to_string().len()));
-    let marks = "^".repeat(marked.chars().count().max(1));
-    let indent = " ".repeat(before.chars().count());
-    let message = escape_str(&fault.message);
-    ProfileError::Invalid {
-        path: path.to_owned(),
-        line,
-        column: text[line_start..start].chars().count() + 1,
-        message: format!("{message}\n {number} | {whole}\n {margin} | {indent}{marks}"),
-    }
-}
-
-fn floor_boundary(text: &str, at: usize) -> usize {
-    let mut at = at.min(text.len());
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
+    let place = Excerpt::new(text, fault.span);
+    let message = format!("{}\n{}", escape_str(&fault.message), place.shown);
+    ProfileError::Invalid { path: path.to_owned(), line: place.line, column: place.column, message }
 }

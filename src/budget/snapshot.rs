@@ -1,0 +1,377 @@
+//! What an image weighs, by everything that a limit or a comparison asks for.
+//!
+//! Every byte of every layer is in exactly one [`Part`]: hidden, of the base image's layers, or visible above them
+//! with one owner. The parts sum to the image's bytes, always: [`Snapshot::new`] asserts it.
+
+use crate::base::{Basis, LayerIdx, Location, escape_str};
+use crate::fs::{Category, Fate, Owner, Row};
+use crate::image::{Gap, HistoryRow, Image, repository};
+use crate::layer::LayerIndex;
+use crate::os::OsPackage;
+use crate::plan::{Chain, chains};
+use crate::profile::{Severity, Tier};
+use crate::python::{Distribution, RemovedDistribution};
+use crate::rules::{Facts, Finding};
+use std::collections::BTreeMap;
+
+/// Characters of an instruction that is shown.
+const INSTRUCTION_WIDTH: usize = 72;
+/// Distributions that a layer names.
+const LARGEST: usize = 3;
+
+/// The sizes of one image. Bytes are unpacked where nothing else is said; texts are escaped.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// The image's name, with its tag.
+    pub name: String,
+    /// Its name without tag and digest, by which its baseline is kept.
+    pub repository: String,
+    /// All names by which sections of a configuration may mean it.
+    pub names: Vec<String>,
+    /// `os/architecture[/variant]`.
+    pub platform: String,
+    /// How its numbers are known.
+    pub basis: Basis,
+    /// How many of the lowest layers are the base image's; 0 where that is not known.
+    pub base_layers: usize,
+    /// All layers, lowest first.
+    pub layers: Vec<LayerSize>,
+    /// Distributions, sorted by environment and name.
+    pub distributions: Vec<DistributionSize>,
+    /// Distributions that a layer uninstalled and whose bytes are in the layers below.
+    pub hidden: Vec<HiddenSize>,
+    /// OS packages, sorted by name.
+    pub os_packages: Vec<PackageSize>,
+    /// Visible bytes by category.
+    pub categories: BTreeMap<Category, u64>,
+    /// Every byte, by what it is.
+    pub parts: BTreeMap<Part, u64>,
+    /// What the rules found.
+    pub findings: Vec<FindingSize>,
+    /// Whether there is an environment of Python's, or a distribution.
+    pub has_python: bool,
+    /// What a virtual image could not predict.
+    pub gaps: Vec<Gap>,
+    /// What could not be read, a line each.
+    pub unread: Vec<String>,
+}
+
+/// What a byte is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// No container sees it; the layer that hid it.
+    Hidden(LayerIdx),
+    /// Of a layer of the base image.
+    Base(LayerIdx),
+    /// Of a distribution, by its position in [`Snapshot::distributions`].
+    Distribution(usize),
+    /// Of an OS package, by its position in [`Snapshot::os_packages`].
+    OsPackage(usize),
+    /// A package manager's cache or list.
+    Caches,
+    /// Nobody's: the application's.
+    Application,
+}
+
+/// One layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerSize {
+    /// Its digest: of the uncompressed tar, or of the blob where that is not known.
+    pub digest: Option<String>,
+    /// What created it, in one line.
+    pub instruction: Option<String>,
+    /// Bytes.
+    pub unpacked: u64,
+    /// Compressed bytes.
+    pub wire: Option<u64>,
+    /// Of its bytes, those that no container sees.
+    pub dead: u64,
+    /// The distributions that have most bytes in it, with these bytes.
+    pub largest: Vec<(String, u64)>,
+}
+
+/// One installed distribution.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DistributionSize {
+    /// Name as METADATA writes it.
+    pub name: String,
+    /// Name normalized.
+    pub normalized: String,
+    /// Version.
+    pub version: String,
+    /// Prefix of its environment.
+    pub environment: String,
+    /// Its bytes.
+    pub bytes: u64,
+    /// A shortest way from a root to it, `name version` each; itself alone where it is a root.
+    pub chain: Vec<String>,
+    /// Why the first of the chain is a root.
+    pub asked_for: Option<String>,
+    /// Where its metadata is.
+    pub place: String,
+}
+
+/// A distribution that a layer uninstalled.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HiddenSize {
+    /// Name normalized.
+    pub normalized: String,
+    /// Name and version.
+    pub title: String,
+    /// Bytes that are still there.
+    pub bytes: u64,
+    /// The layer that has them, from 0.
+    pub layer: LayerIdx,
+    /// The layer that took it away, from 0.
+    pub removed_by: LayerIdx,
+    /// The way to what requires it, and itself, where something does.
+    pub chain: Vec<String>,
+    /// Why the first of the chain is a root, or who asked for it.
+    pub asked_for: Option<String>,
+}
+
+/// One OS package.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PackageSize {
+    /// Name.
+    pub name: String,
+    /// Version.
+    pub version: String,
+    /// Its bytes in all layers.
+    pub bytes: u64,
+    /// Whether it was asked for by hand.
+    pub manual: bool,
+}
+
+/// One finding.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FindingSize {
+    /// The rule.
+    pub rule: String,
+    /// What it is about.
+    pub subject: String,
+    /// In words, with numbers.
+    pub message: String,
+    /// How bad.
+    pub severity: Severity,
+    /// Who may act on it.
+    pub tier: Tier,
+    /// Bytes it concerns. Findings overlap.
+    pub bytes: u64,
+    /// The first place of its proof.
+    pub place: Option<String>,
+}
+
+impl Snapshot {
+    /// Takes the sizes from what was measured.
+    pub fn new(facts: &Facts<'_>, findings: &[Finding]) -> Self {
+        let image = facts.view.image();
+        let distributions = distributions(facts);
+        let out = Self {
+            name: escape_str(&image.name),
+            repository: escape_str(repository(&image.name)),
+            names: names(image),
+            platform: escape_str(&image.platform),
+            basis: image.basis,
+            base_layers: image.base_layers(),
+            layers: layers(image, facts),
+            hidden: hidden(facts, &distributions),
+            distributions,
+            os_packages: os_packages(facts),
+            categories: facts.ledger.by_category(),
+            parts: parts(facts, image.base_layers()),
+            findings: findings.iter().map(finding).collect(),
+            has_python: !facts.python.environments.is_empty() || !facts.python.distributions.is_empty(),
+            gaps: image.gaps.clone(),
+            unread: image.unread().map(|problem| format!("{}: {}", problem.place, problem.message)).collect(),
+        };
+        let sum = out.parts.values().fold(0u64, |sum, bytes| sum.saturating_add(*bytes));
+        assert_eq!(sum, out.unpacked(), "the parts must sum to the bytes of the layers");
+        out
+    }
+
+    /// With another name: that of its baseline and of its section in a configuration.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        self.repository = escape_str(name);
+        self.names.insert(0, escape_str(name));
+        self
+    }
+
+    /// Bytes of all layers.
+    pub fn unpacked(&self) -> u64 {
+        total(&self.layers)
+    }
+
+    /// Compressed bytes of all layers, where all are known.
+    pub fn wire(&self) -> Option<u64> {
+        self.layers.iter().map(|layer| layer.wire).sum()
+    }
+
+    /// The layers above the base image.
+    pub fn own_layers(&self) -> &[LayerSize] {
+        self.layers.get(self.base_layers..).unwrap_or_default()
+    }
+
+    /// Bytes that no container sees.
+    pub fn dead(&self) -> u64 {
+        self.layers.iter().fold(0, |sum, layer| sum.saturating_add(layer.dead))
+    }
+
+    /// Whether sizes may be too small by an unknown amount.
+    pub fn is_incomplete(&self) -> bool {
+        !self.gaps.is_empty() || !self.unread.is_empty()
+    }
+}
+
+/// Bytes of some layers.
+pub(super) fn total(layers: &[LayerSize]) -> u64 {
+    layers.iter().fold(0, |sum, layer| sum.saturating_add(layer.unpacked))
+}
+
+/// The name whole and without its tag, and the other names so.
+fn names(image: &Image) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    for name in [&image.name].into_iter().chain(&image.other_names) {
+        for text in [name.as_str(), repository(name)] {
+            let text = escape_str(text);
+            if !out.contains(&text) {
+                out.push(text);
+            }
+        }
+    }
+    out
+}
+
+fn layers(image: &Image, facts: &Facts<'_>) -> Vec<LayerSize> {
+    let created_by = image.created_by();
+    let mut largest = largest_by_layer(facts);
+    let layer = |(position, index): (usize, &LayerIndex)| {
+        let sums = facts.ledger.of_layer(position as LayerIdx);
+        LayerSize {
+            digest: index.diff_id.or(index.blob).map(|digest| digest.to_string()),
+            instruction: created_by.get(position).copied().flatten().and_then(instruction),
+            unpacked: sums.total,
+            wire: index.wire,
+            dead: sums.dead(),
+            largest: largest.remove(&(position as LayerIdx)).unwrap_or_default(),
+        }
+    };
+    image.layers.iter().enumerate().map(layer).collect()
+}
+
+/// The distributions of each layer that have most bytes in it.
+fn largest_by_layer(facts: &Facts<'_>) -> BTreeMap<LayerIdx, Vec<(String, u64)>> {
+    let mut out: BTreeMap<LayerIdx, Vec<(String, u64)>> = BTreeMap::new();
+    for dist in &facts.python.distributions {
+        for (layer, bytes) in dist.bytes_by_layer.iter().filter(|(_, bytes)| **bytes > 0) {
+            let title = escape_str(&format!("{} {}", dist.name, dist.version));
+            out.entry(*layer).or_default().push((title, *bytes));
+        }
+    }
+    for largest in out.values_mut() {
+        largest.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        largest.truncate(LARGEST);
+    }
+    out
+}
+
+/// In one line, escaped and cut.
+fn instruction(created_by: &str) -> Option<String> {
+    let row = HistoryRow { created_by: created_by.to_owned(), ..HistoryRow::default() };
+    let words: Vec<String> = row.instruction().split_whitespace().take(INSTRUCTION_WIDTH).map(str::to_owned).collect();
+    let text = escape_str(&words.join(" ").chars().take(4 * INSTRUCTION_WIDTH).collect::<String>());
+    let cut = if text.chars().count() > INSTRUCTION_WIDTH {
+        text.chars().take(INSTRUCTION_WIDTH - 1).collect::<String>().trim_end().to_owned() + "…"
+    } else {
+        text
+    };
+    (!cut.is_empty()).then_some(cut)
+}
+
+fn distributions(facts: &Facts<'_>) -> Vec<DistributionSize> {
+    let chains = chains(facts);
+    let distribution = |(dist, chain): (&Distribution, Option<Chain>)| {
+        let environment = facts.python.environments.get(dist.environment);
+        let (chain, asked_for) = chain.map_or((Vec::new(), None), |chain| (chain.steps, Some(chain.how)));
+        DistributionSize {
+            name: escape_str(&dist.name),
+            normalized: escape_str(&dist.normalized),
+            version: escape_str(&dist.version),
+            environment: environment.map(|environment| environment.prefix.to_string()).unwrap_or_default(),
+            bytes: dist.bytes,
+            chain,
+            asked_for,
+            place: Location { layer: dist.layer, path: dist.metadata.clone() }.to_string(),
+        }
+    };
+    facts.python.distributions.iter().zip(chains).map(distribution).collect()
+}
+
+/// Uninstalled distributions. What required one names it still, so that its chain can be told.
+fn hidden(facts: &Facts<'_>, installed: &[DistributionSize]) -> Vec<HiddenSize> {
+    let size = |removed: &RemovedDistribution| {
+        let title = escape_str(&format!("{} {}", removed.name, removed.version));
+        let asked = facts.asked.iter().find(|asked| asked.name == removed.normalized);
+        let requirers = facts.graph.edges.iter().filter(|edge| edge.name == removed.normalized);
+        let above = requirers.filter_map(|edge| installed.get(edge.from)).filter(|dist| !dist.chain.is_empty());
+        let above = above.min_by_key(|dist| (dist.chain.len(), &dist.chain));
+        let (mut chain, asked_for) = match (asked, above) {
+            (Some(asked), _) => (Vec::new(), Some(escape_str(&asked.source))),
+            (None, Some(dist)) => (dist.chain.clone(), dist.asked_for.clone()),
+            (None, None) => (Vec::new(), None),
+        };
+        chain.push(title.clone());
+        HiddenSize {
+            normalized: escape_str(&removed.normalized),
+            title,
+            bytes: removed.bytes,
+            layer: removed.layer,
+            removed_by: removed.removed_by,
+            chain,
+            asked_for,
+        }
+    };
+    facts.python.removed.iter().filter(|removed| removed.bytes > 0).map(size).collect()
+}
+
+fn os_packages(facts: &Facts<'_>) -> Vec<PackageSize> {
+    let size = |package: &OsPackage| PackageSize {
+        name: escape_str(&package.name),
+        version: escape_str(&package.version),
+        bytes: package.bytes,
+        manual: package.manual,
+    };
+    facts.os.packages.iter().map(size).collect()
+}
+
+fn parts(facts: &Facts<'_>, base_layers: usize) -> BTreeMap<Part, u64> {
+    let part = |row: &Row| match (row.fate, row.owner) {
+        (Fate::Replaced { by } | Fate::Rewritten { by } | Fate::Deleted { by, .. }, _) => Part::Hidden(by),
+        (Fate::Shadowed, _) => Part::Hidden(row.layer),
+        _ if (row.layer as usize) < base_layers => Part::Base(row.layer),
+        (_, Some(Owner::Distribution(id))) => Part::Distribution(id),
+        (_, Some(Owner::OsPackage(id))) => Part::OsPackage(id),
+        (_, Some(Owner::PackageManager)) => Part::Caches,
+        _ if row.category == Category::Cache => Part::Caches,
+        _ => Part::Application,
+    };
+    let mut out = BTreeMap::new();
+    for (row, (bytes, _)) in facts.ledger.rows.iter().filter(|(_, (bytes, _))| *bytes > 0) {
+        let sum: &mut u64 = out.entry(part(row)).or_default();
+        *sum = sum.saturating_add(*bytes);
+    }
+    out
+}
+
+fn finding(finding: &Finding) -> FindingSize {
+    FindingSize {
+        rule: escape_str(&finding.rule),
+        subject: escape_str(&finding.subject),
+        message: escape_str(&finding.message),
+        severity: finding.severity,
+        tier: finding.tier,
+        bytes: finding.bytes,
+        place: finding.evidence.iter().find_map(|row| Some(escape_str(&row.location.as_ref()?.to_string()))),
+    }
+}
