@@ -96,7 +96,7 @@ fn blamed(culprit: &Culprit) -> String {
         out.push_str("; ");
         out.push_str(&part);
     }
-    out
+    sentence(&out)
 }
 
 /// `easyocr 1.7.1 → torch 2.1.1 (/app/requirements.txt, line 3)`.
