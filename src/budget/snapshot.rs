@@ -3,15 +3,15 @@
 //! Every byte of every layer is in exactly one [`Part`]: hidden, of the base image's layers, or visible above them
 //! with one owner. The parts sum to the image's bytes, always: [`Snapshot::new`] asserts it.
 
-use crate::base::{Basis, LayerIdx, Location, escape_str};
-use crate::fs::{Category, Fate, Owner, Row};
+use crate::base::{Basis, ImagePath, LayerIdx, Location, escape_str, parent};
+use crate::fs::{Category, Fate, Owner, Row, categorize};
 use crate::image::{Gap, HistoryRow, Image, repository};
 use crate::layer::LayerIndex;
 use crate::os::OsPackage;
 use crate::plan::{Chain, chains};
 use crate::profile::{Severity, Tier};
 use crate::python::{Distribution, RemovedDistribution};
-use crate::rules::{Facts, Finding};
+use crate::rules::{Facts, Finding, Owners};
 use std::collections::BTreeMap;
 
 /// Characters of an instruction that is shown.
@@ -46,6 +46,8 @@ pub struct Snapshot {
     pub categories: BTreeMap<Category, u64>,
     /// Every byte, by what it is.
     pub parts: BTreeMap<Part, u64>,
+    /// Of [`Part::Application`], bytes by folder: only after [`Snapshot::with_folders`].
+    pub folders: BTreeMap<String, u64>,
     /// What the rules found.
     pub findings: Vec<FindingSize>,
     /// Whether there is an environment of Python's, or a distribution.
@@ -180,6 +182,7 @@ impl Snapshot {
             os_packages: os_packages(facts),
             categories: facts.ledger.by_category(),
             parts: parts(facts, image.base_layers()),
+            folders: BTreeMap::new(),
             findings: findings.iter().map(finding).collect(),
             has_python: !facts.python.environments.is_empty() || !facts.python.distributions.is_empty(),
             gaps: image.gaps.clone(),
@@ -195,6 +198,32 @@ impl Snapshot {
     pub fn named(mut self, name: &str) -> Self {
         self.repository = escape_str(name);
         self.names.insert(0, escape_str(name));
+        self
+    }
+
+    /// With the application's bytes by folder, which only a comparison asks for.
+    #[must_use]
+    pub fn with_folders(mut self, facts: &Facts<'_>) -> Self {
+        let owners = Owners::new(facts.view, facts.python, facts.os);
+        for (path, node) in facts.view.iter().filter(|(_, node)| facts.view.holds_bytes(*node)) {
+            let layer = node.data.0;
+            let is_own = layer as usize >= self.base_layers && categorize(path) != Category::Cache;
+            if is_own && matches!(owners.of(path, layer), Owner::Application | Owner::Base) {
+                let sum = self.folders.entry(ImagePath::new(folder(path)).to_string()).or_default();
+                *sum = sum.saturating_add(facts.view.size(node));
+            }
+        }
+        self.folders.retain(|_, bytes| *bytes > 0);
+        self
+    }
+
+    /// As another snapshot is called: a predicted image by the name of its original.
+    #[must_use]
+    pub fn called_as(mut self, other: &Self) -> Self {
+        self.name.clone_from(&other.name);
+        self.repository.clone_from(&other.repository);
+        self.names.clone_from(&other.names);
+        self.platform.clone_from(&other.platform);
         self
     }
 
@@ -222,6 +251,13 @@ impl Snapshot {
     pub fn is_incomplete(&self) -> bool {
         !self.gaps.is_empty() || !self.unread.is_empty()
     }
+}
+
+/// The first two components of a path's directory.
+fn folder(path: &[u8]) -> &[u8] {
+    let dir = parent(path);
+    let second = dir.iter().enumerate().filter(|(_, byte)| **byte == b'/').nth(1);
+    second.map_or(dir, |(at, _)| &dir[..at])
 }
 
 /// Bytes of some layers.

@@ -35,6 +35,12 @@ pub enum Command {
     /// Compare a rebuilt image with the original: what was lost, and whether the plan's sizes hold
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(Verify),
+    /// Hold an image against the limits of slimwright.toml, and say what breaks them
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check(Box<Check>),
+    /// Explain the difference of two images by its causes
+    #[command(after_help = DIFF_EXAMPLES)]
+    Diff(Diff),
     /// Record what an audit needs of an image in one small file
     #[command(after_help = INDEX_EXAMPLES)]
     Index(Index),
@@ -289,6 +295,116 @@ pub struct Verify {
     /// What to write: text or json
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: Plain,
+}
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  slimwright check docker-daemon:my-service:pr-12
+  slimwright check service.tar --limit 'unpacked=900 MB'
+  slimwright check service.tar --update                   agree to the sizes that it has now
+  slimwright check service.tar --report json=verdict.json
+  slimwright check service.tar --planned                  would the plan's image pass?
+
+The limits are in slimwright.toml of the current folder, or in the file that --config names; the baseline that growth is
+held against is in slimwright.lock beside it. Exit code 1: a limit is broken. Exit code 3: a limit could not be measured.
+Acceptances that have an end are held against today's date, or that of SOURCE_DATE_EPOCH.";
+
+const DIFF_EXAMPLES: &str = "\
+Examples:
+  slimwright diff docker-daemon:my-service:1.4 docker-daemon:my-service:1.5
+  slimwright diff before.index after.tar --format markdown
+  slimwright diff before.tar after.tar --exit-code        1 when they differ";
+
+/// `slimwright check`.
+#[derive(Debug, ClapArgs)]
+pub struct Check {
+    /// Which image.
+    #[command(flatten)]
+    pub source: Source,
+    /// The file with the limits; without it slimwright.toml of the current folder
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The file with the baselines; without it slimwright.lock beside the configuration
+    #[arg(long, value_name = "FILE")]
+    pub lock: Option<PathBuf>,
+    /// A limit in place of the configuration's, for example 'unpacked=900 MB'; may be repeated
+    #[arg(long, value_name = "KEY=SIZE")]
+    pub limit: Vec<String>,
+    /// The image's name in configuration and lock, where it has none or another one
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Agree to the image's sizes: write them into the lock, unless another limit is broken
+    #[arg(long)]
+    pub update: bool,
+    /// Lower the lock's sizes to the image's where they are smaller, unless a limit is broken
+    #[arg(long, visible_alias = "ratchet", conflicts_with = "update")]
+    pub tighten: bool,
+    /// Judge the image that the plan leads to
+    #[arg(long, conflicts_with_all = ["update", "tighten"])]
+    pub planned: bool,
+    /// For the plan: follow this rule, which needs your word; may be repeated
+    #[arg(long, value_name = "RULE")]
+    pub accept: Vec<String>,
+    /// For the plan: do not follow this rule; may be repeated
+    #[arg(long, value_name = "RULE")]
+    pub skip: Vec<String>,
+    /// What was asked for.
+    #[command(flatten)]
+    pub asked: Asked,
+    /// Which rules.
+    #[command(flatten)]
+    pub profiles: Profiles,
+    /// How to print.
+    #[command(flatten)]
+    pub print: Print,
+    /// What to write to stdout
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Report,
+    /// Write the verdict in a format into FILE as well, for example json=verdict.json; may be repeated. A FILE of - is
+    /// stdout, in the place of --format
+    #[arg(long, value_name = "FORMAT=FILE")]
+    pub report: Vec<String>,
+    /// Overwrite the FILEs of --report
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// The formats of a verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Report {
+    /// For a terminal
+    Text,
+    /// For programs
+    Json,
+}
+
+/// `slimwright diff`.
+#[derive(Debug, ClapArgs)]
+pub struct Diff {
+    /// The first image.
+    #[command(flatten)]
+    pub source: Source,
+    /// The second image
+    #[arg(value_name = "AFTER")]
+    pub after: String,
+    /// What was asked for.
+    #[command(flatten)]
+    pub asked: Asked,
+    /// How to print.
+    #[command(flatten)]
+    pub print: Print,
+    /// What to write
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
+    /// Write to FILE instead of stdout
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Overwrite FILE
+    #[arg(long)]
+    pub force: bool,
+    /// End with exit code 1 when the images differ
+    #[arg(long)]
+    pub exit_code: bool,
 }
 
 /// The formats of `why` and `verify`.

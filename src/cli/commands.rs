@@ -40,6 +40,8 @@ fn run_command(settings: Settings) -> Result<()> {
         Settings::Plan(settings) => plan(&settings),
         Settings::Why(settings) => why(&settings),
         Settings::Verify(settings) => verify(&settings),
+        Settings::Check(settings) => super::check::check(&settings),
+        Settings::Diff(settings) => super::diff::diff(&settings),
         Settings::Index(input, destination) => index(&input, &destination),
         Settings::Explain(rule, profiles) => explain_rule(&rule, profiles.as_deref()),
         Settings::Rules(profiles) => print(&list(&pipeline::rules(profiles.as_deref())?)),
@@ -149,7 +151,7 @@ fn files(measured: &Measured<'_>, plan: &Plan, style: Style, edits: Option<Edits
 }
 
 /// Before a long measurement, not after it.
-fn check_rules(rules: &[Rule], options: &PlanOptions) -> Result<()> {
+pub(super) fn check_rules(rules: &[Rule], options: &PlanOptions) -> Result<()> {
     let known = |id: &String| rules.iter().any(|rule| rule.id == *id);
     let asked = options.accept.iter().map(|id| ("accept", id)).chain(options.skip.iter().map(|id| ("skip", id)));
     match asked.into_iter().find(|(_, id)| !known(id)) {

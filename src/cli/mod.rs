@@ -5,11 +5,13 @@
 //! ```
 //!
 //! What was asked for goes to stdout or into the named file, everything else to stderr. Exit codes: 0 fine, 1
-//! reserved for findings over a line that the user draws, 2 usage or configuration, 3 could not measure. A
+//! the verdict is no, 2 usage or configuration, 3 could not measure. A
 //! reader that closes the pipe early is no failure.
 
 mod args;
+mod check;
 mod commands;
+mod diff;
 mod dockerfile;
 mod failure;
 mod given;

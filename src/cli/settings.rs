@@ -4,6 +4,8 @@
 use super::args::{
     Args, Asked, Audit, CacheAction, Color, Command, Format, Plain, Plan, Print, Source, Style, Verify, Why,
 };
+use super::check::CheckSettings;
+use super::diff::DiffSettings;
 use super::dockerfile::UserDockerfile;
 use super::failure::{Failure, Result};
 use super::given;
@@ -27,6 +29,10 @@ pub enum Settings {
     Why(WhySettings),
     /// Compare two images.
     Verify(VerifySettings),
+    /// Judge.
+    Check(Box<CheckSettings>),
+    /// Explain a difference.
+    Diff(DiffSettings),
     /// Record an image.
     Index(Input, Destination),
     /// Explain a rule of a folder's and the built-in ones.
@@ -140,6 +146,8 @@ impl Settings {
                 Ok(Self::Index(with_sources(input(index.source, &none)?), destination))
             }
             Command::Verify(verify) => Ok(Self::Verify(verify_settings(verify)?)),
+            Command::Check(check) => Ok(Self::Check(Box::new(CheckSettings::new(*check)?))),
+            Command::Diff(diff) => Ok(Self::Diff(DiffSettings::new(diff)?)),
             Command::Why(why) => Ok(Self::Why(why_settings(why)?)),
             Command::Explain(explain) => Ok(Self::Explain(explain.rule, explain.profiles.profiles)),
             Command::Rules(rules) => Ok(Self::Rules(rules.profiles.profiles)),
@@ -161,6 +169,8 @@ impl Settings {
             Self::Plan(settings) => Some(&settings.input),
             Self::Why(settings) => Some(&settings.input),
             Self::Verify(settings) => Some(&settings.before),
+            Self::Check(settings) => Some(&settings.input),
+            Self::Diff(settings) => Some(&settings.before),
             Self::Index(input, _) => Some(input),
             _ => None,
         }
@@ -234,7 +244,7 @@ fn why_settings(why: Why) -> Result<WhySettings> {
     Ok(WhySettings { input: input(why.source, &why.asked)?, package: why.package, look, format: why.format })
 }
 
-fn input(source: Source, asked: &Asked) -> Result<Input> {
+pub(super) fn input(source: Source, asked: &Asked) -> Result<Input> {
     let target = source.target.parse::<Target>().map_err(|error| {
         Failure::usage(anyhow::anyhow!("TARGET `{}`: {error}", source.target))
             .hint("write docker-daemon:NAME, docker://NAME, docker-archive:FILE, oci:DIR[:TAG], oci-archive:FILE, dir:ROOTFS, index:FILE, a path or -")
@@ -261,7 +271,7 @@ fn with_sources(mut input: Input) -> Input {
     input
 }
 
-fn look(print: &Print, to_stdout: bool) -> Look {
+pub(super) fn look(print: &Print, to_stdout: bool) -> Look {
     let stdout = std::io::stdout();
     let terminal = to_stdout && stdout.is_terminal();
     let color = match print.color {

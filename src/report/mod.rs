@@ -11,7 +11,9 @@
 
 mod audit;
 mod build;
+mod check_text;
 mod details;
+mod diff;
 mod groups;
 mod json;
 mod label;
@@ -31,6 +33,8 @@ pub use audit::{
     FindingReport, Group, HiddenBytes, ImageSummary, LayerBytes, LayerReport, LayerShare, NamedBytes, OsPackageReport,
     PlanSummary, ProblemReport, RemovedReport, SCHEMA_VERSION, Sizes, SkippedSummary, VisibleBytes,
 };
+pub use check_text::render as check_text;
+pub use diff::{markdown as diff_markdown, render as diff};
 pub use json::render as json;
 pub use plan::{
     AvailabilityReport, CopyReport, EnvironmentSummary, FileReport, ImageSize, LayerSize, PinReport, PlanAction,

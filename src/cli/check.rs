@@ -1,0 +1,347 @@
+//! `slimwright check`: limits and baseline from files, the verdict, and what is written of it.
+//!
+//! Files are read before the image is, so that nothing is measured for a configuration that cannot work. The lock is
+//! written last, as a whole, and only after a verdict that is no failure.
+
+use super::args::{Check as Args, Report};
+use super::failure::{Failure, Result};
+use super::output::Destination;
+use super::pipeline::{self, Measured};
+use super::progress::Bar;
+use super::settings::{Input, Look, input, look};
+use crate::base::{Basis, escape_path, escape_str};
+use crate::budget::{
+    Baseline, BudgetError, Config, ConfigError, Date, Lock, Outcome, Planned, Snapshot, Verdict, evaluate,
+};
+use crate::image::Progress as _;
+use crate::plan::{Plan, PlanOptions};
+use crate::profile::{Rule, Tier};
+use crate::report;
+use crate::rules;
+use clap::ValueEnum as _;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The names of the files that are looked for.
+const CONFIG: &str = "slimwright.toml";
+const LOCK: &str = "slimwright.lock";
+/// Larger ones are no such files.
+const MOST_CONFIG: u64 = 1 << 20;
+const MOST_LOCK: u64 = 64 << 20;
+/// What a folder without a configuration may begin with.
+const MINIMAL: &str = "write slimwright.toml, for example `limits.unpacked = \"900 MB\"`, or give --limit 'unpacked=900 MB'; \
+                       docs/budget.md has every key";
+
+/// What was typed, checked.
+pub struct CheckSettings {
+    /// Which image.
+    pub input: Input,
+    config: Config,
+    lock: LockFile,
+    name: Option<String>,
+    mode: Mode,
+    options: PlanOptions,
+    profiles: Option<PathBuf>,
+    look: Look,
+    /// What goes where; stdout first.
+    reports: Vec<(Report, Destination)>,
+    today: Date,
+}
+
+/// What to do about the lock, or instead.
+#[derive(Clone, Copy, PartialEq)]
+enum Mode {
+    Judge,
+    Update,
+    Tighten,
+    Planned,
+}
+
+/// The lock as it was found.
+struct LockFile {
+    path: PathBuf,
+    lock: Lock,
+}
+
+impl CheckSettings {
+    /// Checks the arguments, and reads the configuration and the lock.
+    pub fn new(args: Args) -> Result<Self> {
+        let reports = reports(&args)?;
+        let (found, mut config) = configuration(&args)?;
+        for limit in &args.limit {
+            config = config.with_limit(limit).map_err(config_failure)?;
+        }
+        let beside = found.as_deref().and_then(Path::parent).unwrap_or(Path::new("")).join(LOCK);
+        let lock = LockFile::read(args.lock.as_deref(), beside, args.update)?;
+        let mode = match (args.update, args.tighten, args.planned) {
+            (true, ..) => Mode::Update,
+            (_, true, _) => Mode::Tighten,
+            (.., true) => Mode::Planned,
+            _ => Mode::Judge,
+        };
+        Ok(Self {
+            input: input(args.source, &args.asked)?,
+            config,
+            lock,
+            name: args.name,
+            mode,
+            options: PlanOptions { accept: args.accept, skip: args.skip, ..PlanOptions::default() },
+            profiles: args.profiles.profiles,
+            look: look(&args.print, true),
+            reports,
+            today: today()?,
+        })
+    }
+}
+
+/// What goes where: stdout once, every file once.
+fn reports(args: &Args) -> Result<Vec<(Report, Destination)>> {
+    let mut stdout = None;
+    let mut files: BTreeMap<PathBuf, Report> = BTreeMap::new();
+    for text in &args.report {
+        let (format, file) = parse_report(text)?;
+        if file.as_os_str() == "-" {
+            if stdout.replace(format).is_some() || args.format != Report::Text {
+                return Err(Failure::usage(anyhow::anyhow!("--report {text}: stdout has another format already")));
+            }
+        } else if files.insert(file, format).is_some() {
+            return Err(Failure::usage(anyhow::anyhow!("--report {text}: another report goes into this file already")));
+        }
+    }
+    let mut out = vec![(stdout.unwrap_or(args.format), Destination::Stdout)];
+    for (file, format) in files {
+        out.push((format, Destination::new(Some(file), args.force)?));
+    }
+    Ok(out)
+}
+
+/// `json=verdict.json`.
+fn parse_report(text: &str) -> Result<(Report, PathBuf)> {
+    let known: Vec<String> = Report::value_variants()
+        .iter()
+        .filter_map(|format| Some(format.to_possible_value()?.get_name().to_owned()))
+        .collect();
+    let expected = format!("write FORMAT=FILE; formats are {}", known.join(", "));
+    let wrong = |what: &str| Failure::usage(anyhow::anyhow!("--report {text}: {what}")).hint(expected.clone());
+    let (format, file) = text.split_once('=').ok_or_else(|| wrong("expected FORMAT=FILE"))?;
+    let format = Report::from_str(format, false).map_err(|_| wrong(&format!("`{format}` is no format")))?;
+    match file {
+        "" => Err(wrong("names no file")),
+        file => Ok((format, file.into())),
+    }
+}
+
+fn config_failure(error: ConfigError) -> Failure {
+    let hint = error.hint.clone();
+    let failure = Failure::usage(anyhow::Error::new(error));
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+/// The configuration and its file: the named one, the build context's, or that of the current folder.
+fn configuration(args: &Args) -> Result<(Option<PathBuf>, Config)> {
+    let of_context = args.source.target.strip_prefix("context:").map(|dir| Path::new(dir).join(CONFIG));
+    let places = of_context.into_iter().chain([PathBuf::from(CONFIG)]);
+    let found = match &args.config {
+        Some(named) => Some(named.clone()),
+        None => places.into_iter().find(|place| place.symlink_metadata().is_ok()),
+    };
+    let Some(path) = found else {
+        return match args.limit.is_empty() {
+            true => Err(Failure::usage(anyhow::anyhow!("there is no {CONFIG} here, and none was named")).hint(MINIMAL)),
+            false => Ok((None, Config::empty())),
+        };
+    };
+    let text = read(&path, MOST_CONFIG).map_err(|error| Failure::usage(error).hint(MINIMAL))?;
+    let config = Config::parse(&text, &path.display().to_string()).map_err(config_failure)?;
+    Ok((Some(path), config))
+}
+
+/// A text of the user's.
+fn read(path: &Path, most: u64) -> anyhow::Result<String> {
+    let name = escape_path(path);
+    let cannot = |error: std::io::Error| anyhow::Error::new(error).context(format!("{name}: cannot read"));
+    let length = std::fs::metadata(path).map_err(cannot)?.len();
+    anyhow::ensure!(length <= most, "{name}: {length} bytes are too many");
+    let bytes = std::fs::read(path).map_err(cannot)?;
+    String::from_utf8(bytes).map_err(|_| anyhow::anyhow!("{name}: expected UTF-8, found other bytes"))
+}
+
+impl LockFile {
+    /// The named file must be there, unless it is about to be written.
+    fn read(named: Option<&Path>, beside: PathBuf, is_written: bool) -> Result<Self> {
+        let path = named.map_or(beside, Path::to_owned);
+        match path.symlink_metadata() {
+            Err(error) if error.kind() == ErrorKind::NotFound && (named.is_none() || is_written) => {
+                return Ok(Self { path, lock: Lock::default() });
+            }
+            _ => {}
+        }
+        let text = read(&path, MOST_LOCK)
+            .map_err(|error| Failure::usage(error).hint("`slimwright check TARGET --update` writes it"))?;
+        let lock = Lock::parse(&text, &path.display().to_string()).map_err(|error| {
+            let hint = error.hint();
+            Failure::usage(anyhow::Error::new(error)).hint(hint)
+        })?;
+        Ok(Self { path, lock })
+    }
+
+    fn write(&self, lock: &Lock) -> Result<()> {
+        let text = lock.render();
+        Destination::File(self.path.clone(), true).write(|out| Ok(out.write_all(text.as_bytes())?))
+    }
+}
+
+/// Today in UTC, or the day that SOURCE_DATE_EPOCH names.
+fn today() -> Result<Date> {
+    let seconds = match std::env::var("SOURCE_DATE_EPOCH") {
+        Ok(text) => text.trim().parse::<u64>().map_err(|_| {
+            Failure::usage(anyhow::anyhow!("SOURCE_DATE_EPOCH: expected seconds since 1970, found `{text}`"))
+        })?,
+        Err(_) => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()),
+    };
+    Ok(Date::of_unix_seconds(seconds))
+}
+
+/// Judges.
+pub fn check(settings: &CheckSettings) -> Result<()> {
+    let rules = pipeline::rules(settings.profiles.as_deref())?;
+    settings.config.check_rules(&rules).map_err(config_failure)?;
+    super::commands::check_rules(&rules, &settings.options)?;
+    let image = pipeline::image(&settings.input)?;
+    let given = &settings.input.given;
+    let (snapshot, verdict) = pipeline::measure(
+        &image,
+        given,
+        &rules,
+        &settings.options,
+        |_| Vec::new(),
+        |measured| judge(settings, &rules, &measured),
+    )?;
+    for (format, destination) in &settings.reports {
+        let text = render(*format, &verdict, settings.look, destination.is_stdout())?;
+        destination.write(|out| Ok(out.write_all(text.as_bytes())?))?;
+    }
+    settle(settings, &snapshot, &verdict)
+}
+
+/// The verdict on the image, or on the plan's.
+fn judge(settings: &CheckSettings, rules: &[Rule], measured: &Measured<'_>) -> Result<(Snapshot, Verdict)> {
+    let mut snapshot = Snapshot::new(measured.facts, measured.findings);
+    if let Some(name) = &settings.name {
+        snapshot = snapshot.named(name);
+    }
+    let baseline = match settings.mode {
+        // Who agrees to an image's sizes agrees to its growth.
+        Mode::Update => Some(Baseline::of(&snapshot)),
+        _ => settings.lock.lock.get(&snapshot).cloned(),
+    };
+    let evaluate = |snapshot: &Snapshot| {
+        evaluate(snapshot, &settings.config, baseline.as_ref(), settings.today).map_err(budget_failure)
+    };
+    if settings.mode == Mode::Planned {
+        let plan = measured.plan.map_err(|error| {
+            Failure::measure(anyhow::anyhow!("there is no plan whose image could be judged: {error}"))
+        })?;
+        let predicted = predicted(settings, rules, plan, &snapshot);
+        let verdict = evaluate(&predicted)?;
+        return Ok((predicted, verdict));
+    }
+    let mut verdict = evaluate(&snapshot)?;
+    // Of an image with gaps the plan has them, too.
+    if let Ok(plan) = measured.plan
+        && snapshot.basis == Basis::Measured
+    {
+        let judged = evaluate(&predicted(settings, rules, plan, &snapshot))?;
+        verdict.planned = Some(planned(&judged, plan, rules));
+    }
+    Ok((snapshot, verdict))
+}
+
+fn budget_failure(error: BudgetError) -> Failure {
+    let hint = error.hint();
+    Failure::usage(anyhow::Error::new(error)).hint(hint)
+}
+
+/// What the plan leads to.
+fn predicted(settings: &CheckSettings, rules: &[Rule], plan: &Plan, original: &Snapshot) -> Snapshot {
+    let predicted = pipeline::survey(&plan.predicted, &settings.input.given, |facts| {
+        Snapshot::new(facts, &rules::evaluate(facts, rules))
+    });
+    predicted.called_as(original)
+}
+
+fn planned(judged: &Verdict, plan: &Plan, rules: &[Rule]) -> Planned {
+    let broken = judged.checks.iter().filter(|check| check.outcome > Outcome::Warn);
+    let mut waiting: BTreeMap<&str, u64> = BTreeMap::new();
+    for skipped in plan.skipped.iter().filter(|skipped| skipped.tier == Tier::Confirm) {
+        if rules.iter().any(|rule| rule.id == skipped.rule) {
+            *waiting.entry(&skipped.rule).or_default() += skipped.bytes;
+        }
+    }
+    let mut waiting: Vec<(&str, u64)> = waiting.into_iter().collect();
+    waiting.sort_by_key(|(rule, bytes)| (Reverse(*bytes), *rule));
+    Planned {
+        unpacked: judged.unpacked,
+        outcome: judged.outcome,
+        broken: broken.map(|check| format!("{}: {}", check.title(), check.message)).collect(),
+        waiting: waiting.into_iter().map(|(rule, _)| escape_str(rule)).collect(),
+    }
+}
+
+/// The verdict in a format. What goes into a file has no colours, and is as wide everywhere.
+fn render(format: Report, verdict: &Verdict, look: Look, is_stdout: bool) -> Result<String> {
+    let (color, width) = if is_stdout { (look.color, look.width) } else { (false, 80) };
+    Ok(match format {
+        Report::Text => report::check_text(verdict, color, width, look.details),
+        Report::Json => report::json(verdict).map_err(Failure::measure)?,
+    })
+}
+
+/// Writes the lock where that was asked for, and ends with the verdict's exit code.
+fn settle(settings: &CheckSettings, snapshot: &Snapshot, verdict: &Verdict) -> Result<()> {
+    let bar = Bar::new(settings.input.quiet);
+    let file = escape_path(&settings.lock.path);
+    let writes = matches!(settings.mode, Mode::Update | Mode::Tighten);
+    if matches!(verdict.outcome, Outcome::Fail | Outcome::CouldNotMeasure) {
+        let failed = failure(verdict);
+        return Err(if writes { failed.hint(format!("{file} was left as it is")) } else { failed });
+    }
+    let mut lock = settings.lock.lock.clone();
+    match settings.mode {
+        Mode::Update => lock.set(snapshot),
+        Mode::Tighten if lock.get(snapshot).is_none() => {
+            let (image, platform) = (&snapshot.repository, &snapshot.platform);
+            return Err(Failure::usage(anyhow::anyhow!(
+                "{file}: there is no baseline for {image} ({platform}) to tighten"
+            ))
+            .hint("`slimwright check TARGET --update` writes one"));
+        }
+        Mode::Tighten => {
+            lock.tighten(snapshot);
+        }
+        Mode::Judge | Mode::Planned => return Ok(()),
+    }
+    if lock == settings.lock.lock && settings.lock.path.exists() {
+        bar.note(&format!("{file} is as it was"));
+        return Ok(());
+    }
+    settings.lock.write(&lock)?;
+    bar.note(&format!("wrote {file}"));
+    Ok(())
+}
+
+fn failure(verdict: &Verdict) -> Failure {
+    let worst = verdict.checks.iter().filter(|check| check.outcome == verdict.outcome);
+    let titles: Vec<String> = worst.map(|check| check.title()).collect();
+    let image = &verdict.image;
+    match verdict.outcome {
+        Outcome::Fail => Failure::verdict(anyhow::anyhow!("{image} is over its budget: {}", titles.join(", "))),
+        _ => Failure::measure(anyhow::anyhow!("{image} could not be measured whole: {}", titles.join(", "))),
+    }
+}
