@@ -169,10 +169,23 @@ pub enum Color {
 
 /// The formats of an audit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub enum AuditFormat {
     /// For a terminal: one screen
     Text,
     /// For programs; see docs/schema/audit.schema.json
+    Json,
+    /// For a pull request or a wiki
+    Markdown,
+    /// SARIF 2.1.0: the findings
+    Sarif,
+}
+
+/// The formats of a difference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For a terminal: one screen
+    Text,
+    /// For programs; see docs/schema/diff.schema.json
     Json,
     /// For a pull request or a wiki
     Markdown,
@@ -195,7 +208,7 @@ pub struct Audit {
     pub print: Print,
     /// What to write
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub format: Format,
+    pub format: AuditFormat,
     /// Write to FILE instead of stdout
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -302,7 +315,7 @@ Examples:
   slimwright check docker-daemon:my-service:pr-12
   slimwright check service.tar --limit 'unpacked=900 MB'
   slimwright check service.tar --update                   agree to the sizes that it has now
-  slimwright check service.tar --report json=verdict.json
+  slimwright check service.tar --report sarif=out.sarif --report junit=out.xml
   slimwright check service.tar --planned                  would the plan's image pass?
 
 The limits are in slimwright.toml of the current folder, or in the file that --config names; the baseline that growth is
@@ -374,8 +387,20 @@ pub struct Check {
 pub enum Report {
     /// For a terminal
     Text,
-    /// For programs
+    /// For programs; see docs/schema/check.schema.json
     Json,
+    /// For a comment on a pull request: at most 65,536 bytes, what matters most first
+    Markdown,
+    /// The same for a job's summary: at most 1 MiB
+    Summary,
+    /// GitHub's annotations, as workflow commands
+    Github,
+    /// SARIF 2.1.0
+    Sarif,
+    /// JUnit's XML, a test case for each check
+    Junit,
+    /// GitLab's code quality report
+    Gitlab,
 }
 
 /// `slimwright diff`.

@@ -1,6 +1,6 @@
 //! What each command does.
 
-use super::args::{CacheAction, Format, Plain};
+use super::args::{AuditFormat, CacheAction, Plain};
 use super::failure::{Failure, Result};
 use super::imports;
 use super::manual;
@@ -16,6 +16,7 @@ use crate::plan::{self, Draft, Plan, PlanError, PlanOptions};
 use crate::profile::Rule;
 use crate::profile::{explain, list};
 use crate::python::normalize_name;
+use crate::report::check::audit_sarif;
 use crate::report::{self, AuditReport, PlanReport, WhyReport, json, markdown, report_md, text};
 use crate::rules::Facts;
 use crate::verify::{self, Check, Promise};
@@ -47,7 +48,9 @@ fn run_command(settings: Settings) -> Result<()> {
         Settings::Rules(profiles) => print(&list(&pipeline::rules(profiles.as_deref())?)),
         Settings::Cache(CacheAction::Info, cache) => cache_info(&cache.info()),
         Settings::Cache(CacheAction::Clear, cache) => clear_cache(&cache),
-        Settings::Completions(shell) => Destination::Stdout.write(|out| Ok(out.write_all(&manual::completions(shell))?)),
+        Settings::Completions(shell) => {
+            Destination::Stdout.write(|out| Ok(out.write_all(&manual::completions(shell))?))
+        }
         Settings::Man(folder) => man(folder.as_ref()),
     }
 }
@@ -91,9 +94,10 @@ fn audit(settings: &AuditSettings) -> Result<()> {
         |measured| audit_report(&measured, &rules),
     );
     let text = match settings.format {
-        Format::Text => screen(&report, &settings.input, settings.look),
-        Format::Json => json(&report).map_err(Failure::measure)?,
-        Format::Markdown => markdown::render(&report),
+        AuditFormat::Text => screen(&report, &settings.input, settings.look),
+        AuditFormat::Json => json(&report).map_err(Failure::measure)?,
+        AuditFormat::Markdown => markdown::render(&report),
+        AuditFormat::Sarif => audit_sarif(&report, &rules),
     };
     settings.destination.write(|out| Ok(out.write_all(text.as_bytes())?))
 }

@@ -28,7 +28,7 @@ pub fn pages() -> io::Result<Vec<(String, String)>> {
 
 fn page(command: &Command) -> io::Result<String> {
     let source = format!("{NAME} {}", env!("CARGO_PKG_VERSION"));
-    let man = Man::new(command.clone()).source(source).manual("User Commands");
+    let man = Man::new(command.clone().mut_args(with_aliases)).source(source).manual("User Commands");
     let mut out = Vec::new();
     man.render_title(&mut out)?;
     man.render_name_section(&mut out)?;
@@ -40,6 +40,19 @@ fn page(command: &Command) -> io::Result<String> {
     }
     notes(command).to_writer(&mut out)?;
     String::from_utf8(out).map_err(io::Error::other)
+}
+
+/// Other names of an option are told in its text: a page has no place of its own for them.
+fn with_aliases(argument: clap::Arg) -> clap::Arg {
+    let aliases = argument.get_visible_aliases().unwrap_or_default();
+    let others: Vec<String> = aliases.iter().map(|alias| format!("--{alias}")).collect();
+    match argument.get_help().filter(|_| !others.is_empty()) {
+        Some(help) => {
+            let help = format!("{help}; also {}", others.join(", "));
+            argument.help(help)
+        }
+        None => argument,
+    }
 }
 
 /// What stands below the options in the help: examples and exit codes, with their line breaks.

@@ -74,11 +74,7 @@ fn plugin(words: &[OsString]) -> Result<Plugin> {
 }
 
 /// One of docker's own options, with its value here or in the next word.
-fn docker_option<'w>(
-    option: &str,
-    words: &mut impl Iterator<Item = &'w OsString>,
-    found: &mut Plugin,
-) -> Result<()> {
+fn docker_option<'w>(option: &str, words: &mut impl Iterator<Item = &'w OsString>, found: &mut Plugin) -> Result<()> {
     let (name, value) = match option.split_once('=') {
         Some((name, value)) => (name, Some(OsString::from(value))),
         None => (option, None),
@@ -172,7 +168,10 @@ mod tests {
 
     #[test]
     fn docker_asks_what_it_is() {
-        for line in ["/root/.docker/cli-plugins/docker-slimwright docker-cli-plugin-metadata", "slimwright docker-cli-plugin-metadata"] {
+        for line in [
+            "/root/.docker/cli-plugins/docker-slimwright docker-cli-plugin-metadata",
+            "slimwright docker-cli-plugin-metadata",
+        ] {
             assert_eq!(called(line).unwrap(), Call::Metadata, "{line}");
         }
     }

@@ -2,7 +2,7 @@
 //! cannot work.
 
 use super::args::{
-    Args, Asked, Audit, CacheAction, Color, Command, Format, Plain, Plan, Print, Source, Style, Verify, Why,
+    Args, Asked, Audit, AuditFormat, CacheAction, Color, Command, Plain, Plan, Print, Source, Style, Verify, Why,
 };
 use super::check::CheckSettings;
 use super::diff::DiffSettings;
@@ -81,7 +81,7 @@ pub struct AuditSettings {
     /// How to print.
     pub look: Look,
     /// What to write.
-    pub format: Format,
+    pub format: AuditFormat,
     /// Where to.
     pub destination: Destination,
 }
@@ -156,9 +156,7 @@ impl Settings {
                 None => Err(Failure::usage(anyhow::anyhow!("there is no folder for a cache")).hint(CACHE_HINT)),
             },
             Command::Completions(completions) => Ok(Self::Completions(completions.shell)),
-            Command::Man(man) => {
-                Ok(Self::Man(man.output.map(|folder| Folder::new(folder, man.force)).transpose()?))
-            }
+            Command::Man(man) => Ok(Self::Man(man.output.map(|folder| Folder::new(folder, man.force)).transpose()?)),
         }
     }
 

@@ -133,7 +133,8 @@ fn as_a_plugin_it_does_the_same_and_goes_by_dockers_name() {
     assert_eq!(call(&["help", "slimwright", "audit"]).1, help);
     assert_eq!(call(&["slimwright", "audit"]).0, 2);
     // What docker's options say about the engine arrives, over a second start.
-    let (code, _, stderr) = call(&["--host", "unix:///nowhere/engine.sock", "slimwright", "audit", "docker-daemon:x", "--no-cache"]);
+    let (code, _, stderr) =
+        call(&["--host", "unix:///nowhere/engine.sock", "slimwright", "audit", "docker-daemon:x", "--no-cache"]);
     assert_eq!(code, 3, "{stderr}");
     assert!(stderr.contains("/nowhere/engine.sock"), "{stderr}");
     let (code, _, stderr) = call(&["--tlsverify", "slimwright", "rules"]);

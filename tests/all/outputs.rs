@@ -7,8 +7,8 @@ use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use serde_json::Value;
 use slimwright::base::{Basis, ByteSize, Size, Unit};
 use slimwright::budget::{
-    Accepted, AcceptedState, Amount, Cause, CauseKind, Check, CheckId, Culprit, CulpritKind, Diff, DiffRow, LayerChange,
-    LayerFate, Outcome, Place, Planned, SCHEMA_VERSION, Severity, SizeChange, Verdict, Warning, WarningId,
+    Accepted, AcceptedState, Amount, Cause, CauseKind, Check, CheckId, Culprit, CulpritKind, Diff, DiffRow,
+    LayerChange, LayerFate, Outcome, Place, Planned, SCHEMA_VERSION, Severity, SizeChange, Verdict, Warning, WarningId,
 };
 use slimwright::image::Gap;
 use slimwright::report::check::{ANNOTATIONS, COMMENT, SUMMARY, github, gitlab, junit, markdown, sarif};
@@ -59,7 +59,8 @@ fn check(id: CheckId, subject: &str, outcome: Outcome, message: &str) -> Check {
 
 /// One check of each outcome, and everything else that a verdict may have.
 fn verdict() -> Verdict {
-    let mut grown = check(CheckId::GrowthWire, "", Outcome::Warn, "the wire grew by +12 MB (+3.4 %), over the 10 MB of `warn`");
+    let mut grown =
+        check(CheckId::GrowthWire, "", Outcome::Warn, "the wire grew by +12 MB (+3.4 %), over the 10 MB of `warn`");
     grown.measured = Some(Amount::Change { bytes: 12_000_000, unit: Unit::Wire, basis: Basis::Measured });
     grown.limit = Some(Amount::Percent { percent: 3.0 });
     grown.culprits[0].growth = Some(11_000_000);
@@ -86,7 +87,12 @@ fn verdict() -> Verdict {
         checks: vec![
             check(CheckId::Unpacked, "", Outcome::Fail, "8.24 GB unpacked, over the 3.00 GB of `max`"),
             check(CheckId::Wire, "", Outcome::CouldNotMeasure, "the compressed size is not known"),
-            check(CheckId::Distributions, "nvidia-*", Outcome::Fail, "3.34 GB in 13 distributions, over the 0 B of `max`"),
+            check(
+                CheckId::Distributions,
+                "nvidia-*",
+                Outcome::Fail,
+                "3.34 GB in 13 distributions, over the 0 B of `max`",
+            ),
             passed,
             grown,
         ],
@@ -191,8 +197,9 @@ impl Schema {
 
     fn read(&self, text: &str) -> Value {
         let value = serde_json::from_str(text).unwrap();
-        let errors: Vec<String> = self.0.iter_errors(&value).map(|error| format!("{error} at {}", error.instance_path())).collect();
-        assert!(errors.is_empty(), "{errors:#?}\n{text}");
+        let errors: Vec<String> =
+            self.0.iter_errors(&value).map(|error| format!("{error} at {}", error.instance_path())).collect();
+        assert!(errors.is_empty(), "{errors:#?}");
         value
     }
 }
@@ -282,7 +289,9 @@ fn read_junit(verdict: &Verdict, text: &str) {
     let of = |name: &str| suite.descendants().filter(|node| node.has_tag_name(name)).count();
     for case in suite.children().filter(roxmltree::Node::is_element) {
         match case.tag_name().name() {
-            "properties" => assert!(case.children().filter(roxmltree::Node::is_element).all(|row| row.has_tag_name("property"))),
+            "properties" => {
+                assert!(case.children().filter(roxmltree::Node::is_element).all(|row| row.has_tag_name("property")))
+            }
             "testcase" => {
                 let names: Vec<&str> = case.attributes().map(|attribute| attribute.name()).collect();
                 assert_eq!(names, ["classname", "name"]);
@@ -357,7 +366,9 @@ fn read_markdown(verdict: &Verdict, text: &str, most: usize) {
     let (mut headings, mut checks) = (0, 0);
     let mut cells = Vec::new();
     let mut options = Options::empty();
-    options.insert(Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS | Options::ENABLE_MATH);
+    options.insert(
+        Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS | Options::ENABLE_MATH,
+    );
     for event in Parser::new_ext(text, options) {
         match event {
             Event::Start(Tag::Heading { .. }) => headings += 1,
@@ -374,13 +385,7 @@ fn read_markdown(verdict: &Verdict, text: &str, most: usize) {
                 let own = rest.trim().trim_end_matches(" within the budget");
                 assert!(own.chars().all(|c| c.is_ascii_digit()), "{tag}\n{text}");
             }
-            Event::Start(
-                Tag::Paragraph
-                | Tag::List(None)
-                | Tag::Item
-                | Tag::Table(_)
-                | Tag::HtmlBlock,
-            )
+            Event::Start(Tag::Paragraph | Tag::List(None) | Tag::Item | Tag::Table(_) | Tag::HtmlBlock)
             | Event::End(_)
             | Event::Text(_)
             | Event::SoftBreak => {}
@@ -414,12 +419,14 @@ fn each_format_is_what_its_readers_expect() {
     readers.read(&quiet);
     assert_eq!((github(&quiet).as_str(), gitlab(&quiet).as_str()), ("", "[]\n"));
     Schema::new("docs/schema/diff.schema.json").read(&json(&diff()).unwrap());
-    Schema::new("docs/schema/diff.schema.json").read(&json(&Diff { wire: None, causes: vec![], layers: vec![], ..diff() }).unwrap());
+    Schema::new("docs/schema/diff.schema.json")
+        .read(&json(&Diff { wire: None, causes: vec![], layers: vec![], ..diff() }).unwrap());
 }
 
 #[test]
 fn the_schema_knows_every_check() {
-    let schema: Value = serde_json::from_str(&std::fs::read_to_string(file("docs/schema/check.schema.json")).unwrap()).unwrap();
+    let schema: Value =
+        serde_json::from_str(&std::fs::read_to_string(file("docs/schema/check.schema.json")).unwrap()).unwrap();
     let ids: Vec<&str> = CheckId::ALL.iter().map(|id| id.as_str()).collect();
     assert_eq!(schema["$defs"]["check"]["properties"]["id"]["enum"], Value::from(ids));
 }
@@ -503,7 +510,9 @@ fn a_comment_keeps_what_matters_most_and_counts_the_rest() {
     let told: usize = text.rsplit("**").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
     let whole = markdown(&verdict, SUMMARY);
     read_markdown(&verdict, &whole, SUMMARY);
-    let rows = |text: &str| text.lines().filter(|line| line.trim_start().starts_with("- ") || line.starts_with("| distributions")).count();
+    let rows = |text: &str| {
+        text.lines().filter(|line| line.trim_start().starts_with("- ") || line.starts_with("| distributions")).count()
+    };
     let others = verdict.accepted.len();
     assert_eq!(rows(&whole), rows(&text) + told - others, "every row is shown or counted");
     let tiny = markdown(&verdict, 8 * 1024);
@@ -514,11 +523,73 @@ fn a_comment_keeps_what_matters_most_and_counts_the_rest() {
 fn hostile() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         prop::sample::select(vec![
-            "::error file=a::b", "\n::stop-commands::x\n", "%0A", "%25", "%", "::", ":", ",", "|", "||", "`", "```", "<script>",
-            "</details>", "<!--", "-->", "]]>", "<![CDATA[", "&", "&amp;", "\"", "'", "\\", "\\|", "\u{1b}[31m", "\u{7}", "\0",
-            "\r\n", "\n", "\n\n# x", "\u{202e}", "\u{2028}", "\u{feff}", "\u{fffe}", "\u{ffff}", "@somebody", "#1", "www.example.org",
-            "https://example.org", "[x](javascript:y)", "![x](y)", "**", "__", "~~", "$x$", "$$", "- ", "1. ", "> ", "=", "---", "+ ", " ",
-            "\t", "../", "./", "/", "{}", "🦀", "é", "\u{85}", "##[error]x", "<a@b.example>", "- [ ] ", "    ", "\u{10ffff}", ":crab:",
+            "::error file=a::b",
+            "\n::stop-commands::x\n",
+            "%0A",
+            "%25",
+            "%",
+            "::",
+            ":",
+            ",",
+            "|",
+            "||",
+            "`",
+            "```",
+            "<script>",
+            "</details>",
+            "<!--",
+            "-->",
+            "]]>",
+            "<![CDATA[",
+            "&",
+            "&amp;",
+            "\"",
+            "'",
+            "\\",
+            "\\|",
+            "\u{1b}[31m",
+            "\u{7}",
+            "\0",
+            "\r\n",
+            "\n",
+            "\n\n# x",
+            "\u{202e}",
+            "\u{2028}",
+            "\u{feff}",
+            "\u{fffe}",
+            "\u{ffff}",
+            "@somebody",
+            "#1",
+            "www.example.org",
+            "https://example.org",
+            "[x](javascript:y)",
+            "![x](y)",
+            "**",
+            "__",
+            "~~",
+            "$x$",
+            "$$",
+            "- ",
+            "1. ",
+            "> ",
+            "=",
+            "---",
+            "+ ",
+            " ",
+            "\t",
+            "../",
+            "./",
+            "/",
+            "{}",
+            "🦀",
+            "é",
+            "\u{85}",
+            "##[error]x",
+            "<a@b.example>",
+            "- [ ] ",
+            "    ",
+            "\u{10ffff}",
+            ":crab:",
         ])
         .prop_map(str::to_owned),
         any::<String>(),
@@ -534,8 +605,11 @@ fn any_size() -> impl Strategy<Value = Size> {
 }
 
 fn any_place() -> impl Strategy<Value = Place> {
-    (hostile(), any::<u32>(), any::<u32>())
-        .prop_map(|(file, line, column)| Place { file, line: line as usize, column: column as usize })
+    (hostile(), any::<u32>(), any::<u32>()).prop_map(|(file, line, column)| Place {
+        file,
+        line: line as usize,
+        column: column as usize,
+    })
 }
 
 fn any_outcome() -> impl Strategy<Value = Outcome> {
@@ -565,7 +639,14 @@ fn any_check() -> impl Strategy<Value = Check> {
     let texts = (hostile(), hostile(), hostile(), hostile());
     let amounts = (prop::option::of(any_amount()), prop::option::of(any_amount()), prop::option::of(any_amount()));
     let culprits = (prop::collection::vec(any_culprit(), 0..12), 0usize..9);
-    (prop::sample::select(CheckId::ALL.to_vec()), any_outcome(), texts, amounts, culprits, prop::option::of(any_place()))
+    (
+        prop::sample::select(CheckId::ALL.to_vec()),
+        any_outcome(),
+        texts,
+        amounts,
+        culprits,
+        prop::option::of(any_place()),
+    )
         .prop_map(|(id, outcome, texts, amounts, culprits, location)| Check {
             id,
             kind: id.kind(),
@@ -587,16 +668,21 @@ fn any_check() -> impl Strategy<Value = Check> {
 fn any_accepted() -> impl Strategy<Value = Accepted> {
     let state = prop::sample::select(vec![AcceptedState::Active, AcceptedState::Expired, AcceptedState::Unused]);
     let texts = (hostile(), hostile(), hostile(), prop::option::of(hostile()));
-    (texts, state, prop::collection::vec(hostile(), 0..3), any_place()).prop_map(|(texts, state, findings, location)| {
-        let (rule, subject, reason, expires) = texts;
-        Accepted { rule, subject, reason, expires, state, findings, location }
-    })
+    (texts, state, prop::collection::vec(hostile(), 0..3), any_place()).prop_map(
+        |(texts, state, findings, location)| {
+            let (rule, subject, reason, expires) = texts;
+            Accepted { rule, subject, reason, expires, state, findings, location }
+        },
+    )
 }
 
 fn any_warning() -> impl Strategy<Value = Warning> {
     let ids = vec![WarningId::AcceptExpired, WarningId::AcceptUnused, WarningId::GapsAllowed, WarningId::ImageProblem];
-    (prop::sample::select(ids), hostile(), prop::option::of(any_place()))
-        .prop_map(|(id, message, location)| Warning { id, message, location })
+    (prop::sample::select(ids), hostile(), prop::option::of(any_place())).prop_map(|(id, message, location)| Warning {
+        id,
+        message,
+        location,
+    })
 }
 
 fn any_verdict() -> impl Strategy<Value = Verdict> {
@@ -607,8 +693,9 @@ fn any_verdict() -> impl Strategy<Value = Verdict> {
         prop::collection::vec(any_warning(), 0..14),
         prop::collection::vec(gap, 0..4),
     );
-    let planned = (any_size(), any_outcome(), prop::collection::vec(hostile(), 0..4), prop::collection::vec(hostile(), 0..4))
-        .prop_map(|(unpacked, outcome, broken, waiting)| Planned { unpacked, outcome, broken, waiting });
+    let planned =
+        (any_size(), any_outcome(), prop::collection::vec(hostile(), 0..4), prop::collection::vec(hostile(), 0..4))
+            .prop_map(|(unpacked, outcome, broken, waiting)| Planned { unpacked, outcome, broken, waiting });
     let sizes = (any_size(), prop::option::of(any_size()), prop::option::of(planned));
     ((hostile(), hostile(), hostile()), lists, sizes).prop_map(|(names, lists, sizes)| {
         let (checks, accepted, warnings, gaps) = lists;
@@ -634,5 +721,6 @@ fn any_verdict() -> impl Strategy<Value = Verdict> {
 fn no_name_breaks_a_format() {
     let readers = Readers::new();
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) };
+    // The value that is left after shrinking is printed; it may be long.
     proptest!(config, |(verdict in any_verdict())| readers.read(&verdict));
 }

@@ -27,7 +27,7 @@ pub fn render(verdict: &Verdict) -> String {
     for warning in &verdict.warnings {
         let id = warning.id.as_str();
         let print = fingerprint(&[&verdict.repository, &verdict.platform, id, &warning.message]);
-        let text = sentence(&warning.message);
+        let text = format!("{}: {}", subject(verdict), sentence(&warning.message));
         issues.push(issue(verdict, id, "info", &text, warning.location.as_ref(), &distinct.next(&print)));
     }
     // Serializing a value of ours cannot fail: all keys are texts.
@@ -50,14 +50,7 @@ fn description(verdict: &Verdict, check: &Check) -> String {
     parts.join(" · ")
 }
 
-fn issue(
-    verdict: &Verdict,
-    name: &str,
-    severity: &str,
-    text: &str,
-    place: Option<&Place>,
-    fingerprint: &str,
-) -> Value {
+fn issue(verdict: &Verdict, name: &str, severity: &str, text: &str, place: Option<&Place>, fingerprint: &str) -> Value {
     // A limit of the command line stands in no file: then the place is the image.
     let path = project_path(place.map_or(&verdict.repository, |place| &place.file));
     json!({

@@ -50,7 +50,8 @@ fn properties(verdict: &Verdict) -> String {
     rows.extend(verdict.wire.map(|wire| ("wire", super::sized(wire))));
     rows.push(("verdict", in_words(verdict.outcome).to_owned()));
     rows.extend(verdict.warnings.iter().map(|warning| (warning.id.as_str(), sentence(&warning.message))));
-    let row = |(name, value): (&str, String)| format!("      <property name=\"{name}\" value=\"{}\"/>\n", attribute(&value));
+    let row =
+        |(name, value): (&str, String)| format!("      <property name=\"{name}\" value=\"{}\"/>\n", attribute(&value));
     let rows: String = rows.into_iter().map(row).collect();
     format!("    <properties>\n{rows}    </properties>\n")
 }

@@ -76,7 +76,11 @@ impl Page {
     fn end(mut self) -> String {
         if self.left_out > 0 {
             let rows = if self.left_out == 1 { "row was" } else { "rows were" };
-            let _ = writeln!(self.out, "\n**{} more {rows} left out**: this text may have {} bytes.", self.left_out, self.most);
+            let _ = writeln!(
+                self.out,
+                "\n**{} more {rows} left out**: this text may have {} bytes.",
+                self.left_out, self.most
+            );
         }
         self.out
     }
@@ -87,7 +91,8 @@ fn head(page: &mut Page, verdict: &Verdict) {
     let mut facts = vec![format!("**{}**", sized(verdict.unpacked))];
     facts.extend(verdict.wire.map(sized));
     facts.push(text(&name(&verdict.platform)));
-    let counts = [(Outcome::Fail, "over"), (Outcome::CouldNotMeasure, "not measured"), (Outcome::Warn, "with a warning")];
+    let counts =
+        [(Outcome::Fail, "over"), (Outcome::CouldNotMeasure, "not measured"), (Outcome::Warn, "with a warning")];
     for (outcome, words) in counts {
         facts.extend(Some(count(outcome)).filter(|count| *count > 0).map(|count| format!("{count} {words}")));
     }
@@ -114,7 +119,9 @@ fn planned(page: &mut Page, verdict: &Verdict) {
     let words = in_words(planned.outcome);
     let mut rows = vec![format!("- {}: {words}\n", sized(planned.unpacked))];
     rows.extend(planned.broken.iter().map(|message| format!("- still: {}\n", text(&sentence(message)))));
-    rows.extend(planned.waiting.iter().map(|rule| format!("- smaller, if you agree: --accept {}\n", text(&sentence(rule)))));
+    rows.extend(
+        planned.waiting.iter().map(|rule| format!("- smaller, if you agree: --accept {}\n", text(&sentence(rule)))),
+    );
     page.section("\n### If the plan is followed\n\n", rows.into_iter());
 }
 
@@ -157,7 +164,7 @@ fn text(text: &str) -> String {
     let escaped = plain(text);
     let mut out = String::with_capacity(escaped.len());
     let mut rest = escaped.as_str();
-    if let Some(first) = rest.chars().next().filter(|c| matches!(c, '-' | '+' | '=' | ':' | ' ' | '0'..='9')) {
+    if let Some(first) = rest.chars().next().filter(|_| begins_block(rest)) {
         let _ = write!(out, "&#{};", first as u32);
         rest = &rest[first.len_utf8()..];
     }
@@ -181,4 +188,12 @@ fn text(text: &str) -> String {
         }
     }
     out
+}
+
+/// Whether a row that begins like this would be another list, a rule, or code.
+fn begins_block(text: &str) -> bool {
+    let after_digits = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let numbered = after_digits.len() < text.len() && after_digits.starts_with(['.', ')']);
+    text.starts_with(['-', '+', '=', ':', ' '])
+        || (numbered && !after_digits[1..].starts_with(|c: char| c.is_ascii_digit()))
 }

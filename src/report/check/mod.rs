@@ -140,7 +140,8 @@ fn fingerprint(parts: &[&str]) -> String {
     Digest::of(text.as_bytes()).to_string().trim_start_matches("sha256:").chars().take(32).collect()
 }
 
-/// Makes equal fingerprints different, in order: readers take the second of two equal ones for the first.
+/// Makes equal fingerprints different, in order, and empty ones something: readers take the second of two equal ones for
+/// the first.
 #[derive(Default)]
 struct Distinct(std::collections::BTreeMap<String, usize>);
 
@@ -150,7 +151,7 @@ impl Distinct {
         let seen = self.0.entry(print.clone()).or_default();
         *seen += 1;
         match *seen {
-            1 => print,
+            1 if !print.is_empty() => print,
             times => fingerprint(&[&print, &times.to_string()]),
         }
     }

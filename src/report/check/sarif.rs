@@ -5,7 +5,7 @@
 //! is the base of those paths. What has no such place is at the image itself.
 
 use super::{Distinct, blame, fingerprint, in_words, name, project_path, sentence, sized, subject, uri, worst_first};
-use crate::budget::{Check, CheckId, CulpritKind, Outcome, Place, Verdict, Warning};
+use crate::budget::{Check, CheckId, CulpritKind, Outcome, Place, Verdict, Warning, WarningId};
 use crate::profile::{Rule, Severity};
 use crate::report::{AuditReport, FindingReport};
 use serde_json::{Map, Value, json};
@@ -35,11 +35,15 @@ pub fn render(verdict: &Verdict) -> String {
     if let Some(level) = level(verdict.outcome).filter(|_| run.results.is_empty()) {
         let text = format!("{} {}", subject(verdict), in_words(verdict.outcome));
         let print = fingerprint(&[&verdict.repository, &verdict.platform, "verdict"]);
-        run.rule(json!({ "id": "verdict", "shortDescription": { "text": "The verdict on the image" } }));
-        run.result("verdict", level, Found { text, places: vec![at_image(&verdict.repository)], print, more: json!({}) });
+        run.rule(described("verdict", "The verdict on the image", level));
+        run.result(
+            "verdict",
+            level,
+            Found { text, places: vec![at_image(&verdict.repository)], print, more: json!({}) },
+        );
     }
     for warning in &verdict.warnings {
-        run.rule(json!({ "id": warning.id.as_str(), "shortDescription": { "text": warning.id.as_str() } }));
+        run.rule(described(warning.id.as_str(), about(warning.id), "note"));
         run.result(warning.id.as_str(), "note", warning_result(verdict, warning));
     }
     let notes: Vec<Value> = verdict.gaps.iter().map(gap).collect();
@@ -150,36 +154,42 @@ fn severity(severity: Severity) -> &'static str {
 }
 
 fn check_rule(id: CheckId) -> Value {
-    let help = format!(
-        "{}. The limit is in slimwright.toml. `slimwright check TARGET` names what weighs most or what grew; \
-         `slimwright why TARGET PACKAGE` says who brought a distribution in; `slimwright plan TARGET -o DIR` writes a \
-         smaller image.",
-        id.title()
-    );
+    described(id.as_str(), id.title(), "error")
+}
+
+/// A rule of the budget. GitHub asks for each of these texts.
+fn described(id: &str, title: &str, level: &str) -> Value {
+    let help = format!("{title}. {HELP}");
     json!({
-        "id": id.as_str(),
-        "shortDescription": { "text": id.title() },
-        "fullDescription": { "text": format!("{}.", id.title()) },
+        "id": id,
+        "shortDescription": { "text": title },
+        "fullDescription": { "text": format!("{title}.") },
         "help": { "text": help.replace('`', ""), "markdown": help },
-        "defaultConfiguration": { "level": "error" },
+        "defaultConfiguration": { "level": level },
         "properties": { "tags": ["container", "size"] },
     })
+}
+
+const HELP: &str = "Limits and acceptances are in slimwright.toml. `slimwright check TARGET` names what weighs most or what \
+                    grew; `slimwright why TARGET PACKAGE` says who brought a distribution in; `slimwright plan TARGET -o \
+                    DIR` writes a smaller image.";
+
+/// What a warning is about, without a full stop.
+fn about(id: WarningId) -> &'static str {
+    match id {
+        WarningId::AcceptExpired => "An acceptance is over, and its findings count again",
+        WarningId::AcceptUnused => "An acceptance matches no finding",
+        WarningId::GapsAllowed => "Bytes that could not be predicted do not count, as the configuration has it",
+        WarningId::ImageProblem => "Something in the image could not be read as it should be",
+    }
 }
 
 fn check_result(verdict: &Verdict, check: &Check) -> Found {
     let mut lines = vec![format!("{}: {}", subject(verdict), sentence(&check.message))];
     lines.extend(blame(check, CULPRITS));
     let mut place = place(verdict, check.location.as_ref());
-    let logical: Vec<Value> = check
-        .culprits
-        .iter()
-        .filter(|culprit| culprit.kind == CulpritKind::Distribution)
-        .take(CULPRITS)
-        .map(|culprit| json!({ "name": name(&culprit.name), "kind": "package" }))
-        .collect();
-    if !logical.is_empty() {
-        place["logicalLocations"] = logical.into();
-    }
+    let distributions = check.culprits.iter().filter(|culprit| culprit.kind == CulpritKind::Distribution);
+    with_packages(&mut place, distributions.map(|culprit| culprit.name.as_str()));
     let more = json!({
         "image": name(&verdict.image),
         "platform": name(&verdict.platform),
@@ -239,19 +249,30 @@ fn finding_result(report: &AuditReport, finding: &FindingReport) -> Found {
         let in_image = row.place.as_deref().and_then(path_in_image);
         let Some(path) = in_image.filter(|_| places.len() < PLACES) else { continue };
         let file = json!({ "uri": uri(path), "uriBaseId": ROOT });
-        places.push(json!({ "physicalLocation": { "artifactLocation": file }, "message": { "text": sentence(&row.note) } }));
+        places.push(
+            json!({ "physicalLocation": { "artifactLocation": file }, "message": { "text": sentence(&row.note) } }),
+        );
     }
     if places.is_empty() {
         places.push(at_image(&report.image.name));
     }
-    let logical = finding.distributions.iter().take(CULPRITS);
-    let logical: Vec<Value> = logical.map(|dist| json!({ "name": name(dist), "kind": "package" })).collect();
-    if !logical.is_empty() {
-        places[0]["logicalLocations"] = logical.into();
-    }
+    with_packages(&mut places[0], finding.distributions.iter().map(String::as_str));
     let print = fingerprint(&[&finding.rule, &finding.subject]);
     let more = json!({ "tier": finding.tier, "subject": name(&finding.subject), "size": finding.size });
     Found { text, places, print, more }
+}
+
+/// The distributions that a result is about, each once.
+fn with_packages<'n>(place: &mut Value, names: impl Iterator<Item = &'n str>) {
+    let mut packages: Vec<Value> = Vec::new();
+    for package in names.take(CULPRITS).map(|known| json!({ "name": name(known), "kind": "package" })) {
+        if !packages.contains(&package) {
+            packages.push(package);
+        }
+    }
+    if !packages.is_empty() {
+        place["logicalLocations"] = packages.into();
+    }
 }
 
 /// The path of `layer 3 /usr/lib/x`, relative to the image's root.
