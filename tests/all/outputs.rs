@@ -720,7 +720,7 @@ fn any_verdict() -> impl Strategy<Value = Verdict> {
 #[test]
 fn no_name_breaks_a_format() {
     let readers = Readers::new();
-    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) };
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(32) };
     // The value that is left after shrinking is printed; it may be long.
     proptest!(config, |(verdict in any_verdict())| readers.read(&verdict));
 }

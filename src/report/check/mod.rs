@@ -22,7 +22,7 @@ pub use markdown::{COMMENT, SUMMARY, render as markdown};
 pub use sarif::{audit as audit_sarif, render as sarif};
 
 use crate::base::{Basis, ByteSize, Digest, Size, Unit, escape_str};
-use crate::budget::{Check, Culprit, Outcome, Verdict};
+use crate::budget::{Check, Culprit, CulpritKind, Outcome, Verdict};
 
 /// Characters of a name, and of a sentence, that are shown.
 const NAME: usize = 200;
@@ -91,7 +91,10 @@ fn blamed(culprit: &Culprit) -> String {
         Some(growth) => out.push_str(&format!(" (+{})", ByteSize(growth.unsigned_abs()))),
         None => {}
     }
-    let why = [brought(culprit), culprit.place.as_deref().map(sentence)];
+    let brought = brought(culprit);
+    // Where a distribution is tells nobody more than who brought it.
+    let tells = brought.is_none() || culprit.kind != CulpritKind::Distribution;
+    let why = [brought, culprit.place.as_deref().map(sentence).filter(|_| tells)];
     for part in why.into_iter().flatten() {
         out.push_str("; ");
         out.push_str(&part);

@@ -221,7 +221,13 @@ fn place(verdict: &Verdict, place: Option<&Place>) -> Value {
 
 fn at_image(image: &str) -> Value {
     // `:` in the first part would end a scheme: everything but unreserved characters is written in hexadecimal.
-    json!({ "physicalLocation": { "artifactLocation": { "uri": uri(&project_path(image)) } } })
+    let file = json!({ "uri": uri(&project_path(image)) });
+    json!({ "physicalLocation": { "artifactLocation": file, "region": whole() } })
+}
+
+/// GitHub asks for a line where there is none.
+fn whole() -> Value {
+    json!({ "startLine": 1 })
 }
 
 fn profile_rule(rule: &Rule) -> Value {
@@ -249,9 +255,8 @@ fn finding_result(report: &AuditReport, finding: &FindingReport) -> Found {
         let in_image = row.place.as_deref().and_then(path_in_image);
         let Some(path) = in_image.filter(|_| places.len() < PLACES) else { continue };
         let file = json!({ "uri": uri(path), "uriBaseId": ROOT });
-        places.push(
-            json!({ "physicalLocation": { "artifactLocation": file }, "message": { "text": sentence(&row.note) } }),
-        );
+        let place = json!({ "artifactLocation": file, "region": whole() });
+        places.push(json!({ "physicalLocation": place, "message": { "text": sentence(&row.note) } }));
     }
     if places.is_empty() {
         places.push(at_image(&report.image.name));
