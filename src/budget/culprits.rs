@@ -47,8 +47,7 @@ impl<'a> Culprits<'a> {
 
     /// What of the image weighs most: each byte in one of them. `base`: whether the base image's are among them.
     pub(super) fn weights(&self, base: bool) -> Vec<Culprit> {
-        let mut out = self.families(self.own_distributions());
-        out.extend(self.hidden());
+        let mut out = self.with_variants(self.families(self.own_distributions()));
         out.extend(self.dead_rest());
         out.extend(self.groups(base));
         out.retain(|culprit| culprit.size.bytes.0 > 0);
@@ -107,6 +106,31 @@ impl<'a> Culprits<'a> {
         out
     }
 
+    /// With the uninstalled distributions: one whose name starts like that of a distribution which is there, or of
+    /// another uninstalled one, is a variant of it, whoever asked for either (`opencv-*`).
+    fn with_variants(&self, mut culprits: Vec<Culprit>) -> Vec<Culprit> {
+        let mut variants: BTreeMap<String, Vec<Culprit>> = BTreeMap::new();
+        for hidden in self.hidden() {
+            match hidden.name.split_once('-') {
+                Some((start, _)) => variants.entry(start.to_owned()).or_default().push(hidden),
+                None => culprits.push(hidden),
+            }
+        }
+        for (start, mut members) in variants {
+            let is_variant = |culprit: &Culprit| {
+                culprit.kind == CulpritKind::Distribution && culprit.name.split('-').next() == Some(&start)
+            };
+            members.extend(culprits.iter().filter(|culprit| is_variant(culprit)).cloned());
+            if members.len() > 1 {
+                culprits.retain(|culprit| !is_variant(culprit));
+                culprits.extend(self.family(&start, largest_first(members)));
+            } else {
+                culprits.extend(members);
+            }
+        }
+        culprits
+    }
+
     /// One for several, with the chain of the largest.
     fn family(&self, start: &str, members: Vec<Culprit>) -> Option<Culprit> {
         let first = members.first()?;
@@ -119,13 +143,29 @@ impl<'a> Culprits<'a> {
         if let Some(last) = chain.last_mut() {
             last.clone_from(&name);
         }
-        let examples = examples(members.iter().map(|member| (member.what.as_str(), member.size.bytes.0)));
+        let hidden = members.iter().filter(|member| member.kind == CulpritKind::HiddenDistribution).count();
+        let hidden = if hidden > 0 { format!(", {hidden} of them hidden") } else { String::new() };
+        // Who asked for the others is told where it is not the same.
+        let alike = members.iter().all(|member| member.asked_for == first.asked_for);
+        let named: Vec<(String, u64)> = members
+            .iter()
+            .map(|member| match &member.asked_for {
+                Some(asked) if !alike => (format!("{} ({asked})", member.what), member.size.bytes.0),
+                _ => (member.what.clone(), member.size.bytes.0),
+            })
+            .collect();
+        let examples = examples(named.iter().map(|(what, bytes)| (what.as_str(), *bytes)));
         Some(Culprit {
             growth,
             chain,
             asked_for: first.asked_for.clone(),
             place: Some(examples),
-            ..self.plain(CulpritKind::Family, &name, format!("{name} ({} distributions{new})", members.len()), bytes)
+            ..self.plain(
+                CulpritKind::Family,
+                &name,
+                format!("{name} ({} distributions{new}{hidden})", members.len()),
+                bytes,
+            )
         })
     }
 

@@ -14,6 +14,8 @@ use crate::base::{ByteSize, Size, Unit, escape_str};
 
 /// Culprits of a check that are shown.
 const CULPRITS: usize = 10;
+/// What is so many times smaller than the largest is not worth a line.
+const CRUMB: u64 = 1_000;
 /// Gaps that a message names.
 const GAPS: usize = 2;
 
@@ -227,7 +229,10 @@ impl Judge<'_> {
             Amount::Bytes(Size { bytes: ByteSize(bytes), unit: measured.unit, basis: self.snapshot.basis })
         });
         let amount = measured.amount(limit);
-        let blamed = if known == Outcome::Pass { Vec::new() } else { measured.culprits(limit) };
+        let blamed = match known {
+            Outcome::Pass => Vec::new(),
+            _ => self.grown_since(bound.id, limit).unwrap_or_else(|| measured.culprits(limit)),
+        };
         let (culprits, more_culprits) = shortened(blamed);
         Check {
             severity,
@@ -240,6 +245,19 @@ impl Judge<'_> {
             more_culprits,
             ..check
         }
+    }
+
+    /// Of a total that was within its limit before: what grew since.
+    fn grown_since(&self, id: CheckId, limit: Option<&Measure>) -> Option<Vec<Culprit>> {
+        let Some(Measure::Bytes(limit)) = limit else { return None };
+        let before = &self.culprits.baseline?.unpacked;
+        let (before, base) = match id {
+            CheckId::Unpacked => (before.total, true),
+            CheckId::OwnLayers => (before.own_layers, false),
+            _ => return None,
+        };
+        let grown = self.culprits.grown(base);
+        (before <= *limit && !grown.is_empty()).then_some(grown)
     }
 
     fn limit(&self, limit: &Measure, id: CheckId) -> Amount {
@@ -336,8 +354,13 @@ impl Judge<'_> {
     }
 }
 
+/// The first ones, without what weighs next to nothing beside them, and how many were left out.
 fn shortened(mut culprits: Vec<Culprit>) -> (Vec<Culprit>, usize) {
-    let more = culprits.len().saturating_sub(CULPRITS);
+    let all = culprits.len();
+    let weight = |culprit: &Culprit| culprit.growth.map_or(culprit.size.bytes.0, i64::unsigned_abs);
+    let crumb = culprits.first().map_or(0, |first| weight(first) / CRUMB);
+    culprits.retain(|culprit| weight(culprit) >= crumb);
     culprits.truncate(CULPRITS);
+    let more = all - culprits.len();
     (culprits, more)
 }

@@ -3,10 +3,10 @@
 use super::layout::{Tone, left, paint, right, wrap_to};
 use super::text::joined;
 use crate::base::{Basis, Size, Unit};
-use crate::budget::{AcceptedState, Check, Culprit, Outcome, Planned, Verdict};
+use crate::budget::{AcceptedState, Check, Culprit, CulpritKind, Outcome, Planned, Verdict};
 
 /// Culprits of a check without `--details`.
-const ROWS: usize = 6;
+const ROWS: usize = 8;
 /// Columns of a size.
 const SIZE: usize = 9;
 /// Columns of an outcome.
@@ -69,8 +69,10 @@ impl Page {
         if check.outcome == Outcome::Pass {
             return out;
         }
+        // Where all of them grew, that is the point.
+        let grew = check.culprits.iter().all(|culprit| culprit.growth.is_some_and(|growth| growth > 0));
         for culprit in check.culprits.iter().take(self.rows) {
-            out.extend(self.culprit(culprit));
+            out.extend(self.culprit(culprit, grew));
         }
         let more = check.culprits.len().saturating_sub(self.rows) + check.more_culprits;
         if more > 0 {
@@ -82,11 +84,9 @@ impl Page {
         out
     }
 
-    fn culprit(&self, culprit: &Culprit) -> Vec<String> {
+    fn culprit(&self, culprit: &Culprit, grew: bool) -> Vec<String> {
         let size = match culprit.growth {
-            Some(growth) if growth != 0 => {
-                super::layout::change(u64::try_from(-growth).unwrap_or(0), u64::try_from(growth).unwrap_or(0))
-            }
+            Some(growth) if grew => super::layout::change(0, growth.unsigned_abs()),
             _ => culprit.size.bytes.to_string(),
         };
         let indent = WORD + 2 + SIZE + 1;
@@ -95,6 +95,11 @@ impl Page {
             let start =
                 if n == 0 { format!("{}{} ", " ".repeat(WORD + 2), right(&size, SIZE)) } else { " ".repeat(indent) };
             out.push(start + &line);
+        }
+        if let (CulpritKind::Family, Some(members)) = (culprit.kind, &culprit.place) {
+            out.extend(
+                wrap_to(members, self.width - indent - 2, 4).into_iter().map(|line| " ".repeat(indent + 2) + &line),
+            );
         }
         let why = match (&culprit.chain[..], &culprit.asked_for) {
             ([], Some(asked)) => Some(format!("asked for: {asked}")),

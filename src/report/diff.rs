@@ -125,12 +125,12 @@ impl Page {
         };
         let (before, after) = (sizes.before.bytes, sizes.after.bytes);
         format!(
-            "  {} {} → {}   {} {}",
+            "  {} {} → {}   {}{}",
             left(unit, 8),
             sized(before, sizes.before.basis),
             sized(after, sizes.after.basis),
             signed(sizes.difference),
-            relative(before.0, after.0),
+            if before == after { String::new() } else { format!("   {}", relative(before.0, after.0)) },
         )
     }
 

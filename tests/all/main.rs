@@ -2,9 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should fail where it stands")]
 
 mod archives;
+mod budget;
 mod cache;
 mod cli;
 mod daemon;
+mod diff;
 mod dockerfile;
 mod elf;
 mod emit;
