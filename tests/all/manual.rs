@@ -141,3 +141,32 @@ fn as_a_plugin_it_does_the_same_and_goes_by_dockers_name() {
     assert_eq!(code, 2);
     assert!(stderr.contains("--tlsverify"), "{stderr}");
 }
+
+#[cfg(unix)]
+#[test]
+fn the_plugin_is_linked_and_nothing_of_somebody_elses_is_replaced() {
+    let (dir, config) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let binary = dir.path().join("slimwright");
+    std::os::unix::fs::symlink(Binary::cargo_bin("slimwright").unwrap().get_program(), &binary).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/install-plugin");
+    let install = |args: &[&str]| {
+        let output = Command::new(&script).args(args).env("DOCKER_CONFIG", config.path()).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let link = config.path().join("cli-plugins/docker-slimwright");
+    for _ in 0..2 {
+        assert_eq!(install(&[binary.to_str().unwrap()]), (0, String::new()));
+        let output = Command::new(&link).args(["slimwright", "--version"]).output().unwrap();
+        assert!(output.status.success());
+    }
+    assert_eq!(install(&["--remove"]), (0, String::new()));
+    assert!(!link.exists());
+    std::fs::write(&link, "mine").unwrap();
+    for args in [&[binary.to_str().unwrap()][..], &["--remove"]] {
+        let (code, stderr) = install(args);
+        assert_eq!(code, 2);
+        assert!(stderr.contains("hint: "), "{stderr}");
+    }
+    assert_eq!(std::fs::read_to_string(&link).unwrap(), "mine");
+    assert_eq!(install(&["/bin/sh"]).0, 2);
+}

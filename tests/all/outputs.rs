@@ -2,6 +2,7 @@
 //! validator with SARIF's own schema, an XML parser, a Markdown parser), a reader of workflow commands after GitHub's
 //! description, and names that mean harm.
 
+use crate::tarballs::{Store, docker_old, sample};
 use proptest::prelude::*;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use serde_json::Value;
@@ -723,4 +724,80 @@ fn no_name_breaks_a_format() {
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(32) };
     // The value that is left after shrinking is printed; it may be long.
     proptest!(config, |(verdict in any_verdict())| readers.read(&verdict));
+}
+
+/// Runs `slimwright` in a folder that has `service.tar`; exit code, stdout, stderr.
+fn run(folder: &Path, args: &[&str]) -> (i32, String, String) {
+    let mut command = assert_cmd::Command::cargo_bin("slimwright").unwrap();
+    let cache = folder.join("cache");
+    let output = command.env("SLIMWRIGHT_CACHE_DIR", cache).current_dir(folder).args(args).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+/// A folder with an image and a budget that it breaks.
+fn service() -> Store {
+    let store = Store::new();
+    store.write("service.tar", &docker_old(&sample()));
+    store.write("slimwright.toml", b"[limits]\nunpacked = \"1 B\"\n");
+    store
+}
+
+#[test]
+fn check_writes_every_format_at_once() {
+    let store = service();
+    let folder = store.0.path();
+    let names = [
+        "json=v.json",
+        "markdown=v.md",
+        "summary=s.md",
+        "github=v.txt",
+        "sarif=v.sarif",
+        "junit=v.xml",
+        "gitlab=gl.json",
+    ];
+    let reports: Vec<String> = names.iter().map(|name| format!("--report={name}")).collect();
+    let mut args = vec!["check", "service.tar"];
+    args.extend(reports.iter().map(String::as_str));
+    let (code, stdout, stderr) = run(folder, &args);
+    assert_eq!(code, 1, "{stderr}");
+    assert!(stdout.contains("unpacked"), "{stdout}");
+    let written = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    Schema::new("docs/schema/check.schema.json").read(&written("v.json"));
+    Schema::new("testdata/schemas/gitlab-code-quality.schema.json").read(&written("gl.json"));
+    let log = Schema::new("testdata/schemas/sarif-2.1.0.json").read(&written("v.sarif"));
+    let region = &log["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
+    assert_eq!(
+        (&region["artifactLocation"]["uri"], &region["region"]["startLine"]),
+        (&"slimwright.toml".into(), &2.into())
+    );
+    assert!(written("v.txt").starts_with("::error file=slimwright.toml,line=2,"));
+    assert!(written("v.md").contains(": over the budget"));
+    assert_eq!(written("v.md"), written("s.md"));
+    let junit = written("v.xml");
+    assert_eq!(roxmltree::Document::parse(&junit).unwrap().root_element().attribute("failures"), Some("1"));
+    // The same again gives the same bytes; unasked it gives none.
+    assert_eq!(run(folder, &args).0, 2);
+    args.push("--force");
+    assert_eq!(run(folder, &args).0, 1);
+    assert_eq!(written("v.xml"), junit);
+    let (code, stdout, _) = run(folder, &["check", "service.tar", "--report", "github=-"]);
+    assert_eq!((code, stdout), (1, written("v.txt")));
+    assert_eq!(run(folder, &["check", "service.tar", "--report", "yaml=x"]).0, 2);
+}
+
+#[test]
+fn an_audit_is_written_as_sarif_with_the_rules_texts() {
+    let store = service();
+    let (code, stdout, stderr) = run(store.0.path(), &["audit", "service.tar", "--format", "sarif"]);
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    let log = Schema::new("testdata/schemas/sarif-2.1.0.json").read(&stdout);
+    let rules = log["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap();
+    assert!(rules.len() > 10);
+    for rule in rules {
+        for text in [&rule["shortDescription"], &rule["fullDescription"], &rule["help"]] {
+            assert!(!text["text"].as_str().unwrap().is_empty(), "{rule}");
+        }
+        assert!(rule["helpUri"].as_str().unwrap().starts_with("https://"), "{rule}");
+    }
 }
