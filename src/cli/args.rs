@@ -51,6 +51,12 @@ pub enum Command {
     Rules(Rules),
     /// Show or empty the cache of layer indexes
     Cache(Cache),
+    /// Write a shell's completion script to stdout
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions(Completions),
+    /// Write the man pages
+    #[command(after_help = MAN_HELP)]
+    Man(Man),
 }
 
 const AUDIT_EXAMPLES: &str = "\
@@ -190,10 +196,23 @@ pub enum Color {
 
 /// The formats of an audit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub enum AuditFormat {
     /// For a terminal: one screen
     Text,
     /// For programs; see docs/schema/audit.schema.json
+    Json,
+    /// For a pull request or a wiki
+    Markdown,
+    /// SARIF 2.1.0: the findings
+    Sarif,
+}
+
+/// The formats of a difference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For a terminal: one screen
+    Text,
+    /// For programs; see docs/schema/diff.schema.json
     Json,
     /// For a pull request or a wiki
     Markdown,
@@ -216,7 +235,7 @@ pub struct Audit {
     pub print: Print,
     /// What to write
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub format: Format,
+    pub format: AuditFormat,
     /// Write to FILE instead of stdout
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -320,7 +339,7 @@ Examples:
   slimwright check docker-daemon:my-service:pr-12
   slimwright check service.tar --limit 'unpacked=900 MB'
   slimwright check service.tar --update                   agree to the sizes that it has now
-  slimwright check service.tar --report json=verdict.json
+  slimwright check service.tar --report sarif=out.sarif --report junit=out.xml
   slimwright check service.tar --planned                  would the plan's image pass?
 
 The limits are in slimwright.toml of the current folder, or in the file that --config names; the baseline that growth is
@@ -392,8 +411,20 @@ pub struct Check {
 pub enum Report {
     /// For a terminal
     Text,
-    /// For programs
+    /// For programs; see docs/schema/check.schema.json
     Json,
+    /// For a comment on a pull request: at most 65,536 bytes, what matters most first
+    Markdown,
+    /// The same for a job's summary: at most 1 MiB
+    Summary,
+    /// GitHub's annotations, as workflow commands
+    Github,
+    /// SARIF 2.1.0
+    Sarif,
+    /// JUnit's XML, a test case for each check
+    Junit,
+    /// GitLab's code quality report
+    Gitlab,
 }
 
 /// `slimwright diff`.
@@ -499,6 +530,36 @@ pub struct Rules {
     #[command(flatten)]
     pub profiles: Profiles,
 }
+
+/// `slimwright completions`.
+#[derive(Debug, ClapArgs)]
+pub struct Completions {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+const COMPLETIONS_HELP: &str = "\
+Examples:
+  slimwright completions bash > ~/.local/share/bash-completion/completions/slimwright
+  slimwright completions zsh > ~/.zfunc/_slimwright          a folder of fpath
+  slimwright completions fish > ~/.config/fish/completions/slimwright.fish";
+
+/// `slimwright man`.
+#[derive(Debug, ClapArgs)]
+pub struct Man {
+    /// Write every page into DIR, which must be absent or empty; without it the first page goes to stdout
+    #[arg(long, short, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// Write into a folder with other files, and overwrite the pages in it
+    #[arg(long, requires = "output")]
+    pub force: bool,
+}
+
+const MAN_HELP: &str = "\
+Examples:
+  slimwright man | man -l -
+  slimwright man -o ~/.local/share/man/man1 --force";
 
 #[cfg(test)]
 mod tests {

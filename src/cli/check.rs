@@ -17,6 +17,7 @@ use crate::image::Progress as _;
 use crate::plan::{Plan, PlanOptions};
 use crate::profile::{Rule, Tier};
 use crate::report;
+use crate::report::check as formats;
 use crate::rules;
 use clap::ValueEnum as _;
 use std::cmp::Reverse;
@@ -305,6 +306,12 @@ fn render(format: Report, verdict: &Verdict, look: Look, is_stdout: bool) -> Res
     Ok(match format {
         Report::Text => report::check_text(verdict, color, width, look.details),
         Report::Json => report::json(verdict).map_err(Failure::measure)?,
+        Report::Markdown => formats::markdown(verdict, formats::COMMENT),
+        Report::Summary => formats::markdown(verdict, formats::SUMMARY),
+        Report::Github => formats::github(verdict),
+        Report::Sarif => formats::sarif(verdict),
+        Report::Junit => formats::junit(verdict),
+        Report::Gitlab => formats::gitlab(verdict),
     })
 }
 

@@ -1,13 +1,14 @@
 //! What each command does.
 
-use super::args::{CacheAction, Format, Plain};
+use super::args::{AuditFormat, CacheAction, Plain};
 use super::failure::{Failure, Result};
 use super::imports;
-use super::output::{Destination, print};
+use super::manual;
+use super::output::{Destination, Folder, print};
 use super::pipeline::{self, Measured};
 use super::progress::Bar;
 use super::settings::{AuditSettings, Input, Look, PlanSettings, Settings, VerifySettings, WhySettings};
-use crate::base::{ByteSize, escape_str};
+use crate::base::{ByteSize, escape_path, escape_str};
 use crate::emit::Style;
 use crate::emit::edit::Edits;
 use crate::image::{Cache, CacheInfo, Progress as _, TargetKind, write_recorded};
@@ -15,6 +16,7 @@ use crate::plan::{self, Draft, Plan, PlanError, PlanOptions};
 use crate::profile::Rule;
 use crate::profile::{explain, list};
 use crate::python::normalize_name;
+use crate::report::check::audit_sarif;
 use crate::report::{self, AuditReport, PlanReport, WhyReport, json, markdown, report_md, text};
 use crate::rules::Facts;
 use crate::verify::{self, Check, Promise};
@@ -46,7 +48,20 @@ fn run_command(settings: Settings) -> Result<()> {
         Settings::Rules(profiles) => print(&list(&pipeline::rules(profiles.as_deref())?)),
         Settings::Cache(CacheAction::Info, cache) => cache_info(&cache.info()),
         Settings::Cache(CacheAction::Clear, cache) => clear_cache(&cache),
+        Settings::Completions(shell) => {
+            Destination::Stdout.write(|out| Ok(out.write_all(&manual::completions(shell))?))
+        }
+        Settings::Man(folder) => man(folder.as_ref()),
     }
+}
+
+fn man(folder: Option<&Folder>) -> Result<()> {
+    let pages = manual::pages().map_err(Failure::usage)?;
+    let Some(folder) = folder else {
+        return print(&pages.into_iter().map(|(_, text)| text).next().unwrap_or_default());
+    };
+    folder.write(&pages)?;
+    print(&format!("wrote {} pages in {}\n", pages.len(), escape_path(folder.path())))
 }
 
 fn cache_info(info: &CacheInfo) -> Result<()> {
@@ -79,9 +94,10 @@ fn audit(settings: &AuditSettings) -> Result<()> {
         |measured| audit_report(&measured, &rules),
     );
     let text = match settings.format {
-        Format::Text => screen(&report, &settings.input, settings.look),
-        Format::Json => json(&report).map_err(Failure::measure)?,
-        Format::Markdown => markdown::render(&report),
+        AuditFormat::Text => screen(&report, &settings.input, settings.look),
+        AuditFormat::Json => json(&report).map_err(Failure::measure)?,
+        AuditFormat::Markdown => markdown::render(&report),
+        AuditFormat::Sarif => audit_sarif(&report, &rules),
     };
     settings.destination.write(|out| Ok(out.write_all(text.as_bytes())?))
 }

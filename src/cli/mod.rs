@@ -17,19 +17,39 @@ mod dockerfile;
 mod failure;
 mod given;
 mod imports;
+mod manual;
 mod output;
 mod pipeline;
+mod plugin;
 mod progress;
 mod settings;
 
 use args::Args;
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
+use plugin::{Call, Plugin};
 use settings::Settings;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
-    let args = match Args::try_parse() {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let done = match plugin::call(&words) {
+        Ok(Call::Plain) => return run("slimwright", words),
+        Ok(Call::Plugin(Plugin { args, environment })) if environment.is_empty() => {
+            return run("docker slimwright", args);
+        }
+        Ok(Call::Plugin(call)) => Err(plugin::start_anew(&call)),
+        Ok(Call::Metadata) => output::print(&plugin::metadata()),
+        Err(failure) => Err(failure),
+    };
+    exit_code(done)
+}
+
+/// Runs the command line of a program of this name, which stands first in it.
+fn run(name: &str, words: Vec<OsString>) -> ExitCode {
+    let parsed = Args::command().bin_name(name).try_get_matches_from(words);
+    let args = match parsed.and_then(|matches| Args::from_arg_matches(&matches)) {
         Ok(args) => args,
         Err(error) => {
             // Help and version are data and go to stdout, with exit code 0. Whether anybody reads is not ours.
@@ -37,7 +57,11 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    match Settings::new(args).and_then(commands::run) {
+    exit_code(Settings::new(args).and_then(commands::run))
+}
+
+fn exit_code(outcome: failure::Result<()>) -> ExitCode {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             failure.print();

@@ -2,7 +2,7 @@
 //! cannot work.
 
 use super::args::{
-    Args, Asked, Audit, CacheAction, Color, Command, Format, Plain, Plan, Print, Source, Style, Verify, Why,
+    Args, Asked, Audit, AuditFormat, CacheAction, Color, Command, Plain, Plan, Print, Source, Style, Verify, Why,
 };
 use super::check::CheckSettings;
 use super::context::{self, ContextInput};
@@ -16,6 +16,7 @@ use crate::emit;
 use crate::image::{CACHE_BYTES, Cache, OpenOptions, Target};
 use crate::plan::PlanOptions;
 use crate::python::AskedFor;
+use clap_complete::Shell;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
@@ -41,6 +42,10 @@ pub enum Settings {
     Rules(Option<PathBuf>),
     /// Show or empty the cache.
     Cache(CacheAction, Cache),
+    /// Write a shell's completion script.
+    Completions(Shell),
+    /// Write the man pages into a folder, or the first one to stdout.
+    Man(Option<Folder>),
 }
 
 /// Which image, and how to read it.
@@ -79,7 +84,7 @@ pub struct AuditSettings {
     /// How to print.
     pub look: Look,
     /// What to write.
-    pub format: Format,
+    pub format: AuditFormat,
     /// Where to.
     pub destination: Destination,
 }
@@ -153,6 +158,8 @@ impl Settings {
                 Some(cache) => Ok(Self::Cache(args.action, cache)),
                 None => Err(Failure::usage(anyhow::anyhow!("there is no folder for a cache")).hint(CACHE_HINT)),
             },
+            Command::Completions(completions) => Ok(Self::Completions(completions.shell)),
+            Command::Man(man) => Ok(Self::Man(man.output.map(|folder| Folder::new(folder, man.force)).transpose()?)),
         }
     }
 

@@ -23,6 +23,7 @@ mod screen;
 mod verify;
 mod why;
 
+pub mod check;
 pub mod markdown;
 pub mod report_md;
 pub mod text;

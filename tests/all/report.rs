@@ -8,6 +8,7 @@ use slimwright::os::{OsInventory, OsPackage};
 use slimwright::plan::{self, BaseImage, Plan};
 use slimwright::profile::{Detect, Installed, Replacement, Rule, Severity, Signs, Tier};
 use slimwright::python::{Distribution, Edge, Environment, EnvironmentKind, Graph, Inventory, Uses};
+use slimwright::report::check::audit_sarif;
 use slimwright::report::{AuditReport, PlanReport, json, markdown, report_md, text};
 use slimwright::rules::{Evidence, Facts, Finding};
 
@@ -330,6 +331,7 @@ fn the_formats_are_as_recorded() {
     check("audit-details.txt", &detailed(&audit, 80));
     check("audit.md", &markdown::render(&audit));
     check("audit.json", &json(&audit).unwrap());
+    check("audit.sarif", &audit_sarif(&audit, &rules()));
     check("plan.json", &json(&plan).unwrap());
     check("REPORT.md", &report_md::render(&plan));
     check("plan.txt", &text::plan_summary(&audit, text::Style::default()));
@@ -509,7 +511,11 @@ fn an_empty_image_is_reported_too() {
 }
 
 fn validate(schema: &str, document: &str) {
-    let path = format!("{}/docs/schema/{schema}.schema.json", env!("CARGO_MANIFEST_DIR"));
+    validate_with(&format!("docs/schema/{schema}.schema.json"), document);
+}
+
+fn validate_with(schema: &str, document: &str) {
+    let path = format!("{}/{schema}", env!("CARGO_MANIFEST_DIR"));
     let schema = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
     let document = serde_json::from_str(document).unwrap();
@@ -521,6 +527,7 @@ fn validate(schema: &str, document: &str) {
 fn the_json_is_what_the_schemas_say() {
     let (audit, plan) = reports();
     validate("audit", &json(&audit).unwrap());
+    validate_with("testdata/schemas/sarif-2.1.0.json", &audit_sarif(&audit, &rules()));
     validate("audit", &json(&audit.without_plan("no")).unwrap());
     validate("plan", &json(&plan).unwrap());
 }
