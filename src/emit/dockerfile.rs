@@ -209,14 +209,12 @@ fn build_tools(plan: &Plan, environment: &TargetEnvironment, out: &mut String) {
 }
 
 /// What a build from source needs: what the original was asked to have for that, where it says; else a compiler. The
-/// libraries that the result loads belong to the runtime stage, see [`runtime_stage`]. What is built from source the
-/// package index tells; where that was not asked, what the original has of it (see [`Pin::built_here`]).
+/// libraries that the result loads belong to the runtime stage, see [`runtime_stage`]. What is built from source
+/// [`Pin::is_compiled`] tells.
 fn compilers(plan: &Plan, out: &mut String) {
-    let unknown = |pin: &&Pin| pin.availability.as_ref().is_none_or(|it| it.verdict == Verdict::Unknown);
     let told = |pin: &&Pin| pin.availability.as_ref().is_some_and(|it| it.verdict == Verdict::SourceOnly);
-    let is_source = |pin: &&Pin| told(pin) || (pin.built_here && unknown(pin));
     let from_source: Vec<&str> =
-        plan.pins.iter().filter(is_source).map(|pin| pin.name.as_str()).filter(|name| is_name(name)).collect();
+        plan.pins.iter().filter(|pin| pin.is_compiled()).map(|pin| pin.name.as_str()).filter(|name| is_name(name)).collect();
     let default = if is_alpine(plan) { ["build-base", "python3-dev"] } else { ["build-essential", "python3-dev"] };
     if from_source.is_empty() {
         let install = if is_alpine(plan) {

@@ -13,9 +13,11 @@ mod audit;
 mod build;
 mod details;
 mod groups;
+mod heavy;
 mod json;
 mod label;
 mod layout;
+mod libraries;
 mod plan;
 mod screen;
 mod verify;
@@ -30,7 +32,9 @@ pub use audit::{
     FindingReport, Group, HiddenBytes, ImageSummary, LayerBytes, LayerReport, LayerShare, NamedBytes, OsPackageReport,
     PlanSummary, ProblemReport, RemovedReport, SCHEMA_VERSION, Sizes, SkippedSummary, VisibleBytes,
 };
+pub use heavy::{CutReport, FreedReport, HeavyReport};
 pub use json::render as json;
+pub use libraries::{LibrariesReport, UnmetReport};
 pub use plan::{
     AvailabilityReport, CopyReport, EnvironmentSummary, FileReport, ImageSize, LayerSize, PinReport, PlanAction,
     PlanReport, RequirementReport, RootReport, SystemReport, TakenAway,

@@ -12,6 +12,7 @@ mod forms;
 mod python;
 mod rebuild;
 mod sizes;
+mod styles;
 mod system;
 mod toc;
 mod tree;
