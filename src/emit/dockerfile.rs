@@ -267,13 +267,23 @@ fn remove_installers(plan: &Plan, environment: &TargetEnvironment, out: &mut Str
     }
 }
 
-/// A `RUN`, in exec form where a path would break the line.
+/// A `RUN`, in exec form where a path would break the line. After another one it stays a layer of its own, which the
+/// builder's cache keeps when only the other one changes: the build stage's layers are in no image.
 fn run(commands: &[String], out: &mut String) {
+    if follows_run(out) {
+        out.push_str("# hadolint ignore=DL3059\n");
+    }
     if commands.iter().any(|command| breaks_lines(command)) {
         let _ = writeln!(out, "RUN [\"/bin/sh\", \"-c\", {}]", json(&commands.join(" && ")));
     } else {
         let _ = writeln!(out, "RUN {}", commands.join(" \\\n && "));
     }
+}
+
+/// Whether the last instruction is a `RUN`: comments and continued lines are none.
+fn follows_run(text: &str) -> bool {
+    let is_instruction = |line: &&str| line.starts_with(|c: char| c.is_ascii_uppercase());
+    text.lines().rev().find(is_instruction).is_some_and(|line| line.starts_with("RUN "))
 }
 
 fn chown(uid: u32, gid: u32) -> String {

@@ -583,7 +583,7 @@ fn the_command_line_writes_the_edited_file_and_its_diff() {
 }
 
 /// What hadolint says of a Dockerfile: its codes. `None` where it is not installed.
-fn hadolint(text: &str) -> Option<std::collections::BTreeSet<String>> {
+pub fn hadolint(text: &str) -> Option<std::collections::BTreeSet<String>> {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("Dockerfile");
     std::fs::write(&file, text).unwrap();

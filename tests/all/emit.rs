@@ -309,6 +309,27 @@ fn uv_puts_everything_where_pip_would() {
 }
 
 #[test]
+fn hadolint_has_nothing_to_say_of_any_way_to_install() {
+    let places = [
+        (EnvironmentKind::System, "usr/local", "usr/local/lib/python3.11/dist-packages"),
+        (EnvironmentKind::Virtual, "opt/venv", "opt/venv/lib/python3.11/site-packages"),
+        (EnvironmentKind::User, "home/app/.local", "home/app/.local/lib/python3.11/site-packages"),
+        (EnvironmentKind::Other, "srv/vendor", "srv/vendor"),
+    ];
+    for (kind, prefix, site) in places {
+        for style in [Style::Pip, Style::Uv, Style::Pylock] {
+            let mut plan = known_plan();
+            // Another index: a file of requirements and a RUN of their own.
+            plan.pins.push(Pin { index: Some("https://example.org/cpu".into()), ..pin("torch", "2.1.1", "asked for") });
+            plan.environment = Some(environment(kind, prefix, site));
+            let text = file_as(&plan, style, "Dockerfile");
+            let Some(codes) = crate::dockerfile::hadolint(&text) else { return };
+            assert!(codes.is_empty(), "{kind:?} {style:?}: {codes:?}\n{text}");
+        }
+    }
+}
+
+#[test]
 fn a_build_from_source_has_what_the_original_built_with() {
     let mut plan = empty_plan();
     let sdist = Some(artifact("psycopg2-2.9.9.tar.gz", 'd'));
