@@ -162,8 +162,8 @@ fn build_stage(
     }
     let _ = writeln!(out, "COPY {} ./", names.join(" "));
     if style != Style::Pip {
-        out.push_str("# uv, for this stage only.\n");
-        run(&[install::uv_itself(environment)], out);
+        out.push_str("# uv, for this stage only, of any version that is there.\n");
+        run_but(&["DL3013"], &[install::uv_itself(environment)], out);
     }
     let prefix = shell(&path_of(&environment.prefix));
     if environment.kind == EnvironmentKind::Virtual {
@@ -270,8 +270,15 @@ fn remove_installers(plan: &Plan, environment: &TargetEnvironment, out: &mut Str
 /// A `RUN`, in exec form where a path would break the line. After another one it stays a layer of its own, which the
 /// builder's cache keeps when only the other one changes: the build stage's layers are in no image.
 fn run(commands: &[String], out: &mut String) {
-    if follows_run(out) {
-        out.push_str("# hadolint ignore=DL3059\n");
+    run_but(&[], commands, out);
+}
+
+/// The same, and what hadolint is not to say of it.
+fn run_but(ignored: &[&str], commands: &[String], out: &mut String) {
+    let more = follows_run(out).then_some("DL3059");
+    let ignored: Vec<&str> = ignored.iter().copied().chain(more).collect();
+    if !ignored.is_empty() {
+        let _ = writeln!(out, "# hadolint ignore={}", ignored.join(","));
     }
     if commands.iter().any(|command| breaks_lines(command)) {
         let _ = writeln!(out, "RUN [\"/bin/sh\", \"-c\", {}]", json(&commands.join(" && ")));

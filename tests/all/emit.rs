@@ -284,7 +284,7 @@ fn uv_puts_everything_where_pip_would() {
         let mut plan = known_plan();
         plan.environment = Some(environment(kind, prefix, site));
         let text = file_as(&plan, style, "Dockerfile");
-        let stage = text.split("# uv, for this stage only.\n").nth(1).unwrap().split("\n\n").next().unwrap();
+        let stage = text.split("of any version that is there.\n").nth(1).unwrap().split("\n\n").next().unwrap();
         stage.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n")
     };
     let dist_packages = "usr/local/lib/python3.11/dist-packages";
