@@ -23,6 +23,9 @@ use crate::verify::{self, Check, Promise};
 use std::collections::BTreeSet;
 use std::path::Path;
 
+/// Of how many of the largest distributions a plan's report tells who brought them in.
+const HEAVY: usize = 10;
+
 /// Runs a command.
 pub fn run(settings: Settings) -> Result<()> {
     let cache = settings.input().map(|input| (input.options.cache.clone(), input.quiet));
@@ -142,7 +145,10 @@ fn style_of(settings: &PlanSettings) -> text::Style<'_> {
 }
 
 fn files(measured: &Measured<'_>, plan: &Plan, style: Style, edits: Option<Edits>) -> Result<Vec<(String, String)>> {
-    let report = PlanReport::new(measured.image, plan).with_edits(edits.as_ref());
+    let report = PlanReport::new(measured.image, plan)
+        .with_heavy(&plan::heaviest(measured.facts, HEAVY))
+        .with_libraries(&plan::libraries_after(measured.facts, plan))
+        .with_edits(edits.as_ref());
     let mut files = crate::emit::emit_as(plan, style);
     if let Some(edits) = edits {
         files.retain(|(name, _)| name != "Dockerfile");

@@ -215,7 +215,13 @@ fn plan_settings(plan: Plan) -> Result<PlanSettings> {
         input: with_sources(input(plan.source, &plan.asked)?),
         profiles: plan.profiles.profiles,
         look: look(&plan.print, true),
-        options: PlanOptions { accept: plan.accept, skip: plan.skip, base: plan.base, original: plan.original },
+        options: PlanOptions {
+            accept: plan.accept,
+            skip: plan.skip,
+            base: plan.base,
+            original: plan.original,
+            own_dockerfile: dockerfile.is_some(),
+        },
         style: match plan.style {
             Style::Pip => emit::Style::Pip,
             Style::Uv => emit::Style::Uv,

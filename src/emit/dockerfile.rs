@@ -162,8 +162,8 @@ fn build_stage(
     }
     let _ = writeln!(out, "COPY {} ./", names.join(" "));
     if style != Style::Pip {
-        out.push_str("# uv, for this stage only.\n");
-        run(&[install::uv_itself(environment)], out);
+        out.push_str("# uv, for this stage only, of any version that is there.\n");
+        run_but(&["DL3013"], &[install::uv_itself(environment)], out);
     }
     let prefix = shell(&path_of(&environment.prefix));
     if environment.kind == EnvironmentKind::Virtual {
@@ -209,14 +209,17 @@ fn build_tools(plan: &Plan, environment: &TargetEnvironment, out: &mut String) {
 }
 
 /// What a build from source needs: what the original was asked to have for that, where it says; else a compiler. The
-/// libraries that the result loads belong to the runtime stage, see [`runtime_stage`]. What is built from source the
-/// package index tells; where that was not asked, what the original has of it (see [`Pin::built_here`]).
+/// libraries that the result loads belong to the runtime stage, see [`runtime_stage`]. What is built from source
+/// [`Pin::is_compiled`] tells.
 fn compilers(plan: &Plan, out: &mut String) {
-    let unknown = |pin: &&Pin| pin.availability.as_ref().is_none_or(|it| it.verdict == Verdict::Unknown);
     let told = |pin: &&Pin| pin.availability.as_ref().is_some_and(|it| it.verdict == Verdict::SourceOnly);
-    let is_source = |pin: &&Pin| told(pin) || (pin.built_here && unknown(pin));
-    let from_source: Vec<&str> =
-        plan.pins.iter().filter(is_source).map(|pin| pin.name.as_str()).filter(|name| is_name(name)).collect();
+    let from_source: Vec<&str> = plan
+        .pins
+        .iter()
+        .filter(|pin| pin.is_compiled())
+        .map(|pin| pin.name.as_str())
+        .filter(|name| is_name(name))
+        .collect();
     let default = if is_alpine(plan) { ["build-base", "python3-dev"] } else { ["build-essential", "python3-dev"] };
     if from_source.is_empty() {
         let install = if is_alpine(plan) {
@@ -269,13 +272,30 @@ fn remove_installers(plan: &Plan, environment: &TargetEnvironment, out: &mut Str
     }
 }
 
-/// A `RUN`, in exec form where a path would break the line.
+/// A `RUN`, in exec form where a path would break the line. After another one it stays a layer of its own, which the
+/// builder's cache keeps when only the other one changes: the build stage's layers are in no image.
 fn run(commands: &[String], out: &mut String) {
+    run_but(&[], commands, out);
+}
+
+/// The same, and what hadolint is not to say of it.
+fn run_but(ignored: &[&str], commands: &[String], out: &mut String) {
+    let more = follows_run(out).then_some("DL3059");
+    let ignored: Vec<&str> = ignored.iter().copied().chain(more).collect();
+    if !ignored.is_empty() {
+        let _ = writeln!(out, "# hadolint ignore={}", ignored.join(","));
+    }
     if commands.iter().any(|command| breaks_lines(command)) {
         let _ = writeln!(out, "RUN [\"/bin/sh\", \"-c\", {}]", json(&commands.join(" && ")));
     } else {
         let _ = writeln!(out, "RUN {}", commands.join(" \\\n && "));
     }
+}
+
+/// Whether the last instruction is a `RUN`: comments and continued lines are none.
+fn follows_run(text: &str) -> bool {
+    let is_instruction = |line: &&str| line.starts_with(|c: char| c.is_ascii_uppercase());
+    text.lines().rev().find(is_instruction).is_some_and(|line| line.starts_with("RUN "))
 }
 
 fn chown(uid: u32, gid: u32) -> String {

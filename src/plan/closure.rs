@@ -53,6 +53,8 @@ pub(super) struct Decisions {
     pub families: Vec<(String, String)>,
     /// Things that the user should know before building.
     pub notes: Vec<String>,
+    /// Stay as they are, because they were compiled and nothing in the image tells with what.
+    pub compiled_elsewhere: BTreeSet<DistId>,
 }
 
 impl Decisions {
@@ -77,8 +79,26 @@ impl Decisions {
     /// Whether a distribution stays as it was put into the original, from a folder or a file: what it installed is
     /// copied, and no package index is asked for its name, which may be somebody else's there.
     pub fn is_copied(&self, facts: &Facts<'_>, id: DistId) -> bool {
-        self.kept.contains(&id) && !self.swaps.contains_key(&id) && facts.python.distributions[id].is_local()
+        let is_one = facts.python.distributions[id].is_local() || self.compiled_elsewhere.contains(&id);
+        self.kept.contains(&id) && !self.swaps.contains_key(&id) && is_one
     }
+}
+
+/// Distributions that were built from source, in an image without a compiler: in another stage, or the compiler was removed
+/// again. What a build stage would have to install nobody knows, so their files are to be copied.
+pub(super) fn compiled_elsewhere(facts: &Facts<'_>, decisions: &Decisions) -> BTreeSet<DistId> {
+    let is_compiler = |name: &str| {
+        let name = name.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('-');
+        ["gcc", "g++", "clang", "build-base", "tcc"].contains(&name)
+    };
+    if facts.os.packages.iter().any(|package| is_compiler(&package.name)) {
+        return BTreeSet::new();
+    }
+    let is_one = |id: &DistId| {
+        let dist = &facts.python.distributions[*id];
+        dist.built_here && dist.installer.as_deref() != Some("conda") && !decisions.is_new(facts, *id)
+    };
+    decisions.kept.iter().copied().filter(is_one).collect()
 }
 
 /// The environment to rebuild: of those with distributions above the base, the one with the most bytes.

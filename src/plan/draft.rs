@@ -55,7 +55,10 @@ impl<'a> Draft<'a> {
             let os = OsInventory::new(&view);
             (view, os)
         };
-        let (decisions, (base_view, base_os)) = both(decide, read_base);
+        let (mut decisions, (base_view, base_os)) = both(decide, read_base);
+        if !options.own_dockerfile {
+            decisions.compiled_elsewhere = closure::compiled_elsewhere(facts, &decisions);
+        }
         let system = system::decide(facts, &base_os, rules, &follows, &decisions);
         let dropped: FastSet<&[u8]> = super::followed_paths(findings, rules, &follows);
         let chooser = Chooser::new(facts, &base_view, base.layers, &base_os, &decisions, environment, dropped);
@@ -68,7 +71,8 @@ impl<'a> Draft<'a> {
         let dists = &self.facts.python.distributions;
         let by_name = |id: &DistId| {
             let dist = &dists[*id];
-            self.decisions.swaps.contains_key(id) || (dist.direct_url.is_none() && !dist.editable)
+            let is_copied = self.decisions.is_copied(self.facts, *id);
+            self.decisions.swaps.contains_key(id) || (dist.direct_url.is_none() && !dist.editable && !is_copied)
         };
         self.decisions.kept.iter().copied().filter(by_name).collect()
     }

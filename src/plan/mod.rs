@@ -1,5 +1,6 @@
 //! From findings to a decision for every distribution, OS package and file, and the image that would result.
 
+mod after;
 mod application;
 mod availability;
 mod base;
@@ -17,12 +18,13 @@ use crate::image::{Config, Image};
 use crate::profile::{Rule, Tier};
 use crate::python::DistId;
 use crate::python::EnvironmentKind;
-use crate::resolve::Availability;
+use crate::resolve::{Availability, Verdict};
 use crate::rules::{Facts, Finding};
+pub use after::{LibraryCheck, Unmet, libraries_after};
 use closure::Decisions;
 use predict::Prediction;
 use std::collections::BTreeSet;
-pub use why::{Brought, Chain, Cut, Requirer, Why, chains, why};
+pub use why::{Brought, Chain, Cut, Requirer, Why, chains, heaviest, why};
 
 pub use draft::Draft;
 
@@ -37,6 +39,8 @@ pub struct PlanOptions {
     pub base: Option<String>,
     /// The name by which the Dockerfile copies from the original image.
     pub original: Option<String>,
+    /// Whether the plan is for the user's own Dockerfile, whose stages have what they compile with.
+    pub own_dockerfile: bool,
 }
 
 /// A plan: what stays, what goes, what is replaced, and what comes of it.
@@ -128,7 +132,7 @@ pub struct Root {
     pub specifiers: String,
     /// The installed version, or that of the replacement.
     pub version: String,
-    /// How it is known to be a root: `requirements.txt in /app`, `pip REQUESTED`, `nothing requires it`.
+    /// How it is known to be a root: `requirements.txt in /app`, `pip REQUESTED`, `nothing requires it; imported by …`.
     pub how: String,
 }
 
@@ -153,6 +157,17 @@ pub struct Pin {
     pub size: Size,
     /// Whether and from what it can be installed; none where that was not looked up.
     pub availability: Option<Availability>,
+}
+
+impl Pin {
+    /// Whether it has to be made from its source: the package index tells, or where that was not asked, the original.
+    pub fn is_compiled(&self) -> bool {
+        match self.availability.as_ref().map(|answer| answer.verdict) {
+            Some(Verdict::SourceOnly) => true,
+            None | Some(Verdict::Unknown) => self.built_here,
+            Some(_) => false,
+        }
+    }
 }
 
 /// A distribution or package that goes.
@@ -439,10 +454,12 @@ fn notes(
     for id in &decisions.kept {
         if decisions.is_copied(facts, *id) {
             let dist = &dists[*id];
-            notes.push(format!(
-                "{} {} was installed from a folder or a file, not by name: what it installed is copied from the original",
-                dist.name, dist.version
-            ));
+            let why = match decisions.compiled_elsewhere.contains(id) && !dist.is_local() {
+                true => "is no wheel of a package index, and the image has no compiler that tells how it was built",
+                false => "was installed from a folder or a file, not by name",
+            };
+            let (name, version) = (&dist.name, &dist.version);
+            notes.push(format!("{name} {version} {why}: what it installed is copied from the original"));
         }
     }
     for (position, environment) in facts.python.environments.iter().enumerate() {

@@ -216,8 +216,8 @@ impl Prediction<'_> {
 
     /// One file for all that is not known of a distribution, so that its size is what [`Self::size_of`] says.
     fn stand_in(&self, id: DistId, environment: &TargetEnvironment) -> InstalledFile {
-        let (folder, _, _) = self.named(id);
-        let path = environment.site_dir.join(folder.as_bytes()).join(b"predicted");
+        let (_, name, version) = self.named(id);
+        let path = stand_in_path(environment, name, version);
         let mut file = InstalledFile { path, size: 0, crc32: None };
         let (_, contents) = self.metadata(id, std::slice::from_ref(&file), environment);
         let metadata: u64 = contents.iter().map(|(_, content)| content.len() as u64).sum();
@@ -230,7 +230,7 @@ impl Prediction<'_> {
         let dist = &self.facts.python.distributions[id];
         let swap = self.distributions.swaps.get(&id);
         let (name, version) = swap.map_or((&dist.name, &dist.version), |swap| (&swap.name, &swap.version));
-        (format!("{}-{version}.dist-info", name.replace('-', "_")), name, version)
+        (metadata_folder(name, version), name, version)
     }
 
     /// Where the metadata is, and what METADATA and RECORD say.
@@ -275,6 +275,15 @@ fn of_package(path: &[u8], names: &HashSet<&str>) -> bool {
     let file = String::from_utf8_lossy(file);
     let stem = file.rsplit_once('.').map_or(&file[..], |(stem, _)| stem);
     names.contains(stem.split(':').next().unwrap_or_default())
+}
+
+fn metadata_folder(name: &str, version: &str) -> String {
+    format!("{}-{version}.dist-info", name.replace('-', "_"))
+}
+
+/// The one file that stands for all files of a new distribution whose wheel's list was not read.
+pub(super) fn stand_in_path(environment: &TargetEnvironment, name: &str, version: &str) -> ImagePath {
+    environment.site_dir.join(metadata_folder(name, version).as_bytes()).join(b"predicted")
 }
 
 fn new_file(path: ImagePath, size: u64) -> Entry {

@@ -1,11 +1,13 @@
 //! Roots: the distributions that are there because somebody asked for them, not because another one requires them.
 //!
 //! In this order: what a file or the user asks for by name, an install command of the history, pip's REQUESTED mark (uv
-//! marks every distribution, so its marks say nothing), and what nothing requires.
+//! marks every distribution, so its marks say nothing), and what nothing requires. Of the last it is said who imports it,
+//! where the source tells: that nothing requires it is a weak reason by itself.
 
 use super::Root;
-use crate::python::{DistId, Distribution};
+use crate::python::{DistId, Distribution, SourceFile, UsedAt};
 use crate::rules::Facts;
+use crate::source::Kind;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The roots among `subject`, by position. Everything in `subject` can be reached from them.
@@ -33,7 +35,38 @@ fn root(facts: &Facts<'_>, id: DistId) -> Option<Root> {
         return Some(named(dist, "pip's REQUESTED mark"));
     }
     let unrequired = facts.graph.required_by(id).all(|edge| edge.from == id);
-    unrequired.then(|| named(dist, "nothing requires it"))
+    unrequired.then(|| named(dist, &leaf(facts, id)))
+}
+
+/// `nothing requires it`, and who imports it: the application rather than another distribution.
+fn leaf(facts: &Facts<'_>, id: DistId) -> String {
+    let (uses, modules) = (facts.uses, &facts.python.distributions[id].modules);
+    let start = "nothing requires it";
+    let importers = modules.iter().flat_map(|module| {
+        let others = uses.importers(module).filter(|file| file.owner != Some(id));
+        others.filter_map(move |file| Some(UsedAt { file, sign: import_of(file, module)? }))
+    });
+    let first = importers.min_by_key(|used| (!used.file.is_application, &used.file.location.path, used.sign.line));
+    if let Some(used) = first {
+        let who = if used.file.is_application { "" } else { "another distribution, " };
+        return format!("{start}; imported by {who}{}, line {}", used.file.location.path, used.sign.line);
+    }
+    let has_source = uses.in_application().any(|used| used.sign.kind == Kind::Import);
+    let is_named = modules.iter().any(|module| uses.is_named(module));
+    match (has_source && !modules.is_empty(), is_named, uses.libraries) {
+        (false, ..) => start.to_owned(),
+        (true, true, _) => format!("{start}; a string of the application names it"),
+        (true, false, true) => format!("{start}, and nothing that was read imports it"),
+        (true, false, false) => format!("{start}, and the application does not import it"),
+    }
+}
+
+/// The first import in a file of a module, of one above it or of one below it.
+fn import_of<'u>(file: &'u SourceFile, module: &str) -> Option<&'u crate::source::Sign> {
+    let is_within =
+        |name: &str, other: &str| name.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    let imports = file.signs.iter().filter(|sign| sign.kind == Kind::Import);
+    imports.filter(|sign| is_within(&sign.name, module) || is_within(module, &sign.name)).min_by_key(|sign| sign.line)
 }
 
 /// A root of which only its name is known.

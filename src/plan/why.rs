@@ -73,6 +73,12 @@ pub struct Chain {
     pub steps: Vec<String>,
 }
 
+impl std::fmt::Display for Chain {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{} ({})", self.steps.join(" → "), self.how)
+    }
+}
+
 /// One distribution or one requirement, if it were gone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Cut {
@@ -122,6 +128,15 @@ pub fn chains(facts: &Facts<'_>) -> Vec<Option<Chain>> {
         Some(Chain { how, steps: ids.iter().rev().map(|id| graph.title(*id)).collect() })
     };
     (0..facts.python.distributions.len()).map(chain).collect()
+}
+
+/// Explains the distributions with most bytes, the largest first.
+pub fn heaviest(facts: &Facts<'_>, most: usize) -> Vec<Why> {
+    let dists = &facts.python.distributions;
+    let mut ids: Vec<DistId> = (0..dists.len()).collect();
+    ids.sort_by(|&a, &b| dists[b].bytes.cmp(&dists[a].bytes).then_with(|| dists[a].name.cmp(&dists[b].name)));
+    let graph = Roots::new(facts);
+    ids.into_iter().take(most).map(|id| graph.why(id)).collect()
 }
 
 struct Roots<'a> {

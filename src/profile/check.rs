@@ -36,6 +36,16 @@ fn is_kebab_case(id: &str) -> bool {
     id.split('-').all(word)
 }
 
+/// The URL of a package index: `https://`, or `http://` on this machine, which installers trust as well.
+pub(super) fn index(text: &Text) -> Result<(), Fault> {
+    let rest = text.get_ref().strip_prefix("http://").unwrap_or_default();
+    let authority = rest.split('/').next().unwrap_or_default();
+    let (host, port) = authority.rsplit_once(':').unwrap_or((authority, "80"));
+    let is_here = ["127.0.0.1", "localhost"].contains(&host) && port.parse::<u16>().is_ok();
+    let is_clean = !rest.contains(|c: char| c.is_whitespace() || c.is_control());
+    if is_here && is_clean { Ok(()) } else { https(text) }
+}
+
 /// An `https://` URL without blanks.
 pub(super) fn https(text: &Text) -> Result<(), Fault> {
     let url = text.get_ref();

@@ -237,7 +237,7 @@ fn installed(spanned: Spanned<RawInstalled>) -> Result<Installed, Fault> {
 fn replacement(raw: RawReplacement) -> Result<Replacement, Fault> {
     super::check::normalized(&raw.name)?;
     if let Some(index) = &raw.index {
-        super::check::https(index)?;
+        super::check::index(index)?;
     }
     for name in &raw.together {
         super::check::normalized(name)?;

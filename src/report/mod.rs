@@ -15,9 +15,11 @@ mod check_text;
 mod details;
 mod diff;
 mod groups;
+mod heavy;
 mod json;
 mod label;
 mod layout;
+mod libraries;
 mod plan;
 mod screen;
 mod verify;
@@ -35,7 +37,9 @@ pub use audit::{
 };
 pub use check_text::render as check_text;
 pub use diff::{markdown as diff_markdown, render as diff};
+pub use heavy::{CutReport, FreedReport, HeavyReport};
 pub use json::render as json;
+pub use libraries::{LibrariesReport, UnmetReport};
 pub use plan::{
     AvailabilityReport, CopyReport, EnvironmentSummary, FileReport, ImageSize, LayerSize, PinReport, PlanAction,
     PlanReport, RequirementReport, RootReport, SystemReport, TakenAway,

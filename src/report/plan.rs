@@ -2,10 +2,12 @@
 
 use super::audit::{SCHEMA_VERSION, SkippedSummary, unpacked};
 use super::build::{instructions, saving, skipped_summary};
+use super::heavy::{HeavyReport, heavy};
+use super::libraries::LibrariesReport;
 use crate::base::{Basis, ByteSize, Size, Unit, escape_str};
 use crate::emit::edit::{Edit, Edits};
 use crate::image::Image;
-use crate::plan::{Dropped, OverriddenEdge, Pin, Plan};
+use crate::plan::{Dropped, LibraryCheck, OverriddenEdge, Pin, Plan, Why};
 use crate::profile::Tier;
 use crate::resolve::{Availability, Verdict};
 use serde::Serialize;
@@ -54,6 +56,11 @@ pub struct PlanReport {
     pub skipped: Vec<SkippedSummary>,
     /// What to know before building.
     pub notes: Vec<String>,
+    /// Who brought in the largest distributions.
+    pub heavy: Vec<HeavyReport>,
+    /// Whether shared objects have the libraries that they need; none where that was not looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub libraries: Option<LibrariesReport>,
     /// The edits of the user's own Dockerfile, where one was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dockerfile: Option<DockerfileReport>,
@@ -287,8 +294,24 @@ impl PlanReport {
             actions: plan.actions.iter().map(action).collect(),
             skipped: plan.skipped.iter().map(skipped_summary).collect(),
             notes: escaped(&plan.notes),
+            heavy: Vec::new(),
+            libraries: None,
             dockerfile: None,
         }
+    }
+
+    /// Adds who brought in the largest distributions.
+    #[must_use]
+    pub fn with_heavy(self, found: &[Why]) -> Self {
+        Self { heavy: heavy(found), ..self }
+    }
+
+    /// Adds what shared objects need, and a note for each that the plan would leave without.
+    #[must_use]
+    pub fn with_libraries(mut self, check: &LibraryCheck) -> Self {
+        let report = LibrariesReport::new(check);
+        self.notes.extend(report.notes());
+        Self { libraries: Some(report), ..self }
     }
 
     /// Adds the edits of the user's own Dockerfile.

@@ -1,5 +1,6 @@
 //! `REPORT.md`: what a plan does and why, beside the files that build it.
 
+use super::heavy;
 use super::layout::{change, relative};
 use super::markdown::{plain, table};
 use super::plan::{AvailabilityReport, ImageSize, PlanReport, RequirementReport, TakenAway};
@@ -14,11 +15,13 @@ pub fn render(report: &PlanReport) -> String {
     build(&mut out, report);
     edits(&mut out, report);
     actions(&mut out, report);
+    heavy::section(&mut out, &report.heavy);
     layers(&mut out, report);
     pins(&mut out, report);
     taken_away(&mut out, "## Distributions that go", &report.dropped);
     requirements(&mut out, report);
     system(&mut out, report);
+    report.libraries.iter().for_each(|libraries| libraries.section(&mut out));
     copies(&mut out, report);
     skipped(&mut out, report);
     out

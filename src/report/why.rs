@@ -94,7 +94,7 @@ impl Page {
     }
 
     fn chain(&self, chain: &Chain) -> Vec<String> {
-        self.wrapped(&format!("{} ({})", chain.steps.join(" → "), chain.how))
+        self.wrapped(&chain.to_string())
     }
 
     fn requirer(&self, requirer: &Requirer) -> Vec<String> {

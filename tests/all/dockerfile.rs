@@ -349,7 +349,7 @@ const GALLERY: &[Case] = &[
     ),
     (
         "apt-needed-to-compile",
-        || Plan { pins: vec![pin("psycopg2", "2.9.9", None, None)], ..tools() },
+        || Plan { pins: vec![Pin { built_here: true, ..pin("psycopg2", "2.9.9", None, None) }], ..tools() },
         "FROM python:3.11-slim\nRUN apt-get update && apt-get install -y gcc libpq-dev curl && rm -rf /var/lib/apt/lists/*\nRUN pip install --no-cache-dir psycopg2\n",
     ),
     (
@@ -583,7 +583,7 @@ fn the_command_line_writes_the_edited_file_and_its_diff() {
 }
 
 /// What hadolint says of a Dockerfile: its codes. `None` where it is not installed.
-fn hadolint(text: &str) -> Option<std::collections::BTreeSet<String>> {
+pub fn hadolint(text: &str) -> Option<std::collections::BTreeSet<String>> {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("Dockerfile");
     std::fs::write(&file, text).unwrap();

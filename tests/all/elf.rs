@@ -5,7 +5,7 @@ use crate::tarballs::{Tar, gzip};
 use proptest::prelude::*;
 use slimwright::fs::View;
 use slimwright::layer::{Blob, Expected, Limits, Linkage, index_seeking, index_stream, linkage};
-use slimwright::plan::{self, Plan, PlanOptions};
+use slimwright::plan::{self, LibraryCheck, Plan, PlanOptions};
 use slimwright::profile::embedded;
 use slimwright::rules::{self, Survey};
 use std::process::Command;
@@ -141,8 +141,17 @@ proptest! {
     }
 }
 
-/// A plan for an image with these lines above a base of one layer.
+/// A plan for an image with these lines above a base of one layer, and the findings of missing libraries.
 fn planned(above: &str) -> (Plan, Vec<String>) {
+    checked(above, |_| {}, |plan, missing, _| (plan.clone(), missing))
+}
+
+/// The same, and what the predicted image lacks after `change`.
+fn checked<T>(
+    above: &str,
+    change: impl FnOnce(&mut Plan),
+    then: impl FnOnce(&Plan, Vec<String>, LibraryCheck) -> T,
+) -> T {
     const SITE: &str = "usr/local/lib/python3.11/site-packages";
     let base = "Package: libc6\\nStatus: install ok installed\\nPriority: required\\nVersion: 2\\n\\n";
     let package = |name: &str, more: &str| {
@@ -174,7 +183,39 @@ fn planned(above: &str) -> (Plan, Vec<String>) {
     let rules = embedded();
     let findings = rules::evaluate(&facts, &rules);
     let messages = findings.iter().filter(|f| f.rule == "missing-libraries").map(|f| f.message.clone()).collect();
-    (plan::make(&facts, &findings, &rules, &PlanOptions::default()).unwrap(), messages)
+    let mut plan = plan::make(&facts, &findings, &rules, &PlanOptions::default()).unwrap();
+    change(&mut plan);
+    let check = plan::libraries_after(&facts, &plan);
+    then(&plan, messages, check)
+}
+
+const NEEDS_TWO: &str = "f SITE/x.so = elf\\nneeded libpq.so.5\\nneeded libmissing.so.2\n";
+
+#[test]
+fn what_has_its_libraries_has_them_after_the_plan() {
+    checked(
+        NEEDS_TWO,
+        |_| {},
+        |_, _, check| {
+            assert_eq!(check, LibraryCheck { unmet_before: 1, unmet: Vec::new(), unknown: 0 });
+        },
+    );
+}
+
+#[test]
+fn a_library_that_the_predicted_image_would_lose_is_told_with_who_had_it() {
+    let lose = |plan: &mut Plan| {
+        let entries = plan.predicted.layers.iter_mut().flat_map(|layer| &mut layer.entries);
+        for entry in entries.filter(|entry| entry.path.as_bytes().ends_with(b"libpq.so.5")) {
+            entry.path = "usr/lib/other".into();
+        }
+    };
+    checked(NEEDS_TWO, lose, |_, _, check| {
+        let rows: Vec<_> = check.unmet.iter().map(|row| (row.library.as_str(), row.provider.as_str())).collect();
+        assert_eq!(rows, [("libpq.so.5", "libpq5")]);
+        assert_eq!(check.unmet[0].owner.as_deref(), Some("x 1"));
+        assert_eq!(check.unmet_before, 1);
+    });
 }
 
 #[test]

@@ -284,7 +284,7 @@ fn uv_puts_everything_where_pip_would() {
         let mut plan = known_plan();
         plan.environment = Some(environment(kind, prefix, site));
         let text = file_as(&plan, style, "Dockerfile");
-        let stage = text.split("# uv, for this stage only.\n").nth(1).unwrap().split("\n\n").next().unwrap();
+        let stage = text.split("of any version that is there.\n").nth(1).unwrap().split("\n\n").next().unwrap();
         stage.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n")
     };
     let dist_packages = "usr/local/lib/python3.11/dist-packages";
@@ -306,6 +306,27 @@ fn uv_puts_everything_where_pip_would() {
     RUN /opt/uv/bin/uv pip install --no-deps --no-cache --require-hashes --compile-bytecode --python python3.11 --target /install/srv/vendor -r requirements.txt \
      && rm -f /install/srv/vendor/.lock
     "##);
+}
+
+#[test]
+fn hadolint_has_nothing_to_say_of_any_way_to_install() {
+    let places = [
+        (EnvironmentKind::System, "usr/local", "usr/local/lib/python3.11/dist-packages"),
+        (EnvironmentKind::Virtual, "opt/venv", "opt/venv/lib/python3.11/site-packages"),
+        (EnvironmentKind::User, "home/app/.local", "home/app/.local/lib/python3.11/site-packages"),
+        (EnvironmentKind::Other, "srv/vendor", "srv/vendor"),
+    ];
+    for (kind, prefix, site) in places {
+        for style in [Style::Pip, Style::Uv, Style::Pylock] {
+            let mut plan = known_plan();
+            // Another index: a file of requirements and a RUN of their own.
+            plan.pins.push(Pin { index: Some("https://example.org/cpu".into()), ..pin("torch", "2.1.1", "asked for") });
+            plan.environment = Some(environment(kind, prefix, site));
+            let text = file_as(&plan, style, "Dockerfile");
+            let Some(codes) = crate::dockerfile::hadolint(&text) else { return };
+            assert!(codes.is_empty(), "{kind:?} {style:?}: {codes:?}\n{text}");
+        }
+    }
 }
 
 #[test]

@@ -299,7 +299,15 @@ fn with(change: impl FnOnce(&mut Image, &mut Inventory, &mut Vec<Finding>)) -> (
     plan.original.clone_from(&image.name);
     plan.notes.push(image.name.clone());
     plan.pins[0].why.clone_from(&image.name);
-    (AuditReport::new(&image, &view, &facts, &findings, &rules(), Some(&plan)), PlanReport::new(&image, &plan))
+    let unmet = plan::Unmet {
+        file: ImagePath::from("app/native.so"),
+        owner: None,
+        library: "libtorch_cuda.so".into(),
+        provider: "/usr/lib/libtorch_cuda.so".into(),
+    };
+    let check = plan::LibraryCheck { unmet_before: 2, unmet: vec![unmet], unknown: 3 };
+    let report = PlanReport::new(&image, &plan).with_heavy(&plan::heaviest(&facts, 3)).with_libraries(&check);
+    (AuditReport::new(&image, &view, &facts, &findings, &rules(), Some(&plan)), report)
 }
 
 fn reports() -> (AuditReport, PlanReport) {

@@ -14,6 +14,10 @@ const SITE: &str = "app/.venv/lib/python3.11/site-packages";
 
 /// A plan for an image with a virtual environment above a base of one layer; `SITE` stands for its site directory.
 fn planned(above: &str, status: &str) -> Plan {
+    planned_for(above, status, &PlanOptions::default())
+}
+
+fn planned_for(above: &str, status: &str, options: &PlanOptions) -> Plan {
     let base = "Package: libc6\\nStatus: install ok installed\\nPriority: required\\nVersion: 2\\n\\n";
     let spec = format!(
         "layer base\nf etc/os-release = ID=debian\\nVERSION_CODENAME=bookworm\nf var/lib/dpkg/status = {base}\n\
@@ -28,7 +32,7 @@ fn planned(above: &str, status: &str) -> Plan {
     let facts = survey.facts(&view);
     let rules = embedded();
     let findings = rules::evaluate(&facts, &rules);
-    plan::make(&facts, &findings, &rules, &PlanOptions::default()).unwrap()
+    plan::make(&facts, &findings, &rules, options).unwrap()
 }
 
 fn emitted(plan: &Plan, name: &str) -> String {
@@ -105,6 +109,35 @@ fn what_was_built_from_source_gets_what_it_was_built_with_in_the_build_stage_alo
         let fetched = emitted(&planned(&wheel(tag), &status), "Dockerfile");
         assert!(!fetched.contains("libpq-dev") && fetched.contains("uncomment"), "{fetched}");
     }
+}
+
+#[test]
+fn what_was_built_where_no_compiler_is_left_is_copied_because_nobody_knows_with_what() {
+    let built = "f SITE/psycopg2-2.9.dist-info/METADATA = Name: psycopg2\\nVersion: 2.9\n\
+         f SITE/psycopg2-2.9.dist-info/WHEEL = Wheel-Version: 1.0\\nTag: cp311-cp311-linux_x86_64\\n\n\
+         f SITE/psycopg2-2.9.dist-info/RECORD = psycopg2/_psycopg.so,,\\npsycopg2-2.9.dist-info/METADATA,,\\n\n\
+         f SITE/psycopg2/_psycopg.so 3000\n";
+    let plan = planned(built, &package("libpq5", ""));
+    let pins: Vec<&str> = plan.pins.iter().map(|pin| pin.name.as_str()).collect();
+    assert_eq!(pins, ["six"]);
+    let copied: Vec<String> = plan.copies.iter().map(|item| item.path.to_string()).collect();
+    for path in [format!("/{SITE}/psycopg2/_psycopg.so"), format!("/{SITE}/psycopg2-2.9.dist-info/METADATA")] {
+        assert!(copied.contains(&path), "{path}: {copied:?}");
+    }
+    assert!(plan.notes.iter().any(|note| note.starts_with("psycopg2 2.9 is no wheel of a package index")));
+    assert!(plan.smoke_modules.iter().any(|row| row.distribution == "psycopg2"), "{:?}", plan.smoke_modules);
+    // With a compiler the build stage makes it again.
+    let again = planned(built, &package("gcc-12", ""));
+    assert!(again.pins.iter().any(|pin| pin.name == "psycopg2" && pin.built_here));
+}
+
+#[test]
+fn what_was_built_in_another_stage_stays_a_pin_of_the_users_own_dockerfile() {
+    let built = "f SITE/psycopg2-2.9.dist-info/METADATA = Name: psycopg2\\nVersion: 2.9\n\
+         f SITE/psycopg2-2.9.dist-info/WHEEL = Wheel-Version: 1.0\\nTag: cp311-cp311-linux_x86_64\\n\n\
+         f SITE/psycopg2-2.9.dist-info/RECORD = psycopg2/_psycopg.so,,\\n\nf SITE/psycopg2/_psycopg.so 3000\n";
+    let plan = planned_for(built, "", &PlanOptions { own_dockerfile: true, ..PlanOptions::default() });
+    assert!(plan.pins.iter().any(|pin| pin.name == "psycopg2"));
 }
 
 #[test]

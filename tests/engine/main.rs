@@ -13,6 +13,7 @@ mod packages;
 mod python;
 mod rebuild;
 mod sizes;
+mod styles;
 mod system;
 mod toc;
 mod tree;

@@ -19,27 +19,6 @@ enum Does {
     Other,
 }
 
-/// Distributions known for having no wheels for Linux, so that pip compiles them. A name that is missing here costs a
-/// build that says so; one too many keeps a compiler, with a note.
-const COMPILED: [&str; 16] = [
-    "psycopg2",
-    "mysqlclient",
-    "uwsgi",
-    "pycrypto",
-    "python-ldap",
-    "dlib",
-    "pygraphviz",
-    "pyaudio",
-    "python-snappy",
-    "pylibmc",
-    "m2crypto",
-    "mod-wsgi",
-    "pycairo",
-    "pygobject",
-    "fasttext",
-    "gssapi",
-];
-
 /// One `RUN` of the image's own layers.
 struct Row {
     instruction: usize,
@@ -247,8 +226,7 @@ fn compiled_in_image(draft: &Draft<'_>, plan: &Plan, reach: &Reach) -> Option<St
             }
         }
     }
-    let known = |pin: &&crate::plan::Pin| COMPILED.contains(&crate::python::normalize_name(&pin.name).as_str());
-    let pinned = plan.pins.iter().find(known).filter(|_| installs).map(|pin| pin.name.clone());
+    let pinned = plan.pins.iter().find(|pin| pin.is_compiled()).filter(|_| installs).map(|pin| pin.name.clone());
     pinned.or(source)
 }
 
