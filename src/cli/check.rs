@@ -9,7 +9,7 @@ use super::output::Destination;
 use super::pipeline::{self, Measured};
 use super::progress::Bar;
 use super::settings::{Input, Look, input, look};
-use crate::base::{Basis, escape_path, escape_str};
+use crate::base::{escape_path, escape_str};
 use crate::budget::{
     Baseline, BudgetError, Config, ConfigError, Date, Lock, Outcome, Planned, Snapshot, Verdict, evaluate,
 };
@@ -147,21 +147,50 @@ fn config_failure(error: ConfigError) -> Failure {
 /// The configuration and its file: the named one, the build context's, or that of the current folder.
 fn configuration(args: &Args) -> Result<(Option<PathBuf>, Config)> {
     let folder = super::context::folder(&args.source.target).filter(|folder| folder.as_os_str() != ".");
-    let of_context = folder.map(|folder| folder.join(CONFIG));
-    let places = of_context.into_iter().chain([PathBuf::from(CONFIG)]);
-    let found = match &args.config {
-        Some(named) => Some(named.clone()),
-        None => places.into_iter().find(|place| place.symlink_metadata().is_ok()),
-    };
+    let found = args.config.clone().or_else(|| find(folder.as_deref()));
     let Some(path) = found else {
         return match args.limit.is_empty() {
             true => Err(Failure::usage(anyhow::anyhow!("there is no {CONFIG} here, and none was named")).hint(MINIMAL)),
             false => Ok((None, Config::empty())),
         };
     };
-    let text = read(&path, MOST_CONFIG).map_err(|error| Failure::usage(error).hint(MINIMAL))?;
-    let config = Config::parse(&text, &path.display().to_string()).map_err(config_failure)?;
+    let config = load(&path)?;
     Ok((Some(path), config))
+}
+
+/// The configuration of a folder, or of the current one.
+fn find(folder: Option<&Path>) -> Option<PathBuf> {
+    let places = folder.map(|folder| folder.join(CONFIG)).into_iter().chain([PathBuf::from(CONFIG)]);
+    places.into_iter().find(|place| place.symlink_metadata().is_ok())
+}
+
+fn load(path: &Path) -> Result<Config> {
+    let text = read(path, MOST_CONFIG).map_err(|error| Failure::usage(error).hint(MINIMAL))?;
+    Config::parse(&text, &path.display().to_string()).map_err(config_failure)
+}
+
+/// The budget of a build context, whose audit ends with the verdict.
+pub struct Budget {
+    config: Config,
+    lock: Lock,
+    today: Date,
+}
+
+impl Budget {
+    /// What `slimwright.toml` and `slimwright.lock` in the folder or the current one say; `None` where there is none.
+    pub fn of_context(folder: &Path) -> Result<Option<Self>> {
+        let Some(path) = find(Some(folder)) else { return Ok(None) };
+        let beside = path.parent().unwrap_or(Path::new("")).join(LOCK);
+        let lock = LockFile::read(None, beside, false)?.lock;
+        Ok(Some(Self { config: load(&path)?, lock, today: today()? }))
+    }
+
+    /// Judges.
+    pub fn judge(&self, rules: &[Rule], measured: &Measured<'_>) -> Result<Verdict> {
+        self.config.check_rules(rules).map_err(config_failure)?;
+        let snapshot = Snapshot::new(measured.facts, measured.findings);
+        evaluate(&snapshot, &self.config, self.lock.get(&snapshot), self.today).map_err(budget_failure)
+    }
 }
 
 /// A text of the user's.
@@ -257,7 +286,7 @@ fn judge(settings: &CheckSettings, rules: &[Rule], measured: &Measured<'_>) -> R
     let mut verdict = evaluate(&snapshot)?;
     // Of an image with gaps the plan has them, too.
     if let Ok(plan) = measured.plan
-        && snapshot.basis == Basis::Measured
+        && measured.image.gaps.is_empty()
     {
         let judged = evaluate(&predicted(settings, rules, plan, &snapshot))?;
         verdict.planned = Some(planned(&judged, plan, rules));
@@ -348,7 +377,8 @@ fn settle(settings: &CheckSettings, snapshot: &Snapshot, verdict: &Verdict) -> R
     Ok(())
 }
 
-fn failure(verdict: &Verdict) -> Failure {
+/// A verdict that is no pass.
+pub(super) fn failure(verdict: &Verdict) -> Failure {
     let worst = verdict.checks.iter().filter(|check| check.outcome == verdict.outcome);
     let titles: Vec<String> = worst.map(|check| check.title()).collect();
     let image = &verdict.image;

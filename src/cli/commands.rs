@@ -1,6 +1,7 @@
 //! What each command does.
 
 use super::args::{AuditFormat, CacheAction, Plain};
+use super::check::{self, Budget};
 use super::failure::{Failure, Result};
 use super::imports;
 use super::manual;
@@ -9,6 +10,7 @@ use super::pipeline::{self, Measured};
 use super::progress::Bar;
 use super::settings::{AuditSettings, Input, Look, PlanSettings, Settings, VerifySettings, WhySettings};
 use crate::base::{ByteSize, escape_path, escape_str};
+use crate::budget::Outcome;
 use crate::emit::Style;
 use crate::emit::edit::Edits;
 use crate::image::{Cache, CacheInfo, Progress as _, TargetKind, write_recorded};
@@ -87,22 +89,39 @@ fn clear_cache(cache: &Cache) -> Result<()> {
 
 fn audit(settings: &AuditSettings) -> Result<()> {
     let rules = pipeline::rules(settings.profiles.as_deref())?;
+    let context = settings.input.context.as_ref();
+    let budget = context.map(|context| Budget::of_context(&context.folder)).transpose()?.flatten();
     let image = pipeline::image(&settings.input)?;
-    let report = pipeline::measure(
+    let (report, verdict) = pipeline::measure(
         &image,
         &settings.input.given,
         &rules,
         &PlanOptions::default(),
         |_| Vec::new(),
-        |measured| audit_report(&measured, &rules),
-    );
+        |measured| {
+            let verdict = budget.as_ref().map(|budget| budget.judge(&rules, &measured)).transpose()?;
+            Ok((audit_report(&measured, &rules), verdict))
+        },
+    )?;
+    let look = settings.look;
     let text = match settings.format {
-        AuditFormat::Text => screen(&report, &settings.input, settings.look),
+        AuditFormat::Text => {
+            let judged =
+                verdict.as_ref().map(|verdict| report::check_text(verdict, look.color, look.width, look.details));
+            let judged = judged.map_or_else(String::new, |text| format!("\n{text}"));
+            screen(&report, &settings.input, look) + &judged
+        }
         AuditFormat::Json => json(&report).map_err(Failure::measure)?,
         AuditFormat::Markdown => markdown::render(&report),
         AuditFormat::Sarif => audit_sarif(&report, &rules),
     };
-    settings.destination.write(|out| Ok(out.write_all(text.as_bytes())?))
+    settings.destination.write(|out| Ok(out.write_all(text.as_bytes())?))?;
+    match verdict {
+        Some(verdict) if matches!(verdict.outcome, Outcome::Fail | Outcome::CouldNotMeasure) => {
+            Err(check::failure(&verdict))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn audit_report(measured: &Measured<'_>, rules: &[Rule]) -> AuditReport {

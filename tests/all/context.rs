@@ -452,3 +452,73 @@ fn a_folder_without_a_dockerfile_is_what_its_requirements_install() {
     assert!(matches!(read(without.path(), &options(), &world), Err(ContextError::NoPython)));
     let _: &Path = without.path();
 }
+
+/// The binary, in a folder where nothing else is configured.
+fn run(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = assert_cmd::Command::cargo_bin("slimwright").unwrap();
+    let output =
+        command.current_dir(folder).args(arguments).env("SLIMWRIGHT_CACHE_DIR", folder.join("cache")).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn an_audit_of_a_context_ends_with_the_verdict_of_its_budget() {
+    let text = "FROM scratch\nCOPY data /data\n";
+    let files = folder(&[
+        ("Dockerfile", text),
+        ("data", &"x".repeat(3_000)),
+        ("slimwright.toml", "limits.unpacked = \"2 kB\"\n"),
+    ]);
+    let (code, out, err) = run(files.path(), &["audit", "context:."]);
+    assert_eq!(code, Some(1), "{out}{err}");
+    assert!(out.contains("3.0 kB unpacked") && out.contains("unpacked"), "{out}");
+    assert!(err.contains("is over its budget"), "{err}");
+    fs::write(files.path().join("slimwright.toml"), "limits.unpacked = \"4 kB\"\n").unwrap();
+    let (code, out, err) = run(files.path(), &["audit", "context:."]);
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    let (code, _, _) = run(files.path(), &["check", "context:."]);
+    assert_eq!(code, Some(0));
+}
+
+#[test]
+fn an_image_with_gaps_passes_no_budget_unless_it_may() {
+    let text = "FROM scratch\nCOPY data /data\nRUN make\n";
+    let files = folder(&[("Dockerfile", text), ("data", "x"), ("slimwright.toml", "limits.unpacked = \"2 kB\"\n")]);
+    let (code, out, err) = run(files.path(), &["check", "context:."]);
+    assert_eq!(code, Some(3), "{out}{err}");
+    fs::write(files.path().join("slimwright.toml"), "unpredicted = \"allow\"\nlimits.unpacked = \"2 kB\"\n").unwrap();
+    let (code, out, err) = run(files.path(), &["check", "context:."]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    // What is over the limit without what is not known is over it.
+    fs::write(files.path().join("data"), "x".repeat(3_000)).unwrap();
+    fs::write(files.path().join("slimwright.toml"), "limits.unpacked = \"2 kB\"\n").unwrap();
+    assert_eq!(run(files.path(), &["check", "context:."]).0, Some(1));
+}
+
+#[test]
+fn a_plan_for_a_context_edits_its_dockerfile() {
+    let text = "FROM scratch\nCOPY data /data\nCOPY run.sh /\nRUN chown -R 5:5 /data\n";
+    let files = folder(&[("Dockerfile", text), ("data/a", &"x".repeat(3_000)), ("run.sh", "")]);
+    let (code, out, err) = run(files.path(), &["plan", "context:.", "-o", "slim", "--base", "scratch", "--no-resolve"]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    let edited = fs::read_to_string(files.path().join("slim/Dockerfile")).unwrap();
+    assert!(edited.contains("COPY --chown=5:5 data /data") && !edited.contains("RUN chown"), "{edited}");
+}
+
+#[test]
+fn options_of_contexts_are_for_contexts() {
+    let files = folder(&[("Dockerfile", "FROM scratch\n")]);
+    for (arguments, expected) in [
+        (vec!["audit", "dir:.", "--python", "3.11"], "are for build contexts"),
+        (vec!["audit", "context:.", "--python", "three"], "expected a version like 3.11"),
+        (vec!["audit", "context:.", "--image", "python"], "expected NAME=VALUE"),
+        (vec!["audit", "context:nowhere"], "nowhere: No such file"),
+        (vec!["audit", "context:.", "--target-stage", "x"], "expected a stage `x`, found 1 without names"),
+        (vec!["audit", "context:.", "--file", "other"], "other: No such file"),
+    ] {
+        let (code, out, err) = run(files.path(), &arguments);
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{arguments:?}: {err}");
+        assert!(err.contains(expected), "{arguments:?}: {err}");
+    }
+}
