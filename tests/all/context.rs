@@ -498,12 +498,17 @@ fn an_image_with_gaps_passes_no_budget_unless_it_may() {
 
 #[test]
 fn a_plan_for_a_context_edits_its_dockerfile() {
-    let text = "FROM scratch\nCOPY data /data\nCOPY run.sh /\nRUN chown -R 5:5 /data\n";
-    let files = folder(&[("Dockerfile", text), ("data/a", &"x".repeat(3_000)), ("run.sh", "")]);
-    let (code, out, err) = run(files.path(), &["plan", "context:.", "-o", "slim", "--base", "scratch", "--no-resolve"]);
+    let text = "FROM python:3.11-slim\nWORKDIR /app\nCOPY data /data\nRUN chown -R 5:5 /data\nCMD [\"python\"]\n";
+    let files = folder(&[("Dockerfile", text), ("data/a", &"x".repeat(3_000))]);
+    let mut base = Vec::new();
+    slimwright::image::write_recorded(&fixture::image(PYTHON), &mut base).unwrap();
+    fs::write(files.path().join("base.index"), base).unwrap();
+    let given = "docker.io/library/python:3.11-slim=index:base.index";
+    let (code, out, err) = run(files.path(), &["plan", "context:.", "-o", "slim", "--no-resolve", "--image", given]);
     assert_eq!(code, Some(0), "{out}{err}");
     let edited = fs::read_to_string(files.path().join("slim/Dockerfile")).unwrap();
     assert!(edited.contains("COPY --chown=5:5 data /data") && !edited.contains("RUN chown"), "{edited}");
+    assert!(edited.starts_with("FROM python:3.11-slim\n"), "{edited}");
 }
 
 #[test]
