@@ -2,7 +2,7 @@
 # Writes a first corpus for the fuzz targets, from what is on every machine with GNU tar.
 set -eu
 cd "$(dirname "$0")"
-for target in tar_index metadata record manifest databases requirement recorded tar_split inspect challenge docker_config reference toc zip pylock dockerfile source; do mkdir -p "corpus/$target"; done
+for target in tar_index metadata record manifest databases requirement recorded tar_split inspect challenge docker_config reference toc zip pylock dockerfile source requirements locks; do mkdir -p "corpus/$target"; done
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 (
@@ -55,3 +55,10 @@ printf 'lock-version = "1.0"\ncreated-by = "uv"\n[[packages]]\nname = "a"\nversi
 printf 'machine example.org login u password p\ndefault login x\n' >corpus/pylock/netrc
 printf '# escape=`\nFROM a AS b\nRUN --mount=type=cache,target=/x apt-get update && apt-get install -y `\n # why\n  gcc "g++" 2>&1\nRUN <<E\npip install -r r.txt\nE\nRUN ["a", "b"]\nCOPY --from=b <<X /y\nz\nX\n' >corpus/dockerfile/1
 printf 'import a.b as c, d\ntry:\n    from e import f as g\nexcept ImportError:\n    pass\nx = c.y("cuda:0", gpu=True).cuda() if c.is_available() else f"{g.h!r:>{4}}"\n__import__(x)\nINSTALLED_APPS = ["i"]\n' >corpus/source/1
+printf 'a[b]>=1,<2 ; python_version > "3" # x\nc==1 \\\n --hash=sha256:00\n-e ./d\n-r e.txt\n-i https://${A}@example.org\nf @ https://example.org/f.whl\n' >corpus/requirements/lines
+printf '[console_scripts]\na = b:c.d [e]\n' >corpus/requirements/scripts
+printf "python_version >= '3.8' and (extra == 'x' or 'y' in dependency_groups)" >corpus/requirements/marker
+printf 'version = 1\n[[package]]\nname = "a"\nsource = { editable = "." }\ndependencies = [{ name = "b", extra = ["x"], marker = "os_name == '"'posix'"'" }]\n[[package]]\nname = "b"\nversion = "1"\nsource = { registry = "https://example.org" }\nwheels = [{ url = "https://example.org/b-1-py3-none-any.whl", hash = "sha256:00", size = 1 }]\n' >corpus/locks/uv
+printf '[[package]]\nname = "a"\nversion = "1"\ngroups = ["main"]\nmarkers = "os_name == '"'posix'"'"\nfiles = [{ file = "a.whl", hash = "sha256:00" }]\n[package.dependencies]\nb = { version = "^1", optional = true }\n[metadata]\ngroups = ["default"]\n' >corpus/locks/poetry
+printf '{"_meta": {"sources": [{"name": "x", "url": "https://example.org"}]}, "default": {"a": {"version": "==1", "hashes": ["sha256:00"], "index": "x"}}}' >corpus/locks/pipfile
+printf '[project]\nname = "a"\ndependencies = ["b>=1"]\n[dependency-groups]\ndev = ["c", { include-group = "d" }]\nd = ["e"]\n[tool.poetry.dependencies]\nf = { version = "^1.2", python = "~3.8" }\n' >corpus/locks/project

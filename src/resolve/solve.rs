@@ -327,11 +327,19 @@ impl Solver<'_> {
             constraints: &lines(&gathered.constraints),
             overrides: &overrides,
             constraint_urls: &gathered.constraint_urls,
+            project: self.tables(),
             arguments: &self.arguments(),
             python: &python,
             platform: self.platform,
             deadline: self.deadline,
         })
+    }
+
+    /// uv's own tables of the projects that are asked for, where they bind something to an index or name some.
+    fn tables(&self) -> Option<toml::Table> {
+        let (indexes, bindings) = (&self.gathered.indexes, &self.gathered.bindings);
+        let all = [("index", toml::Value::Array(indexes.clone())), ("sources", toml::Value::Table(bindings.clone()))];
+        (!indexes.is_empty()).then(|| all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }
 
     /// Further arguments of uv: how to resolve, as the request says.

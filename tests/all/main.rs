@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should fail where it stands")]
 
 mod archives;
+mod asks;
 mod cache;
 mod cli;
 mod daemon;
@@ -10,6 +11,7 @@ mod elf;
 mod emit;
 mod fixture;
 mod hostile;
+mod installs;
 mod merge;
 mod order;
 mod os;
