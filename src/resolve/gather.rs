@@ -288,7 +288,8 @@ impl Gatherer<'_> {
                 }
                 _ => "it is made from a source archive, and nothing is built here".to_owned(),
             };
-            self.opaque(&requirement, Some(super::lock::without_secrets(&from)), None, why, &place);
+            let url = Some(super::lock::without_secrets(&from)).filter(|url| !url.starts_with("workspace:"));
+            self.opaque(&requirement, url, None, why, &place);
             return Ok(());
         }
         let bare = bare.strip_prefix("file://").or(bare.strip_prefix("file:")).unwrap_or(bare);

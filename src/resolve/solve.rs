@@ -26,7 +26,7 @@ use super::search::Search;
 use super::uv::{Ask, Outcome, PLACES, Uv};
 use super::{Access, Artifact, Options, Platform, Verdict, Wanted, in_each_index, pip, tags, wheels};
 use crate::base::{Digest, escape_path};
-use crate::python::normalize_name;
+use crate::python::{is_name, normalize_name};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -248,7 +248,7 @@ impl Solver<'_> {
             .opaque
             .iter()
             .map(|package| package.normalized.clone())
-            .filter(|name| !name.is_empty())
+            .filter(|name| is_name(name))
             .collect();
         for _ in 0..MOST_RUNS {
             let stderr = match self.compile(&opaque) {
@@ -358,11 +358,11 @@ impl Solver<'_> {
                 .filter(|value| !value.is_empty())
         };
         for option in ["--torch-backend", "--resolution", "--exclude-newer"] {
-            out.extend(last(option).into_iter().flat_map(|value| [option.to_owned(), value]));
+            out.extend(last(option).into_iter().map(|value| format!("{option}={value}")));
         }
         match last("--prerelease") {
-            Some(value) => out.extend(["--prerelease".to_owned(), value]),
-            None if self.gathered.pre => out.extend(["--prerelease".to_owned(), "allow".to_owned()]),
+            Some(value) => out.push(format!("--prerelease={value}")),
+            None if self.gathered.pre => out.push("--prerelease=allow".to_owned()),
             None => {}
         }
         out

@@ -5,7 +5,7 @@ use crate::wheels::index;
 use slimwright::base::Digest;
 use slimwright::resolve::{
     Choice, Input, LineKind, Markers, Request, parse_pdm_lock, parse_pipfile_lock, parse_poetry_lock, parse_project,
-    parse_requirements_file, parse_uv_lock,
+    parse_requirement_line, parse_requirements_file, parse_uv_lock,
 };
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -273,4 +273,49 @@ fn a_locks_pins_are_looked_up_and_measured() {
     assert!(lab.shown(&error).starts_with("pdm.lock: expected a lock of the kind that pdm.lock is"), "{error}");
     let other = lab.write("x.lock", "");
     assert!(lock(other, Choice::default()).unwrap_err().is_configuration());
+}
+
+/// Texts that the parsers read, to be broken.
+fn samples() -> Vec<String> {
+    let lock = "version = 1\n[[package]]\nname = 'a'\nversion = '1'\nsource = { editable = '.' }\ngroups = ['main', 'default']\n\
+        markers = \"os_name == 'posix'\"\ndependencies = [{ name = 'b', marker = \"'x' in extras\" }]\n[[package]]\nname = 'b'\n\
+        version = '1'\nsource = { registry = 'https://example.org' }\nfiles = [{ url = 'https://example.org/b.whl', hash = 'sha256:00' }]\n";
+    let requirements = "a[b]>=1,<2 ; python_version > \"3\" # x\nc==1 \\\n --hash=sha256:00\n-e ./d[e]\n-r e.txt\n-i ${A}\n\
+        f @ https://example.org/f.whl ; os_name == 'x'\ngit+https://example.org/g#egg=g\nh (==1)\ni===j\n";
+    let pipfile =
+        "{\"_meta\": {\"sources\": [{\"name\": \"x\", \"url\": \"y\"}]}, \"default\": {\"a\": {\"version\": \"==1\"}}}";
+    let poetry =
+        "[tool.poetry.dependencies]\npython = '^3.8'\na = { version = '~1.2', python = '>=3', optional = true }\n";
+    [lock, requirements, pipfile, PROJECT, poetry].map(str::to_owned).to_vec()
+}
+
+#[test]
+fn broken_texts_are_errors_and_no_crash() {
+    let read = |text: &str| {
+        let project = parse_project(text).ok();
+        let everything = Choice { all_extras: true, all_groups: true, ..Choice::default() };
+        for choice in [Choice::default(), everything] {
+            let _ = parse_uv_lock(text, project.as_ref(), &choice, &markers());
+            let _ = parse_poetry_lock(text, project.as_ref(), &choice, &markers());
+            let _ = parse_pdm_lock(text, project.as_ref(), &choice, &markers());
+            let _ = parse_pipfile_lock(text, &choice, &markers());
+        }
+        let _ = markers().hold(text);
+        for row in parse_requirements_file(text, &|_| Some("a b".to_owned())).unwrap_or_default() {
+            let LineKind::Requirement(found) = row.what else { continue };
+            let line = found.line();
+            assert!(found.name.is_empty() || !line.contains(['\n', '\r']), "{line:?}");
+            assert!(!found.from.is_empty() || parse_requirement_line(&line).is_ok(), "{line:?}");
+        }
+    };
+    for sample in samples() {
+        for at in (0..sample.len()).filter(|at| sample.is_char_boundary(*at)) {
+            read(&sample[..at]);
+            for other in ["\"", "[", "\r", "\u{0}", "=", "9999999999999999999999", "é"] {
+                read(&format!("{}{other}{}", &sample[..at], &sample[at + 1..]));
+            }
+        }
+    }
+    let injected = "[project]\nname = 'a'\ndependencies = [\"a ; os_name == 'x\\n--index-url http://example.org'\"]\n";
+    assert!(parse_project(injected).unwrap_err().1.contains("one line"));
 }
