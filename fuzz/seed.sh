@@ -2,7 +2,7 @@
 # Writes a first corpus for the fuzz targets, from what is on every machine with GNU tar.
 set -eu
 cd "$(dirname "$0")"
-for target in tar_index metadata record manifest databases requirement recorded tar_split inspect challenge docker_config reference toc zip pylock dockerfile source context budget_config budget_lock; do mkdir -p "corpus/$target"; done
+for target in tar_index metadata record manifest databases requirement recorded tar_split inspect challenge docker_config reference toc zip pylock dockerfile source context budget_config budget_lock requirements locks; do mkdir -p "corpus/$target"; done
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 (
@@ -59,3 +59,10 @@ printf 'FROM python:3.11 AS a\nWORKDIR /app\nCOPY . .\nRUN pip install -r requir
 printf 'python = true\nforbid = ["nvidia-*"]\nlimits.unpacked = { max = "1.2 GiB", warn = "900 MB" }\n[limits.distributions]\n"a_b*" = "0 B"\n[limits.findings]\nauto = 0\n[growth]\nwire = ["5 %%", "1 MB"]\n[[image]]\nname = "**/x"\nlimits.unpacked = "none"\n[[accept]]\nrule = "a"\nsubject = "*"\nreason = "b"\nexpires = 2026-12-31\n' >corpus/budget_config/1
 printf 'distributions.nvidia-*=0 B' >corpus/budget_config/limit
 printf 'version = 1\n[[image]]\nname = "a"\nplatform = "linux/amd64"\nbasis = "measured"\n[image.unpacked]\ntotal = 3\nown-layers = 1\ndead-bytes = 0\nbase = 2\ncaches = 0\napplication = 0\nlayers = [\n{ bytes = 2, digest = "x" },\n{ bytes = 1, instruction = "RUN y" },\n]\n[image.unpacked.distributions]\n"t" = { bytes = 1, version = "2" }\n[image.unpacked.os-packages]\n"g" = 1\n[image.wire]\ntotal = 1\nown-layers = 0\nlayers = [\n{ bytes = 1 },\n]\n' >corpus/budget_lock/1
+printf 'a[b]>=1,<2 ; python_version > "3" # x\nc==1 \\\n --hash=sha256:00\n-e ./d\n-r e.txt\n-i https://${A}@example.org\nf @ https://example.org/f.whl\n' >corpus/requirements/lines
+printf '[console_scripts]\na = b:c.d [e]\n' >corpus/requirements/scripts
+printf "python_version >= '3.8' and (extra == 'x' or 'y' in dependency_groups)" >corpus/requirements/marker
+printf 'version = 1\n[[package]]\nname = "a"\nsource = { editable = "." }\ndependencies = [{ name = "b", extra = ["x"], marker = "os_name == '"'posix'"'" }]\n[[package]]\nname = "b"\nversion = "1"\nsource = { registry = "https://example.org" }\nwheels = [{ url = "https://example.org/b-1-py3-none-any.whl", hash = "sha256:00", size = 1 }]\n' >corpus/locks/uv
+printf '[[package]]\nname = "a"\nversion = "1"\ngroups = ["main"]\nmarkers = "os_name == '"'posix'"'"\nfiles = [{ file = "a.whl", hash = "sha256:00" }]\n[package.dependencies]\nb = { version = "^1", optional = true }\n[metadata]\ngroups = ["default"]\n' >corpus/locks/poetry
+printf '{"_meta": {"sources": [{"name": "x", "url": "https://example.org"}]}, "default": {"a": {"version": "==1", "hashes": ["sha256:00"], "index": "x"}}}' >corpus/locks/pipfile
+printf '[project]\nname = "a"\ndependencies = ["b>=1"]\n[dependency-groups]\ndev = ["c", { include-group = "d" }]\nd = ["e"]\n[tool.poetry.dependencies]\nf = { version = "^1.2", python = "~3.8" }\n' >corpus/locks/project

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use slimwright::resolve::{Contents, Layout, MOST_DIRECTORY, find_directory, parse_directory};
+use slimwright::resolve::{Contents, Layout, MOST_DIRECTORY, MOST_ENTRY, find_directory, parse_directory, read_entry};
 
 fn read(bytes: &[u8], length: u64) {
     let Ok(found) = find_directory(bytes, length) else { return };
@@ -13,6 +13,11 @@ fn read(bytes: &[u8], length: u64) {
     let directory = &bytes[offset as usize..(offset + found.size) as usize];
     let Ok(entries) = parse_directory(directory, found.entries) else { return };
     assert_eq!(entries.len() as u64, found.entries);
+    for entry in &entries {
+        let Some(at) = entry.offset.checked_sub(start).filter(|at| *at < bytes.len() as u64) else { continue };
+        let Ok(content) = read_entry(&bytes[at as usize..], entry) else { continue };
+        assert!(content.len() as u64 == entry.size && entry.size <= MOST_ENTRY);
+    }
     let Some(contents) = Contents::new(entries, length) else { return };
     let layout = Layout { prefix: "usr/local".into(), site_dir: "usr/local/lib/site".into(), python: "3.11".into() };
     for file in contents.installed("name", &layout, true) {

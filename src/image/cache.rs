@@ -5,7 +5,8 @@
 //! sought through is kept under the identity of its file (device, inode, length, times), because nothing proves
 //! that it is the layer that its image claims; it serves only while that file is unchanged. A daemon's image is
 //! kept under its ID, which is a digest. The list of a wheel's files is kept under the wheel's digest, as its index
-//! tells it.
+//! tells it. Which distributions a set of requirements comes to is kept for ten minutes, under the digest of all that it
+//! depends on.
 //!
 //! Each entry is one file in the form of a recorded index: magic, version, SHA-256, and postcard in zstd. It is
 //! written aside and renamed, so that several processes can use the cache at once. One that is damaged, or of

@@ -18,6 +18,8 @@ pub(super) struct Set<'a> {
     pub overrides: &'a str,
     /// Files of constraints that are somewhere else: URLs.
     pub constraint_urls: &'a [String],
+    /// uv's own tables for a project, where the set is one: indexes, and what is looked up in which.
+    pub project: Option<toml::Table>,
     /// Further arguments.
     pub arguments: &'a [String],
     /// The Python, with its patch version where that is known.
@@ -43,7 +45,17 @@ impl Uv {
         let folder = tempfile::tempdir().map_err(|error| broke("no temporary folder", error))?;
         let file = folder.path().join("pylock.toml");
         let mut command = self.program();
-        command.args(["pip", "compile", "-", "--format", "pylock.toml", "--no-build", "--no-universal"]);
+        command.args(["pip", "compile", "--format", "pylock.toml", "--no-build", "--no-universal"]);
+        match &set.project {
+            None => command.arg("-"),
+            Some(tables) => {
+                // A line cannot be bound to an index; a project's dependency can.
+                let path = folder.path().join("pyproject.toml");
+                let text = as_project(set, tables).to_string();
+                std::fs::write(&path, text).map_err(|error| broke("no temporary file", error))?;
+                command.arg(path)
+            }
+        };
         command.args(["--no-python-downloads", "--no-progress", "--color", "never", "--no-header", "--no-annotate"]);
         command.args(["--python-version", set.python, "--python-platform", &set.platform.triple()]);
         command.arg("--output-file").arg(&file).args(set.arguments);
@@ -75,6 +87,25 @@ impl Uv {
         packages.iter_mut().for_each(|package| make_absolute(package, folder.path()));
         Ok(packages)
     }
+}
+
+/// A project whose dependencies are the set.
+fn as_project(set: &Set<'_>, tables: &toml::Table) -> toml::Table {
+    let text = |text: &str| toml::Value::String(text.to_owned());
+    let minor = set.platform.python.as_str();
+    let dependencies = set.requirements.lines().map(text).collect();
+    let project = [
+        ("name", text("slimwright-set")),
+        ("version", text("0")),
+        ("requires-python", text(&format!(">={minor}"))),
+        ("dependencies", toml::Value::Array(dependencies)),
+    ];
+    let project: toml::Table = project.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let tool: toml::Table = [("uv".to_owned(), toml::Value::Table(tables.clone()))].into_iter().collect();
+    [("project".to_owned(), project), ("tool".to_owned(), tool)]
+        .into_iter()
+        .map(|(name, table)| (name, toml::Value::Table(table)))
+        .collect()
 }
 
 /// uv writes paths as they are from the lock.

@@ -57,6 +57,9 @@ pub(super) struct Gathered {
     pub packages: Vec<LockedPackages>,
     /// What is installed, but neither from an index nor from a wheel: projects, version control, archives.
     pub opaque: Vec<Resolved>,
+    /// uv's own indexes of a project, and what is looked up in which.
+    pub indexes: Vec<toml::Value>,
+    pub bindings: toml::Table,
     pub not_predicted: Vec<(String, String)>,
     pub notes: Vec<String>,
 }
@@ -283,12 +286,16 @@ impl Gatherer<'_> {
                 return Ok(());
             }
             let why = match from.split_once('+') {
+                _ if from.starts_with("workspace:") => {
+                    "it is another project of the workspace, and nothing is built here".to_owned()
+                }
                 Some((vcs, _)) if vcs.len() < 5 => {
                     format!("it is made from source of a {vcs} repository, and nothing is built here")
                 }
                 _ => "it is made from a source archive, and nothing is built here".to_owned(),
             };
-            self.opaque(&requirement, Some(super::lock::without_secrets(&from)), None, why, &place);
+            let url = Some(super::lock::without_secrets(&from)).filter(|url| !url.starts_with("workspace:"));
+            self.opaque(&requirement, url, None, why, &place);
             return Ok(());
         }
         let bare = bare.strip_prefix("file://").or(bare.strip_prefix("file:")).unwrap_or(bare);
@@ -364,6 +371,10 @@ impl Gatherer<'_> {
         })?;
         let mut project = project;
         self.out.not_predicted.append(&mut project.not_predicted);
+        if !self.request.for_pip {
+            self.out.indexes.append(&mut project.indexes);
+            self.out.bindings.extend(std::mem::take(&mut project.bindings));
+        }
         Ok(Some((project, shown)))
     }
 
@@ -452,12 +463,11 @@ impl Gatherer<'_> {
         }
         self.out.notes.extend(pins.notes.drain(..).map(|note| format!("{place}: {note}")));
         // uv's lock has the project among its packages; the others have it beside them.
-        if let Some(project) =
-            project.filter(|project| project.is_package && matches!(name.as_str(), "poetry.lock" | "pdm.lock"))
-        {
-            if !choice.no_project && choice.only_groups.is_empty() && !project.name.is_empty() {
-                self.install_project(&folder, &project, true, true);
-            }
+        let beside = matches!(name.as_str(), "poetry.lock" | "pdm.lock");
+        let is_installed = beside && !choice.no_project && choice.only_groups.is_empty();
+        let is_named = |project: &Project| project.is_package && !project.name.is_empty();
+        if let Some(project) = project.filter(|project| is_installed && is_named(project)) {
+            self.install_project(&folder, &project, true, true);
         }
         self.out.pins.push(LockedPins { pins, place, folder });
         Ok(())

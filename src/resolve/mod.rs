@@ -5,6 +5,14 @@
 //!                                                                          └► range requests ─► Contents
 //! ```
 //!
+//! [`resolve`] is for an installation that has not happened: requirements, projects and locks become the distributions
+//! that it makes, with what each wheel has and says of itself; [`WheelInfo::installed`] says which files an installer
+//! makes of it.
+//!
+//! ```text
+//! Request ─► roots with their lines, pins of locks ─► uv, once ─► the wheels' ends ─► Resolution
+//! ```
+//!
 //! A package index changes: versions are deleted and yanked, and many never had a wheel for the platform at hand.
 //! [`look_up`] asks for each pin, for the image's own Python and platform, and every pin gets a verdict of its own,
 //! whatever becomes of the others. Four things hold:

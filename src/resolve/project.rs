@@ -19,7 +19,7 @@ const DEEPEST: usize = 16;
 pub type Dependency = (Requirement, usize);
 
 /// What a `pyproject.toml` says.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Project {
     /// Its name; empty if it tells none.
     pub name: String,
@@ -39,6 +39,10 @@ pub struct Project {
     pub not_predicted: Vec<(String, String)>,
     /// Whether it is a package that is installed itself.
     pub is_package: bool,
+    /// uv's own indexes for it (`[[tool.uv.index]]`), as written.
+    pub indexes: Vec<Value>,
+    /// Which of its dependencies uv looks up in which of them (`[tool.uv.sources]`), as written.
+    pub bindings: Table,
 }
 
 /// What is wrong with a `pyproject.toml`: line from 1 (0 for none), what was expected, what was found.
@@ -89,8 +93,36 @@ pub fn parse_project(text: &str) -> Result<Project, ProjectError> {
         if let Some(package) = uv.get("package").and_then(Value::as_bool) {
             out.is_package = package;
         }
+        out.indexes = uv.get("index").and_then(Value::as_array).cloned().unwrap_or_default();
+        for (name, source) in uv.get("sources").and_then(Value::as_table).into_iter().flatten() {
+            add_source(name, source, &mut out);
+        }
     }
     Ok(out)
+}
+
+/// Where uv takes a dependency from: an index, or somewhere else altogether.
+fn add_source(name: &str, source: &Value, out: &mut Project) {
+    let many = source.as_array().map_or_else(|| std::slice::from_ref(source), Vec::as_slice);
+    if many.iter().all(|source| source.get("index").is_some()) {
+        out.bindings.insert(name.to_owned(), source.clone());
+        return;
+    }
+    let text = |key: &str| many.iter().find_map(|source| source.get(key)?.as_str());
+    let is_member = many.iter().any(|source| source.get("workspace").and_then(Value::as_bool) == Some(true));
+    let from = text("git").map(|url| format!("git+{url}")).or_else(|| text("url").or(text("path")).map(str::to_owned));
+    let editable = many.iter().any(|source| source.get("editable").and_then(Value::as_bool) == Some(true));
+    let normalized = normalize_name(name);
+    let lists = out.extras.values_mut().chain(out.groups.values_mut()).chain([&mut out.dependencies]);
+    for (requirement, _) in
+        lists.flatten().filter(|(found, _)| found.from.is_empty() && found.normalized() == normalized)
+    {
+        if let Some(from) = &from {
+            (requirement.from, requirement.editable) = (from.clone(), editable);
+        } else if is_member {
+            requirement.from = format!("workspace://{name}");
+        }
+    }
 }
 
 struct Reader<'a> {

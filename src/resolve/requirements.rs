@@ -265,6 +265,10 @@ fn unquoted(value: &str) -> String {
 /// expected.
 pub fn parse_requirement_line(text: &str) -> Result<Requirement, String> {
     let text = text.trim();
+    // A second line would be read as one of its own, and may be an option.
+    if text.contains(|c: char| c.is_control() && c != '\t') {
+        return Err("a requirement in one line".into());
+    }
     if let Some(from) = place(text) {
         return Ok(from);
     }

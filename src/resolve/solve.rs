@@ -26,7 +26,7 @@ use super::search::Search;
 use super::uv::{Ask, Outcome, PLACES, Uv};
 use super::{Access, Artifact, Options, Platform, Verdict, Wanted, in_each_index, pip, tags, wheels};
 use crate::base::{Digest, escape_path};
-use crate::python::normalize_name;
+use crate::python::{is_name, normalize_name};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -248,7 +248,7 @@ impl Solver<'_> {
             .opaque
             .iter()
             .map(|package| package.normalized.clone())
-            .filter(|name| !name.is_empty())
+            .filter(|name| is_name(name))
             .collect();
         for _ in 0..MOST_RUNS {
             let stderr = match self.compile(&opaque) {
@@ -327,11 +327,19 @@ impl Solver<'_> {
             constraints: &lines(&gathered.constraints),
             overrides: &overrides,
             constraint_urls: &gathered.constraint_urls,
+            project: self.tables(),
             arguments: &self.arguments(),
             python: &python,
             platform: self.platform,
             deadline: self.deadline,
         })
+    }
+
+    /// uv's own tables of the projects that are asked for, where they bind something to an index or name some.
+    fn tables(&self) -> Option<toml::Table> {
+        let (indexes, bindings) = (&self.gathered.indexes, &self.gathered.bindings);
+        let all = [("index", toml::Value::Array(indexes.clone())), ("sources", toml::Value::Table(bindings.clone()))];
+        (!indexes.is_empty()).then(|| all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }
 
     /// Further arguments of uv: how to resolve, as the request says.
@@ -350,11 +358,11 @@ impl Solver<'_> {
                 .filter(|value| !value.is_empty())
         };
         for option in ["--torch-backend", "--resolution", "--exclude-newer"] {
-            out.extend(last(option).into_iter().flat_map(|value| [option.to_owned(), value]));
+            out.extend(last(option).into_iter().map(|value| format!("{option}={value}")));
         }
         match last("--prerelease") {
-            Some(value) => out.extend(["--prerelease".to_owned(), value]),
-            None if self.gathered.pre => out.extend(["--prerelease".to_owned(), "allow".to_owned()]),
+            Some(value) => out.push(format!("--prerelease={value}")),
+            None if self.gathered.pre => out.push("--prerelease=allow".to_owned()),
             None => {}
         }
         out

@@ -3,6 +3,7 @@
 
 mod archives;
 mod budget;
+mod asks;
 mod cache;
 mod cli;
 mod context;
@@ -14,6 +15,7 @@ mod emit;
 mod fixture;
 mod hostile;
 mod manual;
+mod installs;
 mod merge;
 mod order;
 mod os;
