@@ -373,11 +373,15 @@ fn places(source: &Source, architecture: &str, release: &Release) -> Result<Vec<
     Ok(out)
 }
 
-/// Which redirects are followed: what was asked for over TLS stays so.
+/// Which redirects are followed: what was asked for over TLS stays so, and nobody elsewhere leads to this machine.
 fn hops() -> Policy {
     Policy::custom(|attempt| {
         if attempt.previous().len() > MOST_HOPS {
             return attempt.error(format!("expected at most {MOST_HOPS} redirects, found more"));
+        }
+        let was_elsewhere = attempt.previous().iter().any(|url| !is_loopback(url));
+        if was_elsewhere && is_loopback(attempt.url()) {
+            return attempt.error("redirected to this machine");
         }
         let was_secure = attempt.previous().iter().any(|url| url.scheme() == "https");
         match attempt.url().scheme() {
