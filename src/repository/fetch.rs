@@ -211,7 +211,7 @@ impl<'a> Fetcher<'a> {
         }
         let bytes = self.listed(folder, release, file)?;
         let most = plain.map_or(MOST_UNPACKED, |plain| plain.size.min(MOST_UNPACKED));
-        let index = unpack(&bytes, ending, most).and_then(|reader| parse_packages(reader));
+        let index = unpack(&bytes, ending, most).and_then(parse_packages);
         let index = index.map_err(|why| format!("{}: {why}", file.path))?;
         if let Some(cache) = &self.options.cache {
             cache.put(&key, &index);

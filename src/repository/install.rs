@@ -202,7 +202,15 @@ impl Asked<'_> {
             }
             return;
         }
-        let found = self.universe.best_for(&relation).or_else(|| self.universe.providers(&relation).into_iter().next());
+        // A tag lets its repository's version compete with the others; without one it only fills gaps.
+        let latest = || {
+            let versions = self.universe.versions(&relation.name).into_iter().filter(|(priority, _)| *priority >= 0);
+            let fits =
+                versions.map(|(_, record)| record).filter(|one| relation.is_met_by(PackageManager::Apk, &one.version));
+            fits.max_by(|a, b| super::compare(PackageManager::Apk, &a.version, &b.version))
+        };
+        let own = if word.contains('@') { latest() } else { self.universe.best_for(&relation) };
+        let found = own.or_else(|| self.universe.providers(&relation).into_iter().next());
         match found {
             Some(record) => self.want(record),
             None => {

@@ -37,7 +37,7 @@ const SECTIONS: [(&str, f64, f64); 15] = [
 const OTHERS: (f64, f64) = (0.98, 0.94);
 
 /// As many bytes of an image's packages of a section count as much as the table.
-const WEIGHT: f64 = 20e6;
+const WEIGHT: f64 = 60e6;
 
 /// By how much files take less than is said: for each package, and for the root of its bytes.
 const ROUNDING: (f64, f64) = (10_000.0, 32.0);
@@ -121,8 +121,8 @@ pub(super) fn caches(lists: &Lists, settings: &Settings) -> u64 {
 }
 
 /// What dpkg and apt write about a package besides its fields: the files of `var/lib/dpkg/info` (lists, checksums,
-/// scripts), rows of logs. On Debian 12 that is 5 kB for a small one and 25 kB for one with many files.
-const BESIDES: u64 = 15_800;
+/// scripts), rows of logs. Lists are as long as there are files: for each package, and for the root of its bytes.
+const BESIDES: (f64, f64) = (4_800.0, 7.0);
 
 /// The long description is no part of the index, but of the status.
 const LONG_DESCRIPTION: u64 = 350;
@@ -131,7 +131,10 @@ const LONG_DESCRIPTION: u64 = 350;
 pub(super) fn database(manager: PackageManager, record: &Record) -> u64 {
     match manager {
         // The status has a copy.
-        PackageManager::Dpkg => 2 * (record.stanza + LONG_DESCRIPTION) + BESIDES,
+        PackageManager::Dpkg => {
+            let said = record.declared.installed_size.unwrap_or(0) as f64;
+            2 * (record.stanza + LONG_DESCRIPTION) + (BESIDES.0 + BESIDES.1 * said.sqrt()) as u64
+        }
         PackageManager::Apk => record.stanza,
     }
 }
