@@ -211,7 +211,7 @@ impl<'a> Fetcher<'a> {
         }
         let bytes = self.listed(folder, release, file)?;
         let most = plain.map_or(MOST_UNPACKED, |plain| plain.size.min(MOST_UNPACKED));
-        let index = unpack(&bytes, ending, most).and_then(|reader| parse_packages(reader));
+        let index = unpack(&bytes, ending, most).and_then(parse_packages);
         let index = index.map_err(|why| format!("{}: {why}", file.path))?;
         if let Some(cache) = &self.options.cache {
             cache.put(&key, &index);
@@ -373,11 +373,15 @@ fn places(source: &Source, architecture: &str, release: &Release) -> Result<Vec<
     Ok(out)
 }
 
-/// Which redirects are followed: what was asked for over TLS stays so.
+/// Which redirects are followed: what was asked for over TLS stays so, and nobody elsewhere leads to this machine.
 fn hops() -> Policy {
     Policy::custom(|attempt| {
         if attempt.previous().len() > MOST_HOPS {
             return attempt.error(format!("expected at most {MOST_HOPS} redirects, found more"));
+        }
+        let was_elsewhere = attempt.previous().iter().any(|url| !is_loopback(url));
+        if was_elsewhere && is_loopback(attempt.url()) {
+            return attempt.error("redirected to this machine");
         }
         let was_secure = attempt.previous().iter().any(|url| url.scheme() == "https");
         match attempt.url().scheme() {

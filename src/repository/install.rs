@@ -2,10 +2,10 @@
 
 use super::index::Record;
 use super::relation::{Relation, alpine_relation};
-use super::size;
+use super::size::{self, Ratios};
 use super::solve::{Present, Solution, Solver};
 use super::universe::{Universe, depends, provides, record_of};
-use super::{Installation, NewPackage, PackageRequest, Ratio, Repositories};
+use super::{Installation, NewPackage, PackageRequest, Repositories};
 use crate::base::escape_str;
 use crate::os::{OsInventory, OsPackage, PackageManager};
 use crate::rules::matches;
@@ -43,23 +43,26 @@ impl Repositories {
         asked.add_virtual();
         let Asked { solver, mut out, .. } = asked;
         let solution = solver.finish();
-        let ratio = Ratio::of(&installed.packages);
-        self.tell(request.manager, &solution, ratio, &mut out);
+        let ratios = Ratios::new(&installed.packages, &self.settings);
+        self.tell(request.manager, &solution, &ratios, &mut out);
         out
     }
 
-    fn tell(&self, manager: PackageManager, solution: &Solution, ratio: Ratio, out: &mut Installation) {
-        out.ratio = ratio;
+    fn tell(&self, manager: PackageManager, solution: &Solution, ratios: &Ratios, out: &mut Installation) {
+        let mut said = 0u64;
         for (what, owner) in &solution.unmet {
             let reason = format!("needed by {}, and nothing that will do is in the indexes", escape_str(owner));
             out.unknown.push((what.clone(), reason));
         }
         out.removed = solution.removed.iter().filter(|name| !solution.present.contains_key(*name)).cloned().collect();
         for present in solution.present.values() {
-            let Some(package) = new_package(manager, present, ratio) else { continue };
+            let Some(package) = new_package(manager, present, ratios) else { continue };
+            said = said.saturating_add(present.record.declared.installed_size.unwrap_or(0));
             out.packages.push(package);
             out.database = out.database.saturating_add(size::database(manager, &present.record));
         }
+        let taken = out.packages.iter().fold(0u64, |sum, package| sum.saturating_add(package.bytes));
+        out.ratio = ratios.over(said, taken);
         if manager == PackageManager::Dpkg {
             let wire = out.packages.iter().fold(0u64, |sum, package| sum.saturating_add(package.wire));
             out.archives = if self.settings.keeps_archives { wire } else { 0 };
@@ -194,9 +197,20 @@ impl Asked<'_> {
         let Some(relation) = alpine_relation(word) else { return self.unknown(word, "it is no name") };
         let there = self.solver.present(&relation.name);
         if there.is_some_and(|there| relation.is_met_by(PackageManager::Apk, &there.record.version)) {
-            return self.out.marked_manual.push(relation.name);
+            if self.request.virtual_name.is_none() {
+                self.out.marked_manual.push(relation.name);
+            }
+            return;
         }
-        let found = self.universe.best_for(&relation).or_else(|| self.universe.providers(&relation).into_iter().next());
+        // A tag lets its repository's version compete with the others; without one it only fills gaps.
+        let latest = || {
+            let versions = self.universe.versions(&relation.name).into_iter().filter(|(priority, _)| *priority >= 0);
+            let fits =
+                versions.map(|(_, record)| record).filter(|one| relation.is_met_by(PackageManager::Apk, &one.version));
+            fits.max_by(|a, b| super::compare(PackageManager::Apk, &a.version, &b.version))
+        };
+        let own = if word.contains('@') { latest() } else { self.universe.best_for(&relation) };
+        let found = own.or_else(|| self.universe.providers(&relation).into_iter().next());
         match found {
             Some(record) => self.want(record),
             None => {
@@ -221,7 +235,7 @@ impl Asked<'_> {
     }
 }
 
-fn new_package(manager: PackageManager, present: &Present, ratio: Ratio) -> Option<NewPackage> {
+fn new_package(manager: PackageManager, present: &Present, ratios: &Ratios) -> Option<NewPackage> {
     let (record, new) = (&present.record, present.new.as_ref()?);
     let names = |group: Vec<Relation>| group.into_iter().map(|relation| relation.name).collect::<Vec<_>>();
     Some(NewPackage {
@@ -236,7 +250,7 @@ fn new_package(manager: PackageManager, present: &Present, ratio: Ratio) -> Opti
         depends: depends(manager, record).into_iter().map(names).collect(),
         provides: provides(manager, record).into_iter().map(|one| one.name).collect(),
         because: new.because.clone(),
-        bytes: size::files(manager, record, ratio),
+        bytes: size::files(manager, record, ratios),
         wire: record.wire,
         stanza: size::stanza(manager, record),
     })

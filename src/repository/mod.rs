@@ -14,8 +14,8 @@
 //!   `InRelease` or `Release` tells. The signature of that file is not checked: what comes of it is a figure, and apt
 //!   checks what it installs. Alpine's index has no digest but its signature, and is taken as it comes.
 //! * **Nothing hangs or grows.** Waits, sizes on the wire and unpacked, redirects and tries have bounds.
-//! * **Bytes are predicted.** `Installed-Size` is in KiB and rounds every file up. The image below tells both what its
-//!   packages say and what they take: [`Ratio`] is how these stand to each other.
+//! * **Bytes are predicted.** `Installed-Size` is in KiB and rounds every file up. What packages of a section take for it
+//!   was measured, and the image below has packages that show it, too.
 //! * **What is not known is said to be unknown**, with a reason, and is no zero.
 //!
 //! Source: sources.list(5), apt.conf(5), apt_preferences(5), deb-control(5), deb-version(7), Debian Policy 7
@@ -199,10 +199,16 @@ pub struct NewPackage {
 /// How what packages take stands to what they say that they take.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ratio {
-    /// Bytes that are taken for each that is said.
+    /// Bytes that were predicted for each that is said.
     pub value: f64,
-    /// How many packages of the image below it was measured on; 0 for the documented default.
+    /// How many packages of the image below were looked at; without any it is the table's alone.
     pub packages: usize,
+}
+
+impl Default for Ratio {
+    fn default() -> Self {
+        Self { value: 1.0, packages: 0 }
+    }
 }
 
 /// Why nothing is known.
