@@ -2,7 +2,7 @@
 # Writes a first corpus for the fuzz targets, from what is on every machine with GNU tar.
 set -eu
 cd "$(dirname "$0")"
-for target in tar_index metadata record manifest databases requirement recorded tar_split inspect challenge docker_config reference toc zip pylock dockerfile source; do mkdir -p "corpus/$target"; done
+for target in tar_index metadata record manifest databases requirement recorded tar_split inspect challenge docker_config reference toc zip pylock dockerfile source context budget_config budget_lock; do mkdir -p "corpus/$target"; done
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 (
@@ -55,3 +55,7 @@ printf 'lock-version = "1.0"\ncreated-by = "uv"\n[[packages]]\nname = "a"\nversi
 printf 'machine example.org login u password p\ndefault login x\n' >corpus/pylock/netrc
 printf '# escape=`\nFROM a AS b\nRUN --mount=type=cache,target=/x apt-get update && apt-get install -y `\n # why\n  gcc "g++" 2>&1\nRUN <<E\npip install -r r.txt\nE\nRUN ["a", "b"]\nCOPY --from=b <<X /y\nz\nX\n' >corpus/dockerfile/1
 printf 'import a.b as c, d\ntry:\n    from e import f as g\nexcept ImportError:\n    pass\nx = c.y("cuda:0", gpu=True).cuda() if c.is_available() else f"{g.h!r:>{4}}"\n__import__(x)\nINSTALLED_APPS = ["i"]\n' >corpus/source/1
+printf 'FROM python:3.11 AS a\nWORKDIR /app\nCOPY . .\nRUN pip install -r requirements.txt && rm -rf ~/.cache *.pyc\nRUN find / \\( -name a -o -type d \\) -delete; chown -R 1:1 /app; mv a b; bash -c "cp -r b c"\nFROM scratch\nCOPY --from=a --chown=1 /app/ /app/\nADD <<E /x\ny\nE\n%%%%\n**/*.log\n!a?[b-c]\n' >corpus/context/1
+printf 'python = true\nforbid = ["nvidia-*"]\nlimits.unpacked = { max = "1.2 GiB", warn = "900 MB" }\n[limits.distributions]\n"a_b*" = "0 B"\n[limits.findings]\nauto = 0\n[growth]\nwire = ["5 %%", "1 MB"]\n[[image]]\nname = "**/x"\nlimits.unpacked = "none"\n[[accept]]\nrule = "a"\nsubject = "*"\nreason = "b"\nexpires = 2026-12-31\n' >corpus/budget_config/1
+printf 'distributions.nvidia-*=0 B' >corpus/budget_config/limit
+printf 'version = 1\n[[image]]\nname = "a"\nplatform = "linux/amd64"\nbasis = "measured"\n[image.unpacked]\ntotal = 3\nown-layers = 1\ndead-bytes = 0\nbase = 2\ncaches = 0\napplication = 0\nlayers = [\n{ bytes = 2, digest = "x" },\n{ bytes = 1, instruction = "RUN y" },\n]\n[image.unpacked.distributions]\n"t" = { bytes = 1, version = "2" }\n[image.unpacked.os-packages]\n"g" = 1\n[image.wire]\ntotal = 1\nown-layers = 0\nlayers = [\n{ bytes = 1 },\n]\n' >corpus/budget_lock/1

@@ -145,20 +145,18 @@ impl<'a> Culprits<'a> {
         }
         let hidden = members.iter().filter(|member| member.kind == CulpritKind::HiddenDistribution).count();
         let hidden = if hidden > 0 { format!(", {hidden} of them hidden") } else { String::new() };
-        // Who asked for the others is told where it is not the same.
+        // Who asked for each is told where it is not the same.
         let alike = members.iter().all(|member| member.asked_for == first.asked_for);
-        let named: Vec<(String, u64)> = members
-            .iter()
-            .map(|member| match &member.asked_for {
-                Some(asked) if !alike => (format!("{} ({asked})", member.what), member.size.bytes.0),
-                _ => (member.what.clone(), member.size.bytes.0),
-            })
-            .collect();
-        let examples = examples(named.iter().map(|(what, bytes)| (what.as_str(), *bytes)));
+        let member = |member: &Culprit| {
+            let asked = member.asked_for.as_ref().filter(|_| !alike);
+            let asked = asked.map(|asked| format!(" ({asked})")).unwrap_or_default();
+            format!("{} {}{asked}", member.what, member.size.bytes)
+        };
+        let examples = names(&members.iter().map(member).collect::<Vec<String>>(), EXAMPLES);
         Some(Culprit {
             growth,
             chain,
-            asked_for: first.asked_for.clone(),
+            asked_for: first.asked_for.clone().filter(|_| alike),
             place: Some(examples),
             ..self.plain(
                 CulpritKind::Family,

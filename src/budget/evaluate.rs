@@ -357,7 +357,11 @@ impl Judge<'_> {
 /// The first ones, without what weighs next to nothing beside them, and how many were left out.
 fn shortened(mut culprits: Vec<Culprit>) -> (Vec<Culprit>, usize) {
     let all = culprits.len();
-    let weight = |culprit: &Culprit| culprit.growth.map_or(culprit.size.bytes.0, i64::unsigned_abs);
+    let grew = culprits.iter().all(|culprit| culprit.growth.is_some_and(|growth| growth > 0));
+    let weight = |culprit: &Culprit| match culprit.growth {
+        Some(growth) if grew => growth.unsigned_abs(),
+        _ => culprit.size.bytes.0,
+    };
     let crumb = culprits.first().map_or(0, |first| weight(first) / CRUMB);
     culprits.retain(|culprit| weight(culprit) >= crumb);
     culprits.truncate(CULPRITS);

@@ -317,12 +317,13 @@ impl Unpacked {
         };
         for (part, bytes) in &snapshot.parts {
             match part {
-                Part::Base(_) => out.base += bytes,
-                Part::Caches => out.caches += bytes,
-                Part::Application => out.application += bytes,
+                Part::Base(_) => out.base = out.base.saturating_add(*bytes),
+                Part::Caches => out.caches = *bytes,
+                Part::Application => out.application = *bytes,
                 Part::OsPackage(id) => {
                     let name = snapshot.os_packages.get(*id).map(|package| package.name.clone()).unwrap_or_default();
-                    *out.os_packages.entry(name).or_default() += bytes;
+                    let sum = out.os_packages.entry(name).or_default();
+                    *sum = sum.saturating_add(*bytes);
                 }
                 Part::Distribution(_) | Part::Hidden(_) => {}
             }
@@ -381,20 +382,20 @@ impl Unpacked {
         }
         for (name, (version, bytes)) in &self.distributions {
             let (name, version) = (quoted(name), quoted(version));
-            out.push_str(&format!("{name} = {{ bytes = {}, version = {version} }}\n", number(*bytes)));
+            out.push_str(&format!("{name} = {{ bytes = {}, version = {version} }}\n", *bytes));
         }
         if !self.os_packages.is_empty() {
             out.push_str("\n[image.unpacked.os-packages]\n");
         }
         for (name, bytes) in &self.os_packages {
-            out.push_str(&format!("{} = {}\n", quoted(name), number(*bytes)));
+            out.push_str(&format!("{} = {}\n", quoted(name), *bytes));
         }
     }
 }
 
 impl Wire {
     fn of(snapshot: &Snapshot) -> Option<Self> {
-        let own = snapshot.own_layers().iter().map(|layer| layer.wire).sum::<Option<u64>>()?;
+        let own = super::snapshot::wire(snapshot.own_layers())?;
         Some(Self { total: snapshot.wire()?, own_layers: own, layers: layers(snapshot, |layer| layer.wire)? })
     }
 
@@ -419,13 +420,13 @@ fn layers(snapshot: &Snapshot, size: impl Fn(&super::LayerSize) -> Option<u64>) 
 }
 
 fn rows(out: &mut String, rows: &[(&str, u64)]) {
-    rows.iter().for_each(|(key, bytes)| out.push_str(&format!("{key} = {}\n", number(*bytes))));
+    rows.iter().for_each(|(key, bytes)| out.push_str(&format!("{key} = {}\n", *bytes)));
 }
 
 fn layers_text(out: &mut String, layers: &[Layer]) {
     out.push_str("layers = [\n");
     for layer in layers {
-        let mut line = format!("    {{ bytes = {}", number(layer.bytes));
+        let mut line = format!("    {{ bytes = {}", layer.bytes);
         for (key, text) in [("instruction", &layer.instruction), ("digest", &layer.digest)] {
             if !text.is_empty() {
                 line.push_str(&format!(", {key} = {}", quoted(text)));
@@ -434,11 +435,6 @@ fn layers_text(out: &mut String, layers: &[Layer]) {
         out.push_str(&format!("{line} }},\n"));
     }
     out.push_str("]\n");
-}
-
-/// TOML has signed numbers only.
-fn number(bytes: u64) -> i64 {
-    i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
 /// A TOML string on one line.

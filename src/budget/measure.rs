@@ -3,7 +3,7 @@
 use super::accept::Acceptances;
 use super::config::{Bound, Measure};
 use super::culprits::{Culprits, change, largest_first};
-use super::snapshot::{DistributionSize, LayerSize, PackageSize, Snapshot, total};
+use super::snapshot::{DistributionSize, LayerSize, PackageSize, Snapshot, total, wire};
 use super::verdict::{Amount, CheckId, Culprit, Severity};
 use crate::base::{Basis, ByteSize, Size, Unit};
 use crate::fs::Category;
@@ -197,7 +197,7 @@ impl Gauge<'_> {
     }
 
     fn wire(&self, layers: &[LayerSize], text: &str) -> Result<Measured, String> {
-        let bytes = layers.iter().map(|layer| layer.wire).sum::<Option<u64>>().ok_or_else(|| self.no_wire())?;
+        let bytes = wire(layers).ok_or_else(|| self.no_wire())?;
         let all = self.culprits.layers(Unit::Wire, |layer| layer.wire);
         let measured = self.bytes(bytes, format!("{text} {}", ByteSize(bytes)), all);
         Ok(Measured { unit: Unit::Wire, ..measured })

@@ -234,7 +234,7 @@ impl Snapshot {
 
     /// Compressed bytes of all layers, where all are known.
     pub fn wire(&self) -> Option<u64> {
-        self.layers.iter().map(|layer| layer.wire).sum()
+        wire(&self.layers)
     }
 
     /// The layers above the base image.
@@ -251,6 +251,11 @@ impl Snapshot {
     pub fn is_incomplete(&self) -> bool {
         !self.gaps.is_empty() || !self.unread.is_empty()
     }
+}
+
+/// Compressed bytes of some layers, where all are known.
+pub(super) fn wire(layers: &[LayerSize]) -> Option<u64> {
+    layers.iter().try_fold(0u64, |sum, layer| Some(sum.saturating_add(layer.wire?)))
 }
 
 /// The first two components of a path's directory.

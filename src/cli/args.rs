@@ -66,7 +66,8 @@ Examples:
   docker save my-service:1.4 | slimwright audit -
   slimwright audit oci:./layout:latest --details          every layer and package, with the proof
   slimwright audit service.tar --format json -o audit.json
-  slimwright audit dir:/mnt/rootfs";
+  slimwright audit dir:/mnt/rootfs
+  slimwright audit context:.                              before the build";
 
 const PLAN_EXAMPLES: &str = "\
 Examples:
@@ -75,6 +76,7 @@ Examples:
   slimwright plan service.tar -o slim/ --style pylock     install from a lock, with uv
   slimwright plan service.tar -o slim/ --force            write over the files of an earlier plan
   slimwright plan service.tar -o slim/ --dockerfile Dockerfile    edit your own Dockerfile
+  slimwright plan context:. -o slim/                      the same, before the first build
 
 DIR gets a Dockerfile, requirement files, a lock, smoke_test.py, REPORT.md and plan.json. Whether the pins can still
 be installed is looked up with uv (in PATH, or named by UV) in the indexes that uv or pip is configured to use.
@@ -103,7 +105,8 @@ Example:
 #[derive(Clone, Debug, ClapArgs)]
 pub struct Source {
     /// docker-daemon:NAME, docker://NAME (a registry), docker-archive:FILE, oci:DIR[:TAG], oci-archive:FILE,
-    /// dir:ROOTFS, index:FILE, a path of any of these, or - for an archive on standard input
+    /// dir:ROOTFS, index:FILE, a path of any of these, - for an archive on standard input, or context:DIR for what a
+    /// folder with a Dockerfile will become
     #[arg(value_name = "TARGET")]
     pub target: String,
     /// Which image of several, for example linux/arm64
@@ -124,6 +127,30 @@ pub struct Source {
     /// No progress and no remarks on stderr
     #[arg(long, short)]
     pub quiet: bool,
+    /// How a build context is read.
+    #[command(flatten)]
+    pub context: Context,
+}
+
+/// How a build context is read.
+#[derive(Clone, Debug, Default, ClapArgs)]
+#[command(next_help_heading = "Build contexts (context:DIR)")]
+pub struct Context {
+    /// The Dockerfile, if it is not DIR/Dockerfile
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// The stage to make, by name or number, if it is not the last one
+    #[arg(long, value_name = "NAME")]
+    pub target_stage: Option<String>,
+    /// An argument's value (ARG); may be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub build_arg: Vec<String>,
+    /// What an image that the Dockerfile names is: any target, for example python:3.11-slim=index:base.index; may be repeated
+    #[arg(long, value_name = "NAME=TARGET")]
+    pub image: Vec<String>,
+    /// The version of Python, where the base image is not known: 3.11
+    #[arg(long, value_name = "VERSION")]
+    pub python: Option<String>,
 }
 
 /// What the user says is asked for.
@@ -259,9 +286,6 @@ pub struct Plan {
     /// The build context of that Dockerfile, if it is not its folder
     #[arg(long, value_name = "DIR", requires = "dockerfile")]
     pub context: Option<PathBuf>,
-    /// The stage that the image was built from, by name or number, if it is not the last one
-    #[arg(long, value_name = "NAME", requires = "dockerfile")]
-    pub target_stage: Option<String>,
     /// Overwrite the files of an earlier plan in DIR, and no others
     #[arg(long)]
     pub force: bool,

@@ -146,7 +146,8 @@ fn config_failure(error: ConfigError) -> Failure {
 
 /// The configuration and its file: the named one, the build context's, or that of the current folder.
 fn configuration(args: &Args) -> Result<(Option<PathBuf>, Config)> {
-    let of_context = args.source.target.strip_prefix("context:").map(|dir| Path::new(dir).join(CONFIG));
+    let folder = super::context::folder(&args.source.target).filter(|folder| folder.as_os_str() != ".");
+    let of_context = folder.map(|folder| folder.join(CONFIG));
     let places = of_context.into_iter().chain([PathBuf::from(CONFIG)]);
     let found = match &args.config {
         Some(named) => Some(named.clone()),
@@ -269,10 +270,14 @@ fn budget_failure(error: BudgetError) -> Failure {
     Failure::usage(anyhow::Error::new(error)).hint(hint)
 }
 
-/// What the plan leads to.
+/// What the plan leads to. Rules are applied to it only where somebody asks for findings.
 fn predicted(settings: &CheckSettings, rules: &[Rule], plan: &Plan, original: &Snapshot) -> Snapshot {
+    let names: Vec<&str> = original.names.iter().map(String::as_str).collect();
+    let limits = settings.config.limits(&names, &original.platform);
+    let asks = settings.mode == Mode::Planned || limits.asks_for_findings();
     let predicted = pipeline::survey(&plan.predicted, &settings.input.given, |facts| {
-        Snapshot::new(facts, &rules::evaluate(facts, rules))
+        let findings = if asks { rules::evaluate(facts, rules) } else { Vec::new() };
+        Snapshot::new(facts, &findings)
     });
     predicted.called_as(original)
 }

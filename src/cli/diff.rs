@@ -1,6 +1,7 @@
 //! `slimwright diff`: two images, and what makes the difference.
 
-use super::args::{Diff as Args, Format, Source};
+use super::args::{Context, Diff as Args, Format, Source};
+use super::context;
 use super::failure::{Failure, Result};
 use super::output::Destination;
 use super::pipeline;
@@ -24,8 +25,9 @@ impl DiffSettings {
     pub fn new(args: Args) -> Result<Self> {
         let destination = Destination::new(args.output, args.force)?;
         let after = Source { target: args.after, ..args.source.clone() };
+        let (before, after) = for_contexts(args.source, after);
         Ok(Self {
-            before: input(args.source, &args.asked)?,
+            before: input(before, &args.asked)?,
             after: input(after, &args.asked)?,
             look: look(&args.print, destination.is_stdout()),
             format: args.format,
@@ -33,6 +35,16 @@ impl DiffSettings {
             exit_code: args.exit_code,
         })
     }
+}
+
+/// What says how a build context is read is for that one of the two that is one.
+fn for_contexts(mut before: Source, mut after: Source) -> (Source, Source) {
+    match (context::folder(&before.target), context::folder(&after.target)) {
+        (None, Some(_)) => before.context = Context::default(),
+        (Some(_), None) => after.context = Context::default(),
+        _ => {}
+    }
+    (before, after)
 }
 
 /// Compares.

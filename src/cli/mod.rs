@@ -11,6 +11,7 @@
 mod args;
 mod check;
 mod commands;
+mod context;
 mod diff;
 mod dockerfile;
 mod failure;

@@ -1,5 +1,6 @@
 //! From an input to facts, findings and a plan.
 
+use super::context;
 use super::failure::{Failure, Result};
 use super::progress::Bar;
 use super::settings::Input;
@@ -18,6 +19,9 @@ use std::path::Path;
 
 /// Reads the image. It is kept until the process ends.
 pub fn image(input: &Input) -> Result<ManuallyDrop<Image>> {
+    if let Some(context) = &input.context {
+        return context::image(context, &input.options, input.quiet).map(ManuallyDrop::new);
+    }
     let bar = Bar::new(input.quiet);
     let image = open(&input.target, &input.options, &bar);
     bar.finish();

@@ -5,6 +5,7 @@ use super::args::{
     Args, Asked, Audit, AuditFormat, CacheAction, Color, Command, Plain, Plan, Print, Source, Style, Verify, Why,
 };
 use super::check::CheckSettings;
+use super::context::{self, ContextInput};
 use super::diff::DiffSettings;
 use super::dockerfile::UserDockerfile;
 use super::failure::{Failure, Result};
@@ -59,6 +60,8 @@ pub struct Input {
     pub given: Vec<AskedFor>,
     /// Whether to keep stderr empty.
     pub quiet: bool,
+    /// The build context, if that is the target.
+    pub context: Option<ContextInput>,
 }
 
 /// How to print text.
@@ -203,9 +206,10 @@ fn plan_settings(plan: Plan) -> Result<PlanSettings> {
     let folder = Folder::new(plan.output, plan.force)?;
     let dockerfile = match &plan.dockerfile {
         Some(path) => {
-            Some(Box::new(UserDockerfile::read(path, plan.context.as_deref(), plan.target_stage, plan.skip.clone())?))
+            let stage = plan.source.context.target_stage.clone();
+            Some(Box::new(UserDockerfile::read(path, plan.context.as_deref(), stage, plan.skip.clone())?))
         }
-        None => None,
+        None => context_dockerfile(&plan.source, &plan.skip)?,
     };
     Ok(PlanSettings {
         input: with_sources(input(plan.source, &plan.asked)?),
@@ -221,6 +225,17 @@ fn plan_settings(plan: Plan) -> Result<PlanSettings> {
         dockerfile,
         folder,
     })
+}
+
+/// The Dockerfile of a build context, which a plan for it edits.
+fn context_dockerfile(source: &Source, skip: &[String]) -> Result<Option<Box<UserDockerfile>>> {
+    let Some(folder) = context::folder(&source.target) else { return Ok(None) };
+    let stage = source.context.target_stage.clone();
+    let Some(path) = context::dockerfile(&folder, source.context.file.as_deref()) else {
+        return Err(Failure::usage(anyhow::anyhow!("{}: there is no Dockerfile to edit", folder.display()))
+            .hint("a plan for a build context is an edit of its Dockerfile; name it with --file"));
+    };
+    Ok(Some(Box::new(UserDockerfile::read(&path, Some(&folder), stage, skip.to_vec())?)))
 }
 
 fn verify_settings(verify: Verify) -> Result<VerifySettings> {
@@ -243,9 +258,10 @@ fn why_settings(why: Why) -> Result<WhySettings> {
 }
 
 pub(super) fn input(source: Source, asked: &Asked) -> Result<Input> {
+    let context = context::input(&source, asked.project.is_some() || !asked.requirements.is_empty())?;
     let target = source.target.parse::<Target>().map_err(|error| {
         Failure::usage(anyhow::anyhow!("TARGET `{}`: {error}", source.target))
-            .hint("write docker-daemon:NAME, docker://NAME, docker-archive:FILE, oci:DIR[:TAG], oci-archive:FILE, dir:ROOTFS, index:FILE, a path or -")
+            .hint("write docker-daemon:NAME, docker://NAME, docker-archive:FILE, oci:DIR[:TAG], oci-archive:FILE, dir:ROOTFS, index:FILE, context:DIR, a path or -")
     })?;
     let mut options = OpenOptions {
         platform: source.platform,
@@ -260,7 +276,7 @@ pub(super) fn input(source: Source, asked: &Asked) -> Result<Input> {
         options.limits.unpacked = size.0;
     }
     let given = given::read(&asked.requirements, asked.project.as_deref())?;
-    Ok(Input { text: source.target, target, options, given, quiet: source.quiet })
+    Ok(Input { text: source.target, target, options, given, quiet: source.quiet, context })
 }
 
 /// A plan asks who imports what; a recording serves plans.

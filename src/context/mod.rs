@@ -1,1 +1,214 @@
 //! A virtual image: what a build context would become, without building it.
+//!
+//! ```text
+//! folder, .dockerignore ─► Dockerfile, stage by stage ─► layers of entries ─► Image, with its gaps
+//!                              │ FROM            └► base image, real or unknown
+//!                              └ RUN pip, uv, apt-get, … ─► uv, wheels' lists, package indexes
+//! ```
+//!
+//! The result is an [`Image`] like any other, so that everything above it (ledger, rules, plan, budget, reports) need not
+//! know that it does not exist. Three things hold:
+//!
+//! * **Nothing is run and nothing is built.** A `RUN` line is read, not executed. What is known of a command (`pip
+//!   install`, `apt-get install`, `rm`, `chown`, …) is carried out in thought; what cannot be known is a
+//!   [`Gap`] with its line and a reason, and never nothing.
+//! * **Sizes have a source.** Files of the context are measured; a wheel's files stand in its own list; bytecode, scripts and OS packages
+//!   are predicted by stated rules. The image's basis is `predicted`.
+//! * **The outside is an interface.** Base images, package indexes and wheels are asked for through [`Outside`].
+//!
+//! In a virtual image the digest of a wheel's file is not that of its content, which nobody has read: it is made of
+//! the CRC-32 and size that the wheel's list states, so that two files are the same where these are.
+//!
+//! Source: the Dockerfile reference (<https://docs.docker.com/reference/dockerfile/>), pip's, uv's and apt's manuals.
+
+mod arguments;
+mod copy;
+mod error;
+mod files;
+mod folder;
+mod ignore;
+mod install;
+mod installer;
+mod places;
+mod run;
+mod shell;
+mod site;
+mod stage;
+mod system;
+mod tree;
+
+pub use error::ContextError;
+pub use ignore::Ignore;
+
+use crate::base::{Basis, escape_str};
+use crate::dockerfile::{Dockerfile, MOST_BYTES};
+use crate::image::{Gap, Image};
+use crate::repository::{Repositories, RepositoryError, Sources};
+use crate::resolve::{Platform, Request, RequestError, Resolution};
+use folder::Folder;
+use stage::{Stage, World};
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+/// A Dockerfile with more instructions is none: engines stop at 127 layers.
+const MOST_INSTRUCTIONS: usize = 2_000;
+
+/// What the user may choose.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ContextOptions {
+    /// The Dockerfile, if it is not `Dockerfile` in the folder.
+    pub dockerfile: Option<PathBuf>,
+    /// The stage to make, by name or number, if it is not the last one.
+    pub target_stage: Option<String>,
+    /// `--build-arg`: names and values.
+    pub build_arguments: BTreeMap<String, String>,
+    /// `linux/amd64`.
+    pub platform: String,
+    /// `3.11`, where the base image does not tell or is not known.
+    pub python: Option<String>,
+}
+
+/// What a name in a `FROM` or `COPY --from` is.
+#[derive(Clone, Debug)]
+pub enum Base {
+    /// Read or recorded, with all its entries. With it, where it came from, in words.
+    Known(Box<Image>, String),
+    /// Its manifest and configuration alone: its layers have compressed sizes and no entries.
+    Manifest(Box<Image>),
+    /// It is not to be had; why.
+    Unknown(String),
+    /// Whoever should have it says that there is none; in whose words.
+    Missing(String),
+}
+
+/// What lies outside of the folder.
+pub trait Outside {
+    /// The image of a name.
+    fn image(&self, name: &str) -> Base;
+    /// What an installer would install.
+    ///
+    /// # Errors
+    ///
+    /// The requirements cannot be read or met, or the index cannot be asked.
+    fn resolve(&self, request: &Request, platform: &Platform) -> Result<Resolution, RequestError>;
+    /// The indexes of an image's package repositories.
+    ///
+    /// # Errors
+    ///
+    /// The image names none, or none of them could be read.
+    fn repositories(&self, sources: &Sources, architecture: &str) -> Result<Repositories, RepositoryError>;
+}
+
+/// What a build context becomes.
+#[derive(Clone, Debug)]
+pub struct Virtual {
+    /// The image.
+    pub image: Image,
+    /// The Dockerfile that was read; none where the folder has none.
+    pub dockerfile: Option<PathBuf>,
+    /// The base image as the Dockerfile names it.
+    pub base: Option<String>,
+    /// What the user should know of how it was made.
+    pub notes: Vec<String>,
+}
+
+/// Reads a build context.
+///
+/// # Errors
+///
+/// The folder or its Dockerfile cannot be read, the build would fail (a file to copy is not there, requirements cannot be
+/// met), or what decides everything is not to be had (no index answers).
+pub fn read(root: &Path, options: &ContextOptions, outside: &dyn Outside) -> Result<Virtual, ContextError> {
+    let path = options.dockerfile.clone().or_else(|| dockerfile_in(root));
+    let folder = Folder::read(root, path.as_deref())?;
+    let text = match &path {
+        Some(path) => read_text(path)?,
+        None => without_dockerfile(&folder, root, options)?,
+    };
+    let name = path.as_deref().map_or_else(|| "(no Dockerfile)".to_owned(), |path| shown(path, root));
+    let file = Dockerfile::parse(&text).map_err(|source| ContextError::Dockerfile { path: name.clone(), source })?;
+    if file.instructions.len() > MOST_INSTRUCTIONS {
+        return Err(ContextError::TooLong { path: name, most: MOST_INSTRUCTIONS });
+    }
+    let target = match &options.target_stage {
+        Some(wanted) => file.stage(wanted).ok_or_else(|| ContextError::no_stage(&name, wanted, &file))?,
+        None => file.stages.len().checked_sub(1).ok_or_else(|| ContextError::NoFrom { path: name.clone() })?,
+    };
+    let world = World::new(&file, name, &folder, options, outside);
+    let stage = world.stage(target)?;
+    let base = file.lineage(target).first().map(|&first| file.stages[first].image.clone());
+    Ok(finish(&world, stage, root, path, base))
+}
+
+fn finish(world: &World<'_>, stage: Stage, root: &Path, dockerfile: Option<PathBuf>, base: Option<String>) -> Virtual {
+    let name = std::fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
+    let name = name.file_name().map_or_else(|| "context".to_owned(), |name| escape_str(&name.to_string_lossy()));
+    let mut gaps = stage.gaps;
+    for (place, why) in &world.folder.bad_patterns {
+        gaps.push(Gap { place: place.clone(), what: "a pattern".into(), reason: why.clone() });
+    }
+    let base = base.filter(|_| dockerfile.is_some()).map(|image| world.globals().expand(&image).unwrap_or(image));
+    let mut config = stage.config;
+    if let Some(base) = &base {
+        config.labels.entry("org.opencontainers.image.base.name".into()).or_insert_with(|| base.clone());
+    }
+    let image = Image {
+        name,
+        other_names: Vec::new(),
+        platform: world.options.platform.clone(),
+        config,
+        layers: stage.tree.layers,
+        basis: Basis::Predicted,
+        problems: stage.problems,
+        gaps,
+    };
+    Virtual { image, dockerfile, base, notes: world.take_notes() }
+}
+
+/// `Dockerfile` or `Containerfile`.
+pub fn dockerfile_in(root: &Path) -> Option<PathBuf> {
+    ["Dockerfile", "Containerfile", "dockerfile"].map(|name| root.join(name)).into_iter().find(|path| path.is_file())
+}
+
+/// What a folder without a Dockerfile says: its lock, its project or its requirements, installed on nothing that is known.
+fn without_dockerfile(folder: &Folder, root: &Path, options: &ContextOptions) -> Result<String, ContextError> {
+    let has = |name: &str| folder.get(name.as_bytes()).is_some();
+    let command = match () {
+        () if has("uv.lock") => "uv sync --frozen --no-dev",
+        () if has("poetry.lock") => "poetry install --only main --no-root",
+        () if has("pdm.lock") => "pdm sync --prod",
+        () if has("Pipfile.lock") => "pipenv sync --system",
+        () if has("pylock.toml") => "uv pip sync --system pylock.toml",
+        () if has("requirements.txt") => "pip install --no-cache-dir -r requirements.txt",
+        () if has("pyproject.toml") => "pip install --no-cache-dir .",
+        () => return Err(ContextError::Nothing { path: crate::base::escape_path(root) }),
+    };
+    let python = options.python.clone().or_else(|| python_version_file(folder)).ok_or(ContextError::NoPython)?;
+    Ok(format!("FROM python:{python}\nWORKDIR /app\nCOPY . .\nRUN {command}\n"))
+}
+
+/// `.python-version`, as pyenv and uv read it: `3.11` or `3.11.7`.
+fn python_version_file(folder: &Folder) -> Option<String> {
+    let content = folder.content(b".python-version")?;
+    site::minor_of(std::str::from_utf8(&content).ok()?.lines().next()?.trim())
+}
+
+/// Reads a text file of the user's, up to a bound.
+fn read_text(path: &Path) -> Result<String, ContextError> {
+    let failed = |source| ContextError::read(path, source);
+    let file = std::fs::File::open(path).map_err(failed)?;
+    if !file.metadata().map_err(failed)?.is_file() {
+        return Err(failed(std::io::Error::other("expected a file, found something else")));
+    }
+    let mut bytes = Vec::new();
+    file.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
+    let text = Dockerfile::text(&bytes);
+    let text = text.map_err(|source| ContextError::Dockerfile { path: crate::base::escape_path(path), source })?;
+    Ok(text.to_owned())
+}
+
+/// A path relative to the context, escaped.
+fn shown(path: &Path, root: &Path) -> String {
+    crate::base::escape_path(path.strip_prefix(root).unwrap_or(path))
+}

@@ -93,6 +93,8 @@ pub enum Kind {
     },
     /// `SHELL ["program", "option"]`
     Shell(Vec<String>),
+    /// `USER name[:group]`, as written.
+    User(String),
     /// Any other.
     Other,
 }
@@ -261,7 +263,7 @@ impl Reader<'_> {
             I::Maintainer(maintainer) => (&maintainer.maintainer, none, Kind::Other),
             I::Onbuild(onbuild) => (&onbuild.onbuild, none, Kind::Other),
             I::Stopsignal(signal) => (&signal.stopsignal, none, Kind::Other),
-            I::User(user) => (&user.user, none, Kind::Other),
+            I::User(user) => (&user.user, none, Kind::User(arguments::unquoted(&user.arguments.value))),
             I::Volume(volume) => (&volume.volume, none, Kind::Other),
             _ => return None,
         };
@@ -317,6 +319,13 @@ impl Reader<'_> {
         let commands = shell::commands(&tokens);
         Run { form, tokens, commands }
     }
+}
+
+/// Reads a script for a shell, as the argument of `sh -c`. Its spans are places in `text`.
+pub fn script(text: &str) -> Run {
+    let tokens = shell::tokens(text, 0..text.len(), Lines::Script);
+    let commands = shell::commands(&tokens);
+    Run { form: Form::Script, tokens, commands }
 }
 
 /// The array of an exec form as one command.

@@ -92,31 +92,46 @@ impl Dockerfile<'_> {
     pub fn scope(&self, instruction: usize) -> Scope {
         let mut scope = Scope { directory: Some("/".to_owned()), ..Scope::default() };
         let Some(stage) = self.stage_of(instruction) else { return scope };
-        let global: BTreeMap<String, String> = self.instructions[..self.stages[0].instructions.start]
-            .iter()
-            .filter_map(|instruction| match &instruction.kind {
-                Kind::Variables { pairs, .. } => Some(pairs),
-                _ => None,
-            })
-            .flatten()
-            .filter_map(|(name, value)| Some((name.clone(), value.clone()?)))
-            .collect();
+        let global = self.global_arguments();
         for position in self.instructions_of(stage).into_iter().take_while(|&position| position < instruction) {
-            scope.advance(&self.instructions[position], &global);
+            scope.advance(&self.instructions[position], &global, &BTreeMap::new());
         }
         scope
+    }
+
+    /// The defaults of the `ARG`s before the first `FROM`.
+    pub fn global_arguments(&self) -> BTreeMap<String, String> {
+        let end = self.stages.first().map_or(self.instructions.len(), |stage| stage.instructions.start);
+        let mut out = BTreeMap::new();
+        for instruction in &self.instructions[..end] {
+            let Kind::Variables { pairs, .. } = &instruction.kind else { continue };
+            for (name, value) in pairs {
+                // One may be made of those before it.
+                let value = value.as_deref().and_then(|value| expanded(value, &out));
+                out.extend(value.map(|value| (name.clone(), value)));
+            }
+        }
+        out
     }
 }
 
 impl Scope {
-    fn advance(&mut self, instruction: &Instruction, global: &BTreeMap<String, String>) {
+    /// Carries an instruction out. `global` are the arguments before the first `FROM`, which an `ARG` without a value
+    /// takes its value from; `given` are those that the builder is given, which win over defaults.
+    pub fn advance(
+        &mut self,
+        instruction: &Instruction,
+        global: &BTreeMap<String, String>,
+        given: &BTreeMap<String, String>,
+    ) {
         match &instruction.kind {
             Kind::Workdir(path) => {
                 self.directory = self.absolute(path);
             }
             Kind::Variables { environment, pairs } => {
                 for (name, value) in pairs {
-                    let value = value.clone().or_else(|| global.get(name).cloned());
+                    let given = given.get(name).filter(|_| !environment);
+                    let value = given.or(value.as_ref()).or_else(|| global.get(name)).cloned();
                     if *environment {
                         self.environment.insert(name.clone());
                     } else if self.environment.contains(name) {
@@ -135,6 +150,11 @@ impl Scope {
             }
             _ => {}
         }
+    }
+
+    /// A text with its variables' values; `None` where one is not known.
+    pub fn expand(&self, text: &str) -> Option<String> {
+        expanded(text, &self.variables)
     }
 
     /// A path with its variables' values, absolute and without `.` and `..`; `None` where that is not known.

@@ -12,6 +12,7 @@ mod directory;
 mod error;
 mod layout;
 mod manifest;
+mod manifest_only;
 mod open;
 mod reading;
 mod recorded;
@@ -24,7 +25,8 @@ pub use cache::{CACHE_BYTES, Cache, CacheInfo};
 pub use config::{Config, HealthCheck, HistoryRow, parse_config};
 pub use error::ImageError;
 pub use manifest::{DockerManifestRow, parse_docker_manifest, parse_index, parse_manifest};
-pub use open::{OpenOptions, Progress, open};
+pub use manifest_only::open_manifest;
+pub use open::{OpenOptions, Progress, host_platform, open};
 pub use recorded::{read_recorded, write_recorded};
 pub use target::{Target, TargetKind};
 

@@ -51,7 +51,7 @@ impl Progress for () {
 }
 
 /// `linux/` and the architecture of this machine, as Go names it.
-pub(super) fn host_platform() -> String {
+pub fn host_platform() -> String {
     let architecture = match std::env::consts::ARCH {
         "x86_64" => "amd64",
         "aarch64" => "arm64",

@@ -85,6 +85,14 @@ pub(super) fn read_source(
     })
 }
 
+/// Whether the cache knows every layer, so that reading the image reads none.
+pub(super) fn is_cached(path: &Path, source: &SourceImage, options: &OpenOptions) -> bool {
+    let Ok(config) = parse_config(&source.config.1) else { return false };
+    let Ok(expected) = expected(path, source, &config.diff_ids) else { return false };
+    let known = |(layer, expected): (&LayerSource, &Expected)| from_cache(layer, *expected, options).is_some();
+    !source.layers.is_empty() && source.layers.iter().zip(&expected).all(known)
+}
+
 /// The digests that the manifest and the configuration promise, one pair a layer.
 fn expected(path: &Path, source: &SourceImage, diff_ids: &[String]) -> Result<Vec<Expected>, ImageError> {
     let count = source.layers.len();

@@ -30,6 +30,25 @@ const EXACT: [&[u8]; 7] = [
     b"usr/lib/os-release",
 ];
 
+/// Whether a path is one of the files that say where packages come from and what their manager leaves behind. Of
+/// `auth.conf`, which has passwords, nothing is read.
+fn is_of_repositories(path: &[u8]) -> bool {
+    let exact: [&[u8]; 6] = [
+        b"etc/apt/sources.list",
+        b"etc/apt/apt.conf",
+        b"etc/apt/preferences",
+        b"etc/dpkg/dpkg.cfg",
+        b"etc/apk/repositories",
+        b"etc/apk/arch",
+    ];
+    match parent(path) {
+        b"etc/apt/sources.list.d" => path.ends_with(b".list") || path.ends_with(b".sources"),
+        b"etc/apk/repositories.d" => path.ends_with(b".list"),
+        b"etc/apt/apt.conf.d" | b"etc/apt/preferences.d" | b"etc/dpkg/dpkg.cfg.d" => true,
+        _ => exact.contains(&path),
+    }
+}
+
 /// Whether the content of a file at this cleaned path is kept.
 pub fn is_kept(path: &[u8]) -> bool {
     let name = file_name(path);
@@ -40,7 +59,7 @@ pub fn is_kept(path: &[u8]) -> bool {
     if name.ends_with(b".egg-info") || name.ends_with(b".egg-link") || name == b"pyvenv.cfg" {
         return true;
     }
-    if EXACT.contains(&path) {
+    if EXACT.contains(&path) || is_of_repositories(path) {
         return true;
     }
     if dir == b"var/lib/dpkg/info" {
@@ -110,14 +129,36 @@ pub fn distil(path: &[u8], content: Vec<u8>) -> Vec<u8> {
             distil_fields(&content, &DPKG_FIELDS)
         }
         _ if name.ends_with(b".py") => distil_python(path, &content),
+        _ if is_of_repositories(path) => distil_repositories(&content),
         _ => content,
     }
+}
+
+/// Longest file about repositories of which all is kept.
+const MOST_OF_REPOSITORIES: usize = 256 << 10;
+
+/// The beginning of the file, up to the end of a line, without the users and passwords of URLs.
+fn distil_repositories(content: &[u8]) -> Vec<u8> {
+    let mut kept = &content[..content.len().min(MOST_OF_REPOSITORIES)];
+    if kept.len() < content.len() {
+        kept = &kept[..memchr::memrchr(b'\n', kept).map_or(0, |end| end + 1)];
+    }
+    let mut out = Vec::with_capacity(kept.len());
+    while let Some(at) = memchr::memmem::find(kept, b"://") {
+        out.extend_from_slice(&kept[..at + 3]);
+        kept = &kept[at + 3..];
+        let ends = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'/' | b'"' | b'?' | b'#');
+        let authority = &kept[..kept.iter().position(ends).unwrap_or(kept.len())];
+        kept = &kept[memchr::memrchr(b'@', authority).map_or(0, |sign| sign + 1)..];
+    }
+    out.extend_from_slice(kept);
+    out
 }
 
 const METADATA_FIELDS: [&str; 6] =
     ["metadata-version", "name", "version", "requires-dist", "requires-python", "provides-extra"];
 
-const DPKG_FIELDS: [&str; 12] = [
+const DPKG_FIELDS: [&str; 17] = [
     "package",
     "status",
     "priority",
@@ -130,6 +171,11 @@ const DPKG_FIELDS: [&str; 12] = [
     "pre-depends",
     "essential",
     "protected",
+    "recommends",
+    "suggests",
+    "conflicts",
+    "breaks",
+    "multi-arch",
 ];
 
 /// The headers that are used, up to the first empty line behind one: there stands the description.

@@ -41,8 +41,16 @@ pub fn parse_installed(bytes: &[u8]) -> (Vec<ApkPackage>, Vec<usize>) {
             b'P' => current.package.name = text(),
             b'V' => current.package.version = text(),
             b'A' => current.package.architecture = text(),
-            b'D' => current.package.depends = names(&text()).map(|name| vec![name]).collect(),
-            b'p' => current.package.provides = names(&text()).collect(),
+            b'I' => current.package.declared.installed_size = text().parse().ok(),
+            b'D' => {
+                current.package.depends = names(&text()).map(|name| vec![name]).collect();
+                current.package.declared.depends = text();
+            }
+            b'p' => {
+                current.package.provides = names(&text()).collect();
+                current.package.declared.provides = text();
+            }
+            b'i' => current.package.declared.install_if = text(),
             b'F' => dir = value,
             b'R' => current.files.push(clean_path(&[dir, value].join(&b'/')).into_owned()),
             _ => {}

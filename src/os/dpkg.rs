@@ -1,6 +1,6 @@
 //! dpkg's and apt's databases: stanzas of fields (deb822(5)), lists of paths.
 
-use super::OsPackage;
+use super::{Declared, OsPackage};
 use crate::base::clean_path;
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ impl Stanza {
 }
 
 /// Only the fields that are used are kept: a database has long ones that are not.
-const USED: [&str; 12] = [
+const USED: [&str; 18] = [
     "package",
     "version",
     "architecture",
@@ -31,6 +31,12 @@ const USED: [&str; 12] = [
     "provides",
     "auto-installed",
     "protected",
+    "installed-size",
+    "recommends",
+    "suggests",
+    "conflicts",
+    "breaks",
+    "multi-arch",
 ];
 
 fn stanzas(bytes: &[u8]) -> Vec<Stanza> {
@@ -105,6 +111,24 @@ fn package(stanza: &Stanza) -> OsPackage {
         // `main` packages have a bare section, others `contrib/devel`.
         section: stanza.get("Section").rsplit('/').next().unwrap_or_default().to_owned(),
         bytes: 0,
+        declared: declared(stanza),
+    }
+}
+
+fn declared(stanza: &Stanza) -> Declared {
+    let joined = |fields: [&str; 2]| {
+        let parts: Vec<&str> = fields.iter().map(|field| stanza.get(field)).filter(|text| !text.is_empty()).collect();
+        parts.join(", ")
+    };
+    Declared {
+        installed_size: stanza.get("Installed-Size").parse().ok().and_then(|size: u64| size.checked_mul(1024)),
+        depends: joined(["Pre-Depends", "Depends"]),
+        recommends: stanza.get("Recommends").to_owned(),
+        suggests: stanza.get("Suggests").to_owned(),
+        provides: stanza.get("Provides").to_owned(),
+        conflicts: joined(["Conflicts", "Breaks"]),
+        install_if: String::new(),
+        multi_arch: stanza.get("Multi-Arch").to_owned(),
     }
 }
 

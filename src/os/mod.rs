@@ -68,6 +68,30 @@ pub struct OsPackage {
     pub section: String,
     /// Installed bytes from the tree (`unpacked`, measured).
     pub bytes: u64,
+    /// What it says of itself.
+    pub declared: Declared,
+}
+
+/// What a package says of itself, as its database writes it, for who weighs versions. Fields that an index of an
+/// earlier version did not keep are empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Declared {
+    /// What its files take, in bytes; dpkg rounds every one up to KiB (`Installed-Size`, `I:`).
+    pub installed_size: Option<u64>,
+    /// `Pre-Depends` and `Depends`; apk's `D:`, which has conflicts (`!name`) too.
+    pub depends: String,
+    /// `Recommends`.
+    pub recommends: String,
+    /// `Suggests`.
+    pub suggests: String,
+    /// `Provides`, `p:`.
+    pub provides: String,
+    /// `Conflicts` and `Breaks`.
+    pub conflicts: String,
+    /// apk's `i:`: what must be there for it to come by itself.
+    pub install_if: String,
+    /// `Multi-Arch`.
+    pub multi_arch: String,
 }
 
 /// A package and the paths that it lists, cleaned.

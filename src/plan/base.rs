@@ -12,8 +12,9 @@ pub(super) fn choose(image: &Image, os: &OsInventory, options: &PlanOptions) -> 
     if let Some(name) = &options.base {
         return named(name, "named with --base".into(), layers.max(1).min(image.layers.len()));
     }
-    if let Some(name) = label(&image.config).filter(|_| layers > 0) {
-        return named(&name, "the image's label org.opencontainers.image.base.name".into(), layers);
+    // A virtual image may have no layers of a base of which only the name is known.
+    if let Some(name) = label(&image.config).filter(|_| layers > 0 || !image.gaps.is_empty()) {
+        return named(&name, "the image's label org.opencontainers.image.base.name, or its Dockerfile".into(), layers);
     }
     if let Some((name, how)) = official_python(&image.config, os).filter(|_| layers > 0) {
         return named(&name, how, layers);

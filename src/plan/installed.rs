@@ -35,6 +35,7 @@ pub(super) fn files(
             Some(InstalledFile {
                 path: path.join(&[stem, tag.as_bytes()].concat()),
                 size: u64::try_from(size).unwrap_or(u64::MAX),
+                crc32: None,
             })
         };
         files.extend(files.iter().filter(within).filter_map(compiled).collect::<Vec<_>>());

@@ -218,7 +218,7 @@ impl Prediction<'_> {
     fn stand_in(&self, id: DistId, environment: &TargetEnvironment) -> InstalledFile {
         let (folder, _, _) = self.named(id);
         let path = environment.site_dir.join(folder.as_bytes()).join(b"predicted");
-        let mut file = InstalledFile { path, size: 0 };
+        let mut file = InstalledFile { path, size: 0, crc32: None };
         let (_, contents) = self.metadata(id, std::slice::from_ref(&file), environment);
         let metadata: u64 = contents.iter().map(|(_, content)| content.len() as u64).sum();
         file.size = self.size_of(id).bytes.0.saturating_sub(metadata);
@@ -242,7 +242,11 @@ impl Prediction<'_> {
         let metadata = format!("Name: {name}\nVersion: {version}\n").into_bytes();
         let mut record = installed::record(files, &environment.site_dir);
         if own.is_none() {
-            let rows = [&b"METADATA"[..], b"RECORD"].map(|file| InstalledFile { path: folder.join(file), size: 0 });
+            let rows = [&b"METADATA"[..], b"RECORD"].map(|file| InstalledFile {
+                path: folder.join(file),
+                size: 0,
+                crc32: None,
+            });
             record.extend(installed::record(&rows, &environment.site_dir));
         }
         (folder, [(b"METADATA", metadata), (b"RECORD", record)])

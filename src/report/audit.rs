@@ -37,10 +37,24 @@ pub struct AuditReport {
     pub findings: Vec<FindingReport>,
     /// What could not be read as it should be.
     pub problems: Vec<ProblemReport>,
+    /// What a virtual image could not predict: its sizes are too small by an unknown amount.
+    pub gaps: Vec<GapReport>,
     /// What a plan would do.
     pub plan: Option<PlanSummary>,
     /// Why there is no plan.
     pub no_plan: Option<String>,
+}
+
+/// What a virtual image could not predict.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct GapReport {
+    /// `Dockerfile, line 12`.
+    pub place: String,
+    /// The command or image.
+    pub what: String,
+    /// Why it is not predicted.
+    pub reason: String,
 }
 
 /// Which image was read.

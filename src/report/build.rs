@@ -4,7 +4,7 @@ use super::audit::*;
 use super::{groups, label};
 use crate::base::{ImagePath, LayerIdx, Problem, escape_str};
 use crate::fs::{Fate, Owner, View};
-use crate::image::{HistoryRow, Image};
+use crate::image::{Gap, HistoryRow, Image};
 use crate::plan::Plan;
 use crate::profile::Rule;
 use crate::python::{DistId, Distribution, Environment, Inventory};
@@ -39,6 +39,7 @@ impl AuditReport {
             os_packages: os_packages(facts),
             findings: findings.iter().map(|finding| finding_report(image, finding, rules, &names)).collect(),
             problems: problems(image, view, facts),
+            gaps: image.gaps.iter().map(gap).collect(),
             plan: plan.map(|plan| plan_summary(image, plan)),
             no_plan: None,
         }
@@ -326,6 +327,10 @@ fn finding_report(image: &Image, finding: &Finding, rules: &[Rule], names: &Name
         more_evidence: finding.more_evidence,
         doubts: finding.doubts.iter().map(|doubt| escape_str(doubt)).collect(),
     }
+}
+
+fn gap(gap: &Gap) -> GapReport {
+    GapReport { place: escape_str(&gap.place), what: escape_str(&gap.what), reason: escape_str(&gap.reason) }
 }
 
 fn problems(image: &Image, view: &View<'_>, facts: &Facts<'_>) -> Vec<ProblemReport> {

@@ -98,11 +98,12 @@ impl Page {
         }
         if let (CulpritKind::Family, Some(members)) = (culprit.kind, &culprit.place) {
             out.extend(
-                wrap_to(members, self.width - indent - 2, 4).into_iter().map(|line| " ".repeat(indent + 2) + &line),
+                wrap_to(members, self.width - indent - 2, 6).into_iter().map(|line| " ".repeat(indent + 2) + &line),
             );
         }
         let why = match (&culprit.chain[..], &culprit.asked_for) {
             ([], Some(asked)) => Some(format!("asked for: {asked}")),
+            ([], None) if culprit.kind == CulpritKind::Family => None,
             ([], None) => culprit.place.clone(),
             (steps, Some(asked)) => Some(format!("{} ({asked})", steps.join(" → "))),
             (steps, None) => Some(steps.join(" → ")),

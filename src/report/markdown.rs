@@ -3,7 +3,7 @@
 use super::audit::{AuditReport, FindingReport};
 use super::groups::some;
 use super::layout::{change, count, percent, percents, relative};
-use crate::base::ByteSize;
+use crate::base::{Basis, ByteSize};
 use crate::profile::Severity;
 use std::fmt::Write as _;
 
@@ -46,6 +46,7 @@ pub fn render(report: &AuditReport) -> String {
     let _ = writeln!(out, "# {}\n\n{}", plain(&report.image.name), summary(report));
     out.push_str("\n## Where the bytes are\n");
     group_table(&mut out, report);
+    gaps(&mut out, report);
     out.push_str("\n## What is wrong\n\n");
     if report.findings.is_empty() {
         out.push_str("Nothing that a rule knows.\n");
@@ -68,7 +69,19 @@ fn summary(report: &AuditReport) -> String {
         facts.push(format!("Python {}", plain(&report.image.python.join(", "))));
     }
     facts.push(count(report.distributions.len(), "distribution"));
+    if report.image.basis != Basis::Measured {
+        facts.push("predicted, not measured".to_owned());
+    }
     facts.join(" · ")
+}
+
+fn gaps(out: &mut String, report: &AuditReport) {
+    if report.gaps.is_empty() {
+        return;
+    }
+    out.push_str("\n## What is not predicted\n");
+    let row = |gap: &super::audit::GapReport| vec![plain(&gap.place), plain(&gap.what), plain(&gap.reason)];
+    table(out, &["Where", "What", "Why"], report.gaps.iter().map(row));
 }
 
 fn group_table(out: &mut String, report: &AuditReport) {

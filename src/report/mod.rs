@@ -30,8 +30,8 @@ pub mod text;
 
 pub use audit::{
     ActionSummary, AuditReport, BrokenReport, ContestReport, DistributionReport, EnvironmentReport, EvidenceReport,
-    FindingReport, Group, HiddenBytes, ImageSummary, LayerBytes, LayerReport, LayerShare, NamedBytes, OsPackageReport,
-    PlanSummary, ProblemReport, RemovedReport, SCHEMA_VERSION, Sizes, SkippedSummary, VisibleBytes,
+    FindingReport, GapReport, Group, HiddenBytes, ImageSummary, LayerBytes, LayerReport, LayerShare, NamedBytes,
+    OsPackageReport, PlanSummary, ProblemReport, RemovedReport, SCHEMA_VERSION, Sizes, SkippedSummary, VisibleBytes,
 };
 pub use check_text::render as check_text;
 pub use diff::{markdown as diff_markdown, render as diff};

@@ -1,6 +1,6 @@
 //! The first screen: where the bytes are, what is wrong, what to do. At most [`LINES`] lines.
 
-use super::audit::{ActionSummary, AuditReport, FindingReport, PlanSummary, SkippedSummary};
+use super::audit::{ActionSummary, AuditReport, FindingReport, GapReport, PlanSummary, SkippedSummary};
 use super::groups::some;
 use super::layout::{Tone, bar, change, columns, count, fit, left, paint, percent, percents, relative, right, wrap_to};
 use super::text::Style;
@@ -12,6 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const LINES: usize = 42;
 /// At most so many actions are shown.
 const ACTIONS: usize = 5;
+/// At most so many gaps are shown.
+const GAPS: usize = 6;
 /// Columns of the labels of findings.
 const LABEL: usize = 11;
 
@@ -20,9 +22,30 @@ pub(super) fn screen(report: &AuditReport, style: Style<'_>) -> Vec<String> {
     let head = header(report, style);
     let groups = section("WHERE THE BYTES ARE", group_lines(report, style), style);
     let todo = section("WHAT TO DO", todo_lines(report, style), style);
-    let used = head.len() + groups.len() + todo.len() + 2;
+    let gaps = report.gaps.len().min(GAPS + 1) * 2;
+    let used = head.len() + groups.len() + todo.len() + gaps + 2;
     let wrong = section("WHAT IS WRONG", finding_lines(report, style, LINES.saturating_sub(used).max(3)), style);
-    [head, groups, wrong, todo].concat()
+    let gaps = if report.gaps.is_empty() {
+        Vec::new()
+    } else {
+        section("WHAT IS NOT PREDICTED", gap_lines(report, style), style)
+    };
+    [head, groups, gaps, wrong, todo].concat()
+}
+
+/// What a virtual image does not know, the first of it.
+fn gap_lines(report: &AuditReport, style: Style<'_>) -> Vec<String> {
+    let shown = if style.details { report.gaps.len() } else { GAPS };
+    let lines = |gap: &GapReport| {
+        let text = wrap_to(&format!("{}: {}: {}", gap.place, gap.what, gap.reason), style.width.saturating_sub(4), 3);
+        let row = |(row, text): (usize, String)| if row == 0 { format!("  {text}") } else { format!("    {text}") };
+        text.into_iter().enumerate().map(row).collect::<Vec<String>>()
+    };
+    let mut out: Vec<String> = report.gaps.iter().take(shown).flat_map(lines).collect();
+    if report.gaps.len() > shown {
+        out.push(format!("  … and {} more (--details)", report.gaps.len() - shown));
+    }
+    out
 }
 
 fn section(title: &str, lines: Vec<String>, style: Style<'_>) -> Vec<String> {

@@ -42,7 +42,7 @@ impl Access {
     }
 
     /// Adds what `name=https://user:password@host/…` has.
-    fn add_url(&mut self, word: &str) {
+    pub(super) fn add_url(&mut self, word: &str) {
         // uv's indexes may have a name before them.
         let start = word.find("://").map(|at| word[..at].rfind('=').map_or(0, |sign| sign + 1));
         let Some(url) = start.and_then(|start| Url::parse(&word[start..]).ok()) else { return };

@@ -23,21 +23,43 @@
 //! (<https://packaging.python.org/en/latest/specifications/binary-distribution-format/>).
 
 mod access;
+mod compile;
+mod explain;
+mod gather;
+mod install;
 mod lock;
+mod locks;
+mod marker;
 mod pip;
+mod project;
 mod remote;
+mod request;
+mod requirements;
 mod search;
+mod solve;
 mod tags;
 mod uv;
 mod wheel;
+mod wheels;
 mod zip;
 
 pub use access::{Access, parse_netrc};
-pub use lock::{LockedPackage, parse_lock};
-pub use remote::{Remote, RemoteError};
+pub use install::{EntryPoint, Installation, Installer, parse_entry_points};
+pub use lock::{Direct, LockHead, LockedPackage, parse_lock, parse_whole_lock};
+pub use locks::{Pin, Pins, parse_pdm_lock, parse_pipfile_lock, parse_poetry_lock, parse_uv_lock};
+pub use marker::Markers;
+pub use project::{Dependency, Project, ProjectError, parse_project};
+pub use remote::{Listed, Remote, RemoteError};
+pub use request::{Choice, Input, Request, RequestError, Resolution, Resolved, WheelInfo};
+pub use requirements::{
+    LineError, LineKind, Requirement, RequirementsLine, parse_requirement_line, parse_requirements_file,
+};
+pub use solve::{FRESH, resolve};
 pub use uv::{OLDEST, Uv, masked};
-pub use wheel::{Contents, InstalledFile, Layout};
-pub use zip::{Directory, MOST_DIRECTORY, TAIL, ZipEntry, ZipError, find_directory, parse_directory};
+pub use wheel::{Contents, InstalledFile, Layout, WheelFile, predicted_bytecode};
+pub use zip::{
+    Directory, MOST_DIRECTORY, MOST_ENTRY, TAIL, ZipEntry, ZipError, find_directory, parse_directory, read_entry,
+};
 
 use crate::image::Cache;
 use crate::python::normalize_name;
@@ -99,7 +121,7 @@ pub enum Verdict {
 }
 
 /// A file to install from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Artifact {
     /// Its name: `six-1.17.0-py2.py3-none-any.whl`.
     pub file: String,
@@ -135,7 +157,7 @@ pub struct Availability {
 }
 
 /// Why nothing can be looked up.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ResolveError {
     /// There is no uv.
     #[error("uv was not found: expected a program in PATH, or one that the variable UV names")]

@@ -31,8 +31,20 @@ pub(super) fn environment_for_uv() -> Vec<(String, OsString)> {
     translated(&settings, has_certificates).into_iter().map(|(name, value)| (name, value.into())).collect()
 }
 
+/// Whether the user has said where to look: in the environment, or in a file of uv's or pip's.
+pub(super) fn is_configured() -> bool {
+    PLACES.iter().any(|name| std::env::var_os(name).is_some())
+        || uv_files().iter().any(|file| names_an_index(file))
+        || !environment_for_uv().is_empty()
+}
+
+/// What uv's files of settings have, so that a change of them is noticed.
+pub(super) fn settings() -> Vec<(PathBuf, String)> {
+    uv_files().into_iter().filter_map(|file| Some((file.clone(), read(&file)?))).collect()
+}
+
 /// pip's settings in uv's words.
-fn translated(settings: &BTreeMap<String, String>, has_certificates: bool) -> Vec<(String, String)> {
+pub(super) fn translated(settings: &BTreeMap<String, String>, has_certificates: bool) -> Vec<(String, String)> {
     let list = |name: &str, between: &str| {
         let words: Vec<&str> = settings.get(name)?.split_whitespace().collect();
         (!words.is_empty()).then(|| words.join(between))

@@ -1,5 +1,10 @@
 //! The list of files of a wheel on a server, without the wheel: the end of it by a range request, and the rest of the
-//! list by a second one where it is long.
+//! list by a second one where it is long. The few small files that say what it is stand before the list in most wheels,
+//! and come along; where they do not, one more request fetches them.
+//!
+//! How much of the end is asked for first is a choice between requests and bytes. Of 188 wheels of an application with
+//! machine learning in it, 32 KiB suffice for three quarters; all took 237 requests and 8 MB, against 225 and 12 MB with
+//! 64 KiB, and 307 and 6 MB with 8 KiB.
 //!
 //! A server may ignore ranges, send less than it says, or something else altogether. Whatever it does, a bounded
 //! number of bytes is read in a bounded number of tries. The bytes are not verified, because a digest is of the whole:
@@ -7,17 +12,28 @@
 //!
 //! Source: RFC 9110, section 14 (range requests).
 
-use super::zip::{MOST_DIRECTORY, TAIL, ZipEntry, ZipError, find_directory, parse_directory};
+use super::zip::{Directory, MOST_DIRECTORY, TAIL, ZipEntry, ZipError, find_directory, parse_directory, read_entry};
 use super::{Access, Options};
 use crate::registry::{backoff, causes, http, is_loopback, is_passing};
 use reqwest::Url;
 use reqwest::blocking::{Client, Response};
 use reqwest::header::{CONTENT_RANGE, RANGE};
-use std::io::Read as _;
+use std::collections::BTreeMap;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// How often a request is tried.
 const TRIES: u32 = 3;
+
+/// How much of the end is asked for first, in bytes.
+const FIRST: u64 = 32 << 10;
+
+/// What stands between two files that are fetched together, in bytes at most.
+const GAP: u64 = 64 << 10;
+
+/// What is read of files themselves, of one archive, in bytes at most.
+const MOST_READ: u64 = 32 << 20;
 
 /// A wheel of a server without ranges is read whole up to this, in bytes.
 const MOST_WHOLE: u64 = 8 << 20;
@@ -53,6 +69,28 @@ pub struct Remote<'a> {
     access: &'a Access,
     first_wait: Duration,
     deadline: Instant,
+    requests: AtomicU64,
+    bytes: AtomicU64,
+}
+
+/// What is read of an archive.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// Its files.
+    pub files: Vec<ZipEntry>,
+    /// Its length in bytes.
+    pub length: u64,
+    /// What those of them have that were wanted, by position.
+    pub contents: BTreeMap<usize, Vec<u8>>,
+}
+
+/// Which part of a file to fetch.
+#[derive(Clone, Copy)]
+enum Part {
+    /// So many bytes of its end.
+    Last(u64),
+    /// From a byte to before another.
+    Between(u64, u64),
 }
 
 /// A piece of a file.
@@ -68,40 +106,43 @@ impl<'a> Remote<'a> {
     /// Sets the clients up. They use the proxies and certificates of the environment.
     pub fn new(access: &'a Access, options: &Options, deadline: Instant) -> Result<Self, RemoteError> {
         let client = |local| http(options.idle, local).build().map_err(|error| RemoteError::Connection(causes(error)));
-        Ok(Self { http: client(false)?, local: client(true)?, access, first_wait: options.first_wait, deadline })
+        let (http, local) = (client(false)?, client(true)?);
+        let (requests, bytes) = (AtomicU64::new(0), AtomicU64::new(0));
+        Ok(Self { http, local, access, first_wait: options.first_wait, deadline, requests, bytes })
+    }
+
+    /// How many requests were made so far, and what came of them in bytes (`wire`, heads apart).
+    pub fn traffic(&self) -> (u64, u64) {
+        (self.requests.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed))
     }
 
     /// The files of the archive at a URL, and its length. `claimed` is the length that the index tells; another one is
     /// an error.
     pub fn list(&self, url: &str, claimed: Option<u64>) -> Result<(Vec<ZipEntry>, u64), RemoteError> {
+        self.read(url, claimed, &|_| false).map(|listed| (listed.files, listed.length))
+    }
+
+    /// As [`Remote::list`], and the contents of those files that are `wanted`.
+    pub fn read(
+        &self,
+        url: &str,
+        claimed: Option<u64>,
+        wanted: &dyn Fn(&ZipEntry) -> bool,
+    ) -> Result<Listed, RemoteError> {
         let no_url = |_| RemoteError::Shape("its place is no URL".into());
         let url = Url::parse(url).map_err(no_url)?;
-        let piece = match self.piece(&url, &format!("bytes=-{TAIL}")) {
-            // Some servers know only ranges from a beginning.
-            Err(RemoteError::NoRanges | RemoteError::Status(416)) if claimed.is_some() => {
-                let length = claimed.unwrap_or_default();
-                self.piece(&url, &range(length.saturating_sub(TAIL), length)?)?
-            }
-            other => other?,
+        let fetch = |part: Part| match part {
+            Part::Between(start, end) => self.piece(&url, &range(start, end)?),
+            Part::Last(count) => match self.piece(&url, &format!("bytes=-{count}")) {
+                // Some servers know only ranges from a beginning.
+                Err(RemoteError::NoRanges | RemoteError::Status(416)) if claimed.is_some() => {
+                    let length = claimed.unwrap_or_default();
+                    self.piece(&url, &range(length.saturating_sub(count), length)?)
+                }
+                other => other,
+            },
         };
-        if let Some(claimed) = claimed.filter(|claimed| *claimed != piece.length) {
-            let found = piece.length;
-            return Err(RemoteError::Shape(format!("the index says {claimed} bytes, the server {found}")));
-        }
-        let directory = find_directory(&piece.bytes, piece.length)?;
-        let (start, end) = (directory.offset, directory.offset + directory.size);
-        let files = if start >= piece.start {
-            let at = |place: u64| usize::try_from(place - piece.start).unwrap_or(usize::MAX);
-            let bytes = piece.bytes.get(at(start)..at(end)).unwrap_or_default();
-            parse_directory(bytes, directory.entries)?
-        } else {
-            let rest = self.piece(&url, &range(start, end)?)?;
-            let bytes = rest.bytes.get(..(end - start) as usize).filter(|_| rest.start == start);
-            let bytes =
-                bytes.ok_or_else(|| RemoteError::Shape("the server sent another part than was asked for".into()))?;
-            parse_directory(bytes, directory.entries)?
-        };
-        Ok((files, piece.length))
+        read_archive(&fetch, claimed, wanted)
     }
 
     /// Asks for a range until there is an answer.
@@ -136,12 +177,130 @@ impl<'a> Remote<'a> {
             request = request.basic_auth(user, Some(password));
         }
         let lost = |error| RemoteError::Connection(causes(error));
+        self.requests.fetch_add(1, Ordering::Relaxed);
         let response = request.send().map_err(lost)?;
-        match response.status().as_u16() {
+        let piece = match response.status().as_u16() {
             206 => part(response),
             200 => whole(response),
             status => Err(RemoteError::Status(status)),
+        }?;
+        self.bytes.fetch_add(piece.bytes.len() as u64, Ordering::Relaxed);
+        Ok(piece)
+    }
+}
+
+/// The files of an archive on this machine's disk, as [`Remote::read`].
+pub(super) fn read_file(path: &std::path::Path, wanted: &dyn Fn(&ZipEntry) -> bool) -> Result<Listed, RemoteError> {
+    let failed = |error: std::io::Error| RemoteError::Connection(error.to_string());
+    let open = || -> Result<(std::fs::File, u64), RemoteError> {
+        let file = std::fs::File::open(path).map_err(failed)?;
+        let found = file.metadata().map_err(failed)?;
+        if found.is_file() { Ok((file, found.len())) } else { Err(RemoteError::Shape("it is no file".into())) }
+    };
+    let fetch = |part: Part| {
+        let (mut file, length) = open()?;
+        let (start, end) = match part {
+            Part::Last(count) => (length.saturating_sub(count), length),
+            Part::Between(start, end) => (start, end.min(length)),
+        };
+        file.seek(SeekFrom::Start(start)).map_err(failed)?;
+        let mut bytes = Vec::new();
+        file.take(end.saturating_sub(start)).read_to_end(&mut bytes).map_err(failed)?;
+        Ok(Piece { bytes, start, length })
+    };
+    read_archive(&fetch, None, wanted)
+}
+
+type Fetch<'f> = dyn Fn(Part) -> Result<Piece, RemoteError> + 'f;
+
+fn read_archive(
+    fetch: &Fetch<'_>,
+    claimed: Option<u64>,
+    wanted: &dyn Fn(&ZipEntry) -> bool,
+) -> Result<Listed, RemoteError> {
+    let mut tail = fetch(Part::Last(FIRST))?;
+    if let Some(claimed) = claimed.filter(|claimed| *claimed != tail.length) {
+        let found = tail.length;
+        return Err(RemoteError::Shape(format!("the index says {claimed} bytes, the server {found}")));
+    }
+    let directory = match find_directory(&tail.bytes, tail.length) {
+        // Its end may stand before a long comment.
+        Err(ZipError::NoEnd | ZipError::Far) if tail.start > 0 => {
+            tail = fetch(Part::Last(TAIL))?;
+            find_directory(&tail.bytes, tail.length)?
         }
+        found => found?,
+    };
+    if directory.offset < tail.start {
+        tail = with_more(fetch, tail, directory)?;
+    }
+    let bytes = tail.within(directory.offset, directory.offset + directory.size).unwrap_or_default();
+    let files = parse_directory(bytes, directory.entries)?;
+    let chosen: Vec<usize> = (0..files.len()).filter(|at| wanted(&files[*at])).collect();
+    let length = tail.length;
+    let contents = contents(fetch, tail, &files, chosen, directory.offset)?;
+    Ok(Listed { files, length, contents })
+}
+
+/// What was fetched of the end, with the rest of the list before it, and with what stands before the list, of which a
+/// list as long as that of the files themselves is the most.
+fn with_more(fetch: &Fetch<'_>, tail: Piece, directory: Directory) -> Result<Piece, RemoteError> {
+    let before = directory.size / 5 * 2 + (12 << 10);
+    let start = directory.offset.saturating_sub(before);
+    let mut more = fetch(Part::Between(start, tail.start))?;
+    if more.start > start || more.start + (more.bytes.len() as u64) < tail.start || more.length != tail.length {
+        return Err(RemoteError::Shape("the server sent another part than was asked for".into()));
+    }
+    more.bytes.truncate((tail.start - more.start) as usize);
+    more.bytes.extend(tail.bytes);
+    Ok(more)
+}
+
+/// The contents of the `chosen` files: from what is there, and where it is not, from as few parts as are sensible.
+fn contents(
+    fetch: &Fetch<'_>,
+    tail: Piece,
+    files: &[ZipEntry],
+    mut chosen: Vec<usize>,
+    end: u64,
+) -> Result<BTreeMap<usize, Vec<u8>>, RemoteError> {
+    chosen.sort_by_key(|at| files[*at].offset);
+    let mut out = BTreeMap::new();
+    let mut pieces = vec![tail];
+    let mut read = 0u64;
+    for (position, &at) in chosen.iter().enumerate() {
+        let file = &files[at];
+        let reach = (file.offset.saturating_add(file.reach())).min(end);
+        if !pieces.iter().any(|piece| piece.within(file.offset, reach).is_some()) {
+            // With those that follow soon.
+            let mut last = reach;
+            for next in chosen[position + 1..].iter().map(|at| &files[*at]) {
+                let reach = next.offset.saturating_add(next.reach()).min(end);
+                if next.offset > last + GAP {
+                    break;
+                }
+                last = last.max(reach);
+            }
+            read += last.saturating_sub(file.offset);
+            if read > MOST_READ || last <= file.offset {
+                return Err(ZipError::TooMuch("files about itself of more than 32 MiB").into());
+            }
+            pieces.push(fetch(Part::Between(file.offset, last))?);
+        }
+        let bytes = pieces
+            .iter()
+            .find_map(|piece| piece.within(file.offset, reach))
+            .ok_or_else(|| RemoteError::Shape("the server sent another part than was asked for".into()))?;
+        out.insert(at, read_entry(bytes, file)?);
+    }
+    Ok(out)
+}
+
+impl Piece {
+    /// The bytes of the file from a place to before another, if it has them.
+    fn within(&self, start: u64, end: u64) -> Option<&[u8]> {
+        let at = |place: u64| usize::try_from(place.checked_sub(self.start)?).ok();
+        self.bytes.get(at(start)?..at(end)?)
     }
 }
 

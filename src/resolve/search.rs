@@ -19,7 +19,7 @@ const MOST_NEAR: usize = 20;
 
 /// Why a run failed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Cause {
+pub(super) enum Cause {
     /// No such version, no such name.
     Gone,
     /// There is one, but nothing of it can be installed here.
@@ -197,15 +197,19 @@ fn is_plain(wanted: &Wanted) -> bool {
     crate::python::is_name(&wanted.name) && pep440_rs::Version::from_str(&wanted.version).is_ok()
 }
 
-/// Whether a message speaks of a pin: its name stands in it as a word.
+/// Whether a message speaks of a pin.
 fn names(message: &str, wanted: &Wanted) -> bool {
-    let name = normalize_name(&wanted.name);
+    has_name(message, &normalize_name(&wanted.name))
+}
+
+/// Whether a normalized name stands in a message as a word.
+pub(super) fn has_name(message: &str, name: &str) -> bool {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     message.split(|c: char| !is_part(c)).any(|word| normalize_name(word.trim_end_matches('.')) == name)
 }
 
 /// What uv's words say. Its sentences may be broken over lines anywhere.
-fn cause_of(message: &str) -> Cause {
+pub(super) fn cause_of(message: &str) -> Cause {
     let words: Vec<&str> = message.split_whitespace().filter(|word| !"×╰─▶│".contains(word)).collect();
     let text = words.join(" ").to_ascii_lowercase();
     let has = |phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase));

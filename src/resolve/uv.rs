@@ -19,13 +19,13 @@ use std::time::{Duration, Instant};
 pub const OLDEST: (u64, u64, u64) = (0, 7, 0);
 
 /// Largest answer that is read, in bytes.
-const MOST_ANSWER: u64 = 64 << 20;
+pub(super) const MOST_ANSWER: u64 = 64 << 20;
 
 /// How long uv may take to say its version.
 const VERSION_WAIT: Duration = Duration::from_secs(20);
 
 /// Settings of uv's that say how to resolve, not where to look.
-const STRATEGIES: [&str; 17] = [
+pub(super) const STRATEGIES: [&str; 17] = [
     "UV_CONSTRAINT",
     "UV_OVERRIDE",
     "UV_EXCLUDE",
@@ -89,7 +89,15 @@ impl Uv {
     /// There is none, it cannot be run, or it is older than [`OLDEST`].
     pub fn find() -> Result<Self, ResolveError> {
         let named = std::env::var_os("UV").filter(|value| !value.is_empty()).map(PathBuf::from);
-        let program = named.or_else(|| in_path("uv")).ok_or(ResolveError::NoUv)?;
+        Self::at(named.or_else(|| in_path("uv")).ok_or(ResolveError::NoUv)?)
+    }
+
+    /// The uv that is a program.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be run, or it is older than [`OLDEST`].
+    pub fn at(program: PathBuf) -> Result<Self, ResolveError> {
         let mut command = Command::new(&program);
         command.arg("--version");
         let shown = escape_str(&program.display().to_string());
@@ -122,6 +130,11 @@ impl Uv {
     /// What [`Uv::with`] added.
     pub(super) fn environment(&self) -> &[(String, OsString)] {
         &self.environment
+    }
+
+    /// A command that runs it.
+    pub(super) fn program(&self) -> Command {
+        Command::new(&self.program)
     }
 
     /// Its version: `0.13.9`.
@@ -180,7 +193,7 @@ impl Uv {
     }
 }
 
-fn without(command: &mut Command, names: &[&str]) {
+pub(super) fn without(command: &mut Command, names: &[&str]) {
     for name in names {
         command.env_remove(name);
     }
@@ -207,7 +220,11 @@ fn parse_version(text: &str) -> Option<(u64, u64, u64)> {
 }
 
 /// Runs a command with an input until it ends or the deadline has come. The error says in words what went wrong.
-fn converse(mut command: Command, input: &str, deadline: Instant) -> Result<(ExitStatus, String, String), String> {
+pub(super) fn converse(
+    mut command: Command,
+    input: &str,
+    deadline: Instant,
+) -> Result<(ExitStatus, String, String), String> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| format!("it could not be started: {error}"))?;
     let finished = talk(&mut child, input, deadline);
@@ -286,7 +303,7 @@ pub(super) fn shortened(stderr: &str) -> String {
     cut(&masked(&text), 240)
 }
 
-fn cut(text: &str, most: usize) -> String {
+pub(super) fn cut(text: &str, most: usize) -> String {
     let text = escape_str(text);
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &text[..end]),

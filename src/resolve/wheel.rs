@@ -4,17 +4,11 @@
 //! (<https://packaging.python.org/en/latest/specifications/binary-distribution-format/>) for the schemes below
 //! `NAME.data`, PEP 627 for RECORD's rows, PEP 376 for INSTALLER and REQUESTED.
 
-use super::remote::Remote;
 use super::zip::ZipEntry;
 use super::{Access, Artifact, Availability, Options, Wanted};
 use crate::base::{ImagePath, file_name, parent};
 use serde::{Deserialize, Serialize};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
-
-/// How many wheels are looked at together.
-const AT_ONCE: usize = 16;
 
 /// A row that an installer adds to RECORD has this besides its path: digest and size of INSTALLER, or nothing.
 const DIGEST_AND_SIZE: u64 = ",sha256=".len() as u64 + 43 + ",4\n".len() as u64;
@@ -22,11 +16,23 @@ const DIGEST_AND_SIZE: u64 = ",sha256=".len() as u64 + 43 + ",4\n".len() as u64;
 /// What an installer writes about itself (`pip` or `uv` and a line break), in bytes at most.
 const INSTALLER: u64 = 4;
 
+/// A file of a wheel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WheelFile {
+    /// Its path in the wheel.
+    pub path: Vec<u8>,
+    /// Its bytes (`unpacked`).
+    pub size: u64,
+    /// The CRC-32 of its content: with another size or another CRC it is another file; with the same it is presumably
+    /// the same.
+    pub crc32: u32,
+}
+
 /// What a wheel has, from its own list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contents {
-    /// Its files as `(path, unpacked bytes)`, in its order, directories left out.
-    pub files: Vec<(Vec<u8>, u64)>,
+    /// Its files, in its order, directories left out.
+    pub files: Vec<WheelFile>,
     /// Its own size in bytes (`wire`, measured).
     pub wire: u64,
 }
@@ -49,6 +55,8 @@ pub struct InstalledFile {
     pub path: ImagePath,
     /// Its bytes (`unpacked`).
     pub size: u64,
+    /// The CRC-32 of its content, where it comes from a wheel as it is.
+    pub crc32: Option<u32>,
 }
 
 impl Contents {
@@ -62,28 +70,29 @@ impl Contents {
                 || name.split(|&b| b == b'/').any(|p| p == b"..")
         };
         let all_fine = files.iter().all(|entry| !leads_out(&entry.name));
-        all_fine.then(|| Self { files: files.into_iter().map(|entry| (entry.name, entry.size)).collect(), wire })
+        let file = |entry: ZipEntry| WheelFile { path: entry.name, size: entry.size, crc32: entry.crc32 };
+        all_fine.then(|| Self { files: files.into_iter().map(file).collect(), wire })
     }
 
     /// What the files unpack to, in bytes (`unpacked`, measured).
     pub fn unpacked(&self) -> u64 {
-        self.files.iter().fold(0, |sum, (_, size)| sum.saturating_add(*size))
+        self.files.iter().fold(0, |sum, file| sum.saturating_add(file.size))
     }
 
     /// Of these, Python source.
     pub fn source(&self) -> u64 {
-        let source = self.files.iter().filter(|(path, _)| path.ends_with(b".py"));
-        source.fold(0, |sum, (_, size)| sum.saturating_add(*size))
+        let source = self.files.iter().filter(|file| file.path.ends_with(b".py"));
+        source.fold(0, |sum, file| sum.saturating_add(file.size))
     }
 
     /// What is installed, bytecode apart: the wheel's files in their places, INSTALLER and REQUESTED, and RECORD with
     /// the rows that the installer adds. `bytecode` says whether there will be any, which RECORD lists. Scripts that are
-    /// made from entry points are not in it: the list does not tell of them.
+    /// made from entry points are not in it: the list does not tell of them, but [`super::WheelInfo::installed`] does.
     pub fn installed(&self, name: &str, layout: &Layout, bytecode: bool) -> Vec<InstalledFile> {
         let mut out = Vec::new();
         let mut metadata: Option<ImagePath> = None;
         let mut added = 0u64;
-        for (path, size) in &self.files {
+        for WheelFile { path, size, crc32 } in &self.files {
             let place = place_of(path, name, layout);
             if bytecode && path.ends_with(b".py") {
                 // `__pycache__/`, and `.cpython-311.pyc` for `.py`, with two commas.
@@ -96,23 +105,24 @@ impl Contents {
                 }
                 metadata = Some(layout.site_dir.join(parent(path)));
             }
-            out.push(InstalledFile { path: place, size: *size });
+            out.push(InstalledFile { path: place, size: *size, crc32: Some(*crc32) });
         }
         let Some(metadata) = metadata else { return out };
         for (file, size) in [("INSTALLER", INSTALLER), ("REQUESTED", 0)] {
             added += (file_name(metadata.as_bytes()).len() + 1 + file.len()) as u64 + DIGEST_AND_SIZE;
-            out.push(InstalledFile { path: metadata.join(file.as_bytes()), size });
+            out.push(InstalledFile { path: metadata.join(file.as_bytes()), size, crc32: None });
         }
         let record = metadata.join(b"RECORD");
         if let Some(record) = out.iter_mut().find(|file| file.path == record) {
             record.size = record.size.saturating_add(added);
+            record.crc32 = None;
         }
         out
     }
 }
 
 /// Where a wheel's file goes.
-fn place_of(path: &[u8], name: &str, layout: &Layout) -> ImagePath {
+pub(super) fn place_of(path: &[u8], name: &str, layout: &Layout) -> ImagePath {
     let mut parts = path.splitn(3, |&b| b == b'/');
     let (first, scheme, rest) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
     let (Some(scheme), Some(rest), true) = (scheme, rest, first.ends_with(b".data")) else {
@@ -129,6 +139,29 @@ fn place_of(path: &[u8], name: &str, layout: &Layout) -> ImagePath {
     }
 }
 
+/// Bytes of bytecode that CPython (`3.11`) makes of a source file of so many bytes: predicted, never measured.
+///
+/// A file of bytecode has the names, constants, documentation and instructions of its source, but no comments and no
+/// layout; so one style of code makes less of it than another, and no rule on sizes alone is exact. This one was fitted to
+/// the 17,599 source files of an image with 189 distributions on Python 3.11 (297 MB of source, 396 MB of bytecode). Its
+/// total there is within 0.1 %. Single distributions range from 1.03 (few functions, long texts) to 1.85 bytes of bytecode a
+/// byte of source (tables of expressions); on 1,914 files of 22 distributions that have much documentation it was 14 % too
+/// high. The versions were compared on those files, compiled by each: 3.9 makes 66 % of what 3.11 makes, 3.10 69 %, 3.12 and
+/// 3.13 93 %; earlier and later ones count as their neighbours.
+pub fn predicted_bytecode(source_bytes: u64, python: &str) -> u64 {
+    let minor = python.split('.').nth(1).and_then(|minor| minor.parse().ok()).unwrap_or(12);
+    let permille = match minor {
+        0..=9u32 => 657,
+        10 => 685,
+        11 => 1_000,
+        _ => 930,
+    };
+    // A head and the file's own path; each byte; and more for what small files have: a module of its own.
+    let small = source_bytes.min(1_000) * 4 / 10;
+    let whole = (source_bytes / 10).saturating_mul(13).saturating_add(source_bytes % 10 * 13 / 10 + small + 160);
+    (whole / 1_000).saturating_mul(permille).saturating_add(whole % 1_000 * permille / 1_000)
+}
+
 /// Reads what the wheels of those have of which it is wanted.
 pub(super) fn measure(
     wanted: &[Wanted],
@@ -141,44 +174,12 @@ pub(super) fn measure(
         .filter(|(_, (wanted, _))| wanted.measure)
         .filter_map(|(at, (_, answer))| Some((at, answer.wheel.clone()?)))
         .collect();
-    let remote = match Remote::new(access, options, deadline) {
-        Ok(remote) => remote,
-        Err(error) => {
-            let reason = format!("its files could not be listed: {error}");
-            return jobs.into_iter().for_each(|(at, _)| found[at].reason = reason.clone());
-        }
-    };
-    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    let work = || {
-        while let Some((at, wheel)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let listed = contents_of(wheel, &remote, options);
-            // Others' results are whole, whatever became of them.
-            done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((*at, listed));
-        }
-    };
-    std::thread::scope(|scope| {
-        (0..AT_ONCE.min(jobs.len())).for_each(|_| drop(scope.spawn(work)));
-    });
-    for (at, listed) in done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+    let wheels: Vec<&Artifact> = jobs.iter().map(|(_, wheel)| wheel).collect();
+    let (listed, _) = super::wheels::read(&wheels, access, options, deadline);
+    for ((at, _), listed) in jobs.iter().zip(listed) {
         match listed {
-            Ok(contents) => found[at].contents = Some(contents),
-            Err(reason) => found[at].reason = format!("its files could not be listed: {reason}"),
+            Ok(info) => found[*at].contents = Some(info.contents),
+            Err(reason) => found[*at].reason = format!("its files could not be listed: {reason}"),
         }
     }
-}
-
-/// What a wheel has, from the cache or from its server. Only what has a digest is kept, and found again by it.
-fn contents_of(wheel: &Artifact, remote: &Remote<'_>, options: &Options) -> Result<Contents, String> {
-    let cache = options.cache.as_ref();
-    let key = wheel.sha256().map(|digest| format!("wheel sha256:{}", digest.to_ascii_lowercase()));
-    if let Some(known) = key.as_ref().zip(cache).and_then(|(key, cache)| cache.get::<Contents>(key)) {
-        return Ok(known);
-    }
-    let url = wheel.url.as_deref().ok_or("it is in a local folder")?;
-    let (entries, length) = remote.list(url, wheel.size).map_err(|error| error.to_string())?;
-    let contents = Contents::new(entries, length).ok_or("a path in it leads out of it")?;
-    if let Some((key, cache)) = key.zip(cache) {
-        cache.put(&key, &contents);
-    }
-    Ok(contents)
 }

@@ -5,12 +5,15 @@
 //! ```
 //!
 //! Read from the end: the end record says where the central directory is, and the central directory has a header
-//! for each file with its name and its unpacked size. Nothing else of the archive is needed.
+//! for each file with its name and its unpacked size. A file that is wanted itself stands behind a header of its own
+//! ([`read_entry`]).
 //!
 //! The bytes come from a server that may send anything: all places are checked, all counts are bounded.
 //!
-//! Source: PKWARE's APPNOTE.TXT 6.3.10, sections 4.3.12 (central directory), 4.3.14 to 4.3.16 (end records) and
+//! Source: PKWARE's APPNOTE.TXT 6.3.10, sections 4.3.7 (local header), 4.3.12 (central directory), 4.3.14 to 4.3.16 (end records) and
 //! 4.5.3 (zip64 extra field).
+
+use std::io::Read as _;
 
 /// The longest end of an archive in which its end record has to stand: the record and the longest comment, with
 /// zip64's record and locator before it.
@@ -25,10 +28,17 @@ const MOST_UNPACKED: u64 = 1 << 40;
 /// Longest name of a file (the kernel's `PATH_MAX`).
 const LONGEST_NAME: usize = 4096;
 
+/// Largest file that is read itself, in bytes unpacked.
+pub const MOST_ENTRY: u64 = 16 << 20;
+
+/// The longest local header that is expected before a file: itself, a name and extra fields.
+const LOCAL_HEADER: u64 = 30;
+
 const END: [u8; 4] = *b"PK\x05\x06";
 const END_64: [u8; 4] = *b"PK\x06\x06";
 const LOCATOR_64: [u8; 4] = *b"PK\x06\x07";
 const HEADER: [u8; 4] = *b"PK\x01\x02";
+const LOCAL: [u8; 4] = *b"PK\x03\x04";
 
 /// Why a list of files cannot be read.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -59,12 +69,20 @@ pub struct Directory {
 }
 
 /// One file of an archive.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ZipEntry {
     /// Its name as written: components with slashes between. Ends in a slash for a directory.
     pub name: Vec<u8>,
     /// Its unpacked size in bytes, as the directory says.
     pub size: u64,
+    /// The CRC-32 of its content, as the directory says.
+    pub crc32: u32,
+    /// Its packed size in bytes.
+    pub packed: u64,
+    /// How it is packed: 0 not at all, 8 deflated.
+    pub method: u16,
+    /// Where its own header begins, from the archive's beginning.
+    pub offset: u64,
 }
 
 /// Finds the central directory. `tail` is the end of an archive of `length` bytes, at least its last [`TAIL`] ones
@@ -145,22 +163,90 @@ fn header(bytes: &[u8]) -> Result<(ZipEntry, &[u8]), ZipError> {
     if name > LONGEST_NAME {
         return Err(ZipError::TooMuch("a name of more than 4096 bytes"));
     }
-    let size = u32_at(bytes, 24).ok_or_else(cut)?;
+    let field = |at: usize| u32_at(bytes, at).ok_or_else(cut);
     let extras = bytes.get(46 + name..46 + name + extra).ok_or_else(cut)?;
-    let size = if size == u32::MAX { long_size(extras)? } else { size.into() };
+    let mut long = Long::find(extras);
+    let entry = ZipEntry {
+        name: bytes[46..46 + name].to_vec(),
+        size: long.or_short(field(24)?)?,
+        packed: long.or_short(field(20)?)?,
+        offset: long.or_short(field(42)?)?,
+        crc32: field(16)?,
+        method: u16_at(bytes, 10).ok_or_else(cut)?,
+    };
     let after = bytes.get(46 + name + extra + comment..).ok_or_else(cut)?;
-    Ok((ZipEntry { name: bytes[46..46 + name].to_vec(), size }, after))
+    Ok((entry, after))
 }
 
-/// The unpacked size in the zip64 extra field: it comes first there.
-fn long_size(mut extras: &[u8]) -> Result<u64, ZipError> {
-    while let (Some(kind), Some(length)) = (u16_at(extras, 0), u16_at(extras, 2)) {
-        if kind == 1 {
-            return u64_at(extras, 4).filter(|_| length >= 8).ok_or(ZipError::Contradiction("a size is missing"));
+/// The zip64 extra field: those of the sizes and the place that have no room in the header, in its order.
+struct Long<'a>(&'a [u8]);
+
+impl<'a> Long<'a> {
+    fn find(mut extras: &'a [u8]) -> Self {
+        while let (Some(kind), Some(length)) = (u16_at(extras, 0), u16_at(extras, 2)) {
+            let end = 4 + usize::from(length);
+            if kind == 1 {
+                return Self(extras.get(4..end).unwrap_or_default());
+            }
+            extras = extras.get(end..).unwrap_or_default();
         }
-        extras = extras.get(4 + usize::from(length)..).unwrap_or_default();
+        Self(&[])
     }
-    Err(ZipError::Contradiction("a size is missing"))
+
+    /// A field of the header, or the next one here where that is full.
+    fn or_short(&mut self, field: u32) -> Result<u64, ZipError> {
+        if field != u32::MAX {
+            return Ok(field.into());
+        }
+        let value = u64_at(self.0, 0).ok_or(ZipError::Contradiction("a size is missing"))?;
+        self.0 = self.0.get(8..).unwrap_or_default();
+        Ok(value)
+    }
+}
+
+impl ZipEntry {
+    /// How many bytes from [`ZipEntry::offset`] on are surely enough to read it. Its own header repeats its name and has
+    /// extra fields of its own, whose length only it tells: some more room is left for them.
+    pub fn reach(&self) -> u64 {
+        let header = LOCAL_HEADER + self.name.len() as u64 + 128;
+        self.packed.saturating_add(header)
+    }
+}
+
+/// Reads one file of an archive: `bytes` begin at its [`ZipEntry::offset`].
+///
+/// # Errors
+///
+/// It does not stand there, is packed in another way, is larger than [`MOST_ENTRY`], or is not what the directory says.
+pub fn read_entry(bytes: &[u8], entry: &ZipEntry) -> Result<Vec<u8>, ZipError> {
+    let wrong = ZipError::Contradiction;
+    if entry.size > MOST_ENTRY || entry.packed > MOST_ENTRY {
+        return Err(ZipError::TooMuch("a file of more than 16 MiB"));
+    }
+    let cut = || wrong("a file ends before its end");
+    if !bytes.starts_with(&LOCAL) {
+        return Err(wrong("a file does not stand where its directory says"));
+    }
+    let length = |at: usize| u16_at(bytes, at).map(usize::from).ok_or_else(cut);
+    let start = 30 + length(26)? + length(28)?;
+    let packed = bytes.get(start..start + entry.packed as usize).ok_or_else(cut)?;
+    let content = match entry.method {
+        0 => packed.to_vec(),
+        8 => {
+            let mut out = Vec::new();
+            // One byte more than it should have, so that what is too long is noticed and not unpacked.
+            let inflated = flate2::read::DeflateDecoder::new(packed).take(entry.size + 1).read_to_end(&mut out);
+            inflated.map_err(|_| wrong("a file does not unpack"))?;
+            out
+        }
+        _ => return Err(ZipError::TooMuch("a file that is neither stored nor deflated")),
+    };
+    let mut crc = flate2::Crc::new();
+    crc.update(&content);
+    match content.len() as u64 == entry.size && crc.sum() == entry.crc32 {
+        true => Ok(content),
+        false => Err(wrong("a file is not what its directory says")),
+    }
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {

@@ -422,7 +422,7 @@ fn the_flagship_fails_three_gigabytes_naming_what_weighs_and_its_plan_keeps_what
         "torch 2.1.1 → nvidia-* (/app/requirements.txt, line 24)",
         "1.43 GB torch 2.1.1\n                       asked for: /app/requirements.txt, line 24",
         "opencv-* (3 distributions, 2 of them hidden)",
-        "opencv-contrib-python 4.6.0.66 (hidden) (/app/requirements.txt,",
+        "opencv-contrib-python 4.6.0.66 (hidden) 187 MB\n                       (/app/requirements.txt, line 21), opencv-python 4.6.0.66\n",
         "The plan leads to 3.11 GB unpacked (predicted), which fails too.",
     ] {
         assert!(stdout.contains(text), "expected {text:?} in\n{stdout}");

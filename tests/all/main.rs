@@ -5,6 +5,7 @@ mod archives;
 mod budget;
 mod cache;
 mod cli;
+mod context;
 mod daemon;
 mod diff;
 mod dockerfile;
@@ -20,6 +21,7 @@ mod outputs;
 mod profile;
 mod python;
 mod report;
+mod requests;
 mod resolve;
 mod rules;
 #[path = "../registry/server.rs"]

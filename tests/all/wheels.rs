@@ -24,19 +24,30 @@ impl Zip {
     }
 
     /// A file whose unpacked size is said to be another one.
-    pub fn claiming(mut self, name: &str, content: &[u8], size: u64) -> Self {
+    pub fn claiming(self, name: &str, content: &[u8], size: u64) -> Self {
+        self.packed(name, content, content, size, 0)
+    }
+
+    /// A file that is deflated.
+    pub fn deflated(self, name: &str, content: &[u8]) -> Self {
+        let mut packed = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
+        std::io::Write::write_all(&mut packed, content).unwrap();
+        self.packed(name, &packed.finish().unwrap(), content, content.len() as u64, 8)
+    }
+
+    fn packed(mut self, name: &str, content: &[u8], unpacked: &[u8], size: u64, method: u8) -> Self {
         let mut crc = flate2::Crc::new();
-        crc.update(content);
+        crc.update(unpacked);
         let offset = self.body.len() as u32;
         let lengths = |long: bool, size: u64| {
             let size = if long { u32::MAX } else { size as u32 };
             [(content.len() as u32).to_le_bytes(), size.to_le_bytes()].concat()
         };
-        // Version 2.0, no flags, stored, no time.
-        let common = [&20u16.to_le_bytes()[..], &[0; 8], &crc.sum().to_le_bytes()].concat();
+        // Version 2.0, no flags, how it is packed, no time.
+        let common = [&20u16.to_le_bytes()[..], &[0, 0, method, 0, 0, 0, 0, 0], &crc.sum().to_le_bytes()].concat();
         self.body.extend(b"PK\x03\x04");
         self.body.extend(&common);
-        self.body.extend(lengths(false, content.len() as u64));
+        self.body.extend(lengths(false, unpacked.len() as u64));
         self.body.extend((name.len() as u16).to_le_bytes());
         self.body.extend([0; 2]);
         self.body.extend(name.as_bytes());

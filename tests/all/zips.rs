@@ -177,7 +177,7 @@ fn what_is_sent_must_be_what_was_said() {
 
 #[test]
 fn a_wheel_is_installed_where_its_schemes_say() {
-    let entry = |name: &str, size| ZipEntry { name: name.into(), size };
+    let entry = |name: &str, size| ZipEntry { name: name.into(), size, ..ZipEntry::default() };
     let entries = vec![
         entry("a/", 0),
         entry("a/b.py", 100),

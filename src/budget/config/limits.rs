@@ -26,6 +26,12 @@ impl Limits {
         self.python.is_none() && self.bounds.is_empty() && nothing_forbidden
     }
 
+    /// Whether it matters what the rules find.
+    pub fn asks_for_findings(&self) -> bool {
+        let counted = self.bounds.iter().any(|bound| bound.id == CheckId::Findings);
+        counted || !self.forbidden.rules.is_empty()
+    }
+
     /// The first growth limit: it needs a baseline.
     pub fn growth(&self) -> Option<&Bound> {
         self.bounds.iter().find(|bound| bound.id.kind() == super::super::CheckKind::Growth)

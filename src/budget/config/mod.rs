@@ -144,7 +144,10 @@ impl Config {
 impl ImageSection {
     fn is_of(&self, names: &[&str], platform: &str) -> bool {
         let named = |pattern: &Pattern| names.iter().any(|name| pattern.matches(name));
-        self.name.as_ref().is_none_or(named) && self.platform.as_ref().is_none_or(|pattern| pattern.matches(platform))
+        // `linux/arm64` means all its variants.
+        let plain = platform.match_indices('/').nth(1).map_or(platform, |(at, _)| &platform[..at]);
+        let is_on = |pattern: &Pattern| pattern.matches(platform) || pattern.matches(plain);
+        self.name.as_ref().is_none_or(named) && self.platform.as_ref().is_none_or(is_on)
     }
 }
 

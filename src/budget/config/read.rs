@@ -96,13 +96,10 @@ pub(super) fn given(option: &str) -> Result<Bound, Fault> {
     let Some(row) = LIMITS.iter().find(|row| row.0 == key) else {
         return Err(unknown(key, 0..0, "limit", &known));
     };
-    let value = match row.2 {
-        Form::Count => DeValue::Integer(Default::default()),
-        _ => DeValue::String(value.into()),
-    };
     if row.2 == Form::Count {
         return Err(Fault::new(0..0, "limits of findings stand in the configuration"));
     }
+    let value = DeValue::String(value.into());
     let value = Spanned::new(0..0, value);
     match (row.3, subject) {
         (Names::None, None) => reader.bound(*row, "", None, "limits", &value),

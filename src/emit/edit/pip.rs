@@ -1,7 +1,7 @@
 //! The command lines of pip and uv, and of what installs in other ways. Source: pip's and uv's command references.
 
 use crate::dockerfile::{Command, Run};
-use crate::python::parse_requirement;
+use crate::python::{INSTALLER_OPTIONS, parse_requirement};
 
 /// What a command does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,59 +80,6 @@ pub(super) fn is_tool(name: &str) -> bool {
     TOOLS.contains(&name)
 }
 
-const WITH_VALUE: [&str; 50] = [
-    "-r",
-    "--requirement",
-    "--requirements",
-    "-c",
-    "--constraint",
-    "--constraints",
-    "-e",
-    "--editable",
-    "-i",
-    "--index-url",
-    "--extra-index-url",
-    "--index",
-    "--default-index",
-    "-f",
-    "--find-links",
-    "-t",
-    "--target",
-    "--prefix",
-    "--root",
-    "--python",
-    "-p",
-    "--platform",
-    "--python-version",
-    "--python-platform",
-    "--implementation",
-    "--abi",
-    "--upgrade-strategy",
-    "--no-binary",
-    "--only-binary",
-    "--progress-bar",
-    "--global-option",
-    "--config-settings",
-    "-C",
-    "--cache-dir",
-    "--proxy",
-    "--retries",
-    "--timeout",
-    "--trusted-host",
-    "--cert",
-    "--client-cert",
-    "--log",
-    "--src",
-    "--root-user-action",
-    "-w",
-    "--wheel-dir",
-    "--index-strategy",
-    "--keyring-provider",
-    "--link-mode",
-    "--override",
-    "--torch-backend",
-];
-
 fn base_name(text: &str) -> &str {
     text.rsplit('/').next().unwrap_or_default()
 }
@@ -186,7 +133,7 @@ pub(super) fn read(run: &Run, command: &Command) -> Option<Pip> {
     }
     at += 1;
     while text(at)?.starts_with('-') {
-        at += 1 + usize::from(WITH_VALUE.contains(&text(at)?));
+        at += 1 + usize::from(INSTALLER_OPTIONS.contains(&text(at)?));
     }
     let action = match text(at)? {
         "install" => Action::Install,
@@ -215,13 +162,13 @@ fn arguments(run: &Run, words: &[usize], action: Action) -> Vec<Argument> {
             _ if !text.starts_with("--")
                 && text.len() > 2
                 && text.is_char_boundary(2)
-                && WITH_VALUE.contains(&&text[..2]) =>
+                && INSTALLER_OPTIONS.contains(&&text[..2]) =>
             {
                 (&text[..2], Some(&text[2..]))
             }
             _ => (text, None),
         };
-        let takes = WITH_VALUE.contains(&name) && glued.is_none();
+        let takes = INSTALLER_OPTIONS.contains(&name) && glued.is_none();
         let value = if takes { words.get(at).copied() } else { None };
         at += usize::from(value.is_some());
         let last = value.unwrap_or(word);

@@ -1,0 +1,195 @@
+//! Build contexts: `context:DIR`, and what lies outside of the folder.
+
+use super::args::Source;
+use super::failure::{Failure, Result};
+use super::progress::Bar;
+use crate::context::{self, Base, ContextError, ContextOptions, Outside};
+use crate::image::{Cache, Image, ImageError, OpenOptions, Progress as _, Target, TargetKind, open, open_manifest};
+use crate::registry::RegistryError;
+use crate::repository::{self, Repositories, RepositoryError, Sources};
+use crate::resolve::{self, Platform, Request, RequestError, Resolution, Uv};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+const PREFIX: &str = "context:";
+
+/// A build context as it was asked for.
+pub struct ContextInput {
+    /// The folder.
+    pub folder: PathBuf,
+    /// How to read it.
+    pub options: ContextOptions,
+    /// What images are that it names.
+    pub images: BTreeMap<String, Target>,
+}
+
+/// The folder of `context:DIR`.
+pub(super) fn folder(target: &str) -> Option<PathBuf> {
+    let folder = target.strip_prefix(PREFIX)?;
+    Some(PathBuf::from(if folder.is_empty() { "." } else { folder }))
+}
+
+/// The Dockerfile that is read: the named one, or the folder's.
+pub(super) fn dockerfile(folder: &Path, named: Option<&Path>) -> Option<PathBuf> {
+    named.map(Path::to_owned).or_else(|| context::dockerfile_in(folder))
+}
+
+/// Checks the arguments; `None` where the target is no build context.
+pub(super) fn input(source: &Source, asks: bool) -> Result<Option<ContextInput>> {
+    let args = &source.context;
+    let Some(folder) = folder(&source.target) else {
+        let given =
+            args.file.is_some() || !args.build_arg.is_empty() || !args.image.is_empty() || args.python.is_some();
+        if given {
+            let error = anyhow::anyhow!("--file, --build-arg, --image and --python are for build contexts");
+            return Err(Failure::usage(error).hint("name the folder with context:DIR"));
+        }
+        return Ok(None);
+    };
+    if asks {
+        let error = anyhow::anyhow!("--requirements and --project are not for build contexts, which say it themselves");
+        return Err(Failure::usage(error));
+    }
+    let pair = |option: &str, text: &String| match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        // As builders do: the value stands in the environment.
+        None if option == "build-arg" => Ok((text.clone(), std::env::var(text).unwrap_or_default())),
+        _ => Err(Failure::usage(anyhow::anyhow!("--{option} `{text}`: expected NAME=VALUE"))),
+    };
+    let build_arguments = args.build_arg.iter().map(|text| pair("build-arg", text)).collect::<Result<_>>()?;
+    let image = |text: &String| {
+        let (name, target) = pair("image", text)?;
+        let target = target.parse::<Target>();
+        let target = target.map_err(|error| Failure::usage(anyhow::anyhow!("--image {name}: {error}")))?;
+        Ok((name, target))
+    };
+    let images = args.image.iter().map(image).collect::<Result<_>>()?;
+    let platform = source.platform.clone().unwrap_or_else(crate::image::host_platform);
+    let python = args.python.clone();
+    if let Some(python) = python.as_deref().filter(|python| !is_version(python)) {
+        return Err(Failure::usage(anyhow::anyhow!("--python `{python}`: expected a version like 3.11")));
+    }
+    let (dockerfile, target_stage) = (args.file.clone(), args.target_stage.clone());
+    let options = ContextOptions { dockerfile, target_stage, build_arguments, platform, python };
+    Ok(Some(ContextInput { folder, options, images }))
+}
+
+fn is_version(text: &str) -> bool {
+    let mut parts = text.split('.');
+    let is_number = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit());
+    parts.next() == Some("3") && parts.next().is_some_and(is_number) && parts.all(is_number)
+}
+
+/// Reads the build context.
+pub(super) fn image(input: &ContextInput, options: &OpenOptions, quiet: bool) -> Result<Image> {
+    let bar = Bar::new(quiet);
+    let world = World { input, options, bar: &bar, uv: std::cell::OnceCell::new() };
+    bar.start("reading the build context", None);
+    let read = context::read(&input.folder, &input.options, &world);
+    bar.finish();
+    let read = read.map_err(failure)?;
+    read.notes.iter().for_each(|note| bar.note(note));
+    Ok(read.image)
+}
+
+fn failure(error: ContextError) -> Failure {
+    let (is_configuration, hint) = (error.is_configuration(), error.hint());
+    let error = anyhow::Error::new(error);
+    let failure = if is_configuration { Failure::usage(error) } else { Failure::measure(error) };
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+/// The machine and the network.
+struct World<'w> {
+    input: &'w ContextInput,
+    options: &'w OpenOptions,
+    bar: &'w Bar,
+    uv: std::cell::OnceCell<std::result::Result<Uv, resolve::ResolveError>>,
+}
+
+impl World<'_> {
+    fn options(&self) -> OpenOptions {
+        OpenOptions { platform: Some(self.input.options.platform.clone()), ..self.options.clone() }
+    }
+
+    fn cache(&self) -> Option<Cache> {
+        self.options.cache.clone()
+    }
+
+    fn engine(&self, name: &str) -> Option<Image> {
+        let target = Target { kind: Some(TargetKind::Daemon), path: name.into(), reference: Some(name.to_owned()) };
+        open(&target, &self.options(), &()).ok()
+    }
+
+    fn registry(&self, name: &str) -> Base {
+        let target = Target {
+            kind: Some(TargetKind::Registry),
+            path: format!("docker://{name}").into(),
+            reference: Some(name.to_owned()),
+        };
+        match open_manifest(&target, &self.options(), &()) {
+            Ok((image, true)) => Base::Known(Box::new(image), "every layer is in the cache".into()),
+            Ok((image, false)) => Base::Manifest(Box::new(image)),
+            Err(ImageError::Registry(error)) if matches!(*error, RegistryError::NotFound { .. }) => {
+                Base::Missing(error.to_string())
+            }
+            Err(error) => Base::Unknown(format!("neither an engine here nor its registry has it: {error}")),
+        }
+    }
+}
+
+impl Outside for World<'_> {
+    fn image(&self, name: &str) -> Base {
+        let given = self.input.images.iter().find(|(known, _)| is_same_image(known, name));
+        if let Some((_, target)) = given {
+            let how = format!("given as {}", target.path.display());
+            return match open(target, &self.options(), self.bar) {
+                Ok(image) if image.layers.is_empty() => Base::Missing("it has no layers".into()),
+                Ok(image) => Base::Known(Box::new(image), how),
+                Err(error) => Base::Missing(error.to_string()),
+            };
+        }
+        match self.engine(name) {
+            Some(image) => Base::Known(Box::new(image), "read from the engine on this machine".into()),
+            None => self.registry(name),
+        }
+    }
+
+    fn resolve(&self, request: &Request, platform: &Platform) -> std::result::Result<Resolution, RequestError> {
+        let uv = self.uv.get_or_init(Uv::find).as_ref().map_err(|error| RequestError::Uv(error.clone()))?;
+        self.bar.start(&format!("asking package indexes (uv {})", uv.version()), None);
+        resolve::resolve(
+            uv,
+            request,
+            platform,
+            &resolve::Options { cache: self.cache(), ..resolve::Options::default() },
+        )
+    }
+
+    fn repositories(
+        &self,
+        sources: &Sources,
+        architecture: &str,
+    ) -> std::result::Result<Repositories, RepositoryError> {
+        self.bar.start("asking package repositories", None);
+        Repositories::open(
+            sources,
+            architecture,
+            &repository::Options { cache: self.cache(), ..repository::Options::default() },
+        )
+    }
+}
+
+/// Whether two names mean one image: `python:3.11`, `docker.io/library/python:3.11`.
+fn is_same_image(a: &str, b: &str) -> bool {
+    fn short(name: &str) -> String {
+        let name = name.strip_prefix("docker.io/").unwrap_or(name);
+        let name = name.strip_prefix("library/").unwrap_or(name);
+        let has_tag = name.contains('@') || name.rsplit('/').next().is_some_and(|last| last.contains(':'));
+        if has_tag { name.to_owned() } else { format!("{name}:latest") }
+    }
+    short(a) == short(b)
+}

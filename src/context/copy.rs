@@ -1,0 +1,342 @@
+//! `COPY` and `ADD`: from the folder, from another stage, from another image.
+
+use super::ContextError;
+use super::stage::{Stage, World};
+use super::tree::{directory, file};
+use crate::base::{Digest, ImagePath, escape_str, file_name, is_within, parent};
+use crate::dockerfile::{Copy, Instruction};
+use crate::layer::{Entry, EntryKind};
+
+const HIDDEN: &str = "a builder does not see what .dockerignore hides";
+
+/// What the options of a `COPY` say.
+struct Options {
+    uid: u32,
+    gid: u32,
+    parents: bool,
+    excludes: Vec<String>,
+    unpack: bool,
+}
+
+impl Stage {
+    /// Copies.
+    pub(super) fn copy(
+        &mut self,
+        world: &World<'_>,
+        position: usize,
+        copy: &Copy,
+        place: &str,
+    ) -> Result<(), ContextError> {
+        let instruction = &world.file.instructions[position];
+        let options = self.copy_options(instruction, copy);
+        let Some(destination) = self.scope.absolute(&copy.destination) else {
+            self.gap(place, &copy.destination, "where it is copied to depends on a variable without a value");
+            return Ok(());
+        };
+        let many = copy.sources.len() > 1 || copy.destination.ends_with('/') || copy.destination == ".";
+        let target = ImagePath::from(destination.as_str());
+        let into = many || self.tree.is_directory(target.as_bytes());
+        self.here_documents(world, instruction, &target, into, &options);
+        let from = instruction.flags.iter().find(|flag| flag.name == "from");
+        if let Some(from) = from {
+            let name = self.scope.expand(&from.value).unwrap_or_else(|| from.value.clone());
+            return self.copy_from(world, &name, copy, (&target, into), &options, place);
+        }
+        for source in &copy.sources {
+            let Some(source) = self.scope.expand(source) else {
+                self.gap(place, source, "what is copied depends on a variable without a value");
+                continue;
+            };
+            if copy.add && is_remote(&source) {
+                self.gap(place, &source, "what a URL has is not known before it is fetched");
+                continue;
+            }
+            self.copy_local(world, &source, (&target, into), &options, place)?;
+        }
+        Ok(())
+    }
+
+    fn copy_options(&self, instruction: &Instruction, copy: &Copy) -> Options {
+        let flag = |name: &str| instruction.flags.iter().find(|flag| flag.name == name).map(|flag| flag.value.as_str());
+        let owner = flag("chown").and_then(|owner| self.scope.expand(owner)).unwrap_or_default();
+        let (user, group) = owner.split_once(':').unwrap_or((&owner, &owner));
+        let excludes = instruction.flags.iter().filter(|flag| flag.name == "exclude");
+        Options {
+            uid: self.number_of("etc/passwd", user),
+            gid: self.number_of("etc/group", group),
+            parents: flag("parents").is_some_and(|value| value != "false"),
+            excludes: excludes.map(|flag| flag.value.clone()).collect(),
+            unpack: copy.add && flag("unpack") != Some("false"),
+        }
+    }
+
+    /// The number of a user or group. Names are not looked up where the file is not known: which of them it is changes no size.
+    pub(super) fn number_of(&self, database: &str, name: &str) -> u32 {
+        if let Ok(number) = name.parse() {
+            return number;
+        }
+        let text = self.tree.content(database.as_bytes()).map(String::from_utf8_lossy).unwrap_or_default();
+        let line = text.lines().find(|line| line.split(':').next() == Some(name) && !name.is_empty());
+        let number = line.and_then(|line| line.split(':').nth(2)).and_then(|number| number.parse().ok());
+        number.unwrap_or(if name.is_empty() || name == "root" { 0 } else { 1000 })
+    }
+
+    /// `COPY <<EOF /path`.
+    fn here_documents(
+        &mut self,
+        world: &World<'_>,
+        instruction: &Instruction,
+        target: &ImagePath,
+        into: bool,
+        options: &Options,
+    ) {
+        let head = &world.file.text[instruction.head.clone()];
+        let body = &world.file.text[instruction.head.end..instruction.span.end];
+        let words = head.split_whitespace().filter_map(|word| word.strip_prefix("<<"));
+        let names = words.map(|word| word.trim_start_matches('-').trim_matches(['"', '\'']).to_owned());
+        let mut lines = body.lines().skip_while(|line| line.is_empty());
+        for name in names {
+            let mut content = String::new();
+            for line in lines.by_ref().take_while(|line| line.trim_start_matches('\t') != name) {
+                content.push_str(line);
+                content.push('\n');
+            }
+            let path = if into { target.join(name.as_bytes()) } else { target.clone() };
+            self.write(path, content.into_bytes(), options.uid, options.gid);
+        }
+    }
+
+    /// Writes a file with a known content.
+    pub(super) fn write(&mut self, path: ImagePath, content: Vec<u8>, uid: u32, gid: u32) {
+        let size = content.len() as u64;
+        let digest = crate::layer::content_digest(&content);
+        let kept = crate::layer::is_kept(path.as_bytes());
+        let kept = kept.then(|| crate::layer::distil(path.as_bytes(), content));
+        self.tree.put(Entry { uid, gid, content: Some(digest), ..file(path, size) }, kept);
+    }
+
+    /// From the folder.
+    fn copy_local(
+        &mut self,
+        world: &World<'_>,
+        source: &str,
+        (target, into): (&ImagePath, bool),
+        options: &Options,
+        place: &str,
+    ) -> Result<(), ContextError> {
+        let found = world.folder.glob(source);
+        if found.is_empty() {
+            let on_disk = world.folder.on_disk(ImagePath::from(source).as_bytes()).exists();
+            return Err(ContextError::NotThere {
+                place: place.to_owned(),
+                what: "the source",
+                path: escape_str(source),
+                whose: "in the build context".into(),
+                hint: on_disk.then_some(HIDDEN),
+            });
+        }
+        let many = into || found.len() > 1;
+        for path in found {
+            if world.folder.is_directory(path.as_bytes()) {
+                let base = if options.parents { target.join(path.as_bytes()) } else { target.clone() };
+                self.put_directory(&base, options);
+                self.origins.insert(base.clone(), world.folder.on_disk(path.as_bytes()));
+                let below: Vec<Entry> = world.folder.below(path.as_bytes()).map(|(_, entry)| entry.clone()).collect();
+                for entry in below {
+                    self.copy_entry(world, &entry, path.as_bytes(), &base, options);
+                }
+                continue;
+            }
+            let Some(entry) = world.folder.get(path.as_bytes()).cloned() else { continue };
+            if options.unpack && self.unpack(world, &path, target, place) {
+                continue;
+            }
+            let name = file_name(path.as_bytes());
+            let to = if options.parents {
+                target.join(path.as_bytes())
+            } else if many {
+                target.join(name)
+            } else {
+                target.clone()
+            };
+            self.put_copy(world, &entry, to, options);
+        }
+        Ok(())
+    }
+
+    fn put_directory(&mut self, path: &ImagePath, options: &Options) {
+        if !path.is_root() {
+            self.tree.put(Entry { uid: options.uid, gid: options.gid, ..directory(path.clone()) }, None);
+        }
+    }
+
+    fn copy_entry(&mut self, world: &World<'_>, entry: &Entry, from: &[u8], target: &ImagePath, options: &Options) {
+        let inside = if from.is_empty() { entry.path.as_bytes() } else { &entry.path.as_bytes()[from.len() + 1..] };
+        let text = String::from_utf8_lossy(inside);
+        let excluded = |pattern: &String| super::ignore::Ignore::parse(pattern).hides(&text);
+        if options.excludes.iter().any(excluded) {
+            return;
+        }
+        self.put_copy(world, entry, target.join(inside), options);
+    }
+
+    /// One file, link or directory of the folder.
+    fn put_copy(&mut self, world: &World<'_>, entry: &Entry, to: ImagePath, options: &Options) {
+        // Through links on the way, as builders do.
+        let to = match entry.kind {
+            EntryKind::Directory => ImagePath::new(&self.tree.resolve(to.as_bytes())),
+            _ => {
+                let folder = self.tree.resolve(parent(to.as_bytes()));
+                ImagePath::new(&folder).join(file_name(to.as_bytes()))
+            }
+        };
+        let kept = world.folder.kept(entry.path.as_bytes(), to.as_bytes());
+        // Nobody reads the others; which file it is stands for what is in it.
+        let identity = || {
+            let name = [b"a file of the context: ", entry.path.as_bytes()].concat();
+            (entry.kind == EntryKind::File).then(|| Digest::of(&name))
+        };
+        let (digest, content) =
+            kept.map_or_else(|| (identity(), None), |(digest, content)| (Some(digest), Some(content)));
+        if entry.kind == EntryKind::File {
+            self.origins.insert(to.clone(), world.folder.on_disk(entry.path.as_bytes()));
+        }
+        let (uid, gid) = (options.uid, options.gid);
+        self.tree.put(Entry { path: to, uid, gid, content: digest, ..entry.clone() }, content);
+    }
+
+    /// `ADD` of an archive of the folder. Whether it was one.
+    fn unpack(&mut self, world: &World<'_>, path: &ImagePath, target: &ImagePath, place: &str) -> bool {
+        let name = String::from_utf8_lossy(file_name(path.as_bytes())).to_ascii_lowercase();
+        let endings = [".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".txz", ".tar.zst"];
+        if !endings.iter().any(|ending| name.ends_with(ending)) {
+            return false;
+        }
+        match super::places::archive(&world.folder.on_disk(path.as_bytes())) {
+            Ok((entries, mut contents)) => {
+                for (position, entry) in entries.into_iter().enumerate() {
+                    let whole = target.join(entry.path.as_bytes());
+                    let content = u32::try_from(position).ok().and_then(|position| contents.remove(&position));
+                    self.tree.put(Entry { path: whole, ..entry }, content);
+                }
+            }
+            Err(reason) => self.gap(place, &String::from_utf8_lossy(path.as_bytes()), reason),
+        }
+        true
+    }
+
+    /// From another stage or another image.
+    fn copy_from(
+        &mut self,
+        world: &World<'_>,
+        name: &str,
+        copy: &Copy,
+        (target, into): (&ImagePath, bool),
+        options: &Options,
+        place: &str,
+    ) -> Result<(), ContextError> {
+        // A later stage is none that a builder knows yet.
+        let own = world.file.stage(name).filter(|&number| number < self.number);
+        let other = match own {
+            Some(number) => world.stage(number)?,
+            None => match self.other_image(world, name) {
+                Ok(stage) => stage,
+                Err(reason) => {
+                    copy.sources
+                        .iter()
+                        .for_each(|source| self.gap(place, &format!("{source} of the image {name}"), &reason));
+                    return Ok(());
+                }
+            },
+        };
+        for source in &copy.sources {
+            let Some(source) = self.scope.expand(source) else {
+                self.gap(place, source, "what is copied depends on a variable without a value");
+                continue;
+            };
+            self.inherit_gaps(&other, &source);
+            let found = other.tree.glob(source.as_bytes());
+            if found.is_empty() {
+                if other.gaps.is_empty() {
+                    let whose = format!("in the stage or image `{}`", escape_str(name));
+                    let path = escape_str(&source);
+                    return Err(ContextError::NotThere {
+                        place: place.to_owned(),
+                        what: "the source",
+                        path,
+                        whose,
+                        hint: None,
+                    });
+                }
+                self.gap(place, &source, format!("it is not known what `{name}` has there"));
+            }
+            let many = into || found.len() > 1;
+            for path in found {
+                self.copy_tree(&other, &path, (target, many), options);
+            }
+        }
+        Ok(())
+    }
+
+    /// What another stage does not know of what is copied concerns this one too: commands that ran in the folder, or name it.
+    fn inherit_gaps(&mut self, other: &Self, source: &str) {
+        let source = source.trim_end_matches('/');
+        for gap in &other.gaps {
+            if source.is_empty() || gap.what.contains(source) || gap.reason.contains(&format!("in {source}")) {
+                self.gaps.push(gap.clone());
+            }
+        }
+    }
+
+    fn copy_tree(&mut self, other: &Self, path: &[u8], (target, many): (&ImagePath, bool), options: &Options) {
+        let real = other.tree.resolve(path);
+        let entries: Vec<(ImagePath, Entry)> = if other.tree.is_directory(&real) {
+            self.put_directory(target, options);
+            let inside =
+                |path: &ImagePath| path.as_bytes()[if real.is_empty() { 0 } else { real.len() + 1 }..].to_vec();
+            other.tree.below(&real).map(|(path, entry)| (target.join(&inside(path)), entry.clone())).collect()
+        } else {
+            let to = if many { target.join(file_name(path)) } else { target.clone() };
+            other.tree.get(&real).map(|entry| (to, entry.clone())).into_iter().collect()
+        };
+        for (to, entry) in entries {
+            let from = entry.path.clone();
+            let content = other.tree.content(from.as_bytes()).map(<[u8]>::to_vec);
+            if let Some(origin) = other.origins.get(&from) {
+                self.origins.insert(to.clone(), origin.clone());
+            }
+            // What was linked within the stage is a file of its own here, unless both are copied.
+            let entry = match entry.kind {
+                EntryKind::Hardlink => linked(other, &real, target, entry),
+                _ => entry,
+            };
+            self.tree.put(Entry { path: to, uid: options.uid, gid: options.gid, ..entry }, content);
+        }
+    }
+
+    fn other_image(&self, world: &World<'_>, name: &str) -> Result<Self, String> {
+        match world.outside.image(name) {
+            super::Base::Known(image, _) => Ok(Self { tree: super::tree::Tree::of(&image), ..Self::default() }),
+            super::Base::Manifest(_) => Err("only the manifest of that image was read, not its files".into()),
+            super::Base::Unknown(reason) | super::Base::Missing(reason) => {
+                Err(format!("that image is not known: {reason}; give it with --image NAME=TARGET"))
+            }
+        }
+    }
+}
+
+fn is_remote(source: &str) -> bool {
+    source.contains("://") || source.starts_with("git@")
+}
+
+/// A hard link as builders copy it: to the copy of what it is linked to, where that is copied with it; else as a file.
+fn linked(other: &Stage, from: &[u8], target: &ImagePath, entry: Entry) -> Entry {
+    let Some(link) = entry.link.as_deref() else { return entry };
+    if is_within(link, from) && other.tree.is_directory(from) {
+        let inside = &link[if from.is_empty() { 0 } else { from.len() + 1 }..];
+        let link = target.join(inside).as_bytes().into();
+        return Entry { link: Some(link), ..entry };
+    }
+    let size = other.tree.get(link).map_or(0, |entry| entry.size);
+    Entry { kind: EntryKind::File, link: None, size, ..entry }
+}

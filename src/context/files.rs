@@ -1,0 +1,485 @@
+//! The commands that move files about: `rm`, `mv`, `cp`, `chown`, `find`, … Source: POSIX.1-2017, the manual pages of GNU
+//! coreutils, findutils and shadow.
+
+use super::ContextError;
+use super::arguments::Arguments;
+use super::ignore::pattern;
+use super::run::Outcome;
+use super::stage::{Stage, World};
+use super::tree::{directory, file};
+use crate::base::{ImagePath, file_name, parent};
+use crate::layer::{Entry, EntryKind};
+use std::collections::BTreeSet;
+
+impl Stage {
+    /// A word as a path of the image.
+    pub(super) fn at(&self, word: &str) -> Option<ImagePath> {
+        self.scope.absolute(word).map(|path| ImagePath::from(path.as_str()))
+    }
+
+    /// The paths that a word names.
+    fn named(&self, word: &str) -> Vec<Vec<u8>> {
+        match self.at(word) {
+            Some(path) if word.contains(['*', '?', '[']) => self.tree.glob(path.as_bytes()),
+            Some(path) if self.tree.exists(path.as_bytes()) => vec![path.as_bytes().to_vec()],
+            // Through a link on the way.
+            Some(path) => {
+                let real = self.tree.resolve(path.as_bytes());
+                if self.tree.exists(&real) { vec![real] } else { Vec::new() }
+            }
+            None => Vec::new(),
+        }
+    }
+
+    pub(super) fn remove(&mut self, arguments: &Arguments) -> Outcome {
+        for word in &arguments.words {
+            if self.at(word).is_none() {
+                return Outcome::Unknown(format!("where {word} is is not known"));
+            }
+            for path in self.named(word) {
+                self.tree.remove(&path);
+            }
+        }
+        Outcome::Done
+    }
+
+    pub(super) fn make_directories(&mut self, arguments: &Arguments) -> Outcome {
+        for word in &arguments.words {
+            let Some(path) = self.at(word) else { return Outcome::Unknown(format!("where {word} is is not known")) };
+            if !path.is_root() && !self.tree.is_directory(path.as_bytes()) {
+                self.tree.put(directory(path), None);
+            }
+        }
+        Outcome::Done
+    }
+
+    pub(super) fn touch(&mut self, arguments: &Arguments) -> Outcome {
+        for path in arguments.words.iter().filter_map(|word| self.at(word)).collect::<Vec<_>>() {
+            if !self.tree.exists(path.as_bytes()) {
+                self.tree.put(file(path, 0), None);
+            }
+        }
+        Outcome::Done
+    }
+
+    /// Files that are written again, of the same size.
+    pub(super) fn touch_again(&mut self, paths: &[&[u8]]) -> Outcome {
+        for path in paths {
+            if let Some(entry) = self.tree.get(path).cloned() {
+                let content = self.tree.content(path).map(<[u8]>::to_vec);
+                self.tree.put(Entry { content: None, ..entry }, content);
+            }
+        }
+        Outcome::Done
+    }
+
+    pub(super) fn move_paths(&mut self, arguments: &Arguments) -> Outcome {
+        self.transfer(arguments, true)
+    }
+
+    pub(super) fn copy_paths(&mut self, arguments: &Arguments) -> Outcome {
+        self.transfer(arguments, false)
+    }
+
+    fn transfer(&mut self, arguments: &Arguments, moves: bool) -> Outcome {
+        let Some((last, sources)) = arguments.words.split_last().filter(|(_, sources)| !sources.is_empty()) else {
+            return Outcome::Unknown("what it copies is not known".into());
+        };
+        let Some(target) = self.at(last) else { return Outcome::Unknown("where it copies to is not known".into()) };
+        let into =
+            self.tree.is_directory(&self.tree.resolve(target.as_bytes())) || last.ends_with('/') || sources.len() > 1;
+        for source in sources {
+            let found = self.named(source);
+            if found.is_empty() {
+                return Outcome::Unknown(format!("what {source} is is not known"));
+            }
+            for path in found {
+                // `cp -r a/. b`
+                let is_inside = source.ends_with("/.");
+                let to = if into && !is_inside { target.join(file_name(&path)) } else { target.clone() };
+                self.transfer_tree(&path, &to, moves);
+            }
+        }
+        Outcome::Done
+    }
+
+    fn transfer_tree(&mut self, from: &[u8], to: &ImagePath, moves: bool) {
+        let below: Vec<ImagePath> = self.tree.below(from).map(|(path, _)| path.clone()).collect();
+        let all = std::iter::once(ImagePath::new(from)).chain(below);
+        for path in all.collect::<Vec<_>>() {
+            let Some(entry) = self.tree.get(path.as_bytes()).cloned() else { continue };
+            let content = self.tree.content(path.as_bytes()).map(<[u8]>::to_vec);
+            let inside = path.as_bytes().get(from.len() + 1..).unwrap_or_default();
+            let target = if inside.is_empty() { to.clone() } else { to.join(inside) };
+            if let Some(origin) = self.origins.get(&path).cloned() {
+                self.origins.insert(target.clone(), origin);
+            }
+            self.tree.put(Entry { path: target, ..entry }, content);
+        }
+        if moves {
+            self.tree.remove(from);
+        }
+    }
+
+    pub(super) fn link(&mut self, arguments: &Arguments) -> Outcome {
+        let is_symbolic = arguments.has(&["-s", "--symbolic"]);
+        let [target, place] = arguments.words.as_slice() else {
+            return Outcome::Unknown("what it links is not known".into());
+        };
+        let Some(mut path) = self.at(place) else { return Outcome::Unknown("where it links is not known".into()) };
+        if self.tree.is_directory(path.as_bytes()) {
+            path = path.join(file_name(target.trim_end_matches('/').as_bytes()));
+        }
+        let (kind, link) = match (is_symbolic, self.at(target)) {
+            (true, _) => (EntryKind::Symlink, target.as_bytes().to_vec()),
+            (false, Some(target)) => (EntryKind::Hardlink, target.as_bytes().to_vec()),
+            (false, None) => return Outcome::Unknown("what it links is not known".into()),
+        };
+        self.tree.put(Entry { kind, link: Some(link.into()), ..file(path, 0) }, None);
+        Outcome::Done
+    }
+
+    /// `chown` writes every file of a lower layer again, with all its bytes.
+    pub(super) fn change_owner(&mut self, program: &str, arguments: &Arguments) -> Outcome {
+        let recursive = arguments.has(&["-R", "--recursive"]);
+        let by_reference = arguments.options.iter().any(|(name, _)| name == "--reference");
+        let Some((owner, paths)) = arguments.words.split_first().filter(|_| !by_reference) else {
+            return Outcome::Unknown("whose files it changes is not known".into());
+        };
+        let (user, group) = match (program, owner.split_once([':', '.'])) {
+            ("chgrp", _) => (None, Some(owner.as_str())),
+            (_, Some((user, group))) => {
+                (Some(user).filter(|user| !user.is_empty()), Some(group).filter(|group| !group.is_empty()))
+            }
+            (_, None) => (Some(owner.as_str()), None),
+        };
+        let uid = user.map(|user| self.number_of("etc/passwd", user));
+        let gid = group.map(|group| self.number_of("etc/group", group));
+        self.change(
+            paths,
+            recursive,
+            |entry| {
+                let changed = Entry { uid: uid.unwrap_or(entry.uid), gid: gid.unwrap_or(entry.gid), ..entry.clone() };
+                (changed.uid, changed.gid) != (entry.uid, entry.gid)
+            },
+            |entry| Entry { uid: uid.unwrap_or(entry.uid), gid: gid.unwrap_or(entry.gid), ..entry },
+        )
+    }
+
+    pub(super) fn change_mode(&mut self, arguments: &[String]) -> Outcome {
+        let recursive =
+            arguments.iter().any(|word| word.starts_with('-') && word.contains('R') || word == "--recursive");
+        let is_option = |word: &&String| {
+            word.starts_with('-') && !word.starts_with("-x") && !word.starts_with("-w") && !word.starts_with("-r")
+        };
+        let words: Vec<String> = arguments.iter().filter(|word| !is_option(word)).cloned().collect();
+        let Some((mode, paths)) = words.split_first() else { return Outcome::Done };
+        let Some(new) = modes(mode) else {
+            return Outcome::Unknown(format!("what the mode {mode} changes is not known"));
+        };
+        self.change(
+            paths,
+            recursive,
+            |entry| new(entry) != entry.mode && entry.kind != EntryKind::Symlink,
+            |entry| Entry { mode: new(&entry), ..entry },
+        )
+    }
+
+    fn change(
+        &mut self,
+        words: &[String],
+        recursive: bool,
+        differs: impl Fn(&Entry) -> bool,
+        changed: impl Fn(Entry) -> Entry,
+    ) -> Outcome {
+        let mut missing = None;
+        for word in words {
+            let found = self.named(word);
+            if found.is_empty() && !word.contains(['*', '?', '[']) {
+                missing = Some(word);
+            }
+            for path in found {
+                let own = self.tree.get(&path).cloned();
+                let below: Vec<Entry> = if recursive {
+                    self.tree.below(&path).map(|(_, entry)| entry.clone()).collect()
+                } else {
+                    Vec::new()
+                };
+                for entry in own.into_iter().chain(below) {
+                    if entry.kind == EntryKind::Directory || !differs(&entry) {
+                        continue;
+                    }
+                    let content = self.tree.content(entry.path.as_bytes()).map(<[u8]>::to_vec);
+                    self.tree.put(changed(entry), content);
+                }
+            }
+        }
+        match missing {
+            Some(word) => Outcome::Unknown(format!("what {word} has is not known")),
+            None => Outcome::Done,
+        }
+    }
+
+    /// `-m`: a home folder with what stands in `/etc/skel`; the databases of users are written again, and their backups.
+    pub(super) fn add_user(&mut self, program: &str, arguments: &[String]) -> Outcome {
+        const WITH_VALUE: [&str; 18] = [
+            "-u",
+            "-g",
+            "-G",
+            "-d",
+            "-s",
+            "-c",
+            "-k",
+            "-b",
+            "--uid",
+            "--gid",
+            "--home",
+            "--home-dir",
+            "--shell",
+            "--groups",
+            "--comment",
+            "--gecos",
+            "--ingroup",
+            "-h",
+        ];
+        let read = Arguments::parse(arguments, &WITH_VALUE);
+        let databases: [&[u8]; 4] = [b"etc/passwd", b"etc/group", b"etc/shadow", b"etc/gshadow"];
+        for path in databases {
+            let Some(entry) = self.tree.get(path).cloned() else { continue };
+            let backup = ImagePath::new(&[path, b"-"].concat());
+            self.tree.put(Entry { path: backup, ..entry.clone() }, None);
+            let line = 40 + read.words.last().map_or(0, String::len) as u64;
+            let content = self.tree.content(path).map(<[u8]>::to_vec);
+            self.tree.put(Entry { size: entry.size + line, content: None, ..entry }, content);
+        }
+        let Some(name) = read.words.last().filter(|_| program == "useradd" || program == "adduser") else {
+            return Outcome::Done;
+        };
+        let makes_home =
+            program == "adduser" && !read.has(&["--no-create-home", "-H"]) || read.has(&["-m", "--create-home"]);
+        if makes_home {
+            let home = read
+                .value(&["-d", "--home", "--home-dir", "-h"])
+                .map_or_else(|| format!("/home/{name}"), str::to_owned);
+            let home = ImagePath::from(home.as_str());
+            let skeleton: Vec<Entry> = self.tree.below(b"etc/skel").map(|(_, entry)| entry.clone()).collect();
+            self.tree.put(directory(home.clone()), None);
+            for entry in skeleton {
+                let inside = &entry.path.as_bytes()["etc/skel/".len()..];
+                self.tree.put(Entry { path: home.join(inside), uid: 1000, gid: 1000, ..entry.clone() }, None);
+            }
+        }
+        Outcome::Done
+    }
+
+    /// What `find` finds, where its expression is understood and has no action of its own.
+    pub(super) fn found(&self, words: &[String]) -> Option<Vec<Vec<u8>>> {
+        let words = words.strip_prefix(&["find".to_owned()]).unwrap_or(words);
+        let has_action =
+            words.iter().any(|word| word == "-delete" || word == "-exec" || word == "-execdir" || word == "-ok");
+        if has_action || words.is_empty() || !words.iter().any(|word| word.starts_with('-')) {
+            return None;
+        }
+        self.select(words)
+    }
+
+    /// `find … -delete`, `find … -exec rm -rf {} +`.
+    pub(super) fn find_and_remove(&mut self, words: &[String]) -> Outcome {
+        let end = words.iter().position(|word| word == "-delete" || word == "-exec");
+        let action = &words[end.unwrap_or(words.len())..];
+        let removes = match action.first().map(String::as_str) {
+            Some("-delete") => true,
+            Some("-exec") => action.get(1).is_some_and(|program| program == "rm"),
+            _ => false,
+        };
+        let found = self.select(&words[..end.unwrap_or(words.len())]).filter(|_| removes);
+        match found {
+            Some(paths) => {
+                paths.iter().for_each(|path| _ = self.tree.remove(path));
+                Outcome::Done
+            }
+            None => Outcome::Unknown("what it does with what it finds is not known".into()),
+        }
+    }
+
+    /// `PATH… [-type X] [-name P]… [-o …]`
+    fn select(&self, words: &[String]) -> Option<Vec<Vec<u8>>> {
+        let starts = words.iter().take_while(|word| !word.starts_with('-') && *word != "(" && *word != "!").count();
+        let (places, expression) = words.split_at(starts);
+        let tests = alternatives(expression)?;
+        let default = [".".to_owned()];
+        let places = if places.is_empty() { &default[..] } else { places };
+        let holds = |entry: &Entry| tests.iter().any(|all| all.iter().all(|test| test.holds(entry)));
+        let mut out = Vec::new();
+        for place in places {
+            // `/` names the root, which is not in the tree.
+            let roots =
+                if self.at(place).is_some_and(|path| path.is_root()) { vec![Vec::new()] } else { self.named(place) };
+            for root in roots {
+                let mut folders: BTreeSet<ImagePath> = BTreeSet::new();
+                for (path, entry) in self.tree.below(&root) {
+                    if entry.kind != EntryKind::Directory && holds(entry) {
+                        out.push(path.as_bytes().to_vec());
+                    }
+                    // Not every folder has an entry of its own.
+                    let own = (entry.kind == EntryKind::Directory).then(|| path.clone());
+                    let mut above = own.unwrap_or_else(|| ImagePath::new(parent(path.as_bytes())));
+                    while above.as_bytes().len() > root.len() && folders.insert(above.clone()) {
+                        above = ImagePath::new(parent(above.as_bytes()));
+                    }
+                }
+                let hits = folders.into_iter().filter(|folder| holds(&directory(folder.clone())));
+                out.extend(hits.map(|folder| folder.as_bytes().to_vec()));
+            }
+        }
+        Some(out)
+    }
+
+    /// `--mount=type=bind`: what is bound is there until the commands have run.
+    pub(super) fn bind(
+        &mut self,
+        world: &World<'_>,
+        from: Option<&str>,
+        source: &str,
+        target: &ImagePath,
+    ) -> Result<(), ContextError> {
+        if let Some(number) = from.and_then(|name| world.file.stage(name)).filter(|&number| number < self.number) {
+            let other = world.stage(number)?;
+            let source = other.tree.resolve(source.as_bytes());
+            let below: Vec<(ImagePath, Entry)> =
+                other.tree.below(&source).map(|(path, entry)| (path.clone(), entry.clone())).collect();
+            for (path, entry) in below {
+                let inside = &path.as_bytes()[if source.is_empty() { 0 } else { source.len() + 1 }..];
+                let content = other.tree.content(path.as_bytes()).map(<[u8]>::to_vec);
+                self.tree.put(Entry { path: target.join(inside), ..entry }, content);
+            }
+        } else if from.is_none() {
+            let source = ImagePath::from(source);
+            self.origins.insert(target.clone(), world.folder.on_disk(source.as_bytes()));
+            let below: Vec<Entry> = world.folder.below(source.as_bytes()).map(|(_, entry)| entry.clone()).collect();
+            let own = world.folder.get(source.as_bytes()).cloned();
+            for entry in own.into_iter().chain(below) {
+                let inside = entry.path.as_bytes().get(source.as_bytes().len()..).unwrap_or_default();
+                let to = ImagePath::new(&[target.as_bytes(), b"/", inside].concat());
+                self.origins.insert(to.clone(), world.folder.on_disk(entry.path.as_bytes()));
+                self.tree.put(Entry { path: to, ..entry }, None);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A test of `find`.
+enum Test {
+    Kind(EntryKind),
+    Name(regex::Regex),
+    Path(regex::Regex),
+    Not(Box<Test>),
+}
+
+impl Test {
+    fn holds(&self, entry: &Entry) -> bool {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        match self {
+            Self::Kind(kind) => entry.kind == *kind,
+            Self::Name(name) => name.is_match(&text(file_name(entry.path.as_bytes()))),
+            Self::Path(path) => path.is_match(&format!("/{}", text(entry.path.as_bytes()))),
+            Self::Not(test) => !test.holds(entry),
+        }
+    }
+}
+
+/// The tests between `-o`s; `None` where one is not understood. A group stands for its tests, as long as its `-o`s are the only
+/// ones: `-type d \( -name a -o -name b \)` is read as both with `-type d`.
+fn alternatives(words: &[String]) -> Option<Vec<Vec<Test>>> {
+    let open = words.iter().position(|word| word == "(");
+    if let Some(open) = open {
+        let close = words.iter().rposition(|word| word == ")")?;
+        let inside = words.get(open + 1..close)?;
+        if inside.iter().any(|word| word == "(") {
+            return None;
+        }
+        let inside = alternatives(inside)?;
+        let outside: Vec<String> = words[..open].iter().chain(&words[close + 1..]).cloned().collect();
+        if outside.iter().any(|word| word == "-o" || word == "-or" || word == "(" || word == "!") {
+            return None;
+        }
+        return inside
+            .into_iter()
+            .map(|mut tests| {
+                tests.extend(alternatives(&outside)?.into_iter().flatten());
+                Some(tests)
+            })
+            .collect();
+    }
+    let mut out = vec![Vec::new()];
+    let mut words = words.iter();
+    let mut not = false;
+    while let Some(word) = words.next() {
+        let test = match word.as_str() {
+            "-o" | "-or" => {
+                out.push(Vec::new());
+                continue;
+            }
+            "-a" | "-and" | "-print" | "-print0" | "-depth" | "-xdev" | "-mount" | "-prune" => continue,
+            "!" | "-not" => {
+                not = true;
+                continue;
+            }
+            "-type" => Test::Kind(match words.next()?.as_str() {
+                "f" => EntryKind::File,
+                "d" => EntryKind::Directory,
+                "l" => EntryKind::Symlink,
+                _ => return None,
+            }),
+            "-name" => Test::Name(pattern(words.next()?)?),
+            "-iname" => {
+                Test::Name(pattern(words.next()?).and_then(|found| regex::Regex::new(&format!("(?i){found}")).ok())?)
+            }
+            "-path" | "-wholename" => Test::Path(pattern(&words.next()?.replace('*', "**"))?),
+            _ => return None,
+        };
+        let test = if std::mem::take(&mut not) { Test::Not(Box::new(test)) } else { test };
+        out.last_mut()?.push(test);
+    }
+    Some(out)
+}
+
+/// What a mode makes of an entry's: a number, or `+x` and its like for all.
+fn modes(text: &str) -> Option<Box<dyn Fn(&Entry) -> u32>> {
+    if let Ok(number) = u32::from_str_radix(text, 8) {
+        return Some(Box::new(move |_: &Entry| number));
+    }
+    let at = text.find(['+', '-', '='])?;
+    let (who, rest) = text.split_at(at);
+    let (sign, what) = rest.split_at(1);
+    let shift = |c: char| match c {
+        'u' => Some(0o700),
+        'g' => Some(0o070),
+        'o' => Some(0o007),
+        'a' => Some(0o777),
+        _ => None,
+    };
+    let who = if who.is_empty() { 0o777 } else { who.chars().map(shift).try_fold(0, |sum, bits| Some(sum | bits?))? };
+    let mut has_conditional = false;
+    let bits = |c: char| match c {
+        'r' => Some(0o444),
+        'w' => Some(0o222),
+        'x' => Some(0o111),
+        'X' => Some(0o000),
+        _ => None,
+    };
+    let mut sum = 0;
+    for c in what.chars() {
+        has_conditional |= c == 'X';
+        sum |= bits(c)?;
+    }
+    let (bits, plus) = (sum & who, sign == "+");
+    if sign == "=" {
+        return None;
+    }
+    Some(Box::new(move |entry: &Entry| {
+        let conditional = if has_conditional && entry.mode & 0o111 != 0 { 0o111 & who } else { 0 };
+        if plus { entry.mode | bits | conditional } else { entry.mode & !(bits | conditional) }
+    }))
+}

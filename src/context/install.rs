@@ -1,0 +1,547 @@
+//! What an installer puts into an environment, and what it takes out of it.
+//!
+//! Source: "Recording installed projects" (RECORD, INSTALLER, REQUESTED, direct_url.json), PEP 405 (`pyvenv.cfg`).
+
+use super::ContextError;
+use super::installer::{Order, Project, Tool};
+use super::run::{Outcome, Place};
+use super::site::Site;
+use super::stage::{Stage, World};
+use super::tree::{directory, file};
+use crate::base::{Digest, ImagePath, file_name, parent};
+use crate::layer::{Entry, EntryKind, distil, is_kept};
+use crate::python::{is_name, normalize_name, parse_record};
+use crate::resolve::{
+    Installation, Installer, Layout, Libc, Platform, RequestError, Resolved, WheelInfo, predicted_bytecode,
+};
+use base64::Engine as _;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// Distributions that make environments usable, and that installers leave where they are.
+const SEEDS: [&str; 4] = ["pip", "setuptools", "wheel", "uv"];
+
+/// Programs that activate an environment, and what `venv` and uv write into them, in bytes (measured with Python 3.11 and uv
+/// 0.13; they differ by the length of the path that is written into them a few times).
+const ACTIVATE: [(&str, u64, u64); 7] = [
+    ("activate", 1_990, 4_060),
+    ("activate.csh", 916, 2_600),
+    ("activate.fish", 2_192, 4_170),
+    ("Activate.ps1", 9_033, 0),
+    ("activate.ps1", 0, 2_760),
+    ("activate.nu", 0, 3_840),
+    ("activate_this.py", 0, 2_390),
+];
+
+impl Stage {
+    /// Installs what is ordered.
+    pub(super) fn install(
+        &mut self,
+        world: &World<'_>,
+        order: Order,
+        place: &Place<'_>,
+    ) -> Result<Outcome, ContextError> {
+        let installed = self.installed(&order.site);
+        let platform = self.platform(world, &order.site.python);
+        let resolution = self.resolve(world, &order, &installed, &platform, place)?;
+        for (what, why) in &resolution.not_predicted {
+            self.gap(place.text, what, why.clone());
+        }
+        resolution.notes.iter().for_each(|note| world.note(note.clone()));
+        if order.exact {
+            let kept: BTreeSet<&str> = resolution.packages.iter().map(|package| package.normalized.as_str()).collect();
+            for name in installed.keys().filter(|name| !kept.contains(name.as_str()) && !SEEDS.contains(&name.as_str()))
+            {
+                self.uninstall_one(&order.site, name);
+            }
+        }
+        for package in &resolution.packages {
+            let version = package.version.as_deref().unwrap_or_default();
+            if installed.get(&package.normalized).is_some_and(|known| is_same_version(known, version)) {
+                continue;
+            }
+            if !order.site.is_target {
+                self.uninstall_one(&order.site, &package.normalized);
+            }
+            self.put_distribution(&order, package, place);
+        }
+        for project in &order.projects {
+            self.install_project(&order, project, place);
+        }
+        self.keep_downloads(&order, &resolution.packages);
+        Ok(Outcome::Done)
+    }
+
+    fn resolve(
+        &self,
+        world: &World<'_>,
+        order: &Order,
+        installed: &BTreeMap<String, String>,
+        platform: &Platform,
+        place: &Place<'_>,
+    ) -> Result<crate::resolve::Resolution, ContextError> {
+        let failed = |source| match source {
+            RequestError::Uv(source) => ContextError::NoUv { place: place.text.to_owned(), source },
+            source => ContextError::Request { place: place.text.to_owned(), source: Box::new(source) },
+        };
+        // An installer leaves what fits where it is: first with that, and without where it does not.
+        let pins: String = installed
+            .iter()
+            .filter(|(name, version)| is_name(name) && version.parse::<pep440_rs::Version>().is_ok())
+            .map(|(name, version)| format!("{name}=={version}\n"))
+            .collect();
+        let constraints = (!order.upgrades && !order.exact && !order.request.no_deps && !pins.is_empty())
+            .then(|| world.scratch_file(&ImagePath::from("installed.txt"), pins.as_bytes()))
+            .flatten();
+        if let Some(path) = constraints {
+            let mut request = order.request.clone();
+            request.constraints.push(path);
+            match world.outside.resolve(&request, platform) {
+                Err(RequestError::Unsatisfiable { .. }) => {}
+                answer => return answer.map_err(failed),
+            }
+        }
+        world.outside.resolve(&order.request, platform).map_err(failed)
+    }
+
+    /// What wheels are for.
+    fn platform(&self, world: &World<'_>, python: &str) -> Platform {
+        let architecture = world.options.platform.split('/').nth(1).unwrap_or("amd64").to_owned();
+        let by_name = matches!(&self.base, super::stage::BaseKnown::NameOnly(name) if name.contains("alpine"));
+        let libc =
+            if by_name || self.tree.exists(b"etc/alpine-release") { Libc::Musl } else { Libc::Gnu(self.glibc()) };
+        Platform { python: python.to_owned(), architecture, libc }
+    }
+
+    /// The minor version of glibc, by its package.
+    fn glibc(&self) -> Option<u32> {
+        let status = String::from_utf8_lossy(self.tree.content(b"var/lib/dpkg/status")?).into_owned();
+        let stanza = status.split("\n\n").find(|stanza| stanza.trim_start().starts_with("Package: libc6\n"))?;
+        let version = stanza.lines().find_map(|line| line.strip_prefix("Version: 2."))?;
+        version.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()
+    }
+
+    /// Names and versions of what an environment has.
+    fn installed(&self, site: &Site) -> BTreeMap<String, String> {
+        let mut out = BTreeMap::new();
+        if site.is_target {
+            return out;
+        }
+        let vendor: &[u8] = b"usr/lib/python3/dist-packages";
+        let sees_vendor = site.site_dir.as_bytes().ends_with(b"/dist-packages");
+        for folder in std::iter::once(site.site_dir.as_bytes()).chain(sees_vendor.then_some(vendor)) {
+            for name in self.tree.names(folder) {
+                if let Some((name, version)) = distribution_of(&name) {
+                    out.entry(name).or_insert(version);
+                }
+            }
+        }
+        out
+    }
+
+    /// Takes a distribution out of an environment.
+    pub(super) fn uninstall_one(&mut self, site: &Site, normalized: &str) {
+        let folder = site.site_dir.as_bytes();
+        let is_it = |name: &Vec<u8>| distribution_of(name).is_some_and(|(name, _)| name == normalized);
+        let Some(metadata) = self.tree.names(folder).into_iter().find(is_it) else { return };
+        let metadata = [folder, b"/", &metadata].concat();
+        let record = self.tree.content(&[&metadata[..], b"/RECORD"].concat()).map(<[u8]>::to_vec).unwrap_or_default();
+        for row in parse_record(&record).0 {
+            let path = match row.path.starts_with(b"/") {
+                true => ImagePath::new(&row.path),
+                false => site.site_dir.join(&row.path),
+            };
+            self.tree.remove(path.as_bytes());
+            if let Some(compiled) = bytecode_of(path.as_bytes(), &site.python) {
+                self.tree.remove(&compiled);
+            }
+        }
+        self.tree.remove(&metadata);
+    }
+
+    /// The files of a wheel.
+    fn put_distribution(&mut self, order: &Order, package: &Resolved, place: &Place<'_>) {
+        let version = package.version.as_deref().unwrap_or_default();
+        let Some(info) = &package.info else {
+            let reason = if package.reason.is_empty() { "what it installs is not known" } else { &package.reason };
+            return self.gap(place.text, format!("{} {version}", package.name).trim_end(), reason.to_owned());
+        };
+        let site = &order.site;
+        let how = Installation {
+            layout: Layout {
+                prefix: site.prefix.clone(),
+                site_dir: site.site_dir.clone(),
+                python: site.python.clone(),
+            },
+            installer: self.installer_of(order),
+            interpreter: site.interpreter.clone(),
+            bytecode: order.compiles,
+            requested: package.requested,
+            direct_url: package.url.clone(),
+        };
+        let mut record = String::new();
+        let mut metadata = None;
+        for installed in info.installed(&package.name, &how) {
+            let path = installed.path;
+            let digest = installed.crc32.map(|crc| token(crc, installed.size));
+            let is_bytecode =
+                path.as_bytes().ends_with(b".pyc") && file_name(parent(path.as_bytes())) == b"__pycache__";
+            if !is_bytecode {
+                record.push_str(&row(&path, site, digest, installed.size));
+            }
+            let content = about(info, &path).map(|text| distil(path.as_bytes(), text.to_vec()));
+            if content.is_some() {
+                metadata.get_or_insert_with(|| ImagePath::new(parent(path.as_bytes())));
+            }
+            let mode = if parent(path.as_bytes()).ends_with(b"/bin") { 0o755 } else { 0o644 };
+            self.tree.put(Entry { content: digest, mode, ..file(path, installed.size) }, content);
+        }
+        let Some(metadata) = metadata else { return };
+        let small = [("INSTALLER", format!("{}\n", order.tool.name())), ("RECORD", record)];
+        for (name, text) in small {
+            let path = metadata.join(name.as_bytes());
+            if let Some(entry) = self.tree.get(path.as_bytes()).cloned() {
+                self.tree.put(entry, Some(text.into_bytes()));
+            }
+        }
+    }
+
+    /// Who installs, as far as that decides over bytes.
+    fn installer_of(&self, order: &Order) -> Installer {
+        match order.tool {
+            Tool::Pip => {
+                let version = self.installed(&order.site).get("pip").cloned().unwrap_or_default();
+                let mut parts = version.split('.').map(|part| part.parse().ok());
+                let (major, minor) = (parts.next().flatten(), parts.next().flatten());
+                Installer::Pip(major.unwrap_or(24), minor.unwrap_or(0))
+            }
+            Tool::Uv => Installer::Uv,
+            other => Installer::Other(other.name().to_owned()),
+        }
+    }
+
+    /// What installers keep of what they download.
+    fn keep_downloads(&mut self, order: &Order, packages: &[Resolved]) {
+        if !order.caches {
+            return;
+        }
+        let home = self.home();
+        let folder = match order.tool {
+            Tool::Pip => {
+                let named = self.variable("PIP_CACHE_DIR").and_then(|folder| self.at(folder));
+                named.map_or_else(
+                    || [&home[..], b"/.cache/pip/http-v2"].concat(),
+                    |folder| [folder.as_bytes(), b"/http-v2"].concat(),
+                )
+            }
+            Tool::Poetry => [&home[..], b"/.cache/pypoetry/artifacts"].concat(),
+            Tool::Pdm => [&home[..], b"/.cache/pdm"].concat(),
+            // Its cache is hard-linked with the environment, unless it is told to copy, or the cache is mounted.
+            Tool::Uv => {
+                let copies = self.variable("UV_LINK_MODE") == Some("copy");
+                if !copies {
+                    return;
+                }
+                [&self.uv_cache()[..], b"/archive-v0"].concat()
+            }
+        };
+        for package in packages {
+            let Some(info) = package.info.as_ref() else { continue };
+            let size = if order.tool == Tool::Uv { info.contents.unpacked() } else { info.contents.wire };
+            let path = ImagePath::new(&folder).join(package.normalized.as_bytes());
+            self.tree.put(file(path, size), None);
+        }
+    }
+
+    /// Makes a virtual environment; `false` where there is one already.
+    pub(super) fn make_environment(&mut self, folder: &ImagePath, base: &Site, shares: bool, by_uv: bool) -> bool {
+        let settings = folder.join(b"pyvenv.cfg");
+        if self.tree.exists(settings.as_bytes()) {
+            return false;
+        }
+        let home = base.interpreter.rsplit_once('/').map_or("/usr/local/bin", |(folder, _)| folder);
+        let text = format!(
+            "home = {home}\ninclude-system-site-packages = {shares}\nversion = {}\nexecutable = {}\ncommand = {} -m venv {folder}\n",
+            base.python, base.interpreter, base.interpreter
+        );
+        self.write(settings, text.into_bytes(), 0, 0);
+        let bin = folder.join(b"bin");
+        let first = base.interpreter.clone();
+        for (name, target) in
+            [("python3", first.as_str()), ("python", "python3"), (&format!("python{}", base.python), "python3")]
+        {
+            let link = Entry {
+                kind: EntryKind::Symlink,
+                link: Some(target.as_bytes().into()),
+                ..file(bin.join(name.as_bytes()), 0)
+            };
+            self.tree.put(link, None);
+        }
+        for (name, venv, uv) in ACTIVATE {
+            let size = if by_uv { uv } else { venv };
+            if size > 0 {
+                self.tree.put(file(bin.join(name.as_bytes()), size), None);
+            }
+        }
+        self.tree.put(directory(folder.join(format!("lib/python{}/site-packages", base.python).as_bytes())), None);
+        true
+    }
+
+    /// `venv` installs the pip that came with Python, which is the base's own where that was not updated.
+    pub(super) fn copy_pip(&mut self, base: &Site, folder: &ImagePath) -> bool {
+        let Some(site) = self.virtual_site(folder.as_bytes()) else { return false };
+        let from = [base.site_dir.as_bytes(), b"usr/lib/python3/dist-packages"]
+            .into_iter()
+            .find(|folder| self.tree.is_directory(&[folder, &b"/pip"[..]].concat()));
+        let Some(from) = from.map(<[u8]>::to_vec) else { return false };
+        let is_seed = |name: &[u8]| {
+            let with_setuptools = base
+                .python
+                .strip_prefix("3.")
+                .and_then(|minor| minor.parse::<u32>().ok())
+                .is_some_and(|minor| minor < 12);
+            let name = String::from_utf8_lossy(name);
+            let pip = name == "pip" || name.starts_with("pip-") && name.ends_with("-info");
+            let other =
+                matches!(&*name, "setuptools" | "pkg_resources" | "_distutils_hack" | "distutils-precedence.pth");
+            pip || with_setuptools && (other || name.starts_with("setuptools-") && name.ends_with("-info"))
+        };
+        let paths: Vec<(ImagePath, Entry)> =
+            self.tree.below(&from).map(|(path, entry)| (path.clone(), entry.clone())).collect();
+        for (path, entry) in paths {
+            let inside = &path.as_bytes()[from.len() + 1..];
+            let first = inside.split(|&b| b == b'/').next().unwrap_or_default();
+            if is_seed(first) && entry.kind == EntryKind::File {
+                let content = self.tree.content(path.as_bytes()).map(<[u8]>::to_vec);
+                self.tree.put(Entry { path: site.site_dir.join(inside), ..entry }, content);
+            }
+        }
+        for name in ["pip", "pip3", &format!("pip{}", base.python)] {
+            let size = 215 + folder.to_string().len() as u64;
+            self.tree.put(Entry { mode: 0o755, ..file(folder.join(b"bin").join(name.as_bytes()), size) }, None);
+        }
+        true
+    }
+
+    /// Bytecode for all source below a folder.
+    pub(super) fn compile_below(&mut self, folder: &[u8], python: &str) {
+        let sources: Vec<(ImagePath, u64)> = self
+            .tree
+            .below(folder)
+            .filter(|(path, entry)| entry.kind == EntryKind::File && path.as_bytes().ends_with(b".py"))
+            .map(|(path, entry)| (path.clone(), entry.size))
+            .collect();
+        for (path, size) in sources {
+            let Some(compiled) = bytecode_of(path.as_bytes(), python) else { continue };
+            if !self.tree.exists(&compiled) {
+                self.tree.put(file(ImagePath::new(&compiled), predicted_bytecode(size, python)), None);
+            }
+        }
+    }
+
+    /// A project of the context: its packages are copied into the environment, or a line leads to them.
+    fn install_project(&mut self, order: &Order, project: &Project, place: &Place<'_>) {
+        let Some(description) = Description::read(&project.on_disk) else {
+            let what = format!("the project in {}", project.folder);
+            return self.gap(place.text, &what, "its pyproject.toml does not tell its name");
+        };
+        let written = description.name.replace(['-', '.'], "_");
+        let metadata = order.site.site_dir.join(format!("{written}-{}.dist-info", description.version).as_bytes());
+        let mut paths: Vec<(ImagePath, u64)> = Vec::new();
+        if project.editable {
+            let line = format!("{}\n", project.folder);
+            paths.push((
+                order.site.site_dir.join(format!("__editable__.{written}-{}.pth", description.version).as_bytes()),
+                line.len() as u64,
+            ));
+        } else {
+            let packages = self.packages_of(&project.folder, &written);
+            if packages.is_empty() {
+                let what = format!("the project {}", description.name);
+                self.gap(place.text, &what, "where its packages are is not known before it is built");
+            }
+            for (root, package) in packages {
+                let below = self.tree.below(&package).filter(|(_, entry)| entry.kind == EntryKind::File);
+                let plain = below.filter(|(path, _)| !path.as_bytes().ends_with(b".pyc"));
+                paths.extend(plain.map(|(path, entry)| {
+                    let inside = &path.as_bytes()[if root.is_empty() { 0 } else { root.len() + 1 }..];
+                    (order.site.site_dir.join(inside), entry.size)
+                }));
+            }
+        }
+        let mut record = String::new();
+        for (path, size) in paths {
+            record.push_str(&row(&path, &order.site, None, size));
+            if order.compiles
+                && let Some(compiled) = compiled(&path, &order.site)
+            {
+                self.tree.put(file(compiled, predicted_bytecode(size, &order.site.python)), None);
+            }
+            self.tree.put(file(path, size), None);
+        }
+        let url =
+            format!("{{\"dir_info\": {{\"editable\": {}}}, \"url\": \"file://{}\"}}", project.editable, project.folder);
+        let small = [
+            ("METADATA", description.metadata.clone()),
+            ("WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n".to_owned()),
+            ("INSTALLER", format!("{}\n", order.tool.name())),
+            ("REQUESTED", String::new()),
+            ("direct_url.json", url),
+        ];
+        for (name, text) in small {
+            let path = metadata.join(name.as_bytes());
+            record.push_str(&row(&path, &order.site, None, text.len() as u64));
+            self.write(path, text.into_bytes(), 0, 0);
+        }
+        record.push_str(&row(&metadata.join(b"RECORD"), &order.site, None, 0));
+        self.write(metadata.join(b"RECORD"), record.into_bytes(), 0, 0);
+    }
+
+    /// The packages of a source tree, each with the folder it is in: `src/NAME` or `NAME`.
+    fn packages_of(&self, project: &ImagePath, name: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let is_package = |folder: &ImagePath| self.tree.exists(folder.join(b"__init__.py").as_bytes());
+        let source = project.join(b"src");
+        let in_source =
+            self.tree.names(source.as_bytes()).into_iter().map(|name| source.join(&name)).filter(is_package);
+        let found: Vec<(Vec<u8>, Vec<u8>)> =
+            in_source.map(|package| (source.as_bytes().to_vec(), package.as_bytes().to_vec())).collect();
+        if !found.is_empty() {
+            return found;
+        }
+        let own = project.join(name.to_lowercase().as_bytes());
+        is_package(&own).then(|| (project.as_bytes().to_vec(), own.as_bytes().to_vec())).into_iter().collect()
+    }
+}
+
+impl Tool {
+    /// As INSTALLER has it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Pip => "pip",
+            Self::Uv => "uv",
+            Self::Poetry => "Poetry",
+            Self::Pdm => "pdm",
+        }
+    }
+}
+
+/// `NAME-VERSION.dist-info` and its like: normalized name and version.
+fn distribution_of(name: &[u8]) -> Option<(String, String)> {
+    let text = std::str::from_utf8(name).ok()?;
+    let stem = text.strip_suffix(".dist-info").or_else(|| text.strip_suffix(".egg-info"))?;
+    let mut parts = stem.splitn(3, '-');
+    let (name, version) = (parts.next()?, parts.next().unwrap_or_default());
+    Some((normalize_name(name), version.to_owned()))
+}
+
+fn is_same_version(a: &str, b: &str) -> bool {
+    match (a.parse::<pep440_rs::Version>(), b.parse::<pep440_rs::Version>()) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => a == b,
+    }
+}
+
+/// What is known of a file of the wheel that says what it is.
+fn about<'i>(info: &'i WheelInfo, path: &ImagePath) -> Option<&'i [u8]> {
+    let is_about = file_name(parent(path.as_bytes())).ends_with(b".dist-info") && is_kept(path.as_bytes());
+    let content = match file_name(path.as_bytes()) {
+        b"METADATA" => &info.metadata,
+        b"WHEEL" => &info.wheel,
+        b"entry_points.txt" => &info.entry_points,
+        b"top_level.txt" => &info.top_level,
+        _ => return None,
+    };
+    is_about.then_some(content)
+}
+
+/// What stands for the digest of a wheel's file in a virtual image.
+fn token(crc: u32, size: u64) -> Digest {
+    Digest::of(format!("crc-32 {crc:08x}, {size} bytes").as_bytes())
+}
+
+/// A row of RECORD.
+fn row(path: &ImagePath, site: &Site, digest: Option<Digest>, size: u64) -> String {
+    let inside = [site.site_dir.as_bytes(), b"/"].concat();
+    let written = match path.as_bytes().strip_prefix(&inside[..]) {
+        Some(relative) => String::from_utf8_lossy(relative).into_owned(),
+        None => format!("/{}", String::from_utf8_lossy(path.as_bytes())),
+    };
+    let quoted =
+        if written.contains([',', '"', '\n']) { format!("\"{}\"", written.replace('"', "\"\"")) } else { written };
+    let digest =
+        digest.map(|digest| format!("sha256={}", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(digest.0)));
+    match file_name(path.as_bytes()) {
+        b"RECORD" => format!("{quoted},,\n"),
+        _ => format!("{quoted},{},{size}\n", digest.unwrap_or_default()),
+    }
+}
+
+/// The bytecode of a module of the environment.
+fn compiled(path: &ImagePath, site: &Site) -> Option<ImagePath> {
+    let inside = crate::base::is_within(path.as_bytes(), site.site_dir.as_bytes());
+    inside.then(|| bytecode_of(path.as_bytes(), &site.python)).flatten().map(|path| ImagePath::new(&path))
+}
+
+/// `DIR/__pycache__/NAME.cpython-311.pyc` of `DIR/NAME.py` (PEP 3147).
+fn bytecode_of(path: &[u8], python: &str) -> Option<Vec<u8>> {
+    let stem = file_name(path).strip_suffix(b".py")?;
+    let tag = format!(".cpython-{}.pyc", python.replace('.', ""));
+    Some([parent(path), b"/__pycache__/", stem, tag.as_bytes()].concat())
+}
+
+/// What a project says of itself.
+struct Description {
+    name: String,
+    version: String,
+    metadata: String,
+}
+
+impl Description {
+    fn read(dir: &Path) -> Option<Self> {
+        let table = project_table(dir)?;
+        let project = table.get("project").and_then(toml::Value::as_table);
+        let poetry = table.get("tool").and_then(|tool| tool.get("poetry")).and_then(toml::Value::as_table);
+        let text = |key: &str| {
+            let of = |table: Option<&toml::Table>| {
+                table.and_then(|table| table.get(key)).and_then(toml::Value::as_str).map(str::to_owned)
+            };
+            of(project).or_else(|| of(poetry))
+        };
+        let name = text("name").filter(|name| is_name(name))?;
+        let version = text("version")
+            .filter(|version| version.parse::<pep440_rs::Version>().is_ok())
+            .unwrap_or_else(|| "0".into());
+        let mut metadata = format!("Metadata-Version: 2.4\nName: {name}\nVersion: {version}\n");
+        for requirement in project
+            .and_then(|project| project.get("dependencies"))
+            .and_then(toml::Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            metadata.extend(requirement.as_str().map(|line| format!("Requires-Dist: {}\n", line.replace('\n', " "))));
+        }
+        Some(Self { name, version, metadata })
+    }
+}
+
+fn project_table(dir: &Path) -> Option<toml::Table> {
+    let path = dir.join("pyproject.toml");
+    let small = std::fs::metadata(&path).is_ok_and(|found| found.is_file() && found.len() < 4 << 20);
+    small.then(|| std::fs::read_to_string(path).ok()?.parse().ok()).flatten()
+}
+
+/// The name of the project in a folder.
+pub(super) fn project_name(dir: &Path) -> Option<String> {
+    Description::read(dir).map(|description| description.name)
+}
+
+/// Whether uv installs the project of a folder itself: it has a build system, or says so.
+pub(super) fn is_package_of_uv(dir: &Path) -> bool {
+    let Some(table) = project_table(dir) else { return false };
+    let stated = table
+        .get("tool")
+        .and_then(|tool| tool.get("uv"))
+        .and_then(|uv| uv.get("package"))
+        .and_then(toml::Value::as_bool);
+    stated.unwrap_or_else(|| table.contains_key("build-system"))
+}

@@ -1,0 +1,55 @@
+//! Where programs and archives are.
+
+use super::stage::{BaseKnown, Stage};
+use crate::base::{EntryIdx, ImagePath};
+use crate::layer::{Entry, EntryKind, Limits, Streamed, detect, index_tar, reader};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufReader, Read as _, Seek as _};
+use std::path::Path;
+
+/// Where programs are looked for when nothing tells.
+const USUAL_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+impl Stage {
+    /// The folders of `PATH`.
+    pub(super) fn path(&self) -> Vec<Vec<u8>> {
+        let path = self.variable("PATH").unwrap_or(USUAL_PATH);
+        path.split(':')
+            .filter(|folder| folder.starts_with('/'))
+            .map(|folder| ImagePath::from(folder).as_bytes().to_vec())
+            .collect()
+    }
+
+    /// Where a program is, by a path or a name; links not followed.
+    pub(super) fn program(&self, name: &str) -> Option<Vec<u8>> {
+        if name.contains('/') {
+            let path = ImagePath::from(self.scope.absolute(name)?.as_str()).as_bytes().to_vec();
+            return self.tree.exists(&self.tree.resolve(&path)).then_some(path);
+        }
+        let candidates = self.path().into_iter().map(|folder| [&folder[..], b"/", name.as_bytes()].concat());
+        candidates.into_iter().find(|path| self.tree.exists(&self.tree.resolve(path)))
+    }
+
+    /// Whether all files of the base are known, so that what is not in the tree is not there.
+    pub(super) fn is_whole(&self) -> bool {
+        self.base == BaseKnown::Whole
+    }
+}
+
+/// What a tar on disk has, in order, and the kept contents.
+pub(super) fn archive(path: &Path) -> Result<(Vec<Entry>, BTreeMap<EntryIdx, Vec<u8>>), String> {
+    let failed = |error: std::io::Error| format!("the archive cannot be read: {error}");
+    let mut file = File::open(path).map_err(failed)?;
+    let mut head = [0; 16];
+    let length = file.read(&mut head).map_err(failed)?;
+    file.rewind().map_err(failed)?;
+    let mut tar = reader(detect(&head[..length]), BufReader::new(file)).map_err(failed)?;
+    let contents = index_tar(&mut Streamed(&mut tar), true, &Limits::default());
+    let contents = contents.map_err(|error| format!("the archive cannot be read: {error}"))?;
+    let is_plain = |entry: &Entry| !matches!(entry.kind, EntryKind::Whiteout | EntryKind::Opaque);
+    if !contents.entries.iter().all(is_plain) {
+        return Err("the archive has whiteouts, which a builder would unpack as files".into());
+    }
+    Ok((contents.entries, contents.kept))
+}

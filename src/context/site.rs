@@ -1,0 +1,153 @@
+//! Which Python a command installs into, and where.
+
+use super::stage::Stage;
+use crate::base::{ImagePath, file_name, parent};
+
+/// An environment to install into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Site {
+    /// `/usr/local`.
+    pub(super) prefix: ImagePath,
+    /// `/usr/local/lib/python3.11/site-packages`.
+    pub(super) site_dir: ImagePath,
+    /// `3.11`.
+    pub(super) python: String,
+    /// What scripts begin with: `/usr/local/bin/python3.11`.
+    pub(super) interpreter: String,
+    /// Whether scripts go into the site directory itself (`--target`).
+    pub(super) is_target: bool,
+}
+
+/// `3.11` of `3.11.7`, `3.11-slim` and `3.11`.
+pub(super) fn minor_of(text: &str) -> Option<String> {
+    let text = text.trim().trim_start_matches("cpython-").trim_start_matches("python");
+    let mut parts = text.splitn(3, '.');
+    let digits = |text: &str| text.chars().take_while(char::is_ascii_digit).collect::<String>();
+    let (major, minor) = (parts.next()?, digits(parts.next()?));
+    (major == "3" && !minor.is_empty()).then(|| format!("3.{minor}"))
+}
+
+impl Stage {
+    /// The minor version of the interpreter that a path leads to.
+    fn version_of(&self, interpreter: &[u8]) -> Option<String> {
+        let real = self.tree.resolve(interpreter);
+        let by_name = std::str::from_utf8(file_name(&real)).ok().and_then(minor_of);
+        by_name.or_else(|| {
+            let bin = parent(&real);
+            let names = self.tree.names(bin);
+            names.iter().filter_map(|name| std::str::from_utf8(name).ok()?.strip_prefix("python")).find_map(minor_of)
+        })
+    }
+
+    /// The version of Python that the base image's name, its variables or the user tell, where its files do not.
+    fn stated_version(&self, world: &super::stage::World<'_>) -> Option<String> {
+        let by_variable = self.variable("PYTHON_VERSION").and_then(minor_of);
+        let by_user = || world.options.python.as_deref().and_then(minor_of);
+        let by_name = || match &self.base {
+            super::stage::BaseKnown::NameOnly(name) => by_image_name(name),
+            super::stage::BaseKnown::Whole => None,
+        };
+        by_user().or(by_variable).or_else(by_name)
+    }
+
+    /// The environment of a program (`pip`, `python3`, `/opt/venv/bin/pip`).
+    pub(super) fn site_of(&self, world: &super::stage::World<'_>, program: &str) -> Option<Site> {
+        let found = self.program(program).or_else(|| ["python3", "python"].iter().find_map(|name| self.program(name)));
+        let Some(found) = found else { return self.stated_site(world) };
+        let bin = parent(&found).to_vec();
+        // A script of an environment stands beside its interpreter.
+        let prefix = parent(&bin).to_vec();
+        if self.tree.exists(&[&prefix[..], b"/pyvenv.cfg"].concat()) {
+            return self.virtual_site(&prefix);
+        }
+        let interpreter = ["python3", "python"]
+            .iter()
+            .map(|name| [&bin[..], b"/", name.as_bytes()].concat())
+            .find(|path| self.tree.exists(path))
+            .or_else(|| self.program("python3"))
+            .or_else(|| self.program("python"));
+        let Some(interpreter) = interpreter else { return self.stated_site(world) };
+        let python = self.version_of(&interpreter).or_else(|| self.stated_version(world))?;
+        let real = self.tree.resolve(&interpreter);
+        Some(self.system_site(parent(&real), &python))
+    }
+
+    /// The environment of an interpreter in a folder of programs.
+    fn system_site(&self, bin: &[u8], python: &str) -> Site {
+        let prefix = parent(bin).to_vec();
+        let is_vendors = prefix == b"usr" || prefix.is_empty();
+        // Debian's pip installs beside Debian's own packages, Alpine's among them.
+        let is_debian = is_vendors
+            && (self.tree.is_directory(b"usr/lib/python3/dist-packages") || self.tree.exists(b"etc/debian_version"));
+        let (prefix, folder) = match (is_debian, is_vendors) {
+            (true, _) => (b"usr/local".to_vec(), "dist-packages"),
+            (false, true) => (b"usr".to_vec(), "site-packages"),
+            _ => (prefix, "site-packages"),
+        };
+        let prefix = ImagePath::new(&prefix);
+        let site_dir = prefix.join(format!("lib/python{python}/{folder}").as_bytes());
+        let interpreter = format!("/{}/python{}", String::from_utf8_lossy(bin), if is_vendors { "3" } else { python });
+        Site { prefix, site_dir, python: python.to_owned(), interpreter, is_target: false }
+    }
+
+    /// Where nothing of the base is known: as the official Python images have it.
+    fn stated_site(&self, world: &super::stage::World<'_>) -> Option<Site> {
+        let python = self.stated_version(world)?;
+        Some(self.system_site(b"usr/local/bin", &python))
+            .filter(|_| !self.is_whole() || self.variable("PYTHON_VERSION").is_some())
+    }
+
+    /// A virtual environment.
+    pub(super) fn virtual_site(&self, prefix: &[u8]) -> Option<Site> {
+        let library = [prefix, b"/lib"].concat();
+        let python = self.tree.names(&library).iter().find_map(|name| minor_of(std::str::from_utf8(name).ok()?))?;
+        let prefix = ImagePath::new(prefix);
+        let site_dir = prefix.join(format!("lib/python{python}/site-packages").as_bytes());
+        let interpreter = format!("{prefix}/bin/python3");
+        Some(Site { prefix, site_dir, python, interpreter, is_target: false })
+    }
+}
+
+/// `3.11` of `python:3.11-slim` and `registry.example.org/library/python:3.11.7`.
+fn by_image_name(name: &str) -> Option<String> {
+    let (repository, tag) = name.split('@').next()?.rsplit_once(':')?;
+    let is_python = repository.rsplit('/').next().is_some_and(|last| last.contains("python"));
+    let in_tag = || {
+        tag.split(['-', '_'])
+            .find_map(|part| part.strip_prefix("python").or(part.strip_prefix("py")).and_then(minor_of))
+    };
+    is_python.then(|| minor_of(tag)).flatten().or_else(in_tag)
+}
+
+impl Site {
+    /// Another folder of an environment's interpreter: `--target`, `--user`, `--prefix`.
+    pub(super) fn elsewhere(&self, prefix: ImagePath, is_target: bool) -> Self {
+        let site_dir = if is_target {
+            prefix.clone()
+        } else {
+            prefix.join(format!("lib/python{}/site-packages", self.python).as_bytes())
+        };
+        Self { prefix, site_dir, is_target, ..self.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{by_image_name, minor_of};
+
+    #[test]
+    fn versions_are_read_of_names() {
+        for (name, version) in [
+            ("python:3.11-slim", Some("3.11")),
+            ("example.org:5000/library/python:3.12.4-bookworm", Some("3.12")),
+            ("tiangolo/uvicorn-gunicorn:python3.9", Some("3.9")),
+            ("ghcr.io/x/uv:0.5-python3.12-bookworm-slim", Some("3.12")),
+            ("debian:12", None),
+            ("python:3", None),
+            ("python", None),
+        ] {
+            assert_eq!(by_image_name(name).as_deref(), version, "{name}");
+        }
+        assert_eq!(minor_of("cpython-3.11.7"), Some("3.11".into()));
+    }
+}

@@ -1,0 +1,386 @@
+//! One stage: its instructions are carried out in order on a tree.
+
+use super::folder::Folder;
+use super::tree::Tree;
+use super::{Base, ContextError, ContextOptions, Outside};
+use crate::base::{ImagePath, Problem, escape_str};
+use crate::dockerfile::{Dockerfile, Instruction, Kind, Scope};
+use crate::image::{Config, Gap, HistoryRow, Image};
+use crate::os::OsInventory;
+use crate::repository::{Repositories, Sources};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+/// More gaps are not told apart.
+const MOST_GAPS: usize = 500;
+
+/// What all stages share.
+pub(super) struct World<'w> {
+    pub(super) file: &'w Dockerfile<'w>,
+    /// The Dockerfile's name, escaped.
+    pub(super) name: String,
+    pub(super) folder: &'w Folder,
+    pub(super) options: &'w ContextOptions,
+    pub(super) outside: &'w dyn Outside,
+    /// Stages that were made.
+    made: RefCell<BTreeMap<usize, Stage>>,
+    notes: RefCell<Vec<String>>,
+    /// For files that uv has to read and that are not in the folder.
+    scratch: RefCell<Option<tempfile::TempDir>>,
+    /// Indexes of packages that were read: by the places of the sources. The error is a reason.
+    repositories: RefCell<BTreeMap<String, Result<Rc<Repositories>, String>>>,
+}
+
+/// A stage, so far.
+#[derive(Clone, Default)]
+pub(super) struct Stage {
+    /// Its number in the file.
+    pub(super) number: usize,
+    pub(super) tree: Tree,
+    pub(super) config: Config,
+    pub(super) scope: Scope,
+    /// `USER`, without the group.
+    pub(super) user: String,
+    pub(super) gaps: Vec<Gap>,
+    pub(super) problems: Vec<Problem>,
+    /// Whether the base image's files are known.
+    pub(super) base: BaseKnown,
+    /// The OS packages, once they were asked for.
+    pub(super) system: Option<SystemState>,
+    /// Where files of the context were copied to, and where they are on disk.
+    pub(super) origins: BTreeMap<ImagePath, PathBuf>,
+    /// Files that a command makes of a lock: the installer's request that has the same meaning.
+    pub(super) exports: BTreeMap<ImagePath, crate::resolve::Input>,
+    /// Settings of Poetry's: `virtualenvs.create`.
+    pub(super) poetry: BTreeMap<String, String>,
+    /// Indexes of settings files that a command wrote: `pip config set global.index-url …`.
+    pub(super) settings: Vec<(String, String)>,
+}
+
+/// What is known of the base image.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum BaseKnown {
+    /// All of it.
+    #[default]
+    Whole,
+    /// Not its files.
+    NameOnly(String),
+}
+
+/// The OS packages of a stage.
+#[derive(Clone)]
+pub(super) struct SystemState {
+    pub(super) inventory: OsInventory,
+    pub(super) sources: Sources,
+}
+
+impl<'w> World<'w> {
+    pub(super) fn new(
+        file: &'w Dockerfile<'w>,
+        name: String,
+        folder: &'w Folder,
+        options: &'w ContextOptions,
+        outside: &'w dyn Outside,
+    ) -> Self {
+        Self {
+            file,
+            name,
+            folder,
+            options,
+            outside,
+            made: RefCell::default(),
+            notes: RefCell::default(),
+            scratch: RefCell::default(),
+            repositories: RefCell::default(),
+        }
+    }
+
+    /// The line of an instruction.
+    pub(super) fn place(&self, instruction: &Instruction) -> String {
+        format!("{}, line {}", self.name, self.file.line(instruction.span.start))
+    }
+
+    /// Says something to the user, once.
+    pub(super) fn note(&self, text: String) {
+        let mut notes = self.notes.borrow_mut();
+        if !notes.contains(&text) {
+            notes.push(text);
+        }
+    }
+
+    /// The indexes that an image's files name, read once.
+    pub(super) fn repositories(&self, sources: &Sources, architecture: &str) -> Result<Rc<Repositories>, String> {
+        let key = format!("{architecture} {:?}", sources.list);
+        if let Some(known) = self.repositories.borrow().get(&key) {
+            return known.clone();
+        }
+        let opened = self.outside.repositories(sources, architecture).map(Rc::new).map_err(|error| error.to_string());
+        if let Ok(opened) = &opened {
+            for (place, reason) in &opened.problems {
+                self.note(format!("{place}: {reason}"));
+            }
+        }
+        self.repositories.borrow_mut().insert(key, opened.clone());
+        opened
+    }
+
+    /// A file with this content, of the same name, which goes when the run ends.
+    pub(super) fn scratch_file(&self, path: &ImagePath, content: &[u8]) -> Option<PathBuf> {
+        let mut scratch = self.scratch.borrow_mut();
+        if scratch.is_none() {
+            *scratch = tempfile::tempdir().ok();
+        }
+        let folder = scratch.as_ref()?.path().join(crate::base::Digest::of(content).to_string().replace(':', "-"));
+        std::fs::create_dir_all(&folder).ok()?;
+        let name = String::from_utf8_lossy(crate::base::file_name(path.as_bytes())).into_owned();
+        let file = folder.join(name);
+        std::fs::write(&file, content).ok()?;
+        Some(file)
+    }
+
+    pub(super) fn take_notes(&self) -> Vec<String> {
+        self.notes.take()
+    }
+
+    /// What a `FROM` knows: the arguments before the first one, those that are given, and the platform's.
+    pub(super) fn globals(&self) -> Scope {
+        let mut scope = Scope { variables: self.platform_arguments(), ..Scope::default() };
+        scope.variables.extend(self.file.global_arguments());
+        scope.variables.extend(self.options.build_arguments.clone());
+        scope
+    }
+
+    /// `TARGETARCH` and its like (BuildKit's automatic platform arguments).
+    fn platform_arguments(&self) -> BTreeMap<String, String> {
+        let platform = &self.options.platform;
+        let mut parts = platform.split('/');
+        let (os, architecture) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let variant = parts.next().unwrap_or_default();
+        let rows = [("PLATFORM", platform.as_str()), ("OS", os), ("ARCH", architecture), ("VARIANT", variant)];
+        let both = |(name, value): &(&str, &str)| {
+            ["TARGET", "BUILD"].map(|start| (format!("{start}{name}"), (*value).to_owned()))
+        };
+        rows.iter().flat_map(both).collect()
+    }
+
+    /// Makes a stage, and those that it needs, once each.
+    pub(super) fn stage(&self, number: usize) -> Result<Stage, ContextError> {
+        if let Some(made) = self.made.borrow().get(&number) {
+            return Ok(made.clone());
+        }
+        let definition = &self.file.stages[number];
+        let from = &self.file.instructions[definition.instructions.start];
+        let mut stage = match definition.parent {
+            // It stands before this one.
+            Some(parent) if parent < number => self.stage(parent)?,
+            _ => self.base(from, &definition.image)?,
+        };
+        stage.number = number;
+        for position in definition.instructions.clone().skip(1) {
+            stage.carry_out(self, position)?;
+        }
+        self.made.borrow_mut().insert(number, stage.clone());
+        Ok(stage)
+    }
+
+    /// A stage that has only its base image.
+    fn base(&self, from: &Instruction, image: &str) -> Result<Stage, ContextError> {
+        let place = self.place(from);
+        let unknown = |name: &str, reason: &str| {
+            let gap = Gap { place: place.clone(), what: format!("the base image {name}"), reason: escape_str(reason) };
+            let config = self.empty_config();
+            Stage { gaps: vec![gap], base: BaseKnown::NameOnly(name.to_owned()), config, ..Stage::default() }
+        };
+        let Some(name) = self.globals().expand(image) else {
+            let name = escape_str(image);
+            return Ok(unknown(&name, "its name depends on an argument without a value; give it with --build-arg"));
+        };
+        let shown = escape_str(&name);
+        let stage = match self.outside.image(&name) {
+            _ if name == "scratch" => Stage { config: self.empty_config(), ..Stage::default() },
+            Base::Known(image, how) => {
+                self.note(format!("base image {shown}: {how}"));
+                Stage { tree: Tree::of(&image), ..Stage::of_base(&image) }
+            }
+            Base::Manifest(image) => {
+                let wire = image.wire().map_or_else(String::new, |bytes| {
+                    format!(" ({} to pull, measured by its manifest)", crate::base::ByteSize(bytes))
+                });
+                let reason = format!("only its manifest was read{wire}: what it unpacks to is not known");
+                let gaps = unknown(&shown, &reason).gaps;
+                Stage { gaps, base: BaseKnown::NameOnly(name.clone()), ..Stage::of_base(&image) }
+            }
+            Base::Unknown(reason) => unknown(&shown, &reason),
+            Base::Missing(message) => {
+                return Err(ContextError::NoBase { place, name: shown, message: escape_str(&message) });
+            }
+        };
+        Ok(stage)
+    }
+
+    fn empty_config(&self) -> Config {
+        let mut parts = self.options.platform.split('/').map(str::to_owned);
+        let (os, architecture) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        Config { os, architecture, variant: parts.next(), ..Config::default() }
+    }
+}
+
+impl Stage {
+    fn of_base(image: &Image) -> Self {
+        let mut config = image.config.clone();
+        // So that the base can be told from what follows.
+        if config.history.last().is_none_or(|row| !row.sets_command()) {
+            let created_by = "CMD [\"base\"]".to_owned();
+            config.history.push(HistoryRow { created_by, empty_layer: true, ..HistoryRow::default() });
+        }
+        if config.history.iter().filter(|row| !row.empty_layer).count() != image.layers.len() {
+            let row = HistoryRow { created_by: "base image".into(), ..HistoryRow::default() };
+            let end = HistoryRow { created_by: "CMD [\"base\"]".into(), empty_layer: true, ..HistoryRow::default() };
+            config.history = [vec![row; image.layers.len()], vec![end]].concat();
+        }
+        config.diff_ids = Vec::new();
+        let mut scope = Scope { directory: Some(directory_of(&config.working_dir)), ..Scope::default() };
+        for (name, value) in config.env.iter().filter_map(|pair| pair.split_once('=')) {
+            scope.variables.insert(name.to_owned(), value.to_owned());
+            scope.environment.insert(name.to_owned());
+        }
+        let user = config.user.split(':').next().unwrap_or_default().to_owned();
+        let mut tree = Tree::default();
+        tree.layers = image.layers.clone();
+        Self {
+            tree,
+            config,
+            scope,
+            user,
+            problems: image.problems.clone(),
+            gaps: image.gaps.clone(),
+            ..Self::default()
+        }
+    }
+
+    /// Carries out one instruction.
+    fn carry_out(&mut self, world: &World<'_>, position: usize) -> Result<(), ContextError> {
+        let instruction = &world.file.instructions[position];
+        let place = world.place(instruction);
+        let text = one_line(&world.file.text[instruction.head.clone()], world.file.escape);
+        if self.scope.directory.is_none() && self.config.history.is_empty() {
+            self.scope.directory = Some("/".into());
+        }
+        let has_layer = match &instruction.kind {
+            Kind::Run(run) => {
+                self.run(world, instruction, run, &place)?;
+                true
+            }
+            Kind::Copy(copy) => {
+                self.copy(world, position, copy, &place)?;
+                true
+            }
+            Kind::Workdir(_) => {
+                self.advance(world, instruction);
+                self.make_working_directory();
+                false
+            }
+            Kind::User(user) => {
+                let user = self.scope.expand(user).unwrap_or_default();
+                self.user = user.split(':').next().unwrap_or_default().to_owned();
+                self.config.user = user;
+                false
+            }
+            Kind::Variables { environment, pairs } => {
+                self.advance(world, instruction);
+                if *environment {
+                    self.set_environment(pairs);
+                }
+                false
+            }
+            Kind::Shell(_) => {
+                self.advance(world, instruction);
+                false
+            }
+            Kind::From { .. } | Kind::Other => false,
+        };
+        let created_by = match &instruction.kind {
+            Kind::Run(_) => format!("RUN /bin/sh -c {} # buildkit", text.get(3..).unwrap_or_default().trim()),
+            Kind::Copy(_) => format!("{text} # buildkit"),
+            _ => text,
+        };
+        self.config.history.push(HistoryRow { created_by, empty_layer: !has_layer, ..HistoryRow::default() });
+        if has_layer {
+            self.tree.commit();
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, world: &World<'_>, instruction: &Instruction) {
+        let mut global = world.platform_arguments();
+        global.extend(world.file.global_arguments());
+        global.extend(world.options.build_arguments.clone());
+        self.scope.advance(instruction, &global, &world.options.build_arguments);
+    }
+
+    fn set_environment(&mut self, pairs: &[(String, Option<String>)]) {
+        for (name, _) in pairs {
+            let start = format!("{name}=");
+            self.config.env.retain(|pair| !pair.starts_with(&start));
+            if let Some(value) = self.scope.variables.get(name) {
+                self.config.env.push(format!("{start}{value}"));
+            }
+        }
+    }
+
+    fn make_working_directory(&mut self) {
+        let Some(directory) = self.scope.directory.clone() else { return };
+        self.config.working_dir = directory;
+    }
+
+    /// What is not known.
+    pub(super) fn gap(&mut self, place: &str, what: &str, reason: impl Into<String>) {
+        let what = shortened(&escape_str(what));
+        let gap = Gap { place: place.to_owned(), what, reason: escape_str(&reason.into()) };
+        if self.gaps.len() < MOST_GAPS && !self.gaps.contains(&gap) {
+            self.gaps.push(gap);
+        }
+    }
+
+    /// A variable's value.
+    pub(super) fn variable(&self, name: &str) -> Option<&str> {
+        self.scope.variables.get(name).map(String::as_str)
+    }
+
+    /// The home of the user that commands run as.
+    pub(super) fn home(&self) -> Vec<u8> {
+        if let Some(home) = self.variable("HOME") {
+            return ImagePath::from(home).as_bytes().to_vec();
+        }
+        match self.user.as_str() {
+            "" | "root" | "0" => b"root".to_vec(),
+            user => [b"home/", user.as_bytes()].concat(),
+        }
+    }
+
+    /// Whether commands run as root.
+    pub(super) fn is_root(&self) -> bool {
+        matches!(self.user.as_str(), "" | "root" | "0")
+    }
+}
+
+fn directory_of(text: &str) -> String {
+    if text.starts_with('/') { text.to_owned() } else { format!("/{text}") }
+}
+
+/// The first 80 characters.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(80) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// An instruction in one line: without continuations and the comments between.
+fn one_line(text: &str, escape: char) -> String {
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+    let lines = lines.map(|line| line.trim_end().strip_suffix(escape).unwrap_or(line).trim());
+    lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+}

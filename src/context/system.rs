@@ -1,0 +1,317 @@
+//! `apt-get` and `apk`: packages of the operating system come and go.
+//!
+//! What a package unpacks to is one number, predicted of what its index says. In the virtual image it is one file, which
+//! the package owns.
+//!
+//! Source: apt-get(8), apk(8), dpkg(1).
+
+use super::ContextError;
+use super::arguments::Arguments;
+use super::run::{Outcome, Place};
+use super::stage::{BaseKnown, Stage, SystemState, World};
+use super::tree::file;
+use crate::base::ImagePath;
+use crate::fs::View;
+use crate::image::Image;
+use crate::layer::Entry;
+use crate::os::{OsInventory, OsPackage, PackageManager, parse_installed, parse_status};
+use crate::repository::{Installation, NewPackage, PackageRequest, Repositories, Sources, autoremove, removed_with};
+use std::rc::Rc;
+
+const STATUS: &[u8] = b"var/lib/dpkg/status";
+
+impl Stage {
+    pub(super) fn apt(
+        &mut self,
+        world: &World<'_>,
+        words: &[String],
+        place: &Place<'_>,
+    ) -> Result<Outcome, ContextError> {
+        let options = ["-t", "--target-release", "--default-release", "-o", "--option", "-c", "--config-file", "-a"];
+        let read = Arguments::parse(words, &options);
+        let Some((verb, names)) = read.words.split_first() else { return Ok(Outcome::Done) };
+        if read.has(&["-s", "--simulate", "--dry-run", "--print-uris", "--download-only"]) {
+            return Ok(Outcome::Done);
+        }
+        match verb.as_str() {
+            "update" | "install" | "reinstall" => {
+                let recommends = match () {
+                    () if read.has(&["--no-install-recommends"]) => Some(false),
+                    () if read.has(&["--install-recommends"]) => Some(true),
+                    () => option(&read, "APT::Install-Recommends"),
+                };
+                let request = PackageRequest {
+                    manager: PackageManager::Dpkg,
+                    names: if verb == "update" { Vec::new() } else { names.to_vec() },
+                    recommends,
+                    architecture: self.architecture(world),
+                    release: read.value(&options[..3]).map(str::to_owned),
+                    virtual_name: None,
+                };
+                Ok(self.add_packages(world, &request, verb == "update", place))
+            }
+            "remove" | "purge" | "autoremove" | "autopurge" | "auto-remove" => {
+                let autoremoves = verb.starts_with("auto") || read.has(&["--auto-remove", "--autoremove"]);
+                Ok(self.remove_packages(names, autoremoves))
+            }
+            "clean" | "autoclean" | "auto-clean" => {
+                for path in self.tree.glob(b"var/cache/apt/archives/*.deb") {
+                    self.tree.remove(&path);
+                }
+                for path in self.tree.glob(b"var/cache/apt/*.bin") {
+                    self.tree.remove(&path);
+                }
+                Ok(Outcome::Done)
+            }
+            "check" | "list" | "search" | "show" | "policy" | "mark" => Ok(Outcome::Done),
+            "upgrade" | "dist-upgrade" | "full-upgrade" => {
+                Ok(Outcome::Unknown("which packages have newer versions is not looked up".into()))
+            }
+            _ => Ok(Outcome::Unknown("what it does is not known".into())),
+        }
+    }
+
+    pub(super) fn apk(
+        &mut self,
+        world: &World<'_>,
+        words: &[String],
+        place: &Place<'_>,
+    ) -> Result<Outcome, ContextError> {
+        let options =
+            ["-t", "--virtual", "-X", "--repository", "-p", "--root", "--repositories-file", "--keys-dir", "--arch"];
+        let read = Arguments::parse(words, &options);
+        let Some((verb, names)) = read.words.split_first() else { return Ok(Outcome::Done) };
+        match verb.as_str() {
+            "add" => {
+                let request = PackageRequest {
+                    manager: PackageManager::Apk,
+                    names: names.to_vec(),
+                    recommends: None,
+                    architecture: self.architecture(world),
+                    release: None,
+                    virtual_name: read.value(&options[..2]).map(str::to_owned),
+                };
+                Ok(self.add_packages(world, &request, false, place))
+            }
+            "del" => Ok(self.remove_packages(names, true)),
+            "update" | "info" | "search" | "list" | "cache" | "version" | "policy" => Ok(Outcome::Done),
+            "upgrade" => Ok(Outcome::Unknown("which packages have newer versions is not looked up".into())),
+            _ => Ok(Outcome::Unknown("what it does is not known".into())),
+        }
+    }
+
+    fn architecture(&self, world: &World<'_>) -> String {
+        world.options.platform.split('/').nth(1).unwrap_or("amd64").to_owned()
+    }
+
+    /// The packages so far, and where more of them are.
+    fn system(&mut self) -> &mut SystemState {
+        let (layers, config) = (&self.tree.layers, &self.config);
+        self.system.get_or_insert_with(|| {
+            let image = Image {
+                name: String::new(),
+                other_names: Vec::new(),
+                platform: String::new(),
+                config: config.clone(),
+                layers: layers.clone(),
+                basis: crate::base::Basis::Predicted,
+                problems: Vec::new(),
+                gaps: Vec::new(),
+            };
+            let view = View::new(&image);
+            SystemState { inventory: OsInventory::new(&view), sources: Sources::new(&view) }
+        })
+    }
+
+    fn add_packages(
+        &mut self,
+        world: &World<'_>,
+        request: &PackageRequest,
+        updates: bool,
+        place: &Place<'_>,
+    ) -> Outcome {
+        if let BaseKnown::NameOnly(_) = self.base {
+            return Outcome::Unknown("the base image's packages and repositories are not known".into());
+        }
+        let state = self.system();
+        let opened = world.repositories(&state.sources, &request.architecture);
+        let repositories: Rc<Repositories> = match opened {
+            Ok(repositories) => repositories,
+            Err(reason) => return Outcome::Unknown(reason),
+        };
+        let installation = repositories.install(request, &state.inventory);
+        if updates || request.manager == PackageManager::Apk {
+            self.put_lists(&installation);
+        }
+        for (name, reason) in &installation.unknown {
+            self.gap(place.text, name, reason.clone());
+        }
+        self.put_packages(&installation, request);
+        Outcome::Done
+    }
+
+    /// What `apt-get update` leaves.
+    fn put_lists(&mut self, installation: &Installation) {
+        if installation.lists > 0 {
+            self.tree.put(file(ImagePath::from("var/lib/apt/lists/predicted_Packages"), installation.lists), None);
+        }
+    }
+
+    fn put_packages(&mut self, installation: &Installation, request: &PackageRequest) {
+        if installation.packages.is_empty() {
+            return;
+        }
+        let apk = request.manager == PackageManager::Apk;
+        let mut stanzas = Vec::new();
+        let count = installation.packages.len() as u64;
+        let text: u64 = installation.packages.iter().map(|package| package.stanza.len() as u64).sum();
+        let rest = installation.database.saturating_sub(text);
+        for (position, package) in installation.packages.iter().enumerate() {
+            // Of the first one what does not divide.
+            let share = rest / count + if position == 0 { rest % count } else { 0 };
+            self.put_package(package, share, apk);
+            stanzas.extend_from_slice(&package.stanza);
+        }
+        for name in &installation.removed {
+            self.drop_package(name);
+        }
+        match apk {
+            true => self.append(b"lib/apk/db/installed", &stanzas),
+            false => self.append(STATUS, &stanzas),
+        }
+        let automatic: Vec<u8> = installation
+            .packages
+            .iter()
+            .filter(|package| !package.manual && !apk)
+            .flat_map(|package| {
+                format!("Package: {}\nArchitecture: {}\nAuto-Installed: 1\n\n", package.name, package.architecture)
+                    .into_bytes()
+            })
+            .collect();
+        if !automatic.is_empty() {
+            self.append(b"var/lib/apt/extended_states", &automatic);
+        }
+        if apk {
+            let manual = installation.packages.iter().filter(|package| package.manual);
+            let world: Vec<u8> = manual.flat_map(|package| format!("{}\n", package.name).into_bytes()).collect();
+            self.append(b"etc/apk/world", &world);
+        }
+        for (path, bytes) in [
+            ("var/cache/apt/archives/predicted.deb", installation.archives),
+            ("var/cache/apt/predicted.bin", installation.caches),
+        ] {
+            if bytes > 0 {
+                let path = ImagePath::from(path);
+                let old = self.tree.get(path.as_bytes()).map_or(0, |entry| entry.size);
+                self.tree.put(file(path, if bytes == installation.archives { old + bytes } else { bytes }), None);
+            }
+        }
+    }
+
+    /// The one file of a package, and its entry in the list of packages.
+    fn put_package(&mut self, package: &NewPackage, share: u64, apk: bool) {
+        let path = ImagePath::from(format!("usr/share/predicted/{}", package.name).as_str());
+        if package.replaces.is_some() {
+            self.hide_files(&package.name);
+        }
+        self.tree.put(file(path.clone(), package.bytes), None);
+        if !apk {
+            let list = ImagePath::from(format!("var/lib/dpkg/info/{}.list", package.name).as_str());
+            let text = format!("{path}\n");
+            self.tree.put(file(list, share), Some(text.into_bytes()));
+        }
+        let inventory = &mut self.system().inventory;
+        inventory.packages.retain(|known| known.name != package.name);
+        let parsed = match apk {
+            true => parse_installed(&package.stanza).0.into_iter().map(|found| found.package).next(),
+            false => parse_status(&package.stanza).0.into_iter().next(),
+        };
+        let Some(mut new) = parsed else { return };
+        (new.manual, new.bytes) = (package.manual, package.bytes);
+        let at = inventory.packages.partition_point(|known| known.name < new.name);
+        inventory.packages.insert(at, new);
+    }
+
+    /// The files of an installed package go, because newer ones take their place.
+    fn hide_files(&mut self, name: &str) {
+        for path in self.files_of(name) {
+            self.tree.remove(&path);
+        }
+    }
+
+    fn files_of(&self, name: &str) -> Vec<Vec<u8>> {
+        let architecture = self.config.architecture.clone();
+        let lists = [format!("var/lib/dpkg/info/{name}.list"), format!("var/lib/dpkg/info/{name}:{architecture}.list")];
+        let text = lists.iter().find_map(|list| self.tree.content(list.as_bytes()));
+        let paths = text.map(crate::os::parse_list).unwrap_or_default();
+        let mut files: Vec<Vec<u8>> = paths.into_iter().map(|path| self.tree.resolve(&path)).collect();
+        files.retain(|path| self.tree.get(path).is_some_and(|entry| entry.kind != crate::layer::EntryKind::Directory));
+        files.push(format!("usr/share/predicted/{name}").into_bytes());
+        files
+    }
+
+    fn append(&mut self, path: &[u8], text: &[u8]) {
+        let path = ImagePath::new(&self.tree.resolve(path));
+        let mut content = self.tree.content(path.as_bytes()).map(<[u8]>::to_vec).unwrap_or_default();
+        if !content.is_empty() && !content.ends_with(b"\n\n") && text.contains(&b':') {
+            content.push(b'\n');
+        }
+        content.extend_from_slice(text);
+        let old = self.tree.get(path.as_bytes()).cloned();
+        let size = old.as_ref().map_or(0, |entry| entry.size) + text.len() as u64;
+        self.tree.put(Entry { size, content: None, ..file(path, size) }, Some(content));
+    }
+
+    fn remove_packages(&mut self, names: &[String], autoremoves: bool) -> Outcome {
+        if let BaseKnown::NameOnly(_) = self.base {
+            return Outcome::Done;
+        }
+        let mut inventory = self.system().inventory.clone();
+        let named: Vec<String> = names
+            .iter()
+            .map(|name| name.trim_end_matches(['-', '+']).split(':').next().unwrap_or_default().to_owned())
+            .collect();
+        let manager = inventory.manager.unwrap_or(PackageManager::Dpkg);
+        let names: Vec<&str> = named.iter().map(String::as_str).collect();
+        let name_of = |packages: &[OsPackage], at: usize| packages[at].name.clone();
+        let removed = removed_with(manager, &inventory.packages, &names);
+        let mut gone: Vec<String> = removed.into_iter().map(|at| name_of(&inventory.packages, at)).collect();
+        inventory.packages.retain(|package| !gone.contains(&package.name));
+        if autoremoves {
+            let more = autoremove(manager, &inventory.packages);
+            gone.extend(more.into_iter().map(|at| name_of(&inventory.packages, at)));
+        }
+        gone.iter().for_each(|name| self.drop_package(name));
+        Outcome::Done
+    }
+
+    fn drop_package(&mut self, name: &str) {
+        self.hide_files(name);
+        for path in self.tree.glob(format!("var/lib/dpkg/info/{name}.*").as_bytes()) {
+            self.tree.remove(&path);
+        }
+        self.system().inventory.packages.retain(|package| package.name != name);
+        for path in [STATUS, b"lib/apk/db/installed"] {
+            let Some(text) = self.tree.content(path).map(|text| String::from_utf8_lossy(text).into_owned()) else {
+                continue;
+            };
+            let is_it = |stanza: &&str| {
+                let line = |start: &str| stanza.lines().any(|line| line.strip_prefix(start) == Some(name));
+                !(line("Package: ") || line("P:"))
+            };
+            let kept: Vec<&str> = text.split("\n\n").filter(is_it).collect();
+            let less = text.len().saturating_sub(kept.join("\n\n").len()) as u64;
+            if let Some(entry) = self.tree.get(path).cloned().filter(|_| less > 0) {
+                let size = entry.size.saturating_sub(less);
+                self.tree.put(Entry { size, content: None, ..entry }, Some(kept.join("\n\n").into_bytes()));
+            }
+        }
+    }
+}
+
+/// `-o Name=value`, for what is true or false.
+fn option(read: &Arguments, name: &str) -> Option<bool> {
+    let values = read.values(&["-o", "--option"]).filter_map(|text| text.split_once('='));
+    let value = values.filter(|(key, _)| key.eq_ignore_ascii_case(name)).last()?.1;
+    Some(!matches!(value.to_ascii_lowercase().as_str(), "0" | "false" | "no" | "off"))
+}

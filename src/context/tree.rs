@@ -1,0 +1,277 @@
+//! The file system of a stage while its instructions are carried out in thought: layers that are done, and the one that an
+//! instruction is making. Removing what the same instruction made leaves nothing; removing what is in a layer below
+//! leaves a whiteout, and the bytes stay where they are.
+
+use super::ignore::pattern;
+use crate::base::{ImagePath, parent};
+use crate::image::Image;
+use crate::layer::{Entry, EntryKind, LayerIndex};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+
+/// A file's place: its layer, and its position in it.
+type Place = (usize, usize);
+
+/// How many links of a path are followed.
+const MOST_LINKS: usize = 20;
+
+/// A tree and its layers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tree {
+    /// The layers that are done.
+    pub(super) layers: Vec<LayerIndex>,
+    /// What a container would see, as an instruction begins or goes on.
+    visible: BTreeMap<ImagePath, Place>,
+    /// The layer that is being made; entries that were removed again are `None`.
+    draft: Vec<Option<Entry>>,
+    contents: BTreeMap<usize, Vec<u8>>,
+    /// Paths of lower layers that the draft has put something else in the place of.
+    covered: BTreeSet<ImagePath>,
+}
+
+impl Tree {
+    /// The tree of an image.
+    pub(super) fn of(image: &Image) -> Self {
+        let mut tree = Self { layers: image.layers.clone(), ..Self::default() };
+        for layer in 0..tree.layers.len() {
+            // What hides lower layers does so wherever it stands.
+            let hidden: Vec<(ImagePath, EntryKind)> = tree.layers[layer]
+                .entries
+                .iter()
+                .filter(|entry| matches!(entry.kind, EntryKind::Whiteout | EntryKind::Opaque))
+                .map(|entry| (entry.path.clone(), entry.kind))
+                .collect();
+            for (path, kind) in hidden {
+                tree.forget_below(path.as_bytes());
+                if kind == EntryKind::Whiteout {
+                    tree.visible.remove(&path);
+                }
+            }
+            for position in 0..tree.layers[layer].entries.len() {
+                let entry = &tree.layers[layer].entries[position];
+                if !matches!(entry.kind, EntryKind::Whiteout | EntryKind::Opaque) {
+                    let path = entry.path.clone();
+                    if entry.kind != EntryKind::Directory {
+                        tree.forget_below(path.as_bytes());
+                    }
+                    tree.visible.insert(path, (layer, position));
+                }
+            }
+        }
+        tree
+    }
+
+    fn forget_below(&mut self, directory: &[u8]) {
+        let below: Vec<ImagePath> = self.below(directory).map(|(path, _)| path.clone()).collect();
+        below.iter().for_each(|path| _ = self.visible.remove(path));
+    }
+
+    fn at(&self, (layer, position): Place) -> Option<&Entry> {
+        match self.layers.get(layer) {
+            Some(layer) => layer.entries.get(position),
+            None => self.draft.get(position)?.as_ref(),
+        }
+    }
+
+    /// What is at a path, links not followed.
+    pub(super) fn get(&self, path: &[u8]) -> Option<&Entry> {
+        self.at(*self.visible.get(path)?)
+    }
+
+    /// The kept content of a file.
+    pub(super) fn content(&self, path: &[u8]) -> Option<&[u8]> {
+        let &(layer, position) = self.visible.get(path)?;
+        let content = match self.layers.get(layer) {
+            Some(layer) => layer.contents.get(&u32::try_from(position).ok()?)?,
+            None => self.contents.get(&position)?,
+        };
+        Some(content)
+    }
+
+    /// Everything below a directory, in order.
+    pub(super) fn below(&self, directory: &[u8]) -> impl Iterator<Item = (&ImagePath, &Entry)> {
+        let start = if directory.is_empty() { Vec::new() } else { [directory, b"/"].concat() };
+        let prefix = start.clone();
+        let range = self.visible.range::<[u8], _>((Bound::Included(&start[..]), Bound::Unbounded));
+        range
+            .take_while(move |(path, _)| path.as_bytes().starts_with(&prefix))
+            .filter(|(path, _)| !path.is_root())
+            .filter_map(|(path, place)| Some((path, self.at(*place)?)))
+    }
+
+    /// The names in a directory, each once, in order.
+    pub(super) fn names(&self, directory: &[u8]) -> BTreeSet<Vec<u8>> {
+        let start = if directory.is_empty() { 0 } else { directory.len() + 1 };
+        let name = |path: &ImagePath| path.as_bytes()[start..].split(|&b| b == b'/').next().map(<[u8]>::to_vec);
+        self.below(directory).filter_map(|(path, _)| name(path)).collect()
+    }
+
+    /// Whether there is a directory.
+    pub(super) fn is_directory(&self, path: &[u8]) -> bool {
+        path.is_empty()
+            || self.get(path).is_some_and(|entry| entry.kind == EntryKind::Directory)
+            || self.below(path).next().is_some()
+    }
+
+    /// Whether there is anything.
+    pub(super) fn exists(&self, path: &[u8]) -> bool {
+        self.visible.contains_key(path) || self.is_directory(path)
+    }
+
+    /// The path with all links on the way followed, whether or not there is something in the end.
+    pub(super) fn resolve(&self, path: &[u8]) -> Vec<u8> {
+        let mut whole = ImagePath::new(path);
+        for _ in 0..MOST_LINKS {
+            let Some((link, target)) = self.first_link(whole.as_bytes()) else { break };
+            let rest = whole.as_bytes()[link.len()..].to_vec();
+            let target = if target.starts_with(b"/") { target } else { [parent(&link), b"/", &target].concat() };
+            whole = ImagePath::new(&[&target[..], &rest].concat());
+        }
+        whole.as_bytes().to_vec()
+    }
+
+    fn first_link(&self, path: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+        let ends = path.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(at, _)| at).chain([path.len()]);
+        ends.map(|end| &path[..end]).find_map(|path| {
+            let entry = self.get(path).filter(|entry| entry.kind == EntryKind::Symlink)?;
+            Some((path.to_vec(), entry.link.as_ref()?.to_vec()))
+        })
+    }
+
+    /// Adds an entry, with its kept content; what was at its path goes.
+    pub(super) fn put(&mut self, entry: Entry, content: Option<Vec<u8>>) {
+        let path = entry.path.clone();
+        let same = entry.kind == EntryKind::Directory && self.is_directory(path.as_bytes());
+        if !same {
+            self.take_back(path.as_bytes());
+        } else if self.visible.contains_key(&path) {
+            // A directory that is there: its attributes are no bytes.
+            return;
+        }
+        let position = self.draft.len();
+        self.draft.push(Some(entry));
+        self.contents.extend(content.map(|content| (position, content)));
+        self.visible.insert(path, (self.layers.len(), position));
+    }
+
+    /// Takes what is at a path, and below it, out of sight, without a whiteout.
+    fn take_back(&mut self, path: &[u8]) {
+        let own = self.visible.get_key_value(path).map(|(path, place)| (path.clone(), *place));
+        let below = self.below(path).map(|(path, _)| path.clone()).collect::<Vec<_>>();
+        let places = below.into_iter().filter_map(|path| self.visible.get(&path).map(|place| (path.clone(), *place)));
+        let all: Vec<(ImagePath, Place)> = own.into_iter().chain(places).collect();
+        for (path, (layer, position)) in all {
+            self.visible.remove(&path);
+            if layer < self.layers.len() {
+                self.covered.insert(path);
+            } else if let Some(slot) = self.draft.get_mut(position) {
+                *slot = None;
+                self.contents.remove(&position);
+            }
+        }
+    }
+
+    /// Removes a path and all below it, as `rm -rf` does. Whether there was anything.
+    pub(super) fn remove(&mut self, path: &[u8]) -> bool {
+        if path.is_empty() || !self.exists(path) {
+            return false;
+        }
+        let whole = ImagePath::new(path);
+        self.take_back(path);
+        let is_hidden = |covered: &ImagePath| crate::base::is_within(covered.as_bytes(), path);
+        if self.covered.iter().any(is_hidden) {
+            self.covered.retain(|covered| !crate::base::is_within(covered.as_bytes(), path));
+            self.draft.push(Some(Entry { kind: EntryKind::Whiteout, ..file(whole, 0) }));
+        }
+        true
+    }
+
+    /// Takes what the layer that is being made has at a path and below it out of it: it is no part of the image.
+    pub(super) fn forget(&mut self, path: &[u8]) {
+        let here = self.layers.len();
+        let own = self.visible.get_key_value(path).map(|(path, place)| (path.clone(), *place));
+        let below: Vec<ImagePath> = self.below(path).map(|(path, _)| path.clone()).collect();
+        let below = below.into_iter().filter_map(|path| self.visible.get(&path).map(|place| (path.clone(), *place)));
+        let all: Vec<(ImagePath, Place)> = own.into_iter().chain(below).collect();
+        for (path, (_, position)) in all.into_iter().filter(|(_, (layer, _))| *layer == here) {
+            self.visible.remove(&path);
+            self.contents.remove(&position);
+            if let Some(slot) = self.draft.get_mut(position) {
+                *slot = None;
+            }
+        }
+    }
+
+    /// Ends the layer that is being made.
+    pub(super) fn commit(&mut self) {
+        let mut layer = LayerIndex { sources: false, ..LayerIndex::default() };
+        let mut moved = BTreeMap::new();
+        for (position, entry) in std::mem::take(&mut self.draft).into_iter().enumerate() {
+            let Some(entry) = entry else { continue };
+            moved.insert(position, layer.entries.len());
+            layer.entries.push(entry);
+        }
+        let at = self.layers.len();
+        for place in self.visible.values_mut().filter(|place| place.0 == at) {
+            if let Some(new) = moved.get(&place.1) {
+                place.1 = *new;
+            }
+        }
+        for (position, content) in std::mem::take(&mut self.contents) {
+            let new = moved.get(&position).and_then(|new| u32::try_from(*new).ok());
+            layer.contents.extend(new.map(|new| (new, content)));
+        }
+        self.covered.clear();
+        self.layers.push(layer);
+    }
+
+    /// The paths that a pattern of a shell names: `*`, `?` and `[…]` within a name.
+    pub(super) fn glob(&self, pattern_text: &[u8]) -> Vec<Vec<u8>> {
+        let path = ImagePath::new(pattern_text);
+        let mut found: Vec<Vec<u8>> = vec![Vec::new()];
+        for part in path.as_bytes().split(|&b| b == b'/') {
+            let has_sign = part.iter().any(|b| b"*?[".contains(b));
+            let text = String::from_utf8_lossy(part);
+            let Some(expression) = pattern(&text) else { return Vec::new() };
+            let joined = |folder: &[u8], name: &[u8]| {
+                if folder.is_empty() { name.to_vec() } else { [folder, b"/", name].concat() }
+            };
+            found = found
+                .into_iter()
+                .flat_map(|folder| match has_sign {
+                    false => vec![joined(&folder, part)],
+                    true => {
+                        let names = self.names(&self.resolve(&folder));
+                        let is_seen = |name: &[u8]| part.first() == Some(&b'.') || name.first() != Some(&b'.');
+                        let fits =
+                            |name: &Vec<u8>| expression.is_match(&String::from_utf8_lossy(name)) && is_seen(name);
+                        names.into_iter().filter(fits).map(|name| joined(&folder, &name)).collect()
+                    }
+                })
+                .collect();
+        }
+        found.retain(|path| self.exists(path) || self.exists(&self.resolve(path)));
+        found
+    }
+}
+
+/// A regular file of root's.
+pub(super) fn file(path: ImagePath, size: u64) -> Entry {
+    Entry {
+        path,
+        kind: EntryKind::File,
+        size,
+        mode: 0o644,
+        uid: 0,
+        gid: 0,
+        mtime: 0,
+        link: None,
+        xattrs: Vec::new(),
+        content: None,
+    }
+}
+
+/// A directory of root's.
+pub(super) fn directory(path: ImagePath) -> Entry {
+    Entry { kind: EntryKind::Directory, mode: 0o755, ..file(path, 0) }
+}

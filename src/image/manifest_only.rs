@@ -1,0 +1,43 @@
+//! A registry's image as far as it is known without pulling it: its configuration and the compressed sizes of its layers;
+//! and all of it, where the cache has every layer.
+
+use super::config::parse_config;
+use super::reading::{is_cached, read_source};
+use super::{Image, ImageError, OpenOptions, Progress, Target, registry};
+use crate::base::Basis;
+use crate::layer::LayerIndex;
+
+/// Reads what a registry tells of an image before any layer is pulled. Whether the image is whole: otherwise its layers
+/// have a compressed size each (`wire`, as the manifest states it) and no entries.
+///
+/// # Errors
+///
+/// Those of [`super::open`] for a registry's image.
+pub fn open_manifest(
+    target: &Target,
+    options: &OpenOptions,
+    progress: &dyn Progress,
+) -> Result<(Image, bool), ImageError> {
+    let source = registry::registry(target, options)?;
+    if is_cached(&target.path, &source, options) {
+        return Ok((read_source(&target.path, source, options, progress)?, true));
+    }
+    let config = parse_config(&source.config.1)
+        .map_err(|error| ImageError::shape(&source.config.0, format!("expected an image configuration: {error}")))?;
+    let layers = source.layers.iter().map(|layer| LayerIndex {
+        blob: layer.digest,
+        wire: Some(layer.length),
+        ..LayerIndex::default()
+    });
+    let image = Image {
+        name: source.name.unwrap_or_default(),
+        other_names: Vec::new(),
+        platform: format!("{}/{}", config.os, config.architecture),
+        layers: layers.collect(),
+        config,
+        basis: Basis::Measured,
+        problems: Vec::new(),
+        gaps: Vec::new(),
+    };
+    Ok((image, false))
+}

@@ -1,0 +1,511 @@
+//! From a request to the requirements and pins that it comes to, each with the place that it was found at. Files are
+//! read here; nothing is asked of an index, and nothing is run.
+
+use super::lock::{LockedPackage, parse_whole_lock};
+use super::locks::{Pins, parse_pdm_lock, parse_pipfile_lock, parse_poetry_lock, parse_uv_lock};
+use super::marker::Markers;
+use super::project::{Dependency, Project, parse_project};
+use super::request::{Choice, Input, Request, RequestError, Resolved};
+use super::requirements::{LineKind, Requirement, parse_requirements_file, shown};
+use crate::base::escape_path;
+use crate::python::normalize_name;
+use std::collections::BTreeSet;
+use std::path::{Component, Path, PathBuf};
+
+/// Larger files are nobody's requirements, in bytes.
+const MOST: u64 = 64 << 20;
+/// How deep files may include one another, and how many there may be.
+const DEEPEST: usize = 16;
+const MOST_FILES: usize = 500;
+
+/// A requirement, and where it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Root {
+    pub requirement: Requirement,
+    /// `requirements.txt:3`.
+    pub place: String,
+}
+
+/// A lock's pins, and the lock.
+#[derive(Debug)]
+pub(super) struct LockedPins {
+    pub pins: Pins,
+    pub place: String,
+    pub folder: PathBuf,
+}
+
+/// A lock's packages, and the lock.
+#[derive(Debug)]
+pub(super) struct LockedPackages {
+    pub packages: Vec<LockedPackage>,
+    pub folder: PathBuf,
+}
+
+/// What a request comes to.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    pub roots: Vec<Root>,
+    pub constraints: Vec<Root>,
+    pub constraint_urls: Vec<String>,
+    pub overrides: Vec<Root>,
+    /// Where to look, of the command line and then of the files, by long names.
+    pub places: Vec<(String, String)>,
+    pub no_binary: BTreeSet<String>,
+    pub only_binary: BTreeSet<String>,
+    pub pre: bool,
+    pub pins: Vec<LockedPins>,
+    pub packages: Vec<LockedPackages>,
+    /// What is installed, but neither from an index nor from a wheel: projects, version control, archives.
+    pub opaque: Vec<Resolved>,
+    pub not_predicted: Vec<(String, String)>,
+    pub notes: Vec<String>,
+}
+
+pub(super) struct Gatherer<'a> {
+    request: &'a Request,
+    markers: Markers,
+    files: usize,
+    seen: BTreeSet<PathBuf>,
+    projects: BTreeSet<PathBuf>,
+    pub out: Gathered,
+}
+
+/// Reads all that a request names.
+pub(super) fn gather(request: &Request, markers: &Markers) -> Result<Gathered, RequestError> {
+    let mut gatherer = Gatherer {
+        request,
+        markers: markers.clone(),
+        files: 0,
+        seen: BTreeSet::new(),
+        projects: BTreeSet::new(),
+        out: Gathered { pre: request.pre, places: request.places.clone(), ..Gathered::default() },
+    };
+    names(&request.no_binary, &mut gatherer.out.no_binary);
+    names(&request.only_binary, &mut gatherer.out.only_binary);
+    for input in &request.inputs {
+        gatherer.input(input)?;
+    }
+    for path in &request.constraints {
+        gatherer.constraints(&path.display().to_string(), Path::new(""), "")?;
+    }
+    for path in &request.overrides {
+        let found = gatherer.listed(path, "")?;
+        gatherer.out.overrides.extend(found);
+    }
+    Ok(gatherer.out)
+}
+
+/// Adds names of `--no-binary` and its like, which may be several between commas; `:none:` takes all back.
+fn names(given: &[String], out: &mut BTreeSet<String>) {
+    for name in given.iter().flat_map(|given| given.split(',')).map(str::trim).filter(|name| !name.is_empty()) {
+        match name {
+            ":none:" => out.clear(),
+            ":all:" => drop(out.insert(name.to_owned())),
+            name => drop(out.insert(normalize_name(name))),
+        }
+    }
+}
+
+impl Gatherer<'_> {
+    fn input(&mut self, input: &Input) -> Result<(), RequestError> {
+        match input {
+            Input::Requirements(path) => self.requirements(path, "", DEEPEST),
+            Input::Lines { text, place, folder } => self.lines(text, place, folder, None, DEEPEST),
+            Input::Lock { path, choice } => self.lock(path, choice),
+            Input::Project { dir, extras, all_extras, groups, only_groups, install, editable } => {
+                let project = self.project(dir, "")?;
+                let Some((project, shown)) = project else { return Ok(()) };
+                let mut wanted: Vec<String> = extras.clone();
+                if *all_extras {
+                    wanted.extend(project.extras.keys().cloned());
+                }
+                if !only_groups {
+                    self.add(&project, &shown, &wanted)?;
+                }
+                for group in groups {
+                    let list = project.groups.get(&normalize_name(group));
+                    let list = list.ok_or_else(|| RequestError::Syntax {
+                        place: shown.clone(),
+                        expected: "a dependency group of that name".into(),
+                        found: super::requirements::shown(group),
+                    })?;
+                    self.roots(list, &shown, dir)?;
+                }
+                if *install && !only_groups && project.is_package {
+                    self.install_project(dir, &project, *editable, true);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// A file's text, and that it was read.
+    fn read(&mut self, path: &Path, place: &str) -> Result<String, RequestError> {
+        let missing =
+            |message: String| RequestError::Missing { file: escape_path(path), message, place: place.to_owned() };
+        self.files += 1;
+        if self.files > MOST_FILES {
+            return Err(missing(format!("expected at most {MOST_FILES} files that name one another")));
+        }
+        let found = std::fs::metadata(path).map_err(|error| missing(reason(&error)))?;
+        if !found.is_file() {
+            return Err(missing("expected a file, found something else".into()));
+        }
+        if found.len() > MOST {
+            return Err(missing(format!("expected at most {} MiB, found {} bytes", MOST >> 20, found.len())));
+        }
+        let bytes = std::fs::read(path).map_err(|error| missing(reason(&error)))?;
+        String::from_utf8(bytes).map_err(|_| missing("expected a text in UTF-8".into()))
+    }
+
+    fn requirements(&mut self, path: &Path, place: &str, left: usize) -> Result<(), RequestError> {
+        if !self.seen.insert(cleaned(path)) {
+            return Ok(());
+        }
+        let text = self.read(path, place)?;
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        self.lines(&text, &escape_path(path), &folder, Some(path), left)
+    }
+
+    /// The lines of a requirements file, or of a command line, whose place is all of it.
+    fn lines(
+        &mut self,
+        text: &str,
+        name: &str,
+        folder: &Path,
+        file: Option<&Path>,
+        left: usize,
+    ) -> Result<(), RequestError> {
+        for (line, what) in self.parsed(text, name, file.is_some())? {
+            match what {
+                LineKind::Requirement(requirement) => self.root(requirement, line, folder)?,
+                LineKind::Include(other) if is_url(&other) => {
+                    let why = "it is somewhere else, and requirements are read from the build context only";
+                    self.out.not_predicted.push((format!("the requirements at {}", shown(&other)), why.into()));
+                }
+                LineKind::Include(other) => {
+                    let left = left.checked_sub(1).ok_or_else(|| RequestError::Syntax {
+                        place: line.clone(),
+                        expected: format!("files that include one another at most {DEEPEST} deep"),
+                        found: shown(&other),
+                    })?;
+                    self.requirements(&folder.join(other), &line, left)?;
+                }
+                LineKind::Constraint(other) => self.constraints(&other, folder, &line)?,
+                LineKind::Option(option, value) => self.option(option, value, folder),
+            }
+        }
+        Ok(())
+    }
+
+    /// Lines with their places.
+    fn parsed(&self, text: &str, name: &str, is_file: bool) -> Result<Vec<(String, LineKind)>, RequestError> {
+        let of_request = |name: &str| self.request.environment.iter().rev().find(|(other, _)| other == name);
+        let variable =
+            |name: &str| of_request(name).map(|(_, value)| value.clone()).or_else(|| std::env::var(name).ok());
+        let place = |line: usize| if is_file { format!("{name}:{line}") } else { name.to_owned() };
+        let parsed = parse_requirements_file(text, &variable).map_err(|error| RequestError::Syntax {
+            place: place(error.line),
+            expected: error.expected,
+            found: error.found,
+        })?;
+        Ok(parsed.into_iter().map(|row| (place(row.line), row.what)).collect())
+    }
+
+    fn option(&mut self, option: &str, value: String, folder: &Path) {
+        match option {
+            "--pre" => self.out.pre = true,
+            "--no-binary" => names(&[value], &mut self.out.no_binary),
+            "--only-binary" => names(&[value], &mut self.out.only_binary),
+            // A folder of the build context.
+            "--find-links" if !is_url(&value) && folder.join(&value).exists() => {
+                let path = absolute(&folder.join(value)).display().to_string();
+                self.out.places.push((option.to_owned(), path));
+            }
+            "--index-url" | "--extra-index-url" | "--find-links" | "--no-index" | "--trusted-host" => {
+                self.out.places.push((option.to_owned(), value));
+            }
+            _ => {}
+        }
+    }
+
+    fn constraints(&mut self, path: &str, folder: &Path, place: &str) -> Result<(), RequestError> {
+        if is_url(path) {
+            self.out.constraint_urls.push(path.to_owned());
+            return Ok(());
+        }
+        let found = self.listed(&folder.join(path), place)?;
+        self.out.constraints.extend(found);
+        Ok(())
+    }
+
+    /// The requirements of a file of constraints or overrides, and of those that it includes.
+    fn listed(&mut self, path: &Path, place: &str) -> Result<Vec<Root>, RequestError> {
+        let text = self.read(path, place)?;
+        let mut out = Vec::new();
+        for (line, what) in self.parsed(&text, &escape_path(path), true)? {
+            match what {
+                LineKind::Requirement(requirement) if !requirement.name.is_empty() => {
+                    out.push(Root { requirement, place: line });
+                }
+                LineKind::Include(other) | LineKind::Constraint(other) if !is_url(&other) => {
+                    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+                    out.extend(self.listed(&folder.join(other), &line)?);
+                }
+                _ => {}
+            }
+        }
+        Ok(out)
+    }
+
+    /// Something to install, by its kind.
+    fn root(&mut self, mut requirement: Requirement, place: String, folder: &Path) -> Result<(), RequestError> {
+        let holds = self.markers.hold(&requirement.marker).unwrap_or(true);
+        if !holds {
+            return Ok(());
+        }
+        if requirement.from.is_empty() {
+            self.out.roots.push(Root { requirement, place });
+            return Ok(());
+        }
+        let from = requirement.from.clone();
+        let bare = from.split(['#', '?']).next().unwrap_or_default();
+        if is_url(&from) && !from.starts_with("file:") {
+            if bare.ends_with(".whl") && bare.starts_with("http") {
+                requirement.name = name_of_wheel(bare, &requirement.name);
+                self.out.roots.push(Root { requirement, place });
+                return Ok(());
+            }
+            let why = match from.split_once('+') {
+                Some((vcs, _)) if vcs.len() < 5 => {
+                    format!("it is made from source of a {vcs} repository, and nothing is built here")
+                }
+                _ => "it is made from a source archive, and nothing is built here".to_owned(),
+            };
+            self.opaque(&requirement, Some(super::lock::without_secrets(&from)), None, why, &place);
+            return Ok(());
+        }
+        let bare = bare.strip_prefix("file://").or(bare.strip_prefix("file:")).unwrap_or(bare);
+        let path = cleaned(&folder.join(bare.strip_prefix("localhost").unwrap_or(bare)));
+        if path.is_dir() {
+            let Some((project, shown)) = self.project(&path, &place)? else { return Ok(()) };
+            self.add(&project, &shown, &requirement.extras)?;
+            self.install_project(&path, &project, requirement.editable, true);
+            return Ok(());
+        }
+        if !path.is_file() {
+            return Err(RequestError::Missing {
+                file: escape_path(&path),
+                message: "no such file or folder".into(),
+                place,
+            });
+        }
+        if bare.ends_with(".whl") {
+            requirement.name = name_of_wheel(bare, &requirement.name);
+            requirement.from = format!("file://{}", absolute(&path).display());
+            self.out.roots.push(Root { requirement, place });
+        } else {
+            let why = "it is made from a source archive, and nothing is built here".to_owned();
+            self.opaque(&requirement, None, Some(path), why, &place);
+        }
+        Ok(())
+    }
+
+    /// What is installed, but cannot be looked into.
+    fn opaque(
+        &mut self,
+        requirement: &Requirement,
+        url: Option<String>,
+        local: Option<PathBuf>,
+        reason: String,
+        place: &str,
+    ) {
+        let what = match (&url, &local) {
+            _ if !requirement.name.is_empty() => requirement.name.clone(),
+            (Some(url), _) => shown(url),
+            (None, path) => path.as_deref().map(escape_path).unwrap_or_default(),
+        };
+        self.out.not_predicted.push((format!("{what} ({place}) and what it requires"), reason.clone()));
+        self.out.opaque.push(Resolved {
+            name: what.clone(),
+            normalized: normalize_name(&requirement.name),
+            url,
+            local,
+            editable: requirement.editable,
+            requested: true,
+            reason,
+            ..Resolved::default()
+        });
+    }
+
+    /// A project's own file, read, and what to call it. `None` where only its build backend knows what it needs.
+    fn project(&mut self, dir: &Path, place: &str) -> Result<Option<(Project, String)>, RequestError> {
+        let path = dir.join("pyproject.toml");
+        let (setup, settings) = (dir.join("setup.py"), dir.join("setup.cfg"));
+        if !path.is_file() && (setup.is_file() || settings.is_file()) {
+            let file = if setup.is_file() { setup } else { settings };
+            let why = "setup.py and setup.cfg are for a program to read, and nothing is built or run here";
+            self.out.not_predicted.push((format!("what {} requires", escape_path(&file)), why.into()));
+            self.install_project(dir, &Project::default(), false, true);
+            return Ok(None);
+        }
+        let text = self.read(&path, place)?;
+        let shown = escape_path(&path);
+        let project = parse_project(&text).map_err(|(line, expected, found)| RequestError::Syntax {
+            place: if line > 0 { format!("{shown}:{line}") } else { shown.clone() },
+            expected,
+            found,
+        })?;
+        let mut project = project;
+        self.out.not_predicted.append(&mut project.not_predicted);
+        Ok(Some((project, shown)))
+    }
+
+    /// A project's dependencies, with those of some of its extras.
+    fn add(&mut self, project: &Project, shown: &str, extras: &[String]) -> Result<(), RequestError> {
+        let folder = Path::new(shown).parent().unwrap_or(Path::new("")).to_owned();
+        self.roots(&project.dependencies, shown, &folder)?;
+        for extra in extras {
+            let list = project.extras.get(&normalize_name(extra)).ok_or_else(|| RequestError::Syntax {
+                place: shown.to_owned(),
+                expected: "an extra of that name".into(),
+                found: super::requirements::shown(extra),
+            })?;
+            self.roots(list, shown, &folder)?;
+        }
+        Ok(())
+    }
+
+    fn roots(&mut self, list: &[Dependency], shown: &str, folder: &Path) -> Result<(), RequestError> {
+        for (requirement, line) in list {
+            let place = if *line > 0 { format!("{shown}:{line}") } else { shown.to_owned() };
+            self.root(requirement.clone(), place, folder)?;
+        }
+        Ok(())
+    }
+
+    fn install_project(&mut self, dir: &Path, project: &Project, editable: bool, requested: bool) {
+        if !self.projects.insert(cleaned(dir)) {
+            return;
+        }
+        let name = if project.name.is_empty() { escape_path(dir) } else { project.name.clone() };
+        let reason = "it is a project of the build context: its wheel is not built here".to_owned();
+        self.out.not_predicted.push((format!("{name} itself"), reason.clone()));
+        self.out.opaque.push(Resolved {
+            normalized: normalize_name(&project.name),
+            name,
+            version: project.version.clone(),
+            local: Some(dir.to_owned()),
+            editable,
+            requested,
+            reason,
+            ..Resolved::default()
+        });
+    }
+
+    fn lock(&mut self, path: &Path, choice: &Choice) -> Result<(), RequestError> {
+        let text = self.read(path, "")?;
+        let (place, folder) = (escape_path(path), path.parent().unwrap_or(Path::new("")).to_owned());
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let beside = folder.join("pyproject.toml");
+        let project = match name.as_str() {
+            "uv.lock" | "poetry.lock" | "pdm.lock" if beside.is_file() => {
+                self.project(&folder, "")?.map(|(project, _)| project)
+            }
+            _ => None,
+        };
+        let wrong = |found: String| {
+            let (expected, found) = match found.strip_prefix("expected ").and_then(|rest| rest.split_once(", found ")) {
+                Some((expected, found)) => (expected.to_owned(), found.trim_matches('`').to_owned()),
+                None => (format!("a lock of the kind that {name} is"), found),
+            };
+            RequestError::Syntax { place: place.clone(), expected, found: shown(&found) }
+        };
+        let pins = match name.as_str() {
+            "uv.lock" => parse_uv_lock(&text, project.as_ref(), choice, &self.markers),
+            "poetry.lock" => parse_poetry_lock(&text, project.as_ref(), choice, &self.markers),
+            "pdm.lock" => parse_pdm_lock(&text, project.as_ref(), choice, &self.markers),
+            "Pipfile.lock" => parse_pipfile_lock(&text, choice, &self.markers),
+            _ if name.starts_with("pylock.") && name.ends_with(".toml") => {
+                let packages = self.pylock(&text, choice).map_err(wrong)?;
+                self.out.packages.push(LockedPackages { packages, folder });
+                return Ok(());
+            }
+            _ => {
+                let expected = "uv.lock, poetry.lock, pdm.lock, Pipfile.lock, pylock.toml or pylock.NAME.toml";
+                return Err(RequestError::Syntax { place: place.clone(), expected: expected.into(), found: name });
+            }
+        };
+        let mut pins = pins.map_err(wrong)?;
+        if name == "Pipfile.lock" {
+            let asked = std::fs::read(folder.join("Pipfile")).unwrap_or_default();
+            let asked = crate::python::read_asked_for(b"Pipfile", &asked, "Pipfile");
+            pins.pins
+                .iter_mut()
+                .for_each(|pin| pin.requested = asked.iter().any(|asked| asked.name == normalize_name(&pin.name)));
+        }
+        self.out.notes.extend(pins.notes.drain(..).map(|note| format!("{place}: {note}")));
+        // uv's lock has the project among its packages; the others have it beside them.
+        if let Some(project) =
+            project.filter(|project| project.is_package && matches!(name.as_str(), "poetry.lock" | "pdm.lock"))
+        {
+            if !choice.no_project && choice.only_groups.is_empty() && !project.name.is_empty() {
+                self.install_project(&folder, &project, true, true);
+            }
+        }
+        self.out.pins.push(LockedPins { pins, place, folder });
+        Ok(())
+    }
+
+    /// The packages of a `pylock.toml` that are installed.
+    fn pylock(&self, text: &str, choice: &Choice) -> Result<Vec<LockedPackage>, String> {
+        let (head, packages) = parse_whole_lock(text)?;
+        let mut markers = self.markers.clone();
+        markers.extras = choice.chosen_extras(head.extras.iter().map(String::as_str));
+        let set = |names: &[String]| names.iter().map(|name| normalize_name(name)).collect::<BTreeSet<_>>();
+        markers.groups = choice.chosen_groups("", &set(&head.default_groups), &set(&head.groups));
+        let mut out = Vec::new();
+        for package in packages {
+            if markers.hold(&package.marker).map_err(|error| format!("package {}: {error}", package.name))? {
+                out.push(package);
+            }
+        }
+        Ok(out)
+    }
+}
+
+fn is_url(text: &str) -> bool {
+    text.contains("://") || text.starts_with("file:")
+}
+
+/// The name of a wheel's distribution, from the name of its file where none is told.
+fn name_of_wheel(path: &str, told: &str) -> String {
+    if !told.is_empty() {
+        return told.to_owned();
+    }
+    path.rsplit('/').next().and_then(|file| file.split('-').next()).unwrap_or_default().to_owned()
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    cleaned(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()))
+}
+
+/// A path without `.` and `..`, by its words alone.
+pub(super) fn cleaned(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if out.file_name().is_some() => drop(out.pop()),
+            part => out.push(part),
+        }
+    }
+    out
+}
+
+fn reason(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "no such file".into(),
+        _ => error.to_string(),
+    }
+}

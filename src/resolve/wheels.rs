@@ -1,0 +1,116 @@
+//! What many wheels have, read together: from the cache, from their servers, or from a folder.
+
+use super::remote::{Listed, Remote, read_file};
+use super::zip::ZipEntry;
+use super::{Access, Artifact, Contents, Options, WheelInfo};
+use crate::base::{file_name, parent};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+/// How many wheels are looked at together.
+const AT_ONCE: usize = 16;
+
+/// A script of a wheel that is longer is a program, whose first line is nobody's to replace, in bytes.
+const LONGEST_SCRIPT: u64 = 64 << 10;
+
+/// The files about a wheel that are read.
+const ABOUT: [&[u8]; 4] = [b"METADATA", b"WHEEL", b"entry_points.txt", b"top_level.txt"];
+
+/// Larger ones are not read, in bytes.
+const LONGEST_ABOUT: u64 = 8 << 20;
+
+/// What each of the wheels has, in their order, or why that is not known; and the requests and bytes that it took.
+pub(super) fn read(
+    wheels: &[&Artifact],
+    access: &Access,
+    options: &Options,
+    deadline: Instant,
+) -> (Vec<Result<WheelInfo, String>>, (u64, u64)) {
+    let remote = match Remote::new(access, options, deadline) {
+        Ok(remote) => remote,
+        Err(error) => return (wheels.iter().map(|_| Err(error.to_string())).collect(), (0, 0)),
+    };
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(wheels.len())));
+    let work = || {
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(wheel) = wheels.get(at) else { return };
+            let listed = info_of(wheel, &remote, options);
+            // Others' results are whole, whatever became of them.
+            done.lock().unwrap_or_else(PoisonError::into_inner).push((at, listed));
+        }
+    };
+    std::thread::scope(|scope| {
+        (0..AT_ONCE.min(wheels.len())).for_each(|_| drop(scope.spawn(work)));
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(at, _)| *at);
+    (done.into_iter().map(|(_, listed)| listed).collect(), remote.traffic())
+}
+
+/// What a wheel has, from the cache or from its server. Only what has a digest is kept, and found again by it.
+fn info_of(wheel: &Artifact, remote: &Remote<'_>, options: &Options) -> Result<WheelInfo, String> {
+    let cache = options.cache.as_ref();
+    let key = wheel.sha256().map(|digest| format!("wheel-2 sha256:{}", digest.to_ascii_lowercase()));
+    if let Some(known) = key.as_ref().zip(cache).and_then(|(key, cache)| cache.get::<WheelInfo>(key)) {
+        return Ok(known);
+    }
+    let url = wheel.url.as_deref().ok_or("it is in a local folder")?;
+    let listed = remote.read(url, wheel.size, &is_wanted).map_err(|error| error.to_string())?;
+    let info = WheelInfo::of(listed).ok_or("a path in it leads out of it")?;
+    if let Some((key, cache)) = key.zip(cache) {
+        cache.put(&key, &info);
+    }
+    Ok(info)
+}
+
+/// What a wheel on disk has.
+pub(super) fn read_local(path: &Path) -> Result<WheelInfo, String> {
+    let listed = read_file(path, &is_wanted).map_err(|error| error.to_string())?;
+    WheelInfo::of(listed).ok_or_else(|| "a path in it leads out of it".into())
+}
+
+/// Whether a file is read itself.
+fn is_wanted(entry: &ZipEntry) -> bool {
+    let folder = parent(&entry.name);
+    let is_about =
+        folder.ends_with(b".dist-info") && !folder.contains(&b'/') && ABOUT.contains(&file_name(&entry.name));
+    (is_about && entry.size <= LONGEST_ABOUT) || (is_script(&entry.name) && entry.size <= LONGEST_SCRIPT)
+}
+
+/// Whether a file goes where programs are.
+pub(super) fn is_script(path: &[u8]) -> bool {
+    let mut parts = path.splitn(3, |&byte| byte == b'/');
+    let (first, scheme, rest) = (parts.next(), parts.next(), parts.next());
+    first.is_some_and(|first| first.ends_with(b".data"))
+        && scheme == Some(b"scripts")
+        && rest.is_some_and(|rest| !rest.is_empty())
+}
+
+impl WheelInfo {
+    /// From what was read. `None` where a path leads out of the archive.
+    pub(super) fn of(listed: Listed) -> Option<Self> {
+        let about = |name: &[u8]| {
+            let found = listed.contents.iter().find(|(at, _)| {
+                let path = &listed.files[**at].name;
+                file_name(path) == name && !is_script(path)
+            });
+            found.map(|(_, content)| content.clone()).unwrap_or_default()
+        };
+        let [metadata, wheel, entry_points, top_level] = ABOUT.map(about);
+        // Directories have no place in the contents.
+        let is_file = |entry: &&ZipEntry| !entry.name.ends_with(b"/");
+        let mut shebangs = Vec::new();
+        for (at, content) in listed.contents.iter().filter(|(at, _)| is_script(&listed.files[**at].name)) {
+            let position = listed.files[..*at].iter().filter(is_file).count();
+            let line = content.iter().position(|&byte| byte == b'\n').map_or(content.len(), |end| end + 1);
+            if content.starts_with(b"#!python") {
+                shebangs.push((u32::try_from(position).ok()?, u32::try_from(line).ok()?));
+            }
+        }
+        let contents = Contents::new(listed.files, listed.length)?;
+        Some(Self { contents, metadata, wheel, entry_points, top_level, shebangs })
+    }
+}

@@ -1,0 +1,454 @@
+//! Build contexts: what a Dockerfile would make, by instruction; what is not known of it; and what breaks it.
+
+use crate::fixture;
+use slimwright::context::{Base, ContextError, ContextOptions, Outside, Virtual, read};
+use slimwright::fs::{Fate, View};
+use slimwright::image::Image;
+use slimwright::python::{Inventory, normalize_name};
+use slimwright::repository::{Repositories, RepositoryError, Sources};
+use slimwright::resolve::{
+    Contents, Input, Platform, Request, RequestError, Resolution, Resolved, WheelFile, WheelInfo,
+};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use tempfile::TempDir;
+
+/// The official Python image, made small.
+const PYTHON: &str = "
+    layer ADD rootfs.tar /
+    f etc/os-release = ID=debian\\nVERSION_CODENAME=bookworm\\nPRETTY_NAME=\"Debian 12\"\\n
+    f etc/passwd 900
+    f etc/group 500
+    f usr/bin/env 40000
+    layer RUN build python
+    f usr/local/bin/python3.11 6000
+    l usr/local/bin/python3 -> python3.11
+    l usr/local/bin/python -> python3
+    f usr/local/bin/pip 230
+    f usr/local/lib/python3.11/os.py 40000
+    f usr/local/lib/python3.11/site-packages/pip/__init__.py 350
+    f usr/local/lib/python3.11/site-packages/pip-24.0.dist-info/METADATA = Metadata-Version: 2.1\\nName: pip\\nVersion: 24.0\\n
+    f usr/local/lib/python3.11/site-packages/pip-24.0.dist-info/RECORD = pip/__init__.py,,350\\npip-24.0.dist-info/METADATA,,\\npip-24.0.dist-info/RECORD,,\\n
+    empty CMD [\"python3\"]
+    env PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin
+    env PYTHON_VERSION=3.11.9
+";
+
+/// A world with some wheels and one base image.
+struct World {
+    base: Base,
+    wheels: BTreeMap<String, Resolved>,
+    asked: RefCell<Vec<Request>>,
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            base: Base::Known(Box::new(fixture::image(PYTHON)), "made".into()),
+            wheels: BTreeMap::new(),
+            asked: RefCell::default(),
+        }
+    }
+
+    fn with(mut self, wheel: Resolved) -> Self {
+        self.wheels.insert(wheel.normalized.clone(), wheel);
+        self
+    }
+}
+
+impl Outside for World {
+    fn image(&self, name: &str) -> Base {
+        if name.starts_with("other") { Base::Unknown("nobody has it".into()) } else { self.base.clone() }
+    }
+
+    fn resolve(&self, request: &Request, _: &Platform) -> Result<Resolution, RequestError> {
+        self.asked.borrow_mut().push(request.clone());
+        let mut text = String::new();
+        for input in &request.inputs {
+            match input {
+                Input::Requirements(path) => text.push_str(&fs::read_to_string(path).unwrap()),
+                Input::Lines { text: lines, .. } => text.push_str(lines),
+                Input::Lock { path, .. } => text.push_str(&fs::read_to_string(path).unwrap()),
+                Input::Project { .. } => {}
+            }
+        }
+        let names = text.lines().map(|line| normalize_name(line.split(['=', '<', '>', ';', ' ']).next().unwrap()));
+        let packages = names.filter_map(|name| self.wheels.get(&name).cloned()).collect();
+        Ok(Resolution { packages, ..Resolution::default() })
+    }
+
+    fn repositories(&self, _: &Sources, _: &str) -> Result<Repositories, RepositoryError> {
+        Err(RepositoryError::NoSources("none are named".into()))
+    }
+}
+
+/// A wheel that installs these files of its site directory.
+fn wheel(name: &str, version: &str, files: &[(&str, u64)]) -> Resolved {
+    let metadata = format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n").into_bytes();
+    let folder = format!("{}-{version}.dist-info", name.replace('-', "_"));
+    let own = [("METADATA", metadata.len() as u64), ("WHEEL", 90), ("RECORD", 300)];
+    let own = own.into_iter().map(|(file, size)| (format!("{folder}/{file}"), size));
+    let all = files.iter().map(|(path, size)| ((*path).to_owned(), *size)).chain(own);
+    let file = |(path, size): (String, u64)| WheelFile {
+        crc32: path.len() as u32 + size as u32,
+        path: path.into_bytes(),
+        size,
+    };
+    let contents = Contents { files: all.map(file).collect(), wire: 1_000 };
+    Resolved {
+        name: name.into(),
+        normalized: normalize_name(name),
+        version: Some(version.into()),
+        info: Some(WheelInfo {
+            contents,
+            metadata,
+            wheel: Vec::new(),
+            entry_points: Vec::new(),
+            top_level: Vec::new(),
+            shebangs: Vec::new(),
+        }),
+        requested: true,
+        ..Resolved::default()
+    }
+}
+
+/// A folder with these files.
+fn folder(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, text) in files {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    folder
+}
+
+fn options() -> ContextOptions {
+    ContextOptions { platform: "linux/amd64".into(), ..ContextOptions::default() }
+}
+
+fn made(files: &[(&str, &str)], world: &World) -> Result<Virtual, ContextError> {
+    read(folder(files).path(), &options(), world)
+}
+
+/// The image, without gaps.
+fn whole(files: &[(&str, &str)], world: &World) -> Image {
+    let image = made(files, world).unwrap().image;
+    assert_eq!(image.gaps, [], "nothing is unknown");
+    image
+}
+
+fn paths(image: &Image) -> Vec<String> {
+    View::new(image).iter().map(|(path, _)| String::from_utf8_lossy(path).into_owned()).collect()
+}
+
+fn has(image: &Image, path: &str) -> bool {
+    View::new(image).get(path.as_bytes()).is_some()
+}
+
+#[test]
+fn files_are_copied_as_builders_copy_them() {
+    let image = whole(
+        &[
+            (
+                "Dockerfile",
+                "FROM python:3.11-slim\nWORKDIR /app\nCOPY . .\nCOPY --chown=1000:1000 data/*.csv /data/\nCOPY data/a.csv /one\n",
+            ),
+            (".dockerignore", "**/*.log\nsecret\n!keep.log\n"),
+            ("main.py", "print()\n"),
+            ("x.log", "xxxx"),
+            ("keep.log", "k"),
+            ("secret/key", "s"),
+            ("data/a.csv", "aa"),
+            ("data/b.csv", "bbb"),
+        ],
+        &World::new(),
+    );
+    for path in ["app/main.py", "app/keep.log", "app/data/b.csv", "data/a.csv", "data/b.csv", "one", "app/Dockerfile"] {
+        assert!(has(&image, path), "{path} of {:?}", paths(&image));
+    }
+    for path in ["app/x.log", "app/secret/key"] {
+        assert!(!has(&image, path), "{path}");
+    }
+    let layer = &image.layers[3];
+    assert_eq!(
+        (layer.unpacked(), layer.entries.iter().filter(|entry| entry.size > 0).all(|entry| entry.uid == 1000)),
+        (5, true)
+    );
+    assert_eq!(image.base_layers(), 2);
+}
+
+#[test]
+fn wheels_are_installed_where_the_bases_python_looks() {
+    let world = World::new().with(wheel("six", "1.16.0", &[("six.py", 34_549)])).with(wheel(
+        "Foo-Bar",
+        "2.0",
+        &[("foo_bar/__init__.py", 10), ("foo_bar/a.so", 5_000)],
+    ));
+    let image = whole(
+        &[
+            (
+                "Dockerfile",
+                "FROM python:3.11-slim\nCOPY requirements.txt .\nRUN pip install --no-cache-dir -r requirements.txt\n",
+            ),
+            ("requirements.txt", "six==1.16.0\nfoo-bar\n"),
+        ],
+        &world,
+    );
+    let site = "usr/local/lib/python3.11/site-packages";
+    for path in ["six.py", "__pycache__/six.cpython-311.pyc", "foo_bar/a.so", "six-1.16.0.dist-info/INSTALLER"] {
+        assert!(has(&image, &format!("{site}/{path}")), "{path} of {:?}", paths(&image));
+    }
+    let view = View::new(&image);
+    let inventory = Inventory::new(&view);
+    let names: Vec<&str> = inventory.distributions.iter().map(|dist| dist.normalized.as_str()).collect();
+    assert_eq!(names, ["foo-bar", "pip", "six"]);
+    assert!(inventory.distributions.iter().all(|dist| !dist.is_broken() && dist.missing.is_empty()), "{inventory:#?}");
+    // What is installed already is handed on as a constraint.
+    let asked = world.asked.borrow();
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0].constraints.len(), 1);
+}
+
+#[test]
+fn what_two_wheels_install_is_found_before_they_collide() {
+    let world = World::new()
+        .with(wheel("opencv-python", "4.6", &[("cv2/__init__.py", 100), ("cv2/cv2.so", 60_000)]))
+        .with(wheel("opencv-python-headless", "4.10", &[("cv2/__init__.py", 100), ("cv2/cv2.so", 50_000)]));
+    let image = whole(
+        &[(
+            "Dockerfile",
+            "FROM python:3.11-slim\nRUN pip install --no-cache-dir opencv-python opencv-python-headless\n",
+        )],
+        &world,
+    );
+    let view = View::new(&image);
+    let inventory = Inventory::new(&view);
+    let contested: Vec<String> = inventory
+        .distributions
+        .iter()
+        .flat_map(|dist| &dist.contested)
+        .map(|contest| contest.path.to_string())
+        .collect();
+    assert_eq!(contested, ["/usr/local/lib/python3.11/site-packages/cv2/cv2.so"; 2], "equal files are no contest");
+}
+
+#[test]
+fn an_uninstall_in_a_later_layer_frees_nothing_and_breaks_the_other() {
+    let world = World::new()
+        .with(wheel("opencv-python", "4.6", &[("cv2/__init__.py", 100), ("cv2/cv2.so", 60_000)]))
+        .with(wheel("opencv-python-headless", "4.10", &[("cv2/__init__.py", 101), ("cv2/cv2.so", 50_000)]));
+    let image = whole(
+        &[(
+            "Dockerfile",
+            "FROM python:3.11-slim\nRUN pip install --no-cache-dir opencv-python opencv-python-headless\nRUN pip uninstall -y opencv-python\n",
+        )],
+        &world,
+    );
+    let view = View::new(&image);
+    let inventory = Inventory::new(&view);
+    assert_eq!(inventory.removed.iter().map(|removed| removed.name.as_str()).collect::<Vec<_>>(), ["opencv-python"]);
+    let left = inventory.named("opencv-python-headless").next().unwrap().1;
+    assert!(left.is_broken(), "{left:?}");
+    assert!(image.layers[2].unpacked() > 50_000 && image.layers[3].unpacked() == 0);
+}
+
+#[test]
+fn what_a_layer_makes_and_removes_leaves_nothing_but_what_is_below_stays() {
+    let image = whole(
+        &[(
+            "Dockerfile",
+            "FROM python:3.11-slim\nRUN echo hello > /a && echo hello > /b && rm /a\nRUN rm -rf /b /usr/bin/env /nothing\n",
+        )],
+        &World::new(),
+    );
+    assert_eq!(image.layers[2].unpacked(), 6);
+    assert_eq!(image.layers[3].unpacked(), 0);
+    assert!(!has(&image, "a") && !has(&image, "b") && !has(&image, "usr/bin/env"));
+}
+
+#[test]
+fn chown_of_another_layer_writes_every_file_again() {
+    let files = [
+        (
+            "Dockerfile",
+            "FROM python:3.11-slim\nWORKDIR /app\nCOPY . .\nRUN useradd -m app && chown -R app:app /app\nRUN chown -R app:app /app\n",
+        ),
+        ("big.bin", "0123456789"),
+    ];
+    let image = whole(&files, &World::new());
+    let view = View::new(&image);
+    let rewritten = |layer: u32| {
+        (0..image.layers[layer as usize].entries.len() as u32)
+            .any(|entry| matches!(view.fate((layer, entry)), Fate::Rewritten { .. }))
+    };
+    assert!(rewritten(2), "the copy of COPY is hidden by the same bytes");
+    assert_eq!(image.layers[4].unpacked(), 0, "a second time changes no owner");
+}
+
+#[test]
+fn caches_count_unless_they_are_mounted() {
+    let world = World::new().with(wheel("six", "1", &[("six.py", 10)]));
+    let cached = |run: &str| {
+        let text = format!("FROM python:3.11-slim\nRUN {run}\n");
+        let image = whole(&[("Dockerfile", &text)], &world);
+        paths(&image).iter().any(|path| path.starts_with("root/.cache/"))
+    };
+    assert!(cached("pip install six"));
+    assert!(!cached("pip install --no-cache-dir six"));
+    assert!(!cached("PIP_NO_CACHE_DIR=1 pip install six"));
+    assert!(!cached("--mount=type=cache,target=/root/.cache pip install six"));
+    assert!(!cached("pip install six && rm -rf ~/.cache"));
+}
+
+#[test]
+fn an_environment_of_another_stage_is_copied_whole() {
+    let world = World::new().with(wheel("six", "1", &[("six.py", 10)]));
+    let image = whole(
+        &[(
+            "Dockerfile",
+            "ARG VERSION=3.11\nFROM python:${VERSION} AS build\nRUN python -m venv /opt/venv\nENV PATH=/opt/venv/bin:$PATH\nRUN pip install six\n\nFROM python:${VERSION}-slim\nCOPY --from=build /opt/venv /opt/venv\n",
+        )],
+        &world,
+    );
+    assert!(
+        has(&image, "opt/venv/lib/python3.11/site-packages/six.py") && has(&image, "opt/venv/pyvenv.cfg"),
+        "{:?}",
+        paths(&image)
+    );
+    assert!(!has(&image, "root/.cache/pip/http-v2/six"), "the cache stays in its stage");
+    let view = View::new(&image);
+    assert_eq!(Inventory::new(&view).environments.len(), 2);
+}
+
+#[test]
+fn what_cannot_be_known_is_a_gap_with_its_line() {
+    let virtual_ = made(
+        &[("Dockerfile", "FROM python:3.11-slim\nRUN apt-get update && apt-get install -y gcc\nRUN curl -o /model.bin https://example.org/model\nRUN for x in a b; do touch $x; done\nRUN set -eux; echo ok; true || make\nCOPY --from=other/uv:1 /uv /bin/\n")],
+        &World::new(),
+    )
+    .unwrap();
+    let gaps: Vec<(&str, &str)> =
+        virtual_.image.gaps.iter().map(|gap| (gap.place.as_str(), gap.what.as_str())).collect();
+    assert_eq!(
+        gaps,
+        [
+            ("Dockerfile, line 2", "apt-get update"),
+            ("Dockerfile, line 2", "apt-get install -y gcc"),
+            ("Dockerfile, line 3", "curl -o /model.bin https://example.org/model"),
+            ("Dockerfile, line 4", "touch $x"),
+            ("Dockerfile, line 6", "/uv of the image other/uv:1"),
+        ]
+    );
+    assert!(virtual_.image.gaps.iter().all(|gap| !gap.reason.is_empty()));
+}
+
+#[test]
+fn an_unknown_base_is_a_gap_and_its_name_tells_the_python() {
+    let world = World {
+        base: Base::Unknown("nobody has it".into()),
+        ..World::new().with(wheel("six", "1", &[("six.py", 10)]))
+    };
+    let virtual_ =
+        made(&[("Dockerfile", "FROM python:3.12-slim\nRUN pip install --no-cache-dir six\n")], &world).unwrap();
+    assert_eq!(virtual_.image.gaps.len(), 1, "{:?}", virtual_.image.gaps);
+    assert_eq!(virtual_.image.gaps[0].what, "the base image python:3.12-slim");
+    assert!(has(&virtual_.image, "usr/local/lib/python3.12/site-packages/six.py"));
+}
+
+#[test]
+fn a_build_that_would_fail_is_told_with_its_line() {
+    let told = |files: &[(&str, &str)]| {
+        let error = made(files, &World::new()).unwrap_err();
+        assert!(error.is_configuration(), "{error}");
+        (error.to_string(), error.hint().unwrap_or_default())
+    };
+    let (text, _) = told(&[("Dockerfile", "FROM python:3.11\nCOPY missing.txt /\n")]);
+    assert_eq!(text, "Dockerfile, line 2: the source `missing.txt` is not in the build context");
+    let (text, hint) =
+        told(&[("Dockerfile", "FROM python:3.11\nCOPY a.txt /\n"), ("a.txt", ""), (".dockerignore", "*.txt\n")]);
+    assert_eq!(
+        (text.as_str(), hint.as_str()),
+        (
+            "Dockerfile, line 2: the source `a.txt` is not in the build context",
+            "a builder does not see what .dockerignore hides"
+        )
+    );
+    let (text, hint) =
+        told(&[("Dockerfile", "FROM python:3.11\nRUN pip install -r requirements.txt\n"), ("requirements.txt", "")]);
+    assert_eq!(text, "Dockerfile, line 2: the requirements file `requirements.txt` is not in the image at that point");
+    assert_eq!(hint, "copy it with COPY before it is used");
+    let (text, _) = told(&[("Dockerfile", "FROM python:3.11\nRUNN x\n")]);
+    assert!(text.starts_with("Dockerfile, line 2: "), "{text}");
+    let (text, _) = told(&[("Dockerfile", "FROM a AS one\nFROM one\nCOPY --from=one /nothing /y\n")]);
+    assert_eq!(text, "Dockerfile, line 3: the source `/nothing` is not in the stage or image `one`");
+    let (text, hint) = told(&[("main.py", "")]);
+    assert!(text.ends_with("expected a Dockerfile, a lock, requirements.txt or pyproject.toml, found none"), "{text}");
+    assert_eq!(hint, "context:DIR takes the folder that is built from");
+}
+
+#[test]
+fn variables_have_their_values() {
+    let world = World::new().with(wheel("six", "1", &[("six.py", 10)]));
+    let text = "FROM python:3.11-slim\nARG WHAT=nothing\nENV MORE=\"$WHAT\"\nRUN NAME=six; export LIST=\"a b\"; pip install --no-cache-dir $MORE\nRUN touch $LIST\n";
+    let files = folder(&[("Dockerfile", text)]);
+    let given =
+        ContextOptions { build_arguments: BTreeMap::from([("WHAT".to_owned(), "six".to_owned())]), ..options() };
+    let image = read(files.path(), &given, &world).unwrap().image;
+    assert!(has(&image, "usr/local/lib/python3.11/site-packages/six.py"));
+    assert_eq!(image.gaps.len(), 1, "an exported variable is gone in the next RUN: {:?}", image.gaps);
+}
+
+#[test]
+fn find_removes_what_it_finds() {
+    let world = World::new().with(wheel("a", "1", &[("a/__init__.py", 10), ("a/tests/t.py", 20), ("a/x.pyi", 5)]));
+    let run = "pip install --no-cache-dir a && find /usr/local -depth \\( -type d -name tests -o -name '*.pyi' \\) -exec rm -rf '{}' + && find / -name '*.pyc' | xargs rm -f";
+    let image = whole(&[("Dockerfile", &format!("FROM python:3.11-slim\nRUN {run}\n"))], &world);
+    let left: Vec<String> =
+        paths(&image).into_iter().filter(|path| path.contains("/a/") || path.ends_with(".pyc")).collect();
+    assert_eq!(left, ["usr/local/lib/python3.11/site-packages/a/__init__.py"]);
+}
+
+#[test]
+fn a_lock_is_installed_into_the_projects_environment() {
+    let world = World::new().with(wheel("six", "1", &[("six.py", 10)]));
+    let files = [
+        (
+            "Dockerfile",
+            "FROM python:3.11-slim\nWORKDIR /app\nCOPY pyproject.toml uv.lock ./\nRUN uv sync --frozen --no-dev --no-install-project\nCOPY . .\nRUN uv sync --frozen --no-dev\n",
+        ),
+        (
+            "pyproject.toml",
+            "[project]\nname = \"mine\"\nversion = \"1.2\"\ndependencies = [\"six\"]\n[build-system]\nrequires = [\"hatchling\"]\n",
+        ),
+        ("uv.lock", "six\n"),
+        ("src/mine/__init__.py", "x = 1\n"),
+    ];
+    let image = whole(&files, &world);
+    let site = "app/.venv/lib/python3.11/site-packages";
+    assert!(
+        has(&image, &format!("{site}/six.py")) && has(&image, &format!("{site}/mine-1.2.dist-info/METADATA")),
+        "{:?}",
+        paths(&image)
+    );
+    assert!(!has(&image, &format!("{site}/__pycache__/six.cpython-311.pyc")), "uv compiles only when it is told to");
+    let view = View::new(&image);
+    let inventory = Inventory::new(&view);
+    assert!(inventory.named("mine").next().unwrap().1.editable);
+}
+
+#[test]
+fn a_folder_without_a_dockerfile_is_what_its_requirements_install() {
+    let world = World {
+        base: Base::Unknown("nobody has it".into()),
+        ..World::new().with(wheel("six", "1", &[("six.py", 10)]))
+    };
+    let files = folder(&[("requirements.txt", "six\n"), (".python-version", "3.11\n")]);
+    let image = read(files.path(), &options(), &world).unwrap().image;
+    assert!(has(&image, "usr/local/lib/python3.11/site-packages/six.py"));
+    let without = folder(&[("requirements.txt", "six\n")]);
+    assert!(matches!(read(without.path(), &options(), &world), Err(ContextError::NoPython)));
+    let _: &Path = without.path();
+}
