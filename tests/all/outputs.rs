@@ -738,7 +738,7 @@ fn run(folder: &Path, args: &[&str]) -> (i32, String, String) {
 /// A folder with an image and a budget that it breaks.
 fn service() -> Store {
     let store = Store::new();
-    store.write("service.tar", &docker_old(&sample()));
+    store.write("service.tar", docker_old(&sample()));
     store.write("slimwright.toml", b"[limits]\nunpacked = \"1 B\"\n");
     store
 }

@@ -53,7 +53,7 @@ pub fn render(verdict: &Verdict) -> String {
         "toolExecutionNotifications": notes,
     });
     let category = format!("slimwright-check/{}/{}/", name(&verdict.repository), name(&verdict.platform));
-    run.finish(&category, Some(invocation), false)
+    run.finish(&category, invocation, false)
 }
 
 /// The findings of an audit. `rules` are those that it was made with: their texts are the help.
@@ -63,8 +63,11 @@ pub fn audit(report: &AuditReport, rules: &[Rule]) -> String {
     for finding in &report.findings {
         run.result(&finding.rule, severity(finding.severity), finding_result(report, finding));
     }
+    let mut notes: Vec<Value> = report.gaps.iter().map(|gap| note(&[&gap.place, &gap.what, &gap.reason])).collect();
+    notes.extend(report.problems.iter().map(|problem| note(&[&problem.place, &problem.message])));
+    let invocation = json!({ "executionSuccessful": true, "toolExecutionNotifications": notes });
     let category = format!("slimwright-audit/{}/", name(&report.image.platform));
-    run.finish(&category, None, true)
+    run.finish(&category, invocation, true)
 }
 
 /// What is known of a result, apart from its rule.
@@ -114,7 +117,7 @@ impl Run {
         self.results.push(result.into());
     }
 
-    fn finish(self, category: &str, invocation: Option<Value>, image_root: bool) -> String {
+    fn finish(self, category: &str, invocation: Value, image_root: bool) -> String {
         let mut run = Map::new();
         run.insert(
             "tool".into(),
@@ -130,7 +133,7 @@ impl Run {
             let about = json!({ ROOT: { "description": { "text": "The root folder of the image" } } });
             run.insert("originalUriBaseIds".into(), about);
         }
-        run.extend(invocation.map(|invocation| ("invocations".to_owned(), json!([invocation]))));
+        run.insert("invocations".into(), json!([invocation]));
         run.insert("results".into(), self.results.into());
         // Serializing a value of ours cannot fail: all keys are texts.
         format!("{:#}\n", json!({ "$schema": SCHEMA, "version": "2.1.0", "runs": [run] }))
@@ -207,8 +210,13 @@ fn warning_result(verdict: &Verdict, warning: &Warning) -> Found {
 }
 
 fn gap(gap: &crate::image::Gap) -> Value {
-    let text = format!("{}: {}: {}", sentence(&gap.place), sentence(&gap.what), sentence(&gap.reason));
-    json!({ "level": "warning", "message": { "text": text } })
+    note(&[&gap.place, &gap.what, &gap.reason])
+}
+
+/// Something that the reader of the results should know.
+fn note(parts: &[&str]) -> Value {
+    let text: Vec<String> = parts.iter().map(|part| sentence(part)).collect();
+    json!({ "level": "warning", "message": { "text": text.join(": ") } })
 }
 
 /// A place of the configuration; the image for a limit of the command line.
