@@ -101,6 +101,9 @@ impl Folder {
 
     /// Where a file of the context is on disk.
     pub(super) fn on_disk(&self, path: &[u8]) -> PathBuf {
+        if self.root == Path::new(".") && !path.is_empty() {
+            return PathBuf::from(std::ffi::OsStr::from_bytes(path));
+        }
         self.root.join(std::ffi::OsStr::from_bytes(path))
     }
 

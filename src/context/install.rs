@@ -33,6 +33,9 @@ const ACTIVATE: [(&str, u64, u64); 7] = [
     ("activate_this.py", 0, 2_390),
 ];
 
+/// What uv keeps of the index for each distribution, in bytes (measured: 46 MB for 187 with uv 0.13; predicted of others).
+const UV_NOTES: u64 = 246_000;
+
 impl Stage {
     /// Installs what is ordered.
     pub(super) fn install(
@@ -58,7 +61,10 @@ impl Stage {
                 self.uninstall_one(&order.site, name);
             }
         }
-        let told = |package: &Resolved| resolution.not_predicted.iter().any(|(what, _)| *what == package.name);
+        let told = |package: &Resolved| {
+            let is_it = |what: &str| what.split(' ').next() == Some(&package.name);
+            resolution.not_predicted.iter().any(|(what, _)| is_it(what))
+        };
         for package in &resolution.packages {
             let version = package.version.as_deref().unwrap_or_default();
             if installed.get(&package.normalized).is_some_and(|known| is_same_version(known, version)) {
@@ -258,8 +264,11 @@ impl Stage {
             }
             Tool::Poetry => [&home[..], b"/.cache/pypoetry/artifacts"].concat(),
             Tool::Pdm => [&home[..], b"/.cache/pdm"].concat(),
-            // Its cache is hard-linked with the environment, unless it is told to copy, or the cache is mounted.
+            // Its cache is hard-linked with the environment, unless it is told to copy, or the cache is mounted. What it
+            // notes of the index comes on top.
             Tool::Uv => {
+                let notes = ImagePath::new(&self.uv_cache()).join(b"simple-index");
+                self.tree.put(file(notes, UV_NOTES.saturating_mul(packages.len() as u64)), None);
                 let copies = self.variable("UV_LINK_MODE") == Some("copy");
                 if !copies {
                     return;

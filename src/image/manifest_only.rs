@@ -6,6 +6,12 @@ use super::reading::{is_cached, read_source};
 use super::{Image, ImageError, OpenOptions, Progress, Target, registry};
 use crate::base::Basis;
 use crate::layer::LayerIndex;
+use crate::registry::Options;
+use std::time::Duration;
+
+/// Whoever asks before a build waits for seconds and no longer: a registry that does not answer is told as such.
+const FIRST_WAIT: Duration = Duration::from_millis(60);
+const IDLE: Duration = Duration::from_secs(5);
 
 /// Reads what a registry tells of an image before any layer is pulled. Whether the image is whole: otherwise its layers
 /// have a compressed size each (`wire`, as the manifest states it) and no entries.
@@ -18,7 +24,8 @@ pub fn open_manifest(
     options: &OpenOptions,
     progress: &dyn Progress,
 ) -> Result<(Image, bool), ImageError> {
-    let source = registry::registry(target, options)?;
+    let patience = Options { first_wait: FIRST_WAIT, idle: IDLE, ..Options::default() };
+    let source = registry::registry_with(target, options, patience)?;
     if is_cached(&target.path, &source, options) {
         return Ok((read_source(&target.path, source, options, progress)?, true));
     }

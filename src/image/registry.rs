@@ -13,8 +13,17 @@ use std::sync::Arc;
 
 /// Chooses the image of a target's reference.
 pub(super) fn registry(target: &Target, options: &OpenOptions) -> Result<SourceImage, ImageError> {
+    registry_with(target, options, Options::default())
+}
+
+/// [`registry`] with less patience, or more.
+pub(super) fn registry_with(
+    target: &Target,
+    options: &OpenOptions,
+    patience: Options,
+) -> Result<SourceImage, ImageError> {
     let reference: Reference = target.reference.as_deref().unwrap_or_default().parse()?;
-    let client = Client::new(&reference, Options { insecure: options.insecure, ..Options::default() })?;
+    let client = Client::new(&reference, Options { insecure: options.insecure, ..patience })?;
     let manifest = client.manifest()?;
     let files = InRegistry { client, path: &target.path };
     let place = files.place(&manifest.digest.to_string());
