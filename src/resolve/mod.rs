@@ -337,8 +337,9 @@ impl Availability {
         }
     }
 
-    fn of(package: &LockedPackage) -> Self {
-        let wheel = package.wheels.first().cloned();
+    /// For a platform, for which uv has told the files that fit.
+    fn of(package: &LockedPackage, platform: &Platform) -> Self {
+        let wheel = tags::best(&package.wheels, platform).or(package.wheels.first()).cloned();
         let verdict = match (&wheel, &package.sdist) {
             (Some(_), _) => Verdict::Wheel,
             (None, Some(_)) => Verdict::SourceOnly,

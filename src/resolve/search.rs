@@ -137,7 +137,7 @@ impl<'a> Search<'a> {
                     let name = normalize_name(&wanted.name);
                     let package = by_name.get(name.as_str()).filter(|package| wanted.is_met_by(package));
                     let Some(package) = package else { continue };
-                    let mut answer = Availability::of(package);
+                    let mut answer = Availability::of(package, self.ask.platform);
                     let reason = yanked.iter().find(|(other, _, _)| normalize_name(other) == name);
                     answer.yanked = reason.map(|(_, _, reason)| reason.clone());
                     self.found.insert(at, answer);

@@ -277,7 +277,7 @@ impl Solver<'_> {
             }
             if found.is_empty() {
                 let roots: Vec<&Root> = self.gathered.roots.iter().chain(&self.gathered.constraints).collect();
-                return Err(explain(&stderr, &roots));
+                return Err(self.with_near(explain(&stderr, &roots)));
             }
             for package in found {
                 opaque.insert(package.normalized.clone());
@@ -285,6 +285,27 @@ impl Solver<'_> {
             }
         }
         Err(RequestError::Failed(format!("more than {MOST_RUNS} packages are there as source only")))
+    }
+
+    /// An error with the nearest versions, where one is asked for that is not there.
+    fn with_near(&self, mut error: RequestError) -> RequestError {
+        let RequestError::Unsatisfiable { explanation, suggestion, .. } = &mut error else { return error };
+        let pin = explanation.split_once("there is no version of ").map_or("", |(_, rest)| rest);
+        let pin = pin.split_whitespace().next().unwrap_or_default().trim_end_matches([',', '.']);
+        let Some((name, version)) = pin.split_once("==").filter(|_| suggestion.is_empty()) else { return error };
+        let wanted = Wanted { name: name.into(), version: version.into(), index: None, measure: false };
+        let found = Search::run(self.uv, self.for_one(), &[&wanted]);
+        match found.first().map(|found| found.near.as_slice()).unwrap_or_default() {
+            [] => {}
+            [one] => *suggestion = format!("the nearest version of {name} that installs is {one}"),
+            many => *suggestion = format!("the nearest versions of {name} that install are {}", many.join(" and ")),
+        }
+        error
+    }
+
+    /// How packages are looked up by themselves.
+    fn for_one(&self) -> Ask<'_> {
+        Ask { platform: self.platform, index: None, universal: false, lowest: false, deadline: self.deadline }
     }
 
     /// A package of which there is no wheel, if there is its source.
@@ -299,8 +320,7 @@ impl Solver<'_> {
             all.map(|root| root.requirement.specifiers.as_str()).filter(|text| !text.is_empty()).collect();
         let written = roots.first().map_or(name, |root| root.requirement.name.as_str());
         let line = format!("{written}{}\n", specifiers.join(","));
-        let ask =
-            Ask { platform: self.platform, index: None, universal: false, lowest: false, deadline: self.deadline };
+        let ask = self.for_one();
         let Outcome::Locked(packages, _) = self.uv.lock(&line, ask) else { return None };
         let package = packages.into_iter().find(|package| package.name == name)?;
         let reason = "there is no wheel of it for this Python and platform: it is made from source, and nothing is built here; \
@@ -455,8 +475,7 @@ impl Solver<'_> {
         if wanted.is_empty() {
             return Ok(());
         }
-        let ask =
-            Ask { platform: self.platform, index: None, universal: false, lowest: false, deadline: self.deadline };
+        let ask = self.for_one();
         let found = in_each_index(&wanted, |index, group| Search::run(self.uv, Ask { index, ..ask }, group));
         let unknown = found.iter().all(|found| found.verdict == Verdict::Unknown);
         if let Some(first) = found.first().filter(|_| unknown) {

@@ -32,11 +32,17 @@ fn rank(file: &str, platform: &Platform) -> Option<(u32, u32)> {
 }
 
 fn of_python(python: &str, abi: &str, minor: u32) -> Option<u32> {
-    let built_for = |prefix: &str| python.strip_prefix(prefix)?.parse::<u32>().ok();
+    let built_for = |prefix: &str| python.strip_prefix(prefix)?.parse::<u32>().ok().filter(|other| *other <= minor);
+    // In pip's order: `cp311-cp311`, `cp311-abi3`, `cp311-none`, `cp310-abi3` and older, `py311-none`, `py3-none`,
+    // `py310-none` and older.
     match abi {
-        "none" if python == "py3" || python == "cp3" => Some(1),
-        "none" => built_for("py3").or(built_for("cp3")).filter(|other| *other <= minor).map(|_| 2),
-        "abi3" => built_for("cp3").filter(|other| *other <= minor).map(|other| 1_000 + other),
+        "none" if python == "py3" => Some(500),
+        "none" => match (built_for("cp3"), built_for("py3")) {
+            (Some(other), _) => (other == minor).then_some(2_000 + 2 * minor - 1),
+            (_, Some(other)) if other == minor => Some(501),
+            (_, other) => other,
+        },
+        "abi3" => built_for("cp3").map(|other| 2_000 + 2 * other),
         _ => (abi == format!("cp3{minor}") && python == abi).then_some(10_000),
     }
 }
@@ -75,6 +81,8 @@ mod tests {
             "a-1-cp313-abi3-manylinux_2_17_aarch64.whl",
             "a-1-cp311-cp311-manylinux_2_17_x86_64.whl",
             "a-1-cp311-cp311-win_arm64.whl",
+            "a-1-py310-none-any.whl",
+            "a-1-py38-none-any.whl",
             "a-1.whl",
             "odd",
         ];
@@ -90,5 +98,11 @@ mod tests {
         assert_eq!(best("3.13", Libc::Gnu(None)), Some(names[6]));
         assert_eq!(best("3.7", Libc::Gnu(None)), Some(names[0]));
         assert_eq!(best("2.7", Libc::Gnu(None)), None);
+        let of_python = |python| super::of_python(python, "none", 11);
+        let in_order = ["cp311", "py311", "py3", "py310", "py39"].map(of_python);
+        assert!(in_order.is_sorted_by(|a, b| a > b), "{in_order:?}");
+        assert_eq!((of_python("cp310"), of_python("py312")), (None, None));
+        let abi3 = super::of_python("cp311", "abi3", 11);
+        assert!(abi3 > of_python("cp311") && of_python("cp311") > super::of_python("cp310", "abi3", 11));
     }
 }

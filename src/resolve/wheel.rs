@@ -132,7 +132,10 @@ pub(super) fn place_of(path: &[u8], name: &str, layout: &Layout) -> ImagePath {
         b"scripts" => layout.prefix.join(b"bin").join(rest),
         b"data" => layout.prefix.join(rest),
         b"headers" => {
-            let folder = format!("include/site/python{}/{name}", layout.python);
+            // A virtual environment has a folder of its own for them.
+            let is_system = matches!(layout.prefix.as_bytes(), b"usr" | b"usr/local");
+            let site = if is_system { "" } else { "site/" };
+            let folder = format!("include/{site}python{}/{name}", layout.python);
             layout.prefix.join(folder.as_bytes()).join(rest)
         }
         _ => layout.site_dir.join(rest),

@@ -203,7 +203,9 @@ fn what_cannot_be_met_is_told_with_its_lines() {
         "requirements.txt:2: no package index has `never-there`: it is asked for as `never-there==2`"
     );
     assert!(unknown.is_configuration() && !unknown.hint().is_empty());
-    assert!(lab.shown(&error("lib==77\n")).contains("there is no version of lib==77"));
+    let gone = error("lib==0.7\n");
+    assert!(lab.shown(&gone).contains("there is no version of lib==0.7"), "{gone}");
+    assert_eq!(gone.hint(), "the nearest versions of lib that install are 0.5 and 1.0");
     assert_eq!(
         lab.shown(&error("fast\nlib = 1\n")),
         "requirements.txt:2: expected version specifiers (`==1.2`, `>=1,<2`) behind the name, found `lib = 1`"

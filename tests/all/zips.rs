@@ -204,7 +204,7 @@ fn a_wheel_is_installed_where_its_schemes_say() {
         ("/SITE/a/b.py", 100),
         ("/usr/local/bin/tool", 10),
         ("/usr/local/share/x", 20),
-        ("/usr/local/include/site/python3.11/a/a.h", 30),
+        ("/usr/local/include/python3.11/a/a.h", 30),
         ("/SITE/c.py", 40),
         ("/SITE/a-1.dist-info/RECORD", record),
         ("/SITE/a-1.dist-info/INSTALLER", 4),
