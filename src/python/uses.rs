@@ -65,13 +65,19 @@ impl UsedAt<'_> {
     }
 }
 
+/// Whether a path is in a cache. That of uv has wheels unpacked (`archive-v0/…`): what they use says nothing of the
+/// application, and nothing imports them from there.
+fn is_cached(path: &[u8]) -> bool {
+    path.split(|&byte| byte == b'/').any(|part| part == b".cache" || part == b"archive-v0")
+}
+
 impl Uses {
     /// Reads the signs of a merged image.
     pub fn new(view: &View<'_>, python: &Inventory) -> Self {
         let mut uses = Self { libraries: view.image().layers.iter().all(|layer| layer.sources), ..Self::default() };
         // Of source the index has signs, and of all source that it has anything of.
         for (path, node) in view.iter().filter(|(path, _)| path.ends_with(b".py")) {
-            if !uses.libraries && is_library_source(path) {
+            if is_cached(path) || (!uses.libraries && is_library_source(path)) {
                 continue;
             }
             let Some(text) = view.contents_of(node) else { continue };

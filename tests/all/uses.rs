@@ -333,3 +333,19 @@ fn sources_of_distributions_are_read_on_request_and_a_cache_knows_whether_they_w
     write_recorded(&plan, &mut recorded).unwrap();
     assert_eq!(kept(&read_recorded(std::path::Path::new("x"), &recorded).unwrap()), kept(&plan));
 }
+
+#[test]
+fn what_a_cache_has_unpacked_says_nothing_of_the_application() {
+    let wheel = dist("onnxruntime-gpu", "1.17.1", &[], &["onnxruntime/__init__.py 10", "onnxruntime/capi.so 900000"]);
+    let source = "import onnxruntime\\nonnxruntime.InferenceSession('m', providers=['CUDAExecutionProvider'])\\n";
+    let main = "f app/main.py = import onnxruntime\\n\n";
+    for cache in ["root/.cache/uv/archive-v0/Zx/onnxruntime/a.py", "var-cache/archive-v0/Zx/onnxruntime/a.py"] {
+        with_plan(&format!("{wheel}{main}f {cache} = {source}\n"), &[], |findings, plan| {
+            assert!(pins(plan).contains(&"onnxruntime"), "{:?} {findings:?}", pins(plan));
+        });
+    }
+    // The application's own word counts.
+    with_plan(&format!("{wheel}f app/main.py = {source}\n"), &[], |_, plan| {
+        assert!(pins(plan).contains(&"onnxruntime-gpu"), "{:?}", pins(plan));
+    });
+}
