@@ -7,7 +7,7 @@ use super::arguments::Arguments;
 use super::run::{Outcome, Place, base_name};
 use super::site::Site;
 use super::stage::{Stage, World};
-use crate::base::{ImagePath, escape_str, file_name, parent};
+use crate::base::{ImagePath, file_name};
 use crate::python::INSTALLER_OPTIONS;
 use crate::resolve::{Choice, Input, Request};
 use std::path::PathBuf;
@@ -109,7 +109,12 @@ impl Stage {
     }
 
     /// `python -m pip …`, `python -m venv …`.
-    fn interpreter(&mut self, world: &World<'_>, words: &[String], place: &Place<'_>) -> Result<Outcome, ContextError> {
+    pub(super) fn interpreter(
+        &mut self,
+        world: &World<'_>,
+        words: &[String],
+        place: &Place<'_>,
+    ) -> Result<Outcome, ContextError> {
         let module = words
             .iter()
             .position(|word| word == "-m")
@@ -131,7 +136,7 @@ impl Stage {
         }
     }
 
-    fn pip(
+    pub(super) fn pip(
         &mut self,
         world: &World<'_>,
         program: &str,
@@ -176,7 +181,7 @@ impl Stage {
         self.install(world, order, place)
     }
 
-    fn pip_site(&self, world: &World<'_>, program: &str, read: &Arguments) -> Option<Site> {
+    pub(super) fn pip_site(&self, world: &World<'_>, program: &str, read: &Arguments) -> Option<Site> {
         let site = match read.value(&["--python"]) {
             Some(python) => self.site_of(world, python)?,
             None => self.site_of(world, program)?,
@@ -205,7 +210,7 @@ impl Stage {
 
     /// What the words of `pip install` and `uv pip install` ask for; the inner error is why that is not known.
     #[expect(clippy::type_complexity, reason = "a request and its projects, or a reason, or a failure of the build")]
-    fn request(
+    pub(super) fn request(
         &self,
         world: &World<'_>,
         read: &Arguments,
@@ -284,7 +289,7 @@ impl Stage {
         Ok(Ok((request, projects)))
     }
 
-    fn empty_request(&self, read: &Arguments) -> Request {
+    pub(super) fn empty_request(&self, read: &Arguments) -> Request {
         let long = |name: &str| match name {
             "-i" => "--index-url".to_owned(),
             "-f" => "--find-links".to_owned(),
@@ -312,7 +317,7 @@ impl Stage {
         }
     }
 
-    fn requirements_file(
+    pub(super) fn requirements_file(
         &self,
         world: &World<'_>,
         file: &str,
@@ -332,7 +337,7 @@ impl Stage {
     }
 
     /// Wheels and archives that a word names: those of the context.
-    fn archives(&self, word: &str) -> Vec<Option<PathBuf>> {
+    pub(super) fn archives(&self, word: &str) -> Vec<Option<PathBuf>> {
         let Some(path) = self.at(word) else { return vec![None] };
         let found =
             if word.contains(['*', '?']) { self.tree.glob(path.as_bytes()) } else { vec![path.as_bytes().to_vec()] };
@@ -342,7 +347,7 @@ impl Stage {
         found.into_iter().map(|path| self.origin(&path)).collect()
     }
 
-    fn uninstall(
+    pub(super) fn uninstall(
         &mut self,
         world: &World<'_>,
         program: &str,
@@ -360,7 +365,7 @@ impl Stage {
     }
 
     /// `pip config set global.index-url URL`
-    fn configure(&mut self, words: &[String]) -> Outcome {
+    pub(super) fn configure(&mut self, words: &[String]) -> Outcome {
         if let [verb, key, value] = words
             && verb == "set"
         {
@@ -375,7 +380,12 @@ impl Stage {
     }
 
     /// `python -m compileall FOLDER`
-    fn compile(&mut self, world: &World<'_>, program: &str, words: &[String]) -> Result<Outcome, ContextError> {
+    pub(super) fn compile(
+        &mut self,
+        world: &World<'_>,
+        program: &str,
+        words: &[String],
+    ) -> Result<Outcome, ContextError> {
         let Some(site) = self.site_of(world, program) else { return Ok(no_python(false)) };
         let read = Arguments::parse(words, &["-d", "-s", "-p", "-x", "-i", "-j", "-r", "-o", "--invalidation-mode"]);
         for word in &read.words {
@@ -388,7 +398,12 @@ impl Stage {
     }
 
     /// `python -m venv FOLDER`
-    fn environment_of(&mut self, world: &World<'_>, program: &str, words: &[String]) -> Result<Outcome, ContextError> {
+    pub(super) fn environment_of(
+        &mut self,
+        world: &World<'_>,
+        program: &str,
+        words: &[String],
+    ) -> Result<Outcome, ContextError> {
         let read = Arguments::parse(words, &["-p", "--python", "--prompt"]);
         let base = self.site_of(world, read.value(&["-p", "--python"]).unwrap_or(program));
         let Some(base) = base else { return Ok(no_python(false)) };
@@ -407,501 +422,9 @@ impl Stage {
         }
         Ok(Outcome::Done)
     }
-
-    fn uv(&mut self, world: &World<'_>, words: &[String], place: &Place<'_>) -> Result<Outcome, ContextError> {
-        let read = Arguments::parse(words, &uv_options());
-        let verbs: Vec<&str> = read.words.iter().map(String::as_str).collect();
-        match verbs.as_slice() {
-            ["pip", "install" | "sync", rest @ ..] => {
-                let rest: Vec<String> = rest.iter().map(|word| (*word).to_owned()).collect();
-                self.uv_pip(world, &read, &rest, verbs[1] == "sync", place)
-            }
-            ["pip", "uninstall", rest @ ..] => {
-                let Some(site) = self.uv_site(world, &read) else { return Ok(no_python(true)) };
-                rest.iter().for_each(|name| self.uninstall_one(&site, &crate::python::normalize_name(name)));
-                Ok(Outcome::Done)
-            }
-            ["pip", "list" | "freeze" | "check" | "show" | "tree"] | ["version" | "help" | "tree" | "lock", ..] => {
-                Ok(Outcome::Done)
-            }
-            ["pip", "compile", ..] | ["export", ..] => Ok(self.uv_export(&read)),
-            ["venv", rest @ ..] => {
-                let folder = self.at(rest.first().copied().unwrap_or(".venv"));
-                let (Some(folder), Some(base)) = (folder, self.uv_base(world, &read)) else {
-                    return Ok(no_python(true));
-                };
-                let new = self.make_environment(&folder, &base, read.has(&["--system-site-packages"]), true);
-                if new && read.has(&["--seed"]) && !self.copy_pip(&base, &folder) {
-                    return Ok(Outcome::Unknown("which pip the environment gets is not known".into()));
-                }
-                Ok(Outcome::Done)
-            }
-            ["sync", ..] => self.uv_sync(world, &read, place),
-            ["cache", ..] => {
-                let folder = self.uv_cache();
-                self.tree.remove(&folder);
-                Ok(Outcome::Done)
-            }
-            ["python", "install", ..] => Ok(Outcome::Unknown("how large uv's own Python is is not known".into())),
-            _ => Ok(Outcome::Unknown("what it makes is not known".into())),
-        }
-    }
-
-    fn uv_export(&mut self, read: &Arguments) -> Outcome {
-        let Some(path) = read.value(&["-o", "--output-file"]).and_then(|file| self.at(file)) else {
-            return Outcome::Done;
-        };
-        match self.uv_input(read) {
-            Some(input) => {
-                self.exports.insert(path.clone(), input);
-                self.write(path, Vec::new(), 0, 0);
-                Outcome::Done
-            }
-            None => Outcome::Unknown("what it exports is not known".into()),
-        }
-    }
-
-    /// What `uv export` and `uv pip compile` write, as what an installer would make of it.
-    fn uv_input(&self, read: &Arguments) -> Option<Input> {
-        if read.words.first().is_some_and(|word| word == "export") {
-            return Some(Input::Lock {
-                path: self.origin_of("uv.lock")?,
-                choice: Choice { no_project: true, ..uv_choice(read) },
-            });
-        }
-        let file = read.words.get(2)?;
-        let path = self.origin_of(file)?;
-        let is_project = file_name(file.as_bytes()) == b"pyproject.toml";
-        Some(if is_project { project_input(parent_folder(&path), Vec::new()) } else { Input::Requirements(path) })
-    }
-
-    /// What a command that prints requirements prints.
-    pub(super) fn exported(&self, words: &[String]) -> Option<Input> {
-        let read = Arguments::parse(&words[1..], &uv_options());
-        let verbs: Vec<&str> = read.words.iter().map(String::as_str).collect();
-        match (base_name(&words[0]), verbs.as_slice()) {
-            ("uv", ["export", ..] | ["pip", "compile", ..]) => self.uv_input(&read),
-            ("poetry", ["export", ..]) => {
-                Some(Input::Lock { path: self.origin_of("poetry.lock")?, choice: poetry_choice(&read) })
-            }
-            ("pipenv", ["requirements", ..]) => {
-                let choice = Choice {
-                    groups: if read.has(&["--dev"]) { vec!["dev".into()] } else { Vec::new() },
-                    ..Choice::default()
-                };
-                Some(Input::Lock { path: self.origin_of("Pipfile.lock")?, choice })
-            }
-            ("pdm", ["export", ..]) => {
-                let choice =
-                    Choice { no_default: read.has(&["--prod", "--production"]), no_project: true, ..uv_choice(&read) };
-                Some(Input::Lock { path: self.origin_of("pdm.lock")?, choice })
-            }
-            _ => None,
-        }
-    }
-
-    /// The interpreter that uv makes environments with.
-    fn uv_base(&self, world: &World<'_>, read: &Arguments) -> Option<Site> {
-        let asked = read.value(&["-p", "--python"]).or_else(|| self.variable("UV_PYTHON"));
-        let named = asked.and_then(super::site::minor_of).map(|minor| format!("python{minor}"));
-        let site = self.site_of(world, named.as_deref().or(asked).unwrap_or("python3"))?;
-        let fits = asked.and_then(super::site::minor_of).is_none_or(|minor| minor == site.python);
-        fits.then_some(site)
-    }
-
-    /// Where `uv pip install` installs.
-    fn uv_site(&self, world: &World<'_>, read: &Arguments) -> Option<Site> {
-        if let Some(target) = read.value(&["-t", "--target"]).and_then(|target| self.at(target)) {
-            return Some(self.uv_base(world, read)?.elsewhere(target, true));
-        }
-        if let Some(prefix) = read.value(&["--prefix"]).and_then(|prefix| self.at(prefix)) {
-            return Some(self.uv_base(world, read)?.elsewhere(prefix, false));
-        }
-        let is_environment = |folder: &ImagePath| self.tree.exists(folder.join(b"pyvenv.cfg").as_bytes());
-        let asked = read.value(&["-p", "--python"]).or_else(|| self.variable("UV_PYTHON"));
-        if let Some(folder) = asked.filter(|asked| asked.contains('/')).and_then(|asked| self.at(asked)) {
-            let bin = parent(folder.as_bytes());
-            let prefixes = [folder.clone(), ImagePath::new(parent(bin))];
-            if let Some(prefix) = prefixes.iter().find(|prefix| is_environment(prefix)) {
-                return self.virtual_site(prefix.as_bytes());
-            }
-        }
-        let system = read.has(&["--system", "--break-system-packages"])
-            || self.variable("UV_SYSTEM_PYTHON").is_some_and(is_true);
-        if !system {
-            let active = self.variable("VIRTUAL_ENV").and_then(|folder| self.at(folder));
-            let near = self.scope.directory.as_deref().map(ImagePath::from);
-            let folders = std::iter::successors(near, |folder| {
-                (!folder.is_root()).then(|| ImagePath::new(parent(folder.as_bytes())))
-            });
-            let all = active.into_iter().chain(folders.map(|folder| folder.join(b".venv")));
-            if let Some(folder) = all.into_iter().find(is_environment) {
-                return self.virtual_site(folder.as_bytes());
-            }
-        }
-        self.uv_base(world, read)
-    }
-
-    fn uv_pip(
-        &mut self,
-        world: &World<'_>,
-        read: &Arguments,
-        words: &[String],
-        sync: bool,
-        place: &Place<'_>,
-    ) -> Result<Outcome, ContextError> {
-        if read.has(&["--dry-run"]) {
-            return Ok(Outcome::Done);
-        }
-        let Some(site) = self.uv_site(world, read) else { return Ok(no_python(true)) };
-        let mut read = read.clone();
-        if sync {
-            let files = words.iter().map(|word| ("-r".to_owned(), Some(word.clone())));
-            read.options.extend(files);
-        }
-        let (request, projects) = match self.request(world, &read, if sync { &[] } else { words }, place)? {
-            Ok(found) => found,
-            Err(reason) => return Ok(Outcome::Unknown(reason)),
-        };
-        let request = Request { no_deps: request.no_deps || sync, ..request };
-        let upgrades = read.has(&["-U", "--upgrade", "--reinstall", "--force-reinstall"]);
-        let order = Order { request, site, projects, upgrades, exact: sync, ..self.uv_order(&read) };
-        self.install(world, order, place)
-    }
-
-    fn uv_order(&self, read: &Arguments) -> Order {
-        let is_on = |name: &str| self.variable(name).is_some_and(is_true);
-        let site = Site {
-            prefix: ImagePath::default(),
-            site_dir: ImagePath::default(),
-            python: String::new(),
-            interpreter: String::new(),
-            is_target: false,
-        };
-        Order {
-            tool: Tool::Uv,
-            request: Request::default(),
-            site,
-            compiles: read.has(&["--compile-bytecode", "--compile"]) || is_on("UV_COMPILE_BYTECODE"),
-            caches: !read.has(&["--no-cache", "--no-cache-dir", "-n"]) && !is_on("UV_NO_CACHE"),
-            upgrades: false,
-            exact: true,
-            projects: Vec::new(),
-        }
-    }
-
-    fn uv_sync(&mut self, world: &World<'_>, read: &Arguments, place: &Place<'_>) -> Result<Outcome, ContextError> {
-        let directory = read.value(&["--project", "--directory"]).unwrap_or(".");
-        let Some(folder) = self.at(directory) else {
-            return Ok(Outcome::Unknown("where the project is is not known".into()));
-        };
-        let lock = folder.join(b"uv.lock");
-        let path = self.origin(lock.as_bytes());
-        let input = match path {
-            Some(path) => Input::Lock { path, choice: Choice { no_project: true, ..uv_choice(read) } },
-            None => match self.project_on_disk(&folder) {
-                Some(dir) => {
-                    let choice = uv_choice(read);
-                    let mut groups = choice.groups;
-                    groups.extend((!choice.no_default).then(|| "dev".to_owned()));
-                    Input::Project {
-                        dir,
-                        extras: choice.extras,
-                        all_extras: choice.all_extras,
-                        groups,
-                        only_groups: false,
-                        install: false,
-                        editable: false,
-                    }
-                }
-                None => return self.absent("uv.lock", "the lock", place).map(Outcome::Unknown),
-            },
-        };
-        let environment = self.variable("UV_PROJECT_ENVIRONMENT").filter(|value| !value.is_empty()).map(str::to_owned);
-        let active = self.variable("VIRTUAL_ENV").filter(|_| read.has(&["--active"])).map(str::to_owned);
-        let environment =
-            active.or(environment).and_then(|path| self.at(&path)).unwrap_or_else(|| folder.join(b".venv"));
-        let Some(base) = self.uv_base(world, read) else { return Ok(no_python(true)) };
-        let site = if environment == base.prefix {
-            Some(base)
-        } else {
-            self.make_environment(&environment, &base, false, true);
-            self.virtual_site(environment.as_bytes())
-        };
-        let Some(site) = site else { return Ok(no_python(true)) };
-        let installs_project = !read.has(&["--no-install-project", "--no-install-workspace", "--only-group"]);
-        let on_disk = self
-            .project_on_disk(&folder)
-            .filter(|on_disk| installs_project && super::install::is_package_of_uv(on_disk));
-        let editable = !read.has(&["--no-editable"]) && !self.variable("UV_NO_EDITABLE").is_some_and(is_true);
-        let projects = on_disk.map(|on_disk| Project { folder, on_disk, editable }).into_iter().collect();
-        let request = Request { inputs: vec![input], ..self.empty_request(read) };
-        let exact = !read.has(&["--inexact"]);
-        let order = Order { request, site, projects, exact, ..self.uv_order(read) };
-        self.install(world, order, place)
-    }
-
-    /// uv's cache.
-    pub(super) fn uv_cache(&self) -> Vec<u8> {
-        let named = self.variable("UV_CACHE_DIR").and_then(|folder| self.at(folder));
-        named.map_or_else(|| [&self.home()[..], b"/.cache/uv"].concat(), |folder| folder.as_bytes().to_vec())
-    }
-
-    fn poetry(&mut self, world: &World<'_>, words: &[String], place: &Place<'_>) -> Result<Outcome, ContextError> {
-        let read = Arguments::parse(words, &uv_options());
-        let verbs: Vec<&str> = read.words.iter().map(String::as_str).collect();
-        match verbs.as_slice() {
-            ["config", key, value] => {
-                self.poetry.insert((*key).to_owned(), (*value).to_owned());
-                Ok(Outcome::Done)
-            }
-            ["install" | "sync", ..] => self.poetry_install(world, &read, place),
-            ["export", ..] => {
-                let path = read.value(&["-o", "--output"]).and_then(|file| self.at(file));
-                let Some(path) = path else { return Ok(Outcome::Done) };
-                match self.origin_of("poetry.lock") {
-                    Some(lock) => {
-                        self.exports.insert(path.clone(), Input::Lock { path: lock, choice: poetry_choice(&read) });
-                        self.write(path, Vec::new(), 0, 0);
-                        Ok(Outcome::Done)
-                    }
-                    None => Ok(Outcome::Unknown("what it exports is not known".into())),
-                }
-            }
-            ["check" | "show" | "env" | "about" | "version" | "lock", ..] | ["self", "show" | "lock", ..] => {
-                Ok(Outcome::Done)
-            }
-            ["cache", ..] => {
-                self.tree.remove(&[&self.home()[..], b"/.cache/pypoetry/artifacts"].concat());
-                self.tree.remove(&[&self.home()[..], b"/.cache/pypoetry/cache"].concat());
-                Ok(Outcome::Done)
-            }
-            _ => Ok(Outcome::Unknown("what it makes is not known".into())),
-        }
-    }
-
-    fn poetry_setting(&self, key: &str) -> Option<bool> {
-        let variable = format!("POETRY_{}", key.to_ascii_uppercase().replace(['.', '-'], "_"));
-        let value = self.variable(&variable).map(str::to_owned).or_else(|| self.poetry.get(key).cloned())?;
-        Some(is_true(&value))
-    }
-
-    fn poetry_install(
-        &mut self,
-        world: &World<'_>,
-        read: &Arguments,
-        place: &Place<'_>,
-    ) -> Result<Outcome, ContextError> {
-        let directory = read.value(&["-C", "--directory", "--project", "-P"]).unwrap_or(".");
-        let Some(folder) = self.at(directory) else {
-            return Ok(Outcome::Unknown("where the project is is not known".into()));
-        };
-        let Some(path) = self.origin(folder.join(b"poetry.lock").as_bytes()) else {
-            return self.absent("poetry.lock", "the lock", place).map(Outcome::Unknown);
-        };
-        let Some(base) = self.site_of(world, "python3") else { return Ok(no_python(false)) };
-        let active = self.variable("VIRTUAL_ENV").and_then(|folder| self.at(folder));
-        let creates = self.poetry_setting("virtualenvs.create") != Some(false);
-        let in_project = self.poetry_setting("virtualenvs.in-project") == Some(true)
-            || self.tree.is_directory(folder.join(b".venv").as_bytes());
-        let environment = match active {
-            Some(active) => Some(active),
-            None if !creates => None,
-            None if in_project => Some(folder.join(b".venv")),
-            None => Some(self.poetry_environment(&path, &folder, &base.python)),
-        };
-        let site = match environment {
-            Some(environment) => {
-                self.make_environment(&environment, &base, false, false);
-                self.virtual_site(environment.as_bytes())
-            }
-            None => Some(base),
-        };
-        let Some(site) = site else { return Ok(no_python(false)) };
-        let installs_root = !read.has(&["--no-root", "--only-root"])
-            && !read.options.iter().any(|(name, value)| name == "--only" && value.is_some());
-        let on_disk = self.project_on_disk(&folder).filter(|_| installs_root);
-        let projects = on_disk.map(|on_disk| Project { folder, on_disk, editable: true }).into_iter().collect();
-        let request =
-            Request { inputs: vec![Input::Lock { path, choice: poetry_choice(read) }], ..self.empty_request(read) };
-        let order = Order {
-            tool: Tool::Poetry,
-            compiles: read.has(&["--compile"]),
-            caches: !read.has(&["--no-cache"]),
-            upgrades: false,
-            exact: read.has(&["--sync"]) || read.words.first().is_some_and(|verb| verb == "sync"),
-            request,
-            site,
-            projects,
-        };
-        self.install(world, order, place)
-    }
-
-    /// Where Poetry makes an environment: `NAME-HASH-py3.11` in its cache.
-    fn poetry_environment(&self, lock: &std::path::Path, folder: &ImagePath, python: &str) -> ImagePath {
-        use base64::Engine as _;
-        let name = super::install::project_name(&parent_folder(lock)).unwrap_or_default();
-        let name: String =
-            name.to_lowercase().chars().map(|c| if " $`!*@\"\\".contains(c) { '_' } else { c }).take(42).collect();
-        let digest = crate::base::Digest::of(folder.to_string().as_bytes());
-        let hash = base64::engine::general_purpose::URL_SAFE.encode(digest.0);
-        let parent = self
-            .variable("POETRY_VIRTUALENVS_PATH")
-            .or_else(|| self.poetry.get("virtualenvs.path").map(String::as_str));
-        let parent = parent.and_then(|path| self.at(path));
-        let parent =
-            parent.unwrap_or_else(|| ImagePath::new(&[&self.home()[..], b"/.cache/pypoetry/virtualenvs"].concat()));
-        parent.join(format!("{name}-{}-py{python}", &hash[..8]).as_bytes())
-    }
-
-    fn pdm(&mut self, world: &World<'_>, words: &[String], place: &Place<'_>) -> Result<Outcome, ContextError> {
-        let read = Arguments::parse(words, &uv_options());
-        match read.words.first().map(String::as_str) {
-            Some("install" | "sync") => {}
-            Some("config" | "info" | "list" | "lock" | "use" | "self") => return Ok(Outcome::Done),
-            _ => return Ok(Outcome::Unknown("what it makes is not known".into())),
-        }
-        let Some(folder) = self.at(read.value(&["-p", "--project"]).unwrap_or(".")) else {
-            return Ok(Outcome::Unknown("where the project is is not known".into()));
-        };
-        let Some(path) = self.origin(folder.join(b"pdm.lock").as_bytes()) else {
-            return self.absent("pdm.lock", "the lock", place).map(Outcome::Unknown);
-        };
-        let Some(base) = self.site_of(world, "python3") else { return Ok(no_python(false)) };
-        let environment = folder.join(b".venv");
-        self.make_environment(&environment, &base, false, false);
-        let Some(site) = self.virtual_site(environment.as_bytes()) else { return Ok(no_python(false)) };
-        let choice = Choice {
-            no_default: read.has(&["--prod", "--production", "--no-default"]),
-            no_project: true,
-            ..uv_choice(&read)
-        };
-        let on_disk = self.project_on_disk(&folder).filter(|_| !read.has(&["--no-self"]));
-        let projects = on_disk
-            .map(|on_disk| Project { folder, on_disk, editable: !read.has(&["--no-editable"]) })
-            .into_iter()
-            .collect();
-        let request = Request { inputs: vec![Input::Lock { path, choice }], ..self.empty_request(&read) };
-        let order = Order {
-            tool: Tool::Pdm,
-            compiles: false,
-            caches: true,
-            upgrades: false,
-            exact: false,
-            request,
-            site,
-            projects,
-        };
-        self.install(world, order, place)
-    }
-
-    fn pipenv(&mut self, world: &World<'_>, words: &[String], place: &Place<'_>) -> Result<Outcome, ContextError> {
-        let read = Arguments::parse(words, &uv_options());
-        match read.words.first().map(String::as_str) {
-            Some("install" | "sync") => {}
-            Some("check" | "graph" | "lock" | "verify") => return Ok(Outcome::Done),
-            _ => return Ok(Outcome::Unknown("what it makes is not known".into())),
-        }
-        let Some(folder) = self.at(".") else {
-            return Ok(Outcome::Unknown("where the project is is not known".into()));
-        };
-        let Some(path) = self.origin(folder.join(b"Pipfile.lock").as_bytes()) else {
-            return self.absent("Pipfile.lock", "the lock", place).map(Outcome::Unknown);
-        };
-        let Some(base) = self.site_of(world, "python3") else { return Ok(no_python(false)) };
-        let caches = !self.variable("PIP_NO_CACHE_DIR").is_some_and(is_true);
-        let in_project = self.variable("PIPENV_VENV_IN_PROJECT").is_some_and(is_true)
-            || self.tree.is_directory(folder.join(b".venv").as_bytes());
-        let site = if read.has(&["--system"]) {
-            Some(base)
-        } else {
-            let elsewhere = || {
-                ImagePath::new(
-                    &[&self.home()[..], b"/.local/share/virtualenvs/", file_name(folder.as_bytes())].concat(),
-                )
-            };
-            let environment = if in_project { folder.join(b".venv") } else { elsewhere() };
-            self.make_environment(&environment, &base, false, false);
-            self.virtual_site(environment.as_bytes())
-        };
-        let Some(site) = site else { return Ok(no_python(false)) };
-        let dev = read.has(&["--dev", "-d"]);
-        let choice = Choice { groups: if dev { vec!["dev".into()] } else { Vec::new() }, ..Choice::default() };
-        let request = Request { inputs: vec![Input::Lock { path, choice }], ..self.empty_request(&read) };
-        let order = Order {
-            tool: Tool::Pip,
-            compiles: true,
-            caches,
-            upgrades: false,
-            exact: false,
-            request,
-            site,
-            projects: Vec::new(),
-        };
-        self.install(world, order, place)
-    }
-
-    /// A file of the context that a command names, on disk; `None` where commands that are not known may have made it.
-    fn disk_file(
-        &self,
-        world: &World<'_>,
-        word: &str,
-        what: &'static str,
-        place: &Place<'_>,
-    ) -> Result<Option<PathBuf>, ContextError> {
-        match self.origin_of(word) {
-            Some(path) => Ok(Some(path)),
-            None => self
-                .written(world, word)
-                .map_or_else(|| self.absent(word, what, place).map(|_| None), |path| Ok(Some(path))),
-        }
-    }
-
-    /// A file that an instruction wrote with a known content, as a file on disk.
-    fn written(&self, world: &World<'_>, word: &str) -> Option<PathBuf> {
-        let path = self.at(word)?;
-        let content = self.tree.content(path.as_bytes())?;
-        world.scratch_file(&path, content)
-    }
-
-    /// What is not in the image: the build would fail, unless the base or a command that is not known may have it.
-    fn absent(&self, word: &str, what: &'static str, place: &Place<'_>) -> Result<String, ContextError> {
-        if self.is_whole() && self.gaps.is_empty() {
-            return Err(ContextError::NotThere {
-                place: place.text.to_owned(),
-                what,
-                path: escape_str(word),
-                whose: "in the image at that point".into(),
-                hint: Some("copy it with COPY before it is used"),
-            });
-        }
-        Ok(format!("{what} {word} is not in the context"))
-    }
-
-    fn origin_of(&self, word: &str) -> Option<PathBuf> {
-        self.origin(self.at(word)?.as_bytes())
-    }
-
-    /// Where a file of the image is on disk.
-    pub(super) fn origin(&self, path: &[u8]) -> Option<PathBuf> {
-        let path = ImagePath::new(&self.tree.resolve(path));
-        self.tree.exists(path.as_bytes()).then(|| self.origins.get(&path).cloned()).flatten()
-    }
-
-    /// The folder of a project on disk.
-    fn project_on_disk(&self, folder: &ImagePath) -> Option<PathBuf> {
-        let files = [&b"pyproject.toml"[..], b"setup.cfg", b"setup.py"];
-        files.iter().find_map(|file| self.origin(folder.join(file).as_bytes())).map(|path| parent_folder(&path))
-    }
-
-    /// The folder on disk that the working directory was copied from; of the context where none was.
-    fn working_folder_on_disk(&self, world: &World<'_>) -> PathBuf {
-        let here = self.scope.directory.as_deref().map(ImagePath::from);
-        here.and_then(|here| self.origins.get(&here).cloned()).unwrap_or_else(|| world.folder.on_disk(b""))
-    }
 }
 
-fn project_input(dir: PathBuf, extras: Vec<String>) -> Input {
+pub(super) fn project_input(dir: PathBuf, extras: Vec<String>) -> Input {
     Input::Project {
         dir,
         extras,
@@ -913,12 +436,12 @@ fn project_input(dir: PathBuf, extras: Vec<String>) -> Input {
     }
 }
 
-fn parent_folder(path: &std::path::Path) -> PathBuf {
+pub(super) fn parent_folder(path: &std::path::Path) -> PathBuf {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     parent.map_or_else(|| PathBuf::from("."), std::path::Path::to_path_buf)
 }
 
-fn no_python(uv: bool) -> Outcome {
+pub(super) fn no_python(uv: bool) -> Outcome {
     Outcome::Unknown(match uv {
         true => {
             "which Python it installs for is not known; uv may download one of its own. Say which with --python".into()
@@ -933,7 +456,7 @@ pub(super) fn is_true(value: &str) -> bool {
 }
 
 /// Options with a value, of uv, Poetry, PDM and Pipenv, beside pip's.
-fn uv_options() -> Vec<&'static str> {
+pub(super) fn uv_options() -> Vec<&'static str> {
     const MORE: [&str; 22] = [
         "-o",
         "--output-file",
@@ -961,11 +484,11 @@ fn uv_options() -> Vec<&'static str> {
     INSTALLER_OPTIONS.iter().copied().chain(MORE).filter(|option| !matches!(*option, "-d" | "-f" | "-w")).collect()
 }
 
-fn split(values: &str) -> Vec<String> {
+pub(super) fn split(values: &str) -> Vec<String> {
     values.split([',', ' ']).map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned).collect()
 }
 
-fn uv_choice(read: &Arguments) -> Choice {
+pub(super) fn uv_choice(read: &Arguments) -> Choice {
     let all = |names: &'static [&str]| read.values(names).flat_map(split).collect::<Vec<_>>();
     Choice {
         extras: all(&["--extra"]),
@@ -982,7 +505,7 @@ fn uv_choice(read: &Arguments) -> Choice {
     }
 }
 
-fn poetry_choice(read: &Arguments) -> Choice {
+pub(super) fn poetry_choice(read: &Arguments) -> Choice {
     let all = |names: &'static [&str]| read.values(names).flat_map(split).collect::<Vec<_>>();
     let no_dev = read.has(&["--no-dev"]);
     Choice {

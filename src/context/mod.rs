@@ -29,13 +29,16 @@ mod folder;
 mod ignore;
 mod install;
 mod installer;
+mod origin;
 mod places;
+mod projects;
 mod run;
 mod shell;
 mod site;
 mod stage;
 mod system;
 mod tree;
+mod uv;
 
 pub use error::ContextError;
 pub use ignore::Ignore;

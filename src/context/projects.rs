@@ -1,0 +1,221 @@
+//! The command lines of installers that have a lock and an environment of their own: Poetry, PDM, Pipenv. Source: their
+//! command references and settings.
+
+use super::ContextError;
+use super::arguments::Arguments;
+use super::installer::{Order, Project, Tool, is_true, no_python, parent_folder, poetry_choice, uv_choice, uv_options};
+use super::run::{Outcome, Place};
+use super::stage::{Stage, World};
+use crate::base::{ImagePath, file_name};
+use crate::resolve::{Choice, Input, Request};
+
+impl Stage {
+    pub(super) fn poetry(
+        &mut self,
+        world: &World<'_>,
+        words: &[String],
+        place: &Place<'_>,
+    ) -> Result<Outcome, ContextError> {
+        let read = Arguments::parse(words, &uv_options());
+        let verbs: Vec<&str> = read.words.iter().map(String::as_str).collect();
+        match verbs.as_slice() {
+            ["config", key, value] => {
+                self.poetry.insert((*key).to_owned(), (*value).to_owned());
+                Ok(Outcome::Done)
+            }
+            ["install" | "sync", ..] => self.poetry_install(world, &read, place),
+            ["export", ..] => {
+                let path = read.value(&["-o", "--output"]).and_then(|file| self.at(file));
+                let Some(path) = path else { return Ok(Outcome::Done) };
+                match self.origin_of("poetry.lock") {
+                    Some(lock) => {
+                        self.exports.insert(path.clone(), Input::Lock { path: lock, choice: poetry_choice(&read) });
+                        self.write(path, Vec::new(), 0, 0);
+                        Ok(Outcome::Done)
+                    }
+                    None => Ok(Outcome::Unknown("what it exports is not known".into())),
+                }
+            }
+            ["check" | "show" | "env" | "about" | "version" | "lock", ..] | ["self", "show" | "lock", ..] => {
+                Ok(Outcome::Done)
+            }
+            ["cache", ..] => {
+                self.tree.remove(&[&self.home()[..], b"/.cache/pypoetry/artifacts"].concat());
+                self.tree.remove(&[&self.home()[..], b"/.cache/pypoetry/cache"].concat());
+                Ok(Outcome::Done)
+            }
+            _ => Ok(Outcome::Unknown("what it makes is not known".into())),
+        }
+    }
+
+    pub(super) fn poetry_setting(&self, key: &str) -> Option<bool> {
+        let variable = format!("POETRY_{}", key.to_ascii_uppercase().replace(['.', '-'], "_"));
+        let value = self.variable(&variable).map(str::to_owned).or_else(|| self.poetry.get(key).cloned())?;
+        Some(is_true(&value))
+    }
+
+    pub(super) fn poetry_install(
+        &mut self,
+        world: &World<'_>,
+        read: &Arguments,
+        place: &Place<'_>,
+    ) -> Result<Outcome, ContextError> {
+        let directory = read.value(&["-C", "--directory", "--project", "-P"]).unwrap_or(".");
+        let Some(folder) = self.at(directory) else {
+            return Ok(Outcome::Unknown("where the project is is not known".into()));
+        };
+        let Some(path) = self.origin(folder.join(b"poetry.lock").as_bytes()) else {
+            return self.absent("poetry.lock", "the lock", place).map(Outcome::Unknown);
+        };
+        let Some(base) = self.site_of(world, "python3") else { return Ok(no_python(false)) };
+        let active = self.variable("VIRTUAL_ENV").and_then(|folder| self.at(folder));
+        let creates = self.poetry_setting("virtualenvs.create") != Some(false);
+        let in_project = self.poetry_setting("virtualenvs.in-project") == Some(true)
+            || self.tree.is_directory(folder.join(b".venv").as_bytes());
+        let environment = match active {
+            Some(active) => Some(active),
+            None if !creates => None,
+            None if in_project => Some(folder.join(b".venv")),
+            None => Some(self.poetry_environment(&path, &folder, &base.python)),
+        };
+        let site = match environment {
+            Some(environment) => {
+                self.make_environment(&environment, &base, false, false);
+                self.virtual_site(environment.as_bytes())
+            }
+            None => Some(base),
+        };
+        let Some(site) = site else { return Ok(no_python(false)) };
+        let installs_root = !read.has(&["--no-root", "--only-root"])
+            && !read.options.iter().any(|(name, value)| name == "--only" && value.is_some());
+        let on_disk = self.project_on_disk(&folder).filter(|_| installs_root);
+        let projects = on_disk.map(|on_disk| Project { folder, on_disk, editable: true }).into_iter().collect();
+        let request =
+            Request { inputs: vec![Input::Lock { path, choice: poetry_choice(read) }], ..self.empty_request(read) };
+        let order = Order {
+            tool: Tool::Poetry,
+            compiles: read.has(&["--compile"]),
+            caches: !read.has(&["--no-cache"]),
+            upgrades: false,
+            exact: read.has(&["--sync"]) || read.words.first().is_some_and(|verb| verb == "sync"),
+            request,
+            site,
+            projects,
+        };
+        self.install(world, order, place)
+    }
+
+    /// Where Poetry makes an environment: `NAME-HASH-py3.11` in its cache.
+    pub(super) fn poetry_environment(&self, lock: &std::path::Path, folder: &ImagePath, python: &str) -> ImagePath {
+        use base64::Engine as _;
+        let name = super::install::project_name(&parent_folder(lock)).unwrap_or_default();
+        let name: String =
+            name.to_lowercase().chars().map(|c| if " $`!*@\"\\".contains(c) { '_' } else { c }).take(42).collect();
+        let digest = crate::base::Digest::of(folder.to_string().as_bytes());
+        let hash = base64::engine::general_purpose::URL_SAFE.encode(digest.0);
+        let parent = self
+            .variable("POETRY_VIRTUALENVS_PATH")
+            .or_else(|| self.poetry.get("virtualenvs.path").map(String::as_str));
+        let parent = parent.and_then(|path| self.at(path));
+        let parent =
+            parent.unwrap_or_else(|| ImagePath::new(&[&self.home()[..], b"/.cache/pypoetry/virtualenvs"].concat()));
+        parent.join(format!("{name}-{}-py{python}", &hash[..8]).as_bytes())
+    }
+
+    pub(super) fn pdm(
+        &mut self,
+        world: &World<'_>,
+        words: &[String],
+        place: &Place<'_>,
+    ) -> Result<Outcome, ContextError> {
+        let read = Arguments::parse(words, &uv_options());
+        match read.words.first().map(String::as_str) {
+            Some("install" | "sync") => {}
+            Some("config" | "info" | "list" | "lock" | "use" | "self") => return Ok(Outcome::Done),
+            _ => return Ok(Outcome::Unknown("what it makes is not known".into())),
+        }
+        let Some(folder) = self.at(read.value(&["-p", "--project"]).unwrap_or(".")) else {
+            return Ok(Outcome::Unknown("where the project is is not known".into()));
+        };
+        let Some(path) = self.origin(folder.join(b"pdm.lock").as_bytes()) else {
+            return self.absent("pdm.lock", "the lock", place).map(Outcome::Unknown);
+        };
+        let Some(base) = self.site_of(world, "python3") else { return Ok(no_python(false)) };
+        let environment = folder.join(b".venv");
+        self.make_environment(&environment, &base, false, false);
+        let Some(site) = self.virtual_site(environment.as_bytes()) else { return Ok(no_python(false)) };
+        let choice = Choice {
+            no_default: read.has(&["--prod", "--production", "--no-default"]),
+            no_project: true,
+            ..uv_choice(&read)
+        };
+        let on_disk = self.project_on_disk(&folder).filter(|_| !read.has(&["--no-self"]));
+        let projects = on_disk
+            .map(|on_disk| Project { folder, on_disk, editable: !read.has(&["--no-editable"]) })
+            .into_iter()
+            .collect();
+        let request = Request { inputs: vec![Input::Lock { path, choice }], ..self.empty_request(&read) };
+        let order = Order {
+            tool: Tool::Pdm,
+            compiles: false,
+            caches: true,
+            upgrades: false,
+            exact: false,
+            request,
+            site,
+            projects,
+        };
+        self.install(world, order, place)
+    }
+
+    pub(super) fn pipenv(
+        &mut self,
+        world: &World<'_>,
+        words: &[String],
+        place: &Place<'_>,
+    ) -> Result<Outcome, ContextError> {
+        let read = Arguments::parse(words, &uv_options());
+        match read.words.first().map(String::as_str) {
+            Some("install" | "sync") => {}
+            Some("check" | "graph" | "lock" | "verify") => return Ok(Outcome::Done),
+            _ => return Ok(Outcome::Unknown("what it makes is not known".into())),
+        }
+        let Some(folder) = self.at(".") else {
+            return Ok(Outcome::Unknown("where the project is is not known".into()));
+        };
+        let Some(path) = self.origin(folder.join(b"Pipfile.lock").as_bytes()) else {
+            return self.absent("Pipfile.lock", "the lock", place).map(Outcome::Unknown);
+        };
+        let Some(base) = self.site_of(world, "python3") else { return Ok(no_python(false)) };
+        let caches = !self.variable("PIP_NO_CACHE_DIR").is_some_and(is_true);
+        let in_project = self.variable("PIPENV_VENV_IN_PROJECT").is_some_and(is_true)
+            || self.tree.is_directory(folder.join(b".venv").as_bytes());
+        let site = if read.has(&["--system"]) {
+            Some(base)
+        } else {
+            let elsewhere = || {
+                ImagePath::new(
+                    &[&self.home()[..], b"/.local/share/virtualenvs/", file_name(folder.as_bytes())].concat(),
+                )
+            };
+            let environment = if in_project { folder.join(b".venv") } else { elsewhere() };
+            self.make_environment(&environment, &base, false, false);
+            self.virtual_site(environment.as_bytes())
+        };
+        let Some(site) = site else { return Ok(no_python(false)) };
+        let dev = read.has(&["--dev", "-d"]);
+        let choice = Choice { groups: if dev { vec!["dev".into()] } else { Vec::new() }, ..Choice::default() };
+        let request = Request { inputs: vec![Input::Lock { path, choice }], ..self.empty_request(&read) };
+        let order = Order {
+            tool: Tool::Pip,
+            compiles: true,
+            caches,
+            upgrades: false,
+            exact: false,
+            request,
+            site,
+            projects: Vec::new(),
+        };
+        self.install(world, order, place)
+    }
+}

@@ -1,0 +1,263 @@
+//! uv's command lines. Source: uv's command reference (<https://docs.astral.sh/uv/reference/cli/>).
+
+use super::ContextError;
+use super::arguments::Arguments;
+use super::installer::{
+    Order, Project, Tool, is_true, no_python, parent_folder, poetry_choice, project_input, uv_choice, uv_options,
+};
+use super::run::{Outcome, Place, base_name};
+use super::site::Site;
+use super::stage::{Stage, World};
+use crate::base::{ImagePath, file_name, parent};
+use crate::resolve::{Choice, Input, Request};
+
+impl Stage {
+    pub(super) fn uv(
+        &mut self,
+        world: &World<'_>,
+        words: &[String],
+        place: &Place<'_>,
+    ) -> Result<Outcome, ContextError> {
+        let read = Arguments::parse(words, &uv_options());
+        let verbs: Vec<&str> = read.words.iter().map(String::as_str).collect();
+        match verbs.as_slice() {
+            ["pip", "install" | "sync", rest @ ..] => {
+                let rest: Vec<String> = rest.iter().map(|word| (*word).to_owned()).collect();
+                self.uv_pip(world, &read, &rest, verbs[1] == "sync", place)
+            }
+            ["pip", "uninstall", rest @ ..] => {
+                let Some(site) = self.uv_site(world, &read) else { return Ok(no_python(true)) };
+                rest.iter().for_each(|name| self.uninstall_one(&site, &crate::python::normalize_name(name)));
+                Ok(Outcome::Done)
+            }
+            ["pip", "list" | "freeze" | "check" | "show" | "tree"] | ["version" | "help" | "tree" | "lock", ..] => {
+                Ok(Outcome::Done)
+            }
+            ["pip", "compile", ..] | ["export", ..] => Ok(self.uv_export(&read)),
+            ["venv", rest @ ..] => {
+                let folder = self.at(rest.first().copied().unwrap_or(".venv"));
+                let (Some(folder), Some(base)) = (folder, self.uv_base(world, &read)) else {
+                    return Ok(no_python(true));
+                };
+                let new = self.make_environment(&folder, &base, read.has(&["--system-site-packages"]), true);
+                if new && read.has(&["--seed"]) && !self.copy_pip(&base, &folder) {
+                    return Ok(Outcome::Unknown("which pip the environment gets is not known".into()));
+                }
+                Ok(Outcome::Done)
+            }
+            ["sync", ..] => self.uv_sync(world, &read, place),
+            ["cache", ..] => {
+                let folder = self.uv_cache();
+                self.tree.remove(&folder);
+                Ok(Outcome::Done)
+            }
+            ["python", "install", ..] => Ok(Outcome::Unknown("how large uv's own Python is is not known".into())),
+            _ => Ok(Outcome::Unknown("what it makes is not known".into())),
+        }
+    }
+
+    pub(super) fn uv_export(&mut self, read: &Arguments) -> Outcome {
+        let Some(path) = read.value(&["-o", "--output-file"]).and_then(|file| self.at(file)) else {
+            return Outcome::Done;
+        };
+        match self.uv_input(read) {
+            Some(input) => {
+                self.exports.insert(path.clone(), input);
+                self.write(path, Vec::new(), 0, 0);
+                Outcome::Done
+            }
+            None => Outcome::Unknown("what it exports is not known".into()),
+        }
+    }
+
+    /// What `uv export` and `uv pip compile` write, as what an installer would make of it.
+    pub(super) fn uv_input(&self, read: &Arguments) -> Option<Input> {
+        if read.words.first().is_some_and(|word| word == "export") {
+            return Some(Input::Lock {
+                path: self.origin_of("uv.lock")?,
+                choice: Choice { no_project: true, ..uv_choice(read) },
+            });
+        }
+        let file = read.words.get(2)?;
+        let path = self.origin_of(file)?;
+        let is_project = file_name(file.as_bytes()) == b"pyproject.toml";
+        Some(if is_project { project_input(parent_folder(&path), Vec::new()) } else { Input::Requirements(path) })
+    }
+
+    /// What a command that prints requirements prints.
+    pub(super) fn exported(&self, words: &[String]) -> Option<Input> {
+        let read = Arguments::parse(&words[1..], &uv_options());
+        let verbs: Vec<&str> = read.words.iter().map(String::as_str).collect();
+        match (base_name(&words[0]), verbs.as_slice()) {
+            ("uv", ["export", ..] | ["pip", "compile", ..]) => self.uv_input(&read),
+            ("poetry", ["export", ..]) => {
+                Some(Input::Lock { path: self.origin_of("poetry.lock")?, choice: poetry_choice(&read) })
+            }
+            ("pipenv", ["requirements", ..]) => {
+                let choice = Choice {
+                    groups: if read.has(&["--dev"]) { vec!["dev".into()] } else { Vec::new() },
+                    ..Choice::default()
+                };
+                Some(Input::Lock { path: self.origin_of("Pipfile.lock")?, choice })
+            }
+            ("pdm", ["export", ..]) => {
+                let choice =
+                    Choice { no_default: read.has(&["--prod", "--production"]), no_project: true, ..uv_choice(&read) };
+                Some(Input::Lock { path: self.origin_of("pdm.lock")?, choice })
+            }
+            _ => None,
+        }
+    }
+
+    /// The interpreter that uv makes environments with.
+    pub(super) fn uv_base(&self, world: &World<'_>, read: &Arguments) -> Option<Site> {
+        let asked = read.value(&["-p", "--python"]).or_else(|| self.variable("UV_PYTHON"));
+        let named = asked.and_then(super::site::minor_of).map(|minor| format!("python{minor}"));
+        let site = self.site_of(world, named.as_deref().or(asked).unwrap_or("python3"))?;
+        let fits = asked.and_then(super::site::minor_of).is_none_or(|minor| minor == site.python);
+        fits.then_some(site)
+    }
+
+    /// Where `uv pip install` installs.
+    pub(super) fn uv_site(&self, world: &World<'_>, read: &Arguments) -> Option<Site> {
+        if let Some(target) = read.value(&["-t", "--target"]).and_then(|target| self.at(target)) {
+            return Some(self.uv_base(world, read)?.elsewhere(target, true));
+        }
+        if let Some(prefix) = read.value(&["--prefix"]).and_then(|prefix| self.at(prefix)) {
+            return Some(self.uv_base(world, read)?.elsewhere(prefix, false));
+        }
+        let is_environment = |folder: &ImagePath| self.tree.exists(folder.join(b"pyvenv.cfg").as_bytes());
+        let asked = read.value(&["-p", "--python"]).or_else(|| self.variable("UV_PYTHON"));
+        if let Some(folder) = asked.filter(|asked| asked.contains('/')).and_then(|asked| self.at(asked)) {
+            let bin = parent(folder.as_bytes());
+            let prefixes = [folder.clone(), ImagePath::new(parent(bin))];
+            if let Some(prefix) = prefixes.iter().find(|prefix| is_environment(prefix)) {
+                return self.virtual_site(prefix.as_bytes());
+            }
+        }
+        let system = read.has(&["--system", "--break-system-packages"])
+            || self.variable("UV_SYSTEM_PYTHON").is_some_and(is_true);
+        if !system {
+            let active = self.variable("VIRTUAL_ENV").and_then(|folder| self.at(folder));
+            let near = self.scope.directory.as_deref().map(ImagePath::from);
+            let folders = std::iter::successors(near, |folder| {
+                (!folder.is_root()).then(|| ImagePath::new(parent(folder.as_bytes())))
+            });
+            let all = active.into_iter().chain(folders.map(|folder| folder.join(b".venv")));
+            if let Some(folder) = all.into_iter().find(is_environment) {
+                return self.virtual_site(folder.as_bytes());
+            }
+        }
+        self.uv_base(world, read)
+    }
+
+    pub(super) fn uv_pip(
+        &mut self,
+        world: &World<'_>,
+        read: &Arguments,
+        words: &[String],
+        sync: bool,
+        place: &Place<'_>,
+    ) -> Result<Outcome, ContextError> {
+        if read.has(&["--dry-run"]) {
+            return Ok(Outcome::Done);
+        }
+        let Some(site) = self.uv_site(world, read) else { return Ok(no_python(true)) };
+        let mut read = read.clone();
+        if sync {
+            let files = words.iter().map(|word| ("-r".to_owned(), Some(word.clone())));
+            read.options.extend(files);
+        }
+        let (request, projects) = match self.request(world, &read, if sync { &[] } else { words }, place)? {
+            Ok(found) => found,
+            Err(reason) => return Ok(Outcome::Unknown(reason)),
+        };
+        let request = Request { no_deps: request.no_deps || sync, ..request };
+        let upgrades = read.has(&["-U", "--upgrade", "--reinstall", "--force-reinstall"]);
+        let order = Order { request, site, projects, upgrades, exact: sync, ..self.uv_order(&read) };
+        self.install(world, order, place)
+    }
+
+    pub(super) fn uv_order(&self, read: &Arguments) -> Order {
+        let is_on = |name: &str| self.variable(name).is_some_and(is_true);
+        let site = Site {
+            prefix: ImagePath::default(),
+            site_dir: ImagePath::default(),
+            python: String::new(),
+            interpreter: String::new(),
+            is_target: false,
+        };
+        Order {
+            tool: Tool::Uv,
+            request: Request::default(),
+            site,
+            compiles: read.has(&["--compile-bytecode", "--compile"]) || is_on("UV_COMPILE_BYTECODE"),
+            caches: !read.has(&["--no-cache", "--no-cache-dir", "-n"]) && !is_on("UV_NO_CACHE"),
+            upgrades: false,
+            exact: true,
+            projects: Vec::new(),
+        }
+    }
+
+    pub(super) fn uv_sync(
+        &mut self,
+        world: &World<'_>,
+        read: &Arguments,
+        place: &Place<'_>,
+    ) -> Result<Outcome, ContextError> {
+        let directory = read.value(&["--project", "--directory"]).unwrap_or(".");
+        let Some(folder) = self.at(directory) else {
+            return Ok(Outcome::Unknown("where the project is is not known".into()));
+        };
+        let lock = folder.join(b"uv.lock");
+        let path = self.origin(lock.as_bytes());
+        let input = match path {
+            Some(path) => Input::Lock { path, choice: Choice { no_project: true, ..uv_choice(read) } },
+            None => match self.project_on_disk(&folder) {
+                Some(dir) => {
+                    let choice = uv_choice(read);
+                    let mut groups = choice.groups;
+                    groups.extend((!choice.no_default).then(|| "dev".to_owned()));
+                    Input::Project {
+                        dir,
+                        extras: choice.extras,
+                        all_extras: choice.all_extras,
+                        groups,
+                        only_groups: false,
+                        install: false,
+                        editable: false,
+                    }
+                }
+                None => return self.absent("uv.lock", "the lock", place).map(Outcome::Unknown),
+            },
+        };
+        let environment = self.variable("UV_PROJECT_ENVIRONMENT").filter(|value| !value.is_empty()).map(str::to_owned);
+        let active = self.variable("VIRTUAL_ENV").filter(|_| read.has(&["--active"])).map(str::to_owned);
+        let environment =
+            active.or(environment).and_then(|path| self.at(&path)).unwrap_or_else(|| folder.join(b".venv"));
+        let Some(base) = self.uv_base(world, read) else { return Ok(no_python(true)) };
+        let site = if environment == base.prefix {
+            Some(base)
+        } else {
+            self.make_environment(&environment, &base, false, true);
+            self.virtual_site(environment.as_bytes())
+        };
+        let Some(site) = site else { return Ok(no_python(true)) };
+        let installs_project = !read.has(&["--no-install-project", "--no-install-workspace", "--only-group"]);
+        let on_disk = self
+            .project_on_disk(&folder)
+            .filter(|on_disk| installs_project && super::install::is_package_of_uv(on_disk));
+        let editable = !read.has(&["--no-editable"]) && !self.variable("UV_NO_EDITABLE").is_some_and(is_true);
+        let projects = on_disk.map(|on_disk| Project { folder, on_disk, editable }).into_iter().collect();
+        let request = Request { inputs: vec![input], ..self.empty_request(read) };
+        let exact = !read.has(&["--inexact"]);
+        let order = Order { request, site, projects, exact, ..self.uv_order(read) };
+        self.install(world, order, place)
+    }
+
+    /// uv's cache.
+    pub(super) fn uv_cache(&self) -> Vec<u8> {
+        let named = self.variable("UV_CACHE_DIR").and_then(|folder| self.at(folder));
+        named.map_or_else(|| [&self.home()[..], b"/.cache/uv"].concat(), |folder| folder.as_bytes().to_vec())
+    }
+}
