@@ -209,8 +209,10 @@ impl Stage {
         };
         let mut record = String::new();
         let mut metadata = None;
+        let mut overwritten = 0u64;
         for installed in info.installed(&package.name, &how) {
             let path = installed.path;
+            overwritten = overwritten.saturating_add(self.tree.new_bytes(path.as_bytes()).unwrap_or_default());
             let digest = installed.crc32.map(|crc| token(crc, installed.size));
             let is_bytecode =
                 path.as_bytes().ends_with(b".pyc") && file_name(parent(path.as_bytes())) == b"__pycache__";
@@ -223,6 +225,11 @@ impl Stage {
             }
             let mode = if parent(path.as_bytes()).ends_with(b"/bin") { 0o755 } else { 0o644 };
             self.tree.put(Entry { content: digest, mode, ..file(path, installed.size) }, content);
+        }
+        if order.tool == Tool::Uv && order.caches && overwritten > 0 {
+            // In uv's cache both are whole; what another one overwrites in the environment is linked there no more.
+            let unlinked = ImagePath::new(&self.uv_cache()).join(b"archive-v0").join(package.normalized.as_bytes());
+            self.tree.put(file(unlinked, overwritten), None);
         }
         let Some(metadata) = metadata else { return };
         let small = [("INSTALLER", format!("{}\n", order.tool.name())), ("RECORD", record)];

@@ -109,6 +109,13 @@ impl Tree {
         self.at(*self.visible.get(path)?)
     }
 
+    /// The bytes of a file of the layer that is being made.
+    pub(super) fn new_bytes(&self, path: &[u8]) -> Option<u64> {
+        let &(layer, position) = self.visible.get(path)?;
+        let entry = self.draft.get(position).filter(|_| layer == self.layers.len())?.as_ref()?;
+        (entry.kind == EntryKind::File).then_some(entry.size)
+    }
+
     /// The kept content of a file.
     pub(super) fn content(&self, path: &[u8]) -> Option<&[u8]> {
         let &(layer, position) = self.visible.get(path)?;
