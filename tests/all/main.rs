@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should fail where it stands")]
 
 mod archives;
-mod budget;
 mod asks;
+mod budget;
 mod cache;
 mod cli;
 mod context;
@@ -14,8 +14,8 @@ mod elf;
 mod emit;
 mod fixture;
 mod hostile;
-mod manual;
 mod installs;
+mod manual;
 mod merge;
 mod order;
 mod os;
