@@ -117,11 +117,6 @@ impl<'w> World<'w> {
             return known.clone();
         }
         let opened = self.outside.repositories(sources, architecture).map(Rc::new).map_err(|error| error.to_string());
-        if let Ok(opened) = &opened {
-            for (place, reason) in &opened.problems {
-                self.note(format!("{place}: {reason}"));
-            }
-        }
         self.repositories.borrow_mut().insert(key, opened.clone());
         opened
     }

@@ -143,6 +143,13 @@ impl Stage {
         if updates || request.manager == PackageManager::Apk {
             self.put_lists(&installation);
         }
+        let ignored = &self.system().sources.ignored.clone();
+        for (source, reason) in repositories.problems.iter().filter(|problem| !ignored.contains(problem)) {
+            self.gap(place.text, &format!("packages of {source}"), reason.clone());
+        }
+        for package in self.system().inventory.packages.iter_mut() {
+            package.manual |= installation.marked_manual.contains(&package.name);
+        }
         for (name, reason) in &installation.unknown {
             self.gap(place.text, name, reason.clone());
         }
