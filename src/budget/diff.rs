@@ -314,8 +314,11 @@ fn finished(kind: CauseKind, before: u64, after: u64, mut rows: Vec<DiffRow>) ->
     Cause { kind, before, after, difference: change(before, after), rows }
 }
 
-/// The other causes, and what each has of an image.
-const OTHERS: [(CauseKind, fn(&Snapshot) -> Things); 5] = [
+/// A cause, and what it has of an image.
+type Other = (CauseKind, fn(&Snapshot) -> Things);
+
+/// The other causes.
+const OTHERS: [Other; 5] = [
     (CauseKind::OsPackages, os_packages),
     (CauseKind::Base, base),
     (CauseKind::Application, application),

@@ -264,15 +264,17 @@ impl Gauge<'_> {
     }
 
     fn findings(&self, bound: &Bound) -> Measured {
-        let (at_least, what): (Box<dyn Fn(RuleSeverity, Tier) -> bool>, &str) = match bound.subject.as_str() {
-            "error" => (Box::new(|severity, _| severity >= RuleSeverity::Error), "of severity error"),
-            "warning" => (Box::new(|severity, _| severity >= RuleSeverity::Warning), "of severity warning or error"),
-            "info" => (Box::new(|_, _| true), "of any severity"),
-            "auto" => (Box::new(|_, tier| tier >= Tier::Auto), "of tier auto"),
-            "confirm" => (Box::new(|_, tier| tier >= Tier::Confirm), "of tier confirm or auto"),
-            _ => (Box::new(|_, _| true), "of any tier"),
+        // Each of the other kind is at least the least.
+        let (severity, tier, what) = match bound.subject.as_str() {
+            "error" => (RuleSeverity::Error, Tier::ReportOnly, "of severity error"),
+            "warning" => (RuleSeverity::Warning, Tier::ReportOnly, "of severity warning or error"),
+            "info" => (RuleSeverity::Info, Tier::ReportOnly, "of any severity"),
+            "auto" => (RuleSeverity::Info, Tier::Auto, "of tier auto"),
+            "confirm" => (RuleSeverity::Info, Tier::Confirm, "of tier confirm or auto"),
+            _ => (RuleSeverity::Info, Tier::ReportOnly, "of any tier"),
         };
-        let found = self.acceptances.counted(self.snapshot).filter(|finding| at_least(finding.severity, finding.tier));
+        let counted = self.acceptances.counted(self.snapshot);
+        let found = counted.filter(|finding| finding.severity >= severity && finding.tier >= tier);
         let all = largest_first(found.map(|finding| self.culprits.finding(finding)).collect());
         let count = all.len() as u64;
         let (plural, have) = if count == 1 { ("", "is") } else { ("s", "are") };

@@ -354,6 +354,15 @@ fn failure(verdict: &Verdict) -> Failure {
     let image = &verdict.image;
     match verdict.outcome {
         Outcome::Fail => Failure::verdict(anyhow::anyhow!("{image} is over its budget: {}", titles.join(", "))),
-        _ => Failure::measure(anyhow::anyhow!("{image} could not be measured whole: {}", titles.join(", "))),
+        _ => {
+            let failure =
+                Failure::measure(anyhow::anyhow!("{image} could not be measured whole: {}", titles.join(", ")));
+            match verdict.gaps.is_empty() {
+                true => failure,
+                false => {
+                    failure.hint("`unpredicted = \"allow\"` in the configuration lets what could be predicted count")
+                }
+            }
+        }
     }
 }

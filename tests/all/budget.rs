@@ -3,6 +3,7 @@
 
 use crate::fixture::image;
 use assert_cmd::Command;
+use proptest::prelude::*;
 use serde_json::Value;
 use slimwright::budget::{
     AcceptedState, BudgetError, CheckId, Config, Date, Lock, LockError, Outcome, Snapshot, Verdict, evaluate,
@@ -831,6 +832,73 @@ fn hostile_names_steer_nothing() {
         assert_eq!(code, 1);
         assert!(!stdout.contains(['\x1b', '\x07']) && !stderr.contains('\x1b'), "{stdout} {stderr}");
     }
+}
+
+#[test]
+fn the_configuration_of_a_build_context_is_found_in_it_and_its_gaps_are_no_pass() {
+    let bench = Bench::new();
+    let dir = bench.0.path().join("service");
+    std::fs::create_dir(&dir).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(dir.join(name), text).unwrap();
+    write("Dockerfile", "FROM scratch\nCOPY model.bin /app/\n");
+    write("model.bin", &"x".repeat(3_000_000));
+    write("slimwright.toml", "limits.unpacked = '2 MB'\n");
+    bench.write("slimwright.toml", "limits.unpacked = '9 MB'\n");
+    let (code, stdout, _) = bench.run(&["check", "context:service", "-q"]);
+    assert!(code == 1 && stdout.contains("3.0 MB files of no package"), "{stdout}");
+    assert!(stdout.contains("service/slimwright.toml:1"), "{stdout}");
+    write("slimwright.toml", "limits.unpacked = '4 MB'\n");
+    let (code, stdout, stderr) = bench.run(&["check", "context:service", "-q", "--update"]);
+    assert_eq!((code, stderr.as_str()), (0, ""), "{stdout}");
+    assert!(std::fs::read_to_string(dir.join("slimwright.lock")).unwrap().contains("basis = \"predicted\""));
+    write("Dockerfile", "FROM scratch\nCOPY model.bin /app/\nRUN make all\n");
+    let (code, stdout, stderr) = bench.run(&["check", "context:service", "-q"]);
+    assert!(code == 3 && stdout.contains("Dockerfile, line 3"), "{stdout}");
+    assert!(stderr.contains("hint: `unpredicted = \"allow\"`"), "{stderr}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_configuration_and_no_lock_is_a_surprise(text in damaged(), noise in ".{0,40}") {
+        for text in [&text, &noise] {
+            match Config::parse(text, "x.toml") {
+                Ok(config) => {
+                    let limits = config.limits(&["team/service"], "linux/arm64/v8");
+                    prop_assert!(limits.bounds.iter().all(|bound| !bound.is_empty()));
+                }
+                Err(error) => {
+                    let line = error.place.split(':').nth(1).unwrap().parse::<usize>().unwrap();
+                    prop_assert!((1..=text.matches('\n').count() + 1).contains(&line), "{}", error);
+                }
+            }
+            match Lock::parse(text, "x.lock") {
+                Ok(lock) => prop_assert_eq!(Lock::parse(&lock.render(), "x").unwrap(), lock),
+                Err(error) => prop_assert!(!error.hint().is_empty()),
+            }
+            let _ = Config::empty().with_limit(text);
+        }
+    }
+}
+
+/// A configuration or a lock, with something taken out and something put in.
+fn damaged() -> impl Strategy<Value = String> {
+    let mut lock = Lock::default();
+    lock.set(&snapshot(&service("")));
+    let config = "python = true\nforbid = ['nvidia-*']\nlimits.unpacked = { max = '1.2 GiB', warn = '900 MB' }\n\
+                  [limits.distributions]\n'a_b*' = '0 B'\n[limits.findings]\nauto = 0\n[growth]\nwire = ['5 %', '1 MB']\n\
+                  [[image]]\nname = '**/x'\nlimits.unpacked = 'none'\n\
+                  [[accept]]\nrule = 'a'\nsubject = '*'\nreason = 'b'\nexpires = 2026-12-31\n";
+    let texts = prop::sample::select(vec![config.to_owned(), lock.render()]);
+    let pieces =
+        prop::sample::select(vec!["", "'", "[", "]]", "\n", "=", "-1", "{", "é", "\u{0}", "9", " max ", "\"", "'%'"]);
+    (texts, any::<prop::sample::Index>(), 0usize..20, pieces).prop_map(|(text, at, length, piece)| {
+        let chars: Vec<char> = text.chars().collect();
+        let at = at.index(chars.len());
+        let end = (at + length).min(chars.len());
+        chars[..at].iter().collect::<String>() + piece + &chars[end..].iter().collect::<String>()
+    })
 }
 
 #[test]

@@ -105,7 +105,7 @@ pub(super) fn given(option: &str) -> Result<Bound, Fault> {
         (Names::None, None) => reader.bound(*row, "", None, "limits", &value),
         (Names::None, Some(_)) => Err(Fault::new(0..0, format!("`{key}` takes no name"))),
         (_, None) => Err(Fault::new(0..0, format!("expected a name: `{key}.NAME=SIZE`"))),
-        (_, Some(name)) => reader.named(*row, &name.trim_matches('"').to_owned(), 0..0, "limits", &value),
+        (_, Some(name)) => reader.named(*row, name.trim_matches('"'), 0..0, "limits", &value),
     }
 }
 
@@ -216,7 +216,7 @@ impl Reader<'_> {
                 };
                 out.unpredicted = Some((what, self.place_in_file(span)));
             }
-            "forbid" => out.forbid = Some(self.patterns(value, |text| normalize_name(text))?),
+            "forbid" => out.forbid = Some(self.patterns(value, normalize_name)?),
             "forbid-os-packages" => out.forbid_os_packages = Some(self.patterns(value, str::to_owned)?),
             "forbid-rules" => out.forbid_rules = Some(self.patterns(value, str::to_owned)?),
             "limits" => self.rows(out, "limits", &LIMITS, value)?,
