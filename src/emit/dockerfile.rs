@@ -213,8 +213,13 @@ fn build_tools(plan: &Plan, environment: &TargetEnvironment, out: &mut String) {
 /// [`Pin::is_compiled`] tells.
 fn compilers(plan: &Plan, out: &mut String) {
     let told = |pin: &&Pin| pin.availability.as_ref().is_some_and(|it| it.verdict == Verdict::SourceOnly);
-    let from_source: Vec<&str> =
-        plan.pins.iter().filter(|pin| pin.is_compiled()).map(|pin| pin.name.as_str()).filter(|name| is_name(name)).collect();
+    let from_source: Vec<&str> = plan
+        .pins
+        .iter()
+        .filter(|pin| pin.is_compiled())
+        .map(|pin| pin.name.as_str())
+        .filter(|name| is_name(name))
+        .collect();
     let default = if is_alpine(plan) { ["build-base", "python3-dev"] } else { ["build-essential", "python3-dev"] };
     if from_source.is_empty() {
         let install = if is_alpine(plan) {

@@ -72,7 +72,9 @@ fn unmet(facts: &Facts<'_>, need: &Need, provider: &Provider) -> Unmet {
 
 /// Whether a file is one of a distribution that is installed anew, and of whose files only the sum is predicted.
 fn is_unlisted(facts: &Facts<'_>, plan: &Plan, predicted: &View<'_>, path: &ImagePath) -> bool {
-    let Some(dist) = facts.python.owner(path.as_bytes()).map(|id| &facts.python.distributions[id]) else { return false };
+    let Some(dist) = facts.python.owner(path.as_bytes()).map(|id| &facts.python.distributions[id]) else {
+        return false;
+    };
     let title = format!("{} {}", dist.name, dist.version);
     let is_of = |pin: &&Pin| match &pin.instead_of {
         Some(instead) => *instead == title,

@@ -20,10 +20,10 @@ use crate::python::DistId;
 use crate::python::EnvironmentKind;
 use crate::resolve::{Availability, Verdict};
 use crate::rules::{Facts, Finding};
+pub use after::{LibraryCheck, Unmet, libraries_after};
 use closure::Decisions;
 use predict::Prediction;
 use std::collections::BTreeSet;
-pub use after::{LibraryCheck, Unmet, libraries_after};
 pub use why::{Brought, Chain, Cut, Requirer, Why, heaviest, why};
 
 pub use draft::Draft;

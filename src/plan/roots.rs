@@ -63,7 +63,8 @@ fn leaf(facts: &Facts<'_>, id: DistId) -> String {
 
 /// The first import in a file of a module, of one above it or of one below it.
 fn import_of<'u>(file: &'u SourceFile, module: &str) -> Option<&'u crate::source::Sign> {
-    let is_within = |name: &str, other: &str| name.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    let is_within =
+        |name: &str, other: &str| name.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
     let imports = file.signs.iter().filter(|sign| sign.kind == Kind::Import);
     imports.filter(|sign| is_within(&sign.name, module) || is_within(module, &sign.name)).min_by_key(|sign| sign.line)
 }

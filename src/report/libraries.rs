@@ -79,7 +79,10 @@ impl LibrariesReport {
         }
         if self.unknown > 0 {
             let needs = count(self.unknown, "need");
-            let _ = writeln!(out, "\nNot known before it is built: {needs}, because the files of what is new are not listed.");
+            let _ = writeln!(
+                out,
+                "\nNot known before it is built: {needs}, because the files of what is new are not listed."
+            );
         }
     }
 }

@@ -147,7 +147,11 @@ fn planned(above: &str) -> (Plan, Vec<String>) {
 }
 
 /// The same, and what the predicted image lacks after `change`.
-fn checked<T>(above: &str, change: impl FnOnce(&mut Plan), then: impl FnOnce(&Plan, Vec<String>, LibraryCheck) -> T) -> T {
+fn checked<T>(
+    above: &str,
+    change: impl FnOnce(&mut Plan),
+    then: impl FnOnce(&Plan, Vec<String>, LibraryCheck) -> T,
+) -> T {
     const SITE: &str = "usr/local/lib/python3.11/site-packages";
     let base = "Package: libc6\\nStatus: install ok installed\\nPriority: required\\nVersion: 2\\n\\n";
     let package = |name: &str, more: &str| {
@@ -189,9 +193,13 @@ const NEEDS_TWO: &str = "f SITE/x.so = elf\\nneeded libpq.so.5\\nneeded libmissi
 
 #[test]
 fn what_has_its_libraries_has_them_after_the_plan() {
-    checked(NEEDS_TWO, |_| {}, |_, _, check| {
-        assert_eq!(check, LibraryCheck { unmet_before: 1, unmet: Vec::new(), unknown: 0 });
-    });
+    checked(
+        NEEDS_TWO,
+        |_| {},
+        |_, _, check| {
+            assert_eq!(check, LibraryCheck { unmet_before: 1, unmet: Vec::new(), unknown: 0 });
+        },
+    );
 }
 
 #[test]

@@ -121,14 +121,22 @@ fn an_index_is_named_by_https_or_is_on_this_machine() {
     let text = std::fs::read_to_string(path).unwrap();
     let with_index = |url: &str| {
         let dir = tempfile::tempdir().unwrap();
-        let lines = text.lines().map(|line| if line.starts_with("index = ") { format!("index = \"{url}\"") } else { line.into() });
+        let lines = text
+            .lines()
+            .map(|line| if line.starts_with("index = ") { format!("index = \"{url}\"") } else { line.into() });
         std::fs::write(dir.path().join("torch-cuda.toml"), lines.collect::<Vec<_>>().join("\n")).unwrap();
         load(Some(dir.path())).map(|_| ()).map_err(|error| error.to_string())
     };
     for url in ["https://example.org/cpu", "http://127.0.0.1:8000/simple", "http://localhost/simple"] {
         assert_eq!(with_index(url), Ok(()), "{url}");
     }
-    for url in ["http://example.org/cpu", "http://127.0.0.1.example.org/", "http://localhost:x/", "http://127.0.0.1@example.org/", "http://127.0.0.1:80/a b"] {
+    for url in [
+        "http://example.org/cpu",
+        "http://127.0.0.1.example.org/",
+        "http://localhost:x/",
+        "http://127.0.0.1@example.org/",
+        "http://127.0.0.1:80/a b",
+    ] {
         assert!(with_index(url).is_err(), "{url}");
     }
 }

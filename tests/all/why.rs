@@ -181,13 +181,23 @@ fn files_that_are_broken_or_something_else_ask_for_nothing_and_what_can_be_read_
 fn a_root_that_nothing_requires_says_who_imports_it() {
     let source = "f app/main.py = import os\\nimport seen.part\\n\nf app/settings.py = APPS = [\"named.app\"]\\n\n";
     let parts = ["seen", "named", "unseen", "helper"].map(|name| dist(name, 1000, &[]));
-    let user = format!("{}f {SITE}/user.py = import helper\\n\n", dist("user", 1000, &[]).replace(&format!("f {SITE}/user.py 1000\n"), ""));
+    let user = format!(
+        "{}f {SITE}/user.py = import helper\\n\n",
+        dist("user", 1000, &[]).replace(&format!("f {SITE}/user.py 1000\n"), "")
+    );
     let image = graph(&[parts.concat(), user, source.to_owned()]);
     let how = |name: &str| explained(&image, name).chains[0].how.clone();
     assert_eq!(how("seen"), "nothing requires it; imported by /app/main.py, line 2");
     assert_eq!(how("named"), "nothing requires it; a string of the application names it");
-    assert_eq!(how("helper"), format!("nothing requires it; imported by another distribution, /{SITE}/user.py, line 1"));
-    assert!(how("unseen").starts_with("nothing requires it, and nothing that was read imports it"), "{}", how("unseen"));
+    assert_eq!(
+        how("helper"),
+        format!("nothing requires it; imported by another distribution, /{SITE}/user.py, line 1")
+    );
+    assert!(
+        how("unseen").starts_with("nothing requires it, and nothing that was read imports it"),
+        "{}",
+        how("unseen")
+    );
 }
 
 #[test]

@@ -36,8 +36,11 @@ fn serve(folder: &Path) -> Result<Served, String> {
     let mut pip = vec!["-m", "pip", "download", "--quiet", "--dest", path];
     pip.extend(of_image.split_whitespace().chain(REQUIREMENTS.lines()).chain(["uv"]));
     try_run("python3", &pip)?;
-    let mut child =
-        Command::new(script("cpu-index")).args(["serve", path]).stdout(Stdio::piped()).spawn().map_err(|e| e.to_string())?;
+    let mut child = Command::new(script("cpu-index"))
+        .args(["serve", path])
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|e| e.to_string())?;
     let mut url = String::new();
     let read = BufReader::new(child.stdout.take().unwrap()).read_line(&mut url);
     let served = Served { child, url: url.trim().to_owned() };
