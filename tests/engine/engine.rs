@@ -91,12 +91,17 @@ impl Subject {
     }
 }
 
-/// An error is what is missing on this machine; all else fails.
-fn prepare() -> Result<Vec<Subject>, String> {
+/// The client of an engine that answers; an error is what is missing on this machine.
+pub fn client() -> Result<String, String> {
     let named = std::env::var("SLIMWRIGHT_TEST_DOCKER").unwrap_or_default();
     let clients = [named.as_str(), "docker", "/usr/bin/docker"];
     let docker = clients.into_iter().find(|docker| !docker.is_empty() && try_run(docker, &["info"]).is_ok());
-    let docker: &'static str = docker.ok_or("no engine")?.to_owned().leak();
+    docker.map(str::to_owned).ok_or_else(|| "no engine".into())
+}
+
+/// An error is what is missing on this machine; all else fails.
+fn prepare() -> Result<Vec<Subject>, String> {
+    let docker: &'static str = client()?.leak();
     for tool in ["skopeo", "umoci"] {
         try_run(tool, &["--version"]).map_err(|_| format!("no {tool}"))?;
     }

@@ -1,7 +1,7 @@
 //! The plan of a small image, built with uv from requirements files and from a lock: everything is installed from an
 //! index on this machine.
 
-use crate::engine::{run, skip, subjects, try_run};
+use crate::engine::{client, run, skip, try_run};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -66,8 +66,10 @@ fn rebuilt(docker: &str, name: &str, style: &str, index: &Served) -> String {
 
 #[test]
 fn a_plan_in_style_uv_and_one_in_style_pylock_build_and_pass_their_smoke_test() {
-    let Some(subjects) = subjects() else { return };
-    let docker = subjects[0].docker;
+    let docker = &match client() {
+        Ok(docker) => docker,
+        Err(why) => return skip(&why),
+    };
     if let Err(why) = try_run("uv", &["--version"]) {
         return skip(&why);
     }
