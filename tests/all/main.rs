@@ -12,6 +12,7 @@ mod dockerfile;
 mod elf;
 mod emit;
 mod fixture;
+mod gallery;
 mod hostile;
 mod merge;
 mod order;
