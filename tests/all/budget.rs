@@ -2,6 +2,7 @@
 //! everything that must never pass.
 
 use crate::fixture::image;
+use crate::gallery::{GALLERY, GROWTH, MISTAKES};
 use assert_cmd::Command;
 use proptest::prelude::*;
 use serde_json::Value;
@@ -125,161 +126,6 @@ fn judged_on(image: &Image, config: &str, today: Date) -> Verdict {
     evaluate(&snapshot(image), &Config::parse(config, "slimwright.toml").unwrap(), None, today).unwrap()
 }
 
-/// For each kind of limit: a configuration, exit code, outcome, message.
-const GALLERY: &[(&str, i32, &str, &str)] = &[
-    ("python = true", 0, "pass", "Python is there, as promised"),
-    ("limits.unpacked = '900 MB'", 0, "pass", "the image unpacks to 817 MB, within the limit of 900 MB"),
-    ("limits.unpacked = '800 MB'", 1, "fail", "the image unpacks to 817 MB, 17 MB over the limit of 800 MB"),
-    (
-        "limits.unpacked = { warn = '800 MB', max = '1 GB' }",
-        0,
-        "warn",
-        "the image unpacks to 817 MB, 17 MB over the soft limit of 800 MB",
-    ),
-    (
-        "limits.unpacked = { warn = '800 MB' }",
-        0,
-        "warn",
-        "the image unpacks to 817 MB, 17 MB over the soft limit of 800 MB",
-    ),
-    (
-        "limits.unpacked = { warn = '700 MB', max = '800 MB' }",
-        1,
-        "fail",
-        "the image unpacks to 817 MB, 17 MB over the limit of 800 MB",
-    ),
-    ("limits.wire = '400 MB'", 0, "pass", "the compressed layers have 355 MB, within the limit of 400 MB"),
-    ("limits.wire = '300 MB'", 1, "fail", "the compressed layers have 355 MB, 55 MB over the limit of 300 MB"),
-    (
-        "limits.own-layers = '800 MB'",
-        0,
-        "pass",
-        "the layers above the base image unpack to 767 MB, within the limit of 800 MB",
-    ),
-    (
-        "limits.own-layers = '700 MB'",
-        1,
-        "fail",
-        "the layers above the base image unpack to 767 MB, 67 MB over the limit of 700 MB",
-    ),
-    (
-        "limits.own-layers-wire = '400 MB'",
-        0,
-        "pass",
-        "the compressed layers above the base image have 330 MB, within the limit of 400 MB",
-    ),
-    (
-        "limits.own-layers-wire = '300 MB'",
-        1,
-        "fail",
-        "the compressed layers above the base image have 330 MB, 30 MB over the limit of 300 MB",
-    ),
-    (
-        "limits.any-layer = '800 MB'",
-        0,
-        "pass",
-        "the largest layer, layer 3 (RUN pip install -r requirements.txt), has 707 MB, within the limit of 800 MB",
-    ),
-    (
-        "limits.any-layer = '700 MB'",
-        1,
-        "fail",
-        "the largest layer, layer 3 (RUN pip install -r requirements.txt), has 707 MB, 7.0 MB over the limit of 700 MB",
-    ),
-    (
-        "limits.any-layer-wire = '300 MB'",
-        0,
-        "pass",
-        "the largest layer, layer 3 (RUN pip install -r requirements.txt), has 300 MB, within the limit of 300 MB",
-    ),
-    (
-        "limits.any-layer-wire = '299 MB'",
-        1,
-        "fail",
-        "the largest layer, layer 3 (RUN pip install -r requirements.txt), has 300 MB, 1.0 MB over the limit of 299 MB",
-    ),
-    (
-        "limits.dead-bytes = '61 MB'",
-        0,
-        "pass",
-        "the layers carry 60 MB that no container sees, within the limit of 61 MB",
-    ),
-    (
-        "limits.dead-bytes = '50 MB'",
-        1,
-        "fail",
-        "the layers carry 60 MB that no container sees, 10 MB over the limit of 50 MB",
-    ),
-    (
-        "limits.any-distribution = '400 MB'",
-        0,
-        "pass",
-        "the largest distribution, torch 2.1.1, has 310 MB, within the limit of 400 MB",
-    ),
-    (
-        "limits.any-distribution = '300 MB'",
-        1,
-        "fail",
-        "the largest distribution, torch 2.1.1, has 310 MB, 10 MB over the limit of 300 MB",
-    ),
-    ("limits.distributions.torch = '400 MB'", 0, "pass", "torch 2.1.1 has 310 MB, within the limit of 400 MB"),
-    ("limits.distributions.Torch = '0 B'", 1, "fail", "torch 2.1.1 has 310 MB, 310 MB over the limit of 0 B"),
-    (
-        "limits.distributions.'nvidia_*' = '310 MB'",
-        0,
-        "pass",
-        "2 distributions named nvidia-* have 300 MB, within the limit of 310 MB",
-    ),
-    (
-        "limits.distributions.'nvidia-*' = '0 B'",
-        1,
-        "fail",
-        "2 distributions named nvidia-* have 300 MB, 300 MB over the limit of 0 B",
-    ),
-    ("limits.distributions.jax = '0 B'", 0, "pass", "no distribution is named jax, within the limit of 0 B"),
-    ("limits.os-packages.gcc = '50 MB'", 0, "pass", "gcc 12.2 has 40 MB, within the limit of 50 MB"),
-    ("limits.os-packages.'*' = '50 MB'", 1, "fail", "2 OS packages named * have 90 MB, 40 MB over the limit of 50 MB"),
-    (
-        "limits.categories.cache = '30 MB'",
-        0,
-        "pass",
-        "files of the category cache have 30 MB, within the limit of 30 MB",
-    ),
-    (
-        "limits.categories.cache = '29 MB'",
-        1,
-        "fail",
-        "files of the category cache have 30 MB, 1.0 MB over the limit of 29 MB",
-    ),
-    ("limits.findings.error = 0", 0, "pass", "there are 0 findings of severity error, within the limit of 0"),
-    ("limits.findings.auto = 1", 1, "fail", "there are 4 findings of tier auto, 3 over the limit of 1"),
-    (
-        "limits.findings.warning = { warn = 1 }",
-        0,
-        "warn",
-        "there are 4 findings of severity warning or error, 3 over the soft limit of 1",
-    ),
-    ("forbid = ['opencv-*']", 0, "pass", "no distribution is named opencv-*"),
-    ("forbid = ['torch']", 1, "fail", "torch 2.1.1 is forbidden by `torch`: 310 MB"),
-    (
-        "forbid = ['nvidia-*']",
-        1,
-        "fail",
-        "nvidia-cublas-cu12 12.1 and nvidia-cudnn-cu12 8.9 are forbidden by `nvidia-*`: 300 MB in all",
-    ),
-    ("forbid = ['oldlib']", 1, "fail", "oldlib 1.0 (hidden) is forbidden by `oldlib`: 60 MB"),
-    ("forbid-os-packages = ['clang*']", 0, "pass", "no OS package is named clang*"),
-    ("forbid-os-packages = ['gcc*']", 1, "fail", "gcc 12.2 is forbidden by `gcc*`: 40 MB"),
-    ("forbid-rules = ['opencv-duplicates']", 0, "pass", "opencv-duplicates finds nothing"),
-    (
-        "forbid-rules = ['deleted-bytes']",
-        1,
-        "fail",
-        "deleted-bytes must find nothing: deleted-bytes: 60 MB of layer 3 are hidden by layer 4 \
-         (pip uninstall -y oldlib): 3 files deleted, and the image still carries them",
-    ),
-];
-
 #[test]
 fn each_kind_of_limit_is_kept_or_broken_with_its_exit_code_and_message() {
     let bench = Bench::with(&service(""), "");
@@ -315,51 +161,6 @@ fn the_gallery_has_every_kind_of_check() {
     shown.dedup();
     assert_eq!(shown, CheckId::ALL);
 }
-
-/// Against a baseline of the service without `easyocr`'s new requirement, with a smaller torch.
-const GROWTH: &[(&str, i32, &str)] = &[
-    (
-        "growth.unpacked = '200 MB'",
-        0,
-        "the image unpacks to 967 MB, 150 MB (18.4 %) more than before: within the limit of 200 MB",
-    ),
-    (
-        "growth.unpacked = ['200 MB', '5 %']",
-        1,
-        "the image unpacks to 967 MB, 150 MB (18.4 %) more than before: over the limit of 5 %",
-    ),
-    (
-        "growth.unpacked = { warn = '5 %', max = '20 %' }",
-        0,
-        "the image unpacks to 967 MB, 150 MB (18.4 %) more than before: over the soft limit of 5 %",
-    ),
-    ("growth.wire = '10 MB'", 0, "the compressed layers have 355 MB, as much as before: within the limit of 10 MB"),
-    (
-        "growth.own-layers = '10 MB'",
-        1,
-        "the layers above the base image unpack to 917 MB, 150 MB (19.6 %) more than before: over the limit of 10 MB",
-    ),
-    (
-        "growth.dead-bytes = '0 B'",
-        0,
-        "the layers carry 60 MB that no container sees, as much as before: within the limit of 0 B",
-    ),
-    (
-        "growth.any-distribution = '100 MB'",
-        1,
-        "heavy 1.0 (new) has 150 MB, 150 MB more than before, when it was nothing: over the limit of 100 MB",
-    ),
-    (
-        "growth.distributions.'nvidia-*' = '1 %'",
-        0,
-        "2 distributions named nvidia-* have 300 MB, as much as before: within the limit of 1 %",
-    ),
-    (
-        "growth.distributions.'*' = '1 %'",
-        1,
-        "6 distributions named * have 767 MB, 150 MB (24.3 %) more than before: over the limit of 1 %",
-    ),
-];
 
 #[test]
 fn growth_is_held_against_the_baseline() {
@@ -706,53 +507,7 @@ fn sections_for_images_and_platforms_override_key_by_key() {
 
 #[test]
 fn mistakes_in_a_configuration_are_shown_where_they_are() {
-    for (config, place, message, hint) in [
-        (
-            "[limits]\nunpaked = '1 MB'",
-            "2:1",
-            "unknown key of [limits] `unpaked`, expected one of `unpacked`, `wire`, `own-layers`, `own-layers-wire`, \
-             `any-layer`, `any-layer-wire`, `dead-bytes`, `any-distribution`, `distributions`, `os-packages`, \
-             `categories`, `findings`\n 2 | unpaked = '1 MB'\n   | ^^^^^^^",
-            "did you mean `unpacked`?",
-        ),
-        ("limit.unpacked = '1 MB'", "1:1", "unknown key `limit`", "did you mean `limits`?"),
-        ("limits.unpacked = 900", "1:19", "`900` has no unit, expected a size with a unit", ""),
-        ("limits.unpacked = '900'", "1:19", "`900` has no unit; write for example `900 MB` or `1.2 GiB`", ""),
-        ("limits.unpacked = '5 %'", "1:19", "`5 %` is no size", ""),
-        ("limits.unpacked = '-5 MB'", "1:19", "`-5 MB` is no size", ""),
-        ("limits.unpacked = { maximum = '1 MB' }", "1:21", "unknown key of a limit `maximum`", ""),
-        ("limits.unpacked = {}", "1:19", "expected `max`, `warn` or both, found neither", ""),
-        ("limits.unpacked = { max = '1 MB', warn = '1 MB' }", "1:19", "`warn` is not below `max`", ""),
-        ("limits.unpacked = ['1 MB']", "1:19", "expected a size with a unit", ""),
-        ("growth.unpacked = 5", "1:19", "`5` has no unit, expected a size with a unit or per cent", ""),
-        ("growth.unpacked = '-5 %'", "1:19", "expected a size with a unit or per cent", ""),
-        ("limits.findings.auto = '1'", "1:24", "expected a whole number, found `1`", ""),
-        ("limits.findings.auto = -1", "1:24", "expected a whole number that is not negative, found `-1`", ""),
-        ("limits.findings.errors = 1", "1:17", "unknown severity or tier `errors`", "did you mean `error`?"),
-        ("limits.categories.test = '1 B'", "1:19", "unknown category `test`", "did you mean `tests`?"),
-        ("limits.distributions.'[x]' = '1 B'", "1:22", "`[x]` is no glob", ""),
-        (
-            "limits.distributions.a_b = '1 B'\nlimits.distributions.a-b = '1 B'",
-            "2:22",
-            "`a-b` is limited twice: names are normalized",
-            "",
-        ),
-        ("forbid = 'torch'", "1:10", "expected an array of texts, found `torch`", ""),
-        ("python = 'yes'", "1:10", "expected `true` or `false`, found `yes`", ""),
-        ("unpredicted = 'maybe'", "1:15", "expected \"refuse\" or \"allow\", found `maybe`", ""),
-        ("[[image]]\nlimits.unpacked = '1 B'", "2:1", "expected `name` or `platform` in [[image]]", "limits for all"),
-        ("[image]\nname = 'x'", "1:1", "expected [[image]] tables, found a table", ""),
-        ("[[accept]]\nrule = 'x'\nsubject = 'x'", "2:1", "expected `reason` in [[accept]], found none", "and why"),
-        ("[[accept]]\nrule = 'x'\nsubject = '*'\nreason = ' '", "4:10", "found an empty text", ""),
-        (
-            "[[accept]]\nrule = 'x'\nsubject = '*'\nreason = 'x'\nexpires = 2026-12-31T00:00:00Z",
-            "5:11",
-            "expected a date, for example 2026-12-31",
-            "",
-        ),
-        ("limits = {", "1:11", "", ""),
-        ("a = 1\na = 2", "2:1", "duplicate key", ""),
-    ] {
+    for &(config, place, message, hint) in MISTAKES {
         let error = Config::parse(config, "budget.toml").unwrap_err();
         assert_eq!(error.place, format!("budget.toml:{place}"), "{config}: {}", error.message);
         assert!(error.message.contains(message), "{config}: expected {message:?} in {:?}", error.message);

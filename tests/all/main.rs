@@ -13,6 +13,7 @@ mod dockerfile;
 mod elf;
 mod emit;
 mod fixture;
+mod gallery;
 mod hostile;
 mod installs;
 mod manual;
