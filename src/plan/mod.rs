@@ -15,7 +15,7 @@ mod why;
 
 use crate::base::{FastSet, ImagePath, Size};
 use crate::image::{Config, Image};
-use crate::profile::{Rule, Tier};
+use crate::profile::{GlobSet, Rule, Tier};
 use crate::python::DistId;
 use crate::python::EnvironmentKind;
 use crate::resolve::{Availability, Verdict};
@@ -396,8 +396,13 @@ fn dropped_distributions(facts: &Facts<'_>, decisions: &Decisions) -> Vec<Droppe
 fn smoke_modules(facts: &Facts<'_>, decisions: &Decisions) -> Vec<SmokeModule> {
     let module = |&id: &DistId| {
         let dist = &facts.python.distributions[id];
-        let distribution = decisions.swaps.get(&id).map_or_else(|| dist.name.clone(), |swap| swap.name.clone());
-        SmokeModule { distribution, modules: dist.modules.clone() }
+        let swap = decisions.swaps.get(&id);
+        let distribution = swap.map_or_else(|| dist.name.clone(), |swap| swap.name.clone());
+        // Modules that only the GPU build has (torch's `nvfuser`) nobody can import from the other one.
+        let without = swap.and_then(|swap| swap.replacement.as_ref()).map(|replacement| &replacement.without);
+        let without = without.and_then(|globs| GlobSet::of(globs).ok()).unwrap_or_default();
+        let stays = |module: &&String| !without.matches(format!("{}/__init__.py", module.replace('.', "/")).as_bytes());
+        SmokeModule { distribution, modules: dist.modules.iter().filter(stays).cloned().collect() }
     };
     let mut out: Vec<SmokeModule> =
         decisions.kept.iter().map(module).filter(|module| !module.modules.is_empty()).collect();

@@ -349,3 +349,13 @@ fn what_a_cache_has_unpacked_says_nothing_of_the_application() {
         assert!(pins(plan).contains(&"onnxruntime-gpu"), "{:?}", pins(plan));
     });
 }
+
+#[test]
+fn a_module_that_only_the_gpu_build_has_is_not_asked_of_the_other_one() {
+    let files = ["torch/__init__.py 10", "torch/lib/libtorch_cuda.so 900000", "nvfuser/__init__.py 10"];
+    let torch = dist("torch", "2.1.1", &["nvidia-cublas-cu12"], &files);
+    with_plan(&format!("{torch}f app/main.py = import torch\\n\n"), &[], |_, plan| {
+        let row = plan.smoke_modules.iter().find(|row| row.distribution == "torch").unwrap();
+        assert_eq!(row.modules, ["torch"], "{:?}", plan.pins);
+    });
+}
