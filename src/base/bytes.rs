@@ -56,6 +56,17 @@ pub enum Basis {
     Catalogue,
 }
 
+impl Basis {
+    /// `measured`, `predicted`, `catalogue`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Measured => "measured",
+            Self::Predicted => "predicted",
+            Self::Catalogue => "catalogue",
+        }
+    }
+}
+
 /// A byte count that says what it counts and how it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Size {

@@ -202,7 +202,7 @@ fn why(settings: &WhySettings) -> Result<()> {
     let image = pipeline::image(&settings.input)?;
     let report = pipeline::survey(&image, &settings.input.given, |facts| match plan::why(facts, &name) {
         found if found.is_empty() => Err(not_installed(facts, &settings.package, &name)),
-        found => Ok(WhyReport::new(&image.name, found)),
+        found => Ok(WhyReport::new(&image.name, image.basis, found)),
     })?;
     let look = settings.look;
     match settings.format {

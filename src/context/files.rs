@@ -445,8 +445,11 @@ fn alternatives(words: &[String]) -> Option<Vec<Vec<Test>>> {
     Some(out)
 }
 
+/// What becomes of an entry's mode.
+type NewMode = Box<dyn Fn(&Entry) -> u32>;
+
 /// What a mode makes of an entry's: a number, or `+x` and its like for all.
-fn modes(text: &str) -> Option<Box<dyn Fn(&Entry) -> u32>> {
+fn modes(text: &str) -> Option<NewMode> {
     if let Ok(number) = u32::from_str_radix(text, 8) {
         return Some(Box::new(move |_: &Entry| number));
     }

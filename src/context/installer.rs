@@ -209,7 +209,6 @@ impl Stage {
     }
 
     /// What the words of `pip install` and `uv pip install` ask for; the inner error is why that is not known.
-    #[expect(clippy::type_complexity, reason = "a request and its projects, or a reason, or a failure of the build")]
     pub(super) fn request(
         &self,
         world: &World<'_>,

@@ -37,8 +37,11 @@ impl Stage {
     }
 }
 
-/// What a tar on disk has, in order, and the kept contents.
-pub(super) fn archive(path: &Path) -> Result<(Vec<Entry>, BTreeMap<EntryIdx, Vec<u8>>), String> {
+/// Entries, and the kept contents by their positions.
+type Unpacked = (Vec<Entry>, BTreeMap<EntryIdx, Vec<u8>>);
+
+/// What a tar on disk has, in order.
+pub(super) fn archive(path: &Path) -> Result<Unpacked, String> {
     let failed = |error: std::io::Error| format!("the archive cannot be read: {error}");
     let mut file = File::open(path).map_err(failed)?;
     let mut head = [0; 16];

@@ -263,7 +263,7 @@ impl Prediction<'_> {
         let (bytes, basis) = match self.distributions.swaps.get(&id) {
             Some(swap) => swapped_size(self.facts, dist, swap, self.environment),
             None if self.is_new(id) => (whole_size(self.facts, dist), Basis::Predicted),
-            None => (dist.bytes, Basis::Measured),
+            None => (dist.bytes, self.facts.view.image().basis),
         };
         Size { bytes: ByteSize(bytes), unit: Unit::Unpacked, basis }
     }

@@ -52,40 +52,38 @@ pub struct FreedReport {
 }
 
 /// Writes down the answers; their texts are escaped.
-pub(super) fn heavy(found: &[Why]) -> Vec<HeavyReport> {
-    found.iter().map(row).collect()
+pub(super) fn heavy(found: &[Why], basis: Basis) -> Vec<HeavyReport> {
+    found.iter().map(|why| row(why, basis)).collect()
 }
 
-fn row(why: &Why) -> HeavyReport {
+fn row(why: &Why, basis: Basis) -> HeavyReport {
     let bytes = why.brings.iter().map(|brought| brought.bytes).sum();
     HeavyReport {
         name: why.name.clone(),
         version: why.version.clone(),
-        size: unpacked(why.bytes, Basis::Measured),
+        size: unpacked(why.bytes, basis),
         chains: why.chains.iter().take(MOST).map(|chain| chain.to_string()).collect(),
         roots: why.chains.len(),
-        brings: freed(why.brings.len(), bytes),
-        cuts: why.cuts.iter().filter(|cut| cut.frees_it).take(MOST).map(cut).collect(),
+        brings: freed(why.brings.len(), bytes, basis),
+        cuts: why.cuts.iter().filter(|cut| cut.frees_it).take(MOST).map(|one| cut(one, basis)).collect(),
     }
 }
 
-fn cut(cut: &Cut) -> CutReport {
-    CutReport { what: cut.what.clone(), frees: freed(cut.distributions, cut.bytes) }
+fn cut(cut: &Cut, basis: Basis) -> CutReport {
+    CutReport { what: cut.what.clone(), frees: freed(cut.distributions, cut.bytes, basis) }
 }
 
-fn freed(distributions: usize, bytes: u64) -> FreedReport {
-    FreedReport { distributions, size: unpacked(bytes, Basis::Measured) }
+fn freed(distributions: usize, bytes: u64, basis: Basis) -> FreedReport {
+    FreedReport { distributions, size: unpacked(bytes, basis) }
 }
 
 /// The section of `REPORT.md`.
 pub(super) fn section(out: &mut String, heavy: &[HeavyReport]) {
-    if heavy.is_empty() {
-        return;
-    }
+    let Some(basis) = heavy.first().map(|row| row.size.basis.as_str()) else { return };
     out.push_str("\n## Who brought in the heavy packages\n\n");
     let _ = writeln!(
         out,
-        "The largest of the original, with the shortest way from a root, and what would go (`unpacked`, measured) if one \
+        "The largest of the original, with the shortest way from a root, and what would go (`unpacked`, {basis}) if one \
          root or one requirement went. `slimwright why` tells all of it, of any package."
     );
     for row in heavy {

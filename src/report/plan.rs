@@ -262,7 +262,7 @@ pub struct PlanAction {
     pub tier: Tier,
     /// What is done to what.
     pub title: String,
-    /// Bytes (`unpacked`, measured) that go.
+    /// Bytes (`unpacked`, with the basis of the original) that go.
     pub removed: u64,
     /// Bytes (`unpacked`, predicted) that come instead.
     pub added: u64,
@@ -285,12 +285,12 @@ impl PlanReport {
             environment: plan.environment.as_ref().map(environment),
             roots: plan.roots.iter().map(root).collect(),
             pins: plan.pins.iter().map(pin).collect(),
-            dropped: plan.dropped.iter().map(taken_away).collect(),
+            dropped: plan.dropped.iter().map(|gone| taken_away(gone, image.basis)).collect(),
             overridden: plan.overridden.iter().map(requirement).collect(),
             unsatisfied_before: plan.unsatisfied_before.iter().map(requirement).collect(),
             system: plan.system.iter().map(system).collect(),
-            dropped_system: plan.dropped_system.iter().map(taken_away).collect(),
-            copies: plan.copies.iter().map(copy).collect(),
+            dropped_system: plan.dropped_system.iter().map(|gone| taken_away(gone, image.basis)).collect(),
+            copies: plan.copies.iter().map(|item| copy(item, image.basis)).collect(),
             actions: plan.actions.iter().map(action).collect(),
             skipped: plan.skipped.iter().map(skipped_summary).collect(),
             notes: escaped(&plan.notes),
@@ -303,7 +303,7 @@ impl PlanReport {
     /// Adds who brought in the largest distributions.
     #[must_use]
     pub fn with_heavy(self, found: &[Why]) -> Self {
-        Self { heavy: heavy(found), ..self }
+        Self { heavy: heavy(found, self.before.unpacked.basis), ..self }
     }
 
     /// Adds what shared objects need, and a note for each that the plan would leave without.
@@ -400,11 +400,11 @@ fn availability(answer: &Availability) -> AvailabilityReport {
     }
 }
 
-fn taken_away(dropped: &Dropped) -> TakenAway {
+fn taken_away(dropped: &Dropped, basis: Basis) -> TakenAway {
     TakenAway {
         name: escape_str(&dropped.name),
         version: escape_str(&dropped.version),
-        size: unpacked(dropped.bytes, Basis::Measured),
+        size: unpacked(dropped.bytes, basis),
         why: escape_str(&dropped.why),
     }
 }
@@ -427,8 +427,8 @@ fn system(package: &crate::plan::SystemPackage) -> SystemReport {
     }
 }
 
-fn copy(item: &crate::plan::CopyItem) -> CopyReport {
-    CopyReport { path: item.path.to_string(), directory: item.directory, size: unpacked(item.bytes, Basis::Measured) }
+fn copy(item: &crate::plan::CopyItem, basis: Basis) -> CopyReport {
+    CopyReport { path: item.path.to_string(), directory: item.directory, size: unpacked(item.bytes, basis) }
 }
 
 fn action(action: &crate::plan::Action) -> PlanAction {

@@ -31,7 +31,7 @@ fn head(out: &mut String, report: &PlanReport) {
     let (before, after) = (report.before.unpacked.bytes, report.predicted.unpacked.bytes);
     let _ = writeln!(out, "# A smaller {}\n", plain(&report.original));
     let summary = [
-        vec!["before".to_owned(), before.to_string(), "measured".to_owned()],
+        vec!["before".to_owned(), before.to_string(), report.before.unpacked.basis.as_str().to_owned()],
         vec!["predicted".to_owned(), after.to_string(), relative(before.0, after.0)],
     ];
     let _ = writeln!(

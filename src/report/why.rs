@@ -2,7 +2,7 @@
 
 use super::layout::{Tone, count, fit, paint, right, wrap_to};
 use super::text::joined;
-use crate::base::ByteSize;
+use crate::base::{Basis, ByteSize};
 use crate::plan::{Brought, Chain, Cut, Requirer, Why};
 use serde::Serialize;
 
@@ -22,7 +22,7 @@ pub struct WhyReport {
     pub image: String,
     /// `unpacked`: what all bytes here are.
     pub unit: &'static str,
-    /// `measured`.
+    /// `measured`, or `predicted` of a build context.
     pub basis: &'static str,
     /// One for each environment that has a distribution of the name.
     pub distributions: Vec<Why>,
@@ -30,9 +30,9 @@ pub struct WhyReport {
 
 impl WhyReport {
     /// A report.
-    pub fn new(image: &str, distributions: Vec<Why>) -> Self {
+    pub fn new(image: &str, basis: Basis, distributions: Vec<Why>) -> Self {
         let image = image.to_owned();
-        Self { schema_version: SCHEMA_VERSION, image, unit: "unpacked", basis: "measured", distributions }
+        Self { schema_version: SCHEMA_VERSION, image, unit: "unpacked", basis: basis.as_str(), distributions }
     }
 }
 

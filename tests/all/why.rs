@@ -94,7 +94,12 @@ fn a_root_that_is_asked_for_and_required_says_both() {
     assert_eq!(why.required_by.len(), 1);
     assert!(!why.required_by[0].satisfied);
     assert_eq!(cuts(&why, true), []);
-    let text = slimwright::report::why(&WhyReport::new("test", vec![why]), false, 80, false);
+    let text = slimwright::report::why(
+        &WhyReport::new("test", slimwright::base::Basis::Measured, vec![why]),
+        false,
+        80,
+        false,
+    );
     assert!(text.contains("app 1 requires lib>=2: not met by this version"), "{text}");
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
 }
@@ -106,7 +111,8 @@ fn hostile_names_are_escaped() {
     let survey = Survey::new(&view, &[]);
     let name = survey.python.distributions[0].normalized.clone();
     let found = why(&survey.facts(&view), &name);
-    let text = slimwright::report::why(&WhyReport::new("test", found), false, 80, false);
+    let text =
+        slimwright::report::why(&WhyReport::new("test", slimwright::base::Basis::Measured, found), false, 80, false);
     assert!(!text.contains('\x1b') && !text.contains('\x07'), "{text:?}");
 }
 

@@ -60,7 +60,7 @@ fn rebuilt(docker: &str, name: &str, style: &str, index: &Served) -> String {
     let (table, talk) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{table}\n{talk}");
     assert!(table.lines().any(|line| line.starts_with("smoke test") && line.ends_with("passed")), "{table}\n{talk}");
-    writeln!(std::io::stderr(), "{style}:\n{table}").unwrap();
+    eprintln!("{style}:\n{table}");
     std::fs::read_to_string(work.path().join("plan/Dockerfile")).unwrap()
 }
 
