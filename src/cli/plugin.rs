@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn docker_asks_what_it_is() {
         for line in [
-            "/root/.docker/cli-plugins/docker-slimwright docker-cli-plugin-metadata",
+            "/home/me/.docker/cli-plugins/docker-slimwright docker-cli-plugin-metadata",
             "slimwright docker-cli-plugin-metadata",
         ] {
             assert_eq!(called(line).unwrap(), Call::Metadata, "{line}");
