@@ -6,7 +6,7 @@
 use super::args::{Check as Args, Report};
 use super::failure::{Failure, Result};
 use super::output::Destination;
-use super::pipeline::{self, Measured};
+use super::pipeline::{self, Found, Measured};
 use super::progress::Bar;
 use super::settings::{Input, Look, input, look};
 use crate::base::{escape_path, escape_str};
@@ -246,14 +246,7 @@ pub fn check(settings: &CheckSettings) -> Result<()> {
     super::commands::check_rules(&rules, &settings.options)?;
     let image = pipeline::image(&settings.input)?;
     let given = &settings.input.given;
-    let (snapshot, verdict) = pipeline::measure(
-        &image,
-        given,
-        &rules,
-        &settings.options,
-        |_| Vec::new(),
-        |measured| judge(settings, &rules, &measured),
-    )?;
+    let (snapshot, verdict) = pipeline::find(&image, given, &rules, |found| judge(settings, &rules, &found))?;
     for (format, destination) in &settings.reports {
         let text = render(*format, &verdict, settings.look, destination.is_stdout())?;
         destination.write(|out| Ok(out.write_all(text.as_bytes())?))?;
@@ -262,8 +255,8 @@ pub fn check(settings: &CheckSettings) -> Result<()> {
 }
 
 /// The verdict on the image, or on the plan's.
-fn judge(settings: &CheckSettings, rules: &[Rule], measured: &Measured<'_>) -> Result<(Snapshot, Verdict)> {
-    let mut snapshot = Snapshot::new(measured.facts, measured.findings);
+fn judge(settings: &CheckSettings, rules: &[Rule], found: &Found<'_>) -> Result<(Snapshot, Verdict)> {
+    let mut snapshot = Snapshot::new(found.facts, found.findings);
     if let Some(name) = &settings.name {
         snapshot = snapshot.named(name);
     }
@@ -276,7 +269,8 @@ fn judge(settings: &CheckSettings, rules: &[Rule], measured: &Measured<'_>) -> R
         evaluate(snapshot, &settings.config, baseline.as_ref(), settings.today).map_err(budget_failure)
     };
     if settings.mode == Mode::Planned {
-        let plan = measured.plan.map_err(|error| {
+        let plan = found.plan(rules, &settings.options, |_| Vec::new());
+        let plan = (*plan).as_ref().map_err(|error| {
             Failure::measure(anyhow::anyhow!("there is no plan whose image could be judged: {error}"))
         })?;
         let predicted = predicted(settings, rules, plan, &snapshot);
@@ -284,9 +278,10 @@ fn judge(settings: &CheckSettings, rules: &[Rule], measured: &Measured<'_>) -> R
         return Ok((predicted, verdict));
     }
     let mut verdict = evaluate(&snapshot)?;
-    // Of an image with gaps the plan has them, too.
-    if let Ok(plan) = measured.plan
-        && measured.image.gaps.is_empty()
+    // Who is within the budget needs no plan; of an image with gaps the plan has them, too.
+    if matches!(verdict.outcome, Outcome::Warn | Outcome::Fail)
+        && found.image.gaps.is_empty()
+        && let Ok(plan) = &*found.plan(rules, &settings.options, |_| Vec::new())
     {
         let judged = evaluate(&predicted(settings, rules, plan, &snapshot))?;
         verdict.planned = Some(planned(&judged, plan, rules));

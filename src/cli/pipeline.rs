@@ -63,6 +63,42 @@ pub struct Measured<'a> {
     pub plan: std::result::Result<&'a Plan, &'a PlanError>,
 }
 
+/// What was measured, before a plan is made.
+pub struct Found<'a> {
+    /// The image.
+    pub image: &'a Image,
+    /// What was read of it.
+    pub facts: &'a Facts<'a>,
+    /// What the rules found.
+    pub findings: &'a [Finding],
+}
+
+/// Measures the image and applies the rules.
+pub fn find<T>(image: &Image, given: &[AskedFor], rules: &[Rule], then: impl FnOnce(Found<'_>) -> T) -> T {
+    // The process ends soon: what was measured is not given back piece by piece, which takes its time.
+    let view = ManuallyDrop::new(View::new(image));
+    let survey = ManuallyDrop::new(Survey::new(&view, given));
+    let facts = survey.facts(&view);
+    let findings = ManuallyDrop::new(rules::evaluate(&facts, rules));
+    then(Found { image, facts: &facts, findings: &findings })
+}
+
+impl Found<'_> {
+    /// Makes the plan, with what `look_up` finds out of its pins.
+    pub fn plan(
+        &self,
+        rules: &[Rule],
+        options: &PlanOptions,
+        look_up: impl FnOnce(&Draft<'_>) -> Vec<Availability>,
+    ) -> ManuallyDrop<std::result::Result<Plan, PlanError>> {
+        let draft = Draft::new(self.facts, self.findings, rules, options);
+        ManuallyDrop::new(draft.map(|draft| {
+            let answers = look_up(&draft);
+            draft.plan(&answers)
+        }))
+    }
+}
+
 /// Measures the image, applies the rules, makes the plan, with what `look_up` finds out of its pins.
 pub fn measure<T>(
     image: &Image,
@@ -72,17 +108,11 @@ pub fn measure<T>(
     look_up: impl FnOnce(&Draft<'_>) -> Vec<Availability>,
     then: impl FnOnce(Measured<'_>) -> T,
 ) -> T {
-    // The process ends soon: what was measured is not given back piece by piece, which takes its time.
-    let view = ManuallyDrop::new(View::new(image));
-    let survey = ManuallyDrop::new(Survey::new(&view, given));
-    let facts = survey.facts(&view);
-    let findings = ManuallyDrop::new(rules::evaluate(&facts, rules));
-    let plan = Draft::new(&facts, &findings, rules, options).map(|draft| {
-        let answers = look_up(&draft);
-        draft.plan(&answers)
-    });
-    let plan = ManuallyDrop::new(plan);
-    then(Measured { image, view: &view, facts: &facts, findings: &findings, plan: plan.as_ref() })
+    find(image, given, rules, |found| {
+        let plan = found.plan(rules, options, look_up);
+        let (facts, findings) = (found.facts, found.findings);
+        then(Measured { image, view: facts.view, facts, findings, plan: plan.as_ref() })
+    })
 }
 
 /// The interpreter of the environment that has most bytes.

@@ -2,7 +2,7 @@
 //! index on this machine.
 
 use crate::engine::{client, run, skip, try_run};
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -60,7 +60,7 @@ fn rebuilt(docker: &str, name: &str, style: &str, index: &Served) -> String {
     let (table, talk) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{table}\n{talk}");
     assert!(table.lines().any(|line| line.starts_with("smoke test") && line.ends_with("passed")), "{table}\n{talk}");
-    eprintln!("{style}:\n{table}");
+    println!("{style}:\n{table}");
     std::fs::read_to_string(work.path().join("plan/Dockerfile")).unwrap()
 }
 
