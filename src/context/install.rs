@@ -576,6 +576,24 @@ pub(super) fn project_name(dir: &Path) -> Option<String> {
     Description::read(dir).map(|description| description.name)
 }
 
+/// The dependency groups of a folder's project that Poetry installs by itself: those that are not optional.
+pub(super) fn poetry_groups(dir: &Path) -> Vec<String> {
+    let Some(table) = project_table(dir) else { return Vec::new() };
+    let poetry = table.get("tool").and_then(|tool| tool.get("poetry")).and_then(toml::Value::as_table);
+    let groups = poetry.and_then(|poetry| poetry.get("group")).and_then(toml::Value::as_table);
+    let is_optional = |group: &toml::Value| group.get("optional").and_then(toml::Value::as_bool) == Some(true);
+    let named = groups.into_iter().flatten().filter(|(_, group)| !is_optional(group)).map(|(name, _)| name.clone());
+    let old = poetry.is_some_and(|poetry| poetry.contains_key("dev-dependencies")).then(|| "dev".to_owned());
+    named.chain(old).collect()
+}
+
+/// Whether Poetry installs the project of a folder itself: unless it says `package-mode = false`.
+pub(super) fn is_package_of_poetry(dir: &Path) -> bool {
+    let Some(table) = project_table(dir) else { return false };
+    let mode = table.get("tool").and_then(|tool| tool.get("poetry")).and_then(|poetry| poetry.get("package-mode"));
+    mode.and_then(toml::Value::as_bool).unwrap_or(true)
+}
+
 /// Whether uv installs the project of a folder itself: it has a build system, or says so.
 pub(super) fn is_package_of_uv(dir: &Path) -> bool {
     let Some(table) = project_table(dir) else { return false };

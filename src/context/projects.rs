@@ -64,8 +64,13 @@ impl Stage {
         let Some(folder) = self.at(directory) else {
             return Ok(Outcome::Unknown("where the project is is not known".into()));
         };
-        let Some(path) = self.origin(folder.join(b"poetry.lock").as_bytes()) else {
-            return self.absent("poetry.lock", "the lock", place).map(Outcome::Unknown);
+        let choice = poetry_choice(read);
+        let lock = self.origin(folder.join(b"poetry.lock").as_bytes());
+        let (dir, input) = match (lock, self.project_on_disk(&folder)) {
+            (Some(path), _) => (parent_folder(&path), Input::Lock { path, choice }),
+            // Poetry locks first then.
+            (None, Some(dir)) => (dir.clone(), without_lock(dir, &choice)),
+            (None, None) => return self.absent("poetry.lock", "the lock", place).map(Outcome::Unknown),
         };
         let Some(base) = self.site_of(world, "python3") else { return Ok(no_python(false)) };
         let active = self.variable("VIRTUAL_ENV").and_then(|folder| self.at(folder));
@@ -76,7 +81,7 @@ impl Stage {
             Some(active) => Some(active),
             None if !creates => None,
             None if in_project => Some(folder.join(b".venv")),
-            None => Some(self.poetry_environment(&path, &folder, &base.python)),
+            None => Some(self.poetry_environment(&dir, &folder, &base.python)),
         };
         let site = match environment {
             Some(environment) => {
@@ -88,10 +93,10 @@ impl Stage {
         let Some(site) = site else { return Ok(no_python(false)) };
         let installs_root = !read.has(&["--no-root", "--only-root"])
             && !read.options.iter().any(|(name, value)| name == "--only" && value.is_some());
-        let on_disk = self.project_on_disk(&folder).filter(|_| installs_root);
+        let is_package = |dir: &std::path::PathBuf| installs_root && super::install::is_package_of_poetry(dir);
+        let on_disk = self.project_on_disk(&folder).filter(is_package);
         let projects = on_disk.map(|on_disk| Project { folder, on_disk, editable: true }).into_iter().collect();
-        let request =
-            Request { inputs: vec![Input::Lock { path, choice: poetry_choice(read) }], ..self.empty_request(read) };
+        let request = Request { inputs: vec![input], ..self.empty_request(read) };
         let order = Order {
             tool: Tool::Poetry,
             compiles: read.has(&["--compile"]),
@@ -106,9 +111,9 @@ impl Stage {
     }
 
     /// Where Poetry makes an environment: `NAME-HASH-py3.11` in its cache.
-    pub(super) fn poetry_environment(&self, lock: &std::path::Path, folder: &ImagePath, python: &str) -> ImagePath {
+    pub(super) fn poetry_environment(&self, dir: &std::path::Path, folder: &ImagePath, python: &str) -> ImagePath {
         use base64::Engine as _;
-        let name = super::install::project_name(&parent_folder(lock)).unwrap_or_default();
+        let name = super::install::project_name(dir).unwrap_or_default();
         let name: String =
             name.to_lowercase().chars().map(|c| if " $`!*@\"\\".contains(c) { '_' } else { c }).take(42).collect();
         let digest = crate::base::Digest::of(folder.to_string().as_bytes());
@@ -177,7 +182,11 @@ impl Stage {
         let read = Arguments::parse(words, &uv_options());
         match read.words.first().map(String::as_str) {
             Some("install" | "sync") => {}
-            Some("check" | "graph" | "lock" | "verify") => return Ok(Outcome::Done),
+            Some("check" | "graph" | "verify") => return Ok(Outcome::Done),
+            Some("lock") if self.origin_of("Pipfile.lock").is_none() => {
+                return Ok(Outcome::Unknown("what it locks is not known before it runs".into()));
+            }
+            Some("lock") => return Ok(Outcome::Done),
             _ => return Ok(Outcome::Unknown("what it makes is not known".into())),
         }
         let Some(folder) = self.at(".") else {
@@ -218,4 +227,20 @@ impl Stage {
         };
         self.install(world, order, place)
     }
+}
+
+/// A project that is installed without a lock: with the groups that Poetry installs by itself.
+fn without_lock(dir: std::path::PathBuf, choice: &Choice) -> Input {
+    let mut groups: Vec<String> = match choice.only_groups.as_slice() {
+        [] => {
+            let own = super::install::poetry_groups(&dir).into_iter().chain(choice.groups.iter().cloned());
+            own.filter(|name| !choice.without_groups.contains(name)).collect()
+        }
+        only => only.iter().filter(|name| *name != "main").cloned().collect(),
+    };
+    groups.sort();
+    groups.dedup();
+    let only_groups = !choice.only_groups.is_empty() && !choice.only_groups.iter().any(|name| name == "main");
+    let (extras, all_extras) = (choice.extras.clone(), choice.all_extras);
+    Input::Project { dir, extras, all_extras, groups, only_groups, install: false, editable: false }
 }

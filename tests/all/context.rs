@@ -440,6 +440,28 @@ fn a_lock_is_installed_into_the_projects_environment() {
 }
 
 #[test]
+fn without_a_lock_a_project_is_what_it_requires() {
+    let project = "[tool.poetry]\nname = \"x\"\npackage-mode = false\n[tool.poetry.group.dev.dependencies]\npytest = \"*\"\n\
+                   [tool.poetry.group.docs]\noptional = true\n[tool.poetry.group.docs.dependencies]\nmkdocs = \"*\"\n";
+    let groups = |command: &str| {
+        let world = World::new();
+        let text = format!(
+            "FROM python:3.11-slim\nWORKDIR /app\nCOPY pyproject.toml .\nENV POETRY_VIRTUALENVS_CREATE=false\nRUN {command}\n"
+        );
+        whole(&[("Dockerfile", &text), ("pyproject.toml", project)], &world);
+        let asked = world.asked.borrow();
+        match &asked[0].inputs[0] {
+            Input::Project { groups, only_groups, .. } => (groups.join(" "), *only_groups),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(groups("poetry install"), ("dev".into(), false));
+    assert_eq!(groups("poetry install --only main"), (String::new(), false));
+    assert_eq!(groups("poetry install --only docs"), ("docs".into(), true));
+    assert_eq!(groups("poetry install --without dev --with docs"), ("docs".into(), false));
+}
+
+#[test]
 fn a_folder_without_a_dockerfile_is_what_its_requirements_install() {
     let world = World {
         base: Base::Unknown("nobody has it".into()),
