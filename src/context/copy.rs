@@ -2,7 +2,7 @@
 
 use super::ContextError;
 use super::stage::{Stage, World};
-use super::tree::{directory, file};
+use super::tree::directory;
 use crate::base::{Digest, ImagePath, escape_str, file_name, is_within, parent};
 use crate::dockerfile::{Copy, Instruction};
 use crate::layer::{Entry, EntryKind};
@@ -112,7 +112,7 @@ impl Stage {
         let digest = crate::layer::content_digest(&content);
         let kept = crate::layer::is_kept(path.as_bytes());
         let kept = kept.then(|| crate::layer::distil(path.as_bytes(), content));
-        self.tree.put(Entry { uid, gid, content: Some(digest), ..file(path, size) }, kept);
+        self.tree.put(Entry { uid, gid, content: Some(digest), ..Entry::file(path, size) }, kept);
     }
 
     /// From the folder.

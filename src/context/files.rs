@@ -6,7 +6,7 @@ use super::arguments::Arguments;
 use super::ignore::pattern;
 use super::run::Outcome;
 use super::stage::{Stage, World};
-use super::tree::{directory, file};
+use super::tree::directory;
 use crate::base::{ImagePath, file_name, parent};
 use crate::layer::{Entry, EntryKind};
 use std::collections::BTreeSet;
@@ -56,7 +56,7 @@ impl Stage {
     pub(super) fn touch(&mut self, arguments: &Arguments) -> Outcome {
         for path in arguments.words.iter().filter_map(|word| self.at(word)).collect::<Vec<_>>() {
             if !self.tree.exists(path.as_bytes()) {
-                self.tree.put(file(path, 0), None);
+                self.tree.put(Entry::file(path, 0), None);
             }
         }
         Outcome::Done
@@ -135,7 +135,7 @@ impl Stage {
             (false, Some(target)) => (EntryKind::Hardlink, target.as_bytes().to_vec()),
             (false, None) => return Outcome::Unknown("what it links is not known".into()),
         };
-        self.tree.put(Entry { kind, link: Some(link.into()), ..file(path, 0) }, None);
+        self.tree.put(Entry { kind, link: Some(link.into()), ..Entry::file(path, 0) }, None);
         Outcome::Done
     }
 

@@ -7,7 +7,7 @@ use super::installer::{Order, Project, Tool};
 use super::run::{Outcome, Place};
 use super::site::Site;
 use super::stage::{Stage, World};
-use super::tree::{directory, file};
+use super::tree::directory;
 use crate::base::{Digest, ImagePath, file_name, parent};
 use crate::layer::{Entry, EntryKind, distil, is_kept};
 use crate::python::{is_name, normalize_name, parse_record};
@@ -224,12 +224,12 @@ impl Stage {
                 metadata.get_or_insert_with(|| ImagePath::new(parent(path.as_bytes())));
             }
             let mode = if parent(path.as_bytes()).ends_with(b"/bin") { 0o755 } else { 0o644 };
-            self.tree.put(Entry { content: digest, mode, ..file(path, installed.size) }, content);
+            self.tree.put(Entry { content: digest, mode, ..Entry::file(path, installed.size) }, content);
         }
         if order.tool == Tool::Uv && order.caches && overwritten > 0 {
             // In uv's cache both are whole; what another one overwrites in the environment is linked there no more.
             let unlinked = ImagePath::new(&self.uv_cache()).join(b"archive-v0").join(package.normalized.as_bytes());
-            self.tree.put(file(unlinked, overwritten), None);
+            self.tree.put(Entry::file(unlinked, overwritten), None);
         }
         let Some(metadata) = metadata else { return };
         let small = [("INSTALLER", format!("{}\n", order.tool.name())), ("RECORD", record)];
@@ -275,7 +275,7 @@ impl Stage {
             // notes of the index comes on top.
             Tool::Uv => {
                 let notes = ImagePath::new(&self.uv_cache()).join(b"simple-index");
-                self.tree.put(file(notes, UV_NOTES.saturating_mul(packages.len() as u64)), None);
+                self.tree.put(Entry::file(notes, UV_NOTES.saturating_mul(packages.len() as u64)), None);
                 let copies = self.variable("UV_LINK_MODE") == Some("copy");
                 if !copies {
                     return;
@@ -290,7 +290,7 @@ impl Stage {
             }
             let size = if order.tool == Tool::Uv { info.contents.unpacked() } else { info.contents.wire };
             let path = ImagePath::new(&folder).join(package.normalized.as_bytes());
-            self.tree.put(file(path, size), None);
+            self.tree.put(Entry::file(path, size), None);
         }
     }
 
@@ -314,14 +314,14 @@ impl Stage {
             let link = Entry {
                 kind: EntryKind::Symlink,
                 link: Some(target.as_bytes().into()),
-                ..file(bin.join(name.as_bytes()), 0)
+                ..Entry::file(bin.join(name.as_bytes()), 0)
             };
             self.tree.put(link, None);
         }
         for (name, venv, uv) in ACTIVATE {
             let size = if by_uv { uv } else { venv };
             if size > 0 {
-                self.tree.put(file(bin.join(name.as_bytes()), size), None);
+                self.tree.put(Entry::file(bin.join(name.as_bytes()), size), None);
             }
         }
         self.tree.put(directory(folder.join(format!("lib/python{}/site-packages", base.python).as_bytes())), None);
@@ -359,7 +359,7 @@ impl Stage {
         }
         for name in ["pip", "pip3", &format!("pip{}", base.python)] {
             let size = 215 + folder.to_string().len() as u64;
-            self.tree.put(Entry { mode: 0o755, ..file(folder.join(b"bin").join(name.as_bytes()), size) }, None);
+            self.tree.put(Entry { mode: 0o755, ..Entry::file(folder.join(b"bin").join(name.as_bytes()), size) }, None);
         }
         true
     }
@@ -375,7 +375,7 @@ impl Stage {
         for (path, size) in sources {
             let Some(compiled) = bytecode_of(path.as_bytes(), python) else { continue };
             if !self.tree.exists(&compiled) {
-                self.tree.put(file(ImagePath::new(&compiled), predicted_bytecode(size, python)), None);
+                self.tree.put(Entry::file(ImagePath::new(&compiled), predicted_bytecode(size, python)), None);
             }
         }
     }
@@ -416,9 +416,9 @@ impl Stage {
             if order.compiles
                 && let Some(compiled) = compiled(&path, &order.site)
             {
-                self.tree.put(file(compiled, predicted_bytecode(size, &order.site.python)), None);
+                self.tree.put(Entry::file(compiled, predicted_bytecode(size, &order.site.python)), None);
             }
-            self.tree.put(file(path, size), None);
+            self.tree.put(Entry::file(path, size), None);
         }
         let url =
             format!("{{\"dir_info\": {{\"editable\": {}}}, \"url\": \"file://{}\"}}", project.editable, project.folder);

@@ -8,6 +8,7 @@ use super::run::{Outcome, Place, base_name};
 use super::site::Site;
 use super::stage::{Stage, World};
 use crate::base::{ImagePath, file_name};
+use crate::layer::Entry;
 use crate::python::INSTALLER_OPTIONS;
 use crate::resolve::{Choice, Input, Request};
 use std::path::PathBuf;
@@ -373,7 +374,7 @@ impl Stage {
             let path = ImagePath::new(&[&self.home()[..], b"/.config/pip/pip.conf"].concat());
             let old = self.tree.get(path.as_bytes()).map_or(0, |entry| entry.size);
             let line = format!("[global]\n{name} = {value}\n\n");
-            self.tree.put(super::tree::file(path, old + line.len() as u64), None);
+            self.tree.put(Entry::file(path, old + line.len() as u64), None);
         }
         Outcome::Done
     }

@@ -6,6 +6,7 @@ use super::shell::Spoken;
 use super::stage::{Stage, World};
 use crate::base::ImagePath;
 use crate::dockerfile::{Flag, Form, Instruction, Operator, Run, script};
+use crate::layer::Entry;
 
 /// How deep `sh -c "sh -c …"` may be.
 const MOST_DEPTH: usize = 8;
@@ -233,7 +234,7 @@ impl Stage {
         let old = if appends { self.tree.get(path.as_bytes()).map_or(0, |entry| entry.size) } else { 0 };
         if old > 0 {
             let size = old.saturating_add(said.len() as u64);
-            self.tree.put(super::tree::file(path, size), None);
+            self.tree.put(Entry::file(path, size), None);
         } else {
             self.write(path, said.into_bytes(), 0, 0);
         }

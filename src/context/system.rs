@@ -9,7 +9,6 @@ use super::ContextError;
 use super::arguments::Arguments;
 use super::run::{Outcome, Place};
 use super::stage::{BaseKnown, Stage, SystemState, World};
-use super::tree::file;
 use crate::base::ImagePath;
 use crate::fs::View;
 use crate::image::Image;
@@ -160,7 +159,8 @@ impl Stage {
     /// What `apt-get update` leaves.
     fn put_lists(&mut self, installation: &Installation) {
         if installation.lists > 0 {
-            self.tree.put(file(ImagePath::from("var/lib/apt/lists/predicted_Packages"), installation.lists), None);
+            self.tree
+                .put(Entry::file(ImagePath::from("var/lib/apt/lists/predicted_Packages"), installation.lists), None);
         }
     }
 
@@ -210,7 +210,8 @@ impl Stage {
             if bytes > 0 {
                 let path = ImagePath::from(path);
                 let old = self.tree.get(path.as_bytes()).map_or(0, |entry| entry.size);
-                self.tree.put(file(path, if bytes == installation.archives { old + bytes } else { bytes }), None);
+                self.tree
+                    .put(Entry::file(path, if bytes == installation.archives { old + bytes } else { bytes }), None);
             }
         }
     }
@@ -221,11 +222,11 @@ impl Stage {
         if package.replaces.is_some() {
             self.hide_files(&package.name);
         }
-        self.tree.put(file(path.clone(), package.bytes), None);
+        self.tree.put(Entry::file(path.clone(), package.bytes), None);
         if !apk {
             let list = ImagePath::from(format!("var/lib/dpkg/info/{}.list", package.name).as_str());
             let text = format!("{path}\n");
-            self.tree.put(file(list, share), Some(text.into_bytes()));
+            self.tree.put(Entry::file(list, share), Some(text.into_bytes()));
         }
         let inventory = &mut self.system().inventory;
         inventory.packages.retain(|known| known.name != package.name);
@@ -266,7 +267,7 @@ impl Stage {
         content.extend_from_slice(text);
         let old = self.tree.get(path.as_bytes()).cloned();
         let size = old.as_ref().map_or(0, |entry| entry.size) + text.len() as u64;
-        self.tree.put(Entry { size, content: None, ..file(path, size) }, Some(content));
+        self.tree.put(Entry { size, content: None, ..Entry::file(path, size) }, Some(content));
     }
 
     fn remove_packages(&mut self, names: &[String], autoremoves: bool) -> Outcome {

@@ -226,7 +226,7 @@ impl Tree {
         let is_hidden = |covered: &ImagePath| crate::base::is_within(covered.as_bytes(), path);
         if self.covered.iter().any(is_hidden) {
             self.covered.retain(|covered| !crate::base::is_within(covered.as_bytes(), path));
-            self.draft.push(Some(Entry { kind: EntryKind::Whiteout, ..file(whole, 0) }));
+            self.draft.push(Some(Entry { kind: EntryKind::Whiteout, ..Entry::file(whole, 0) }));
         }
         true
     }
@@ -300,23 +300,7 @@ impl Tree {
     }
 }
 
-/// A regular file of root's.
-pub(super) fn file(path: ImagePath, size: u64) -> Entry {
-    Entry {
-        path,
-        kind: EntryKind::File,
-        size,
-        mode: 0o644,
-        uid: 0,
-        gid: 0,
-        mtime: 0,
-        link: None,
-        xattrs: Vec::new(),
-        content: None,
-    }
-}
-
 /// A directory of root's.
 pub(super) fn directory(path: ImagePath) -> Entry {
-    Entry { kind: EntryKind::Directory, mode: 0o755, ..file(path, 0) }
+    Entry { kind: EntryKind::Directory, mode: 0o755, ..Entry::file(path, 0) }
 }

@@ -117,6 +117,24 @@ pub enum EntryKind {
     Opaque,
 }
 
+impl Entry {
+    /// A regular file of root's that no tar has: of a virtual or predicted image.
+    pub fn file(path: ImagePath, size: u64) -> Self {
+        Self {
+            path,
+            kind: EntryKind::File,
+            size,
+            mode: 0o644,
+            uid: 0,
+            gid: 0,
+            mtime: 0,
+            link: None,
+            xattrs: Vec::new(),
+            content: None,
+        }
+    }
+}
+
 impl LayerIndex {
     /// Bytes of all entries (`unpacked`): what an engine shows as the layer's size.
     pub fn unpacked(&self) -> u64 {

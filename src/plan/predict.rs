@@ -197,7 +197,7 @@ impl Prediction<'_> {
                 // What two distributions have the later one overwrites.
                 if there.insert(file.path.clone()) {
                     *added.entry(id).or_default() += file.size;
-                    layer.entries.push(new_file(file.path, file.size));
+                    layer.entries.push(Entry::file(file.path, file.size));
                 }
             }
             for (name, content) in contents {
@@ -206,7 +206,7 @@ impl Prediction<'_> {
                 let position = known.unwrap_or(layer.entries.len());
                 if known.is_none() {
                     *added.entry(id).or_default() += content.len() as u64;
-                    layer.entries.push(new_file(path, content.len() as u64));
+                    layer.entries.push(Entry::file(path, content.len() as u64));
                 }
                 layer.contents.insert(position as u32, content);
             }
@@ -284,21 +284,6 @@ fn metadata_folder(name: &str, version: &str) -> String {
 /// The one file that stands for all files of a new distribution whose wheel's list was not read.
 pub(super) fn stand_in_path(environment: &TargetEnvironment, name: &str, version: &str) -> ImagePath {
     environment.site_dir.join(metadata_folder(name, version).as_bytes()).join(b"predicted")
-}
-
-fn new_file(path: ImagePath, size: u64) -> Entry {
-    Entry {
-        path,
-        kind: EntryKind::File,
-        size,
-        mode: 0o644,
-        uid: 0,
-        gid: 0,
-        mtime: 0,
-        link: None,
-        xattrs: Vec::new(),
-        content: None,
-    }
 }
 
 /// The replacement's size: from the profile's table for this version, else the original's files without those
