@@ -6,6 +6,7 @@
 //! (separated by spaces).
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should fail where it stands")]
 
+mod context;
 mod daemon;
 mod engine;
 mod forms;

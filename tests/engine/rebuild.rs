@@ -23,6 +23,7 @@ fn the_plan_of_a_real_image_builds_and_is_as_large_as_predicted() {
         return skip(&format!("the small image does not build: {}", String::from_utf8_lossy(&output.stderr)));
     }
     let work = tempfile::tempdir().unwrap();
+    crate::context::is_as_predicted(&context, name, &work.path().join("context-cache"));
     let mut rebuild = Command::new(format!("{root}/scripts/lab/rebuild"));
     rebuild.args([name, env!("CARGO_BIN_EXE_slimwright")]).env("DOCKER", docker).env("WORK", work.path());
     rebuild.env("SLIMWRIGHT_CACHE_DIR", work.path().join("cache"));
