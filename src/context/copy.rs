@@ -278,11 +278,12 @@ impl Stage {
         Ok(())
     }
 
-    /// What another stage does not know of what is copied concerns this one too: commands that ran in the folder, or name it.
+    /// What another stage does not know of what is copied concerns this one too: commands that ran in the folder, or name
+    /// it, and what they would have installed there.
     fn inherit_gaps(&mut self, other: &Self, source: &str) {
         let source = source.trim_end_matches('/');
         for gap in &other.gaps {
-            if source.is_empty() || gap.what.contains(source) || gap.reason.contains(&format!("in {source}")) {
+            if source.is_empty() || gap.what.contains(source) || gap.reason.contains(source) {
                 self.gaps.push(gap.clone());
             }
         }

@@ -51,7 +51,7 @@ impl Stage {
         order.request.for_pip = order.tool == Tool::Pip;
         let resolution = self.resolve(world, &order, &installed, &platform, place)?;
         for (what, why) in &resolution.not_predicted {
-            self.gap(place.text, what, why.clone());
+            self.gap(place.text, what, format!("{why} (for {})", order.site.site_dir));
         }
         resolution.notes.iter().for_each(|note| world.note(note.clone()));
         if order.exact {
@@ -192,7 +192,8 @@ impl Stage {
         let version = package.version.as_deref().unwrap_or_default();
         let Some(info) = &package.info else {
             let reason = if package.reason.is_empty() { "what it installs is not known" } else { &package.reason };
-            return self.gap(place.text, format!("{} {version}", package.name).trim_end(), reason.to_owned());
+            let reason = format!("{reason} (for {})", order.site.site_dir);
+            return self.gap(place.text, format!("{} {version}", package.name).trim_end(), reason);
         };
         let site = &order.site;
         let how = Installation {

@@ -324,6 +324,17 @@ fn an_environment_of_another_stage_is_copied_whole() {
 }
 
 #[test]
+fn what_another_stage_does_not_know_of_what_is_copied_is_a_gap() {
+    let source = Resolved { info: None, reason: "it has no wheel".into(), ..wheel("psycopg2", "2", &[]) };
+    let world = World::new().with(source);
+    let text = "FROM python:3.11 AS build\nWORKDIR /src\nRUN make\nRUN python -m venv /opt/venv && /opt/venv/bin/pip install psycopg2\n\
+                FROM python:3.11-slim\nCOPY --from=build /opt/venv /opt/venv\n";
+    let virtual_ = made(&[("Dockerfile", text)], &world).unwrap();
+    let gaps: Vec<&str> = virtual_.image.gaps.iter().map(|gap| gap.what.as_str()).collect();
+    assert_eq!(gaps, ["psycopg2 2"], "what `make` does in /src is not copied");
+}
+
+#[test]
 fn what_cannot_be_known_is_a_gap_with_its_line() {
     let virtual_ = made(
         &[("Dockerfile", "FROM python:3.11-slim\nRUN apt-get update && apt-get install -y gcc\nRUN curl -o /model.bin https://example.org/model\nRUN for x in a b; do touch $x; done\nRUN set -eux; echo ok; true || make\nCOPY --from=other/uv:1 /uv /bin/\n")],
