@@ -6,7 +6,7 @@ use crate::tarballs::{
 };
 use serde_json::{Value, json};
 use slimwright::base::Digest;
-use slimwright::image::{Cache, Image, ImageError, OpenOptions, Target, open};
+use slimwright::image::{Cache, Image, ImageError, OpenOptions, Target, open, open_manifest};
 
 /// What a registry holds: blobs and manifests by digest, and what the tag means.
 #[derive(Clone)]
@@ -77,6 +77,32 @@ fn an_image_is_the_same_as_from_a_layout() {
             assert_same(&found, &opened(&store.folder(&format!("{packing:?}"), &oci(&parts, packing))));
         }
     }
+}
+
+#[test]
+fn before_anything_is_pulled_a_manifest_tells_the_compressed_sizes() {
+    let held = single(&sample(), Packing::Gzip);
+    let server = serving(&held);
+    let folder = tempfile::tempdir().unwrap();
+    let options = OpenOptions {
+        insecure: true,
+        cache: Some(Cache::new(folder.path().to_owned(), 1 << 30)),
+        ..OpenOptions::default()
+    };
+    let target: Target = format!("docker://{}/lab/app:1", server.host()).parse().unwrap();
+    let (image, whole) = open_manifest(&target, &options, &()).unwrap();
+    let manifest: Value = serde_json::from_slice(&held.tagged).unwrap();
+    let sizes = manifest["layers"].as_array().unwrap().iter().map(|layer| layer["size"].as_u64());
+    assert_eq!(image.layers.iter().map(|layer| layer.wire).collect::<Vec<_>>(), sizes.collect::<Vec<_>>());
+    assert!(!whole && image.layers.iter().all(|layer| layer.entries.is_empty()));
+    // Once the cache has its layers it is whole, and nothing is pulled for it.
+    let pulled = try_pull(&server, options.clone()).unwrap();
+    let (image, whole) = open_manifest(&target, &options, &()).unwrap();
+    assert!(whole);
+    assert_same(&image, &pulled);
+    let nowhere: Target = format!("docker://{}/lab/none:1", server.host()).parse().unwrap();
+    let error = open_manifest(&nowhere, &options, &()).unwrap_err();
+    assert!(error.to_string().contains("found no such image"), "{error}");
 }
 
 #[test]
