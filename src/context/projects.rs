@@ -5,6 +5,7 @@ use super::ContextError;
 use super::arguments::Arguments;
 use super::installer::{Order, Project, Tool, is_true, no_python, parent_folder, poetry_choice, uv_choice, uv_options};
 use super::run::{Outcome, Place};
+use super::site::Site;
 use super::stage::{Stage, World};
 use crate::base::{ImagePath, file_name};
 use crate::resolve::{Choice, Input, Request};
@@ -83,14 +84,7 @@ impl Stage {
             None if in_project => Some(folder.join(b".venv")),
             None => Some(self.poetry_environment(&dir, &folder, &base.python)),
         };
-        let site = match environment {
-            Some(environment) => {
-                self.make_environment(&environment, &base, false, false);
-                self.virtual_site(environment.as_bytes())
-            }
-            None => Some(base),
-        };
-        let Some(site) = site else { return Ok(no_python(false)) };
+        let Some(site) = self.site_in(environment, base) else { return Ok(no_python(false)) };
         let installs_root = !read.has(&["--no-root", "--only-root"])
             && !read.options.iter().any(|(name, value)| name == "--only" && value.is_some());
         let is_package = |dir: &std::path::PathBuf| installs_root && super::install::is_package_of_poetry(dir);
@@ -108,6 +102,13 @@ impl Stage {
             projects,
         };
         self.install(world, order, place)
+    }
+
+    /// The environment in a folder, made where there is none yet; the base's own without a folder.
+    fn site_in(&mut self, environment: Option<ImagePath>, base: Site) -> Option<Site> {
+        let Some(environment) = environment else { return Some(base) };
+        self.make_environment(&environment, &base, false, false);
+        self.virtual_site(environment.as_bytes())
     }
 
     /// Where Poetry makes an environment: `NAME-HASH-py3.11` in its cache.
@@ -146,9 +147,7 @@ impl Stage {
             return self.absent("pdm.lock", "the lock", place).map(Outcome::Unknown);
         };
         let Some(base) = self.site_of(world, "python3") else { return Ok(no_python(false)) };
-        let environment = folder.join(b".venv");
-        self.make_environment(&environment, &base, false, false);
-        let Some(site) = self.virtual_site(environment.as_bytes()) else { return Ok(no_python(false)) };
+        let Some(site) = self.site_in(Some(folder.join(b".venv")), base) else { return Ok(no_python(false)) };
         let choice = Choice {
             no_default: read.has(&["--prod", "--production", "--no-default"]),
             no_project: true,
@@ -199,19 +198,13 @@ impl Stage {
         let caches = !self.variable("PIP_NO_CACHE_DIR").is_some_and(is_true);
         let in_project = self.variable("PIPENV_VENV_IN_PROJECT").is_some_and(is_true)
             || self.tree.is_directory(folder.join(b".venv").as_bytes());
-        let site = if read.has(&["--system"]) {
-            Some(base)
-        } else {
-            let elsewhere = || {
-                ImagePath::new(
-                    &[&self.home()[..], b"/.local/share/virtualenvs/", file_name(folder.as_bytes())].concat(),
-                )
-            };
-            let environment = if in_project { folder.join(b".venv") } else { elsewhere() };
-            self.make_environment(&environment, &base, false, false);
-            self.virtual_site(environment.as_bytes())
+        let elsewhere = || {
+            let name = file_name(folder.as_bytes());
+            ImagePath::new(&[&self.home()[..], b"/.local/share/virtualenvs/", name].concat())
         };
-        let Some(site) = site else { return Ok(no_python(false)) };
+        let own = || if in_project { folder.join(b".venv") } else { elsewhere() };
+        let environment = (!read.has(&["--system"])).then(own);
+        let Some(site) = self.site_in(environment, base) else { return Ok(no_python(false)) };
         let dev = read.has(&["--dev", "-d"]);
         let choice = Choice { groups: if dev { vec!["dev".into()] } else { Vec::new() }, ..Choice::default() };
         let request = Request { inputs: vec![Input::Lock { path, choice }], ..self.empty_request(&read) };

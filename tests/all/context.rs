@@ -451,6 +451,44 @@ fn a_lock_is_installed_into_the_projects_environment() {
 }
 
 #[test]
+fn installers_with_locks_have_their_places() {
+    let world = World::new().with(wheel("six", "1", &[("six.py", 10)]));
+    for (lock, command, place) in [
+        ("Pipfile.lock", "pipenv sync --system", "usr/local/lib/python3.11/site-packages"),
+        ("Pipfile.lock", "PIPENV_VENV_IN_PROJECT=1 pipenv install --deploy", "app/.venv/lib/python3.11/site-packages"),
+        ("Pipfile.lock", "pipenv sync", "root/.local/share/virtualenvs/app/lib/python3.11/site-packages"),
+        ("pdm.lock", "pdm sync --prod --no-self", "app/.venv/lib/python3.11/site-packages"),
+        (
+            "poetry.lock",
+            "poetry config virtualenvs.create false && poetry install --no-root",
+            "usr/local/lib/python3.11/site-packages",
+        ),
+        (
+            "poetry.lock",
+            "POETRY_VIRTUALENVS_IN_PROJECT=1 poetry install --no-root",
+            "app/.venv/lib/python3.11/site-packages",
+        ),
+        ("poetry.lock", "poetry export -o r.txt && pip install -r r.txt", "usr/local/lib/python3.11/site-packages"),
+        (
+            "uv.lock",
+            "uv export --frozen > r.txt && uv pip install --system -r r.txt",
+            "usr/local/lib/python3.11/site-packages",
+        ),
+        ("uv.lock", "UV_PROJECT_ENVIRONMENT=/opt/e uv sync --frozen", "opt/e/lib/python3.11/site-packages"),
+        (
+            "requirements.txt",
+            "uv venv /opt/v && VIRTUAL_ENV=/opt/v uv pip install -r requirements.txt",
+            "opt/v/lib/python3.11/site-packages",
+        ),
+        ("requirements.txt", "pip install --target /srv/lib -r requirements.txt", "srv/lib"),
+    ] {
+        let text = format!("FROM python:3.11-slim\nWORKDIR /app\nCOPY {lock} .\nRUN {command}\n");
+        let image = whole(&[("Dockerfile", &text), (lock, "six\n")], &world);
+        assert!(has(&image, &format!("{place}/six.py")), "{command}: {:?}", paths(&image));
+    }
+}
+
+#[test]
 fn without_a_lock_a_project_is_what_it_requires() {
     let project = "[tool.poetry]\nname = \"x\"\npackage-mode = false\n[tool.poetry.group.dev.dependencies]\npytest = \"*\"\n\
                    [tool.poetry.group.docs]\noptional = true\n[tool.poetry.group.docs.dependencies]\nmkdocs = \"*\"\n";
