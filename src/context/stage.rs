@@ -8,6 +8,7 @@ use crate::dockerfile::{Dockerfile, Instruction, Kind, Scope};
 use crate::image::{Config, Gap, HistoryRow, Image};
 use crate::os::OsInventory;
 use crate::repository::{Repositories, Sources};
+use crate::resolve::masked;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -259,7 +260,7 @@ impl Stage {
     fn carry_out(&mut self, world: &World<'_>, position: usize) -> Result<(), ContextError> {
         let instruction = &world.file.instructions[position];
         let place = world.place(instruction);
-        let text = one_line(&world.file.text[instruction.head.clone()], world.file.escape);
+        let text = masked(&one_line(&world.file.text[instruction.head.clone()], world.file.escape));
         if self.scope.directory.is_none() && self.config.history.is_empty() {
             self.scope.directory = Some("/".into());
         }
@@ -332,8 +333,9 @@ impl Stage {
 
     /// What is not known.
     pub(super) fn gap(&mut self, place: &str, what: &str, reason: impl Into<String>) {
-        let what = shortened(&escape_str(what));
-        let gap = Gap { place: place.to_owned(), what, reason: escape_str(&reason.into()) };
+        // A command may have a password in a URL.
+        let what = shortened(&escape_str(&masked(what)));
+        let gap = Gap { place: place.to_owned(), what, reason: escape_str(&masked(&reason.into())) };
         if self.gaps.len() < MOST_GAPS && !self.gaps.contains(&gap) {
             self.gaps.push(gap);
         }

@@ -357,6 +357,15 @@ fn what_cannot_be_known_is_a_gap_with_its_line() {
 }
 
 #[test]
+fn no_password_is_shown() {
+    let text = "FROM python:3.11-slim\nRUN tool https://me:secret@example.org/x?token=secret\n\
+                RUN for x in a; do curl -O https://me:secret@example.org/$x; done\n";
+    let image = made(&[("Dockerfile", text)], &World::new()).unwrap().image;
+    assert_eq!(image.gaps.len(), 2, "{:?}", image.gaps);
+    assert!(!format!("{:?} {:?}", image.gaps, image.config.history).contains("secret"));
+}
+
+#[test]
 fn an_unknown_base_is_a_gap_and_its_name_tells_the_python() {
     let world = World {
         base: Base::Unknown("nobody has it".into()),
