@@ -132,24 +132,25 @@ pub struct Source {
     pub context: Context,
 }
 
+const CONTEXTS: &str = "Build contexts (context:DIR)";
+
 /// How a build context is read.
 #[derive(Clone, Debug, Default, ClapArgs)]
-#[command(next_help_heading = "Build contexts (context:DIR)")]
 pub struct Context {
     /// The Dockerfile, if it is not DIR/Dockerfile
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = CONTEXTS, value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// The stage to make, by name or number, if it is not the last one
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, help_heading = CONTEXTS, value_name = "NAME")]
     pub target_stage: Option<String>,
     /// An argument's value (ARG); may be repeated
-    #[arg(long, value_name = "NAME=VALUE")]
+    #[arg(long, help_heading = CONTEXTS, value_name = "NAME=VALUE")]
     pub build_arg: Vec<String>,
     /// What an image that the Dockerfile names is: any target, for example python:3.11-slim=index:base.index; may be repeated
-    #[arg(long, value_name = "NAME=TARGET")]
+    #[arg(long, help_heading = CONTEXTS, value_name = "NAME=TARGET")]
     pub image: Vec<String>,
     /// The version of Python, where the base image is not known: 3.11
-    #[arg(long, value_name = "VERSION")]
+    #[arg(long, help_heading = CONTEXTS, value_name = "VERSION")]
     pub python: Option<String>,
 }
 
