@@ -7,6 +7,10 @@ use crate::base::{FastMap, ImagePath, LayerIdx, Problem, is_within, parent};
 use crate::fs::View;
 use std::collections::{BTreeMap, HashMap};
 
+/// Nobody compiles so much in the build of an image; but large projects (PaddlePaddle, PyTorch on its own index) tag what they
+/// publish as if they had been built where they are installed. In bytes.
+const MOST_BUILT: u64 = 100_000_000;
+
 /// The position of a distribution in [`Inventory::distributions`].
 pub type DistId = usize;
 
@@ -54,7 +58,8 @@ pub struct Distribution {
     /// Whether direct_url.json or an `.egg-link` says that it is an editable install.
     pub editable: bool,
     /// Whether WHEEL names a platform `linux_*`: package indexes take no such wheels, so that it was probably built from
-    /// its source where it was installed (a few projects rename their wheels, and then it was not).
+    /// its source where it was installed (a few projects rename their wheels, and then it was not). Never of what has 100 MB
+    /// or more.
     pub built_here: bool,
     /// Whether the system's package manager installed it (dpkg's or apk's lists name its metadata).
     pub system_owned: bool,
@@ -143,6 +148,9 @@ impl Inventory {
         }
         inventory.report_duplicates();
         claims.settle(view, &mut inventory);
+        for dist in &mut inventory.distributions {
+            dist.built_here &= dist.bytes < MOST_BUILT;
+        }
         removed::find(view, &mut inventory);
         inventory.problems.sort();
         inventory.problems.dedup();
