@@ -61,6 +61,7 @@ impl Stage {
                 self.uninstall_one(&order.site, name);
             }
         }
+        let installer = installer_of(order.tool, installed.get("pip").map(String::as_str));
         let told = |package: &Resolved| {
             let is_it = |what: &str| what.split(' ').next() == Some(&package.name);
             resolution.not_predicted.iter().any(|(what, _)| is_it(what))
@@ -74,7 +75,7 @@ impl Stage {
                 self.uninstall_one(&order.site, &package.normalized);
             }
             if package.info.is_some() || !told(package) {
-                self.put_distribution(&order, package, place);
+                self.put_distribution(&order, &installer, package, place);
             }
         }
         for project in &order.projects {
@@ -136,10 +137,8 @@ impl Stage {
 
     /// The version of a package of Debian's kind.
     fn package_version(&self, name: &str) -> Option<String> {
-        let status = String::from_utf8_lossy(self.tree.content(b"var/lib/dpkg/status")?).into_owned();
-        let own = format!("Package: {name}\n");
-        let stanza = status.split("\n\n").find(|stanza| stanza.trim_start().starts_with(&own))?;
-        stanza.lines().find_map(|line| line.strip_prefix("Version: ")).map(str::to_owned)
+        let (packages, _) = crate::os::parse_status(self.tree.content(b"var/lib/dpkg/status")?);
+        packages.into_iter().find(|package| package.name == name).map(|package| package.version)
     }
 
     /// The minor version of glibc, by its package.
@@ -188,7 +187,7 @@ impl Stage {
     }
 
     /// The files of a wheel.
-    fn put_distribution(&mut self, order: &Order, package: &Resolved, place: &Place<'_>) {
+    fn put_distribution(&mut self, order: &Order, installer: &Installer, package: &Resolved, place: &Place<'_>) {
         let version = package.version.as_deref().unwrap_or_default();
         let Some(info) = &package.info else {
             let reason = if package.reason.is_empty() { "what it installs is not known" } else { &package.reason };
@@ -202,7 +201,7 @@ impl Stage {
                 site_dir: site.site_dir.clone(),
                 python: site.python.clone(),
             },
-            installer: self.installer_of(order),
+            installer: installer.clone(),
             interpreter: site.interpreter.clone(),
             bytecode: order.compiles,
             requested: package.requested,
@@ -239,20 +238,6 @@ impl Stage {
             if let Some(entry) = self.tree.get(path.as_bytes()).cloned() {
                 self.tree.put(entry, Some(text.into_bytes()));
             }
-        }
-    }
-
-    /// Who installs, as far as that decides over bytes.
-    fn installer_of(&self, order: &Order) -> Installer {
-        match order.tool {
-            Tool::Pip => {
-                let version = self.installed(&order.site).get("pip").cloned().unwrap_or_default();
-                let mut parts = version.split('.').map(|part| part.parse().ok());
-                let (major, minor) = (parts.next().flatten(), parts.next().flatten());
-                Installer::Pip(major.unwrap_or(24), minor.unwrap_or(0))
-            }
-            Tool::Uv => Installer::Uv,
-            other => Installer::Other(other.name().to_owned()),
         }
     }
 
@@ -480,6 +465,19 @@ fn is_same_version(a: &str, b: &str) -> bool {
     match (a.parse::<pep440_rs::Version>(), b.parse::<pep440_rs::Version>()) {
         (Ok(a), Ok(b)) => a == b,
         _ => a == b,
+    }
+}
+
+/// Who installs, as far as that decides over bytes; `pip` is the version of the environment's.
+fn installer_of(tool: Tool, pip: Option<&str>) -> Installer {
+    match tool {
+        Tool::Pip => {
+            let mut parts = pip.unwrap_or_default().split('.').map(|part| part.parse().ok());
+            let (major, minor) = (parts.next().flatten(), parts.next().flatten());
+            Installer::Pip(major.unwrap_or(24), minor.unwrap_or(0))
+        }
+        Tool::Uv => Installer::Uv,
+        other => Installer::Other(other.name().to_owned()),
     }
 }
 
