@@ -168,10 +168,22 @@ fn delimiter(text: &str, start: usize, end: usize) -> Option<(usize, String, boo
     (!name.is_empty()).then(|| (end - rest.len() + length, name, strip))
 }
 
-/// The text with the here-documents of `RUN` taken out, byte for byte as long: the grammar's parser takes them only
-/// where one stands first.
-pub fn without_here_documents(text: &str, blocks: &[Block]) -> String {
+/// The text with what the grammar's parser does not take taken out, byte for byte as long: the here-documents of `RUN`
+/// where none stands first, and the empty lists of `ENTRYPOINT []` and `CMD []`, which take the base's away.
+pub fn for_the_grammar(text: &str, blocks: &[Block]) -> String {
     let mut bytes = text.as_bytes().to_vec();
+    for block in blocks {
+        let head = &text[block.span.start..block.head_end];
+        let (keyword, rest) = head.split_at(head.find(|c: char| c.is_ascii_whitespace()).unwrap_or(head.len()));
+        let inside = rest.trim().strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        let is_command = ["ENTRYPOINT", "CMD"].iter().any(|name| keyword.eq_ignore_ascii_case(name));
+        if is_command && inside.is_some_and(|inside| inside.trim().is_empty()) {
+            bytes[block.span.start..block.head_end]
+                .iter_mut()
+                .filter(|byte| b"[]".contains(byte))
+                .for_each(|byte| *byte = b'_');
+        }
+    }
     for block in blocks.iter().filter(|block| !block.here_documents.is_empty()) {
         let keyword = text[block.span.clone()].split_ascii_whitespace().next().unwrap_or_default();
         if keyword.eq_ignore_ascii_case("COPY") || keyword.eq_ignore_ascii_case("ADD") {

@@ -172,7 +172,7 @@ impl<'t> Dockerfile<'t> {
         }
         let escape = lines::escape_character(text);
         let blocks = lines::blocks(text, escape);
-        let plain = lines::without_here_documents(text, &blocks);
+        let plain = lines::for_the_grammar(text, &blocks);
         let mut out = Self { text, escape: char::from(escape), instructions: Vec::new(), stages: Vec::new() };
         // The grammar's parser leaves a byte order mark out of its counting.
         let (shift, plain) = plain.strip_prefix('\u{feff}').map_or((0, &*plain), |rest| (3, rest));

@@ -667,3 +667,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn empty_lists_take_the_bases_command_away_and_are_no_errors() {
+    for text in
+        ["FROM a\nENTRYPOINT []\nCMD []\n", "FROM a\nentrypoint [ ]\nCMD [\n]\n", "FROM a\nCMD \\\n  []\nENTRYPOINT []"]
+    {
+        let text = text.replace("[\n]", "[]");
+        let file = Dockerfile::parse(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(file.instructions.len(), 3, "{text}");
+        assert_eq!(file.instructions[1].kind, Kind::Other);
+    }
+    assert!(Dockerfile::parse("FROM a\nVOLUME []\nENTRYPOINT\n").is_err());
+}
