@@ -11,7 +11,7 @@ use std::path::Path;
 fuzz_target!(|bytes: &[u8]| {
     let _ = read_recorded(Path::new("fuzz"), bytes);
     let Ok(packed) = zstd::bulk::compress(bytes, 1) else { return };
-    let whole = [b"SLIMIDX\n", &2u32.to_le_bytes()[..], &Digest::of(&packed).0, &packed].concat();
+    let whole = [b"SLIMIDX\n", &4u32.to_le_bytes()[..], &Digest::of(&packed).0, &packed].concat();
     let Ok(image) = read_recorded(Path::new("fuzz"), &whole) else { return };
     let view = View::new(&image);
     let before = Ledger::new(&view, |_, _| Owner::Application);

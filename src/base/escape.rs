@@ -1,17 +1,69 @@
-//! Names from an image are somebody else's bytes: before a person or a terminal sees one, whatever could
-//! steer the terminal or break a line is made visible instead.
+//! Names from an image are somebody else's bytes: before a person, a terminal or a builder sees one, whatever could
+//! steer it, break a line or hide is made visible instead.
 
-/// `text` with control characters (terminal escapes, line breaks) and direction overrides as `\x1b`,
-/// `\u{202e}`. Printable Unicode stays as it is.
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Whether a character is not to be seen, or makes other characters be seen in another way or place: controls,
+/// format characters (general category Cf: direction, joining, tags, soft hyphens, interlinear annotation), separators of
+/// lines and paragraphs, whatever may be ignored when it is shown (Default_Ignorable_Code_Point: variation selectors,
+/// fillers), private use, and code points that are no characters and will be none. Spaces of any width stay.
+///
+/// Source: the Unicode Character Database 16.0 (`extracted/DerivedGeneralCategory.txt`, `DerivedCoreProperties.txt`).
+pub fn is_hidden(c: char) -> bool {
+    let code = c as u32;
+    c.is_control()
+        || (code >= 0xad
+            && (code & 0xfffe == 0xfffe || HIDDEN.iter().any(|(first, last)| (*first..=*last).contains(&code))))
+}
+
+const HIDDEN: [(u32, u32); 35] = [
+    (0xad, 0xad),
+    (0x34f, 0x34f),
+    (0x600, 0x605),
+    (0x61c, 0x61c),
+    (0x6dd, 0x6dd),
+    (0x70f, 0x70f),
+    (0x890, 0x891),
+    (0x8e2, 0x8e2),
+    (0x115f, 0x1160),
+    (0x17b4, 0x17b5),
+    (0x180b, 0x180f),
+    (0x200b, 0x200f),
+    (0x2028, 0x202e),
+    (0x2060, 0x206f),
+    (0x2800, 0x2800),
+    (0x3164, 0x3164),
+    (0xe000, 0xf8ff),
+    (0xfdd0, 0xfdef),
+    (0xfe00, 0xfe0f),
+    (0xfeff, 0xfeff),
+    (0xffa0, 0xffa0),
+    (0xfff0, 0xfffb),
+    (0x110bd, 0x110bd),
+    (0x110cd, 0x110cd),
+    (0x13430, 0x1343f),
+    (0x1bca0, 0x1bca3),
+    (0x1d159, 0x1d159),
+    (0x1d173, 0x1d17a),
+    // No plane of these has characters yet, but for the tags and variation selectors.
+    (0x40000, 0x4ffff),
+    (0x50000, 0x8ffff),
+    (0x90000, 0xdffff),
+    (0xe0000, 0xe0fff),
+    (0xe1000, 0xeffff),
+    (0xf0000, 0xfffff),
+    (0x100000, 0x10ffff),
+];
+
+/// `text` with what is hidden ([`is_hidden`]) as `\x1b`, `\u{202e}`. Printable Unicode stays as it is.
 pub fn escape_str(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        let steers =
-            matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
         match c {
-            _ if c.is_control() && (c as u32) < 0x80 => out.push_str(&format!("\\x{:02x}", c as u32)),
-            _ if c.is_control() || steers => out.push_str(&format!("\\u{{{:x}}}", c as u32)),
-            _ => out.push(c),
+            _ if !is_hidden(c) => out.push(c),
+            _ if c.is_ascii() => out.push_str(&format!("\\x{:02x}", c as u32)),
+            _ => out.push_str(&format!("\\u{{{:x}}}", c as u32)),
         }
     }
     out
@@ -34,6 +86,86 @@ pub fn escape_bytes(bytes: &[u8]) -> String {
     out
 }
 
+/// Somebody else's text, to be shown: escaped when it is made, so that whoever shows it need not think of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Text(String);
+
+impl Text {
+    /// Of bytes, which need not be UTF-8.
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        Self(escape_bytes(bytes))
+    }
+
+    /// The text as it is shown.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Self(escape_str(text))
+    }
+}
+
+impl From<&String> for Text {
+    fn from(text: &String) -> Self {
+        Self(escape_str(text))
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        if text.chars().any(is_hidden) { Self(escape_str(&text)) } else { Self(text) }
+    }
+}
+
+impl From<Text> for String {
+    fn from(text: Text) -> Self {
+        text.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
+    }
+}
+
+impl std::ops::Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl AsRef<str> for Text {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl PartialEq<str> for Text {
+    fn eq(&self, other: &str) -> bool {
+        self.0 == other
+    }
+}
+
+impl PartialEq<&str> for Text {
+    fn eq(&self, other: &&str) -> bool {
+        self.0 == *other
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // With the width that the caller wants.
+        f.pad(&self.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,5 +175,23 @@ mod tests {
         assert_eq!(escape_bytes(b"a\x1b[31m\n\xffb"), "a\\x1b[31m\\x0a\\xffb");
         assert_eq!(escape_str("caf\u{e9} \u{202e}gpj"), "caf\u{e9} \\u{202e}gpj");
         assert_eq!(escape_str("\u{9b}"), "\\u{9b}");
+    }
+
+    #[test]
+    fn what_hides_is_made_visible() {
+        for c in "\u{ad}\u{61c}\u{200b}\u{200d}\u{2028}\u{2060}\u{2066}\u{206a}\u{180e}\u{feff}\u{fff9}\u{fe0f}\u{3164}\u{e000}\u{ffff}\u{e0041}\u{e0100}\u{f0000}\u{1d173}".chars() {
+            assert_eq!(escape_str(&c.to_string()), format!("\\u{{{:x}}}", c as u32));
+        }
+        let plain = "caf\u{e9} \u{4e2d}\u{6587} \u{3000}\u{a0}\u{1f600} \u{5d0} \u{fffd} \u{2026}\u{2502}\u{2570}";
+        assert_eq!(escape_str(plain), plain);
+    }
+
+    #[test]
+    fn a_text_is_escaped_once() {
+        let text = Text::from("a\u{202e}b");
+        assert_eq!(text, "a\\u{202e}b");
+        assert_eq!((Text::from(text.to_string()), format!("{text:>10}|")), (text.clone(), "a\\u{202e}b|".to_owned()));
+        assert_eq!(serde_json::to_string(&text).expect("JSON"), "\"a\\\\u{202e}b\"");
+        assert_eq!(serde_json::from_str::<Text>("\"\u{202e}\"").expect("a text"), "\\u{202e}");
     }
 }

@@ -9,15 +9,20 @@ mod excerpt;
 mod hash;
 mod path;
 mod problem;
+mod secrets;
 
 pub use both::{both, in_halves};
 pub use bytes::{Basis, ByteSize, Size, Unit, parse_byte_size};
 pub use digest::{Digest, DigestError, Sha256Writer};
-pub use escape::{escape_bytes, escape_path, escape_str};
+pub use escape::{Text, escape_bytes, escape_path, escape_str, is_hidden};
 pub use excerpt::Excerpt;
 pub use hash::{FastMap, FastSet, Seeded};
 pub use path::{ImagePath, clean_path, file_name, is_within, parent};
 pub use problem::{Location, Problem};
+pub use secrets::{
+    MASK, is_masked, is_secret_name, masked, masked_arguments, masked_bytes, masked_value, masked_variable,
+    without_credentials,
+};
 
 /// The position of a layer in its image, 0 for the lowest. A layer is known by its position and not by its
 /// digest, because one digest may occur twice in one image.

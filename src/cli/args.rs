@@ -99,7 +99,10 @@ Exit code 1: something was lost.";
 const INDEX_EXAMPLES: &str = "\
 Example:
   slimwright index service.tar -o service.index
-  slimwright audit index:service.index";
+  slimwright audit index:service.index
+
+Of the image's environment only the names are recorded, and the values of PATH, PYTHON*, PIP_*, LANG and their like.
+A plan from such an index leaves the others out of its Dockerfile and names them there: --env records them too.";
 
 /// Which image, and how to read it.
 #[derive(Clone, Debug, ClapArgs)]
@@ -486,6 +489,9 @@ pub struct Index {
     /// The file to write
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,
+    /// Record the values of all variables of the image's environment; what looks like a secret is masked all the same
+    #[arg(long)]
+    pub env: bool,
     /// Overwrite FILE
     #[arg(long)]
     pub force: bool,

@@ -13,7 +13,7 @@ use crate::base::{ByteSize, escape_path, escape_str};
 use crate::budget::Outcome;
 use crate::emit::Style;
 use crate::emit::edit::Edits;
-use crate::image::{Cache, CacheInfo, Progress as _, TargetKind, write_recorded};
+use crate::image::{Cache, CacheInfo, Progress as _, TargetKind, write_recorded, write_with_environment};
 use crate::plan::{self, Draft, Plan, PlanError, PlanOptions};
 use crate::profile::Rule;
 use crate::profile::{explain, list};
@@ -48,7 +48,7 @@ fn run_command(settings: Settings) -> Result<()> {
         Settings::Verify(settings) => verify(&settings),
         Settings::Check(settings) => super::check::check(&settings),
         Settings::Diff(settings) => super::diff::diff(&settings),
-        Settings::Index(input, destination) => index(&input, &destination),
+        Settings::Index(input, destination, environment) => index(&input, &destination, environment),
         Settings::Explain(rule, profiles) => explain_rule(&rule, profiles.as_deref()),
         Settings::Rules(profiles) => print(&list(&pipeline::rules(profiles.as_deref())?)),
         Settings::Cache(CacheAction::Info, cache) => cache_info(&cache.info()),
@@ -278,9 +278,10 @@ fn not_installed(facts: &Facts<'_>, package: &str, name: &str) -> Failure {
     }
 }
 
-fn index(input: &Input, destination: &Destination) -> Result<()> {
+fn index(input: &Input, destination: &Destination, environment: bool) -> Result<()> {
     let image = pipeline::image(input)?;
-    destination.write(|mut out| Ok(write_recorded(&image, &mut out)?))
+    let write = if environment { write_with_environment } else { write_recorded };
+    destination.write(|mut out| Ok(write(&image, &mut out)?))
 }
 
 fn explain_rule(id: &str, profiles: Option<&Path>) -> Result<()> {

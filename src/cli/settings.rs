@@ -35,7 +35,7 @@ pub enum Settings {
     /// Explain a difference.
     Diff(DiffSettings),
     /// Record an image.
-    Index(Input, Destination),
+    Index(Input, Destination, bool),
     /// Explain a rule of a folder's and the built-in ones.
     Explain(String, Option<PathBuf>),
     /// List them.
@@ -146,7 +146,7 @@ impl Settings {
             Command::Index(index) => {
                 let destination = Destination::new(Some(index.output), index.force)?;
                 let none = Asked { requirements: Vec::new(), project: None };
-                Ok(Self::Index(with_sources(input(index.source, &none)?), destination))
+                Ok(Self::Index(with_sources(input(index.source, &none)?), destination, index.env))
             }
             Command::Verify(verify) => Ok(Self::Verify(verify_settings(verify)?)),
             Command::Check(check) => Ok(Self::Check(Box::new(CheckSettings::new(*check)?))),
@@ -172,7 +172,7 @@ impl Settings {
             Self::Verify(settings) => Some(&settings.before),
             Self::Check(settings) => Some(&settings.input),
             Self::Diff(settings) => Some(&settings.before),
-            Self::Index(input, _) => Some(input),
+            Self::Index(input, ..) => Some(input),
             _ => None,
         }
     }

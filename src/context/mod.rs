@@ -152,7 +152,7 @@ fn finish(world: &World<'_>, stage: Stage, root: &Path, dockerfile: Option<PathB
         gaps.push(Gap { place: place.clone(), what: "a pattern".into(), reason: why.clone() });
     }
     let base = base.filter(|_| dockerfile.is_some()).map(|image| world.globals().expand(&image).unwrap_or(image));
-    let mut config = stage.config;
+    let mut config = stage.config.without_secrets();
     if let Some(base) = &base {
         config.labels.entry("org.opencontainers.image.base.name".into()).or_insert_with(|| base.clone());
     }

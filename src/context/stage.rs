@@ -3,12 +3,11 @@
 use super::folder::Folder;
 use super::tree::Tree;
 use super::{Base, ContextError, ContextOptions, Outside};
-use crate::base::{ImagePath, Problem, escape_str};
+use crate::base::{ImagePath, MASK, Problem, escape_str, is_masked, masked, without_credentials};
 use crate::dockerfile::{Dockerfile, Instruction, Kind, Scope};
 use crate::image::{Config, Gap, HistoryRow, Image};
 use crate::os::OsInventory;
 use crate::repository::{Repositories, Sources};
-use crate::resolve::masked;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -239,8 +238,12 @@ impl Stage {
         config.diff_ids = Vec::new();
         let mut scope = Scope { directory: Some(directory_of(&config.working_dir)), ..Scope::default() };
         for (name, value) in config.env.iter().filter_map(|pair| pair.split_once('=')) {
-            scope.variables.insert(name.to_owned(), value.to_owned());
             scope.environment.insert(name.to_owned());
+            // A secret of the base is not known here. An index is asked without it.
+            if value != MASK {
+                let value = if is_masked(value) { without_credentials(value) } else { value.to_owned() };
+                scope.variables.insert(name.to_owned(), value);
+            }
         }
         let user = config.user.split(':').next().unwrap_or_default().to_owned();
         let mut tree = Tree::default();

@@ -4,7 +4,7 @@
 //! <https://docs.docker.com/reference/dockerfile/>), Go's `path/filepath.Match` for the wildcards of `COPY`,
 //! POSIX shell quoting, and pip's description of the requirements file format.
 
-use crate::base::{ImagePath, escape_str};
+use crate::base::{ImagePath, escape_str, is_hidden};
 
 /// The text of a comment: escaped, cut to a readable length, and never ending in a backslash, which would join
 /// the next line to it in a requirements file.
@@ -27,7 +27,7 @@ pub fn json(text: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
             '<' => out.push_str("\\u003c"),
-            _ if escape_str(c.encode_utf8(&mut [0; 4])).starts_with('\\') => {
+            _ if is_hidden(c) => {
                 let mut units = [0; 2];
                 c.encode_utf16(&mut units).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
             }
@@ -44,9 +44,10 @@ pub fn json_array<'a>(items: impl IntoIterator<Item = &'a str>) -> String {
     format!("[{}]", items.join(", "))
 }
 
-/// Whether a text has characters that no quoting carries through a Dockerfile's line: line breaks first of all.
+/// Whether a text has characters that no quoting carries through a Dockerfile's line, or that nobody who reads it sees:
+/// line breaks first of all.
 pub fn breaks_lines(text: &str) -> bool {
-    text.chars().any(|c| c != '\t' && (c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')))
+    text.chars().any(|c| c != '\t' && is_hidden(c))
 }
 
 /// A double-quoted word of `ENV` or `LABEL`; `None` when it would not survive. No variable is expanded in it.

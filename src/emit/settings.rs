@@ -1,6 +1,7 @@
 //! The original's configuration as instructions: what the image is started with.
 
 use super::quote::{breaks_lines, comment, double_quoted, is_plain, json, json_array, lexed};
+use crate::base::{MASK, is_masked, without_credentials};
 use crate::image::{Config, HealthCheck};
 use std::fmt::Write as _;
 
@@ -31,6 +32,13 @@ pub fn settings(config: &Config) -> String {
             out.push_str("# The original's user, by its name.\n# hadolint ignore=DL3066\n");
         }
         let _ = writeln!(out, "USER {user}");
+    }
+    let commands = [&config.entrypoint, &config.cmd].into_iter().flatten().flatten();
+    if commands.chain(config.health_check.iter().flat_map(|check| &check.test)).any(|word| is_masked(word)) {
+        let _ = writeln!(
+            out,
+            "# {MASK} stands for a secret that a command of the original has: have the service read it from its environment."
+        );
     }
     // Both, even when empty: the base may have its own, and ENTRYPOINT clears an inherited CMD.
     let _ = writeln!(out, "ENTRYPOINT {}", array(config.entrypoint.as_deref().unwrap_or_default()));
@@ -69,7 +77,9 @@ fn environment(config: &Config, out: &mut String) {
         let head = |c: char| c.is_ascii_alphabetic() || c == '_';
         let known = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
         let is_name = name.starts_with(head) && name.chars().all(known);
-        match double_quoted(value).filter(|_| is_name) {
+        let value = if is_masked(value) { public_part(name, value, out) } else { Some(value.to_owned()) };
+        let Some(value) = value else { continue };
+        match double_quoted(&value).filter(|_| is_name) {
             Some(quoted) => rows.push(format!("{name}={quoted}")),
             None => left_out(out, "ENV", variable, "a Dockerfile cannot say it (give it with `docker run -e`)"),
         }
@@ -77,15 +87,33 @@ fn environment(config: &Config, out: &mut String) {
     instruction("ENV", &rows, out);
 }
 
+/// What of a masked value can stand in a Dockerfile: an installer's index without its credentials. A comment says what
+/// to do about the rest. Nothing that is written here may have a secret: a Dockerfile is committed, and what it sets is
+/// in the history of every image that is built from it.
+fn public_part(name: &str, value: &str, out: &mut String) -> Option<String> {
+    let is_index = ["PIP_", "UV_", "PIPENV_", "POETRY_"].iter().any(|start| name.starts_with(start));
+    let urls: Vec<String> = value.split(' ').map(without_credentials).collect();
+    let urls = urls.join(" ");
+    if is_index && value.contains("://") && !is_masked(&urls) {
+        let line = format!("without its credentials, which an install is given with RUN --mount=type=secret: {name}");
+        let _ = writeln!(out, "# {}", comment(&line));
+        return Some(urls);
+    }
+    let why = "its value is a secret or was not recorded (give it with `docker run -e`)";
+    left_out(out, "ENV", &format!("{name}={value}"), why);
+    None
+}
+
 fn labels(config: &Config, out: &mut String) {
     let mut rows = Vec::new();
     for (key, value) in &config.labels {
         let key_quoted = double_quoted(key).filter(|_| !key.is_empty() && !key.contains('='));
-        match key_quoted.zip(double_quoted(value)) {
+        match key_quoted.zip(double_quoted(value)).filter(|_| !is_masked(value)) {
             Some((key, value)) => rows.push(format!("{key}={value}")),
             None => {
                 let label = format!("{key}={value}");
-                left_out(out, "LABEL", &label, "a Dockerfile cannot say it (give it with `docker build --label`)");
+                let why = if is_masked(value) { "it has a secret" } else { "a Dockerfile cannot say it" };
+                left_out(out, "LABEL", &label, &format!("{why} (give it with `docker build --label`)"));
             }
         }
     }
@@ -123,7 +151,9 @@ fn triggers(config: &Config, out: &mut String) {
     for trigger in &config.on_build {
         let first = trigger.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
         let forbidden = matches!(&first[..], "" | "ONBUILD" | "FROM" | "MAINTAINER");
-        if forbidden || breaks_lines(trigger) || trigger.trim_end().ends_with('\\') || trigger.contains("<<") {
+        if is_masked(trigger) {
+            left_out(out, "ONBUILD", trigger, "it has a secret");
+        } else if forbidden || breaks_lines(trigger) || trigger.trim_end().ends_with('\\') || trigger.contains("<<") {
             left_out(out, "ONBUILD", trigger, "a Dockerfile cannot say it");
         } else {
             let _ = writeln!(out, "ONBUILD {}", trigger.trim());

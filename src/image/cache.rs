@@ -28,7 +28,7 @@ use std::time::{Duration, SystemTime};
 /// The folder's bound, in bytes, unless the user sets another.
 pub const CACHE_BYTES: u64 = 1_000_000_000;
 /// Another program version may read another thing out of the same layer.
-const VERSION: &str = concat!("v4-", env!("CARGO_PKG_VERSION"));
+const VERSION: &str = concat!("v5-", env!("CARGO_PKG_VERSION"));
 /// Speed matters more than size.
 const LEVEL: i32 = 1;
 /// What was begun and not renamed for this long belongs to a process that is gone.

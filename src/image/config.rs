@@ -1,6 +1,7 @@
 //! The image configuration (OCI image-spec config.md, with Docker's own fields: `Healthcheck`, `OnBuild`,
 //! `Shell`). Parsed by hand-written structs and not by a library's, because libraries drop Docker's fields.
 
+use crate::base::{masked, masked_arguments, masked_value, masked_variable};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -67,6 +68,28 @@ pub struct HistoryRow {
     pub comment: String,
     /// Whether the row made no layer.
     pub empty_layer: bool,
+}
+
+impl Config {
+    /// With every secret masked, as [`crate::base::masked`] knows them: in the environment, the labels, the commands and
+    /// the history. Nothing of a configuration is shown, written or recorded that was not through here.
+    #[must_use]
+    pub fn without_secrets(mut self) -> Self {
+        self.env.iter_mut().for_each(|pair| *pair = masked_variable(pair));
+        self.labels.iter_mut().for_each(|(name, value)| *value = masked_value(name, value));
+        for command in [&mut self.entrypoint, &mut self.cmd].into_iter().flatten() {
+            *command = masked_arguments(command);
+        }
+        if let Some(check) = &mut self.health_check {
+            check.test = masked_arguments(&check.test);
+        }
+        self.on_build.iter_mut().for_each(|trigger| *trigger = masked(trigger));
+        for row in &mut self.history {
+            row.created_by = masked(&row.created_by);
+            row.comment = masked(&row.comment);
+        }
+        self
+    }
 }
 
 impl HistoryRow {
@@ -153,7 +176,7 @@ struct RawHistory {
 }
 
 /// Parses a configuration. Fails on what is not a JSON object of the expected shape, with serde's message,
-/// which names line and column.
+/// which names line and column. What it has of secrets is masked ([`Config::without_secrets`]).
 pub fn parse_config(bytes: &[u8]) -> Result<Config, serde_json::Error> {
     let raw: RawConfig = serde_json::from_slice(bytes)?;
     let run = raw.config.unwrap_or_default();
@@ -186,5 +209,6 @@ pub fn parse_config(bytes: &[u8]) -> Result<Config, serde_json::Error> {
         }),
         diff_ids: raw.rootfs.unwrap_or_default().diff_ids.unwrap_or_default(),
         history: history.collect(),
-    })
+    }
+    .without_secrets())
 }

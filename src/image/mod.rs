@@ -27,7 +27,7 @@ pub use error::ImageError;
 pub use manifest::{DockerManifestRow, parse_docker_manifest, parse_index, parse_manifest};
 pub use manifest_only::open_manifest;
 pub use open::{OpenOptions, Progress, host_platform, open};
-pub use recorded::{read_recorded, write_recorded};
+pub use recorded::{read_recorded, write_recorded, write_with_environment};
 pub use target::{Target, TargetKind};
 
 use crate::base::{Basis, Problem};

@@ -6,7 +6,7 @@
 //! lists.
 
 use super::{Image, ImageError};
-use crate::base::{Digest, Problem, clean_path, escape_str};
+use crate::base::{Digest, MASK, Problem, clean_path, escape_str};
 use crate::layer::{EntryKind, LayerIndex, recorded_paths};
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
@@ -22,16 +22,54 @@ const MOST_BYTES: u64 = 1 << 60;
 /// A recorded index is small; what claims to unpack to more than this is none.
 const MOST_UNPACKED: u64 = 512 << 20;
 
-/// Writes an image. Errors are those of the writer.
+/// Writes an image. Of its environment the variables that something is read from here have their values; of the others
+/// the names alone are recorded, because a file that is handed on is no place for what only the service has to know.
+/// Errors are those of the writer.
 pub fn write_recorded(image: &Image, out: &mut dyn Write) -> std::io::Result<()> {
     let mut image = image.clone();
+    image.config.env.iter_mut().for_each(|pair| *pair = needed(pair));
+    write_with_environment(&image, out)
+}
+
+/// [`write_recorded`] with the values of all variables, of secrets apart.
+pub fn write_with_environment(image: &Image, out: &mut dyn Write) -> std::io::Result<()> {
+    let mut image = image.clone();
+    image.config = image.config.without_secrets();
     thin(&mut image);
     pack(&postcard::to_stdvec(&image).map_err(std::io::Error::other)?, 19, out)
 }
 
+/// A variable of the environment, with its value if it says how Python, its installers, the loader or a GPU is used, or
+/// which version something has.
+fn needed(pair: &str) -> String {
+    const NAMES: [&str; 13] = [
+        "PATH",
+        "HOME",
+        "LANG",
+        "LANGUAGE",
+        "TZ",
+        "VIRTUAL_ENV",
+        "DEBIAN_FRONTEND",
+        "LD_LIBRARY_PATH",
+        "LD_PRELOAD",
+        "GPG_KEY",
+        "DJANGO_SETTINGS_MODULE",
+        "FLASK_APP",
+        "CUDA_HOME",
+    ];
+    const STARTS: [&str; 12] =
+        ["PYTHON", "LC_", "PIP_", "PIPENV_", "PIPX_", "UV_", "POETRY_", "PDM_", "CONDA_", "MAMBA_", "NVIDIA_", "NV_"];
+    let Some((name, _)) = pair.split_once('=') else { return pair.to_owned() };
+    let is_needed =
+        NAMES.contains(&name) || STARTS.iter().any(|start| name.starts_with(start)) || name.ends_with("_VERSION");
+    if is_needed { pair.to_owned() } else { format!("{name}={MASK}") }
+}
+
 /// Reads a recorded image from its bytes; `path` is for errors.
 pub fn read_recorded(path: &Path, bytes: &[u8]) -> Result<Image, ImageError> {
-    let image: Image = unpack(bytes).map_err(|why| ImageError::shape(path, why))?;
+    let mut image: Image = unpack(bytes).map_err(|why| ImageError::shape(path, why))?;
+    // Anybody may have written it.
+    image.config = image.config.without_secrets();
     check(&image).map_err(|why| ImageError::shape(path, format!("the recorded index is damaged: {why}")))?;
     Ok(image)
 }

@@ -3,7 +3,7 @@
 //! what remains is still a valid file of its kind, so that a recorded index and an image are read by the same
 //! parsers. Python source is not kept: what it imports and uses is, as [`crate::source::encode`] writes it.
 
-use crate::base::{file_name, is_within, parent};
+use crate::base::{MASK, file_name, is_within, masked_bytes, parent, without_credentials};
 use crate::source;
 
 const DIST_INFO: [&[u8]; 11] = [
@@ -118,40 +118,55 @@ fn is_application_text(path: &[u8]) -> bool {
     requirements || pylock || projects.contains(&name) || name.ends_with(b".py")
 }
 
-/// What of a kept file is needed.
+/// What of a kept file is needed, without secrets ([`crate::base::masked`]): an index is recorded, cached and shown.
 pub fn distil(path: &[u8], content: Vec<u8>) -> Vec<u8> {
     let name = file_name(path);
     match name {
-        b"METADATA" | b"PKG-INFO" => distil_metadata(&content),
-        _ if name.ends_with(b".egg-info") => distil_metadata(&content),
+        b"METADATA" | b"PKG-INFO" => masked_bytes(&distil_metadata(&content)),
+        _ if name.ends_with(b".egg-info") => masked_bytes(&distil_metadata(&content)),
+        b"direct_url.json" => distil_direct_url(&content),
+        // Lists of files and of packages, which may be long and have no place for a secret.
+        b"RECORD" | b"installed-files.txt" => content,
+        _ if parent(path) == b"var/lib/dpkg/info" => content,
         b"status" if path == b"var/lib/dpkg/status" => distil_fields(&content, &DPKG_FIELDS),
         _ if parent(path) == b"var/lib/dpkg/status.d" && !name.ends_with(b".md5sums") => {
             distil_fields(&content, &DPKG_FIELDS)
         }
         _ if name.ends_with(b".py") => distil_python(path, &content),
         _ if is_of_repositories(path) => distil_repositories(&content),
-        _ => content,
+        _ => masked_bytes(&content),
     }
+}
+
+/// PEP 610, with a URL that can still be used: without its user, password and token instead of masked ones.
+fn distil_direct_url(content: &[u8]) -> Vec<u8> {
+    let read = serde_json::from_slice::<serde_json::Value>(content).ok();
+    let written = read.and_then(|mut value| {
+        let url = value.get_mut("url").filter(|url| url.is_string())?;
+        *url = without_credentials(url.as_str().unwrap_or_default()).into();
+        serde_json::to_vec(&value).ok()
+    });
+    masked_bytes(&written.unwrap_or_else(|| content.to_vec()))
 }
 
 /// Longest file about repositories of which all is kept.
 const MOST_OF_REPOSITORIES: usize = 256 << 10;
 
-/// The beginning of the file, up to the end of a line, without the users and passwords of URLs.
+/// The beginning of the file, up to the end of a line, without secrets: URLs stay ones to use.
 fn distil_repositories(content: &[u8]) -> Vec<u8> {
     let mut kept = &content[..content.len().min(MOST_OF_REPOSITORIES)];
     if kept.len() < content.len() {
         kept = &kept[..memchr::memrchr(b'\n', kept).map_or(0, |end| end + 1)];
     }
-    let mut out = Vec::with_capacity(kept.len());
-    while let Some(at) = memchr::memmem::find(kept, b"://") {
-        out.extend_from_slice(&kept[..at + 3]);
-        kept = &kept[at + 3..];
-        let ends = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'/' | b'"' | b'?' | b'#');
-        let authority = &kept[..kept.iter().position(ends).unwrap_or(kept.len())];
-        kept = &kept[memchr::memrchr(b'@', authority).map_or(0, |sign| sign + 1)..];
+    let masked = masked_bytes(kept);
+    let mask = [MASK.as_bytes(), b"@"].concat();
+    let mut out = Vec::with_capacity(masked.len());
+    let mut rest = &masked[..];
+    while let Some(at) = memchr::memmem::find(rest, &mask) {
+        out.extend_from_slice(&rest[..at]);
+        rest = &rest[at + mask.len()..];
     }
-    out.extend_from_slice(kept);
+    out.extend_from_slice(rest);
     out
 }
 

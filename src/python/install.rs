@@ -7,7 +7,7 @@ use super::modules::importable;
 use super::record::parse_record;
 use super::scan::{Form, Found, Scan};
 use super::vendor::VendorLists;
-use crate::base::{FastSet, ImagePath, Problem, both, clean_path, file_name, is_within, parent};
+use crate::base::{FastSet, ImagePath, Problem, both, clean_path, file_name, is_within, parent, without_credentials};
 use crate::fs::{Lookup, View};
 use crate::layer::EntryKind;
 use std::borrow::Cow;
@@ -375,11 +375,4 @@ fn read_direct_url(bytes: &[u8]) -> (Option<String>, bool) {
         None => url,
     });
     (url, value.pointer("/dir_info/editable") == Some(&serde_json::Value::Bool(true)))
-}
-
-fn without_credentials(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let host = rest[..authority].rfind('@').map_or(0, |at| at + 1);
-    format!("{scheme}://{}", &rest[host..])
 }

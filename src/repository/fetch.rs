@@ -9,10 +9,9 @@
 use super::index::{Index, parse_apkindex, parse_packages};
 use super::release::{ListedFile, Release, parse_release};
 use super::{Options, Source};
-use crate::base::{Digest, escape_str};
+use crate::base::{Digest, escape_str, masked};
 use crate::layer::{Limits, Streamed, visit_tar};
 use crate::registry::{backoff, causes, http, is_loopback, is_passing};
-use crate::resolve::masked;
 use flate2::bufread::MultiGzDecoder;
 use lzma_rust2::XzReader;
 use reqwest::Url;

@@ -47,10 +47,9 @@ pub use settings::{excludes_documentation, read_apt_conf};
 pub use sources::{parse_deb822_sources, parse_repositories, parse_sources_list};
 pub use version::{begins_alpine, compare, compare_alpine, compare_debian};
 
-use crate::base::escape_str;
+use crate::base::{escape_str, masked};
 use crate::image::Cache;
 use crate::os::PackageManager;
-use crate::resolve::masked;
 use fetch::{Fetcher, Lists, Suite};
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -4,10 +4,9 @@
 
 use super::settings::{excludes_documentation, read_apt_conf};
 use super::{Source, Sources};
-use crate::base::{escape_str, file_name};
+use crate::base::{escape_str, file_name, masked};
 use crate::fs::View;
 use crate::os::PackageManager;
-use crate::resolve::masked;
 
 /// Most repositories of an image that are asked.
 const MOST_SOURCES: usize = 64;

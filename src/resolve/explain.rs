@@ -7,7 +7,8 @@ use super::gather::Root;
 use super::request::RequestError;
 use super::requirements::shown;
 use super::search::{Cause, cause_of, has_name};
-use super::uv::{cut, masked, shortened};
+use super::uv::{cut, shortened};
+use crate::base::masked;
 use crate::python::normalize_name;
 
 /// The longest explanation, in characters: uv's may fill pages.

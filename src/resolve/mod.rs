@@ -63,7 +63,7 @@ pub use requirements::{
     LineError, LineKind, Requirement, RequirementsLine, parse_requirement_line, parse_requirements_file,
 };
 pub use solve::{FRESH, resolve};
-pub use uv::{OLDEST, Uv, masked};
+pub use uv::{OLDEST, Uv};
 pub use wheel::{Contents, InstalledFile, Layout, WheelFile, predicted_bytecode};
 pub use zip::{
     Directory, MOST_DIRECTORY, MOST_ENTRY, TAIL, ZipEntry, ZipError, find_directory, parse_directory, read_entry,

@@ -7,8 +7,7 @@
 //! <https://packaging.python.org/en/latest/specifications/dependency-specifiers/>
 
 use super::marker::Markers;
-use super::uv::masked;
-use crate::base::escape_str;
+use crate::base::{escape_str, masked};
 use crate::python::{is_name, normalize_name};
 use pep440_rs::VersionSpecifiers;
 use std::str::FromStr as _;

@@ -1,6 +1,7 @@
 //! All integration tests in one binary: one link, one place for the fixtures.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should fail where it stands")]
 
+mod action;
 mod archives;
 mod asks;
 mod budget;
@@ -29,6 +30,7 @@ mod repository;
 mod requests;
 mod resolve;
 mod rules;
+mod secrets;
 #[path = "../registry/server.rs"]
 #[expect(dead_code, reason = "the tests of registries use the rest")]
 mod server;

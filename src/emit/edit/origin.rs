@@ -2,6 +2,7 @@
 
 use super::draft::Draft;
 use super::reach::Reach;
+use crate::base::masked;
 use crate::dockerfile::{Form, Kind};
 use crate::plan::Plan;
 use std::collections::BTreeSet;
@@ -23,7 +24,8 @@ pub(super) fn check(draft: &mut Draft<'_>, plan: &Plan, reach: &Reach) {
         }
         let Some(first) = run.tokens.first() else { continue };
         let text = without_comments(&draft.file.text[first.span.start..instruction.head.end], draft.file.escape);
-        match history.contains(&letters(&format!("RUN {text}"))) {
+        // As the history was read: without secrets.
+        match history.contains(&letters(&masked(&format!("RUN {text}")))) {
             true => known += 1,
             false => lines.push(draft.file.line(instruction.span.start)),
         }
