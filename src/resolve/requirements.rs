@@ -296,6 +296,10 @@ pub fn parse_requirement_line(text: &str) -> Result<Requirement, String> {
         (out.specifiers, out.marker) = (bare.split_whitespace().collect(), marker.to_owned());
     }
     check_marker(&out.marker)?;
+    // `a[]===b.zip`, written again without the brackets, is the name of a file.
+    if out.from.is_empty() && place(&out.line()).is_some() {
+        return Err("a package's name and no file's behind it".into());
+    }
     Ok(out)
 }
 
@@ -349,17 +353,22 @@ fn check_specifiers(text: &str) -> Result<(), String> {
     if numbers.map(str::len).max().unwrap_or(0) > MOST_DIGITS {
         return Err(expected());
     }
-    if text.trim().is_empty() {
-        return Ok(());
-    }
-    // Installers still take `>=2.7.*`, which means nothing more than `>=2.7`.
-    let lenient = |part: &str| if part.contains(['<', '>']) { part.replacen(".*", "", 1) } else { part.to_owned() };
-    let text = text.trim_end_matches([',', ' ']).split(',').map(lenient).collect::<Vec<_>>().join(",");
-    // `===` takes any text.
-    if text.contains("===") {
-        return Ok(());
-    }
-    VersionSpecifiers::from_str(&text).map(drop).map_err(|_| expected())
+    let parts = text.trim_end_matches([',', ' ']).split(',').map(str::trim);
+    let is_fine = |part: &str| match part.strip_prefix("===") {
+        // `===` takes any text that is one version.
+        Some(version) => !version.trim().is_empty() && version.trim().chars().all(is_of_version),
+        None => VersionSpecifiers::from_str(&lenient(part)).is_ok(),
+    };
+    if text.trim().is_empty() || parts.into_iter().all(is_fine) { Ok(()) } else { Err(expected()) }
+}
+
+fn is_of_version(c: char) -> bool {
+    c.is_ascii_alphanumeric() || ".+!_-*".contains(c)
+}
+
+/// Installers still take `>=2.7.*`, which means nothing more than `>=2.7`.
+fn lenient(part: &str) -> String {
+    if part.contains(['<', '>']) { part.replacen(".*", "", 1) } else { part.to_owned() }
 }
 
 fn check_marker(text: &str) -> Result<(), String> {

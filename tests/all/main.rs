@@ -28,6 +28,7 @@ mod report;
 mod repositories;
 mod repository;
 mod requests;
+mod requirements;
 mod resolve;
 mod rules;
 mod secrets;

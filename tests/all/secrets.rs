@@ -158,7 +158,7 @@ fn no_secret_of_an_image_is_in_any_output() {
     for (place, text) in &texts {
         assert!(!text.contains(SECRET), "{place} has the secret: {}", excerpt(text));
     }
-    let text = |name: &str| &texts.iter().find(|(place, _)| place.ends_with(name)).unwrap().1;
+    let text = |name: &str| &texts.iter().find(|(place, _)| place.ends_with(&format!("/{name}"))).unwrap().1;
     let dockerfile = text("plan/Dockerfile");
     assert!(dockerfile.contains("KEPT=\"yes\""), "{dockerfile}");
     // An index serves without its credentials, and the comment says how to give them; a secret is named and not set.

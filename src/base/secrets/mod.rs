@@ -57,9 +57,13 @@ pub fn masked_variable(pair: &str) -> String {
 pub fn masked_arguments(words: &[String]) -> Vec<String> {
     let mut out = Vec::with_capacity(words.len());
     let mut option: Option<&str> = None;
-    for word in words {
+    for (word, is_secret) in words.iter().zip(programs::secret_words(words)) {
         let name = option.take().filter(|_| !word.starts_with('-'));
-        out.push(name.map_or_else(|| masked(word), |name| masked_value(name, word)));
+        out.push(match name {
+            _ if is_secret => MASK.to_owned(),
+            Some(name) => masked_value(name, word),
+            None => masked(word),
+        });
         option = word.strip_prefix('-').map(|name| name.trim_start_matches('-')).filter(|name| !name.contains('='));
     }
     out
@@ -106,7 +110,7 @@ mod tests {
     use super::*;
 
     /// Texts with one secret, which is `hunter2` with something around it, and what is to be left of them.
-    const SECRETS: [(&str, &str); 59] = [
+    const SECRETS: [(&str, &str); 62] = [
         ("see https://user:hunter2@example.org/a b", "see https://****@example.org/a b"),
         ("https://user:hunter2@ss@example.org/a", "https://****@example.org/a"),
         ("https://hunter2@example.org/simple", "https://****@example.org/simple"),
@@ -151,6 +155,9 @@ mod tests {
         ("npm config set //r.example.org/:_authToken hunter2", "npm config set //r.example.org/:_authToken ****"),
         ("poetry config pypi-token.a hunter2", "poetry config pypi-token.a ****"),
         ("poetry config http-basic.a user hunter2", "poetry config http-basic.a user ****"),
+        ("CMD [\"a\", \"--password\", \"hunter2\"]", "CMD [\"a\", \"--password\", \"****\"]"),
+        ("CMD [\"a\" \"--password\" \"hunter2\"]", "CMD [\"a\" \"--password\" \"****\"]"),
+        ("RUN [\"curl\", \"-u\", \"a:hunter2\", \"x\"]", "RUN [\"curl\", \"-u\", \"****\", \"x\"]"),
         ("password = hunter2", "password = ****"),
         ("{\"password\": \"hunter2\", \"a\": 1}", "{\"password\": \"****\", \"a\": 1}"),
         ("{\\\"apiKey\\\": \\\"hunter2\\\"}", "{\\\"apiKey\\\": \\\"****\\\"}"),
@@ -224,6 +231,8 @@ mod tests {
             assert_eq!(masked_variable(pair), expected);
         }
         let words = ["serve", "--db-password", "a b", "--port", "80", "--token", "--verbose"].map(str::to_owned);
+        let curl = ["curl", "-u", "a:b", "-fsS", "x"].map(str::to_owned);
+        assert_eq!(masked_arguments(&curl), ["curl", "-u", "****", "-fsS", "x"].map(str::to_owned));
         assert_eq!(masked_arguments(&words)[2..], ["****", "--port", "80", "--token", "--verbose"].map(str::to_owned));
     }
 

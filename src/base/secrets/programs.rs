@@ -6,26 +6,49 @@ use super::Spans;
 use super::values::value;
 use std::ops::Range;
 
+const ALL: [&str; 17] = [
+    "curl",
+    "wget",
+    "http",
+    "https",
+    "sshpass",
+    "twine",
+    "docker",
+    "podman",
+    "nerdctl",
+    "buildah",
+    "helm",
+    "oras",
+    "redis-cli",
+    "mysql",
+    "mysqldump",
+    "mariadb",
+    "chpasswd",
+];
+
+/// The program that a word names, if it is one of these.
+fn known(word: &str) -> Option<&'static str> {
+    let word = word.trim_matches(['"', '\'']);
+    ALL.into_iter().find(|known| word.rsplit('/').next() == Some(known))
+}
+
+/// Which words of a command hold such a password, where it is known where each of them begins.
+pub(super) fn secret_words(words: &[String]) -> Vec<bool> {
+    let mut at = 0;
+    let places = words.iter().map(|word| {
+        at += word.len();
+        at - word.len()..at
+    });
+    let (places, text) = (places.collect::<Vec<_>>(), words.concat());
+    let mut spans = Spans::default();
+    if let Some((first, program)) = words.iter().enumerate().find_map(|(at, word)| Some((at, known(word)?))) {
+        options(&text, program, &places[first + 1..], &mut spans);
+    }
+    let hidden = |place: &Range<usize>| spans.0.iter().any(|(span, _)| place.contains(&span.start));
+    places.iter().map(hidden).collect()
+}
+
 pub(super) fn find(text: &str, spans: &mut Spans) {
-    const ALL: [&str; 17] = [
-        "curl",
-        "wget",
-        "http",
-        "https",
-        "sshpass",
-        "twine",
-        "docker",
-        "podman",
-        "nerdctl",
-        "buildah",
-        "helm",
-        "oras",
-        "redis-cli",
-        "mysql",
-        "mysqldump",
-        "mariadb",
-        "chpasswd",
-    ];
     // Most texts name none of them as a word.
     if !ALL.iter().any(|program| text.contains(program)) {
         return;
@@ -33,11 +56,8 @@ pub(super) fn find(text: &str, spans: &mut Spans) {
     let mut before: Vec<Range<usize>> = Vec::new();
     for command in commands(text) {
         let words = words(text, command);
-        let name = |word: &Range<usize>| {
-            let word = &text[word.clone()];
-            ALL.into_iter().find(|known| word.rsplit('/').next() == Some(known))
-        };
-        if let Some((at, program)) = words.iter().enumerate().find_map(|(at, word)| Some((at, name(word)?))) {
+        let program = words.iter().enumerate().find_map(|(at, word)| Some((at, known(&text[word.clone()])?)));
+        if let Some((at, program)) = program {
             if program == "chpasswd" {
                 before.iter().filter(|word| text[(*word).clone()].contains(':')).for_each(|word| {
                     spans.hide(unquoted(text, word.clone()));
@@ -66,7 +86,7 @@ fn options(text: &str, program: &str, words: &[Range<usize>], spans: &mut Spans)
     };
     for (at, word) in words.iter().enumerate() {
         let shown = &text[word.clone()];
-        if names.contains(&shown) {
+        if names.contains(&shown.trim_matches('"')) {
             let next = words.get(at + 1).cloned().map(|next| unquoted(text, next));
             next.filter(|next| is_value(&text[next.clone()])).into_iter().for_each(|next| spans.hide(next));
         } else if !attached.is_empty() && shown.len() > 2 && shown.starts_with(attached) {
@@ -112,8 +132,9 @@ fn words(text: &str, command: Range<usize>) -> Vec<Range<usize>> {
     let mut out = Vec::new();
     let mut at = command.start;
     while at < command.end {
-        let blank = text.as_bytes()[at].is_ascii_whitespace();
-        if blank {
+        // A command in JSON form has these between its words.
+        let byte = text.as_bytes()[at];
+        if byte.is_ascii_whitespace() || matches!(byte, b',' | b'[' | b']') {
             at += 1;
             continue;
         }

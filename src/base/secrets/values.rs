@@ -94,6 +94,13 @@ fn named(text: &str, name: Range<usize>, bare: &str) -> Option<Range<usize>> {
         let told = quote || is_plain || (is_spaced && (looks || lower.contains("pass")));
         return told.then_some(found);
     }
+    let is_option = text[name.clone()].starts_with("--");
+    // `"--name", "value"` of a command in JSON form.
+    if quote && is_option {
+        let start = skip_blanks(text, after + usize::from(rest.starts_with(',')));
+        let start = Some(start).filter(|start| text[*start..].trim_start_matches('\\').starts_with('"'));
+        return start.and_then(|start| value(text, start)).filter(|found| !text[found.clone()].starts_with('-'));
+    }
     let is_spaced = after > name.end && !quote;
     if !is_spaced || rest.is_empty() {
         return None;
@@ -101,7 +108,6 @@ fn named(text: &str, name: Range<usize>, bare: &str) -> Option<Range<usize>> {
     if follows(text, name.start, &["ENV"]) {
         return Some(after..after + rest.find('\n').unwrap_or(rest.len()));
     }
-    let is_option = text[name.clone()].starts_with("--");
     let is_set = follows(text, name.start, &["config", "set", "configure"]);
     let of_netrc = bare == "password" && text[..name.start].contains("login ");
     (is_option || is_set || of_netrc).then(|| value(text, after)).flatten().filter(|_| !rest.starts_with('-'))
