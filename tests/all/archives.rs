@@ -7,7 +7,9 @@ use crate::tarballs::{
 use serde_json::{Value, json};
 use slimwright::base::Digest;
 use slimwright::fs::{Fate, Ledger, Owner, View};
-use slimwright::image::{Image, OpenOptions, Target, TargetKind, open, read_recorded, write_recorded};
+use slimwright::image::{
+    Image, OpenOptions, Target, TargetKind, open, read_recorded, write_recorded, write_with_environment,
+};
 use slimwright::layer::{Compression, EntryKind};
 use std::path::Path;
 
@@ -153,7 +155,7 @@ fn a_recorded_index_is_the_image_again() {
     let store = Store::new();
     let image = opened(&store.folder("zstd", &oci(&sample(), Packing::Zstd)));
     let mut bytes = Vec::new();
-    write_recorded(&image, &mut bytes).unwrap();
+    write_with_environment(&image, &mut bytes).unwrap();
     let again = opened(&store.write("image.index", &bytes));
     assert_eq!(merged(&again), merged(&image));
     assert_eq!(
@@ -161,7 +163,7 @@ fn a_recorded_index_is_the_image_again() {
         (&image.name, &image.config, &image.platform, 2)
     );
     let mut twice = Vec::new();
-    write_recorded(&again, &mut twice).unwrap();
+    write_with_environment(&again, &mut twice).unwrap();
     assert!(twice == bytes, "recording what was recorded changes nothing");
     let target: Target = format!("index:{}", store.path("image.index").display()).parse().unwrap();
     assert_eq!(open(&target, &OpenOptions::default(), &()).unwrap(), again);
