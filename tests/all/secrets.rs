@@ -244,3 +244,34 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_edited_dockerfile_keeps_its_lines_and_its_secrets_are_told_without_them() {
+    let store = Store::new();
+    store.folder("image", &oci(&parts(""), Packing::Gzip));
+    let line = format!("RUN pip install --index-url https://user:{SECRET}@pypi.example.org/simple plain");
+    store.write(
+        "context/Dockerfile",
+        format!("FROM python:3.11-slim\nRUN apt-get update && apt-get install -y gcc-12\n{line}\n"),
+    );
+    let dir = store.path("");
+    let plan = [
+        "plan",
+        "oci:image",
+        "--no-resolve",
+        "--base",
+        "python:3.11-slim",
+        "-o",
+        "edited",
+        "--dockerfile",
+        "context/Dockerfile",
+    ];
+    let (code, printed) = run(&dir, &plan);
+    assert!(code == 0 && !printed.contains(SECRET), "{printed}");
+    let read = |name: &str| std::fs::read_to_string(store.path("edited").join(name)).unwrap();
+    assert!(read("Dockerfile").contains(&format!("https://user:{SECRET}@")), "it has to build");
+    for name in ["REPORT.md", "plan.json", "requirements.txt", "smoke_test.py"] {
+        assert!(!read(name).contains(SECRET), "{name}");
+    }
+    assert!(read("REPORT.md").contains("line 3: it has a secret"), "{}", read("REPORT.md"));
+}

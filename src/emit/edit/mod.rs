@@ -14,7 +14,7 @@ mod pip;
 mod reach;
 mod system;
 
-use crate::base::escape_str;
+use crate::base::{escape_str, is_masked, masked};
 use crate::dockerfile::{Dockerfile, Span};
 use crate::plan::Plan;
 use crate::profile::{Detect, Rule};
@@ -91,6 +91,7 @@ pub fn edit(plan: &Plan, rules: &[Rule], file: &Dockerfile<'_>, options: &EditOp
     let reach = Reach::new(file, target, plan);
     let mut draft = Draft::new(file, &options.skip);
     origin::check(&mut draft, plan, &reach);
+    secrets(&mut draft);
     let mut covered = install::edit(&mut draft, plan, rules, &reach, options);
     covered.extend(system::edit(&mut draft, plan, &reach));
     owner::edit(&mut draft, plan, &reach);
@@ -103,13 +104,28 @@ pub fn edit(plan: &Plan, rules: &[Rule], file: &Dockerfile<'_>, options: &EditOp
     }
     covered.extend(edits.iter().map(|edit| edit.rule.clone()));
     notes.extend(not_expressed(plan, &covered));
-    let notes = notes.iter().map(|note| escape_str(note)).collect();
+    // The file is the user's and stays as it is; what is told of it is for others, too.
+    let notes = notes.iter().map(|note| escape_str(&masked(note))).collect();
     for edit in &mut edits {
-        edit.reason = escape_str(&edit.reason);
+        edit.reason = escape_str(&masked(&edit.reason));
     }
     let path = if options.path.is_empty() { "Dockerfile".to_owned() } else { options.path.clone() };
     let diff = diff::unified(&path, file.text, &text, &edits);
     Ok(Edits { path, edits, notes, text, diff })
+}
+
+/// Notes the instructions that have a secret.
+fn secrets(draft: &mut Draft<'_>) {
+    let file = draft.file;
+    for (position, instruction) in file.instructions.iter().enumerate() {
+        let text = &file.text[instruction.head.clone()];
+        if !is_masked(text) && is_masked(&masked(text)) {
+            draft.note(
+                position,
+                "it has a secret, which stays in the history of the image: mount it, RUN --mount=type=secret",
+            );
+        }
+    }
 }
 
 fn target_stage(file: &Dockerfile<'_>, options: &EditOptions) -> Result<usize, EditError> {
