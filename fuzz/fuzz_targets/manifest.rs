@@ -6,8 +6,8 @@ use slimwright::image::{parse_config, parse_docker_manifest, parse_index, parse_
 
 fuzz_target!(|bytes: &[u8]| {
     let _ = parse_docker_manifest(bytes);
-    let _ = parse_index(bytes).map(|index| index.manifests().iter().map(|d| d.digest().to_string()).count());
-    let _ = parse_manifest(bytes).map(|manifest| manifest.config().digest().to_string());
+    let _ = parse_index(bytes).map(|index| index.manifests.len());
+    let _ = parse_manifest(bytes).map(|manifest| manifest.config.digest);
     if let Ok(config) = parse_config(bytes) {
         for row in &config.history {
             row.instruction();

@@ -108,7 +108,7 @@ A plan from such an index leaves the others out of its Dockerfile and names them
 #[derive(Clone, Debug, ClapArgs)]
 pub struct Source {
     /// docker-daemon:NAME, docker://NAME (a registry), docker-archive:FILE, oci:DIR[:TAG], oci-archive:FILE,
-    /// dir:ROOTFS, index:FILE, a path of any of these, - for an archive on standard input, or context:DIR for what a
+    /// dir:FOLDER, index:FILE, a path of any of these, - for an archive on standard input, or context:DIR for what a
     /// folder with a Dockerfile will become
     #[arg(value_name = "TARGET")]
     pub target: String,
@@ -330,6 +330,12 @@ pub struct Verify {
     /// Do not run the images
     #[arg(long)]
     pub no_run: bool,
+    /// By how many per cent the image may differ from the plan's prediction
+    #[arg(long, value_name = "PERCENT", default_value_t = crate::verify::TOLERANCE)]
+    pub tolerance: f64,
+    /// Compare files by size alone, without reading their contents
+    #[arg(long)]
+    pub sizes_only: bool,
     /// How to print.
     #[command(flatten)]
     pub print: Print,
@@ -380,6 +386,9 @@ pub struct Check {
     /// Lower the lock's sizes to the image's where they are smaller, unless a limit is broken
     #[arg(long, visible_alias = "ratchet", conflicts_with = "update")]
     pub tighten: bool,
+    /// Trust layers' tables of contents (eStargz, zstd:chunked) instead of reading such layers whole
+    #[arg(long)]
+    pub trust_contents: bool,
     /// Judge the image that the plan leads to
     #[arg(long, conflicts_with_all = ["update", "tighten"])]
     pub planned: bool,

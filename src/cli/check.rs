@@ -83,8 +83,10 @@ impl CheckSettings {
             (.., true) => Mode::Planned,
             _ => Mode::Judge,
         };
+        let mut input = input(args.source, &args.asked)?;
+        input.options.whole = !args.trust_contents;
         Ok(Self {
-            input: input(args.source, &args.asked)?,
+            input,
             config,
             lock,
             name: args.name,

@@ -216,7 +216,7 @@ fn verify(settings: &VerifySettings) -> Result<()> {
     let (before, after) = (pipeline::image(&settings.before)?, pipeline::image(&settings.after)?);
     let verification = pipeline::survey(&before, &[], |before| {
         pipeline::survey(&after, &[], |after| {
-            let mut verification = verify::verify(before, after, promise.as_ref());
+            let mut verification = verify::verify(before, after, promise.as_ref(), settings.tolerance);
             verification.checks.push(imports(settings, before, after));
             verification
         })

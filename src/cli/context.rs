@@ -38,10 +38,14 @@ pub(super) fn dockerfile(folder: &Path, named: Option<&Path>) -> Option<PathBuf>
 pub(super) fn input(source: &Source, asks: bool) -> Result<Option<ContextInput>> {
     let args = &source.context;
     let Some(folder) = folder(&source.target) else {
-        let given =
-            args.file.is_some() || !args.build_arg.is_empty() || !args.image.is_empty() || args.python.is_some();
+        let given = args.file.is_some()
+            || !args.build_arg.is_empty()
+            || !args.image.is_empty()
+            || args.python.is_some()
+            || args.target_stage.is_some();
         if given {
-            let error = anyhow::anyhow!("--file, --build-arg, --image and --python are for build contexts");
+            let what = "--file, --target-stage, --build-arg, --image and --python are for build contexts";
+            let error = anyhow::anyhow!(what);
             return Err(Failure::usage(error).hint("name the folder with context:DIR"));
         }
         return Ok(None);

@@ -5,7 +5,7 @@ use super::context;
 use super::failure::{Failure, Result};
 use super::output::Destination;
 use super::pipeline;
-use super::settings::{Input, Look, input, look};
+use super::settings::{Input, Look, look, pair};
 use crate::budget::{Diff, Snapshot};
 use crate::report;
 
@@ -25,10 +25,10 @@ impl DiffSettings {
     pub fn new(args: Args) -> Result<Self> {
         let destination = Destination::new(args.output, args.force)?;
         let after = Source { target: args.after, ..args.source.clone() };
-        let (before, after) = for_contexts(args.source, after);
+        let (before, after) = pair(for_contexts(args.source, after), &args.asked)?;
         Ok(Self {
-            before: input(before, &args.asked)?,
-            after: input(after, &args.asked)?,
+            before,
+            after,
             look: look(&args.print, destination.is_stdout()),
             format: args.format,
             destination,

@@ -34,7 +34,7 @@ pub fn image(input: &Input) -> Result<ManuallyDrop<Image>> {
     });
     image.map(ManuallyDrop::new).map_err(|error| {
         let hint = error.hint();
-        let failure = Failure::measure(anyhow::Error::new(error));
+        let failure = if error.is_usage() { Failure::usage(error) } else { Failure::measure(error) };
         match hint {
             Some(hint) => failure.hint(hint),
             None => failure,

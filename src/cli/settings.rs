@@ -11,7 +11,7 @@ use super::dockerfile::UserDockerfile;
 use super::failure::{Failure, Result};
 use super::given;
 use super::output::{Destination, Folder};
-use crate::base::parse_byte_size;
+use crate::base::{escape_path, parse_byte_size};
 use crate::emit;
 use crate::image::{CACHE_BYTES, Cache, OpenOptions, Target};
 use crate::plan::PlanOptions;
@@ -119,6 +119,8 @@ pub struct VerifySettings {
     pub plan: Option<PathBuf>,
     /// Whether the images may be run.
     pub run: bool,
+    /// Per cent.
+    pub tolerance: f64,
     /// How to print.
     pub look: Look,
     /// What to write.
@@ -202,11 +204,14 @@ fn audit_settings(audit: Audit) -> Result<AuditSettings> {
     })
 }
 
-fn plan_settings(plan: Plan) -> Result<PlanSettings> {
+fn plan_settings(mut plan: Plan) -> Result<PlanSettings> {
     let folder = Folder::new(plan.output, plan.force)?;
     let dockerfile = match &plan.dockerfile {
         Some(path) => {
-            let stage = plan.source.context.target_stage.clone();
+            let stage = match context::folder(&plan.source.target) {
+                Some(_) => plan.source.context.target_stage.clone(),
+                None => plan.source.context.target_stage.take(),
+            };
             Some(Box::new(UserDockerfile::read(path, plan.context.as_deref(), stage, plan.skip.clone())?))
         }
         None => context_dockerfile(&plan.source, &plan.skip)?,
@@ -247,10 +252,17 @@ fn context_dockerfile(source: &Source, skip: &[String]) -> Result<Option<Box<Use
 fn verify_settings(verify: Verify) -> Result<VerifySettings> {
     let none = Asked { requirements: Vec::new(), project: None };
     let look = look(&verify.print, true);
+    if !verify.tolerance.is_finite() || verify.tolerance < 0.0 {
+        return Err(Failure::usage(anyhow::anyhow!("--tolerance {}: expected per cent, 0 or more", verify.tolerance)));
+    }
     let after = Source { target: verify.after, ..verify.source.clone() };
+    let (mut before, mut after) = pair((verify.source, after), &none)?;
+    before.options.digests = !verify.sizes_only;
+    after.options.digests = !verify.sizes_only;
     Ok(VerifySettings {
-        before: input(verify.source, &none)?,
-        after: input(after, &none)?,
+        before,
+        after,
+        tolerance: verify.tolerance,
         plan: verify.plan,
         run: !verify.no_run,
         look,
@@ -267,7 +279,7 @@ pub(super) fn input(source: Source, asked: &Asked) -> Result<Input> {
     let context = context::input(&source, asked.project.is_some() || !asked.requirements.is_empty())?;
     let target = source.target.parse::<Target>().map_err(|error| {
         Failure::usage(anyhow::anyhow!("TARGET `{}`: {error}", source.target))
-            .hint("write docker-daemon:NAME, docker://NAME, docker-archive:FILE, oci:DIR[:TAG], oci-archive:FILE, dir:ROOTFS, index:FILE, context:DIR, a path or -")
+            .hint("write docker-daemon:NAME, docker://NAME, docker-archive:FILE, oci:DIR[:TAG], oci-archive:FILE, dir:FOLDER, index:FILE, context:DIR, a path or -")
     })?;
     let mut options = OpenOptions {
         platform: source.platform,
@@ -282,7 +294,47 @@ pub(super) fn input(source: Source, asked: &Asked) -> Result<Input> {
         options.limits.unpacked = size.0;
     }
     let given = given::read(&asked.requirements, asked.project.as_deref())?;
+    let target = if context.is_none() { followed(target, &options)? } else { target };
     Ok(Input { text: source.target, target, options, given, quiet: source.quiet, context })
+}
+
+/// What the target cannot do is said before anything is read.
+fn followed(target: Target, options: &OpenOptions) -> Result<Target> {
+    match target.unfollowed(options).first() {
+        None => Ok(target),
+        Some((option, why)) => {
+            let error = anyhow::anyhow!("{}: {option} cannot be followed: {why}", escape_path(&target.path));
+            Err(Failure::usage(error).hint(format!("leave {option} out")))
+        }
+    }
+}
+
+/// The inputs of two images. An option is for the one that can follow it, if the other cannot.
+pub(super) fn pair((mut before, mut after): (Source, Source), asked: &Asked) -> Result<(Input, Input)> {
+    let lacks = |source: &Source, option: &str| {
+        let Ok(target) = source.target.parse::<Target>() else { return false };
+        let options = OpenOptions {
+            platform: source.platform.clone(),
+            verify: source.verify,
+            insecure: source.insecure,
+            ..OpenOptions::default()
+        };
+        context::folder(&source.target).is_none()
+            && target.unfollowed(&options).iter().any(|(lacked, _)| *lacked == option)
+    };
+    for option in ["--platform", "--verify", "--insecure"] {
+        let leave_out = |source: &mut Source| match option {
+            "--platform" => source.platform = None,
+            "--verify" => source.verify = false,
+            _ => source.insecure = false,
+        };
+        match (lacks(&before, option), lacks(&after, option)) {
+            (true, false) => leave_out(&mut before),
+            (false, true) => leave_out(&mut after),
+            _ => {}
+        }
+    }
+    Ok((input(before, asked)?, input(after, asked)?))
 }
 
 /// A plan asks who imports what; a recording serves plans.

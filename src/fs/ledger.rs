@@ -14,6 +14,8 @@ pub enum Owner {
     Distribution(usize),
     /// An OS package, by its position.
     OsPackage(usize),
+    /// A conda package, by its position.
+    CondaPackage(usize),
     /// Nobody, in a layer of the base image.
     Base,
     /// Nobody, in a package manager's cache or database.

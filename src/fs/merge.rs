@@ -134,14 +134,24 @@ impl<'a> Merge<'a> {
             match entry.kind {
                 EntryKind::Whiteout | EntryKind::Opaque => {}
                 _ if entry.path.is_root() => {}
-                EntryKind::Hardlink => links.push(at),
+                EntryKind::Hardlink => match self.linked(entry) {
+                    // What the link leads to now, whatever comes to stand there later in the tar.
+                    Some(node) => self.put(entry, at, node.data),
+                    None => links.push(at),
+                },
                 _ => self.put(entry, at, at),
             }
         }
         self.link(links);
     }
 
-    /// Hard links last, in their order; one whose target is not there yet waits for it, because a link may lead
+    /// The file that a hard link leads to.
+    fn linked(&self, entry: &Entry) -> Option<Node> {
+        let node = self.get(entry.link.as_deref().unwrap_or_default())?;
+        (self.entry(node.data).kind == EntryKind::File).then_some(node)
+    }
+
+    /// Hard links whose target was not there when they came, in their order; each waits for it, because a link may lead
     /// to a later link.
     fn link(&mut self, links: Vec<DataRef>) {
         let mut ready: BinaryHeap<Reverse<DataRef>> = links.into_iter().map(Reverse).collect();
@@ -150,8 +160,7 @@ impl<'a> Merge<'a> {
         while let Some(Reverse(at)) = ready.pop() {
             let entry = self.entry(at);
             let target = entry.link.as_deref().unwrap_or_default();
-            let known = self.get(target).filter(|node| self.entry(node.data).kind == EntryKind::File);
-            if let Some(node) = known {
+            if let Some(node) = self.linked(entry) {
                 self.put(entry, at, node.data);
                 let woken = waiting.remove(entry.path.as_bytes()).unwrap_or_default();
                 ready.extend(woken.into_iter().map(Reverse));

@@ -121,7 +121,7 @@ impl<'a> View<'a> {
     }
 
     /// Follows symbolic links in every component, inside the root, at most 40 of them (as the kernel's
-    /// `MAXSYMLINKS`). Returns the final path, which exists and is no link.
+    /// `MAXSYMLINKS`). Returns the final path, which exists and is no link; a directory need not have an entry of its own.
     pub fn resolve(&self, path: &[u8]) -> Option<Vec<u8>> {
         let mut todo: Vec<Vec<u8>> = path.split(|&b| b == b'/').rev().map(<[u8]>::to_vec).collect();
         let mut at: Vec<u8> = Vec::new();
@@ -150,7 +150,7 @@ impl<'a> View<'a> {
             }
             todo.extend(target.split(|&b| b == b'/').rev().map(<[u8]>::to_vec));
         }
-        (at.is_empty() || self.places.contains_key(&at[..])).then_some(at)
+        (at.is_empty() || self.places.contains_key(&at[..]) || !self.places_below(&at).is_empty()).then_some(at)
     }
 
     /// Bytes of content that a path leads to; 0 for what is no file.

@@ -1,14 +1,15 @@
 //! Images in a tar: the members by name, and docker-archives of the old form (`layer.tar`, repeated layers as
 //! symbolic links) and the new one (an OCI layout with a `manifest.json` beside it, since Docker 25).
 
-use super::layout::layout;
-use super::manifest::parse_docker_manifest;
+use super::choice::{self, Candidate};
+use super::config::parse_config;
+use super::layout::{layout, lists_images};
+use super::manifest::{Descriptor, DockerManifestRow, parse_docker_manifest};
 use super::open::{MOST_JSON, names_match};
 use super::source::{Files, LayerSource, SourceImage};
 use super::{ImageError, OpenOptions, Target};
 use crate::base::{Digest, clean_path, parent};
 use crate::layer::{Blob, Contents, Entry, EntryKind, Limits, index_tar};
-use oci_spec::image::Descriptor;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -104,19 +105,29 @@ pub(super) fn missing(place: &Path) -> ImageError {
     ImageError::shape(place, "expected this file in the archive, found none")
 }
 
-/// Chooses an image of an archive. One that has both forms is a docker-archive, unless the user says or the
-/// platform matters.
+/// Chooses an image of an archive. One that has both forms is a docker-archive, unless the user says, or asks for a
+/// platform or digest that the other form alone tells.
 pub(super) fn choose(target: &Target, files: &dyn Files, options: &OpenOptions) -> Result<SourceImage, ImageError> {
     use super::TargetKind::{DockerArchive, OciArchive};
     let (path, reference) = (&target.path, target.reference.as_deref());
     let (docker, oci) = (files.has("manifest.json"), files.has("index.json") && files.has("oci-layout"));
+    let asks_layout = || {
+        (options.platform.is_some() || reference.is_some_and(|wanted| choice::digest(wanted).is_some()))
+            && lists_images(files)
+    };
     let as_layout = match target.kind {
         Some(OciArchive) => true,
         Some(DockerArchive) => false,
-        _ => oci && (!docker || options.platform.is_some()),
+        // Docker 25.0 wrote a layout's index without any image beside a good `manifest.json`.
+        _ => oci && (!docker || asks_layout()),
     };
     match (as_layout, docker, oci) {
-        (false, true, _) => docker_archive(path, files, reference),
+        (false, true, _) => docker_archive(path, files, reference, options),
+        (true, true, true) if target.kind.is_none() => match layout(path, files, reference, options) {
+            // A digest may be that of the configuration, which engines call the image's ID.
+            Err(ImageError::NoSuchImage { .. }) => docker_archive(path, files, reference, options),
+            found => found,
+        },
         (true, _, true) => layout(path, files, reference, options),
         _ => Err(ImageError::shape(
             path,
@@ -126,17 +137,25 @@ pub(super) fn choose(target: &Target, files: &dyn Files, options: &OpenOptions) 
 }
 
 /// Reads a docker-archive's `manifest.json` and chooses an image.
-fn docker_archive(path: &Path, files: &dyn Files, reference: Option<&str>) -> Result<SourceImage, ImageError> {
+pub(super) fn docker_archive(
+    path: &Path,
+    files: &dyn Files,
+    reference: Option<&str>,
+    options: &OpenOptions,
+) -> Result<SourceImage, ImageError> {
     let rows = parse_docker_manifest(&files.document("manifest.json", None)?)
         .map_err(|error| ImageError::shape(&files.place("manifest.json"), error))?;
-    let names: Vec<String> = rows.iter().flat_map(|row| row.names()).collect();
-    let row = match reference {
-        None => rows.first(),
-        Some(wanted) => rows.iter().find(|row| row.names().iter().any(|name| names_match(name, wanted))),
+    let row = match &rows[..] {
+        [only] if reference.is_none() => only,
+        _ => {
+            let all = rows.iter().enumerate().map(|row| candidate(files, row)).collect::<Result<Vec<_>, _>>()?;
+            let left = choice::meant(path, &all, reference)?;
+            &rows[choice::decide(path, &all, &left, (reference, options.platform.as_deref()))?]
+        }
     };
-    let row = row.ok_or_else(|| ImageError::no_such_image(path, reference, &names))?;
-    let own = row.names();
-    let chosen = own.iter().find(|name| reference.is_some_and(|wanted| names_match(name, wanted))).or(own.first());
+    let names: Vec<String> = rows.iter().flat_map(|row| row.repo_tags.clone()).collect();
+    let is_meant = |name: &&String| reference.is_some_and(|wanted| names_match(name, wanted));
+    let chosen = row.repo_tags.iter().find(is_meant).or(row.repo_tags.first());
     let config = files.document(&row.config, None)?;
     let place = files.place(&row.config);
     if let Some(expected) = config_digest(&row.config) {
@@ -151,6 +170,15 @@ fn docker_archive(path: &Path, files: &dyn Files, reference: Option<&str>) -> Re
         config: (place, config),
         layers: layers.collect::<Result<_, _>>()?,
     })
+}
+
+/// What can be chosen: by the image's ID, which is the digest of its configuration, too.
+fn candidate(files: &dyn Files, (position, row): (usize, &DockerManifestRow)) -> Result<Candidate, ImageError> {
+    let config = files.document(&row.config, None)?;
+    let platform = parse_config(&config).ok().filter(|config| !config.architecture.is_empty());
+    let digests = vec![Digest::of(&config).to_string()];
+    let platform = platform.map(|config| config.platform());
+    Ok(Candidate { position, names: row.repo_tags.clone(), platform, digests })
 }
 
 /// The configuration's file name is its digest, in both forms.

@@ -1,6 +1,7 @@
 //! The image configuration (OCI image-spec config.md, with Docker's own fields: `Healthcheck`, `OnBuild`,
 //! `Shell`). Parsed by hand-written structs and not by a library's, because libraries drop Docker's fields.
 
+use super::manifest::go_json;
 use crate::base::{masked, masked_arguments, masked_value, masked_variable};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -42,6 +43,14 @@ pub struct Config {
     pub diff_ids: Vec<String>,
     /// One row an instruction.
     pub history: Vec<HistoryRow>,
+}
+
+impl Config {
+    /// `os/architecture[/variant]`.
+    pub fn platform(&self) -> String {
+        let variant = self.variant.as_ref().map(|variant| format!("/{variant}")).unwrap_or_default();
+        format!("{}/{}{variant}", self.os, self.architecture)
+    }
 }
 
 /// A health check; durations in nanoseconds, 0 for unset.
@@ -136,31 +145,52 @@ struct RawConfig {
     history: Option<Vec<RawHistory>>,
 }
 
+/// Fields' names in lower case, as [`go_json`] hands them over.
 #[derive(Deserialize, Default)]
-#[serde(rename_all = "PascalCase")]
 struct RawRuntime {
     user: Option<String>,
     env: Option<Vec<String>>,
-    entrypoint: Option<Vec<String>>,
-    cmd: Option<Vec<String>>,
+    entrypoint: Option<Words>,
+    cmd: Option<Words>,
+    #[serde(rename = "workingdir")]
     working_dir: Option<String>,
+    #[serde(rename = "exposedports")]
     exposed_ports: Option<BTreeMap<String, serde::de::IgnoredAny>>,
     volumes: Option<BTreeMap<String, serde::de::IgnoredAny>>,
     labels: Option<BTreeMap<String, String>>,
+    #[serde(rename = "stopsignal")]
     stop_signal: Option<String>,
-    shell: Option<Vec<String>>,
+    shell: Option<Words>,
+    #[serde(rename = "onbuild")]
     on_build: Option<Vec<String>>,
     healthcheck: Option<RawHealthCheck>,
 }
 
+/// An argument vector: old engines wrote one word as a text (moby, `strslice.StrSlice`).
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Words {
+    Many(Vec<String>),
+    One(String),
+}
+
+impl From<Words> for Vec<String> {
+    fn from(words: Words) -> Self {
+        match words {
+            Words::Many(words) => words,
+            Words::One(word) => vec![word],
+        }
+    }
+}
+
 #[derive(Deserialize, Default)]
-#[serde(rename_all = "PascalCase")]
 struct RawHealthCheck {
     test: Option<Vec<String>>,
-    interval: Option<u64>,
-    timeout: Option<u64>,
-    start_period: Option<u64>,
-    retries: Option<u64>,
+    interval: Option<i64>,
+    timeout: Option<i64>,
+    #[serde(rename = "startperiod")]
+    start_period: Option<i64>,
+    retries: Option<i64>,
 }
 
 #[derive(Deserialize, Default)]
@@ -176,9 +206,10 @@ struct RawHistory {
 }
 
 /// Parses a configuration. Fails on what is not a JSON object of the expected shape, with serde's message,
-/// which names line and column. What it has of secrets is masked ([`Config::without_secrets`]).
+/// which names line and column of what is no JSON. What it has of secrets is masked ([`Config::without_secrets`]).
 pub fn parse_config(bytes: &[u8]) -> Result<Config, serde_json::Error> {
-    let raw: RawConfig = serde_json::from_slice(bytes)?;
+    let raw: RawConfig = go_json(bytes)?;
+    let amount = |number: Option<i64>| number.and_then(|number| u64::try_from(number).ok()).unwrap_or(0);
     let run = raw.config.unwrap_or_default();
     let history = raw.history.unwrap_or_default().into_iter().map(|row| HistoryRow {
         created_by: row.created_by.unwrap_or_default(),
@@ -191,21 +222,21 @@ pub fn parse_config(bytes: &[u8]) -> Result<Config, serde_json::Error> {
         variant: raw.variant.filter(|variant| !variant.is_empty()),
         user: run.user.unwrap_or_default(),
         env: run.env.unwrap_or_default(),
-        entrypoint: run.entrypoint,
-        cmd: run.cmd,
+        entrypoint: run.entrypoint.map(Vec::from),
+        cmd: run.cmd.map(Vec::from),
         working_dir: run.working_dir.unwrap_or_default(),
         exposed_ports: run.exposed_ports.unwrap_or_default().into_keys().collect(),
         volumes: run.volumes.unwrap_or_default().into_keys().collect(),
         labels: run.labels.unwrap_or_default(),
         stop_signal: run.stop_signal.filter(|signal| !signal.is_empty()),
-        shell: run.shell,
+        shell: run.shell.map(Vec::from),
         on_build: run.on_build.unwrap_or_default(),
         health_check: run.healthcheck.map(|check| HealthCheck {
             test: check.test.unwrap_or_default(),
-            interval: check.interval.unwrap_or(0),
-            timeout: check.timeout.unwrap_or(0),
-            start_period: check.start_period.unwrap_or(0),
-            retries: check.retries.unwrap_or(0),
+            interval: amount(check.interval),
+            timeout: amount(check.timeout),
+            start_period: amount(check.start_period),
+            retries: amount(check.retries),
         }),
         diff_ids: raw.rootfs.unwrap_or_default().diff_ids.unwrap_or_default(),
         history: history.collect(),

@@ -62,6 +62,16 @@ pub enum ImageError {
         /// What there is.
         found: String,
     },
+    /// There are several images, and it is not plain which is meant.
+    #[error("{path}: expected one image, found {found}")]
+    Several {
+        /// The source, escaped.
+        path: String,
+        /// What there is.
+        found: String,
+        /// Whether a platform tells them apart.
+        by_platform: bool,
+    },
     /// A container engine.
     #[error(transparent)]
     Daemon(#[from] Box<DaemonError>),
@@ -115,6 +125,17 @@ impl ImageError {
         Self::NoSuchImage { path: escape_path(path), wanted, found: listed(found) }
     }
 
+    pub(super) fn several(path: &Path, wanted: Option<&str>, found: &[String], by_platform: bool) -> Self {
+        let named = wanted.map(|wanted| format!("of `{}` ", escape_str(wanted))).unwrap_or_default();
+        let found = format!("{} {named}in it: {}", found.len(), listed(found));
+        Self::Several { path: escape_path(path), found, by_platform }
+    }
+
+    /// Whether another command line would do: the image is not at fault.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Several { .. } | Self::NoSuchImage { .. } | Self::Platform { .. })
+    }
+
     pub(super) fn platform(path: &Path, wanted: &str, found: &[&str]) -> Self {
         let found: Vec<String> = found.iter().map(|text| (*text).to_owned()).collect();
         Self::Platform { path: escape_path(path), wanted: escape_str(wanted), found: listed(&found) }
@@ -135,9 +156,13 @@ impl ImageError {
             }
             Self::Layer { source, .. } if matches!(**source, BlobError::Index(IndexError::Bound { .. })) => None,
             Self::Layer { .. } => Some("the layer is damaged or incomplete; save or copy the image again"),
-            Self::NoSuchImage { .. } => {
-                Some("name the image behind the path: docker-archive:FILE:NAME:TAG, oci:DIR:TAG")
-            }
+            Self::NoSuchImage { .. } => Some(
+                "name the image behind the path: docker-archive:FILE:NAME:TAG, oci:DIR:TAG, or by position or digest: FILE:@0, FILE:@sha256:…",
+            ),
+            Self::Several { by_platform: true, .. } => Some("choose one of these platforms with --platform"),
+            Self::Several { .. } => Some(
+                "choose one behind the path: its name (FILE:NAME:TAG), its position (FILE:@0) or its digest (FILE:@sha256:…)",
+            ),
             Self::Platform { .. } => Some("choose one of these with --platform"),
             _ => None,
         };

@@ -6,6 +6,7 @@
 
 mod archive;
 mod cache;
+mod choice;
 mod config;
 mod daemon;
 mod directory;
@@ -20,11 +21,14 @@ mod registry;
 mod source;
 mod stream;
 mod target;
+mod transport;
 
 pub use cache::{CACHE_BYTES, Cache, CacheInfo};
 pub use config::{Config, HealthCheck, HistoryRow, parse_config};
 pub use error::ImageError;
-pub use manifest::{DockerManifestRow, parse_docker_manifest, parse_index, parse_manifest};
+pub use manifest::{
+    Descriptor, DockerManifestRow, Index, Manifest, Platform, parse_docker_manifest, parse_index, parse_manifest,
+};
 pub use manifest_only::open_manifest;
 pub use open::{OpenOptions, Progress, host_platform, open};
 pub use recorded::{read_recorded, write_recorded, write_with_environment};

@@ -1,14 +1,15 @@
 //! Opening a target: find what is there, choose the image, read its layers.
 
-use super::archive::{InArchive, choose, members};
+use super::archive::{InArchive, choose, docker_archive, members};
 use super::layout::layout;
+use super::manifest::Descriptor;
 use super::reading::read_source;
 use super::source::{Files, LayerSource};
 use super::target::{Found, Target};
+use super::transport::transport;
 use super::{Cache, Image, ImageError, TargetKind, daemon, directory, read_recorded, registry, stream};
 use crate::base::Digest;
 use crate::layer::{Blob, Limits};
-use oci_spec::image::Descriptor;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -28,6 +29,10 @@ pub struct OpenOptions {
     pub cache: Option<Cache>,
     /// Whether a registry on this machine may be spoken to without TLS.
     pub insecure: bool,
+    /// Read layers that have a table of contents as all others.
+    pub whole: bool,
+    /// Digest the content of every file, not only where equality decides something within the image.
+    pub digests: bool,
 }
 
 /// Told of long work.
@@ -100,6 +105,8 @@ pub fn open(target: &Target, options: &OpenOptions, progress: &dyn Progress) -> 
         Found::Directory => return directory::directory(path, options, progress),
         Found::Recorded(bytes) => return read_recorded(path, &bytes),
         Found::Layout => layout(path, &Folder(path), target.reference.as_deref(), options)?,
+        Found::Transport => transport(path, target.reference.as_deref(), options)?,
+        Found::Unpacked => docker_archive(path, &Folder(path), target.reference.as_deref(), options)?,
         Found::Archive(blob) => choose(target, &InArchive { path, members: &members(path, &blob)? }, options)?,
         Found::Stream(mut input) => {
             progress.start("reading the archive", None);
@@ -109,21 +116,24 @@ pub fn open(target: &Target, options: &OpenOptions, progress: &dyn Progress) -> 
     read_source(path, source, options, progress)
 }
 
-struct Folder<'p>(&'p Path);
+/// The files of a folder.
+pub(super) struct Folder<'p>(pub &'p Path);
 
 impl Folder<'_> {
-    fn get(&self, name: &str) -> Result<Blob, ImageError> {
+    /// A file's bytes.
+    pub(super) fn blob(&self, name: &str) -> io::Result<Blob> {
         let path = self.place(name);
-        let open = || {
-            // Before it is opened: opening a FIFO waits for a writer.
-            if !std::fs::metadata(&path)?.is_file() {
-                return Err(io::Error::other("expected a file, found something else"));
-            }
-            let file = std::fs::File::open(&path)?;
-            let metadata = file.metadata()?;
-            Ok(Blob::new(std::sync::Arc::new(file), 0, metadata.len()))
-        };
-        open().map_err(|source| ImageError::open(&path, source))
+        // Before it is opened: opening a FIFO waits for a writer.
+        if !std::fs::metadata(&path)?.is_file() {
+            return Err(io::Error::other("expected a file, found something else"));
+        }
+        let file = std::fs::File::open(&path)?;
+        let metadata = file.metadata()?;
+        Ok(Blob::new(std::sync::Arc::new(file), 0, metadata.len()))
+    }
+
+    fn get(&self, name: &str) -> Result<Blob, ImageError> {
+        self.blob(name).map_err(|source| ImageError::open(&self.place(name), source))
     }
 }
 

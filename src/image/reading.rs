@@ -246,7 +246,7 @@ fn by_contents(
     options: &OpenOptions,
     progress: &dyn Progress,
 ) -> Option<LayerIndex> {
-    let place = source.toc.as_ref().filter(|_| !options.verify)?;
+    let place = source.toc.as_ref().filter(|_| !options.verify && !options.whole)?;
     match index_toc(source.parts()?, source.length, place, expected, &options.limits) {
         Ok(layer) => Some(layer),
         Err(why) => {
@@ -264,6 +264,7 @@ fn from_cache(source: &LayerSource, expected: Expected, options: &OpenOptions) -
     }
     let (known, is_sought) = match cache.layer(expected.diff_id?) {
         Some(known) => (known, false),
+        None if options.whole && source.toc.is_some() => return None,
         None => (cache.sought(&identity(source, expected)?)?, true),
     };
     let KnownLayer { mut layer, bodies, blobs } = known;
@@ -344,7 +345,7 @@ fn digest_where_it_decides(
     layers: &[LayerSource],
     options: &OpenOptions,
 ) -> Result<(), ImageError> {
-    let wanted = deciding(indexed);
+    let wanted = if options.digests { all_files(indexed) } else { deciding(indexed) };
     let mut jobs = Vec::new();
     for (number, (indexed, wanted)) in indexed.iter_mut().zip(wanted).enumerate() {
         forget_the_rest(&mut indexed.layer, &wanted);
@@ -434,6 +435,16 @@ struct Occurrences<'i> {
     listed_by: Option<&'i [u8]>,
     /// Whether another one does, too.
     listed_twice: bool,
+}
+
+/// Every file with bytes.
+fn all_files(indexed: &[Indexed]) -> Vec<HashSet<EntryIdx>> {
+    let of = |indexed: &Indexed| {
+        let entries = indexed.layer.entries.iter().enumerate();
+        let files = entries.filter(|(_, entry)| entry.kind == EntryKind::File && entry.size > 0);
+        files.map(|(position, _)| position as EntryIdx).collect()
+    };
+    indexed.iter().map(of).collect()
 }
 
 /// The entries of each layer whose content decides something. Only paths that exist are remembered: a RECORD may

@@ -1,12 +1,12 @@
 //! Images in a registry: manifests and configuration are read at once, layers as they are indexed.
 
 use super::layout::{from_index, from_manifest};
+use super::manifest::Descriptor;
 use super::source::{Files, LayerBytes, LayerSource, OpenStream, SourceImage};
 use super::{ImageError, OpenOptions, Target};
 use crate::base::{Digest, escape_str};
 use crate::layer::RangeRead;
 use crate::registry::{Client, Options, Reference};
-use oci_spec::image::Descriptor;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -49,11 +49,11 @@ impl Files for InRegistry<'_> {
 
     fn document(&self, name: &str, descriptor: Option<&Descriptor>) -> Result<Vec<u8>, ImageError> {
         let digest = digest_of(name).map_err(|error| ImageError::shape(&self.place(name), error))?;
-        let kind = descriptor.map(|descriptor| descriptor.media_type().to_string()).unwrap_or_default();
+        let kind = descriptor.map(|descriptor| descriptor.media_type.as_str()).unwrap_or_default();
         if kind.contains("manifest") || kind.contains("image.index") {
             return Ok(self.client.manifest_by_digest(&digest)?.bytes);
         }
-        Ok(self.client.small_blob(&digest, descriptor.map_or(0, Descriptor::size))?)
+        Ok(self.client.small_blob(&digest, descriptor.map_or(0, |descriptor| descriptor.size))?)
     }
 
     fn layer(&self, name: &str, digest: Option<Digest>, length: Option<u64>) -> Result<LayerSource, ImageError> {

@@ -1,9 +1,9 @@
 //! What a source knows of an image before its layers are read, and the ways in which a layer's bytes can be had.
 
 use super::ImageError;
+use super::manifest::Descriptor;
 use crate::base::Digest;
 use crate::layer::{Blob, Digests, LayerIndex, RangeRead, TocPlace};
-use oci_spec::image::Descriptor;
 use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::Arc;

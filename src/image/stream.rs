@@ -3,6 +3,7 @@
 
 use super::archive::{links, missing};
 use super::error::ImageError;
+use super::manifest::Descriptor;
 use super::open::MOST_JSON;
 use super::source::{Files, LayerBytes, LayerSource, Passed};
 use super::{OpenOptions, Progress};
@@ -10,7 +11,6 @@ use crate::base::{Digest, clean_path};
 use crate::layer::{
     BlobError, Compression, Expected, IndexError, LayerIndex, Limits, Streamed, detect, index_stream, reader, visit_tar,
 };
-use oci_spec::image::Descriptor;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::io::{self, BufReader, Read};

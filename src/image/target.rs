@@ -1,8 +1,12 @@
-//! What the user points at: `docker-archive:FILE`, `oci:DIR`, `oci-archive:FILE`, `dir:ROOTFS`, `index:FILE`, `-` for
+//! What the user points at: `docker-archive:FILE`, `oci:DIR`, `oci-archive:FILE`, `dir:FOLDER`, `index:FILE`, `-` for
 //! standard input, `docker://NAME` for a registry, `docker-daemon:NAME` for an engine, or a bare path whose kind is
 //! told from what is there.
 
-use super::ImageError;
+use super::manifest::parse_docker_manifest;
+use super::open::Folder;
+use super::source::Files as _;
+use super::transport::is_transport;
+use super::{ImageError, OpenOptions};
 use crate::layer::{Blob, Compression, detect};
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read};
@@ -23,7 +27,7 @@ pub enum TargetKind {
     OciLayout,
     /// An OCI image layout in a tar.
     OciArchive,
-    /// A root file system.
+    /// A root file system, or skopeo's folder with an image.
     Directory,
     /// A recorded index.
     Recorded,
@@ -79,9 +83,7 @@ impl FromStr for Target {
         if matches!(kind, TargetKind::Registry | TargetKind::Daemon) {
             return Ok(Self { kind: Some(kind), path: text.into(), reference: Some(rest.to_owned()) });
         }
-        let takes_reference =
-            matches!(kind, TargetKind::DockerArchive | TargetKind::OciLayout | TargetKind::OciArchive);
-        let (path, reference) = if takes_reference { split_reference(rest) } else { (rest, None) };
+        let (path, reference) = if kind == TargetKind::Recorded { (rest, None) } else { split_reference(rest) };
         Ok(Self { kind: Some(kind), path: path.into(), reference })
     }
 }
@@ -99,17 +101,28 @@ fn bare(text: &str) -> Result<Target, String> {
     Ok(Target { kind: None, path: path.into(), reference })
 }
 
-/// `PATH[:REFERENCE]`: the shortest prefix before a colon that exists wins, so that paths with colons work.
+/// `PATH[:REFERENCE]` or `PATH@DIGEST`: the shortest prefix that exists wins, so that paths with colons work. Standard
+/// input is always there.
 fn split_reference(text: &str) -> (&str, Option<String>) {
-    if Path::new(text).exists() {
+    let exists = |path: &str| path == "-" || (!path.is_empty() && Path::new(path).exists());
+    if exists(text) {
         return (text, None);
     }
-    for (at, _) in text.match_indices(':') {
-        if at > 0 && Path::new(&text[..at]).exists() {
-            return (&text[..at], Some(text[at + 1..].to_owned()));
+    for (at, sign) in text.match_indices([':', '@']).filter(|(at, _)| exists(&text[..*at])) {
+        match sign {
+            ":" => return (&text[..at], Some(text[at + 1..].to_owned())),
+            _ if text[at..].starts_with("@sha256:") => return (&text[..at], Some(text[at..].to_owned())),
+            _ => {}
         }
     }
     (text, None)
+}
+
+/// Whether a folder is a docker-archive that somebody unpacked: its `manifest.json` names a configuration that is there.
+fn is_unpacked(path: &Path) -> bool {
+    let folder = Folder(path);
+    let rows = folder.document("manifest.json", None).ok().and_then(|bytes| parse_docker_manifest(&bytes).ok());
+    rows.is_some_and(|rows| rows.iter().any(|row| folder.has(&row.config)))
 }
 
 /// What a path turned out to be.
@@ -118,6 +131,10 @@ pub(super) enum Found {
     Directory,
     /// A layout's folder.
     Layout,
+    /// skopeo's folder with an image.
+    Transport,
+    /// A docker-archive that somebody unpacked.
+    Unpacked,
     /// The bytes of a recorded index.
     Recorded(Vec<u8>),
     /// A tar that can be sought in.
@@ -127,6 +144,43 @@ pub(super) enum Found {
 }
 
 impl Target {
+    /// The options that this target cannot follow, and why: a root file system and a recorded index are one image of one
+    /// platform, and have no digests; only a registry is spoken to.
+    pub fn unfollowed(&self, options: &OpenOptions) -> Vec<(&'static str, &'static str)> {
+        let mut out = Vec::new();
+        if options.insecure && self.kind != Some(TargetKind::Registry) {
+            out.push(("--insecure", "it is for registries (docker://)"));
+        }
+        let (platform, verify) = match self.single() {
+            Some(TargetKind::Recorded) => (
+                "a recorded index holds one image of one platform",
+                "a recorded index holds no layers whose digests could be recomputed",
+            ),
+            Some(_) => ("a root file system has no platform to choose", "a root file system has no digests"),
+            None => return out,
+        };
+        out.extend(options.platform.is_some().then_some(("--platform", platform)));
+        out.extend(options.verify.then_some(("--verify", verify)));
+        out
+    }
+
+    /// A recorded index or a root file system, as far as that can be told without reading.
+    fn single(&self) -> Option<TargetKind> {
+        match self.kind {
+            Some(TargetKind::Recorded) => Some(TargetKind::Recorded),
+            Some(TargetKind::Directory) | None if self.path.is_dir() => {
+                matches!(self.find_directory(), Ok(Found::Directory)).then_some(TargetKind::Directory)
+            }
+            None if self.path.is_file() => {
+                let mut head = Vec::new();
+                let file = File::open(&self.path).ok()?;
+                file.take(super::recorded::MAGIC.len() as u64).read_to_end(&mut head).ok()?;
+                (head == super::recorded::MAGIC).then_some(TargetKind::Recorded)
+            }
+            _ => None,
+        }
+    }
+
     /// Opens what is there, and checks that it is of the kind that was named.
     pub(super) fn find(&self) -> Result<Found, ImageError> {
         if self.path.as_os_str() == "-" {
@@ -202,8 +256,18 @@ impl Target {
         let is_layout = self.path.join("index.json").is_file() && self.path.join("oci-layout").is_file();
         let looks_like_root = ["usr", "etc", "bin"].iter().any(|name| self.path.join(name).symlink_metadata().is_ok());
         match self.kind {
+            Some(TargetKind::OciLayout) if is_layout => Ok(Found::Layout),
+            Some(TargetKind::Directory) | None if !looks_like_root && is_transport(&self.path) => Ok(Found::Transport),
+            Some(TargetKind::Directory) if !looks_like_root && is_layout => Ok(Found::Layout),
+            Some(TargetKind::Directory) | None if !looks_like_root && is_unpacked(&self.path) && !is_layout => {
+                Ok(Found::Unpacked)
+            }
+            Some(TargetKind::Directory) if self.reference.is_some() => Err(ImageError::shape(
+                &self.path,
+                "expected a folder with several images, found a root file system, of which nothing can be chosen",
+            )),
             Some(TargetKind::Directory) => Ok(Found::Directory),
-            Some(TargetKind::OciLayout) | None if is_layout => Ok(Found::Layout),
+            None if is_layout => Ok(Found::Layout),
             Some(TargetKind::OciLayout) => Err(ImageError::shape(
                 &self.path,
                 "expected an OCI layout (`oci-layout` and `index.json`), found neither or one",
@@ -211,7 +275,8 @@ impl Target {
             None if looks_like_root => Ok(Found::Directory),
             None => Err(ImageError::shape(
                 &self.path,
-                "expected an OCI layout (`oci-layout` and `index.json`) or a root file system (`usr`, `etc`), found neither; \
+                "expected an OCI layout (`oci-layout` and `index.json`), a folder of `skopeo copy` (`manifest.json`, `version`) or a \
+                 root file system (`usr`, `etc`), found neither; \
                  to read it as a root file system all the same write dir:FOLDER",
             )),
             Some(_) => Err(ImageError::shape(&self.path, "expected a file, found a folder")),

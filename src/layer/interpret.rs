@@ -4,7 +4,7 @@
 use super::head::{self, Head};
 use super::tar::{IndexError, Limits};
 use super::{Entry, EntryKind, content_digest, keep};
-use crate::base::{EntryIdx, ImagePath, Problem, clean_path, escape_bytes, file_name, parent};
+use crate::base::{EntryIdx, FastMap, ImagePath, Problem, clean_path, escape_bytes, file_name, parent};
 use std::collections::BTreeMap;
 use tar_core::EntryType;
 
@@ -29,9 +29,57 @@ type Kept<'k> = (&'k mut BTreeMap<EntryIdx, Vec<u8>>, &'k mut Vec<Problem>);
 pub(super) struct Held {
     named: usize,
     kept: usize,
+    /// Where each symbolic link so far leads.
+    links: FastMap<Vec<u8>, Vec<u8>>,
 }
 
+/// Links that are followed one after the other, and directories of a path that may be links: no honest layer comes near.
+const MOST_LINKS: usize = 8;
+const MOST_DIRECTORIES: usize = 32;
+
 impl Held {
+    /// Puts an entry where an engine that unpacks the tar puts it: what stands below a link of the same tar, behind the link,
+    /// goes to where that leads.
+    pub(super) fn follow(&mut self, entry: &mut Entry) {
+        if !self.links.is_empty() {
+            if let Some(path) = self.followed(entry.path.as_bytes()) {
+                entry.path = ImagePath::new(&path);
+            }
+            let target = entry.link.as_deref().filter(|_| entry.kind == EntryKind::Hardlink);
+            if let Some(target) = target.and_then(|target| self.followed(target)) {
+                entry.link = Some(target.into());
+            }
+        }
+        let path = entry.path.as_bytes();
+        match (entry.kind, entry.link.as_deref()) {
+            (EntryKind::Symlink, Some(target)) => {
+                let from = if target.starts_with(b"/") { &b""[..] } else { parent(path) };
+                let leads_to = clean_path(&[from, target].join(&b'/')).into_owned();
+                self.named += path.len() + leads_to.len();
+                self.links.insert(path.to_vec(), leads_to);
+            }
+            (EntryKind::Whiteout | EntryKind::Opaque, _) => {}
+            _ => _ = self.links.remove(path),
+        }
+    }
+
+    /// A path whose directories are links, where there are such.
+    fn followed(&self, path: &[u8]) -> Option<Vec<u8>> {
+        let mut followed: Option<Vec<u8>> = None;
+        for _ in 0..MOST_LINKS {
+            let at = followed.as_deref().unwrap_or(path);
+            let ends = at.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(end, _)| end);
+            let link = ends
+                .take(MOST_DIRECTORIES)
+                .map(|end| (end, self.links.get(&at[..end])))
+                .find_map(|(end, link)| Some((end, link?)));
+            let Some((end, target)) = link else { return followed };
+            let next = clean_path(&[target, &at[end..]].concat()).into_owned();
+            followed = Some(next);
+        }
+        None
+    }
+
     /// Counts an entry's name, link target and attributes.
     pub(super) fn count_names(&mut self, entry: &Entry) -> Result<(), IndexError> {
         let link = entry.link.as_deref().map_or(0, <[u8]>::len);
@@ -88,7 +136,7 @@ pub(super) fn interpret(head: &Head, oddities: &mut Vec<Problem>) -> Option<Entr
         odd(oddities, start, format!("passed over: a name or link of {longest} bytes, more than a path can have"));
         return None;
     }
-    if head.raw_path.starts_with(b"/") || head.raw_path.split(|&b| b == b'/').any(|part| part == b"..") {
+    if leaves_root(&head.raw_path) {
         odd(
             oddities,
             escape_bytes(&head.raw_path),
@@ -125,6 +173,25 @@ pub(super) fn interpret(head: &Head, oddities: &mut Vec<Problem>) -> Option<Entr
         link: link.map(Vec::into_boxed_slice),
         xattrs: head.xattrs.clone(),
         content: None,
+    })
+}
+
+/// Whether `..` leads above the root. Engines put what has an absolute name below it (Kaniko writes `/` itself).
+fn leaves_root(path: &[u8]) -> bool {
+    let mut depth = 0usize;
+    path.split(|&byte| byte == b'/').any(|part| match part {
+        b"" | b"." => false,
+        b".." => match depth.checked_sub(1) {
+            Some(above) => {
+                depth = above;
+                false
+            }
+            None => true,
+        },
+        _ => {
+            depth += 1;
+            false
+        }
     })
 }
 

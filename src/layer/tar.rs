@@ -283,11 +283,17 @@ impl<'a, 'v> Indexer<'a, 'v> {
 
     /// Reads on to the end: the digest of the uncompressed tar covers what stands behind its end.
     fn drain(&mut self) -> Result<(), IndexError> {
-        let mut dirty = false;
+        /// How eStargz' table begins, which `BuildKit` puts there.
+        const TABLE: &[u8] = b"stargz.index.json\0";
+        let (mut dirty, mut is_table) = (false, false);
         loop {
-            let rest = self.feed.window();
-            dirty |= rest.iter().any(|&byte| byte != 0);
-            self.feed.consume(rest.len());
+            let first = self.feed.window().iter().position(|&byte| byte != 0).filter(|_| !dirty);
+            if let Some(at) = first {
+                self.feed.fill(at + TABLE.len())?;
+                (dirty, is_table) = (true, self.feed.window()[at..].starts_with(TABLE));
+            }
+            let count = self.feed.window().len();
+            self.feed.consume(count);
             if self.feed.at > self.limits.unpacked.saturating_mul(2) {
                 return Err(too_large(self.feed.at, self.limits));
             }
@@ -295,7 +301,7 @@ impl<'a, 'v> Indexer<'a, 'v> {
                 break;
             }
         }
-        if dirty {
+        if dirty && !is_table {
             self.odd("end of tar", "there are bytes behind the end of the tar, which no engine reads");
         }
         Ok(())
@@ -316,6 +322,7 @@ impl<'a, 'v> Indexer<'a, 'v> {
         let Some(mut entry) = interpreted else {
             return self.pass(&head, head.body_in_tar());
         };
+        self.held.follow(&mut entry);
         self.held.count_names(&entry)?;
         let position = self.out.entries.len() as EntryIdx;
         let keeps = entry.kind == EntryKind::File && self.limits.keeps(entry.path.as_bytes());

@@ -2,14 +2,16 @@
 //!
 //! Source: deb-control(5), dpkg(1) (`/var/lib/dpkg/status`, `status.d` of distroless images, `info/*.list`),
 //! apt-mark(8) (`/var/lib/apt/extended_states`); Alpine's apk(5) (`/lib/apk/db/installed`, `/etc/apk/world`);
-//! os-release(5).
+//! os-release(5); the records of conda packages.
 
 mod apk;
+mod conda;
 mod dpkg;
 mod libraries;
 mod release;
 
 pub use apk::{ApkPackage, parse_installed, parse_world};
+pub use conda::{CondaInventory, CondaPackage};
 pub use dpkg::{parse_extended_states, parse_list, parse_md5sums, parse_status};
 pub use libraries::{Libraries, Need, Provider};
 pub use release::parse_os_release;
@@ -32,6 +34,8 @@ pub struct OsInventory {
     /// Owner of each path, as a position in `packages`; only paths of files and links, as the merged image
     /// spells them (a package's `/lib/x` is `/usr/lib/x` where `/lib` is a link).
     pub owners: FastMap<ImagePath, usize>,
+    /// What conda installed.
+    pub conda: CondaInventory,
     /// What could not be read.
     pub problems: Vec<Problem>,
 }
@@ -110,6 +114,7 @@ impl OsInventory {
         listed.extend(alpine);
         listed.sort_by(|(a, _), (b, _)| (&a.name, &a.architecture).cmp(&(&b.name, &b.architecture)));
         out.assign(view, listed);
+        out.conda = CondaInventory::new(view, &mut out.problems);
         out.problems.sort();
         out.problems.dedup();
         out

@@ -33,6 +33,9 @@ pub struct AuditReport {
     pub removed_distributions: Vec<RemovedReport>,
     /// The OS packages, largest first.
     pub os_packages: Vec<OsPackageReport>,
+    /// What conda installed and is no Python distribution, the largest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub conda_packages: Vec<CondaPackageReport>,
     /// What the rules found, worst first.
     pub findings: Vec<FindingReport>,
     /// What could not be read as it should be.
@@ -95,7 +98,7 @@ pub struct Sizes {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Group {
-    /// `hidden`, `gpu-libraries`, `distribution`, `distributions`, `os-packages`, `base-image`,
+    /// `hidden`, `gpu-libraries`, `distribution`, `distributions`, `os-packages`, `conda-packages`, `base-image`,
     /// `package-manager` or `application`.
     pub id: &'static str,
     /// What to call it.
@@ -136,6 +139,13 @@ pub struct LayerReport {
     pub hidden_by: Vec<HiddenBytes>,
     /// Who owns most of its visible bytes, at most five.
     pub largest_owners: Vec<NamedBytes>,
+}
+
+impl LayerReport {
+    /// Whether what is in it was told by something else than its bytes: a table of contents, or the cache of another blob.
+    pub fn is_told(&self) -> bool {
+        self.compression != Compression::None && !self.blob_verified && !self.diff_id_verified
+    }
 }
 
 /// A layer's bytes (`unpacked`) by what became of them. The first five sum to the layer's size.
@@ -184,7 +194,7 @@ pub struct NamedBytes {
 pub struct VisibleBytes {
     /// All of them.
     pub total: Size,
-    /// By kind of owner: `distributions`, `os-packages`, `base`, `package-manager`, `application`.
+    /// By kind of owner: `distributions`, `os-packages`, `conda-packages`, `base`, `package-manager`, `application`.
     pub by_owner: Vec<NamedBytes>,
     /// By kind of file.
     pub by_category: Vec<NamedBytes>,
@@ -308,6 +318,26 @@ pub struct OsPackageReport {
     pub bytes: u64,
     /// Whether it was asked for by hand.
     pub manual: bool,
+}
+
+/// A conda package. Its files are those that no Python distribution owns.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct CondaPackageReport {
+    /// Name.
+    pub name: String,
+    /// Version.
+    pub version: String,
+    /// Build.
+    pub build: String,
+    /// Channel.
+    pub channel: String,
+    /// The environment's prefix.
+    pub environment: String,
+    /// How many files with bytes of their own.
+    pub files: u64,
+    /// Installed bytes (`unpacked`).
+    pub bytes: u64,
 }
 
 /// Something that a rule found. Findings may overlap: their bytes do not add up.

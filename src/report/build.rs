@@ -37,6 +37,7 @@ impl AuditReport {
             distributions: distributions(facts.python, &names),
             removed_distributions: removed(facts.python),
             os_packages: os_packages(facts),
+            conda_packages: conda_packages(facts),
             findings: findings.iter().map(|finding| finding_report(image, finding, rules, &names)).collect(),
             problems: problems(image, view, facts),
             gaps: image.gaps.iter().map(gap).collect(),
@@ -52,6 +53,7 @@ struct Names {
     required_by: Vec<Vec<String>>,
     requires: Vec<Vec<String>>,
     packages: Vec<String>,
+    conda: Vec<String>,
 }
 
 impl Names {
@@ -71,7 +73,8 @@ impl Names {
         }
         let sorted = |sets: Vec<BTreeSet<String>>| sets.into_iter().map(|set| set.into_iter().collect()).collect();
         let packages = facts.os.packages.iter().map(|package| escape_str(&package.name)).collect();
-        Self { required_by: sorted(required_by), requires: sorted(requires), distributions, packages }
+        let conda = facts.os.conda.packages.iter().map(|package| escape_str(&package.name)).collect();
+        Self { required_by: sorted(required_by), requires: sorted(requires), distributions, packages, conda }
     }
 
     fn owner(&self, owner: Owner) -> String {
@@ -79,6 +82,7 @@ impl Names {
         match owner {
             Owner::Distribution(id) => known(self.distributions.get(id)),
             Owner::OsPackage(id) => known(self.packages.get(id)),
+            Owner::CondaPackage(id) => known(self.conda.get(id)),
             Owner::Base => "base image's own files".to_owned(),
             Owner::PackageManager => "caches and package lists".to_owned(),
             Owner::Application => "files of no package".to_owned(),
@@ -194,6 +198,7 @@ fn visible(image: &Image, facts: &Facts<'_>) -> VisibleBytes {
         let name = match owner {
             Owner::Distribution(_) => "distributions",
             Owner::OsPackage(_) => "os-packages",
+            Owner::CondaPackage(_) => "conda-packages",
             Owner::Base => "base",
             Owner::PackageManager => "package-manager",
             Owner::Application => "application",
@@ -294,6 +299,32 @@ fn removed(python: &Inventory) -> Vec<RemovedReport> {
     python.removed.iter().map(report).collect()
 }
 
+/// Files that a Python distribution owns are that distribution's.
+fn conda_packages(facts: &Facts<'_>) -> Vec<CondaPackageReport> {
+    let mut sums: BTreeMap<usize, (u64, u64)> = BTreeMap::new();
+    for (row, (bytes, files)) in &facts.ledger.rows {
+        if let Some(Owner::CondaPackage(id)) = row.owner {
+            let sum = sums.entry(id).or_default();
+            *sum = (sum.0.saturating_add(*bytes), sum.1 + files);
+        }
+    }
+    let report = |(id, package): (usize, &crate::os::CondaPackage)| {
+        let (bytes, files) = sums.get(&id).copied().unwrap_or_default();
+        CondaPackageReport {
+            name: escape_str(&package.name),
+            version: escape_str(&package.version),
+            build: escape_str(&package.build),
+            channel: escape_str(&package.channel),
+            environment: package.prefix.to_string(),
+            files,
+            bytes,
+        }
+    };
+    let mut out: Vec<_> = facts.os.conda.packages.iter().enumerate().map(report).collect();
+    out.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| (&a.name, &a.environment).cmp(&(&b.name, &b.environment))));
+    out
+}
+
 fn os_packages(facts: &Facts<'_>) -> Vec<OsPackageReport> {
     let report = |package: &crate::os::OsPackage| OsPackageReport {
         name: escape_str(&package.name),
@@ -334,8 +365,8 @@ fn gap(gap: &Gap) -> GapReport {
 }
 
 fn problems(image: &Image, view: &View<'_>, facts: &Facts<'_>) -> Vec<ProblemReport> {
-    let oddities = image.layers.iter().flat_map(|layer| &layer.oddities);
-    let all = image.problems.iter().chain(oddities).chain(view.problems());
+    // What was odd about a layer is among the image's problems already.
+    let all = image.problems.iter().chain(view.problems());
     let all = all.chain(&facts.python.problems).chain(&facts.os.problems);
     let report =
         |problem: &Problem| ProblemReport { place: escape_str(&problem.place), message: escape_str(&problem.message) };

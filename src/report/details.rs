@@ -9,7 +9,7 @@ use crate::profile::Severity;
 
 /// The lines below the first screen.
 pub(super) fn details(report: &AuditReport, style: Style<'_>) -> Vec<String> {
-    let sections: [(&str, Vec<String>); 9] = [
+    let sections: [(&str, Vec<String>); 10] = [
         ("FINDINGS", report.findings.iter().flat_map(|finding| finding_lines(finding, style)).collect()),
         ("PLAN", plan_lines(report, style)),
         ("LAYERS", layer_lines(report, style)),
@@ -18,6 +18,7 @@ pub(super) fn details(report: &AuditReport, style: Style<'_>) -> Vec<String> {
         ("DISTRIBUTIONS", distribution_lines(report, style)),
         ("DISTRIBUTIONS THAT A HIGHER LAYER REMOVED", removed_lines(report, style)),
         ("OS PACKAGES (* asked for by hand)", package_lines(report, style)),
+        ("CONDA PACKAGES", conda_lines(report, style)),
         ("COULD NOT BE READ", problem_lines(report, style)),
     ];
     let mut out = Vec::new();
@@ -135,6 +136,7 @@ fn verified(layer: &LayerReport) -> &'static str {
         (true, true) => "blob and diff ID verified",
         (true, false) => "blob verified",
         (false, true) => "diff ID verified",
+        (false, false) if layer.is_told() => "not read whole: as its table of contents or another blob of it says",
         (false, false) => "digests not verified",
     }
 }
@@ -212,6 +214,14 @@ fn package_lines(report: &AuditReport, style: Style<'_>) -> Vec<String> {
         fit(&format!("  {} {mark} {} {}", size(package.bytes), package.name, package.version), style.width)
     };
     report.os_packages.iter().map(line).collect()
+}
+
+fn conda_lines(report: &AuditReport, style: Style<'_>) -> Vec<String> {
+    let line = |package: &super::audit::CondaPackageReport| {
+        let what = format!("{} {} {} {}", package.name, package.version, package.build, package.channel);
+        fit(&format!("  {}   {what}", size(package.bytes)), style.width)
+    };
+    report.conda_packages.iter().map(line).collect()
 }
 
 fn problem_lines(report: &AuditReport, style: Style<'_>) -> Vec<String> {

@@ -22,6 +22,7 @@ enum Kind {
     Gpu,
     Distribution(DistId),
     OsPackages,
+    CondaPackages,
     PackageManager,
     Application,
 }
@@ -53,6 +54,7 @@ fn kind(row: &Row, base: usize, gpu: &BTreeSet<DistId>) -> Kind {
         Some(Owner::Distribution(id)) if gpu.contains(&id) => Kind::Gpu,
         Some(Owner::Distribution(id)) => Kind::Distribution(id),
         Some(Owner::OsPackage(_)) => Kind::OsPackages,
+        Some(Owner::CondaPackage(_)) => Kind::CondaPackages,
         Some(Owner::PackageManager) => Kind::PackageManager,
         _ if row.category == Category::Cache => Kind::PackageManager,
         Some(Owner::Base) => Kind::BaseImage,
@@ -66,6 +68,7 @@ fn fixed_group(facts: &Facts<'_>, kind: Kind, bytes: u64, gpu: &BTreeSet<DistId>
         Kind::BaseImage => ("base-image", base_label(base), release(facts)),
         Kind::Gpu => ("gpu-libraries", format!("GPU libraries ({})", gpu.len()), gpu_note(facts, gpu)),
         Kind::OsPackages => ("os-packages", os_label(base).to_owned(), os_note(facts, base)),
+        Kind::CondaPackages => ("conda-packages", conda_label(facts, base), conda_note(facts, base)),
         Kind::PackageManager => ("package-manager", "caches, package lists".to_owned(), String::new()),
         _ => ("application", "application, other files".to_owned(), "owned by no package".to_owned()),
     };
@@ -141,6 +144,29 @@ fn os_note(facts: &Facts<'_>, base: usize) -> String {
     let mut sums: Vec<_> = sums.into_iter().filter(|(_, bytes)| *bytes > 0).collect();
     sums.sort_by_key(|(id, bytes)| (std::cmp::Reverse(*bytes), *id));
     some(sums.iter().filter_map(|(id, _)| facts.os.packages.get(*id)).map(|package| package.name.as_str()), 2)
+}
+
+/// The conda packages with bytes above the base image, most first.
+fn conda_sums(facts: &Facts<'_>, base: usize) -> Vec<(usize, u64)> {
+    let mut sums: BTreeMap<usize, u64> = BTreeMap::new();
+    for (row, (bytes, _)) in &facts.ledger.rows {
+        if let (Some(Owner::CondaPackage(id)), true) = (row.owner, row.layer as usize >= base) {
+            *sums.entry(id).or_default() += bytes;
+        }
+    }
+    let mut sums: Vec<_> = sums.into_iter().filter(|(_, bytes)| *bytes > 0).collect();
+    sums.sort_by_key(|(id, bytes)| (std::cmp::Reverse(*bytes), *id));
+    sums
+}
+
+fn conda_label(facts: &Facts<'_>, base: usize) -> String {
+    format!("conda packages ({})", conda_sums(facts, base).len())
+}
+
+fn conda_note(facts: &Facts<'_>, base: usize) -> String {
+    let packages = conda_sums(facts, base).into_iter().filter_map(|(id, _)| facts.os.conda.packages.get(id));
+    let titles: Vec<String> = packages.map(|package| format!("{} {}", package.name, package.version)).collect();
+    some(titles.iter().map(String::as_str), 2)
 }
 
 /// The first names, and how many more there are.

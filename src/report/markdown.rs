@@ -72,6 +72,7 @@ fn summary(report: &AuditReport) -> String {
     if report.image.basis != Basis::Measured {
         facts.push("predicted, not measured".to_owned());
     }
+    facts.extend(super::screen::not_read_whole(report));
     facts.join(" · ")
 }
 
@@ -174,6 +175,7 @@ fn distributions(out: &mut String, report: &AuditReport) {
 }
 
 fn packages(out: &mut String, report: &AuditReport) {
+    conda_packages(out, report);
     if report.os_packages.is_empty() {
         return;
     }
@@ -184,6 +186,19 @@ fn packages(out: &mut String, report: &AuditReport) {
         vec![size, plain(&package.name), plain(&package.version), manual.to_owned()]
     };
     table(out, &["Unpacked:", "Name", "Version", ""], report.os_packages.iter().map(row));
+}
+
+fn conda_packages(out: &mut String, report: &AuditReport) {
+    if report.conda_packages.is_empty() {
+        return;
+    }
+    out.push_str("\n## conda packages\n");
+    let row = |package: &super::audit::CondaPackageReport| {
+        let size = ByteSize(package.bytes).to_string();
+        vec![size, plain(&package.name), plain(&package.version), plain(&package.build), plain(&package.channel)]
+    };
+    let heads = ["Unpacked:", "Name", "Version", "Build", "Channel"];
+    table(out, &heads, report.conda_packages.iter().map(row));
 }
 
 fn problems(out: &mut String, report: &AuditReport) {

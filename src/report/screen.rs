@@ -66,12 +66,21 @@ fn header(report: &AuditReport, style: Style<'_>) -> Vec<String> {
     if report.image.basis != Basis::Measured {
         facts.push("predicted, not measured".to_owned());
     }
+    facts.extend(not_read_whole(report));
     let beside = style.width.saturating_sub(columns(&name) + 3);
     let mut lines = flow(&facts, beside, style.width - 2).into_iter();
     let first = lines.next().filter(|line| !line.is_empty()).map(|line| format!("   {line}")).unwrap_or_default();
     let mut out = vec![paint(style.color, Tone::Name, &name) + &first];
     out.extend(lines.map(|line| format!("  {line}")));
     out
+}
+
+/// The layers of which a table of contents, or another blob in the cache, told what is in them.
+pub(super) fn not_read_whole(report: &AuditReport) -> Option<String> {
+    let layers = report.layers.iter().filter(|layer| layer.is_told()).map(|layer| layer.position.to_string());
+    let layers: Vec<String> = layers.collect();
+    let word = if layers.len() == 1 { "layer" } else { "layers" };
+    (!layers.is_empty()).then(|| format!("{word} {} not read whole", some(layers.iter().map(String::as_str), 6)))
 }
 
 /// Facts with dots between them, in a first line of `first` columns (empty if none fits) and others of `width`.

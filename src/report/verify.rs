@@ -8,7 +8,7 @@ use crate::verify::{Check, Outcome, SizeRow, Verification};
 /// Losses of a check and rows of sizes without `--details`.
 const ROWS: usize = 10;
 /// Columns of a check's name.
-const NAME: usize = 14;
+const NAME: usize = 19;
 const SIZE: usize = 10;
 
 /// The verification as text.
@@ -17,14 +17,31 @@ pub fn render(verification: &Verification, color: bool, width: usize, details: b
     let mut lines = page.sizes(verification);
     lines.push(String::new());
     lines.extend(verification.checks.iter().flat_map(|check| page.check(check)));
+    lines.extend(page.accounted(verification));
     if !verification.sizes.is_empty() {
         lines.extend(page.distributions(&verification.sizes));
     }
     lines.push(String::new());
     lines.extend(page.gone(verification));
-    let word = if verification.failed() { "Something was lost: see above." } else { "Nothing was lost." };
-    lines.push(word.to_owned());
+    lines.extend(wrap_to(&verdict(verification), page.width, usize::MAX));
     joined(lines)
+}
+
+/// "Nothing was lost" is said only where every file was compared.
+fn verdict(verification: &Verification) -> String {
+    let tree = &verification.tree;
+    let differs = verification.checks.iter().any(|check| check.outcome == Outcome::Differs);
+    match () {
+        () if verification.failed() => "Something was lost: see above.".to_owned(),
+        () if tree.by_size > 0 => format!(
+            "No loss was found, but of {} of {} files ({}) only the sizes could be compared.",
+            tree.by_size,
+            tree.compared,
+            ByteSize(tree.bytes_by_size)
+        ),
+        () if differs => "Nothing was lost; what is not as it was is above.".to_owned(),
+        () => "Nothing was lost.".to_owned(),
+    }
 }
 
 struct Page {
@@ -51,6 +68,7 @@ impl Page {
     fn check(&self, check: &Check) -> Vec<String> {
         let (tone, word) = match check.outcome {
             Outcome::Passed => (Tone::Saving, "ok     "),
+            Outcome::Differs => (Tone::Dim, "differs"),
             Outcome::Failed => (Tone::Error, "FAILED "),
             Outcome::Skipped => (Tone::Dim, "skipped"),
         };
@@ -67,6 +85,22 @@ impl Page {
             out.push(format!("          and {} more: --details", check.losses.len() - self.rows));
         }
         out
+    }
+
+    /// What is gone or changed and is no loss.
+    fn accounted(&self, verification: &Verification) -> Vec<String> {
+        let tree = &verification.tree;
+        let mut out = Vec::new();
+        if tree.by_plan.0 > 0 {
+            out.push(format!("by the plan: {} paths, {}", tree.by_plan.0, ByteSize(tree.by_plan.1)));
+        }
+        if !tree.made_anew.is_empty() {
+            let classes: Vec<String> =
+                tree.made_anew.iter().map(|(class, count)| format!("{} ({count})", class.as_str())).collect();
+            out.push(format!("as in every rebuild: {}", classes.join(", ")));
+        }
+        let lines = out.iter().flat_map(|text| wrap_to(text, self.width - 2, usize::MAX));
+        lines.map(|line| format!("  {line}")).collect()
     }
 
     fn distributions(&self, rows: &[SizeRow]) -> Vec<String> {

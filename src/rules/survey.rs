@@ -64,7 +64,7 @@ impl Survey {
     }
 }
 
-/// Who owns a visible path: a Python distribution before an OS package (both may list a file), then the
+/// Who owns a visible path: a Python distribution before an OS or conda package (both may list a file), then the
 /// package managers' own state, then the base image, then the application.
 pub struct Owners<'a> {
     python: &'a Inventory,
@@ -97,6 +97,9 @@ impl<'a> Owners<'a> {
         }
         if let Some(package) = self.os.owners.get(path) {
             return Owner::OsPackage(*package);
+        }
+        if let Some(package) = self.os.conda.owners.get(path) {
+            return Owner::CondaPackage(*package);
         }
         if is_package_manager_state(path) {
             return Owner::PackageManager;

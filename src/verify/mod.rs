@@ -1,16 +1,23 @@
 //! Whether a rebuilt image kept what the original had: pure comparison of the facts of two images.
 //!
+//! Every visible path of the original is looked for in the rebuilt image ([`Tree`]): what is gone or changed is a loss, unless
+//! the plan accounts for it, another version came in its place, or every rebuild makes it anew.
+//!
 //! A distribution *survives* when both images have one of its name. Of those it is asked that none lost a file that its
 //! RECORD lists, a requirement that was met, a library that was there, or a module that could be found. What the original
 //! lacked already is no loss. Distributions that are gone are listed: whether that was meant, a plan says, if there is
 //! one ([`Promise`]); then its predicted sizes are compared with the measured ones too.
 
+mod class;
+mod configuration;
 mod promise;
+mod tree;
 
+pub use class::Class;
 pub use promise::{Promise, PromiseError};
+pub use tree::{Difference, Group, Kind, Tree, What};
 
-use crate::base::escape_str;
-use crate::image::Config;
+use crate::base::{ByteSize, escape_str};
 use crate::os::Provider;
 use crate::python::{Distribution, Edge};
 use crate::rules::Facts;
@@ -26,6 +33,8 @@ pub struct Verification {
     pub after: u64,
     /// What the plan predicted (`unpacked`), if there is a plan.
     pub predicted: Option<u64>,
+    /// The paths of the original, compared.
+    pub tree: Tree,
     /// The checks, in a fixed order.
     pub checks: Vec<Check>,
     /// Distributions that only the original has, by name.
@@ -39,7 +48,8 @@ pub struct Verification {
 /// One question, and its answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// `files`, `requirements`, `libraries`, `modules`, `configuration`, `distributions` or `imports`.
+    /// `application`, `distribution-files`, `conda-files`, `os-files`, `base-files`, `files`, `requirements`, `libraries`, `modules`,
+    /// `configuration`, `distributions`, `size` or `imports`.
     pub id: &'static str,
     /// How it went.
     pub outcome: Outcome,
@@ -55,6 +65,8 @@ pub struct Check {
 pub enum Outcome {
     /// Nothing was lost.
     Passed,
+    /// Something differs, and nothing is missing for it.
+    Differs,
     /// Something was.
     Failed,
     /// It could not be asked; the summary says why.
@@ -97,18 +109,34 @@ impl Verification {
     }
 }
 
-/// Compares two images.
-pub fn verify(before: &Facts<'_>, after: &Facts<'_>, promise: Option<&Promise>) -> Verification {
+/// By how many per cent a measured image may differ from the predicted one, unless the user says otherwise.
+pub const TOLERANCE: f64 = 2.0;
+
+/// Compares two images. A prediction holds within `tolerance` per cent.
+pub fn verify(before: &Facts<'_>, after: &Facts<'_>, promise: Option<&Promise>, tolerance: f64) -> Verification {
     let pair = Pair::new(before, after);
-    let mut checks = vec![
+    let tree = tree::compare(before, after, promise);
+    let kinds = [
+        ("application", Kind::Application, "files of no package"),
+        ("distribution-files", Kind::Distribution, "distributions"),
+        ("conda-files", Kind::CondaPackage, "conda packages"),
+        ("os-files", Kind::OsPackage, "OS packages"),
+        ("base-files", Kind::Base, "the base image's own files"),
+    ];
+    let is_there = |kind: Kind| kind != Kind::CondaPackage || !before.os.conda.packages.is_empty();
+    let kinds = kinds.iter().filter(|(_, kind, _)| is_there(*kind));
+    let mut checks: Vec<Check> = kinds.map(|(id, kind, what)| kept(id, *kind, what, &tree)).collect();
+    checks.extend([
         pair.files(),
         pair.requirements(promise),
         pair.libraries(),
         pair.modules(),
-        configuration(&before.view.image().config, &after.view.image().config),
-    ];
+        configuration::configuration(&before.view.image().config, &after.view.image().config),
+    ]);
     checks.extend(promise.map(|promise| pair.distributions(promise)));
+    checks.extend(promise.map(|promise| size(promise.unpacked, after.view.image().unpacked(), tolerance)));
     Verification {
+        tree,
         before: before.view.image().unpacked(),
         after: after.view.image().unpacked(),
         predicted: promise.map(|promise| promise.unpacked),
@@ -117,6 +145,54 @@ pub fn verify(before: &Facts<'_>, after: &Facts<'_>, promise: Option<&Promise>) 
         new: pair.only(&pair.after_names, &pair.before_names),
         sizes: promise.map(|promise| pair.sizes(promise)).unwrap_or_default(),
     }
+}
+
+/// Whether what one kind of owner had is there.
+fn kept(id: &'static str, kind: Kind, what: &str, tree: &Tree) -> Check {
+    let of = |groups: &[Group]| groups.iter().filter(|group| group.kind == kind).cloned().collect::<Vec<_>>();
+    let (lost, differing) = (of(&tree.lost), of(&tree.differing));
+    let sum = |groups: &[Group]| {
+        let count: usize = groups.iter().map(|group| group.differences.len()).sum();
+        let bytes = groups.iter().fold(0u64, |sum, group| sum.saturating_add(group.bytes));
+        format!("{} ({})", if count == 1 { "1 path".to_owned() } else { format!("{count} paths") }, ByteSize(bytes))
+    };
+    let (outcome, summary) = match (lost.is_empty(), differing.is_empty()) {
+        (true, true) => (Outcome::Passed, format!("{what}: all there")),
+        (true, false) => (Outcome::Differs, format!("{what}: {} differ, none is lost", sum(&differing))),
+        (false, _) => (Outcome::Failed, format!("{what}: {} gone or changed", sum(&lost))),
+    };
+    let shown = lost.iter().chain(&differing);
+    let lines = shown.flat_map(|group| if kind == Kind::Application { paths(group) } else { owner(group) });
+    Check { id, outcome, summary, losses: lines.collect() }
+}
+
+/// A line for each path.
+fn paths(group: &Group) -> Vec<String> {
+    let size = |bytes: u64| if bytes > 0 { format!(" ({})", ByteSize(bytes)) } else { String::new() };
+    group.differences.iter().map(|one| format!("{}{} {}", one.path, size(one.bytes), one.what)).collect()
+}
+
+/// One line for an owner, with its largest paths.
+fn owner(group: &Group) -> Vec<String> {
+    const LARGEST: usize = 3;
+    let (count, bytes) = (group.differences.len(), ByteSize(group.bytes));
+    let paths = if count == 1 { "1 path".to_owned() } else { format!("{count} paths") };
+    let note = if group.note.is_empty() { String::new() } else { format!(" {}", group.note) };
+    if group.is_gone {
+        return vec![format!("{} is gone: {paths}, {bytes}", group.owner)];
+    }
+    let shown: Vec<String> =
+        group.differences.iter().take(LARGEST).map(|one| format!("{} {}", one.path, one.what)).collect();
+    let more = if count > LARGEST { format!(" and {} more", count - LARGEST) } else { String::new() };
+    vec![format!("{}{note}: {paths}, {bytes}: {}{more}", group.owner, shown.join("; "))]
+}
+
+/// Whether the prediction holds.
+fn size(predicted: u64, measured: u64, tolerance: f64) -> Check {
+    let error = (measured as f64 - predicted as f64) * 100.0 / predicted.max(1) as f64;
+    let outcome = if error.abs() <= tolerance { Outcome::Passed } else { Outcome::Failed };
+    let summary = format!("measured differs from predicted by {error:+.2} % (at most {tolerance} %)");
+    Check { id: "size", outcome, summary, losses: Vec::new() }
 }
 
 struct Pair<'a> {
@@ -176,10 +252,21 @@ impl<'a> Pair<'a> {
         let unmet = |edge: &&Edge| !edge.satisfied;
         let known: BTreeSet<_> =
             self.before.graph.edges.iter().filter(unmet).map(|edge| key(self.before, edge)).collect();
+        // What only the rebuilt image asks for (an extra) and the original had not either was not met there.
+        let was_unmet = |(from, name): &(String, String), edge: &Edge| {
+            let same = self
+                .before_names
+                .get(from.as_str())
+                .is_some_and(|dist| dist.version == self.after.python.distributions[edge.from].version);
+            same && !self.before_names.contains_key(name.as_str())
+        };
         let mut losses = Vec::new();
         for edge in self.after.graph.edges.iter().filter(unmet) {
             let key = key(self.after, edge);
-            if known.contains(&key) || promise.is_some_and(|promise| promise.overridden.contains(&key)) {
+            if known.contains(&key)
+                || was_unmet(&key, edge)
+                || promise.is_some_and(|promise| promise.overridden.contains(&key))
+            {
                 continue;
             }
             let from = title(&self.after.python.distributions[edge.from]);
@@ -246,33 +333,4 @@ impl<'a> Pair<'a> {
 /// `2.1.1+cpu` is the 2.1.1 that a plan asks a CPU index for.
 fn same_version(found: &str, expected: &str) -> bool {
     found == expected || (!expected.contains('+') && found.split('+').next() == Some(expected))
-}
-
-/// How the container is started.
-fn configuration(before: &Config, after: &Config) -> Check {
-    let shown = |words: &Option<Vec<String>>| words.as_ref().map_or("nothing".to_owned(), |words| format!("{words:?}"));
-    let rows = [
-        ("user", before.user.clone(), after.user.clone()),
-        ("working directory", before.working_dir.clone(), after.working_dir.clone()),
-        ("entry point", shown(&before.entrypoint), shown(&after.entrypoint)),
-        ("command", shown(&before.cmd), shown(&after.cmd)),
-        ("ports", before.exposed_ports.join(" "), after.exposed_ports.join(" ")),
-        ("volumes", before.volumes.join(" "), after.volumes.join(" ")),
-        ("stop signal", before.stop_signal.clone().unwrap_or_default(), after.stop_signal.clone().unwrap_or_default()),
-        ("platform", platform(before), platform(after)),
-    ];
-    let asked = rows.len();
-    let changed = rows.into_iter().filter(|(_, before, after)| before != after);
-    let losses = changed.map(|(what, before, after)| {
-        escape_str(&format!("{what}: was {}, is {}", or_nothing(&before), or_nothing(&after)))
-    });
-    Check::of("configuration", "settings", asked, losses.collect())
-}
-
-fn platform(config: &Config) -> String {
-    format!("{}/{}", config.os, config.architecture)
-}
-
-fn or_nothing(text: &str) -> &str {
-    if text.is_empty() { "nothing" } else { text }
 }

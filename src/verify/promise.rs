@@ -14,6 +14,8 @@ pub struct Promise {
     pub pins: BTreeMap<String, PromisedPin>,
     /// Normalized names that are not to be there.
     pub dropped: BTreeSet<String>,
+    /// OS packages that are not to be there.
+    pub dropped_system: BTreeSet<String>,
     /// Requirements that are not met on purpose: who requires, and what, normalized.
     pub overridden: BTreeSet<(String, String)>,
 }
@@ -38,8 +40,8 @@ struct Plan {
     pins: Vec<Pin>,
     dropped: Vec<Named>,
     overridden: Vec<Edge>,
-    #[serde(rename = "unsatisfied-before")]
-    unsatisfied_before: Vec<Edge>,
+    #[serde(rename = "dropped-system", default)]
+    dropped_system: Vec<Named>,
 }
 
 #[derive(Deserialize)]
@@ -71,6 +73,11 @@ struct Edge {
 }
 
 impl Promise {
+    /// Whether a distribution of the original goes, or another version comes in its place, by the plan.
+    pub(super) fn accounts_for(&self, name: &str, version: &str) -> bool {
+        self.dropped.contains(name) || self.pins.get(name).is_some_and(|pin| pin.version != version)
+    }
+
     /// Reads a `plan.json`.
     pub fn parse(text: &[u8]) -> Result<Self, PromiseError> {
         let plan: Plan = serde_json::from_slice(text).map_err(|error| PromiseError(escape_str(&error.to_string())))?;
@@ -79,12 +86,16 @@ impl Promise {
         };
         let pins: BTreeMap<String, PromisedPin> = plan.pins.into_iter().map(pin).collect();
         let dropped = plan.dropped.iter().map(|dropped| normalize_name(&dropped.name));
-        let edges = plan.overridden.iter().chain(&plan.unsatisfied_before);
         Ok(Self {
             unpacked: plan.predicted.unpacked.bytes,
             dropped: dropped.filter(|name| !pins.contains_key(name)).collect(),
             pins,
-            overridden: edges.map(|edge| (normalize_name(&edge.distribution), normalize_name(&edge.name))).collect(),
+            dropped_system: plan.dropped_system.into_iter().map(|package| package.name).collect(),
+            overridden: plan
+                .overridden
+                .iter()
+                .map(|edge| (normalize_name(&edge.distribution), normalize_name(&edge.name)))
+                .collect(),
         })
     }
 }

@@ -242,7 +242,7 @@ fn of_several_images_a_reference_chooses() {
     let folder = store.folder("layout", &layout);
     for path in [&docker, &folder] {
         for (reference, name, file) in [
-            (None, "app:1", "one"),
+            (Some("app:1"), "app:1", "one"),
             (Some("app:2"), "app:2", "two"),
             (Some("2"), "app:2", "two"),
             (Some("other"), "other:latest", "two"),
@@ -260,7 +260,7 @@ fn of_several_images_a_reference_chooses() {
         }
         let error = try_open(None, path, Some("missing:3")).unwrap_err();
         let text = error.to_string();
-        assert!(text.contains("missing:3") && text.contains("app:1, "), "{text}");
+        assert!(text.contains("missing:3") && text.contains("@0 app:1"), "{text}");
         assert!(error.hint().is_some());
     }
 }

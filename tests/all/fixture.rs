@@ -4,9 +4,11 @@
 //! layer RUN pip install x        starts a layer; the rest of the line is its history row
 //! empty CMD ["python3"]          a history row without a layer
 //! d opt                          a directory
+//! d opt uid=33 mode=700          its attributes, as for a file
 //! f opt/a 1200                   a file of 1200 bytes whose content is told by path and size
 //! f opt/a 1200 hash=x            a file whose content is told by `x`
 //! f opt/a 1200 uid=33 mode=755   attributes: uid, gid, mode (octal), mtime
+//! f opt/a 1200 undigested        a file of which the size alone is known
 //! f opt/b = Name: x\nVersion: 1  a file with this content (\n and \t are unescaped); of source its signs are kept
 //! unread                         the sources of distributions in this layer were not read
 //! l opt/c -> a                   a symbolic link
@@ -84,20 +86,23 @@ fn add(layer: &mut LayerIndex, word: &str, rest: &str) {
         let text = text.into_bytes();
         let kept = if path.ends_with(".py") { slimwright::layer::distil(path.as_bytes(), text) } else { text };
         layer.contents.insert(layer.entries.len() as u32, kept);
-    } else if kind == EntryKind::File {
+    } else if matches!(kind, EntryKind::File | EntryKind::Directory) {
         let mut identity = format!("{path} {}", rest.split(' ').next().unwrap_or_default());
         for (n, word) in rest.split_whitespace().enumerate() {
             match word.split_once('=') {
-                None if n == 0 => entry.size = word.parse().expect("a size"),
+                None if n == 0 && kind == EntryKind::File => entry.size = word.parse().expect("a size"),
                 Some(("hash", hash)) => identity = hash.to_owned(),
                 Some(("uid", uid)) => entry.uid = uid.parse().expect("a uid"),
                 Some(("gid", gid)) => entry.gid = gid.parse().expect("a gid"),
                 Some(("mtime", mtime)) => entry.mtime = mtime.parse().expect("a time"),
                 Some(("mode", mode)) => entry.mode = u32::from_str_radix(mode, 8).expect("an octal mode"),
+                None if word == "undigested" => {}
                 _ => panic!("no such attribute: {word}"),
             }
         }
-        entry.content = Some(Digest::of(identity.as_bytes()));
+        if kind == EntryKind::File && !rest.contains("undigested") {
+            entry.content = Some(Digest::of(identity.as_bytes()));
+        }
     }
     layer.entries.push(entry);
 }

@@ -301,7 +301,7 @@ fn names_that_would_steer_a_terminal_are_escaped() {
     let store = Store::new();
     let steering = "\x1b[31mred\r\n\u{202e}x";
     let mut parts = Parts::new(vec![
-        Tar::new().file(&format!("/{steering}"), "x").file(&format!(".wh..wh.{steering}"), "").finish(),
+        Tar::new().file(&format!("../{steering}"), "x").file(&format!(".wh..wh.{steering}"), "").finish(),
     ]);
     parts.names = vec![steering.into()];
     let path = store.write("old.tar", docker_old(&parts));

@@ -49,15 +49,16 @@ fn merge(layers: &[Vec<Entry>]) -> Tree {
             }
         }
         let mut links: Vec<(usize, &Entry)> = Vec::new();
+        let target = |entry: &Entry| entry.link.as_deref().unwrap_or_default().to_vec();
         for (position, entry) in entries.iter().enumerate() {
             let at = (number, position);
             match entry.kind {
                 EntryKind::Whiteout | EntryKind::Opaque => {}
+                EntryKind::Hardlink if link(&mut tree, entry.path.as_bytes(), &target(entry), at) => {}
                 EntryKind::Hardlink => links.push((position, entry)),
                 kind => put(&mut tree, entry.path.as_bytes(), (kind, at, at)),
             }
         }
-        let target = |entry: &Entry| entry.link.as_deref().unwrap_or_default().to_vec();
         // The first one that leads somewhere, and again from the start.
         while let Some(n) = links
             .iter()
@@ -144,6 +145,23 @@ proptest! {
     ) {
         check(&layers);
     }
+}
+
+#[test]
+fn a_hard_link_leads_to_what_stood_there_when_it_came() {
+    let tar = Tar::new()
+        .file("a", "first")
+        .link("b", b'1', "a")
+        .file("a", "second one")
+        .link("c", b'1', "later")
+        .file("later", "l");
+    let mut image = image("layer x");
+    image.layers = vec![LayerIndex { entries: indexed(&tar.finish()).entries, ..LayerIndex::default() }];
+    let view = View::new(&image);
+    let size = |path: &str| view.size(view.get(path.as_bytes()).unwrap());
+    assert_eq!(["a", "b", "c", "later"].map(size), [10, 5, 1, 1]);
+    assert_eq!(view.fate((0, 0)), Fate::Visible, "the link still leads to it");
+    assert!(view.problems().is_empty());
 }
 
 #[test]

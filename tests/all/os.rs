@@ -20,6 +20,17 @@ fn inventory(spec: &str) -> OsInventory {
     os
 }
 
+#[test]
+fn a_directory_without_an_entry_of_its_own_is_one_all_the_same() {
+    let spec = "layer\nf var/lib/dpkg/status = Package: libfoo\\nStatus: install ok installed\\nVersion: 1\\nArchitecture: amd64\\n
+        f var/lib/dpkg/info/libfoo.list = /.\\n/lib\\n/lib/libfoo.so.1\\n/bin/foo\n
+        l lib -> usr/lib\nl bin -> usr/bin\nf usr/lib/libfoo.so.1 700\n";
+    assert_eq!(inventory(spec).packages[0].bytes, 700);
+    // What is deep below, and what is nowhere.
+    let deep = spec.replace("usr/lib\n", "usr/lib/deep\n").replace("usr/lib/libfoo", "usr/lib/deep/libfoo");
+    assert_eq!(inventory(&deep).packages[0].bytes, 700);
+}
+
 const STATUS: &str = r"Package: libc6\nStatus: install ok installed\nPriority: optional\nSection: libs\nArchitecture: amd64\nVersion: 2.36-9\nProvides: libc\nDepends: libgcc-s1, libcrypt1 (>= 1:4.4.10)\n\nPackage: bash\nEssential: yes\nStatus: install ok installed\nPriority: required\nArchitecture: amd64\nVersion: 5.2\nPre-Depends: libc6 (>= 2.36), libtinfo6 | libtinfo5:any\n\nPackage: gone\nStatus: deinstall ok config-files\nVersion: 1\nArchitecture: all\n\nPackage: g++\nStatus: install ok installed\nArchitecture: amd64\nVersion: 12\nSection: devel\nDescription: x\n .\n Package: not-a-field";
 
 #[test]

@@ -420,7 +420,8 @@ fn the_tables_own_entry_is_there_where_the_tar_goes_on_to_it() {
         let (index, _) = written(&items, form).by_table(&small()).unwrap();
         let last = &index.entries.last().unwrap();
         assert_eq!(last.path.as_bytes() == b"stargz.index.json", expected);
-        assert_eq!(index.oddities.len(), usize::from(form.lossless), "{:?}", index.oddities);
+        // Where BuildKit has the table behind the tar's end, that is no fault of the layer.
+        assert!(index.oddities.is_empty(), "{:?}", index.oddities);
     }
 }
 

@@ -208,6 +208,7 @@ impl Builder<'_> {
 
     /// Adds an entry; the position in `files` of one that is to be fetched.
     fn put(&mut self, mut entry: Entry, row: &Row) -> Result<Option<usize>, TocError> {
+        self.held.follow(&mut entry);
         self.held.count_names(&entry)?;
         let position = self.out.entries.len() as EntryIdx;
         let digest = row.digest.parse().ok();

@@ -1,0 +1,91 @@
+//! What conda installed: which files are whose.
+
+use crate::fixture::image;
+use slimwright::fs::{Owner, View};
+use slimwright::os::OsInventory;
+use slimwright::rules::{Owners, Survey};
+
+fn record(name: &str, more: &str, files: &str) -> String {
+    format!(
+        "f opt/conda/conda-meta/{name}-1.0-h_0.json = {{\"name\":\"{name}\",\"version\":\"1.0\",\"build\":\"h_0\",{more}\"files\":{files}}}\n"
+    )
+}
+
+const SITE: &str = "opt/conda/lib/python3.11/site-packages";
+
+fn spec() -> String {
+    let blas = record("libblas", r#""channel":"conda-forge","#, r#"["lib/libblas.so.3","lib64/libblas.so"]"#);
+    let channel =
+        r#""channel":"https://u:secret@repo.example.org/t/tk-secret/private/main/linux-64","subdir":"linux-64","#;
+    let pure = record("pure", channel, r#"["lib/python3.11/site-packages/pure.py"]"#);
+    let listed = r#"["lib/python3.11/site-packages/demo.py","lib/python3.11/site-packages/demo-1.dist-info/METADATA","share/demo.txt"]"#;
+    let demo = record("demo", "", listed);
+    let meta = record("metapackage", r#""channel":null,"#, "null");
+    format!(
+        "layer RUN conda install\n{blas}{pure}{demo}{meta}f opt/conda/lib/libblas.so.3 8000\nl opt/conda/lib64 -> lib\n\
+         l opt/conda/lib/libblas.so -> libblas.so.3\nf {SITE}/pure.py = x\nf {SITE}/__pycache__/pure.cpython-311.pyc 70\n\
+         f {SITE}/demo.py 300\nf {SITE}/demo-1.dist-info/METADATA = Name: demo\\nVersion: 1\\n\n\
+         f {SITE}/demo-1.dist-info/RECORD = demo.py,,\\ndemo-1.dist-info/METADATA,,\\n\n\
+         f {SITE}/demo-1.dist-info/INSTALLER = conda\nf opt/conda/share/demo.txt 40\nf opt/conda/own.bin 9\n"
+    )
+}
+
+#[test]
+fn what_no_python_distribution_owns_is_its_conda_packages() {
+    let image = image(&spec());
+    let view = View::new(&image);
+    let survey = Survey::new(&view, &[]);
+    let packages = &survey.os.conda.packages;
+    let titles: Vec<(&str, &str, &str, &str)> =
+        packages.iter().map(|p| (p.name.as_str(), p.version.as_str(), p.build.as_str(), p.channel.as_str())).collect();
+    let expected = [
+        ("demo", "1.0", "h_0", ""),
+        ("libblas", "1.0", "h_0", "conda-forge"),
+        ("metapackage", "1.0", "h_0", ""),
+        ("pure", "1.0", "h_0", "private/main"),
+    ];
+    assert_eq!(titles, expected);
+    let owners = Owners::new(&view, &survey.python, &survey.os);
+    for (path, owner) in [
+        ("opt/conda/lib/libblas.so.3", Owner::CondaPackage(1)),
+        ("opt/conda/lib/libblas.so", Owner::CondaPackage(1)),
+        (&*format!("{SITE}/pure.py"), Owner::CondaPackage(3)),
+        (&format!("{SITE}/__pycache__/pure.cpython-311.pyc"), Owner::CondaPackage(3)),
+        (&format!("{SITE}/demo.py"), Owner::Distribution(0)),
+        ("opt/conda/share/demo.txt", Owner::CondaPackage(0)),
+        ("opt/conda/own.bin", Owner::Application),
+    ] {
+        assert_eq!(owners.of(path.as_bytes(), 0), owner, "{path}");
+    }
+    let bytes = survey.ledger.by_owner()[&Owner::CondaPackage(1)];
+    let record = record("libblas", r#""channel":"conda-forge","#, r#"["lib/libblas.so.3","lib64/libblas.so"]"#);
+    let record = record.trim_end().split_once(" = ").unwrap().1.len() as u64;
+    assert_eq!(bytes, 8000 + record);
+}
+
+#[test]
+fn the_report_names_conda_packages_and_a_broken_record_is_a_problem() {
+    use assert_cmd::Command;
+    use slimwright::image::write_recorded;
+    let image =
+        image(&(spec() + "f opt/conda/conda-meta/broken-1.json = {\"name\"\nf opt/conda/conda-meta/list.json = []\n"));
+    let view = View::new(&image);
+    let os = OsInventory::new(&view);
+    assert_eq!((os.conda.packages.len(), os.problems.len()), (4, 2), "{:?}", os.problems);
+    let dir = tempfile::tempdir().unwrap();
+    let mut bytes = Vec::new();
+    write_recorded(&image, &mut bytes).unwrap();
+    std::fs::write(dir.path().join("a.index"), bytes).unwrap();
+    let run = |args: &[&str]| {
+        let mut command = Command::cargo_bin("slimwright").unwrap();
+        let output = command.current_dir(dir.path()).args(["audit", "-q", "a.index"]).args(args).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let text = run(&[]);
+    assert!(text.contains("conda packages (4)") && text.contains("libblas 1.0, "), "{text}");
+    let report: serde_json::Value = serde_json::from_str(&run(&["--format", "json"])).unwrap();
+    let first = &report["conda-packages"][0];
+    assert_eq!((first["name"].as_str(), first["files"].as_u64()), (Some("libblas"), Some(2)));
+    assert!(run(&["--details"]).contains("libblas 1.0 h_0 conda-forge"));
+    assert!(!run(&["--format", "json", "--details"]).contains("secret"));
+}
