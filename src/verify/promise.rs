@@ -16,6 +16,8 @@ pub struct Promise {
     pub dropped: BTreeSet<String>,
     /// OS packages that are not to be there.
     pub dropped_system: BTreeSet<String>,
+    /// Paths that go by a rule or a reason of the plan, escaped: whether all below goes, too.
+    pub gone: BTreeMap<String, bool>,
     /// Requirements that are not met on purpose: who requires, and what, normalized.
     pub overridden: BTreeSet<(String, String)>,
 }
@@ -42,7 +44,28 @@ struct Plan {
     overridden: Vec<Edge>,
     #[serde(rename = "dropped-system", default)]
     dropped_system: Vec<Named>,
+    #[serde(default)]
+    ledger: Option<Ledger>,
 }
+
+/// What becomes of the original's files; plans before the ledger have none.
+#[derive(Deserialize)]
+struct Ledger {
+    #[serde(default)]
+    gone: Vec<Gone>,
+}
+
+#[derive(Deserialize)]
+struct Gone {
+    path: String,
+    #[serde(default)]
+    directory: bool,
+    #[serde(default)]
+    by: Option<String>,
+}
+
+/// The reason of a path that no rule drops and no instruction brings: the plan accounts for it as little as anybody.
+const LOST: &str = "lost";
 
 #[derive(Deserialize)]
 struct Sized {
@@ -73,6 +96,12 @@ struct Edge {
 }
 
 impl Promise {
+    /// Whether a path of the original, escaped, goes by the plan, by itself or with a directory above it.
+    pub(super) fn drops(&self, path: &str) -> bool {
+        let above = path.match_indices('/').map(|(end, _)| &path[..end]);
+        self.gone.contains_key(path) || above.into_iter().any(|dir| self.gone.get(dir) == Some(&true))
+    }
+
     /// Whether a distribution of the original goes, or another version comes in its place, by the plan.
     pub(super) fn accounts_for(&self, name: &str, version: &str) -> bool {
         self.dropped.contains(name) || self.pins.get(name).is_some_and(|pin| pin.version != version)
@@ -85,10 +114,15 @@ impl Promise {
             (normalize_name(&pin.name), PromisedPin { version: escape_str(&pin.version), bytes: pin.size.bytes })
         };
         let pins: BTreeMap<String, PromisedPin> = plan.pins.into_iter().map(pin).collect();
+        let gone = plan.ledger.into_iter().flat_map(|ledger| ledger.gone);
         let dropped = plan.dropped.iter().map(|dropped| normalize_name(&dropped.name));
         Ok(Self {
             unpacked: plan.predicted.unpacked.bytes,
             dropped: dropped.filter(|name| !pins.contains_key(name)).collect(),
+            gone: gone
+                .filter(|gone| gone.by.as_deref() != Some(LOST))
+                .map(|gone| (gone.path, gone.directory))
+                .collect(),
             pins,
             dropped_system: plan.dropped_system.into_iter().map(|package| package.name).collect(),
             overridden: plan

@@ -225,7 +225,12 @@ impl<'a> Comparison<'a> {
     }
 
     fn note(&mut self, path: &[u8], key: GroupKey, difference: Difference) {
-        match self.verdict(path, key, &difference.what) {
+        let is_dropped = self.promise.is_some_and(|promise| promise.drops(&difference.path));
+        let verdict = match is_dropped && difference.what == What::Gone {
+            true => Verdict::ByPlan,
+            false => self.verdict(path, key, &difference.what),
+        };
+        match verdict {
             Verdict::Lost => self.lost.entry(key).or_default().push(difference),
             Verdict::Differs(note) => self.differing.entry((key, note)).or_default().push(difference),
             Verdict::MadeAnew(class) => *self.out.made_anew.entry(class).or_default() += 1,

@@ -187,6 +187,21 @@ fn a_distribution_that_moved_is_compared_where_it_is_now() {
 }
 
 #[test]
+fn what_goes_by_the_plans_ledger_is_accounted_for_and_what_it_lost_is_not() {
+    let plan = PLAN.replace(
+        "\"unknown\": 1",
+        r#""ledger": {"gone": [
+        {"path": "/app/.git", "directory": true, "by": "version-control"}, {"path": "/app/a.tar", "by": "archives"},
+        {"path": "/app/model.bin", "by": "lost"}]}"#,
+    );
+    let promise = Promise::parse(plan.as_bytes()).unwrap();
+    let before = "f app/.git/objects/x 90\nf app/a.tar 70\nf app/a.tar.sig 7\nf app/model.bin 500\nf app/main.py = x\n";
+    let found = compared(before, "f app/main.py = x\n", Some(&promise));
+    assert_eq!(losses(&found, "application"), ["/app/model.bin (500 B) is gone", "/app/a.tar.sig (7 B) is gone"]);
+    assert_eq!(found.tree.by_plan, (2, 160));
+}
+
+#[test]
 fn a_prediction_holds_within_the_tolerance() {
     let image = "f app/a 1000\n";
     for (predicted, tolerance, expected) in [
