@@ -54,7 +54,7 @@ fn an_image_that_keeps_all_passes_and_a_distribution_that_went_without_a_plan_is
     let found = compared(&before, &kept, None);
     assert_eq!(found.gone, ["dev 3"]);
     let rows = losses(&found, "distribution-files");
-    assert!(rows[0].starts_with("dev 3 is gone: 3 paths, 9.1 kB") && rows.len() == 1, "{rows:?}");
+    assert!(rows[0].starts_with("dev 3 is gone: 3 paths, 9.0 kB") && rows.len() == 1, "{rows:?}");
     assert!(found.failed() && found.before > found.after + 9000);
 
     let promise = Promise { dropped: ["dev".to_owned()].into(), unpacked: found.after, ..Promise::default() };
