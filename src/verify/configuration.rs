@@ -51,31 +51,38 @@ pub(super) fn configuration(before: &Config, after: &Config) -> Check {
 /// What has another value, or none.
 fn missing<'m>(
     what: &'m str,
-    old: &'m BTreeMap<&str, &str>,
-    new: &'m BTreeMap<&str, &str>,
+    old: &'m Values<'_>,
+    new: &'m Values<'_>,
     counts: impl Fn(&&str) -> bool + 'm,
 ) -> impl Iterator<Item = String> + 'm {
     old.iter().filter(move |(name, _)| counts(name)).filter_map(move |(name, value)| match new.get(name) {
-        Some(now) if now == value => None,
+        Some(now) if now == value || now.is_none() || value.is_none() => None,
         Some(_) => Some(escape_str(&format!("{what} {name}: has another value"))),
         None => Some(escape_str(&format!("{what} {name}: is not set"))),
     })
 }
 
+/// Names and values; a recorded index may have a name alone, whose value is not known.
+type Values<'c> = BTreeMap<&'c str, Option<&'c str>>;
+
 /// Of a variable that is set twice the last counts.
-fn variables(config: &Config) -> BTreeMap<&str, &str> {
-    config.env.iter().map(|text| text.split_once('=').unwrap_or((text, ""))).collect()
+fn variables(config: &Config) -> Values<'_> {
+    let pairs = config.env.iter().map(|text| match text.split_once('=') {
+        Some((name, value)) => (name, Some(value)),
+        None => (text.as_str(), None),
+    });
+    pairs.collect()
 }
 
-fn labels(config: &Config) -> BTreeMap<&str, &str> {
-    config.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+fn labels(config: &Config) -> Values<'_> {
+    config.labels.iter().map(|(name, value)| (name.as_str(), Some(value.as_str()))).collect()
 }
 
 /// What engines set where an image has none (moby, `system.DefaultPathEnv`).
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 fn search_path(config: &Config) -> String {
-    let path = variables(config).get("PATH").copied().unwrap_or(DEFAULT_PATH);
+    let path = variables(config).get("PATH").copied().flatten().unwrap_or(DEFAULT_PATH);
     path.split(':').map(|dir| dir.trim_end_matches('/')).collect::<Vec<_>>().join(":")
 }
 

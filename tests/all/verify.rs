@@ -242,7 +242,9 @@ fn configurations_are_compared_as_engines_read_them() {
         interval,
         ..HealthCheck::default()
     };
-    let same: [&dyn Fn(&mut Config); 9] = [
+    let same: [&dyn Fn(&mut Config); 10] = [
+        // A recorded index may have a variable's name alone.
+        &|config| config.env[0] = "A".into(),
         &|config| config.cmd = Some(Vec::new()),
         &|config| config.entrypoint = Some(Vec::new()),
         &|config| config.user = "0:0".into(),
