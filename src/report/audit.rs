@@ -1,6 +1,6 @@
 //! What an audit says: the types that every renderer gets, and that are the JSON format's fields.
 
-use crate::base::{Basis, ByteSize, Size, Unit};
+use crate::base::{Basis, ByteSize, Size, Text, Unit};
 use crate::layer::Compression;
 use crate::profile::{Severity, Tier};
 use crate::python::EnvironmentKind;
@@ -53,11 +53,11 @@ pub struct AuditReport {
 #[serde(rename_all = "kebab-case")]
 pub struct GapReport {
     /// `Dockerfile, line 12`.
-    pub place: String,
+    pub place: Text,
     /// The command or image.
-    pub what: String,
+    pub what: Text,
     /// Why it is not predicted.
-    pub reason: String,
+    pub reason: Text,
 }
 
 /// Which image was read.
@@ -295,9 +295,9 @@ pub struct ContestReport {
 #[serde(rename_all = "kebab-case")]
 pub struct RemovedReport {
     /// Name.
-    pub name: String,
+    pub name: Text,
     /// Version.
-    pub version: String,
+    pub version: Text,
     /// Position of the layer that has it, from 1.
     pub layer: usize,
     /// Position of the layer that removed it, from 1.
@@ -387,9 +387,9 @@ pub struct EvidenceReport {
 #[serde(rename_all = "kebab-case")]
 pub struct ProblemReport {
     /// Where.
-    pub place: String,
+    pub place: Text,
     /// What was expected and found.
-    pub message: String,
+    pub message: Text,
 }
 
 /// What a plan would do, in short.

@@ -2,7 +2,7 @@
 
 use super::audit::*;
 use super::{groups, label};
-use crate::base::{ImagePath, LayerIdx, Problem, escape_str};
+use crate::base::{ImagePath, LayerIdx, Problem, Text, escape_str};
 use crate::fs::{Fate, Owner, View};
 use crate::image::{Gap, HistoryRow, Image};
 use crate::plan::Plan;
@@ -290,8 +290,8 @@ fn broken(dist: &Distribution) -> BrokenReport {
 /// What higher layers removed. The inventory does not list them yet.
 fn removed(python: &Inventory) -> Vec<RemovedReport> {
     let report = |removed: &crate::python::RemovedDistribution| RemovedReport {
-        name: escape_str(&removed.name),
-        version: escape_str(&removed.version),
+        name: Text::from(&*removed.name),
+        version: Text::from(&*removed.version),
         layer: removed.layer as usize + 1,
         removed_by: removed.removed_by as usize + 1,
         bytes: removed.bytes,
@@ -361,15 +361,17 @@ fn finding_report(image: &Image, finding: &Finding, rules: &[Rule], names: &Name
 }
 
 fn gap(gap: &Gap) -> GapReport {
-    GapReport { place: escape_str(&gap.place), what: escape_str(&gap.what), reason: escape_str(&gap.reason) }
+    GapReport { place: Text::from(&*gap.place), what: Text::from(&*gap.what), reason: Text::from(&*gap.reason) }
 }
 
 fn problems(image: &Image, view: &View<'_>, facts: &Facts<'_>) -> Vec<ProblemReport> {
     // What was odd about a layer is among the image's problems already.
     let all = image.problems.iter().chain(view.problems());
     let all = all.chain(&facts.python.problems).chain(&facts.os.problems);
-    let report =
-        |problem: &Problem| ProblemReport { place: escape_str(&problem.place), message: escape_str(&problem.message) };
+    let report = |problem: &Problem| ProblemReport {
+        place: Text::from(&*problem.place),
+        message: Text::from(&*problem.message),
+    };
     all.map(report).collect::<BTreeSet<_>>().into_iter().collect()
 }
 

@@ -2,7 +2,7 @@
 
 use super::layout::count;
 use super::markdown::{plain, table};
-use crate::base::escape_str;
+use crate::base::Text;
 use crate::plan::{LibraryCheck, Unmet};
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -24,22 +24,22 @@ pub struct LibrariesReport {
 #[serde(rename_all = "kebab-case")]
 pub struct UnmetReport {
     /// The shared object or program.
-    pub file: String,
+    pub file: Text,
     /// The distribution that it belongs to.
-    pub owner: Option<String>,
+    pub owner: Option<Text>,
     /// The library's name.
-    pub library: String,
+    pub library: Text,
     /// Who has it in the original.
-    pub provider: String,
+    pub provider: Text,
 }
 
 impl LibrariesReport {
     pub(super) fn new(check: &LibraryCheck) -> Self {
         let unmet = |unmet: &Unmet| UnmetReport {
-            file: unmet.file.to_string(),
-            owner: unmet.owner.as_deref().map(escape_str),
-            library: escape_str(&unmet.library),
-            provider: escape_str(&unmet.provider),
+            file: unmet.file.to_string().into(),
+            owner: unmet.owner.as_deref().map(Text::from),
+            library: Text::from(&unmet.library),
+            provider: Text::from(&unmet.provider),
         };
         Self {
             unmet_before: check.unmet_before,
