@@ -408,7 +408,7 @@ fn parts(facts: &Facts<'_>, base_layers: usize) -> BTreeMap<Part, u64> {
 fn finding(finding: &Finding) -> FindingSize {
     FindingSize {
         rule: escape_str(&finding.rule),
-        subject: escape_str(&finding.subject),
+        subject: finding.subject.to_string(),
         message: escape_str(&finding.message),
         severity: finding.severity,
         tier: finding.tier,

@@ -11,7 +11,9 @@
 //! search paths and shebang lines stay true.
 
 use super::install;
-use super::quote::{breaks_lines, comment, copy_words, is_image_name, is_package_name, json, path_text, shell};
+use super::quote::{
+    breaks_lines, comment, copy_words, is_image_name, is_package_name, is_plain, json, path_text, shell,
+};
 use super::requirements::Requirements;
 use super::settings::settings;
 use super::{Style, lock};
@@ -178,7 +180,7 @@ fn build_stage(
         let hashed = style != Style::Pylock && requirements.files[position].hashed;
         let is_last = position + 1 == names.len();
         match style {
-            Style::Pip => run(&[install::with_pip(environment, name, hashed)], out),
+            Style::Pip => run(&[install::with_pip(environment, name, hashed, plan.is_complete())], out),
             _ => run(&install::with_uv(environment, name, hashed, style, is_last), out),
         }
     }
@@ -334,15 +336,37 @@ fn copy_application(plan: &Plan, out: &mut String) {
     if !items.is_empty() {
         out.push_str("\n# The application, and what else no package owns.\n");
     }
-    for item in items {
-        let Some(text) = path_text(&item.path).filter(|text| text != "/") else {
-            let path = comment(&item.path.to_string());
-            let _ = writeln!(out, "# left out, for a Dockerfile cannot name it (copy its directory instead): {path}");
-            continue;
-        };
-        let text = if item.directory { text + "/" } else { text };
-        let _ = writeln!(out, "COPY --from=original {}{}", chown(item.uid, item.gid), copy_words(&text, &text));
+    let mut rest = items.as_slice();
+    while let Some((first, _)) = rest.split_first() {
+        let together = rest.iter().take_while(|item| goes_along(first, item)).count().max(1);
+        copy_together(&rest[..together], out);
+        rest = &rest[together..];
     }
+}
+
+/// Whether two files can be copied by one instruction, which is one layer: an image has 127 at most.
+fn goes_along(first: &CopyItem, other: &CopyItem) -> bool {
+    let plain = |item: &CopyItem| !item.directory && path_text(&item.path).is_some_and(|text| is_plain(&text));
+    let place = |item: &CopyItem| (crate::base::parent(item.path.as_bytes()).to_vec(), item.uid, item.gid);
+    plain(first) && plain(other) && place(first) == place(other)
+}
+
+fn copy_together(items: &[&CopyItem], out: &mut String) {
+    let Some(first) = items.first() else { return };
+    let owner = chown(first.uid, first.gid);
+    if items.len() > 1 {
+        let names: Vec<String> = items.iter().filter_map(|item| path_text(&item.path)).collect();
+        let folder = names[0].rsplit_once('/').map_or("", |(folder, _)| folder);
+        let _ = writeln!(out, "COPY --from=original {owner}{} {folder}/", names.join(" "));
+        return;
+    }
+    let Some(text) = path_text(&first.path).filter(|text| text != "/") else {
+        let path = comment(&first.path.to_string());
+        let _ = writeln!(out, "# left out, for a Dockerfile cannot name it (copy its directory instead): {path}");
+        return;
+    };
+    let text = if first.directory { text + "/" } else { text };
+    let _ = writeln!(out, "COPY --from=original {owner}{}", copy_words(&text, &text));
 }
 
 /// Links are made again: a copy of a link would copy what it leads to.

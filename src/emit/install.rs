@@ -30,10 +30,11 @@ pub fn settings(style: Style, out: &mut String) {
 }
 
 /// pip's command for a requirements file.
-pub fn with_pip(environment: &TargetEnvironment, file: &str, hashed: bool) -> String {
+pub fn with_pip(environment: &TargetEnvironment, file: &str, hashed: bool, complete: bool) -> String {
     let compile = if environment.bytecode { "" } else { " --no-compile" };
     let hashes = if hashed { " --require-hashes" } else { "" };
-    let common = format!("install --no-cache-dir --no-deps{hashes}{compile}");
+    let resolve = if complete { " --no-deps" } else { "" };
+    let common = format!("install --no-cache-dir{resolve}{hashes}{compile}");
     let pip = format!("{} -m pip", shell(&python(environment)));
     match environment.kind {
         EnvironmentKind::System | EnvironmentKind::Vendor | EnvironmentKind::Conda => {

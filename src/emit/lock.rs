@@ -38,7 +38,7 @@ pub fn lock(plan: &Plan) -> Option<String> {
 fn package(pin: &Pin) -> Option<String> {
     let answer = pin.availability.as_ref().filter(|_| pin.url.is_none() && is_name(&pin.name))?;
     let version = answer.version.as_deref().filter(|version| is_version(version))?;
-    let mut text = format!("\n# {}\n[[packages]]\n", comment(&pin.why));
+    let mut text = format!("\n# {}\n[[packages]]\n", comment(&pin.why.to_string()));
     let _ = writeln!(text, "name = \"{}\"\nversion = \"{version}\"", normalize_name(&pin.name));
     if let Some(index) = pin.index.as_deref() {
         let _ = writeln!(text, "index = \"{}\"", Some(index).filter(|index| is_url(index) && !index.contains('@'))?);

@@ -6,7 +6,7 @@
 
 use super::quote::comment;
 use super::requirements::{is_url, is_version};
-use crate::plan::{Pin, Plan};
+use crate::plan::{Pin, Plan, Why};
 use crate::python::{is_name, normalize_name};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -44,10 +44,10 @@ fn index(pin: &Pin) -> Option<&str> {
 }
 
 /// Names whose requirements are not to be followed: dropped members of families that something still requires.
-fn excluded(plan: &Plan) -> BTreeMap<String, String> {
+fn excluded(plan: &Plan) -> BTreeMap<String, &Why> {
     let pinned: BTreeSet<String> = plan.pins.iter().map(|pin| normalize_name(&pin.name)).collect();
     let edges = plan.overridden.iter().filter(|edge| is_name(&edge.name) && !pinned.contains(&edge.name));
-    edges.map(|edge| (edge.name.clone(), comment(&edge.why))).collect()
+    edges.map(|edge| (edge.name.clone(), &edge.why)).collect()
 }
 
 /// A source binds direct dependencies only, and an excluded name brings nothing in its place: both are asked for.
@@ -56,20 +56,22 @@ fn dependencies(plan: &Plan, kept: &[&Pin], out: &mut String) {
     let roots: BTreeSet<String> = plan.roots.iter().map(|root| normalize_name(&root.name)).collect();
     let excluded = excluded(plan);
     let served = plan.pins.iter().filter(|pin| is_plain(pin) && roots.contains(&normalize_name(&pin.name)));
-    let serves =
-        |pin: &&&Pin| excluded.values().any(|why| why.starts_with(&format!("{} serves", normalize_name(&pin.name))));
+    let serves = |pin: &&&Pin| {
+        let is_it = |why: &&Why| matches!(why, Why::ReplacedBy(name) if normalize_name(name) == normalize_name(&pin.name));
+        excluded.values().any(is_it)
+    };
     let mut rows: BTreeMap<String, String> = BTreeMap::new();
     for pin in kept.iter().copied().chain(served.filter(|pin| serves(&pin))) {
-        let why = pin.instead_of.as_deref().map_or_else(|| pin.why.clone(), |old| format!("instead of {old}"));
+        let why = pin.instead_of.as_deref().map_or_else(|| pin.why.to_string(), |old| format!("instead of {old}"));
         rows.insert(normalize_name(&pin.name), format!("    \"{}=={}\", # {}", pin.name, pin.version, comment(&why)));
     }
     rows.values().for_each(|row| out.push_str(&format!("{row}\n")));
     out.push_str("]\n");
 }
 
-fn exclusions(excluded: &BTreeMap<String, String>, out: &mut String) {
+fn exclusions(excluded: &BTreeMap<String, &Why>, out: &mut String) {
     out.push_str("\n[tool.uv]\n# Not to be installed, whoever requires it. Needs uv 0.11.25 or later.\nexclude-dependencies = [\n");
-    excluded.iter().for_each(|(name, why)| out.push_str(&format!("    \"{name}\", # {why}\n")));
+    excluded.iter().for_each(|(name, why)| out.push_str(&format!("    \"{name}\", # {}\n", comment(&why.to_string()))));
     out.push_str("]\n# With an older uv, the same by a marker that is never true:\n# override-dependencies = [\n");
     excluded.keys().for_each(|name| out.push_str(&format!("#     \"{name} ; python_version < '0'\",\n")));
     out.push_str("# ]\n");

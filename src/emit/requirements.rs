@@ -9,7 +9,7 @@
 
 use super::quote::comment;
 use crate::base::ImagePath;
-use crate::plan::{Pin, Plan, Root};
+use crate::plan::{Carried, Pin, Plan, Root};
 use crate::python::{is_name, normalize_name};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -57,8 +57,10 @@ impl Requirements {
         }
         let name = "requirements.txt".to_owned();
         let what = "Every distribution that the image needs, those of the base's own Python apart.";
-        let hashed = all_hashed(&rest);
-        let text = header(&name, what, hashed) + &lines(plan, &rest, hashed, &mut local);
+        // Installers want digests of all lines or of none, and of what is carried over none are known.
+        let hashed = all_hashed(&rest) && plan.is_complete();
+        let head = if plan.is_complete() { header(&name, what, hashed) } else { open_header(&name) };
+        let text = head + &lines(plan, &rest, hashed, &mut local) + &carried(plan);
         files.push(File { name, text, hashed });
         Self { files, local }
     }
@@ -77,6 +79,26 @@ fn header(name: &str, what: &str, hashed: bool) -> String {
         "# {what}\n# The list is complete, so nothing is to be resolved, and some requirements are overridden on purpose:\n\
          #   pip install --no-deps{hashes} -r {name}\n#   uv pip install --no-deps{hashes} -r {name}\n"
     )
+}
+
+fn open_header(name: &str) -> String {
+    format!(
+        "# Every distribution whose files are known before the build, and at the end what else was asked for. What that\n\
+         # requires is not known, so the list is to be resolved:\n#   pip install -r {name}\n#   uv pip install -r {name}\n"
+    )
+}
+
+/// What was asked for and is no pin, as it was asked.
+fn carried(plan: &Plan) -> String {
+    let line = |carried: &Carried| {
+        let plain = is_name(&carried.name) && !carried.requirement.contains(['#', '\n', '\r', '\\', '$']);
+        let source = comment(&carried.source);
+        match plain {
+            true => format!("{}  # as it was asked for: {source}\n", carried.requirement),
+            false => format!("# left out, for it is no name and version: {}\n", comment(&carried.requirement)),
+        }
+    };
+    plan.carried.iter().map(line).collect()
 }
 
 fn lines(plan: &Plan, pins: &[&Pin], hashed: bool, local: &mut BTreeSet<String>) -> String {
@@ -105,8 +127,8 @@ fn with_hashes(line: &str, hashes: &BTreeSet<&str>) -> String {
 
 fn pin_line(plan: &Plan, pin: &Pin, local: &mut BTreeSet<String>) -> String {
     let why = comment(&match &pin.instead_of {
-        Some(old) if !pin.why.starts_with("instead of") => format!("instead of {old}: {}", pin.why),
-        _ => pin.why.clone(),
+        Some(old) => format!("instead of {old}: {}", pin.why),
+        None => pin.why.to_string(),
     });
     if !is_name(&pin.name) || (pin.url.is_none() && !is_version(&pin.version)) {
         return format!(

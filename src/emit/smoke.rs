@@ -60,7 +60,7 @@ fn edges(edges: &[OverriddenEdge]) -> impl Iterator<Item = String> {
             "distribution": edge.distribution,
             "requirement": edge.requirement,
             "name": edge.name,
-            "why": edge.why,
+            "why": edge.why.to_string(),
         })
         .to_string()
     })

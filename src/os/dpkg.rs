@@ -133,7 +133,7 @@ fn declared(stanza: &Stanza) -> Declared {
 }
 
 /// `a (>= 1) | b, c:any` as `[[a, b], [c]]`.
-fn relations(field: &str) -> Vec<Vec<String>> {
+pub fn relations(field: &str) -> Vec<Vec<String>> {
     let name = |text: &str| {
         let text = text.trim();
         let end = text.find(|c: char| c.is_whitespace() || "([<:".contains(c)).unwrap_or(text.len());

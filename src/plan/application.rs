@@ -3,10 +3,11 @@
 
 use super::closure::Decisions;
 use super::{CopyItem, LinkItem, TargetEnvironment};
-use crate::base::{FastSet, ImagePath, file_name, in_halves, is_within, parent};
+use crate::base::{FastSet, ImagePath, in_halves, is_within, parent};
 use crate::fs::{Node, View};
 use crate::layer::EntryKind;
 use crate::os::OsInventory;
+use crate::profile::GlobSet;
 use crate::rules::{Facts, is_package_manager_state};
 use std::collections::{HashMap, HashSet};
 
@@ -38,33 +39,89 @@ pub(super) struct Chooser<'a> {
     dropped: FastSet<&'a [u8]>,
     /// Layers that ran a package manager.
     package_layers: Vec<bool>,
+    /// What their scripts make.
+    by_scripts: GlobSet,
+    /// Whether somebody added certificates, or folders for the dynamic loader: what is made from these is kept too.
+    own_certificates: bool,
+    own_loader_folders: bool,
 }
 
 /// User and group databases: packages and `useradd` both change them.
 const ACCOUNTS: [&[u8]; 6] = [b"etc/passwd", b"etc/group", b"etc/shadow", b"etc/gshadow", b"etc/subuid", b"etc/subgid"];
 
-/// Made anew by every system, or by the engine.
-const GENERATED: [&[u8]; 20] = [
-    b"proc",
-    b"sys",
-    b"dev",
-    b"run",
-    b"tmp",
-    b"var/tmp",
-    b"var/run",
-    b"var/lock",
-    b"etc/mtab",
-    b"etc/hostname",
-    b"etc/hosts",
-    b"etc/resolv.conf",
-    b"etc/alternatives",
-    b"etc/.pwd.lock",
-    b"etc/ssl/certs",
-    b"etc/machine-id",
-    b"etc/ld.so.cache",
-    b"var/lib/systemd",
-    b".dockerenv",
-    b"var/lib/ucf",
+/// Made anew by the engine for every container.
+const GENERATED: [&[u8]; 8] =
+    [b"proc", b"sys", b"dev", b"etc/mtab", b"etc/hostname", b"etc/hosts", b"etc/resolv.conf", b".dockerenv"];
+
+/// What the scripts of packages make outside of their packages' lists, where a layer ran a package manager. What else
+/// nobody owns is the application's, wherever it is: the same instruction may have put it there.
+const BY_SCRIPTS: [&str; 66] = [
+    "etc/.pwd.lock",
+    "etc/alternatives/**",
+    "etc/ssl/certs/**",
+    "etc/ca-certificates.conf*",
+    "etc/ca-certificates/**",
+    "etc/machine-id",
+    "etc/mailcap",
+    "etc/shells",
+    "etc/environment",
+    "etc/nsswitch.conf",
+    "etc/inputrc",
+    "etc/profile",
+    "etc/pam.conf",
+    "etc/pam.d/common-*",
+    "etc/rc?.d/**",
+    "etc/rcS.d/**",
+    "etc/systemd/**",
+    "etc/fonts/conf.d/**",
+    "etc/xml/**",
+    "etc/sgml/**",
+    "etc/dictionaries-common/**",
+    "etc/python3*/**",
+    "etc/mysql/my.cnf",
+    "etc/ldap/ldap.conf",
+    "etc/apparmor.d/**",
+    "etc/debian_version",
+    "etc/apt/trusted.gpg*",
+    "etc/default/**",
+    "etc/init.d/**",
+    "etc/localtime",
+    "etc/timezone",
+    "etc/locale.gen",
+    "etc/java-*/**",
+    "etc/ImageMagick-*/**",
+    "usr/lib/python3/dist-packages/**/__pycache__/**",
+    "usr/lib/python3*/**/__pycache__/**",
+    "usr/share/**/__pycache__/**",
+    "usr/share/mime/**",
+    "usr/share/applications/mimeinfo.cache",
+    "usr/share/icons/**/icon-theme.cache",
+    "usr/share/glib-2.0/schemas/gschemas.compiled",
+    "usr/share/fonts/**/fonts.*",
+    "usr/share/info/dir*",
+    "usr/share/man/**",
+    "usr/share/ca-certificates/**",
+    "usr/share/sounds/**",
+    "usr/share/emacs/**",
+    "usr/lib/**/gdk-pixbuf-2.0/**/loaders.cache",
+    "usr/lib/**/gio/modules/giomodule.cache",
+    "usr/lib/**/gtk-?.0/**/immodules.cache",
+    "usr/lib/locale/**",
+    "usr/lib/udev/**",
+    "usr/lib/systemd/**",
+    "usr/lib/jvm/**",
+    "usr/sbin/policy-rc.d",
+    "var/lib/ucf/**",
+    "var/lib/systemd/**",
+    "var/lib/pam/**",
+    "var/lib/python/**",
+    "var/lib/dbus/**",
+    "var/lib/xml-core/**",
+    "var/lib/sgml-base/**",
+    "var/lib/dictionaries-common/**",
+    "var/lib/aspell/**",
+    "var/lib/ispell/**",
+    "var/lib/emacsen-common/**",
 ];
 
 impl<'a> Chooser<'a> {
@@ -98,9 +155,24 @@ impl<'a> Chooser<'a> {
             os_directories: os_directories(facts.view),
             dropped,
             package_layers,
+            by_scripts: GlobSet::of(&BY_SCRIPTS.map(str::to_owned)).unwrap_or_default(),
+            own_certificates: false,
+            own_loader_folders: false,
         };
+        chooser.own_certificates = chooser.has_own(b"usr/local/share/ca-certificates");
+        chooser.own_loader_folders = chooser.has_own(b"etc/ld.so.conf.d");
         chooser.gone_modules = chooser.modules_of_the_gone();
         chooser
+    }
+
+    /// Whether a file below a folder is above the base and no package's.
+    fn has_own(&self, folder: &[u8]) -> bool {
+        let is_own = |(path, node): (&[u8], Node)| {
+            node.entry.0 as usize >= self.base_layers
+                && !self.is_directory(node)
+                && !self.facts.os.owners.contains_key(path)
+        };
+        self.facts.view.below(folder).any(is_own)
     }
 
     fn modules_of_the_gone(&self) -> FastSet<&'a [u8]> {
@@ -211,6 +283,9 @@ impl<'a> Chooser<'a> {
         if owner.is_some_and(|id| self.subject.is_copied(self.facts, id)) {
             return true;
         }
+        if path == b"etc/ld.so.cache" {
+            return !self.package_layers[layer] || self.own_loader_folders;
+        }
         if owner.is_some() || GENERATED.iter().any(|dir| is_within(path, dir)) || is_package_manager_state(path) {
             return false;
         }
@@ -224,13 +299,33 @@ impl<'a> Chooser<'a> {
         !self.is_made_by_package_scripts(path, layer) && !self.is_left_in_site_directory(path, node)
     }
 
-    /// Below `/etc`, `/usr` and `/var`, what nobody owns and a layer with a package manager made is taken for
-    /// the work of package scripts; `/usr/local` is not theirs.
+    /// Whether the scripts of packages made what nobody owns: in a layer that ran a package manager, and where they are
+    /// known to.
     fn is_made_by_package_scripts(&self, path: &[u8], layer: usize) -> bool {
-        let theirs =
-            [&b"etc"[..], b"usr", b"var", b"lib", b"lib64", b"bin", b"sbin"].iter().any(|dir| is_within(path, dir));
-        let backup = is_within(path, b"etc") && file_name(path).ends_with(b"-");
-        backup || (self.package_layers[layer] && theirs && !is_within(path, b"usr/local"))
+        const BACKUPS: [&[u8]; 6] =
+            [b"etc/passwd-", b"etc/group-", b"etc/shadow-", b"etc/gshadow-", b"etc/subuid-", b"etc/subgid-"];
+        if BACKUPS.contains(&path) {
+            return true;
+        }
+        if !self.package_layers[layer] || is_within(path, b"usr/local") {
+            return false;
+        }
+        if is_within(path, b"etc/ssl/certs") {
+            return !self.own_certificates;
+        }
+        self.by_scripts.matches(path) || self.is_volatile(path) || self.is_alternative(path)
+    }
+
+    /// What scripts and the package manager leave where every system starts empty.
+    fn is_volatile(&self, path: &[u8]) -> bool {
+        [&b"run"[..], b"tmp", b"var/tmp", b"var/run", b"var/lock"].iter().any(|dir| is_within(path, dir))
+    }
+
+    /// A link that `update-alternatives` made.
+    fn is_alternative(&self, path: &[u8]) -> bool {
+        let view = self.facts.view;
+        let link = view.get(path).and_then(|node| view.entry(node.entry).link.as_deref());
+        link.is_some_and(|target| target.starts_with(b"/etc/alternatives/"))
     }
 
     /// Bytecode and leavings of distributions; data that was put beside them is the application's.

@@ -3,8 +3,9 @@
 //! Roots are never guessed away: what nothing requires is a root too, so only what a rule drops, and what then
 //! nobody needs, goes.
 
-use super::{OverriddenEdge, Root, TargetEnvironment};
+use super::{OverriddenEdge, Root, TargetEnvironment, Why};
 use crate::profile::{Detect, Replacement, Rule, Tier};
+use crate::os::{Need, Provider};
 use crate::python::{DistId, Distribution, Edge, EnvironmentKind, normalize_name};
 use crate::rules::{Facts, Finding};
 use crate::rules::{in_order, kept_member, needed, places};
@@ -15,8 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Gone {
     /// The rule, or `unused-closure`.
     pub rule: String,
-    /// In words.
-    pub why: String,
+    /// Why.
+    pub why: Why,
 }
 
 /// A distribution that is installed under another name, or from another index.
@@ -48,7 +49,7 @@ pub(super) struct Decisions {
     /// The roots.
     pub roots: Vec<(DistId, Root)>,
     /// Names that the plan does not install on purpose: requirements on them are overridden. With the reason.
-    pub overridden_names: BTreeMap<String, String>,
+    pub overridden_names: BTreeMap<String, Why>,
     /// The member that is kept, by the rule of its family.
     pub families: Vec<(String, String)>,
     /// Things that the user should know before building.
@@ -160,9 +161,9 @@ pub(super) fn decide(
             Detect::DuplicateFamily { members, keep, needs } => family(&mut out, facts, rule, members, keep, needs),
             Detect::GpuBuild { replace, .. } => gpu(&mut out, facts, rule, replace, finding),
             Detect::Distributions { .. } => {
-                drop_each(&mut out, facts, rule, finding, "serves development, not the service");
+                drop_each(&mut out, rule, finding, &Why::Development);
             }
-            Detect::UnusedDistributions { .. } => drop_each(&mut out, facts, rule, finding, "is imported by nobody"),
+            Detect::UnusedDistributions { .. } => drop_each(&mut out, rule, finding, &Why::Unimported),
             _ => {}
         }
         let doubts = finding.doubts.iter().map(|doubt| format!("{} is followed although {doubt}", rule.id));
@@ -173,7 +174,7 @@ pub(super) fn decide(
     out
 }
 
-fn gone(rule: &Rule, why: String) -> Gone {
+fn gone(rule: &Rule, why: Why) -> Gone {
     Gone { rule: rule.id.clone(), why }
 }
 
@@ -200,10 +201,10 @@ fn family(
         out.swaps.insert(newest, Swap { rule: rule.id.clone(), name, version, index: None, replacement: None });
     }
     for &id in present.iter().filter(|&&id| id != survivor) {
-        out.gone.insert(id, gone(rule, format!("{kept_name} serves in its place")));
+        out.gone.insert(id, gone(rule, Why::ReplacedBy(kept_name.clone())));
     }
     for member in members.iter().filter(|member| *member != kept_name) {
-        out.overridden_names.insert(member.clone(), format!("{kept_name} serves in its place"));
+        out.overridden_names.insert(member.clone(), Why::ReplacedBy(kept_name.clone()));
     }
     if out.roots.iter().all(|(id, _)| *id != survivor) {
         let dist = &dists[survivor];
@@ -238,14 +239,17 @@ fn gpu(out: &mut Decisions, facts: &Facts<'_>, rule: &Rule, replace: &Replacemen
         .iter()
         .copied()
         .filter(subject)
-        .find(|&id| dists[id].normalized == normalize_name(&finding.subject))
+        .find(|&id| {
+            let environment = &facts.python.environments[dists[id].environment];
+            finding.subject.is_distribution(&dists[id].normalized, &environment.prefix)
+        })
     else {
         return;
     };
     let name = normalize_name(&replace.name);
     let already = out.subject.iter().copied().find(|&other| other != id && dists[other].normalized == name);
     if let Some(twin) = already {
-        out.gone.insert(id, gone(rule, format!("{} serves in its place", replace.name)));
+        out.gone.insert(id, gone(rule, Why::ReplacedBy(replace.name.clone())));
         out.swaps.remove(&id);
         let root = out.roots.iter().find(|(root, _)| *root == id).map(|(_, root)| root.clone());
         if let Some(root) = root.filter(|_| out.roots.iter().all(|(root, _)| *root != twin)) {
@@ -263,7 +267,7 @@ fn gpu(out: &mut Decisions, facts: &Facts<'_>, rule: &Rule, replace: &Replacemen
         out.swaps.insert(id, swap(rule, replace, &replace.name, &dists[id]));
     }
     if name != dists[id].normalized {
-        out.overridden_names.insert(dists[id].normalized.clone(), format!("{} serves in its place", replace.name));
+        out.overridden_names.insert(dists[id].normalized.clone(), Why::ReplacedBy(replace.name.clone()));
     }
     let together: BTreeSet<String> = replace.together.iter().map(|name| normalize_name(name)).collect();
     for other in
@@ -273,13 +277,27 @@ fn gpu(out: &mut Decisions, facts: &Facts<'_>, rule: &Rule, replace: &Replacemen
         out.swaps.entry(other).or_insert_with(|| swap(rule, &same, &dists[other].name, &dists[other]));
     }
     for other in out.subject.iter().copied().filter(|&other| other != id).collect::<Vec<_>>() {
-        if replace.company.iter().any(|glob| crate::rules::matches(glob.as_bytes(), dists[other].normalized.as_bytes()))
-        {
-            out.gone
-                .entry(other)
-                .or_insert_with(|| gone(rule, format!("only a GPU build of {} needs it", dists[id].name)));
+        let company = |glob: &String| crate::rules::matches(glob.as_bytes(), dists[other].normalized.as_bytes());
+        if replace.company.iter().any(company) && !serves_others(facts, other) {
+            let why = Why::CompanyOf(dists[id].name.clone());
+            out.gone.entry(other).or_insert_with(|| gone(rule, why));
         }
     }
+}
+
+/// Whether it is more than the company of one GPU build: the application imports it, a file of the application is linked
+/// with a library of it, or it only asks the driver, which tells a service that there is no GPU (`nvidia-ml-py`).
+fn serves_others(facts: &Facts<'_>, id: DistId) -> bool {
+    const ASKS_THE_DRIVER: [&str; 3] = ["nvidia-ml-py", "nvidia-ml-py3", "nvidia-smi"];
+    let dist = &facts.python.distributions[id];
+    let imported = |module: &String| facts.uses.importers(module).any(|file| file.is_application);
+    let linked = |need: &Need| {
+        let Provider::File(path) = &need.provider else { return false };
+        facts.python.owner(path.as_bytes()) == Some(id) && facts.python.owner(need.file.as_bytes()).is_none()
+    };
+    ASKS_THE_DRIVER.contains(&dist.normalized.as_str())
+        || dist.modules.iter().filter(|module| *module != "nvidia").any(imported)
+        || facts.libraries.needs.iter().any(linked)
 }
 
 fn swap(rule: &Rule, replace: &Replacement, name: &str, dist: &Distribution) -> Swap {
@@ -297,18 +315,17 @@ fn swap(rule: &Rule, replace: &Replacement, name: &str, dist: &Distribution) -> 
     }
 }
 
-fn drop_each(out: &mut Decisions, facts: &Facts<'_>, rule: &Rule, finding: &Finding, why: &str) {
+fn drop_each(out: &mut Decisions, rule: &Rule, finding: &Finding, why: &Why) {
     for &id in finding.distributions.iter().filter(|id| out.subject.contains(id)) {
-        let name = &facts.python.distributions[id].name;
-        out.gone.entry(id).or_insert_with(|| gone(rule, format!("{name} {why}")));
+        out.gone.entry(id).or_insert_with(|| gone(rule, why.clone()));
     }
 }
 
 /// Takes back what a kept distribution still needs, and lets go of what nobody needs any more.
 fn close(out: &mut Decisions, facts: &Facts<'_>) {
     let dists = &facts.python.distributions;
-    let families: BTreeSet<String> = out.overridden_names.keys().cloned().collect();
     loop {
+        let families: BTreeSet<String> = out.overridden_names.keys().cloned().collect();
         let roots: Vec<DistId> = out.roots.iter().map(|(id, _)| *id).filter(|id| !out.gone.contains_key(id)).collect();
         let swapped = &out.swaps;
         let skip = |edge: &Edge| {
@@ -321,16 +338,16 @@ fn close(out: &mut Decisions, facts: &Facts<'_>) {
         out.kept = facts.graph.closure(&roots, skip).into_iter().filter(|id| out.subject.contains(id)).collect();
         // Something that stays requires it after all: it stays, whatever the rule says of it.
         let back: Vec<DistId> = out.gone.keys().copied().filter(|id| out.kept.contains(id)).collect();
-        if back.is_empty() {
-            break;
-        }
-        for id in back {
+        for &id in &back {
             let gone = out.gone.remove(&id);
             let rule = gone.map(|gone| gone.rule).unwrap_or_default();
             out.notes.push(format!(
                 "{} stays although {rule} would drop it: something that stays requires it",
                 dists[id].name
             ));
+        }
+        if back.is_empty() && !take_back_unserved(out, facts) {
+            break;
         }
     }
     for &id in &out.subject {
@@ -339,20 +356,38 @@ fn close(out: &mut Decisions, facts: &Facts<'_>) {
         }
         let by: Vec<DistId> = facts.graph.required_by(id).map(|edge| edge.from).filter(|from| *from != id).collect();
         let names: BTreeSet<&str> = by.iter().map(|&from| dists[from].name.as_str()).collect();
-        let names: Vec<&str> = names.into_iter().take(4).collect();
         let rule = by.iter().find_map(|from| out.gone.get(from).map(|gone| gone.rule.clone()));
         let rule = rule.or_else(|| by.iter().find_map(|from| out.swaps.get(from).map(|swap| swap.rule.clone())));
-        let why = format!("only needed by {}", names.join(", "));
+        let why = Why::OnlyNeededBy(names.into_iter().map(str::to_owned).collect());
         out.gone.insert(id, Gone { rule: rule.unwrap_or_else(|| "unused-closure".into()), why });
     }
     out.swaps.retain(|id, _| out.kept.contains(id));
     out.roots.retain(|(id, _)| out.kept.contains(id));
 }
 
+/// Takes back what goes because another one serves in its place, where that one goes too; whether there was one.
+fn take_back_unserved(out: &mut Decisions, facts: &Facts<'_>) -> bool {
+    let dists = &facts.python.distributions;
+    let name_of = |id: &DistId| out.swaps.get(id).map_or_else(|| dists[*id].normalized.clone(), |swap| normalize_name(&swap.name));
+    let served: BTreeSet<String> = out.kept.iter().map(name_of).collect();
+    let unserved = out.gone.iter().find_map(|(&id, gone)| match &gone.why {
+        Why::ReplacedBy(name) if !served.contains(&normalize_name(name)) => Some((id, name.clone())),
+        _ => None,
+    });
+    let Some((id, name)) = unserved else { return false };
+    out.gone.remove(&id);
+    out.overridden_names.remove(&dists[id].normalized);
+    if out.roots.iter().all(|(root, _)| *root != id) {
+        out.roots.push((id, super::roots::named(&dists[id], "what would serve in its place goes too")));
+    }
+    out.notes.push(format!("{} stays: {name}, which would serve in its place, goes", dists[id].name));
+    true
+}
+
 /// Requirements of what stays that the plan does not meet, on purpose; and those that are unmet already.
 pub(super) fn overridden(facts: &Facts<'_>, decisions: &Decisions) -> (Vec<OverriddenEdge>, Vec<OverriddenEdge>) {
     let dists = &facts.python.distributions;
-    let edge = |edge: &Edge, why: String| OverriddenEdge {
+    let edge = |edge: &Edge, why: Why| OverriddenEdge {
         distribution: dists[edge.from].normalized.clone(),
         version: dists[edge.from].version.clone(),
         requirement: edge.requirement.clone(),
@@ -365,9 +400,8 @@ pub(super) fn overridden(facts: &Facts<'_>, decisions: &Decisions) -> (Vec<Overr
         if let Some(why) = decisions.overridden_names.get(&requirement.name).filter(|_| stays) {
             on_purpose.push(edge(requirement, why.clone()));
         } else if !requirement.satisfied {
-            let found =
-                requirement.to.map_or("it is not installed".into(), |to| format!("{} is installed", dists[to].version));
-            before.push(edge(requirement, format!("unmet in the original already: {found}")));
+            let found = requirement.to.map(|to| dists[to].version.clone());
+            before.push(edge(requirement, Why::UnmetBefore(found)));
         } else if let Some(gone) = requirement.to.and_then(|to| decisions.gone.get(&to)).filter(|_| stays) {
             on_purpose.push(edge(requirement, gone.why.clone()));
         }

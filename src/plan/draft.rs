@@ -4,8 +4,8 @@
 use super::application::{Application, Chooser};
 use super::closure::{self, Decisions};
 use super::predict::Prediction;
-use super::system::{self, SystemDecisions};
-use super::{BaseImage, Plan, PlanError, PlanOptions, TargetEnvironment, availability, base};
+use super::system::{self, Question, SystemDecisions};
+use super::{BaseImage, Plan, PlanError, PlanOptions, TargetEnvironment, availability, base, carried};
 use crate::base::{FastSet, both, file_name};
 use crate::fs::View;
 use crate::os::OsInventory;
@@ -59,7 +59,10 @@ impl<'a> Draft<'a> {
         if !options.own_dockerfile {
             decisions.compiled_elsewhere = closure::compiled_elsewhere(facts, &decisions);
         }
-        let system = system::decide(facts, &base_os, rules, &follows, &decisions);
+        let open = system::open(facts);
+        let question =
+            Question { facts, base: &base_os, rules, follows: &follows, distributions: &decisions, open };
+        let system = system::decide(&question);
         let dropped: FastSet<&[u8]> = super::followed_paths(findings, rules, &follows);
         let chooser = Chooser::new(facts, &base_view, base.layers, &base_os, &decisions, environment, dropped);
         let application = chooser.choose();
@@ -121,7 +124,7 @@ impl<'a> Draft<'a> {
         let (overridden, unsatisfied_before) = closure::overridden(facts, decisions);
         let pins = super::pins(facts, decisions, &prediction);
         let follows = |rule: &Rule, tier: Tier| closure::follows(rule, tier, self.options);
-        let skipped = super::skipped(self.findings, self.rules, &follows, &actions);
+        let skipped = super::skipped(self.findings, self.rules, &follows, &actions, &system.held);
         let mut notes = super::notes(facts, decisions, system, position);
         notes.extend(availability::notes(&pins));
         Plan {
@@ -136,6 +139,11 @@ impl<'a> Draft<'a> {
             dropped_system: system.dropped.clone(),
             build_system: system.build.clone(),
             uv_project: uv_project(facts.view),
+            carried: carried::carried(facts),
+            unlisted: carried::unlisted(facts, decisions),
+            pure_projects: carried::pure_projects(facts),
+            package_cache: carried::package_cache(self.findings),
+            hidden: carried::hidden(facts),
             copies: self.application.copies.clone(),
             links: self.application.links.clone(),
             smoke_modules: super::smoke_modules(facts, decisions),

@@ -4,11 +4,13 @@ mod after;
 mod application;
 mod availability;
 mod base;
+mod carried;
 mod closure;
 mod draft;
 mod installed;
 mod libraries;
 mod predict;
+mod reason;
 mod roots;
 mod system;
 mod why;
@@ -19,12 +21,13 @@ use crate::profile::{GlobSet, Rule, Tier};
 use crate::python::DistId;
 use crate::python::EnvironmentKind;
 use crate::resolve::{Availability, Verdict};
-use crate::rules::{Facts, Finding};
+use crate::rules::{Facts, Finding, Subject};
 pub use after::{LibraryCheck, Unmet, libraries_after};
 use closure::Decisions;
 use predict::Prediction;
-use std::collections::BTreeSet;
-pub use why::{Brought, Chain, Cut, Requirer, Why, chains, heaviest, why};
+use std::collections::{BTreeMap, BTreeSet};
+pub use reason::Why;
+pub use why::{Brought, Chain, Cut, Explained, Requirer, chains, heaviest, why};
 
 pub use draft::Draft;
 
@@ -72,6 +75,17 @@ pub struct Plan {
     pub build_system: Vec<String>,
     /// The file by which the application is a project of uv's: `/app/uv.lock`.
     pub uv_project: Option<String>,
+    /// What was asked for, and is not among the pins because nobody knows before the build what becomes of it: source
+    /// distributions. Sorted.
+    pub carried: Vec<Carried>,
+    /// Whether it is known of all projects that were built into the original that they have nothing compiled.
+    pub pure_projects: bool,
+    /// Distributions that stay and that no list names, because they came from a folder or a file; sorted.
+    pub unlisted: Vec<String>,
+    /// Whether the original has archives or caches of apt's own below `/var/cache/apt`.
+    pub package_cache: bool,
+    /// Files of the original that a later layer removed, with their bytes (`unpacked`); sorted.
+    pub hidden: Vec<(ImagePath, u64)>,
     /// Application files to copy from the original.
     pub copies: Vec<CopyItem>,
     /// Symbolic links of the application outside the copied directories: a copy of a link would follow it.
@@ -89,6 +103,24 @@ pub struct Plan {
     pub notes: Vec<String>,
     /// The image that would result. Its layers: the base's, the OS packages, the distributions, the application.
     pub predicted: Image,
+}
+
+impl Plan {
+    /// Whether the list of distributions is complete, so that installers are to resolve nothing.
+    pub fn is_complete(&self) -> bool {
+        self.carried.is_empty()
+    }
+}
+
+/// A requirement that the plan hands on as it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Carried {
+    /// Normalized name.
+    pub name: String,
+    /// The requirement as a line of a requirements file: `docopt==0.6.2`.
+    pub requirement: String,
+    /// Where it is asked for.
+    pub source: String,
 }
 
 /// The image to build on.
@@ -149,8 +181,8 @@ pub struct Pin {
     pub url: Option<String>,
     /// Whether the original seems to have built it from its source, because there was no wheel.
     pub built_here: bool,
-    /// Why it is there: `asked for (requirements.txt)`, `required by a, b`, `instead of xgboost: …`.
-    pub why: String,
+    /// Why it is there.
+    pub why: Why,
     /// What it takes the place of, as `name version`, if it is not simply the same distribution.
     pub instead_of: Option<String>,
     /// Predicted installed size.
@@ -179,8 +211,20 @@ pub struct Dropped {
     pub version: String,
     /// Installed bytes (`unpacked`, measured).
     pub bytes: u64,
-    /// Why: the rule, or `only needed by …`.
-    pub why: String,
+    /// Why.
+    pub why: Why,
+    /// The rule that asks for it, or `unused-closure`, `unused-packages`.
+    pub rule: String,
+}
+
+impl Dropped {
+    /// Why, and by which rule where that is not plain from the reason.
+    pub fn reason(&self) -> String {
+        match self.why {
+            Why::BuildOnly | Why::NothingNeeds => self.why.to_string(),
+            _ => format!("{} ({})", self.why, self.rule),
+        }
+    }
 }
 
 /// A requirement that will not be met, on purpose.
@@ -195,7 +239,7 @@ pub struct OverriddenEdge {
     /// The required name, normalized.
     pub name: String,
     /// Why that is fine (or, in the original, what is wrong).
-    pub why: String,
+    pub why: Why,
 }
 
 /// An OS package to install.
@@ -204,7 +248,7 @@ pub struct SystemPackage {
     /// Name.
     pub name: String,
     /// Why it stays.
-    pub why: String,
+    pub why: Why,
     /// Whether it was asked for by hand in the original; otherwise it came with something else.
     pub asked_for: bool,
     /// Predicted bytes, with those of its dependencies that nothing before it in the list brought.
@@ -261,7 +305,7 @@ pub struct Skipped {
     /// The finding's tier, which may be lower than the rule's.
     pub tier: Tier,
     /// The finding's subject.
-    pub subject: String,
+    pub subject: Subject,
     /// Bytes it concerns.
     pub bytes: u64,
     /// Why, and how to have it done.
@@ -324,8 +368,8 @@ fn pins(facts: &Facts<'_>, decisions: &Decisions, prediction: &Prediction<'_>) -
         let swap = decisions.swaps.get(&id);
         let asked = decisions.roots.iter().find(|(root, _)| *root == id).map(|(_, root)| root.how.clone());
         let why = asked.map_or_else(
-            || format!("required by {}", required_by(facts, decisions, id)),
-            |how| format!("asked for: {how}"),
+            || Why::RequiredBy(required_by(facts, decisions, id)),
+            Why::AskedFor,
         );
         Pin {
             name: swap.map_or_else(|| dist.name.clone(), |swap| swap.name.clone()),
@@ -345,16 +389,13 @@ fn pins(facts: &Facts<'_>, decisions: &Decisions, prediction: &Prediction<'_>) -
     pins
 }
 
-fn required_by(facts: &Facts<'_>, decisions: &Decisions, id: DistId) -> String {
+fn required_by(facts: &Facts<'_>, decisions: &Decisions, id: DistId) -> Vec<String> {
     let from =
         facts.graph.required_by(id).map(|edge| edge.from).filter(|from| decisions.kept.contains(from) && *from != id);
     let mut names: Vec<&str> = from.map(|from| facts.python.distributions[from].name.as_str()).collect();
     names.sort_unstable();
     names.dedup();
-    match names.len() {
-        0..=4 => names.join(", "),
-        more => format!("{} and {} more", names[..3].join(", "), more - 3),
-    }
+    names.into_iter().map(str::to_owned).collect()
 }
 
 fn roots(facts: &Facts<'_>, decisions: &Decisions) -> Vec<Root> {
@@ -385,8 +426,13 @@ fn roots(facts: &Facts<'_>, decisions: &Decisions) -> Vec<Root> {
 fn dropped_distributions(facts: &Facts<'_>, decisions: &Decisions) -> Vec<Dropped> {
     let dropped = |(&id, gone): (&DistId, &closure::Gone)| {
         let dist = &facts.python.distributions[id];
-        let why = format!("{} ({})", gone.why, gone.rule);
-        Dropped { name: dist.name.clone(), version: dist.version.clone(), bytes: dist.bytes, why }
+        Dropped {
+            name: dist.name.clone(),
+            version: dist.version.clone(),
+            bytes: dist.bytes,
+            why: gone.why.clone(),
+            rule: gone.rule.clone(),
+        }
     };
     let mut out: Vec<Dropped> = decisions.gone.iter().map(dropped).collect();
     out.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
@@ -423,14 +469,17 @@ fn skipped(
     rules: &[Rule],
     follows: &dyn Fn(&Rule, Tier) -> bool,
     actions: &[Action],
+    held: &BTreeMap<String, String>,
 ) -> Vec<Skipped> {
     let mut out = Vec::new();
     for finding in findings {
         let Some(rule) = rules.iter().find(|rule| rule.id == finding.rule) else { continue };
-        if follows(rule, finding.tier) || actions.iter().any(|action| action.rule == rule.id) {
+        let held = held.get(&rule.id).filter(|_| follows(rule, finding.tier));
+        if held.is_none() && (follows(rule, finding.tier) || actions.iter().any(|action| action.rule == rule.id)) {
             continue;
         }
         let reason: String = match finding.tier {
+            _ if held.is_some() => held.cloned().unwrap_or_default(),
             Tier::Confirm => format!("needs your word: --accept {}", rule.id),
             Tier::ReportOnly => format!("left to you: slimwright explain {}", rule.id),
             Tier::Auto => "skipped with --skip".into(),

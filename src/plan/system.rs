@@ -1,10 +1,10 @@
 //! What becomes of each OS package above the base.
 
 use super::closure::Decisions;
-use super::{Dropped, SystemPackage};
-use crate::base::escape_str;
-use crate::os::{OsInventory, Provider};
-use crate::profile::{Detect, Rule, Tier};
+use super::{Dropped, SystemPackage, Why};
+use crate::image::Gap;
+use crate::os::{OsInventory, Provider, relations};
+use crate::profile::{Detect, GlobSet, Rule, Tier};
 use crate::rules::{Facts, matches};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,89 +21,220 @@ pub(super) struct SystemDecisions {
     pub dropped: Vec<Dropped>,
     /// Asked for in the original, and gone because they serve building; sorted.
     pub build: Vec<String>,
+    /// Rules about packages that are not followed here, and why.
+    pub held: BTreeMap<String, String>,
     /// For the user.
     pub notes: Vec<String>,
 }
 
-/// Decides. `base` is the OS inventory of the base image alone.
-pub(super) fn decide(
-    facts: &Facts<'_>,
-    base: &OsInventory,
-    rules: &[Rule],
-    follows: &dyn Fn(&Rule, Tier) -> bool,
-    distributions: &Decisions,
-) -> SystemDecisions {
-    let os = facts.os;
-    let in_base: BTreeSet<&str> = base.packages.iter().map(|package| package.name.as_str()).collect();
+/// What the packages of the system are decided by.
+pub(super) struct Question<'q, 'f> {
+    pub facts: &'q Facts<'f>,
+    /// The OS inventory of the base image alone.
+    pub base: &'q OsInventory,
+    pub rules: &'q [Rule],
+    pub follows: &'q dyn Fn(&Rule, Tier) -> bool,
+    pub distributions: &'q Decisions,
+    /// What of the image is not known and may compile in it, in words: then what it compiles with stays.
+    pub open: Option<String>,
+}
+
+/// What of a virtual image is not known: any of it may need a compiler, and headers of any library.
+pub(super) fn open(facts: &Facts<'_>) -> Option<String> {
+    let image = facts.view.image();
+    image.gaps.first().map(|gap| format!("{} is not predicted, and may be compiled here", gap_title(gap)))
+}
+
+fn gap_title(gap: &Gap) -> String {
+    format!("{}: {}", gap.place, gap.what)
+}
+
+/// Decides.
+pub(super) fn decide(question: &Question<'_, '_>) -> SystemDecisions {
+    let (facts, os) = (question.facts, question.facts.os);
+    let in_base: BTreeSet<&str> = question.base.packages.iter().map(|package| package.name.as_str()).collect();
     let above: BTreeSet<usize> =
         (0..os.packages.len()).filter(|&position| !in_base.contains(os.packages[position].name.as_str())).collect();
-    let unwanted = unwanted(os, &above, rules, follows);
-    let mut roots: BTreeMap<usize, String> = BTreeMap::new();
+    let mut out = SystemDecisions::default();
+    let build = unwanted(os, &above, question);
+    let unwanted = match &question.open {
+        Some(open) => {
+            out.held.extend(build.values().map(|rule| (rule.clone(), open.clone())));
+            BTreeMap::new()
+        }
+        None => build.clone(),
+    };
+    let mut roots: BTreeMap<usize, Why> = BTreeMap::new();
     for &position in &above {
         if os.packages[position].manual && !unwanted.contains_key(&position) {
-            roots.insert(position, "asked for in the original".into());
+            roots.insert(position, Why::ByHand);
         }
     }
-    for (position, why) in linked(facts, &above, distributions) {
+    for (position, why) in linked(facts, &above, question.distributions) {
         roots.entry(position).or_insert(why);
     }
-    for (position, why) in left_behind(os, &above, &unwanted, rules, follows) {
+    for (position, why) in left_behind(&above, &unwanted, question) {
         roots.entry(position).or_insert(why);
     }
-    let mut out = SystemDecisions::default();
-    for (&position, why) in &roots {
-        close(os, &above, position, &mut out.kept);
-        let package = &os.packages[position];
-        let asked_for = package.manual && !unwanted.contains_key(&position);
-        out.install.push(SystemPackage { name: package.name.clone(), why: why.clone(), asked_for, bytes: 0 });
+    roots.keys().for_each(|&position| close(os, &above, position, &mut out.kept));
+    for (position, why) in recommended(os, &above, &roots, &build, question.open.is_some(), &mut out.kept) {
+        roots.insert(position, why);
     }
+    out.install = install(os, &above, &roots);
     credit(os, &above, &mut out.install);
-    let mut recommended = Vec::new();
     for &position in above.difference(&out.kept) {
         let package = &os.packages[position];
         let (rule, why) = match unwanted.get(&position) {
-            Some(rule) => (rule.clone(), "serves building, not running".to_owned()),
-            None => ("unused-packages".to_owned(), "nothing that stays depends on it".to_owned()),
+            Some(rule) => (rule.clone(), Why::BuildOnly),
+            None => ("unused-packages".to_owned(), Why::NothingNeeds),
         };
-        if !unwanted.contains_key(&position) {
-            recommended.push(package.name.as_str());
-        } else if package.manual {
+        if why.is_build_only() && package.manual {
             out.build.push(package.name.clone());
         }
-        out.dropped.push(Dropped {
-            name: package.name.clone(),
-            version: package.version.clone(),
-            bytes: package.bytes,
-            why,
-        });
+        let (name, version) = (package.name.clone(), package.version.clone());
+        out.dropped.push(Dropped { name, version, bytes: package.bytes, why, rule: rule.clone() });
         out.gone.insert(position, rule);
     }
     out.dropped.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
+    out.notes = notes(facts, &out);
+    out
+}
+
+fn notes(facts: &Facts<'_>, decided: &SystemDecisions) -> Vec<String> {
+    let mut notes = Vec::new();
     if facts.libraries.unread > 0 {
-        out.notes.push(format!(
+        notes.push(format!(
             "of {} shared objects it is not known which libraries they need (they were not read, or are damaged): the smoke \
              test tells",
             facts.libraries.unread
         ));
     }
-    if !recommended.is_empty() {
-        out.notes.push(format!(
-            "{} OS packages go because nothing that stays depends on them (recommended only, or pulled in by build tools)",
-            recommended.len()
+    let unneeded = decided.dropped.iter().filter(|gone| gone.why == Why::NothingNeeds).count();
+    if unneeded > 0 {
+        notes.push(format!(
+            "{unneeded} OS packages go because nothing that stays depends on them (pulled in by build tools, or \
+             recommended and of no use to a service)"
         ));
+    }
+    notes
+}
+
+/// The packages to name: what another one in the list brings anyway is not named again, unless somebody asked for it.
+fn install(os: &OsInventory, above: &BTreeSet<usize>, roots: &BTreeMap<usize, Why>) -> Vec<SystemPackage> {
+    let by_hand = |why: &Why| *why == Why::ByHand;
+    let mut brought = BTreeSet::new();
+    roots.iter().filter(|(_, why)| by_hand(why)).for_each(|(&root, _)| close(os, above, root, &mut brought));
+    // Those that bring most come first, so that two that need each other are not both left out.
+    let mut rest: Vec<(usize, BTreeSet<usize>)> = Vec::new();
+    for (&root, _) in roots.iter().filter(|(_, why)| !by_hand(why)) {
+        let mut own = BTreeSet::new();
+        close(os, above, root, &mut own);
+        rest.push((root, own));
+    }
+    // What is recommended comes last: it is not installed everywhere, and what is needed must not depend on it.
+    let is_recommended = |root: &usize| matches!(roots[root], Why::RecommendedBy { .. });
+    rest.sort_by_key(|(root, own)| (is_recommended(root), std::cmp::Reverse(own.len()), *root));
+    let mut named: BTreeSet<usize> = roots.iter().filter(|(_, why)| by_hand(why)).map(|(&root, _)| root).collect();
+    for (root, own) in rest {
+        if !brought.contains(&root) {
+            brought.extend(own);
+            named.insert(root);
+        }
+    }
+    let package = |&position: &usize| {
+        let (name, why) = (os.packages[position].name.clone(), roots[&position].clone());
+        SystemPackage { name, asked_for: by_hand(&why), why, bytes: 0 }
+    };
+    named.iter().map(package).collect()
+}
+
+/// What serves nobody in a container although it is recommended: documentation, and what surrounds a desktop, a
+/// mailbox or a build. Everything else that a package recommends may be what makes it work: certificates beside
+/// wget, fonts beside a converter, modules that are loaded by name.
+const IDLE: [&str; 36] = [
+    "*-doc",
+    "*-docs",
+    "*-examples",
+    "manpages*",
+    "info",
+    "install-info",
+    "man-db",
+    "libjs-*",
+    "javascript-common",
+    "libc-devtools",
+    "fakeroot",
+    "libfakeroot",
+    "libalgorithm-*-perl",
+    "libfile-fcntllock-perl",
+    "libarchive-cpio-perl",
+    "libmail-sendmail-perl",
+    "libltdl-dev",
+    "xdg-user-dirs",
+    "xdg-utils",
+    "bash-completion",
+    "krb5-locales",
+    "default-mta",
+    "exim4*",
+    "postfix",
+    "less",
+    "libgpm2",
+    "nano",
+    "publicsuffix",
+    "vim*",
+    "systemd*",
+    "libpam-systemd",
+    "policykit-1",
+    "polkitd",
+    "packagekit*",
+    "unattended-upgrades",
+    "apt-listchanges",
+];
+
+/// Adds what packages that stay recommend and may work with, until nothing is added any more.
+fn recommended(
+    os: &OsInventory,
+    above: &BTreeSet<usize>,
+    roots: &BTreeMap<usize, Why>,
+    build: &BTreeMap<usize, String>,
+    compiles: bool,
+    kept: &mut BTreeSet<usize>,
+) -> Vec<(usize, Why)> {
+    let idle = GlobSet::of(&IDLE.map(str::to_owned)).unwrap_or_default();
+    let is_idle = |position: &usize| {
+        idle.matches(os.packages[*position].name.as_bytes()) || (build.contains_key(position) && !compiles)
+    };
+    let mut out: Vec<(usize, Why)> = Vec::new();
+    // Each root with what it brings, and then with what that recommends.
+    for &root in roots.keys() {
+        let mut todo = vec![root];
+        let mut seen = BTreeSet::new();
+        while let Some(position) = todo.pop() {
+            if !above.contains(&position) || !seen.insert(position) {
+                continue;
+            }
+            let package = &os.packages[position];
+            todo.extend(package.depends.iter().filter_map(|names| names.iter().find_map(|name| os.find(name))));
+            for names in relations(&package.declared.recommends) {
+                let Some(other) = names.iter().find_map(|name| os.find(name)) else { continue };
+                if !above.contains(&other) || is_idle(&other) {
+                    continue;
+                }
+                if !kept.contains(&other) {
+                    close(os, above, other, kept);
+                    let (by, root) = (package.name.clone(), os.packages[root].name.clone());
+                    out.push((other, Why::RecommendedBy { by, root }));
+                }
+                todo.push(other);
+            }
+        }
     }
     out
 }
 
 /// Packages that an accepted rule names.
-fn unwanted(
-    os: &OsInventory,
-    above: &BTreeSet<usize>,
-    rules: &[Rule],
-    follows: &dyn Fn(&Rule, Tier) -> bool,
-) -> BTreeMap<usize, String> {
+fn unwanted(os: &OsInventory, above: &BTreeSet<usize>, question: &Question<'_, '_>) -> BTreeMap<usize, String> {
     let mut out = BTreeMap::new();
-    for rule in rules.iter().filter(|rule| follows(rule, rule.tier)) {
+    for rule in question.rules.iter().filter(|rule| (question.follows)(rule, rule.tier)) {
         let Detect::OsPackages { names, .. } = &rule.detect else { continue };
         for &position in above {
             let name = os.packages[position].name.as_bytes();
@@ -117,7 +248,7 @@ fn unwanted(
 
 /// Packages above the base that have a library which a file that stays is linked with, and the file that says so.
 /// What is linked in a distribution that is replaced goes with it.
-fn linked(facts: &Facts<'_>, above: &BTreeSet<usize>, distributions: &Decisions) -> BTreeMap<usize, String> {
+fn linked(facts: &Facts<'_>, above: &BTreeSet<usize>, distributions: &Decisions) -> BTreeMap<usize, Why> {
     let mut out = BTreeMap::new();
     for need in &facts.libraries.needs {
         let Provider::Package(position) = need.provider else { continue };
@@ -129,68 +260,108 @@ fn linked(facts: &Facts<'_>, above: &BTreeSet<usize>, distributions: &Decisions)
             None => true,
         };
         if stays && above.contains(&position) {
-            let library = need.library.to_string();
-            let why = format!("{} of {}", escape_str(library.trim_start_matches('/')), need.file);
-            out.entry(position).or_insert_with(|| format!("has {why}"));
+            let library = need.library.to_string().trim_start_matches('/').to_owned();
+            out.entry(position).or_insert_with(|| Why::Linked { library, file: need.file.to_string() });
         }
     }
     out
 }
 
-/// Runtime libraries that came in with what goes: those that the rule leaves, and the libraries that a dropped
-/// development package stands beside.
+/// What wheels of manylinux may be linked with and do not bring (PEP 513, 571, 599, 600), as Debian, Ubuntu and Alpine
+/// package it.
+const WHEELS_EXPECT: [&str; 22] = [
+    "libgl1",
+    "libx11-6",
+    "libxext6",
+    "libxrender1",
+    "libice6",
+    "libsm6",
+    "libglib2.0-0",
+    "libglib2.0-0t64",
+    "zlib1g",
+    "libexpat1",
+    "libstdc++6",
+    "libgcc-s1",
+    "libnsl2",
+    "libx11",
+    "libxext",
+    "libxrender",
+    "libice",
+    "libsm",
+    "glib",
+    "mesa-gl",
+    "zlib",
+    "libexpat",
+];
+
+/// Runtime libraries that came in with what goes: those that the rule leaves, those that wheels expect where not all of
+/// them were read, and the libraries that a dropped development package stands beside.
 fn left_behind(
-    os: &OsInventory,
     above: &BTreeSet<usize>,
     unwanted: &BTreeMap<usize, String>,
-    rules: &[Rule],
-    follows: &dyn Fn(&Rule, Tier) -> bool,
-) -> Vec<(usize, String)> {
+    question: &Question<'_, '_>,
+) -> Vec<(usize, Why)> {
+    let os = question.facts.os;
     let mut out = Vec::new();
-    for rule in rules.iter().filter(|rule| follows(rule, rule.tier)) {
+    let stay = |out: &mut Vec<(usize, Why)>, is_one: &dyn Fn(&str) -> bool| {
+        let ours = above.iter().filter(|position| !unwanted.contains_key(position));
+        out.extend(ours.filter(|&&position| is_one(&os.packages[position].name)).map(|&p| (p, Why::MayBeLoaded)));
+    };
+    for rule in question.rules.iter().filter(|rule| (question.follows)(rule, rule.tier)) {
         let Detect::OsPackages { leave, .. } = &rule.detect else { continue };
-        let stays = |position: &&usize| {
-            leave.iter().any(|glob| matches(glob.as_bytes(), os.packages[**position].name.as_bytes()))
-        };
-        let why = "a runtime library that wheels may load";
-        out.extend(
-            above
-                .iter()
-                .filter(|position| !unwanted.contains_key(position))
-                .filter(stays)
-                .map(|&p| (p, why.to_owned())),
-        );
+        stay(&mut out, &|name| leave.iter().any(|glob| matches(glob.as_bytes(), name.as_bytes())));
     }
-    for &position in unwanted.keys() {
-        let package = &os.packages[position];
-        // Development packages that came in with others (the compiler's own) leave nothing behind.
-        if !package.manual || !is_development(&package.name) {
-            continue;
-        }
-        let real = &os.packages[stood_for(os, position)];
-        for needed in real.depends.iter().flatten().filter_map(|name| os.find(name)) {
-            let name = &os.packages[needed].name;
-            let library = name.starts_with("lib") && !name.starts_with("libjs-") && !unwanted.contains_key(&needed);
-            if library && above.contains(&needed) {
-                out.push((needed, format!("the runtime library of {}", package.name)));
+    if question.facts.libraries.unread > 0 {
+        stay(&mut out, &|name| WHEELS_EXPECT.contains(&name));
+    }
+    // Development packages that came in with others (the compiler's own) leave nothing behind.
+    let is_asked = |position: &&usize| {
+        let package = &os.packages[**position];
+        package.manual && is_development(&package.name) && !is_of_python(&package.name)
+    };
+    for &asked in unwanted.keys().filter(is_asked) {
+        for library in libraries_of(os, asked) {
+            if above.contains(&library) && !unwanted.contains_key(&library) {
+                out.push((library, Why::RuntimeOf(os.packages[asked].name.clone())));
             }
         }
     }
     out
 }
 
-fn is_development(name: &str) -> bool {
-    name.ends_with("-dev") || name.ends_with("-dev-compat")
+/// The libraries that a development package depends on, itself or through others of its kind: `libgl1-mesa-dev` depends
+/// on `libgl-dev`, and that on `libgl1`.
+fn libraries_of(os: &OsInventory, development: usize) -> BTreeSet<usize> {
+    let (mut out, mut seen, mut todo) = (BTreeSet::new(), BTreeSet::new(), vec![development]);
+    while let Some(position) = todo.pop() {
+        if !seen.insert(position) {
+            continue;
+        }
+        for needed in os.packages[position].depends.iter().filter_map(|names| names.iter().find_map(|name| os.find(name))) {
+            let name = &os.packages[needed].name;
+            if is_development(name) && !is_of_python(name) {
+                todo.push(needed);
+            } else if is_library(name) {
+                out.insert(needed);
+            }
+        }
+    }
+    out
 }
 
-/// The development package that one without files of its own only stands for: of `default-libmysqlclient-dev`, which
-/// depends on nothing but `libmariadb-dev-compat`, and that on nothing but `libmariadb-dev`, the last one.
-fn stood_for(os: &OsInventory, package: usize) -> usize {
-    let next = |&position: &usize| match os.packages[position].depends.as_slice() {
-        [only] => only.iter().find_map(|name| os.find(name)).filter(|&other| is_development(&os.packages[other].name)),
-        _ => None,
-    };
-    std::iter::successors(Some(package), next).take(4).last().unwrap_or(package)
+/// The headers of Python itself: what they are linked with Python's own packages depend on.
+fn is_of_python(name: &str) -> bool {
+    name.trim_start_matches("lib").starts_with("python")
+}
+
+/// Whether a package is a library by its name: its programs, scripts, data and documentation are other packages.
+fn is_library(name: &str) -> bool {
+    const NO_LIBRARY: [&str; 7] = ["-bin", "-tools", "-utils", "-doc", "-data", "-common", "-perl"];
+    name.starts_with("lib") && !name.starts_with("libjs-") && !NO_LIBRARY.iter().any(|end| name.ends_with(end))
+}
+
+fn is_development(name: &str) -> bool {
+    name.ends_with("-dev") || name.ends_with("-dev-compat")
 }
 
 /// Adds a package above the base and all it depends on.

@@ -16,7 +16,7 @@ const MOST_EDGES: usize = 5_000;
 
 /// Why one distribution is there. Bytes are unpacked and measured; texts are escaped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Why {
+pub struct Explained {
     /// Name as METADATA writes it.
     pub name: String,
     /// Version.
@@ -93,7 +93,7 @@ pub struct Cut {
 }
 
 /// Explains every installed distribution of a name (normalized), one in each environment that has it.
-pub fn why(facts: &Facts<'_>, name: &str) -> Vec<Why> {
+pub fn why(facts: &Facts<'_>, name: &str) -> Vec<Explained> {
     let graph = Roots::new(facts);
     facts.python.named(name).map(|(id, _)| graph.why(id)).collect()
 }
@@ -131,7 +131,7 @@ pub fn chains(facts: &Facts<'_>) -> Vec<Option<Chain>> {
 }
 
 /// Explains the distributions with most bytes, the largest first.
-pub fn heaviest(facts: &Facts<'_>, most: usize) -> Vec<Why> {
+pub fn heaviest(facts: &Facts<'_>, most: usize) -> Vec<Explained> {
     let dists = &facts.python.distributions;
     let mut ids: Vec<DistId> = (0..dists.len()).collect();
     ids.sort_by(|&a, &b| dists[b].bytes.cmp(&dists[a].bytes).then_with(|| dists[a].name.cmp(&dists[b].name)));
@@ -158,10 +158,10 @@ impl<'a> Roots<'a> {
         Self { facts, roots, ids, all }
     }
 
-    fn why(&self, id: DistId) -> Why {
+    fn why(&self, id: DistId) -> Explained {
         let dist = &self.facts.python.distributions[id];
         let environment = &self.facts.python.environments[dist.environment];
-        Why {
+        Explained {
             name: escape_str(&dist.name),
             version: escape_str(&dist.version),
             environment: environment.prefix.to_string(),

@@ -349,7 +349,7 @@ fn finding_report(image: &Image, finding: &Finding, rules: &[Rule], names: &Name
         label: label::of(&finding.rule, rule),
         severity: finding.severity,
         tier: finding.tier,
-        subject: escape_str(&finding.subject),
+        subject: finding.subject.to_string(),
         message: escape_str(&finding.message),
         size: unpacked(finding.bytes, image.basis),
         layer: finding.layer.map(|layer| layer as usize + 1),
@@ -403,7 +403,7 @@ pub(super) fn skipped_summary(skipped: &crate::plan::Skipped) -> SkippedSummary 
     SkippedSummary {
         rule: escape_str(&skipped.rule),
         tier: Some(skipped.tier),
-        subject: escape_str(&skipped.subject),
+        subject: skipped.subject.to_string(),
         bytes: skipped.bytes,
         reason: escape_str(&skipped.reason),
     }

@@ -4,7 +4,7 @@ use super::audit::unpacked;
 use super::layout::count;
 use super::markdown::plain;
 use crate::base::{Basis, ByteSize, Size};
-use crate::plan::{Cut, Why};
+use crate::plan::{Cut, Explained};
 use serde::Serialize;
 use std::fmt::Write as _;
 
@@ -52,11 +52,11 @@ pub struct FreedReport {
 }
 
 /// Writes down the answers; their texts are escaped.
-pub(super) fn heavy(found: &[Why], basis: Basis) -> Vec<HeavyReport> {
+pub(super) fn heavy(found: &[Explained], basis: Basis) -> Vec<HeavyReport> {
     found.iter().map(|why| row(why, basis)).collect()
 }
 
-fn row(why: &Why, basis: Basis) -> HeavyReport {
+fn row(why: &Explained, basis: Basis) -> HeavyReport {
     let bytes = why.brings.iter().map(|brought| brought.bytes).sum();
     HeavyReport {
         name: why.name.clone(),

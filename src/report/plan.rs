@@ -7,7 +7,7 @@ use super::libraries::LibrariesReport;
 use crate::base::{Basis, ByteSize, Size, Unit, escape_str};
 use crate::emit::edit::{Edit, Edits};
 use crate::image::Image;
-use crate::plan::{Dropped, LibraryCheck, OverriddenEdge, Pin, Plan, Why};
+use crate::plan::{Dropped, LibraryCheck, OverriddenEdge, Pin, Plan, Explained};
 use crate::profile::Tier;
 use crate::resolve::{Availability, Verdict};
 use serde::Serialize;
@@ -302,7 +302,7 @@ impl PlanReport {
 
     /// Adds who brought in the largest distributions.
     #[must_use]
-    pub fn with_heavy(self, found: &[Why]) -> Self {
+    pub fn with_heavy(self, found: &[Explained]) -> Self {
         Self { heavy: heavy(found, self.before.unpacked.basis), ..self }
     }
 
@@ -369,7 +369,7 @@ fn pin(pin: &Pin) -> PinReport {
         version: escape_str(&pin.version),
         index: pin.index.as_deref().map(escape_str),
         url: pin.url.as_deref().map(escape_str),
-        why: escape_str(&pin.why),
+        why: escape_str(&pin.why.to_string()),
         instead_of: pin.instead_of.as_deref().map(escape_str),
         size: pin.size,
         availability: pin.availability.as_ref().map(availability),
@@ -405,7 +405,7 @@ fn taken_away(dropped: &Dropped, basis: Basis) -> TakenAway {
         name: escape_str(&dropped.name),
         version: escape_str(&dropped.version),
         size: unpacked(dropped.bytes, basis),
-        why: escape_str(&dropped.why),
+        why: escape_str(&dropped.reason()),
     }
 }
 
@@ -415,14 +415,14 @@ fn requirement(edge: &OverriddenEdge) -> RequirementReport {
         version: escape_str(&edge.version),
         requirement: escape_str(&edge.requirement),
         name: escape_str(&edge.name),
-        why: escape_str(&edge.why),
+        why: escape_str(&edge.why.to_string()),
     }
 }
 
 fn system(package: &crate::plan::SystemPackage) -> SystemReport {
     SystemReport {
         name: escape_str(&package.name),
-        why: escape_str(&package.why),
+        why: escape_str(&package.why.to_string()),
         size: unpacked(package.bytes, Basis::Predicted),
     }
 }

@@ -3,7 +3,7 @@
 use super::layout::{Tone, count, fit, paint, right, wrap_to};
 use super::text::joined;
 use crate::base::{Basis, ByteSize};
-use crate::plan::{Brought, Chain, Cut, Requirer, Why};
+use crate::plan::{Brought, Chain, Cut, Requirer, Explained};
 use serde::Serialize;
 
 /// Version of the JSON form.
@@ -25,12 +25,12 @@ pub struct WhyReport {
     /// `measured`, or `predicted` of a build context.
     pub basis: &'static str,
     /// One for each environment that has a distribution of the name.
-    pub distributions: Vec<Why>,
+    pub distributions: Vec<Explained>,
 }
 
 impl WhyReport {
     /// A report.
-    pub fn new(image: &str, basis: Basis, distributions: Vec<Why>) -> Self {
+    pub fn new(image: &str, basis: Basis, distributions: Vec<Explained>) -> Self {
         let image = image.to_owned();
         Self { schema_version: SCHEMA_VERSION, image, unit: "unpacked", basis: basis.as_str(), distributions }
     }
@@ -56,7 +56,7 @@ struct Page {
 }
 
 impl Page {
-    fn distribution(&self, why: &Why) -> Vec<String> {
+    fn distribution(&self, why: &Explained) -> Vec<String> {
         let name = format!("{} {}", why.name, why.version);
         let (bytes, place) = (ByteSize(why.bytes), &why.environment);
         let facts = format!("   {bytes} unpacked · layer {} · {place}", why.layer);
@@ -121,7 +121,7 @@ impl Page {
 }
 
 /// What follows, in a sentence.
-fn verdict(why: &Why) -> String {
+fn verdict(why: &Explained) -> String {
     let (roots, name) = (count(why.chains.len(), "root"), &why.name);
     let lead = if why.chains.len() == 1 { "leads" } else { "lead" };
     if why.asked_for.is_some() && why.required_by.is_empty() {

@@ -1,6 +1,6 @@
 //! What several predicates ask for, prepared once.
 
-use super::{Evidence, Facts};
+use super::{Evidence, Facts, Subject};
 use crate::base::{ImagePath, LayerIdx, Location, escape_str, is_within, parent};
 use crate::image::HistoryRow;
 use crate::profile::{Detect, Rule, Signs};
@@ -120,18 +120,16 @@ impl<'a> Context<'a> {
     }
 
     /// The name, and its environment where another one has the name too.
-    pub(super) fn subject(&self, id: DistId) -> String {
+    pub(super) fn subject(&self, id: DistId) -> Subject {
         let dist = self.distribution(id);
         let several = self.names.get(dist.normalized.as_str()).is_some_and(|&count| count > 1);
-        self.in_environment(escape_str(&dist.normalized), several.then_some(dist.environment))
+        let environment = several.then(|| self.prefix(dist.environment)).flatten();
+        Subject::Distribution { name: dist.normalized.clone(), environment }
     }
 
-    /// `text in /opt/venv`, where an environment is given.
-    pub(super) fn in_environment(&self, text: String, environment: Option<usize>) -> String {
-        match environment.and_then(|place| self.facts.python.environments.get(place)) {
-            Some(environment) => format!("{text} in {}", environment.prefix),
-            None => text,
-        }
+    /// An environment's prefix.
+    pub(super) fn prefix(&self, environment: usize) -> Option<ImagePath> {
+        self.facts.python.environments.get(environment).map(|environment| environment.prefix.clone())
     }
 
     /// Whether an import in a file may mean a distribution: the application's may mean any, another distribution's

@@ -2,7 +2,7 @@
 
 use super::context::{Context, count, names as join};
 use super::signs::{places, rows};
-use super::{Evidence, Finding};
+use super::{Evidence, Finding, Subject};
 use crate::base::{ByteSize, LayerIdx, Location, escape_str};
 use crate::profile::{GlobSet, Rule};
 use crate::python::{Contest, DistId, Distribution, UsedAt, Uses};
@@ -188,7 +188,8 @@ fn contested_finding(
         survivors(group),
     );
     let several = context.facts.python.environments.len() > 1;
-    let subject = context.in_environment(shown.join(", "), several.then_some(environment));
+    let environment = several.then(|| context.prefix(environment)).flatten();
+    let subject = Subject::Set { names: claimants.to_vec(), environment };
     let mut finding = Finding::new(rule, subject, message, bytes).with_evidence(rows);
     finding.distributions = group.distributions.iter().copied().collect();
     finding

@@ -6,7 +6,7 @@
 use super::context::{Context, count, names as join, title};
 use super::distributions::{contest_row, removed_by};
 use super::signs::{SignSet, in_order, kept_member, needed, places, rows};
-use super::{Evidence, Finding};
+use super::{Evidence, Finding, Subject};
 use crate::base::{ByteSize, LayerIdx, Location, escape_str};
 use crate::profile::Rule;
 use crate::python::{DistId, Distribution, RemovedDistribution};
@@ -82,7 +82,8 @@ impl Family<'_> {
         let superfluous = self.present.iter().filter(|id| Some(**id) != kept);
         let bytes = superfluous.map(|&id| context.distribution(id).bytes);
         let bytes = bytes.chain(self.removed.iter().map(|gone| gone.bytes)).fold(0, u64::saturating_add);
-        let subject = context.in_environment(self.names(context).join(", "), environment);
+        let environment = environment.and_then(|environment| context.prefix(environment));
+        let subject = Subject::Set { names: self.names(context), environment };
         let message = self.message(context, bytes);
         let mut finding = Finding::new(rule, subject, message, bytes).with_evidence(self.rows(context, kept));
         finding.distributions = self.present.clone();
@@ -111,7 +112,7 @@ impl Family<'_> {
     fn names(&self, context: &Context<'_>) -> Vec<String> {
         let present = self.present.iter().map(|&id| context.distribution(id).normalized.as_str());
         let names: BTreeSet<&str> = present.chain(self.removed.iter().map(|gone| gone.normalized.as_str())).collect();
-        names.into_iter().map(escape_str).collect()
+        names.into_iter().map(str::to_owned).collect()
     }
 
     fn message(&self, context: &Context<'_>, bytes: u64) -> String {

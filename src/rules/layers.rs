@@ -1,7 +1,7 @@
 //! Bytes that the image carries and no container sees.
 
 use super::context::{Context, FileRows, count};
-use super::{Evidence, Finding};
+use super::{Evidence, Finding, Subject};
 use crate::base::{ByteSize, EntryIdx, FastMap, ImagePath, LayerIdx};
 use crate::fs::Fate;
 use crate::layer::{Entry, EntryKind};
@@ -58,13 +58,13 @@ pub(super) fn dead(context: &Context<'_>, rule: &Rule) -> Vec<Finding> {
 fn dead_finding(context: &Context<'_>, rule: &Rule, layer: LayerIdx, by: LayerIdx, hidden: Hidden) -> Finding {
     let bytes = hidden.bytes();
     let how = hidden.how();
-    let (message, subject) = if layer == by {
+    let message = if layer == by {
         let message = format!(
             "{} of {} stand in it twice, and only the second copy counts: the image still carries both",
             ByteSize(bytes),
             context.layer(layer)
         );
-        (message, format!("layer {} twice", layer + 1))
+        message
     } else {
         let by_whom = context.layer(by);
         let message = format!(
@@ -73,8 +73,9 @@ fn dead_finding(context: &Context<'_>, rule: &Rule, layer: LayerIdx, by: LayerId
             layer + 1,
             count(hidden.files.count(), "file"),
         );
-        (message, format!("layer {} hidden by layer {}", layer + 1, by + 1))
+        message
     };
+    let subject = Subject::Hidden { layer, by };
     let mut finding = Finding::new(rule, subject, message, bytes).with_evidence(hidden.files.rows(how));
     finding.layer = Some(layer);
     finding
@@ -151,7 +152,7 @@ fn rewritten_finding(context: &Context<'_>, rule: &Rule, layer: LayerIdx, by: La
         context.layer(by),
         count(pair.files.count(), "file"),
     );
-    let subject = format!("layer {} written again by layer {}", layer + 1, by + 1);
+    let subject = Subject::Rewritten { layer, by };
     let rows: Vec<Evidence> = pair.files.rows(&changed);
     let mut finding = Finding::new(rule, subject, message, pair.bytes).with_evidence(rows);
     finding.layer = Some(layer);

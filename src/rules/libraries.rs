@@ -1,7 +1,7 @@
 //! Libraries that are needed and not there.
 
 use super::context::{Context, count, names};
-use super::{Evidence, Finding};
+use super::{Evidence, Finding, Subject};
 use crate::base::{Location, escape_str};
 use crate::os::{Need, Provider};
 use crate::profile::Rule;
@@ -31,7 +31,7 @@ fn finding(context: &Context<'_>, rule: &Rule, owner: Option<usize>, needs: &[&N
     let files: BTreeSet<_> = needs.iter().map(|need| &need.file).collect();
     let (subject, who) = match owner {
         Some(id) => (context.subject(id), context.title(id)),
-        None => ("application".to_owned(), "the application".to_owned()),
+        None => (Subject::Application, "the application".to_owned()),
     };
     let what = count(files.len(), "file");
     let message = format!("{what} of {who} cannot be loaded: the image has no {}", names(&libraries, 4));

@@ -14,11 +14,15 @@ mod layers;
 mod libraries;
 mod packages;
 mod signs;
+mod state;
+mod subject;
 mod survey;
 mod unused;
 
 pub(crate) use signs::{SignSet, in_order, kept_member, needed, places};
-pub use survey::{Owners, Survey, is_package_manager_state};
+pub use state::is_package_manager_state;
+pub use subject::Subject;
+pub use survey::{Owners, Survey};
 
 use crate::base::{LayerIdx, Location};
 use crate::fs::{Ledger, View};
@@ -56,8 +60,8 @@ pub struct Finding {
     pub severity: Severity,
     /// The rule's tier, or a lower one where this image gives a reason to ask first.
     pub tier: Tier,
-    /// What it is about, stable from run to run: a distribution, a layer, a path.
-    pub subject: String,
+    /// What it is about, stable from run to run.
+    pub subject: Subject,
     /// What was found, in one line, with the names and numbers of this image.
     pub message: String,
     /// Bytes that it concerns (`unpacked`, measured). Findings may overlap: never add them up.
@@ -94,12 +98,12 @@ const EVIDENCE_ROWS: usize = 20;
 
 impl Finding {
     /// A finding of a rule with nothing to show yet.
-    fn new(rule: &Rule, subject: impl Into<String>, message: impl Into<String>, bytes: u64) -> Self {
+    fn new(rule: &Rule, subject: Subject, message: impl Into<String>, bytes: u64) -> Self {
         Self {
             rule: rule.id.clone(),
             severity: rule.severity,
             tier: rule.tier,
-            subject: subject.into(),
+            subject,
             message: message.into(),
             bytes,
             evidence: Vec::new(),
@@ -166,7 +170,8 @@ pub fn evaluate(facts: &Facts<'_>, rules: &[Rule]) -> Vec<Finding> {
     }
     findings.sort_by(|a, b| {
         let rank = |finding: &Finding| std::cmp::Reverse((finding.severity, finding.bytes));
-        (rank(a), &a.rule, &a.subject, &a.message).cmp(&(rank(b), &b.rule, &b.subject, &b.message))
+        let name = |finding: &Finding| finding.subject.to_string();
+        (rank(a), &a.rule, name(a), &a.message).cmp(&(rank(b), &b.rule, name(b), &b.message))
     });
     findings
 }

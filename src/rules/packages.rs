@@ -1,7 +1,7 @@
 //! OS packages.
 
 use super::context::{Context, count, names as join, title};
-use super::{Evidence, Finding};
+use super::{Evidence, Finding, Subject};
 use crate::base::{ByteSize, Location, escape_str};
 use crate::os::OsPackage;
 use crate::profile::{GlobSet, Rule};
@@ -26,7 +26,7 @@ pub(super) fn named(context: &Context<'_>, rule: &Rule, names: &[String], leave:
     }
     let bytes = found.iter().fold(0u64, |sum, &place| sum.saturating_add(packages[place].bytes));
     let rows = found.iter().map(|&place| row(context, &packages[place], &places[place])).collect();
-    let mut finding = Finding::new(rule, "OS packages", message(packages, &found, bytes), bytes).with_evidence(rows);
+    let mut finding = Finding::new(rule, Subject::Packages, message(packages, &found, bytes), bytes).with_evidence(rows);
     finding.os_packages = found;
     Some(finding)
 }

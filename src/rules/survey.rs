@@ -1,7 +1,8 @@
 //! Reads all facts of one merged image.
 
 use super::Facts;
-use crate::base::{LayerIdx, both, is_within};
+use super::is_package_manager_state;
+use crate::base::{LayerIdx, both};
 use crate::fs::{Ledger, Owner, View};
 use crate::os::{Libraries, OsInventory};
 use crate::python::{AskedFor, Graph, Inventory, Uses, asked_for};
@@ -72,18 +73,6 @@ pub struct Owners<'a> {
     base_layers: LayerIdx,
 }
 
-/// Directories that package managers keep their own state in.
-const PACKAGE_MANAGER_STATE: [&[u8]; 8] = [
-    b"var/lib/dpkg",
-    b"var/lib/apt",
-    b"var/cache",
-    b"var/log",
-    b"lib/apk",
-    b"usr/lib/apk",
-    b"etc/apk/cache",
-    b"etc/ld.so.cache",
-];
-
 impl<'a> Owners<'a> {
     /// Prepares the look-up.
     pub fn new(view: &View<'_>, python: &'a Inventory, os: &'a OsInventory) -> Self {
@@ -106,27 +95,4 @@ impl<'a> Owners<'a> {
         }
         if layer < self.base_layers { Owner::Base } else { Owner::Application }
     }
-}
-
-/// Below `~/.cache`: what only package managers read. Models and data that a build put there are the application's.
-const CACHES: [&[u8]; 9] =
-    [b"pip", b"uv", b"pypoetry", b"pdm", b"pipenv", b"yarn", b"go-build", b"pre-commit", b"conda"];
-
-/// Whether a path is a package manager's own state or a cache, which a rebuild makes anew or does without.
-pub fn is_package_manager_state(path: &[u8]) -> bool {
-    let mut parts = path.split(|&b| b == b'/');
-    let mut in_cache = false;
-    while let Some(part) = parts.next() {
-        match part {
-            b"_cacache" => return true,
-            b".cache" if !in_cache => {
-                in_cache = true;
-                if parts.clone().next().is_some_and(|cache| CACHES.contains(&cache)) {
-                    return true;
-                }
-            }
-            _ => {}
-        }
-    }
-    PACKAGE_MANAGER_STATE.iter().any(|dir| is_within(path, dir))
 }

@@ -45,7 +45,7 @@ pub fn service(more: &str) -> Image {
          f var/lib/dpkg/info/libc6.list = /usr/lib/libc.so.6\\n\nempty CMD [\"bash\"]\n\
          layer RUN apt-get install -y gcc\nf usr/bin/gcc 40000000\nf var/lib/dpkg/status = {packages}{gcc}\n\
          f var/lib/dpkg/info/gcc.list = /usr/bin/gcc\\n\n\
-         layer RUN pip install -r requirements.txt\n{installed}{more}f root/.cache/pip/x 30000000\n\
+         layer RUN pip install -r requirements.txt\n{installed}{more}f root/.cache/pip/http/x 30000000\n\
          layer RUN pip uninstall -y oldlib\nw {SITE}/oldlib.py\nw {SITE}/oldlib-1.0.dist-info\n\
          layer COPY . /app\nf app/requirements.txt = easyocr\\nrequests\\noldlib\\n\nf app/model.bin 20000000\n"
     ));

@@ -57,7 +57,7 @@ fn every_cause_is_told_apart_and_they_sum_to_the_difference() {
     edit(&mut after, "/libc.so.6", 51_000_000);
     edit(&mut after, "/gcc", 45_000_000);
     edit(&mut after, "/torch.py", 309_000_000);
-    edit(&mut after, "/pip/x", 10_000_000);
+    edit(&mut after, "/http/x", 10_000_000);
     edit(&mut after, "/model.bin", 21_000_000);
     edit(&mut after, "/oldlib.py", 61_000_000);
     let diff = difference(&before, &after);

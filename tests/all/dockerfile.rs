@@ -7,14 +7,14 @@ use slimwright::dockerfile::{Dockerfile, DockerfileError, Form, Kind};
 use slimwright::emit::edit::{EditOptions, Edits, apply, edit};
 use slimwright::image::{Config, HistoryRow};
 use slimwright::plan::{
-    Action, BaseImage, CopyItem, Dropped, OverriddenEdge, Pin, Plan, SystemPackage, TargetEnvironment,
+    Action, BaseImage, CopyItem, Dropped, OverriddenEdge, Pin, Plan, SystemPackage, TargetEnvironment, Why,
 };
 use slimwright::profile::{Rule, Tier};
 use slimwright::python::EnvironmentKind;
 use std::path::Path;
 use std::process::Command;
 
-fn pin(name: &str, version: &str, instead_of: Option<&str>, index: Option<&str>) -> Pin {
+pub fn pin(name: &str, version: &str, instead_of: Option<&str>, index: Option<&str>) -> Pin {
     Pin {
         availability: None,
         built_here: false,
@@ -22,17 +22,17 @@ fn pin(name: &str, version: &str, instead_of: Option<&str>, index: Option<&str>)
         version: version.into(),
         index: index.map(str::to_owned),
         url: None,
-        why: "asked for".into(),
+        why: Why::RequiredBy(vec!["others".into()]),
         instead_of: instead_of.map(str::to_owned),
         size: Size { bytes: ByteSize(1), unit: Unit::Unpacked, basis: Basis::Predicted },
     }
 }
 
-fn dropped(name: &str, why: &str) -> Dropped {
-    Dropped { name: name.into(), version: "1".into(), bytes: 1, why: why.into() }
+pub fn dropped(name: &str, why: Why, rule: &str) -> Dropped {
+    Dropped { name: name.into(), version: "1".into(), bytes: 1, why, rule: rule.into() }
 }
 
-fn action(rule: &str) -> Action {
+pub fn action(rule: &str) -> Action {
     Action {
         rule: rule.into(),
         tier: Tier::Auto,
@@ -44,7 +44,7 @@ fn action(rule: &str) -> Action {
 }
 
 /// A plan that changes nothing.
-fn quiet() -> Plan {
+pub fn quiet() -> Plan {
     Plan {
         build_system: Vec::new(),
         uv_project: None,
@@ -67,6 +67,11 @@ fn quiet() -> Plan {
         unsatisfied_before: Vec::new(),
         system: Vec::new(),
         dropped_system: Vec::new(),
+        carried: Vec::new(),
+        pure_projects: false,
+        unlisted: Vec::new(),
+        package_cache: false,
+        hidden: Vec::new(),
         copies: Vec::new(),
         links: Vec::new(),
         smoke_modules: Vec::new(),
@@ -79,7 +84,7 @@ fn quiet() -> Plan {
 }
 
 /// One OpenCV distribution instead of another, which somebody requires: an override.
-fn swap() -> Plan {
+pub fn swap() -> Plan {
     let mut plan = quiet();
     plan.pins.push(pin("opencv-python-headless", "4.8.1.78", Some("opencv-python 4.8.1.78"), None));
     plan.overridden.push(OverriddenEdge {
@@ -87,7 +92,7 @@ fn swap() -> Plan {
         version: "1".into(),
         requirement: "opencv-python".into(),
         name: "opencv-python".into(),
-        why: "the same modules".into(),
+        why: Why::ReplacedBy("opencv-python-headless".into()),
     });
     plan.actions.push(action("opencv-duplicates"));
     plan
@@ -97,34 +102,34 @@ fn swap() -> Plan {
 fn rename() -> Plan {
     let mut plan = swap();
     plan.overridden.clear();
-    plan.dropped.push(dropped("pytest", "serves development (development-tools)"));
-    plan.dropped.push(dropped("pluggy", "only needed by pytest (development-tools)"));
+    plan.dropped.push(dropped("pytest", Why::Development, "development-tools"));
+    plan.dropped.push(dropped("pluggy", Why::OnlyNeededBy(vec!["pytest".into()]), "development-tools"));
     plan
 }
 
 /// CPU builds from an index of their own.
-fn cpu() -> Plan {
+pub fn cpu() -> Plan {
     let mut plan = quiet();
     let index = Some("https://download.pytorch.org/whl/cpu");
     plan.pins.push(pin("torch", "2.1.1", Some("torch 2.1.1+cu121"), index));
-    plan.dropped.push(dropped("nvidia-cublas-cu12", "only a GPU build of torch needs it (torch-cuda)"));
+    plan.dropped.push(dropped("nvidia-cublas-cu12", Why::CompanyOf("torch".into()), "torch-cuda"));
     plan.actions.push(action("torch-cuda"));
     plan
 }
 
 /// Build tools go, a runtime library comes.
-fn tools() -> Plan {
+pub fn tools() -> Plan {
     let mut plan = quiet();
     plan.dropped_system = vec![
-        dropped("build-essential", "serves building, not running"),
-        dropped("gcc", "serves building, not running"),
-        dropped("g++", "serves building, not running"),
-        dropped("libpq-dev", "serves building, not running"),
-        dropped("perl", "nothing that stays depends on it"),
+        dropped("build-essential", Why::BuildOnly, "compilers"),
+        dropped("gcc", Why::BuildOnly, "compilers"),
+        dropped("g++", Why::BuildOnly, "compilers"),
+        dropped("libpq-dev", Why::BuildOnly, "compilers"),
+        dropped("perl", Why::NothingNeeds, "unused-packages"),
     ];
     plan.system = vec![SystemPackage {
         name: "libpq5".into(),
-        why: "the runtime library of libpq-dev".into(),
+        why: Why::RuntimeOf("libpq-dev".into()),
         asked_for: false,
         bytes: 1,
     }];
@@ -143,7 +148,7 @@ fn rules() -> Vec<Rule> {
     slimwright::profile::load(None).unwrap()
 }
 
-fn edited(plan: &Plan, text: &str) -> Edits {
+pub fn edited(plan: &Plan, text: &str) -> Edits {
     edited_with(plan, text, &EditOptions::default())
 }
 
@@ -338,6 +343,7 @@ const GALLERY: &[Case] = &[
         "apt-with-a-cache-of-its-own",
         || Plan {
             actions: vec![Action { title: "leave behind /var/cache/apt".into(), ..action("apt-lists-and-cache") }],
+            package_cache: true,
             ..quiet()
         },
         "FROM debian:12\nRUN apt-get update && apt-get install -y python3 && rm -rf /var/lib/apt/lists/*\n",
@@ -384,7 +390,7 @@ const GALLERY: &[Case] = &[
     ),
     (
         "rm-of-a-neighbour",
-        quiet,
+        || Plan { hidden: vec![("opt/a/tests/x.py".into(), 2_000_000)], ..quiet() },
         "FROM python:3.11-slim\nRUN curl -o /tmp/model.tgz https://example.org/m && tar -C /opt -xf /tmp/model.tgz\nRUN rm -rf /tmp/model.tgz\nCOPY a /opt/a\nRUN rm -rf /opt/a/tests\n",
     ),
     (

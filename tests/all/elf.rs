@@ -224,7 +224,7 @@ fn the_package_of_a_library_that_a_module_is_linked_with_stays_and_others_go() {
     let names: Vec<&str> = plan.system.iter().map(|package| package.name.as_str()).collect();
     assert!(names.contains(&"libpq5"), "{names:?}");
     let why = &plan.system.iter().find(|package| package.name == "libpq5").unwrap().why;
-    assert_eq!(why, "has libpq.so.5 of /usr/local/lib/python3.11/site-packages/x.so");
+    assert_eq!(why.to_string(), "has libpq.so.5 of /usr/local/lib/python3.11/site-packages/x.so");
     assert!(!names.contains(&"libfoo1"), "{names:?}");
     assert_eq!(missing, Vec::<String>::new());
 }

@@ -5,7 +5,7 @@ use slimwright::base::{Basis, ByteSize, ImagePath, Size, Unit};
 use slimwright::emit::{Style, emit, emit_as};
 use slimwright::image::{Config, HealthCheck};
 use slimwright::plan::{
-    BaseImage, CopyItem, OverriddenEdge, Pin, Plan, Root, SmokeModule, SystemPackage, TargetEnvironment,
+    BaseImage, CopyItem, OverriddenEdge, Pin, Plan, Root, SmokeModule, SystemPackage, TargetEnvironment, Why,
 };
 use slimwright::python::EnvironmentKind;
 use slimwright::resolve::{Artifact, Availability, Verdict};
@@ -24,7 +24,10 @@ fn pin(name: &str, version: &str, why: &str) -> Pin {
         index: None,
         url: None,
         built_here: false,
-        why: why.into(),
+        why: match why.strip_prefix("required by ") {
+            Some(names) => Why::RequiredBy(names.split(", ").map(str::to_owned).collect()),
+            None => Why::AskedFor(why.into()),
+        },
         instead_of: None,
         size: Size { bytes: ByteSize(1), unit: Unit::Unpacked, basis: Basis::Predicted },
         availability: None,
@@ -65,12 +68,17 @@ fn empty_plan() -> Plan {
         base: BaseImage { name: "python:3.11-slim".into(), how: "named by the user".into(), layers: 0 },
         environment: Some(environment(EnvironmentKind::System, "usr/local", "usr/local/lib/python3.11/site-packages")),
         roots: Vec::new(),
-        pins: vec![pin("six", "1.17.0", "asked for")],
+        pins: vec![pin("six", "1.17.0", "requirements.txt")],
         dropped: Vec::new(),
         overridden: Vec::new(),
         unsatisfied_before: Vec::new(),
         system: Vec::new(),
         dropped_system: Vec::new(),
+        carried: Vec::new(),
+        pure_projects: false,
+        unlisted: Vec::new(),
+        package_cache: false,
+        hidden: Vec::new(),
         build_system: Vec::new(),
         uv_project: None,
         copies: Vec::new(),
@@ -90,23 +98,23 @@ fn small_plan() -> Plan {
         ("blinker", "1.9.0", "required by flask", "blinker"),
         ("click", "8.5.1", "required by flask", "click"),
         ("coloredlogs", "15.0.1", "required by onnxruntime", "coloredlogs"),
-        ("Flask", "3.0.0", "asked for (requirements.txt)", "flask"),
+        ("Flask", "3.0.0", "requirements.txt", "flask"),
         ("flatbuffers", "25.12.19", "required by onnxruntime", "flatbuffers"),
-        ("gunicorn", "21.2.0", "asked for (requirements.txt)", "gunicorn"),
+        ("gunicorn", "21.2.0", "requirements.txt", "gunicorn"),
         ("humanfriendly", "10.0", "required by coloredlogs", "humanfriendly"),
-        ("imutils", "0.5.4", "asked for (requirements.txt)", "imutils"),
+        ("imutils", "0.5.4", "requirements.txt", "imutils"),
         ("itsdangerous", "2.2.0", "required by flask", "itsdangerous"),
         ("Jinja2", "3.1.6", "required by flask", "jinja2"),
         ("MarkupSafe", "3.0.4", "required by jinja2, werkzeug", "markupsafe"),
         ("mpmath", "1.3.0", "required by sympy", "mpmath"),
-        ("numpy", "1.26.4", "asked for (requirements.txt)", "numpy"),
-        ("onnxruntime", "1.16.3", "asked for (requirements.txt)", "onnxruntime"),
+        ("numpy", "1.26.4", "requirements.txt", "numpy"),
+        ("onnxruntime", "1.16.3", "requirements.txt", "onnxruntime"),
         ("packaging", "26.3", "required by gunicorn, onnxruntime", "packaging"),
         ("pillow", "13.0.0", "required by rapidocr-onnxruntime", "PIL"),
         ("protobuf", "7.36.2", "required by onnxruntime", "google"),
         ("pyclipper", "1.4.0", "required by rapidocr-onnxruntime", "pyclipper"),
         ("PyYAML", "6.0.3", "required by rapidocr-onnxruntime", "yaml"),
-        ("rapidocr-onnxruntime", "1.4.4", "asked for (requirements.txt)", "rapidocr_onnxruntime"),
+        ("rapidocr-onnxruntime", "1.4.4", "requirements.txt", "rapidocr_onnxruntime"),
         ("scipy", "1.11.4", "required by xgboost-cpu", "scipy"),
         ("shapely", "2.2.0", "required by rapidocr-onnxruntime", "shapely"),
         ("six", "1.17.0", "required by rapidocr-onnxruntime", "six"),
@@ -132,7 +140,7 @@ fn small_plan() -> Plan {
         version: "1.4.4".into(),
         requirement: "opencv-python>=4.5.1.48".into(),
         name: "opencv-python".into(),
-        why: "opencv-python-headless has the same module".into(),
+        why: Why::ReplacedBy("opencv-python-headless".into()),
     };
     let health = HealthCheck {
         test: strings(&[
@@ -215,7 +223,7 @@ fn with_wheel(pin: Pin, wheel: Artifact) -> Pin {
 /// A plan whose pins are known to the index.
 fn known_plan() -> Plan {
     let mut plan = empty_plan();
-    plan.pins = vec![with_wheel(pin("six", "1.17.0", "asked for"), artifact("six-1.17.0-py3-none-any.whl", 'a'))];
+    plan.pins = vec![with_wheel(pin("six", "1.17.0", "requirements.txt"), artifact("six-1.17.0-py3-none-any.whl", 'a'))];
     plan
 }
 
@@ -228,7 +236,7 @@ fn a_lock_names_every_file_with_its_digest() {
     let mut plan = known_plan();
     let index = "https://download.pytorch.org/whl/cpu";
     let mut torch = with_wheel(
-        Pin { index: Some(index.into()), ..pin("torch", "2.1.1", "asked for") },
+        Pin { index: Some(index.into()), ..pin("torch", "2.1.1", "requirements.txt") },
         artifact("torch-2.1.1+cpu-cp311-cp311-linux_x86_64.whl", 'b'),
     );
     if let Some(found) = &mut torch.availability {
@@ -246,7 +254,7 @@ fn a_lock_names_every_file_with_its_digest() {
     requires-python = "==3.11.*"
     created-by = "slimwright"
 
-    # asked for
+    # asked for: requirements.txt
     [[packages]]
     name = "six"
     version = "1.17.0"
@@ -254,7 +262,7 @@ fn a_lock_names_every_file_with_its_digest() {
         { name = "six-1.17.0-py3-none-any.whl", url = "https://example.org/files/six-1.17.0-py3-none-any.whl", size = 7, hashes = { sha256 = "A" } },
     ]
 
-    # asked for
+    # asked for: requirements.txt
     [[packages]]
     name = "torch"
     version = "2.1.1+cpu"
@@ -266,7 +274,7 @@ fn a_lock_names_every_file_with_its_digest() {
     "##);
     let lines = file(&plan, "requirements.cpu.txt");
     let (b, c) = ("b".repeat(64), "c".repeat(64));
-    let expected = format!("torch==2.1.1 \\\n    --hash=sha256:{b} \\\n    --hash=sha256:{c}  # asked for\n");
+    let expected = format!("torch==2.1.1 \\\n    --hash=sha256:{b} \\\n    --hash=sha256:{c}  # asked for: requirements.txt\n");
     assert!(lines.ends_with(&expected), "{lines}");
     assert!(instructions(&plan).contains("--no-deps --require-hashes --ignore-installed"), "{}", instructions(&plan));
     // One without a digest: no line of its file has one, and there is no lock.
@@ -320,7 +328,7 @@ fn hadolint_has_nothing_to_say_of_any_way_to_install() {
         for style in [Style::Pip, Style::Uv, Style::Pylock] {
             let mut plan = known_plan();
             // Another index: a file of requirements and a RUN of their own.
-            plan.pins.push(Pin { index: Some("https://example.org/cpu".into()), ..pin("torch", "2.1.1", "asked for") });
+            plan.pins.push(Pin { index: Some("https://example.org/cpu".into()), ..pin("torch", "2.1.1", "requirements.txt") });
             plan.environment = Some(environment(kind, prefix, site));
             let text = file_as(&plan, style, "Dockerfile");
             let Some(codes) = crate::dockerfile::hadolint(&text) else { return };
@@ -355,7 +363,7 @@ fn a_project_of_uvs_is_told_what_to_say() {
     assert!(emit(&plan).iter().all(|(name, _)| name != "pyproject.edits.toml"));
     plan.uv_project = Some("/app/uv.lock".into());
     let index = Some("https://download.pytorch.org/whl/cpu".to_owned());
-    plan.pins.push(Pin { index, instead_of: Some("torch 2.1.1".into()), ..pin("torch", "2.1.1", "asked for") });
+    plan.pins.push(Pin { index, instead_of: Some("torch 2.1.1".into()), ..pin("torch", "2.1.1", "requirements.txt") });
     let edits = file(&plan, "pyproject.edits.toml");
     assert!(edits.parse::<toml::Table>().is_ok(), "{edits}");
     insta::assert_snapshot!(edits, @r##"
@@ -372,7 +380,7 @@ fn a_project_of_uvs_is_told_what_to_say() {
     [tool.uv]
     # Not to be installed, whoever requires it. Needs uv 0.11.25 or later.
     exclude-dependencies = [
-        "opencv-python", # opencv-python-headless has the same module
+        "opencv-python", # opencv-python-headless serves in its place
     ]
     # With an older uv, the same by a marker that is never true:
     # override-dependencies = [
@@ -416,11 +424,11 @@ fn the_same_plan_gives_the_same_bytes_in_any_order_of_its_copies() {
 fn packages_of_an_index_of_their_own_are_installed_first_and_from_it_alone() {
     let mut plan = empty_plan();
     let index = "https://download.pytorch.org/whl/cpu";
-    plan.pins.push(Pin { index: Some(index.into()), ..pin("torch", "2.1.1", "asked for") });
+    plan.pins.push(Pin { index: Some(index.into()), ..pin("torch", "2.1.1", "requirements.txt") });
     plan.roots = vec![root("torch", "==2.1.1"), root("six", "")];
     let cpu = file(&plan, "requirements.cpu.txt");
     let lines: Vec<&str> = cpu.lines().filter(|line| !line.starts_with('#')).collect();
-    assert_eq!(lines, ["--index-url https://download.pytorch.org/whl/cpu", "torch==2.1.1  # asked for"]);
+    assert_eq!(lines, ["--index-url https://download.pytorch.org/whl/cpu", "torch==2.1.1  # asked for: requirements.txt"]);
     assert!(!file(&plan, "requirements.txt").contains("torch"));
     let dockerfile = instructions(&plan);
     let first = dockerfile.find("-r requirements.cpu.txt").unwrap();
@@ -468,7 +476,7 @@ fn a_users_environment_and_any_other_directory_keep_their_places() {
 fn on_a_base_without_python_the_packages_come_first_and_pip_stays_in_the_build_stage() {
     let mut plan = empty_plan();
     plan.base.name = "debian:bookworm-slim".into();
-    let package = |name: &str| SystemPackage { name: name.into(), why: "asked for".into(), asked_for: true, bytes: 1 };
+    let package = |name: &str| SystemPackage { name: name.into(), why: Why::ByHand, asked_for: true, bytes: 1 };
     plan.system = vec![package("libgomp1"), package("python3")];
     let text = instructions(&plan);
     insta::assert_snapshot!(text.split("ARG PIP_INDEX_URL").next().unwrap().trim(), @r"
@@ -567,12 +575,12 @@ fn hostile_plan() -> Plan {
         version: evil.into(),
         requirement: "'''\nevil()".into(),
         name: "\\".into(),
-        why: "\u{202e}".into(),
+        why: Why::ReplacedBy("\u{202e}".into()),
     }];
     plan.smoke_modules =
         vec![SmokeModule { distribution: "'''".into(), modules: strings(&["json", "'''\nevil()\n\\"]) }];
     plan.modules_before = strings(&["'''+evil()+r'''", "@FACTS@"]);
-    plan.system = vec![SystemPackage { name: "x; evil".into(), why: evil.into(), asked_for: true, bytes: 0 }];
+    plan.system = vec![SystemPackage { name: "x; evil".into(), why: Why::RuntimeOf(evil.into()), asked_for: true, bytes: 0 }];
     plan.copies = vec![
         directory("srv/x\nRUN evil", 1),
         directory("srv/[a]*$b\\\"'", 0),
@@ -675,11 +683,11 @@ fn the_smoke_test_tells_what_broke_from_what_was_broken() {
         version: "1.0".into(),
         requirement: "absent>=2".into(),
         name: "absent".into(),
-        why: "on purpose".into(),
+        why: Why::ReplacedBy("present".into()),
     }];
     install(&site, "bad", "1.0", &[], "bad_module", "");
     let (passed, text) = run_smoke_test(&plan, &site, &[]).unwrap();
-    assert!(passed && text.contains("expected needy requires absent>=2: it is not installed; on purpose"), "{text}");
+    assert!(passed && text.contains("expected needy requires absent>=2: it is not installed; present serves in its place"), "{text}");
     assert!(text.trim_end().ends_with("3 passed, 0 failed, 2 skipped"), "{text}");
 }
 

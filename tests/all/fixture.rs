@@ -106,3 +106,12 @@ fn add(layer: &mut LayerIndex, word: &str, rest: &str) {
     }
     layer.entries.push(entry);
 }
+
+/// Something of a virtual image that is not predicted, of line 4.
+pub fn gap(what: &str) -> slimwright::image::Gap {
+    slimwright::image::Gap {
+        place: "Dockerfile, line 4".into(),
+        what: what.into(),
+        reason: "there is no wheel of it".into(),
+    }
+}

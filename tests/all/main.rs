@@ -17,6 +17,7 @@ mod elf;
 mod emit;
 mod fixture;
 mod gallery;
+mod harm;
 mod hostile;
 mod installs;
 mod manual;

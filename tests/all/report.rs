@@ -10,7 +10,7 @@ use slimwright::profile::{Detect, Installed, Replacement, Rule, Severity, Signs,
 use slimwright::python::{Distribution, Edge, Environment, EnvironmentKind, Graph, Inventory, Uses};
 use slimwright::report::check::audit_sarif;
 use slimwright::report::{AuditReport, PlanReport, json, markdown, report_md, text};
-use slimwright::rules::{Evidence, Facts, Finding};
+use slimwright::rules::{Subject, Evidence, Facts, Finding};
 
 const SITE: &str = "usr/local/lib/python3.11/site-packages";
 
@@ -157,12 +157,16 @@ fn rules() -> Vec<Rule> {
     ]
 }
 
-fn finding(rule: &str, severity: Severity, subject: &str, message: &str, bytes: u64) -> Finding {
+fn about(name: &str) -> Subject {
+    Subject::Distribution { name: name.into(), environment: None }
+}
+
+fn finding(rule: &str, severity: Severity, subject: Subject, message: &str, bytes: u64) -> Finding {
     Finding {
         rule: rule.into(),
         severity,
         tier: Tier::Auto,
-        subject: subject.into(),
+        subject,
         message: message.into(),
         bytes,
         evidence: vec![Evidence {
@@ -183,10 +187,10 @@ fn findings() -> Vec<Finding> {
     let broken = "opencv-python-headless 4.10.0.84 lacks 8 of 8 files that its RECORD lists: layer 4 removed them, \
                   so that importing cv2 gives an empty package; installing it again mends it";
     vec![
-        finding("broken-distribution", Severity::Error, "opencv-python-headless", broken, 60_000_000),
-        finding("torch-cuda", Severity::Warning, "torch", "torch 2.1.1 is a CUDA build", 4_300_000_000),
-        finding("compilers", Severity::Warning, "gcc-12", "a compiler is in the image: gcc-12", 300_000_000),
-        finding("rewritten-bytes", Severity::Warning, "layer 6", "layer 6 has 100 MB of layer 5 again", 100_000_000),
+        finding("broken-distribution", Severity::Error, about("opencv-python-headless"), broken, 60_000_000),
+        finding("torch-cuda", Severity::Warning, about("torch"), "torch 2.1.1 is a CUDA build", 4_300_000_000),
+        finding("compilers", Severity::Warning, Subject::Packages, "a compiler is in the image: gcc-12", 300_000_000),
+        finding("rewritten-bytes", Severity::Warning, Subject::Rewritten { layer: 4, by: 5 }, "layer 6 has 100 MB of layer 5 again", 100_000_000),
     ]
 }
 
@@ -220,7 +224,7 @@ fn a_plan(original: &Image) -> Plan {
             index: Some("https://download.pytorch.org/whl/cpu".into()),
             url: None,
             built_here: false,
-            why: "asked for".into(),
+            why: plan::Why::AskedFor("requirements.txt".into()),
             instead_of: Some("torch 2.1.1".into()),
             size: size(700_000_000, Basis::Catalogue),
             availability: None,
@@ -229,23 +233,29 @@ fn a_plan(original: &Image) -> Plan {
             name: "nvidia-cublas-cu12".into(),
             version: "12.1".into(),
             bytes: 2_900_000_000,
-            why: "only needed by torch".into(),
+            why: plan::Why::OnlyNeededBy(vec!["torch".into()]),
+            rule: "torch-cuda".into(),
         }],
         overridden: vec![plan::OverriddenEdge {
             distribution: "torch".into(),
             version: "2.1.1".into(),
             requirement: "nvidia-cublas-cu12".into(),
             name: "nvidia-cublas-cu12".into(),
-            why: "CPU build".into(),
+            why: plan::Why::CompanyOf("torch".into()),
         }],
         unsatisfied_before: Vec::new(),
         system: vec![plan::SystemPackage {
             name: "libgomp1".into(),
-            why: "torch needs it".into(),
+            why: plan::Why::ByHand,
             asked_for: true,
             bytes: 300_000,
         }],
         dropped_system: Vec::new(),
+        carried: Vec::new(),
+        pure_projects: false,
+        unlisted: Vec::new(),
+        package_cache: false,
+        hidden: Vec::new(),
         build_system: Vec::new(),
         uv_project: None,
         links: Vec::new(),
@@ -265,7 +275,7 @@ fn a_plan(original: &Image) -> Plan {
         skipped: vec![plan::Skipped {
             rule: "compilers".into(),
             tier: Tier::Confirm,
-            subject: "gcc-12".into(),
+            subject: Subject::Packages,
             bytes: 300_000_000,
             reason: "needs --accept compilers".into(),
         }],
@@ -298,7 +308,7 @@ fn with(change: impl FnOnce(&mut Image, &mut Inventory, &mut Vec<Finding>)) -> (
     let mut plan = a_plan(&image);
     plan.original.clone_from(&image.name);
     plan.notes.push(image.name.clone());
-    plan.pins[0].why.clone_from(&image.name);
+    plan.pins[0].why = plan::Why::AskedFor(image.name.clone());
     let unmet = plan::Unmet {
         file: ImagePath::from("app/native.so"),
         owner: None,
@@ -443,7 +453,7 @@ fn names_from_an_image_steer_no_terminal_and_no_page() {
         }
         python.environments[0].python_full = Some(evil.into());
         for finding in findings {
-            finding.subject = evil.into();
+            finding.subject = about(evil);
             finding.message = evil.into();
             finding.evidence[0].note = evil.into();
         }

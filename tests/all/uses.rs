@@ -278,10 +278,10 @@ fn what_nobody_imports_goes_when_it_is_accepted() {
         + &dist("numpy", "1.26", &[], &["numpy/__init__.py = import os"])
         + "f app/main.py = from flask import Flask\n";
     with_plan(&spec, &[], |findings, plan| {
-        let unused: Vec<&str> = findings
+        let unused: Vec<String> = findings
             .iter()
             .filter(|finding| finding.rule == "unused-distribution")
-            .map(|finding| finding.subject.as_str())
+            .map(|finding| finding.subject.to_string())
             .collect();
         assert_eq!(unused, ["pandas"]);
         assert_eq!(pins(plan), ["flask", "numpy", "pandas", "werkzeug"]);

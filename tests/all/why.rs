@@ -3,7 +3,7 @@
 use crate::fixture::image;
 use slimwright::fs::View;
 use slimwright::image::Image;
-use slimwright::plan::{Why, why};
+use slimwright::plan::{Explained, why};
 use slimwright::python::read_asked_for;
 use slimwright::report::WhyReport;
 use slimwright::rules::Survey;
@@ -23,7 +23,7 @@ fn graph(parts: &[String]) -> Image {
     image(&format!("layer x\n{}", parts.concat()))
 }
 
-fn explained(image: &Image, name: &str) -> Why {
+fn explained(image: &Image, name: &str) -> Explained {
     let view = View::new(image);
     let survey = Survey::new(&view, &[]);
     let mut found = why(&survey.facts(&view), name);
@@ -31,7 +31,7 @@ fn explained(image: &Image, name: &str) -> Why {
     found.remove(0)
 }
 
-fn cuts(why: &Why, frees_it: bool) -> Vec<(&str, usize, u64)> {
+fn cuts(why: &Explained, frees_it: bool) -> Vec<(&str, usize, u64)> {
     let cuts = why.cuts.iter().filter(|cut| cut.frees_it == frees_it);
     cuts.map(|cut| (cut.what.as_str(), cut.distributions, cut.bytes / 1000)).collect()
 }

@@ -5,6 +5,7 @@ use super::pip::{self, Action, Argument, Pip, What};
 use super::reach::Reach;
 use super::{EditOptions, is_about_distributions};
 use crate::dockerfile::{Flag, Form, Kind, Run};
+use crate::image::Gap;
 use crate::emit::requirements::Requirements;
 use crate::plan::{Pin, Plan};
 use crate::profile::Rule;
@@ -277,15 +278,50 @@ fn closure(draft: &mut Draft<'_>, plan: &Plan, own: &[&Found], wanted: &Wanted, 
     let Some(primary) = own.iter().find(|found| found.pip.installs_from_index() && is_simple(draft, found)) else {
         return false;
     };
+    if let Some(why_not) = unlisted(draft, plan, own, primary) {
+        draft.note(primary.instruction, format!("this install is left as it is: {why_not}"));
+        return false;
+    }
     let names: Vec<String> = Requirements::new(plan).files.into_iter().map(|file| file.name).collect();
     let places = Places::new(draft, primary, &names);
     places.announce(draft, primary, options, wanted.why("the plan's list, for the install that follows"));
-    let why = wanted.why(&format!("{}; its list is complete, so pip resolves nothing (--no-deps)", wanted.summary));
+    let why = wanted.why(&match plan.is_complete() {
+        true => format!("{}; its list is complete, so pip resolves nothing (--no-deps)", wanted.summary),
+        false => wanted.summary.clone(),
+    });
     Primary { found: primary, places: &places, why: &why, plan }.edit(draft);
     for found in own.iter().filter(|found| !std::ptr::eq(**found, *primary)) {
         later(draft, found, draft_line(draft, primary));
     }
     true
+}
+
+/// Why the plan's list cannot take the place of what these commands install: it does not have all of it.
+fn unlisted(draft: &Draft<'_>, plan: &Plan, own: &[&Found], primary: &Found) -> Option<String> {
+    // A gap is known by its line. What is carried over is in the list.
+    let at_line = |gap: &&Gap| {
+        own.iter().any(|found| gap.place.ends_with(&format!(", line {}", draft_line(draft, found))))
+    };
+    let is_carried = |gap: &&Gap| plan.carried.iter().any(|carried| carried.name == normalize_name(&gap.what));
+    if let Some(gap) = plan.predicted.gaps.iter().filter(at_line).find(|gap| !is_carried(gap)) {
+        return Some(format!("{} is not predicted, so the plan's list does not have it", gap.what));
+    }
+    if !plan.is_complete() && !plan.overridden.is_empty() {
+        let carried: Vec<&str> = plan.carried.iter().map(|carried| carried.name.as_str()).collect();
+        return Some(format!(
+            "what {} requires is not known before the build, so it has to be resolved, and {} would come back",
+            carried.join(", "),
+            plan.overridden[0].name
+        ));
+    }
+    if !plan.is_complete() && primary.pip.action == Action::Sync {
+        return Some("what the plan's list leaves open uv pip sync does not resolve".to_owned());
+    }
+    let sources = own.iter().flat_map(|found| &found.pip.arguments).filter(|argument| argument.what == What::Source);
+    if sources.count() < plan.unlisted.len() {
+        return Some(format!("{} came from a folder or a file, which no list names", plan.unlisted.join(", ")));
+    }
+    None
 }
 
 fn draft_line(draft: &Draft<'_>, found: &Found) -> usize {
@@ -298,7 +334,7 @@ fn later(draft: &mut Draft<'_>, found: &Found, line: usize) {
     let pip = &found.pip;
     if pip.has(&What::Source) {
         let why = Why::new("rebuild", format!("what it requires is in the plan's list, installed in line {line}"));
-        if !pip.has_option(&["--no-deps"]) {
+        if !pip.has_option(&["--no-deps", "--no-dependencies"]) {
             draft.put_word(found.instruction, pip.verb, "--no-deps", why.clone());
         }
         let covered = pip.arguments.iter().filter(|argument| matches!(argument.what, What::Name(_) | What::File(..)));
@@ -332,7 +368,7 @@ impl Primary<'_> {
             draft.put(at, span, quoted(run, "install"), self.why.clone());
         }
         let resolves = pip.action != Action::Sync || !before.is_empty();
-        if resolves && !pip.has_option(&["--no-deps"]) {
+        if resolves && self.plan.is_complete() && !pip.has_option(&["--no-deps", "--no-dependencies"]) {
             draft.put_word(at, pip.verb, "--no-deps", self.why.clone());
         }
         self.name_the_list(draft, run, last);
@@ -415,7 +451,7 @@ impl Primary<'_> {
         // Without an index the wheels are where --find-links says.
         let offline = pip.has_option(&["--no-index"]);
         let is_kept = |argument: &&Argument| match &argument.what {
-            What::Option(name) => name != "--no-deps",
+            What::Option(name) => !["--no-deps", "--no-dependencies"].contains(&name.as_str()),
             What::Index => offline,
             _ => false,
         };

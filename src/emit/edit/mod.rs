@@ -5,6 +5,7 @@
 //! the plan wants and no edit can say is a note. The text around an edit stays as it is, byte for byte, and the
 //! edited file is parsed again before it is given out.
 
+mod builds;
 mod diff;
 mod draft;
 mod install;

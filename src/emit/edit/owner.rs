@@ -3,9 +3,10 @@
 use super::draft::{Draft, Why};
 use super::pip::words;
 use super::reach::Reach;
-use crate::base::{ImagePath, is_within};
+use crate::base::{ByteSize, ImagePath, is_within};
 use crate::dockerfile::{Kind, Run, Scope};
 use crate::plan::Plan;
+use crate::profile::Glob;
 
 /// Commands that write outside the application's folder, or nothing.
 const ELSEWHERE: [&str; 26] = [
@@ -67,7 +68,7 @@ pub(super) fn edit(draft: &mut Draft<'_>, plan: &Plan, reach: &Reach) {
                     }
                 }
                 Some(&"rm") if !draft.skips("deleted-bytes") => {
-                    removal(draft, &reach.layers[..position], instruction, run, at)
+                    removal(draft, plan, &reach.layers[..position], instruction, run, at)
                 }
                 _ => {}
             }
@@ -252,7 +253,7 @@ fn value_at(
 }
 
 /// A removal of what an instruction below made.
-fn removal(draft: &mut Draft<'_>, before: &[usize], instruction: usize, run: &Run, at: usize) {
+fn removal(draft: &mut Draft<'_>, plan: &Plan, before: &[usize], instruction: usize, run: &Run, at: usize) {
     let all = words(run, &run.commands[at]);
     let paths: Vec<&str> = all.iter().skip(1).filter(|word| !word.starts_with('-')).copied().collect();
     let local = |path: &&str| {
@@ -266,6 +267,15 @@ fn removal(draft: &mut Draft<'_>, before: &[usize], instruction: usize, run: &Ru
     {
         return;
     }
+    // Only what a lower layer really has is hidden: the image's layers tell.
+    let scope = draft.file.scope(instruction);
+    let moved = run.commands[..at].iter().any(|command| matches!(words(run, command).first(), Some(&("cd" | "pushd"))));
+    let hidden: Vec<(&str, u64)> = paths
+        .iter()
+        .filter(|path| path.starts_with('/') || !moved)
+        .filter_map(|path| Some((*path, hidden_bytes(plan, &scope.absolute(path)?))))
+        .filter(|(_, bytes)| *bytes > 0)
+        .collect();
     let only_removes = run.commands.iter().all(|command| words(run, command).first() == Some(&"rm"));
     let installs_here = run.commands.iter().any(|command| super::pip::read(run, command).is_some());
     if installs_here && paths.iter().all(|path| path.contains(".cache")) {
@@ -281,7 +291,11 @@ fn removal(draft: &mut Draft<'_>, before: &[usize], instruction: usize, run: &Ru
     });
     let same_directory =
         made.is_some_and(|made| draft.file.scope(made).directory == draft.file.scope(instruction).directory);
-    if let (Some(made), true, true) = (made, only_removes && run.commands.len() == 1, same_directory) {
+    // What is fetched in a build that nobody ran no layer shows: the command that names the file does.
+    let fetched = made.and_then(|made| draft.run(made)).is_some_and(|run| fetches(run, &paths));
+    if let (Some(made), true, true) =
+        (made.filter(|_| fetched || !hidden.is_empty()), only_removes && run.commands.len() == 1, same_directory)
+    {
         let raw = run.tokens[run.commands[at].tokens.clone()].iter().map(|token| &draft.file.text[token.span.clone()]);
         let text = raw.collect::<Vec<_>>().join(" ");
         let line = draft.file.line(draft.file.instructions[instruction].span.start);
@@ -297,9 +311,40 @@ fn removal(draft: &mut Draft<'_>, before: &[usize], instruction: usize, run: &Ru
             return;
         }
     }
+    if hidden.is_empty() {
+        return;
+    }
+    let kept: Vec<String> = hidden.iter().map(|(path, bytes)| format!("{path} ({})", ByteSize(*bytes))).collect();
     draft.note(instruction, format!(
-        "rm frees nothing here: a layer below keeps {}; remove it in the instruction that makes it, or do not bring it", paths.join(", ")
+        "rm frees nothing here: a layer below keeps {}; remove it in the instruction that makes it, or do not bring it",
+        kept.join(", ")
     ));
+}
+
+/// Whether a command fetches each of the paths.
+fn fetches(run: &Run, paths: &[&str]) -> bool {
+    let names = |path: &&str| {
+        run.commands.iter().any(|command| {
+            let words = words(run, command);
+            matches!(words.first(), Some(&("curl" | "wget"))) && words.iter().skip(1).any(|word| word.ends_with(*path))
+        })
+    };
+    paths.iter().all(names)
+}
+
+/// The bytes of files that a later layer removed and that a path of `rm` names: it may be a pattern, or a folder.
+fn hidden_bytes(plan: &Plan, path: &str) -> u64 {
+    let path = path.trim_start_matches('/').trim_end_matches('/');
+    let glob = path.contains(['*', '?']).then(|| Glob::new(path).ok()).flatten();
+    let is_meant = |file: &[u8]| match &glob {
+        // A folder that the pattern names goes with all that is in it.
+        Some(glob) => {
+            let mut ends = (0..file.len()).filter(|&at| file[at] == b'/').chain([file.len()]);
+            ends.any(|end| glob.matches(&file[..end]))
+        }
+        None => is_within(file, path.as_bytes()),
+    };
+    plan.hidden.iter().filter(|(file, _)| is_meant(file.as_bytes())).map(|(_, bytes)| bytes).sum()
 }
 
 /// Whether a path of one command is the other's, or around it.

@@ -1,11 +1,14 @@
 //! OS packages: what the plan drops leaves the lists, and the lists' own leavings stay out of the layers.
 
+use super::builds;
 use super::draft::{Draft, Why};
 use super::pip::{self, words};
 use super::reach::Reach;
-use crate::dockerfile::{Command, Operator, Run};
-use crate::plan::Plan;
+use crate::dockerfile::{Command, Form, Run};
+use crate::plan::{self, Plan};
 use std::collections::BTreeSet;
+
+mod lists;
 
 /// What a command does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +47,8 @@ pub(super) fn edit(draft: &mut Draft<'_>, plan: &Plan, reach: &Reach) -> BTreeSe
         covered.extend(rules.filter(|rule| ["compilers", "unused-packages"].contains(rule)).map(str::to_owned));
     }
     if !draft.skips("apt-lists-and-cache") {
-        lists(draft, &rows, has_package_cache(plan));
-        rows.iter().for_each(|row| apk(draft, row));
+        lists::edit(draft, &rows, plan.package_cache);
+        rows.iter().for_each(|row| lists::apk(draft, row));
     }
     covered
 }
@@ -61,7 +64,7 @@ fn does(run: &Run, command: &Command) -> Does {
     let Some(program) = words.first().map(|word| word.rsplit('/').next().unwrap_or_default()) else {
         return Does::Other;
     };
-    let verb = words.iter().skip(1).find(|word| !word.starts_with('-')).copied().unwrap_or_default();
+    let verb = verb(&words[1..]);
     match (program, verb) {
         ("apt-get" | "apt", "update") => Does::Update,
         ("apt-get" | "apt", "install" | "upgrade" | "dist-upgrade" | "full-upgrade") => Does::Install,
@@ -71,6 +74,37 @@ fn does(run: &Run, command: &Command) -> Does {
         ("apk", "add") => Does::ApkAdd,
         _ => Does::Other,
     }
+}
+
+/// Options of apt and apk that take the next word.
+const WITH_VALUE: [&str; 12] = [
+    "-t",
+    "--target-release",
+    "-o",
+    "--option",
+    "-c",
+    "--config-file",
+    "--virtual",
+    "--repository",
+    "-X",
+    "-p",
+    "--root",
+    "--cache-dir",
+];
+
+/// The first word that is neither an option nor an option's value.
+fn verb<'w>(words: &[&'w str]) -> &'w str {
+    let mut takes_value = false;
+    for word in words {
+        if std::mem::take(&mut takes_value) {
+            continue;
+        }
+        if !word.starts_with('-') {
+            return word;
+        }
+        takes_value = WITH_VALUE.contains(word);
+    }
+    ""
 }
 
 /// The packages' words of an install: their tokens and names.
@@ -85,8 +119,7 @@ fn listed(run: &Run, command: &Command) -> Vec<(usize, String)> {
             continue;
         }
         if text.starts_with('-') {
-            takes_value =
-                ["-t", "--target-release", "-o", "--option", "-c", "--virtual", "--repository", "-X"].contains(&text);
+            takes_value = WITH_VALUE.contains(&text) || (seen_verb && text == "-t");
         } else if !std::mem::replace(&mut seen_verb, true) {
             continue;
         } else {
@@ -99,64 +132,56 @@ fn listed(run: &Run, command: &Command) -> Vec<(usize, String)> {
 
 /// Takes dropped packages out of the lists; `true` if there were any.
 fn packages(draft: &mut Draft<'_>, plan: &Plan, reach: &Reach, rows: &[Row]) -> bool {
-    let kept_for = compiled_in_image(draft, plan, reach);
+    let builds = builds::in_image(draft, plan, reach);
     let all: BTreeSet<String> = each_install(draft, rows)
         .flat_map(|(_, run, at)| listed(run, &run.commands[at]))
         .map(|(_, name)| name)
         .collect();
-    let recommended = !draft.skips("unused-packages")
-        && plan.dropped_system.iter().any(|gone| !gone.why.starts_with("serves building"));
-    let mut missing: Vec<&str> = plan
-        .system
+    let is_named = |package: &&plan::SystemPackage| {
+        !package.asked_for && !all.contains(&package.name) && crate::emit::quote::is_package_name(&package.name)
+    };
+    let unnamed: Vec<&plan::SystemPackage> = plan.system.iter().filter(is_named).collect();
+    // Libraries that came with what goes; what is recommended belongs to the install that recommends it.
+    let mut missing: Vec<&str> = unnamed
         .iter()
-        .filter(|package| is_left_behind(package) && !all.contains(&package.name))
+        .filter(|package| !matches!(package.why, plan::Why::RecommendedBy { .. }))
         .map(|package| package.name.as_str())
-        .filter(|name| crate::emit::quote::is_package_name(name))
         .collect();
     let mut any = false;
     for (instruction, run, at) in each_install(draft, rows).collect::<Vec<_>>() {
-        let command = &run.commands[at];
-        let is_apt = does(run, command) == Does::Install;
-        let (mut cut, mut keeps, packages) = (Vec::new(), false, listed(run, command));
+        let install = Install { run, command: &run.commands[at], instruction, at };
+        let packages = listed(run, install.command);
+        let mut cut = Vec::new();
+        let mut held: Vec<&str> = Vec::new();
+        let movable = !install.command.nested;
         for (token, name) in &packages {
             let Some(gone) = plan.dropped_system.iter().find(|gone| gone.name == *name) else { continue };
-            if let (Some(who), true) = (&kept_for, gone.why.starts_with("serves building")) {
-                draft.note(instruction, format!(
-                    "{name} stays: {who} is compiled in a stage whose layers are the image's; install in a stage of its own and copy the result"
-                ));
-                keeps = true;
-                continue;
-            }
-            cut.push((*token, Why::new(rule_of(gone), format!("the plan drops {name}: {}", gone.why))));
-        }
-        let compiles = packages.iter().any(|(token, name)| {
-            ["gcc", "g++", "clang", "build-essential"].contains(&name.as_str())
-                && cut.iter().all(|(cut, _)| cut != token)
-        });
-        // A compiler only recommends the C library's headers.
-        if recommended
-            && is_apt
-            && !compiles
-            && !run.tokens[command.tokens.clone()].iter().any(|token| token.text.contains("no-install-recommends"))
-        {
-            let verb = command.words.iter().copied().find(|&word| run.tokens[word].text == "install");
-            if let Some(verb) = verb.filter(|_| cut.len() < packages.len() || !missing.is_empty()) {
-                let why = Why::new("unused-packages", "recommended packages were installed that nothing depends on");
-                draft.put_word(instruction, verb, "--no-install-recommends", why);
-                any = true;
+            if builds.is_some() && gone.why.is_build_only() {
+                held.push(name);
+            } else {
+                cut.push((*token, Why::new(&gone.rule, format!("the plan drops {name}: {}", gone.why))));
             }
         }
-        any |= !cut.is_empty() || keeps;
-        if !cut.is_empty() && !missing.is_empty() {
+        if let Some(builds) = builds.as_ref().filter(|_| !held.is_empty()) {
+            draft.note(instruction, format!(
+                "{} {}: {builds}; build in a stage of its own and copy the result to be rid of them",
+                held.join(", "),
+                if held.len() == 1 { "stays" } else { "stay" },
+            ));
+        }
+        let may_compile = builds.is_some() || !held.is_empty() || install.keeps_a_compiler(&packages, &cut);
+        let recommended = if may_compile { Vec::new() } else { install.recommended(draft, plan, &unnamed, &packages, &cut, &missing) };
+        any |= !cut.is_empty() || !recommended.is_empty();
+        if movable && !cut.is_empty() && !missing.is_empty() {
             let why = Why::new("compilers", format!("what stays needs {}; it came with what goes", missing.join(", ")));
             let kept = packages.iter().rev().find(|(token, _)| cut.iter().all(|(cut, _)| cut != token));
             match kept {
                 Some((token, _)) => draft.put_words(instruction, *token, &missing, &why),
                 None => {
                     let (token, gone) = cut.remove(0);
-                    let glue = if run.form == crate::dockerfile::Form::Exec { "\", \"" } else { " " };
-                    let quote = if run.form == crate::dockerfile::Form::Exec { "\"" } else { "" };
-                    let text = format!("{quote}{}{quote}", missing.join(glue));
+                    let quote = |name: &&str| if run.form == Form::Exec { format!("\"{name}\"") } else { (*name).to_owned() };
+                    let glue = if run.form == Form::Exec { ", " } else { " " };
+                    let text = missing.iter().map(quote).collect::<Vec<_>>().join(glue);
                     let why = Why::new("compilers", format!("{}; {}", gone.reason, why.reason));
                     draft.put(instruction, run.tokens[token].span.clone(), text, why);
                 }
@@ -173,13 +198,88 @@ fn packages(draft: &mut Draft<'_>, plan: &Plan, reach: &Reach, rows: &[Row]) -> 
     any
 }
 
-/// Runtime libraries that came with what goes. What the base of the file brings besides stays in it anyway.
-fn is_left_behind(package: &crate::plan::SystemPackage) -> bool {
-    !package.asked_for
+/// One command that installs packages.
+struct Install<'d> {
+    run: &'d Run,
+    command: &'d Command,
+    instruction: usize,
+    at: usize,
 }
 
-fn rule_of(gone: &crate::plan::Dropped) -> &'static str {
-    if gone.why.starts_with("serves building") { "compilers" } else { "unused-packages" }
+/// Most recommended packages that are named in a list; where more are of use, the list stays as it is.
+const MOST_NAMED: usize = 6;
+
+impl Install<'_> {
+    /// A compiler only recommends the C library's headers.
+    fn keeps_a_compiler(&self, packages: &[(usize, String)], cut: &[(usize, Why)]) -> bool {
+        let compiles =
+            |name: &str| ["gcc", "g++", "clang", "build-essential", "python3-pip", "python3-dev"].contains(&name);
+        packages.iter().any(|(token, name)| compiles(name) && cut.iter().all(|(cut, _)| cut != token))
+    }
+
+    /// Adds `--no-install-recommends`, and names what is recommended and of use; what was named.
+    fn recommended(
+        &self,
+        draft: &mut Draft<'_>,
+        plan: &Plan,
+        unnamed: &[&plan::SystemPackage],
+        packages: &[(usize, String)],
+        cut: &[(usize, Why)],
+        missing: &[&str],
+    ) -> Vec<String> {
+        let unneeded = plan.dropped_system.iter().any(|gone| gone.why == plan::Why::NothingNeeds);
+        let words = self.command.words.iter().copied();
+        let verb = words.clone().find(|&word| self.run.tokens[word].text == "install");
+        let all_known = packages.iter().all(|(token, _)| self.run.tokens[*token].literal);
+        let last = packages.iter().rev().find(|(token, _)| cut.iter().all(|(cut, _)| cut != token));
+        let stays = last.is_some() || !missing.is_empty();
+        let (Some(verb), true, true, true) = (verb, unneeded, all_known, stays) else { return Vec::new() };
+        if draft.skips("unused-packages")
+            || does(self.run, self.command) != Does::Install
+            || self.command.nested
+            || recommends_are_off(draft, self.instruction, self.run, self.at)
+        {
+            return Vec::new();
+        }
+        let of_this = |package: &&&plan::SystemPackage| match &package.why {
+            plan::Why::RecommendedBy { root, .. } => {
+                let added = !cut.is_empty() && missing.contains(&root.as_str());
+                added || packages.iter().any(|(_, name)| name == root)
+            }
+            _ => false,
+        };
+        let useful: Vec<&str> = unnamed.iter().filter(of_this).map(|package| package.name.as_str()).collect();
+        // Without a word that stays there is no place to name them.
+        if useful.len() > MOST_NAMED || (last.is_none() && !useful.is_empty()) {
+            return Vec::new();
+        }
+        let why = Why::new("unused-packages", "recommended packages were installed that nothing depends on");
+        draft.put_word(self.instruction, verb, "--no-install-recommends", why);
+        if let (Some((token, _)), false) = (last, useful.is_empty()) {
+            let why = Why::new(
+                "unused-packages",
+                format!("{} came as a recommendation, and may be what the rest works with", useful.join(", ")),
+            );
+            draft.put_words(self.instruction, *token, &useful, &why);
+        }
+        std::iter::once("--no-install-recommends").chain(useful).map(str::to_owned).collect()
+    }
+}
+
+/// Whether apt is told already to install nothing that is only recommended: by an option of this command in any of its
+/// forms, or by a file of its configuration that an instruction before may have written.
+fn recommends_are_off(draft: &Draft<'_>, instruction: usize, run: &Run, at: usize) -> bool {
+    let tells = |text: &str| {
+        let text = text.to_ascii_lowercase();
+        text.contains("install-recommends") || text.contains("apt.conf") || text.contains("install-suggests")
+    };
+    let tokens = |run: &Run, end: usize| {
+        run.commands[..end].iter().any(|command| run.tokens[command.tokens.clone()].iter().any(|token| tells(&token.text)))
+    };
+    let Some(stage) = draft.file.stage_of(instruction) else { return true };
+    let before = draft.file.instructions_of(stage).into_iter().take_while(|&position| position < instruction);
+    let text = |position: usize| &draft.file.text[draft.file.instructions[position].span.clone()];
+    tokens(run, at + 1) || before.map(text).any(tells)
 }
 
 fn each_install<'d>(draft: &Draft<'d>, rows: &[Row]) -> impl Iterator<Item = (usize, &'d Run, usize)> {
@@ -199,167 +299,18 @@ fn remove_install(draft: &mut Draft<'_>, instruction: usize, run: &Run, at: usiz
     let all: Vec<Does> = run.commands.iter().map(|command| does(run, command)).collect();
     let serves = |does: Does| matches!(does, Does::Update | Does::Clean | Does::RemoveLists | Does::ApkUpdate);
     let installs = all.iter().filter(|does| matches!(does, Does::Install | Does::ApkAdd)).count();
-    if installs > 1 {
-        draft.remove_command(instruction, at, why);
-    } else if all.iter().enumerate().all(|(position, does)| position == at || serves(*does)) {
-        draft.remove(instruction, why);
-    } else {
-        for position in (0..all.len()).filter(|&position| position == at || serves(all[position])) {
+    let plain = run.commands.iter().all(|command| !command.nested);
+    if installs == 1 && plain && all.iter().enumerate().all(|(position, does)| position == at || serves(*does)) {
+        return draft.remove(instruction, why);
+    }
+    if !draft.remove_command(instruction, at, why.clone()) {
+        return draft.note(instruction, "take this install out by hand: it is part of a larger command");
+    }
+    // A program of which nothing is known may read the lists.
+    let known = |(command, does): (&Command, &Does)| *does != Does::Other || builds::is_harmless(run, command);
+    if installs == 1 && run.commands.iter().zip(&all).all(known) {
+        for position in (0..all.len()).filter(|&position| serves(all[position])) {
             draft.remove_command(instruction, position, why.clone());
-        }
-    }
-}
-
-/// Who is compiled in the image's own layers.
-fn compiled_in_image(draft: &Draft<'_>, plan: &Plan, reach: &Reach) -> Option<String> {
-    let mut source = None;
-    let mut installs = false;
-    for &instruction in &reach.layers {
-        let Some(run) = draft.run(instruction) else { continue };
-        for found in run.commands.iter().filter_map(|command| pip::read(run, command)) {
-            installs |= found.installs_from_index();
-            if found.has_option(&["--no-binary"]) {
-                source = Some("what --no-binary names".to_owned());
-            }
-            if found.names().any(|(_, name)| name.is_empty()) {
-                source = source.or_else(|| Some("what is installed from an address".to_owned()));
-            }
-        }
-    }
-    let pinned = plan.pins.iter().find(|pin| pin.is_compiled()).filter(|_| installs).map(|pin| pin.name.clone());
-    pinned.or(source)
-}
-
-/// Package lists: in the layer that wrote them they go, in a later one they only hide.
-fn lists(draft: &mut Draft<'_>, rows: &[Row], cached: bool) {
-    let rows: Vec<&Row> = rows.iter().filter(|row| !draft.is_gone(row.instruction)).collect();
-    let mut written: Option<usize> = None;
-    let mut cleaned = false;
-    for (position, row) in rows.iter().enumerate() {
-        if has_cache_mount(draft, row.instruction) {
-            continue;
-        }
-        let next = rows[position + 1..].iter().find(|row| row.has(Does::Install));
-        if next.is_some_and(|next| row.only(&[Does::Update]) && !has_cache_mount(draft, next.instruction)) {
-            let why = Why::new(
-                "apt-lists-and-cache",
-                "the lists would stay in this layer; fetched in the instruction that installs, they can be removed there",
-            );
-            draft.remove(row.instruction, why);
-            cleaned = true;
-        } else if row.has(Does::Install) {
-            let updates = row.has(Does::Update);
-            if !updates && cleaned {
-                prepend_update(draft, row);
-            }
-            if cached && !row.has(Does::Clean) {
-                let why = Why::new("apt-lists-and-cache", "the image has apt's own cache of packages and lists");
-                draft.append(row.instruction, "apt-get clean", why);
-            }
-            if (updates || cleaned) && !removes_lists_at_the_end(row) {
-                let why =
-                    Why::new("apt-lists-and-cache", "removed in the layer that wrote them, the lists take no room");
-                if draft.append(row.instruction, "rm -rf /var/lib/apt/lists/*", why) {
-                    cleaned = true;
-                } else {
-                    draft.note(
-                        row.instruction,
-                        "end this instruction with rm -rf /var/lib/apt/lists/*: its form does not let it be added",
-                    );
-                }
-            }
-            cleaned |= removes_lists_at_the_end(row);
-            written = Some(row.instruction);
-        } else if row.has(Does::RemoveLists) || row.has(Does::Clean) {
-            late_cleaning(draft, row, written);
-        }
-    }
-}
-
-/// Whether the image has what apt keeps below `/var/cache/apt`: the official Debian and Ubuntu images keep nothing.
-fn has_package_cache(plan: &Plan) -> bool {
-    let own = plan.actions.iter().filter(|action| action.rule == "apt-lists-and-cache");
-    own.flat_map(|action| action.evidence.iter().chain([&action.title])).any(|line| line.contains("/var/cache/apt"))
-}
-
-fn removes_lists_at_the_end(row: &Row) -> bool {
-    let last = row.does.iter().rposition(|does| *does == Does::Update);
-    row.does[last.unwrap_or_default()..].contains(&Does::RemoveLists)
-}
-
-fn prepend_update(draft: &mut Draft<'_>, row: &Row) {
-    let Some(run) = draft.run(row.instruction) else { return };
-    let Some(at) = row.does.iter().position(|does| *does == Does::Install) else { return };
-    let command = &run.commands[at];
-    let first = command.words.first().map_or(0, |&word| run.tokens[word].span.start);
-    if command.nested || run.form == crate::dockerfile::Form::Exec || command.before == Some(Operator::Pipe) {
-        return draft.note(
-            row.instruction,
-            "put apt-get update before this install: the lists are removed where they were fetched",
-        );
-    }
-    let why = Why::new("apt-lists-and-cache", "the lists are fetched where they are used, and removed there");
-    let text = format!("apt-get update{}", draft.joiner(row.instruction));
-    draft.put(row.instruction, first..first, text, why);
-}
-
-fn late_cleaning(draft: &mut Draft<'_>, row: &Row, written: Option<usize>) {
-    let Some(written) = written else { return };
-    let line = draft.file.line(draft.file.instructions[written].span.start);
-    let why = Why::new(
-        "apt-lists-and-cache",
-        format!("the layer of line {line} keeps what is removed here; it is removed there instead"),
-    );
-    if row.only(&[Does::RemoveLists, Does::Clean]) {
-        return draft.remove(row.instruction, why);
-    }
-    for (at, _) in row.does.iter().enumerate().filter(|(_, does)| matches!(does, Does::RemoveLists | Does::Clean)) {
-        if !draft.remove_command(row.instruction, at, why.clone()) {
-            draft.note(
-                row.instruction,
-                "what cleans up after apt-get here frees nothing: the layer that installed keeps it",
-            );
-        }
-    }
-}
-
-fn has_cache_mount(draft: &Draft<'_>, instruction: usize) -> bool {
-    let flags = &draft.file.instructions[instruction].flags;
-    flags.iter().any(|flag| {
-        flag.name == "mount"
-            && flag.value.contains("type=cache")
-            && (flag.value.contains("/var/lib/apt")
-                || flag.value.contains("/var/cache/apk")
-                || flag.value.contains("/etc/apk/cache"))
-    })
-}
-
-/// `apk add` without a cache.
-fn apk(draft: &mut Draft<'_>, row: &Row) {
-    if has_cache_mount(draft, row.instruction) || draft.is_gone(row.instruction) {
-        return;
-    }
-    let Some(run) = draft.run(row.instruction) else { return };
-    let removed = run.commands.iter().any(|command| {
-        let words = words(run, command);
-        words.first() == Some(&"rm") && words.iter().any(|word| word.starts_with("/var/cache/apk"))
-    });
-    if removed {
-        return;
-    }
-    let why = Why::new("apt-lists-and-cache", "with --no-cache apk keeps no index in the layer");
-    for (at, command) in run.commands.iter().enumerate() {
-        let given = command.words.iter().any(|&word| run.tokens[word].text == "--no-cache");
-        match row.does[at] {
-            Does::ApkAdd if !given && !draft.command_is_gone(row.instruction, at) => {
-                if let Some(&verb) = command.words.iter().find(|&&word| run.tokens[word].text == "add") {
-                    draft.put_word(row.instruction, verb, "--no-cache", why.clone());
-                }
-            }
-            Does::ApkUpdate if row.has(Does::ApkAdd) => {
-                draft.remove_command(row.instruction, at, why.clone());
-            }
-            _ => {}
         }
     }
 }

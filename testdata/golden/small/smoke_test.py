@@ -56,10 +56,10 @@ FACTS = json.loads(r'''{
 "modules_before": ["blinker","click","coloredlogs","flask","flatbuffers","gunicorn","humanfriendly","imutils","itsdangerous","jinja2","markupsafe","mpmath","numpy","onnxruntime","packaging","PIL","google","pyclipper","yaml","rapidocr_onnxruntime","scipy","shapely","six","sympy","tqdm","werkzeug","cv2","xgboost"],
 "extras": {},
 "overridden": [
-{"distribution":"rapidocr-onnxruntime","requirement":"opencv-python>=4.5.1.48","name":"opencv-python","why":"opencv-python-headless has the same module"}
+{"distribution":"rapidocr-onnxruntime","requirement":"opencv-python>=4.5.1.48","name":"opencv-python","why":"opencv-python-headless serves in its place"}
 ],
 "unsatisfied_before": [
-{"distribution":"rapidocr-onnxruntime","requirement":"opencv-python>=4.5.1.48","name":"opencv-python","why":"opencv-python-headless has the same module"}
+{"distribution":"rapidocr-onnxruntime","requirement":"opencv-python>=4.5.1.48","name":"opencv-python","why":"opencv-python-headless serves in its place"}
 ]
 }''')
 

@@ -3,7 +3,7 @@
 use super::{Found, Wanted};
 use crate::emit::edit::draft::Draft;
 use crate::emit::edit::pip::{Action, What, is_tool};
-use crate::plan::{Pin, Plan};
+use crate::plan::{Pin, Plan, Why};
 use crate::python::normalize_name;
 use std::collections::BTreeSet;
 
@@ -52,11 +52,10 @@ fn old_name(pin: &Pin) -> Option<String> {
     pin.instead_of.as_deref().and_then(|old| old.split_whitespace().next()).map(normalize_name)
 }
 
-/// The rule that drops a distribution, which the plan writes behind its reason.
+/// The rule that drops a distribution.
 fn rule_of(plan: &Plan, name: &str) -> Option<String> {
     let gone = plan.dropped.iter().find(|gone| normalize_name(&gone.name) == name)?;
-    let (_, rule) = gone.why.strip_suffix(')')?.rsplit_once('(')?;
-    Some(rule.to_owned())
+    Some(gone.rule.clone())
 }
 
 fn is_dropped(plan: &Plan, name: &str) -> bool {
@@ -81,8 +80,14 @@ fn is_enough(draft: &Draft<'_>, plan: &Plan, own: &[&Found], wanted: &Wanted) ->
             return false;
         }
     }
+    // What is asked for by itself, and only came along so far: the one that serves in the place of what goes.
+    let is_root = |pin: &&Pin| matches!(pin.why, Why::AskedFor(_)) && pin.instead_of.is_none();
+    let named = |pin: &Pin| inline.contains(&normalize_name(&pin.name)) || is_tool(&normalize_name(&pin.name));
+    if !plan.pins.iter().filter(is_root).all(named) {
+        return false;
+    }
     let swaps = plan.pins.iter().filter(|pin| pin.instead_of.is_some());
-    let drops = plan.dropped.iter().map(|gone| (normalize_name(&gone.name), gone.why.starts_with("only needed by")));
+    let drops = plan.dropped.iter().map(|gone| (normalize_name(&gone.name), gone.why.follows()));
     plan.overridden.is_empty()
         && plan.pins.iter().all(|pin| pin.index.is_none())
         && swaps.filter_map(old_name).all(|old| inline.contains(&old))
