@@ -57,7 +57,8 @@ fn dependencies(plan: &Plan, kept: &[&Pin], out: &mut String) {
     let excluded = excluded(plan);
     let served = plan.pins.iter().filter(|pin| is_plain(pin) && roots.contains(&normalize_name(&pin.name)));
     let serves = |pin: &&&Pin| {
-        let is_it = |why: &&Why| matches!(why, Why::ReplacedBy(name) if normalize_name(name) == normalize_name(&pin.name));
+        let is_it =
+            |why: &&Why| matches!(why, Why::ReplacedBy(name) if normalize_name(name) == normalize_name(&pin.name));
         excluded.values().any(is_it)
     };
     let mut rows: BTreeMap<String, String> = BTreeMap::new();

@@ -43,7 +43,8 @@ pub(super) fn unlisted(facts: &Facts<'_>, decisions: &Decisions) -> Vec<String> 
 pub(super) fn pure_projects(facts: &Facts<'_>) -> bool {
     let is_compiled = |dist: &Distribution| dist.files.iter().any(|path| path.as_bytes().ends_with(b".so"));
     let mut projects = facts.python.distributions.iter().filter(|dist| dist.is_local() || dist.editable);
-    facts.view.image().basis == Basis::Measured && projects.all(|dist| !dist.is_local() || !is_compiled(dist) && !dist.editable)
+    facts.view.image().basis == Basis::Measured
+        && projects.all(|dist| !dist.is_local() || !is_compiled(dist) && !dist.editable)
 }
 
 /// Whether a rule found something of apt's own cache.

@@ -4,8 +4,8 @@
 //! nobody needs, goes.
 
 use super::{OverriddenEdge, Root, TargetEnvironment, Why};
-use crate::profile::{Detect, Replacement, Rule, Tier};
 use crate::os::{Need, Provider};
+use crate::profile::{Detect, Replacement, Rule, Tier};
 use crate::python::{DistId, Distribution, Edge, EnvironmentKind, normalize_name};
 use crate::rules::{Facts, Finding};
 use crate::rules::{in_order, kept_member, needed, places};
@@ -234,16 +234,10 @@ fn family(
 fn gpu(out: &mut Decisions, facts: &Facts<'_>, rule: &Rule, replace: &Replacement, finding: &Finding) {
     let dists = &facts.python.distributions;
     let subject = |id: &DistId| out.subject.contains(id);
-    let Some(id) = finding
-        .distributions
-        .iter()
-        .copied()
-        .filter(subject)
-        .find(|&id| {
-            let environment = &facts.python.environments[dists[id].environment];
-            finding.subject.is_distribution(&dists[id].normalized, &environment.prefix)
-        })
-    else {
+    let Some(id) = finding.distributions.iter().copied().filter(subject).find(|&id| {
+        let environment = &facts.python.environments[dists[id].environment];
+        finding.subject.is_distribution(&dists[id].normalized, &environment.prefix)
+    }) else {
         return;
     };
     let name = normalize_name(&replace.name);
@@ -368,7 +362,9 @@ fn close(out: &mut Decisions, facts: &Facts<'_>) {
 /// Takes back what goes because another one serves in its place, where that one goes too; whether there was one.
 fn take_back_unserved(out: &mut Decisions, facts: &Facts<'_>) -> bool {
     let dists = &facts.python.distributions;
-    let name_of = |id: &DistId| out.swaps.get(id).map_or_else(|| dists[*id].normalized.clone(), |swap| normalize_name(&swap.name));
+    let name_of = |id: &DistId| {
+        out.swaps.get(id).map_or_else(|| dists[*id].normalized.clone(), |swap| normalize_name(&swap.name))
+    };
     let served: BTreeSet<String> = out.kept.iter().map(name_of).collect();
     let unserved = out.gone.iter().find_map(|(&id, gone)| match &gone.why {
         Why::ReplacedBy(name) if !served.contains(&normalize_name(name)) => Some((id, name.clone())),

@@ -60,8 +60,7 @@ impl<'a> Draft<'a> {
             decisions.compiled_elsewhere = closure::compiled_elsewhere(facts, &decisions);
         }
         let open = system::open(facts);
-        let question =
-            Question { facts, base: &base_os, rules, follows: &follows, distributions: &decisions, open };
+        let question = Question { facts, base: &base_os, rules, follows: &follows, distributions: &decisions, open };
         let system = system::decide(&question);
         let dropped: FastSet<&[u8]> = super::followed_paths(findings, rules, &follows);
         let chooser = Chooser::new(facts, &base_view, base.layers, &base_os, &decisions, environment, dropped);

@@ -25,8 +25,8 @@ use crate::rules::{Facts, Finding, Subject};
 pub use after::{LibraryCheck, Unmet, libraries_after};
 use closure::Decisions;
 use predict::Prediction;
-use std::collections::{BTreeMap, BTreeSet};
 pub use reason::Why;
+use std::collections::{BTreeMap, BTreeSet};
 pub use why::{Brought, Chain, Cut, Explained, Requirer, chains, heaviest, why};
 
 pub use draft::Draft;
@@ -367,10 +367,7 @@ fn pins(facts: &Facts<'_>, decisions: &Decisions, prediction: &Prediction<'_>) -
         let dist = &dists[id];
         let swap = decisions.swaps.get(&id);
         let asked = decisions.roots.iter().find(|(root, _)| *root == id).map(|(_, root)| root.how.clone());
-        let why = asked.map_or_else(
-            || Why::RequiredBy(required_by(facts, decisions, id)),
-            Why::AskedFor,
-        );
+        let why = asked.map_or_else(|| Why::RequiredBy(required_by(facts, decisions, id)), Why::AskedFor);
         Pin {
             name: swap.map_or_else(|| dist.name.clone(), |swap| swap.name.clone()),
             version: swap.map_or_else(|| dist.version.clone(), |swap| swap.version.clone()),

@@ -337,7 +337,9 @@ fn libraries_of(os: &OsInventory, development: usize) -> BTreeSet<usize> {
         if !seen.insert(position) {
             continue;
         }
-        for needed in os.packages[position].depends.iter().filter_map(|names| names.iter().find_map(|name| os.find(name))) {
+        for needed in
+            os.packages[position].depends.iter().filter_map(|names| names.iter().find_map(|name| os.find(name)))
+        {
             let name = &os.packages[needed].name;
             if is_development(name) && !is_of_python(name) {
                 todo.push(needed);

@@ -7,7 +7,7 @@ use super::libraries::LibrariesReport;
 use crate::base::{Basis, ByteSize, Size, Unit, escape_str};
 use crate::emit::edit::{Edit, Edits};
 use crate::image::Image;
-use crate::plan::{Dropped, LibraryCheck, OverriddenEdge, Pin, Plan, Explained};
+use crate::plan::{Dropped, Explained, LibraryCheck, OverriddenEdge, Pin, Plan};
 use crate::profile::Tier;
 use crate::resolve::{Availability, Verdict};
 use serde::Serialize;

@@ -1,7 +1,7 @@
 //! Visible paths: one walk for all rules.
 
-use super::{Finding, Subject};
 use super::context::{Context, FileRows, count};
+use super::{Finding, Subject};
 use crate::base::{ByteSize, FastMap, FastSet, ImagePath, in_halves};
 use crate::fs::{DataRef, Node};
 use crate::layer::EntryKind;
@@ -126,7 +126,8 @@ impl Matcher<'_> {
         }
         let summary = crate::base::escape_str(&self.rule.summary);
         let message = format!("{} in {}: {summary}", ByteSize(self.bytes), count(self.paths.len(), "file"));
-        let mut finding = Finding::new(self.rule, Subject::Paths, message, self.bytes).with_evidence(self.files.rows(""));
+        let mut finding =
+            Finding::new(self.rule, Subject::Paths, message, self.bytes).with_evidence(self.files.rows(""));
         finding.paths = self.paths;
         Some(finding)
     }

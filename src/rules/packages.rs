@@ -26,7 +26,8 @@ pub(super) fn named(context: &Context<'_>, rule: &Rule, names: &[String], leave:
     }
     let bytes = found.iter().fold(0u64, |sum, &place| sum.saturating_add(packages[place].bytes));
     let rows = found.iter().map(|&place| row(context, &packages[place], &places[place])).collect();
-    let mut finding = Finding::new(rule, Subject::Packages, message(packages, &found, bytes), bytes).with_evidence(rows);
+    let mut finding =
+        Finding::new(rule, Subject::Packages, message(packages, &found, bytes), bytes).with_evidence(rows);
     finding.os_packages = found;
     Some(finding)
 }

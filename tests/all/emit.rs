@@ -223,7 +223,8 @@ fn with_wheel(pin: Pin, wheel: Artifact) -> Pin {
 /// A plan whose pins are known to the index.
 fn known_plan() -> Plan {
     let mut plan = empty_plan();
-    plan.pins = vec![with_wheel(pin("six", "1.17.0", "requirements.txt"), artifact("six-1.17.0-py3-none-any.whl", 'a'))];
+    plan.pins =
+        vec![with_wheel(pin("six", "1.17.0", "requirements.txt"), artifact("six-1.17.0-py3-none-any.whl", 'a'))];
     plan
 }
 
@@ -274,7 +275,8 @@ fn a_lock_names_every_file_with_its_digest() {
     "##);
     let lines = file(&plan, "requirements.cpu.txt");
     let (b, c) = ("b".repeat(64), "c".repeat(64));
-    let expected = format!("torch==2.1.1 \\\n    --hash=sha256:{b} \\\n    --hash=sha256:{c}  # asked for: requirements.txt\n");
+    let expected =
+        format!("torch==2.1.1 \\\n    --hash=sha256:{b} \\\n    --hash=sha256:{c}  # asked for: requirements.txt\n");
     assert!(lines.ends_with(&expected), "{lines}");
     assert!(instructions(&plan).contains("--no-deps --require-hashes --ignore-installed"), "{}", instructions(&plan));
     // One without a digest: no line of its file has one, and there is no lock.
@@ -328,7 +330,10 @@ fn hadolint_has_nothing_to_say_of_any_way_to_install() {
         for style in [Style::Pip, Style::Uv, Style::Pylock] {
             let mut plan = known_plan();
             // Another index: a file of requirements and a RUN of their own.
-            plan.pins.push(Pin { index: Some("https://example.org/cpu".into()), ..pin("torch", "2.1.1", "requirements.txt") });
+            plan.pins.push(Pin {
+                index: Some("https://example.org/cpu".into()),
+                ..pin("torch", "2.1.1", "requirements.txt")
+            });
             plan.environment = Some(environment(kind, prefix, site));
             let text = file_as(&plan, style, "Dockerfile");
             let Some(codes) = crate::dockerfile::hadolint(&text) else { return };
@@ -428,7 +433,10 @@ fn packages_of_an_index_of_their_own_are_installed_first_and_from_it_alone() {
     plan.roots = vec![root("torch", "==2.1.1"), root("six", "")];
     let cpu = file(&plan, "requirements.cpu.txt");
     let lines: Vec<&str> = cpu.lines().filter(|line| !line.starts_with('#')).collect();
-    assert_eq!(lines, ["--index-url https://download.pytorch.org/whl/cpu", "torch==2.1.1  # asked for: requirements.txt"]);
+    assert_eq!(
+        lines,
+        ["--index-url https://download.pytorch.org/whl/cpu", "torch==2.1.1  # asked for: requirements.txt"]
+    );
     assert!(!file(&plan, "requirements.txt").contains("torch"));
     let dockerfile = instructions(&plan);
     let first = dockerfile.find("-r requirements.cpu.txt").unwrap();
@@ -580,7 +588,8 @@ fn hostile_plan() -> Plan {
     plan.smoke_modules =
         vec![SmokeModule { distribution: "'''".into(), modules: strings(&["json", "'''\nevil()\n\\"]) }];
     plan.modules_before = strings(&["'''+evil()+r'''", "@FACTS@"]);
-    plan.system = vec![SystemPackage { name: "x; evil".into(), why: Why::RuntimeOf(evil.into()), asked_for: true, bytes: 0 }];
+    plan.system =
+        vec![SystemPackage { name: "x; evil".into(), why: Why::RuntimeOf(evil.into()), asked_for: true, bytes: 0 }];
     plan.copies = vec![
         directory("srv/x\nRUN evil", 1),
         directory("srv/[a]*$b\\\"'", 0),
@@ -687,7 +696,10 @@ fn the_smoke_test_tells_what_broke_from_what_was_broken() {
     }];
     install(&site, "bad", "1.0", &[], "bad_module", "");
     let (passed, text) = run_smoke_test(&plan, &site, &[]).unwrap();
-    assert!(passed && text.contains("expected needy requires absent>=2: it is not installed; present serves in its place"), "{text}");
+    assert!(
+        passed && text.contains("expected needy requires absent>=2: it is not installed; present serves in its place"),
+        "{text}"
+    );
     assert!(text.trim_end().ends_with("3 passed, 0 failed, 2 skipped"), "{text}");
 }
 

@@ -216,7 +216,11 @@ fn a_compiler_stays_in_a_stage_that_another_one_compiles_on() {
                 FROM base\nCOPY --from=build /opt/x /opt/x\n";
     let edits = edited(&tools(), text);
     assert!(edits.text.contains("gcc libpq-dev"), "{}", edits.diff);
-    assert!(edits.notes.iter().any(|note| note.contains("the stage of line 3 builds on this one")), "{:?}", edits.notes);
+    assert!(
+        edits.notes.iter().any(|note| note.contains("the stage of line 3 builds on this one")),
+        "{:?}",
+        edits.notes
+    );
 }
 
 fn with_recommended() -> Plan {
@@ -238,7 +242,11 @@ fn recommended_packages_of_use_are_named_where_the_option_is_added() {
     let text = "FROM debian:bookworm-slim\nRUN apt-get update && apt-get install -y wget python3 && rm -rf /var/lib/apt/lists/*\n\
                 RUN apt-get update && apt-get install -y graphviz && rm -rf /var/lib/apt/lists/*\n";
     let edits = edited(&with_recommended(), text);
-    assert!(edits.text.contains("install --no-install-recommends -y wget python3 ca-certificates &&"), "{}", edits.text);
+    assert!(
+        edits.text.contains("install --no-install-recommends -y wget python3 ca-certificates &&"),
+        "{}",
+        edits.text
+    );
     assert!(edits.text.contains("install --no-install-recommends -y graphviz fonts-dejavu-core &&"), "{}", edits.text);
 }
 
@@ -283,7 +291,8 @@ fn an_installers_cache_option_is_not_given_twice_in_any_form() {
         let edits = edited(&quiet(), &format!("FROM python:3.11-slim\n{form}\n"));
         assert!(edits.edits.is_empty(), "{form}\n{}", edits.diff);
     }
-    for form in ["RUN pip install flask", "RUN uv pip install --system flask", "RUN [\"pip\", \"install\", \"flask\"]"] {
+    for form in ["RUN pip install flask", "RUN uv pip install --system flask", "RUN [\"pip\", \"install\", \"flask\"]"]
+    {
         let edits = edited(&quiet(), &format!("FROM python:3.11-slim\n{form}\n"));
         assert_eq!(edits.edits.len(), 1, "{form}\n{}", edits.diff);
     }
@@ -319,7 +328,10 @@ fn lists_stay_where_something_later_may_read_them() {
         format!("FROM debian AS base\n{first}\nFROM base AS test\nRUN apt-get install -y b\nFROM base\nCMD [\"x\"]\n"),
         format!("FROM debian\n{first}\nCOPY setup.sh /\nRUN /setup.sh\n"),
         format!("FROM debian\n{first}\nRUN npx playwright install-deps\n"),
-        format!("# syntax=docker/dockerfile:1\nFROM debian\nRUN --mount=type=cache,target=/var/lib/apt,sharing=locked {}\n", &first[4..]),
+        format!(
+            "# syntax=docker/dockerfile:1\nFROM debian\nRUN --mount=type=cache,target=/var/lib/apt,sharing=locked {}\n",
+            &first[4..]
+        ),
     ];
     for text in reads {
         assert_eq!(edited(&quiet(), &text).text, text);
@@ -344,7 +356,11 @@ fn a_removal_is_said_to_free_nothing_only_where_a_lower_layer_has_the_file() {
 }
 
 fn carried() -> Carried {
-    Carried { name: "docopt".into(), requirement: "docopt==0.6.2".into(), source: "/srv/requirements.txt, line 4".into() }
+    Carried {
+        name: "docopt".into(),
+        requirement: "docopt==0.6.2".into(),
+        source: "/srv/requirements.txt, line 4".into(),
+    }
 }
 
 /// The plan of [`swap`] for an image of which docopt is not predicted.
@@ -354,8 +370,7 @@ fn open_plan() -> Plan {
     plan
 }
 
-const REQUIREMENTS: &str =
-    "FROM python:3.11-slim\nWORKDIR /srv\nCOPY requirements.txt ./\nRUN pip install --no-cache-dir -r requirements.txt\n";
+const REQUIREMENTS: &str = "FROM python:3.11-slim\nWORKDIR /srv\nCOPY requirements.txt ./\nRUN pip install --no-cache-dir -r requirements.txt\n";
 
 #[test]
 fn what_is_not_predicted_is_carried_over_and_resolved() {

@@ -10,7 +10,7 @@ use slimwright::profile::{Detect, Installed, Replacement, Rule, Severity, Signs,
 use slimwright::python::{Distribution, Edge, Environment, EnvironmentKind, Graph, Inventory, Uses};
 use slimwright::report::check::audit_sarif;
 use slimwright::report::{AuditReport, PlanReport, json, markdown, report_md, text};
-use slimwright::rules::{Subject, Evidence, Facts, Finding};
+use slimwright::rules::{Evidence, Facts, Finding, Subject};
 
 const SITE: &str = "usr/local/lib/python3.11/site-packages";
 
@@ -190,7 +190,13 @@ fn findings() -> Vec<Finding> {
         finding("broken-distribution", Severity::Error, about("opencv-python-headless"), broken, 60_000_000),
         finding("torch-cuda", Severity::Warning, about("torch"), "torch 2.1.1 is a CUDA build", 4_300_000_000),
         finding("compilers", Severity::Warning, Subject::Packages, "a compiler is in the image: gcc-12", 300_000_000),
-        finding("rewritten-bytes", Severity::Warning, Subject::Rewritten { layer: 4, by: 5 }, "layer 6 has 100 MB of layer 5 again", 100_000_000),
+        finding(
+            "rewritten-bytes",
+            Severity::Warning,
+            Subject::Rewritten { layer: 4, by: 5 },
+            "layer 6 has 100 MB of layer 5 again",
+            100_000_000,
+        ),
     ]
 }
 

@@ -46,17 +46,89 @@ impl fmt::Display for Builds {
 
 /// Programs that compile nothing, whatever their arguments.
 const HARMLESS: [&str; 78] = [
-    "apt-get", "apt", "apt-cache", "apt-mark", "apt-key", "add-apt-repository", "apk", "dpkg", "dpkg-query",
-    "dpkg-reconfigure", "echo", "printf", "true", ":", "false", "test", "[", "[[", "pwd", "ls", "cat", "which", "type", "sleep", "exit",
-    "grep", "sed", "awk", "head", "tail", "sort", "tr", "cut", "wc", "tee", "date", "env", "set", "unset", "export", "cd", "pushd",
-    "popd", "rm", "rmdir", "mkdir", "touch", "mv", "cp", "ln", "chown", "chgrp", "chmod", "find", "useradd", "adduser", "usermod",
-    "userdel", "groupadd", "addgroup", "groupmod", "passwd", "chpasswd", "ldconfig", "locale-gen", "update-locale",
-    "update-ca-certificates", "update-alternatives", "curl", "wget", "gpg", "tar", "unzip", "gunzip", "sha256sum", "install",
-    "id", "command",
+    "apt-get",
+    "apt",
+    "apt-cache",
+    "apt-mark",
+    "apt-key",
+    "add-apt-repository",
+    "apk",
+    "dpkg",
+    "dpkg-query",
+    "dpkg-reconfigure",
+    "echo",
+    "printf",
+    "true",
+    ":",
+    "false",
+    "test",
+    "[",
+    "[[",
+    "pwd",
+    "ls",
+    "cat",
+    "which",
+    "type",
+    "sleep",
+    "exit",
+    "grep",
+    "sed",
+    "awk",
+    "head",
+    "tail",
+    "sort",
+    "tr",
+    "cut",
+    "wc",
+    "tee",
+    "date",
+    "env",
+    "set",
+    "unset",
+    "export",
+    "cd",
+    "pushd",
+    "popd",
+    "rm",
+    "rmdir",
+    "mkdir",
+    "touch",
+    "mv",
+    "cp",
+    "ln",
+    "chown",
+    "chgrp",
+    "chmod",
+    "find",
+    "useradd",
+    "adduser",
+    "usermod",
+    "userdel",
+    "groupadd",
+    "addgroup",
+    "groupmod",
+    "passwd",
+    "chpasswd",
+    "ldconfig",
+    "locale-gen",
+    "update-locale",
+    "update-ca-certificates",
+    "update-alternatives",
+    "curl",
+    "wget",
+    "gpg",
+    "tar",
+    "unzip",
+    "gunzip",
+    "sha256sum",
+    "install",
+    "id",
+    "command",
 ];
 
 /// Modules of Python that compile nothing native, as `python -m MODULE`.
-const HARMLESS_MODULES: [&str; 7] = ["pip", "venv", "virtualenv", "ensurepip", "compileall", "nltk.downloader", "spacy"];
+const HARMLESS_MODULES: [&str; 7] =
+    ["pip", "venv", "virtualenv", "ensurepip", "compileall", "nltk.downloader", "spacy"];
 
 /// What is compiled in the image's own layers, or may be.
 pub(super) fn in_image(draft: &Draft<'_>, plan: &Plan, reach: &Reach) -> Option<Builds> {
@@ -76,13 +148,16 @@ pub(super) fn in_image(draft: &Draft<'_>, plan: &Plan, reach: &Reach) -> Option<
 /// Stages that are no part of the image and build on one that is: what they install nobody predicts.
 fn in_other_stages(draft: &Draft<'_>, reach: &Reach) -> Option<Builds> {
     let file = draft.file;
-    let is_ours = |stage: usize| file.stages[stage].instructions.clone().all(|position| reach.layers.contains(&position));
+    let is_ours =
+        |stage: usize| file.stages[stage].instructions.clone().all(|position| reach.layers.contains(&position));
     let others = (0..file.stages.len()).filter(|&stage| !is_ours(stage));
     let mut on_ours = others.filter(|&stage| file.lineage(stage).into_iter().any(is_ours));
     let runs = |stage: &usize| {
         let mut own = file.stages[*stage].instructions.clone();
         own.any(|position| match &file.instructions[position].kind {
-            Kind::Run(run) => draft.run(position).is_none() || !run.commands.iter().all(|command| is_harmless(run, command)),
+            Kind::Run(run) => {
+                draft.run(position).is_none() || !run.commands.iter().all(|command| is_harmless(run, command))
+            }
             _ => false,
         })
     };
@@ -149,7 +224,8 @@ fn of_pip(run: &Run, pip: &pip::Pip, plan: &Plan, line: usize) -> Option<Builds>
 pub(super) fn is_harmless(run: &Run, command: &Command) -> bool {
     let words = words(run, command);
     let Some(program) = words.first().map(|word| word.rsplit('/').next().unwrap_or_default()) else { return true };
-    let is_python = program.strip_prefix("python").is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit() || c == '.'));
+    let is_python =
+        program.strip_prefix("python").is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit() || c == '.'));
     match program {
         _ if is_python => match words.get(1..) {
             Some(["-m", module, ..]) => HARMLESS_MODULES.contains(module),
@@ -157,7 +233,9 @@ pub(super) fn is_harmless(run: &Run, command: &Command) -> bool {
             _ => false,
         },
         "uv" => matches!(words.get(1), Some(&("venv" | "cache" | "--version" | "python"))),
-        _ if program.starts_with("pip") => matches!(words.get(1), Some(&("cache" | "config" | "--version" | "list" | "freeze"))),
+        _ if program.starts_with("pip") => {
+            matches!(words.get(1), Some(&("cache" | "config" | "--version" | "list" | "freeze")))
+        }
         _ => HARMLESS.contains(&program),
     }
 }

@@ -5,8 +5,8 @@ use super::pip::{self, Action, Argument, Pip, What};
 use super::reach::Reach;
 use super::{EditOptions, is_about_distributions};
 use crate::dockerfile::{Flag, Form, Kind, Run};
-use crate::image::Gap;
 use crate::emit::requirements::Requirements;
+use crate::image::Gap;
 use crate::plan::{Pin, Plan};
 use crate::profile::Rule;
 use crate::python::normalize_name;
@@ -299,9 +299,8 @@ fn closure(draft: &mut Draft<'_>, plan: &Plan, own: &[&Found], wanted: &Wanted, 
 /// Why the plan's list cannot take the place of what these commands install: it does not have all of it.
 fn unlisted(draft: &Draft<'_>, plan: &Plan, own: &[&Found], primary: &Found) -> Option<String> {
     // A gap is known by its line. What is carried over is in the list.
-    let at_line = |gap: &&Gap| {
-        own.iter().any(|found| gap.place.ends_with(&format!(", line {}", draft_line(draft, found))))
-    };
+    let at_line =
+        |gap: &&Gap| own.iter().any(|found| gap.place.ends_with(&format!(", line {}", draft_line(draft, found))));
     let is_carried = |gap: &&Gap| plan.carried.iter().any(|carried| carried.name == normalize_name(&gap.what));
     if let Some(gap) = plan.predicted.gaps.iter().filter(at_line).find(|gap| !is_carried(gap)) {
         return Some(format!("{} is not predicted, so the plan's list does not have it", gap.what));

@@ -163,14 +163,21 @@ fn packages(draft: &mut Draft<'_>, plan: &Plan, reach: &Reach, rows: &[Row]) -> 
             }
         }
         if let Some(builds) = builds.as_ref().filter(|_| !held.is_empty()) {
-            draft.note(instruction, format!(
-                "{} {}: {builds}; build in a stage of its own and copy the result to be rid of them",
-                held.join(", "),
-                if held.len() == 1 { "stays" } else { "stay" },
-            ));
+            draft.note(
+                instruction,
+                format!(
+                    "{} {}: {builds}; build in a stage of its own and copy the result to be rid of them",
+                    held.join(", "),
+                    if held.len() == 1 { "stays" } else { "stay" },
+                ),
+            );
         }
         let may_compile = builds.is_some() || !held.is_empty() || install.keeps_a_compiler(&packages, &cut);
-        let recommended = if may_compile { Vec::new() } else { install.recommended(draft, plan, &unnamed, &packages, &cut, &missing) };
+        let recommended = if may_compile {
+            Vec::new()
+        } else {
+            install.recommended(draft, plan, &unnamed, &packages, &cut, &missing)
+        };
         any |= !cut.is_empty() || !recommended.is_empty();
         if movable && !cut.is_empty() && !missing.is_empty() {
             let why = Why::new("compilers", format!("what stays needs {}; it came with what goes", missing.join(", ")));
@@ -179,7 +186,8 @@ fn packages(draft: &mut Draft<'_>, plan: &Plan, reach: &Reach, rows: &[Row]) -> 
                 Some((token, _)) => draft.put_words(instruction, *token, &missing, &why),
                 None => {
                     let (token, gone) = cut.remove(0);
-                    let quote = |name: &&str| if run.form == Form::Exec { format!("\"{name}\"") } else { (*name).to_owned() };
+                    let quote =
+                        |name: &&str| if run.form == Form::Exec { format!("\"{name}\"") } else { (*name).to_owned() };
                     let glue = if run.form == Form::Exec { ", " } else { " " };
                     let text = missing.iter().map(quote).collect::<Vec<_>>().join(glue);
                     let why = Why::new("compilers", format!("{}; {}", gone.reason, why.reason));
@@ -274,7 +282,9 @@ fn recommends_are_off(draft: &Draft<'_>, instruction: usize, run: &Run, at: usiz
         text.contains("install-recommends") || text.contains("apt.conf") || text.contains("install-suggests")
     };
     let tokens = |run: &Run, end: usize| {
-        run.commands[..end].iter().any(|command| run.tokens[command.tokens.clone()].iter().any(|token| tells(&token.text)))
+        run.commands[..end]
+            .iter()
+            .any(|command| run.tokens[command.tokens.clone()].iter().any(|token| tells(&token.text)))
     };
     let Some(stage) = draft.file.stage_of(instruction) else { return true };
     let before = draft.file.instructions_of(stage).into_iter().take_while(|&position| position < instruction);

@@ -216,7 +216,8 @@ pub(super) fn apk(draft: &mut Draft<'_>, row: &Row) {
         return;
     }
     let why = Why::new(RULE, "with --no-cache apk keeps no index in the layer");
-    let others_known = run.commands.iter().zip(&row.does).all(|(command, does)| *does != Does::Other || is_known(run, command));
+    let others_known =
+        run.commands.iter().zip(&row.does).all(|(command, does)| *does != Does::Other || is_known(run, command));
     for (at, command) in run.commands.iter().enumerate() {
         let given = command.words.iter().any(|&word| run.tokens[word].text == "--no-cache");
         match row.does[at] {
