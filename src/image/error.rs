@@ -160,6 +160,9 @@ impl ImageError {
                 "name the image behind the path: docker-archive:FILE:NAME:TAG, oci:DIR:TAG, or by position or digest: FILE:@0, FILE:@sha256:…",
             ),
             Self::Several { by_platform: true, .. } => Some("choose one of these platforms with --platform"),
+            Self::Several { path, .. } if path == "-" => Some(
+                "choose one behind the dash, by name, position or digest: slimwright audit -- -:NAME:TAG, -:@0, -:@sha256:…",
+            ),
             Self::Several { .. } => Some(
                 "choose one behind the path: its name (FILE:NAME:TAG), its position (FILE:@0) or its digest (FILE:@sha256:…)",
             ),

@@ -14,6 +14,8 @@ pub struct Promise {
     pub pins: BTreeMap<String, PromisedPin>,
     /// Normalized names that are not to be there.
     pub dropped: BTreeSet<String>,
+    /// Normalized names of the original's distributions in whose place another one is installed.
+    pub replaced: BTreeSet<String>,
     /// OS packages that are not to be there.
     pub dropped_system: BTreeSet<String>,
     /// Paths that go by a rule or a reason of the plan, escaped: whether all below goes, too.
@@ -82,6 +84,9 @@ struct Pin {
     name: String,
     version: String,
     size: Bytes,
+    /// The distribution of the original that it takes the place of: its name, and maybe its version.
+    #[serde(rename = "instead-of", default)]
+    instead_of: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -104,7 +109,9 @@ impl Promise {
 
     /// Whether a distribution of the original goes, or another version comes in its place, by the plan.
     pub(super) fn accounts_for(&self, name: &str, version: &str) -> bool {
-        self.dropped.contains(name) || self.pins.get(name).is_some_and(|pin| pin.version != version)
+        self.dropped.contains(name)
+            || self.replaced.contains(name)
+            || self.pins.get(name).is_some_and(|pin| pin.version != version)
     }
 
     /// Reads a `plan.json`.
@@ -113,6 +120,8 @@ impl Promise {
         let pin = |pin: Pin| {
             (normalize_name(&pin.name), PromisedPin { version: escape_str(&pin.version), bytes: pin.size.bytes })
         };
+        let instead = plan.pins.iter().filter_map(|pin| pin.instead_of.as_deref()?.split_whitespace().next());
+        let replaced: BTreeSet<String> = instead.map(normalize_name).collect();
         let pins: BTreeMap<String, PromisedPin> = plan.pins.into_iter().map(pin).collect();
         let gone = plan.ledger.into_iter().flat_map(|ledger| ledger.gone);
         let dropped = plan.dropped.iter().map(|dropped| normalize_name(&dropped.name));
@@ -123,6 +132,7 @@ impl Promise {
                 .filter(|gone| gone.by.as_deref() != Some(LOST))
                 .map(|gone| (gone.path, gone.directory))
                 .collect(),
+            replaced: replaced.into_iter().filter(|name| !pins.contains_key(name)).collect(),
             pins,
             dropped_system: plan.dropped_system.into_iter().map(|package| package.name).collect(),
             overridden: plan

@@ -202,6 +202,15 @@ fn what_goes_by_the_plans_ledger_is_accounted_for_and_what_it_lost_is_not() {
 }
 
 #[test]
+fn a_distribution_in_whose_place_another_is_installed_goes_by_the_plan() {
+    let plan = PLAN.replace(r#""name": "c", "#, r#""name": "c", "instead-of": "Old_Name 1.0", "#);
+    let promise = Promise::parse(plan.as_bytes()).unwrap();
+    let (before, after) = (dist("old-name", "1.0", 90, ""), dist("c", "1", 5, ""));
+    assert!(losses(&compared(&before, &after, Some(&promise)), "distribution-files").is_empty());
+    assert!(!losses(&compared(&before, &after, None), "distribution-files").is_empty());
+}
+
+#[test]
 fn a_prediction_holds_within_the_tolerance() {
     let image = "f app/a 1000\n";
     for (predicted, tolerance, expected) in [
