@@ -21,7 +21,7 @@
 //! bytes are; [`registry`] and [`daemon`] fetch bytes and know nothing of images; [`image`] puts them together.
 //! Modules import only from those before them:
 //!
-//! `base`, `dockerfile`, `registry`, `source`, `layer`, `daemon`, `image`, `fs`, `python`, `os`, `profile`, `rules`, `resolve`, `repository`, `context`, `plan`, `verify`, `emit`, `budget`, `report`, `cli`.
+//! `base`, `http`, `programs`, `dockerfile`, `registry`, `source`, `layer`, `daemon`, `image`, `fs`, `python`, `os`, `profile`, `rules`, `resolve`, `repository`, `context`, `plan`, `verify`, `emit`, `budget`, `report`, `cli`.
 
 pub mod base;
 pub mod budget;
@@ -31,11 +31,13 @@ pub mod daemon;
 pub mod dockerfile;
 pub mod emit;
 pub mod fs;
+pub mod http;
 pub mod image;
 pub mod layer;
 pub mod os;
 pub mod plan;
 pub mod profile;
+pub mod programs;
 pub mod python;
 pub mod registry;
 pub mod report;

@@ -5,6 +5,7 @@ use super::failure::{Failure, Result};
 use super::progress::Bar;
 use crate::context::{self, Base, ContextError, ContextOptions, Outside};
 use crate::image::{Cache, Image, ImageError, OpenOptions, Progress as _, Target, TargetKind, open, open_manifest};
+use crate::programs::Strangers;
 use crate::registry::RegistryError;
 use crate::repository::{self, Repositories, RepositoryError, Sources};
 use crate::resolve::{self, Platform, Request, RequestError, Resolution, Uv};
@@ -163,7 +164,11 @@ impl Outside for World<'_> {
     }
 
     fn resolve(&self, request: &Request, platform: &Platform) -> std::result::Result<Resolution, RequestError> {
-        let uv = self.uv.get_or_init(Uv::find).as_ref().map_err(|error| RequestError::Uv(error.clone()))?;
+        let uv = self
+            .uv
+            .get_or_init(|| Uv::find_outside(&Strangers::here().and(&self.input.folder)))
+            .as_ref()
+            .map_err(|error| RequestError::Uv(error.clone()))?;
         self.bar.start(&format!("asking package indexes (uv {})", uv.version()), None);
         resolve::resolve(
             uv,

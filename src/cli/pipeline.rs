@@ -10,6 +10,7 @@ use crate::image::Image;
 use crate::image::{Progress as _, open};
 use crate::plan::{Draft, Plan, PlanError, PlanOptions};
 use crate::profile::{self, Rule};
+use crate::programs::Strangers;
 use crate::python::AskedFor;
 use crate::resolve::{self, Availability, Uv, Verdict};
 use crate::rules::Survey;
@@ -147,7 +148,8 @@ pub fn look_up(draft: &Draft<'_>, input: &Input) -> Vec<Availability> {
         bar.note("nothing was looked up: the image does not tell its version of Python or its architecture");
         return Vec::new();
     };
-    let uv = match Uv::find() {
+    let strangers = input.context.iter().fold(Strangers::here(), |known, context| known.and(&context.folder));
+    let uv = match Uv::find_outside(&strangers) {
         Ok(uv) => uv,
         Err(error) => {
             bar.note(&format!(

@@ -3,9 +3,10 @@
 
 use super::credentials::{Credentials, Found, find};
 use super::error::{quoted, said};
-use super::retry::{Failed, is_passing, retried, retry_after};
-use super::wire::{Wire, authority, body_of};
+use super::retry::{Failed, retried, retry_after};
+use super::wire::{Wire, body_of};
 use super::{Challenge, RegistryError, parse_challenges};
+use crate::http::{authority, is_passing};
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use serde::Deserialize;

@@ -237,21 +237,6 @@ pub(super) fn quoted(text: &str) -> String {
     format!("`{}{dots}`", escape_str(&cut))
 }
 
-/// What the chain of an error's causes says, without the URL, whose query may be a secret.
-pub(crate) fn causes(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut texts = vec![error.to_string()];
-    let mut source = std::error::Error::source(&error);
-    while let Some(cause) = source {
-        let text = cause.to_string();
-        if !texts.iter().any(|known| known.contains(&text)) {
-            texts.push(text);
-        }
-        source = cause.source();
-    }
-    escape_str(&texts.join(": "))
-}
-
 /// The registry's own words about a failure (distribution-spec, "Error Codes"), as `: ` and the text, or nothing.
 pub(super) fn said(body: &[u8]) -> String {
     #[derive(serde::Deserialize)]

@@ -4,6 +4,7 @@ use super::config::HUB_KEY;
 use super::credentials::Credentials;
 use super::error::quoted;
 use super::{Options, Reference};
+use crate::programs::Strangers;
 use serde::Deserialize;
 use std::io::{Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -28,8 +29,10 @@ pub(super) fn ask(name: &str, reference: &Reference, options: &Options) -> Resul
     }
     let program = format!("docker-credential-{name}");
     let inside = options.helper_folder.as_ref().map(|folder| folder.join(&program)).filter(|path| path.is_file());
-    let mut command = inside.map_or_else(|| Command::new(&program), Command::new);
-    command.arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    // Not one of the repository that one happens to be in.
+    let missing = || format!("it could not be started: there is no {program} in PATH");
+    let mut command = Command::new(inside.or_else(|| Strangers::here().program(&program)).ok_or_else(missing)?);
+    command.arg("get").current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().map_err(|error| format!("it could not be started: {error}"))?;
     let server = if reference.is_hub() { HUB_KEY } else { reference.registry() };
     let finished = converse(&mut child, server, Instant::now() + options.helper_wait);

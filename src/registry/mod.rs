@@ -34,10 +34,6 @@ mod retry;
 mod stream;
 mod wire;
 
-pub(crate) use error::causes;
-pub(crate) use retry::{backoff, is_passing};
-pub(crate) use wire::{http, is_loopback};
-
 pub use challenge::{Challenge, parse_challenges};
 pub use client::{Client, Options};
 pub use config::{AuthConfig, parse_docker_config, parse_dockercfg};

@@ -1,13 +1,11 @@
 //! When to try again, and how long to wait before.
 
 use super::RegistryError;
+use crate::http::{MOST_WAIT, backoff};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How often something is tried.
 pub(super) const TRIES: u32 = 5;
-
-/// Longest wait that a server may ask for.
-const MOST_WAIT: Duration = Duration::from_secs(60);
 
 /// How one try failed.
 pub(super) enum Failed {
@@ -48,17 +46,6 @@ pub(super) fn retried<T>(
             }
         }
     }
-}
-
-/// The wait after so many failures: the first, then twice as long each time. Without chance in it: one process
-/// with a handful of connections is no crowd that has to be spread.
-pub(crate) fn backoff(first: Duration, failures: u32) -> Duration {
-    first.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(MOST_WAIT)
-}
-
-/// Statuses after which trying again may help.
-pub(crate) fn is_passing(status: u16) -> bool {
-    matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
 }
 
 /// `Retry-After` (RFC 9110, 10.2.3): seconds, or a date.
@@ -123,12 +110,5 @@ mod tests {
         assert_eq!(retry_after("Thu, 01 Jan 1970 00:00:09 GMT", at(400)), Some(Duration::ZERO));
         assert_eq!(retry_after("Thu, 01 Jan 2970 00:00:09 GMT", at(4)), Some(MOST_WAIT));
         assert_eq!(retry_after("soon", at(4)), None);
-    }
-
-    #[test]
-    fn each_wait_is_twice_the_one_before() {
-        let waits: Vec<u64> = (1..5).map(|n| backoff(Duration::from_millis(500), n).as_millis() as u64).collect();
-        assert_eq!(waits, [500, 1_000, 2_000, 4_000]);
-        assert_eq!(backoff(Duration::MAX, u32::MAX), MOST_WAIT);
     }
 }

@@ -1,9 +1,10 @@
 //! A blob as it comes in, over as many connections as it takes.
 
 use super::RegistryError;
-use super::retry::{TRIES, backoff};
+use super::retry::TRIES;
 use super::wire::{Ask, Wire};
 use crate::base::{Digest, escape_str};
+use crate::http::backoff;
 use reqwest::blocking::Response;
 use reqwest::header::CONTENT_RANGE;
 use std::io::{self, Read};

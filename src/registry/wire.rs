@@ -1,25 +1,20 @@
 //! Requests and their answers: headers, redirects, failures.
 
 use super::auth::Auth;
-use super::error::{causes, read_as, said};
+use super::error::{read_as, said};
 use super::manifest::KINDS;
-use super::retry::{Failed, is_passing, retried, retry_after};
+use super::retry::{Failed, retried, retry_after};
 use super::{Options, Reference, RegistryError};
 use crate::base::{Digest, escape_str};
+use crate::http::{Reach, authority, causes, client, is_loopback, is_passing, may_speak};
 use reqwest::Url;
 use reqwest::blocking::{Client as Http, ClientBuilder, Response};
-use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue, RANGE, RETRY_AFTER, WWW_AUTHENTICATE,
-};
-use reqwest::redirect::Policy;
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, RANGE, RETRY_AFTER, WWW_AUTHENTICATE};
 use std::io::Read;
 use std::time::{Duration, SystemTime};
 
 /// Most of a failure's text that is read.
 const MOST_FAILURE: u64 = 64 << 10;
-
-/// Most redirects that are followed.
-const MOST_HOPS: usize = 10;
 
 /// What all requests have in common.
 pub(super) struct Wire {
@@ -58,8 +53,8 @@ impl Wire {
         }
         let setup = |error| RegistryError::Setup { place: place.clone(), message: causes(error) };
         let insecure = options.insecure;
-        let http = builder(&options, local).redirect(hops(insecure)).build().map_err(setup)?;
-        let tokens = builder(&options, local).redirect(Policy::none()).build().map_err(setup)?;
+        let http = builder(&options, local, reach(insecure)).build().map_err(setup)?;
+        let tokens = builder(&options, local, Reach::Nowhere).build().map_err(setup)?;
         if insecure && tokens.get(root(&base)).timeout(options.idle.min(Duration::from_secs(5))).send().is_err() {
             base = Url::parse(&address.replacen("https", "http", 1)).map_err(not_an_address)?;
         }
@@ -165,75 +160,27 @@ impl Wire {
     fn speaks_plainly(&self) -> bool {
         let mut url = root(&self.base);
         let asked = url.set_scheme("http").is_ok();
-        let Ok(http) = builder(&self.options, true).timeout(Duration::from_secs(5)).build() else { return false };
+        let Ok(http) = builder(&self.options, true, Reach::Nowhere).timeout(Duration::from_secs(5)).build() else {
+            return false;
+        };
         // The port stays: it is written in the URL, or it is 443, which nobody serves plainly.
         asked && http.get(url).send().is_ok_and(|response| response.status().as_u16() != 400)
     }
 
     /// Whether a token service may be spoken to.
     pub(super) fn may_ask(&self, url: &Url) -> Result<(), RegistryError> {
-        may_speak(url, self.options.insecure)
+        may_speak(url, reach(self.options.insecure))
             .map_err(|why| RegistryError::shape(&self.place, format!("token service {}: {why}", authority(url))))
     }
 }
 
-/// Everything that is sent goes over verified TLS, or else stays on this machine. reqwest gives an
-/// `Authorization` to no other host on a redirect; this says which hosts there may be at all.
-fn may_speak(url: &Url, insecure: bool) -> Result<(), &'static str> {
-    match (insecure, url.scheme()) {
-        (false, "https") => Ok(()),
-        (false, _) => Err("expected HTTPS, found another scheme"),
-        (true, _) if is_loopback(url) => Ok(()),
-        (true, _) => Err("expected a server on this machine where --insecure is given, found another"),
-    }
+/// Everything that is sent goes over verified TLS, or else stays on this machine.
+fn reach(insecure: bool) -> Reach {
+    if insecure { Reach::Here } else { Reach::Secure }
 }
 
-/// Which redirects are followed.
-fn hops(insecure: bool) -> Policy {
-    Policy::custom(move |attempt| {
-        if attempt.previous().len() > MOST_HOPS {
-            return attempt.error(format!("expected at most {MOST_HOPS} redirects, found more"));
-        }
-        if let Err(why) = may_speak(attempt.url(), insecure) {
-            let to = authority(attempt.url());
-            return attempt.error(format!("redirected to {to}: {why}"));
-        }
-        attempt.follow()
-    })
-}
-
-fn builder(options: &Options, local: bool) -> ClientBuilder {
-    http(options.idle, local).tls_danger_accept_invalid_certs(options.insecure)
-}
-
-/// What every client of a server has in common. A server on this machine (`local`) is behind no proxy.
-///
-/// reqwest's blocking `timeout` bounds the wait for an answer's head and each wait for more of its body (`idle`), not
-/// the whole.
-pub(crate) fn http(idle: Duration, local: bool) -> ClientBuilder {
-    let mut headers = HeaderMap::new();
-    // Digests and ranges are of the bytes on the wire.
-    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    let builder = Http::builder()
-        .user_agent(concat!("slimwright/", env!("CARGO_PKG_VERSION")))
-        .default_headers(headers)
-        .referer(false)
-        .timeout(idle)
-        .connect_timeout(idle.min(Duration::from_secs(30)));
-    if local { builder.no_proxy() } else { builder }
-}
-
-/// Whether a URL's host is this machine.
-pub(crate) fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// The host and port of a URL.
-pub(super) fn authority(url: &Url) -> String {
-    let host = escape_str(url.host_str().unwrap_or_default());
-    url.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}"))
+fn builder(options: &Options, local: bool, reach: Reach) -> ClientBuilder {
+    client(options.idle, local, reach).tls_danger_accept_invalid_certs(options.insecure)
 }
 
 /// `/v2/`, which says whether there is a registry (distribution-spec, end-1).
@@ -269,35 +216,4 @@ fn is_of_tls(error: &reqwest::Error) -> bool {
         source = inside.or_else(|| cause.source());
     }
     false
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_is_sent_in_the_clear_or_unverified_but_on_this_machine() {
-        let speaks = |text: &str, insecure| may_speak(&Url::parse(text).expect("a URL"), insecure).is_ok();
-        for (url, secure, insecure) in [
-            ("https://example.org/x", true, false),
-            ("https://127.0.0.1:5000/x", true, true),
-            ("http://example.org/x", false, false),
-            ("http://127.0.0.1:5000/x", false, true),
-            ("http://localhost/x", false, true),
-            ("http://[::1]/x", false, true),
-            ("http://127.1/x", false, true),
-            ("http://localhost.example.org/x", false, false),
-            ("http://[::ffff:127.0.0.1]/x", false, false),
-            ("http://localhost@example.org/x", false, false),
-            ("file:///x", false, false),
-        ] {
-            assert_eq!((speaks(url, false), speaks(url, true)), (secure, insecure), "{url}");
-        }
-    }
-
-    #[test]
-    fn an_authority_has_neither_credentials_nor_a_query() {
-        let url = Url::parse("https://user:secret@example.org:5000/x?secret").expect("a URL");
-        assert_eq!(authority(&url), "example.org:5000");
-    }
 }

@@ -10,14 +10,13 @@ use super::index::{Index, parse_apkindex, parse_packages};
 use super::release::{ListedFile, Release, parse_release};
 use super::{Options, Source};
 use crate::base::{Digest, escape_str, masked};
+use crate::http::{Reach, backoff, causes, client, is_loopback, is_passing};
 use crate::layer::{Limits, Streamed, visit_tar};
-use crate::registry::{backoff, causes, http, is_loopback, is_passing};
 use flate2::bufread::MultiGzDecoder;
 use lzma_rust2::XzReader;
 use reqwest::Url;
 use reqwest::blocking::{Client, Response};
 use reqwest::header::{ETAG, HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
-use reqwest::redirect::Policy;
 use serde::{Deserialize, Serialize};
 use std::io::{BufRead, BufReader, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,8 +24,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// How often a request is tried.
 const TRIES: u32 = 3;
-/// Most redirects that are followed.
-const MOST_HOPS: usize = 10;
 /// Largest `InRelease`.
 const MOST_RELEASE: u64 = 16 << 20;
 /// Largest index, as it is sent.
@@ -101,7 +98,7 @@ impl Lists {
 
 impl<'a> Fetcher<'a> {
     pub(super) fn new(options: &'a Options) -> Result<Self, String> {
-        let client = |local| http(options.idle, local).redirect(hops()).build().map_err(causes);
+        let client = |local| client(options.idle, local, Reach::Any).build().map_err(causes);
         let counter = AtomicU64::default;
         Ok(Self {
             http: client(false)?,
@@ -370,25 +367,6 @@ fn places(source: &Source, architecture: &str, release: &Release) -> Result<Vec<
         out.extend(Some(at("all")).filter(|all| !release.all_in_each && is_listed(all)));
     }
     Ok(out)
-}
-
-/// Which redirects are followed: what was asked for over TLS stays so, and nobody elsewhere leads to this machine.
-fn hops() -> Policy {
-    Policy::custom(|attempt| {
-        if attempt.previous().len() > MOST_HOPS {
-            return attempt.error(format!("expected at most {MOST_HOPS} redirects, found more"));
-        }
-        let was_elsewhere = attempt.previous().iter().any(|url| !is_loopback(url));
-        if was_elsewhere && is_loopback(attempt.url()) {
-            return attempt.error("redirected to this machine");
-        }
-        let was_secure = attempt.previous().iter().any(|url| url.scheme() == "https");
-        match attempt.url().scheme() {
-            "https" => attempt.follow(),
-            "http" if !was_secure => attempt.follow(),
-            _ => attempt.error("redirected from HTTPS to another scheme"),
-        }
-    })
 }
 
 fn join(folder: &Url, path: &str) -> Result<Url, String> {

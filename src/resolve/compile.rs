@@ -3,8 +3,8 @@
 use super::Platform;
 use super::gather::cleaned;
 use super::lock::{LockedPackage, parse_lock};
-use super::uv::{MOST_ANSWER, STRATEGIES, Uv, converse, without};
-use std::io::Read as _;
+use super::run::{Run, Where};
+use super::uv::{Uv, no_folder};
 use std::path::Path;
 use std::time::Instant;
 
@@ -16,8 +16,8 @@ pub(super) struct Set<'a> {
     pub constraints: &'a str,
     /// Overrides, a line each.
     pub overrides: &'a str,
-    /// Files of constraints that are somewhere else: URLs.
-    pub constraint_urls: &'a [String],
+    /// Indexes of a project, before the user's.
+    pub indexes: &'a [toml::Value],
     /// uv's own tables for a project, where the set is one: indexes, and what is looked up in which.
     pub project: Option<toml::Table>,
     /// Further arguments.
@@ -41,50 +41,25 @@ pub(super) enum Failure {
 impl Uv {
     /// Resolves a set. Nothing is built; what has no wheel fails.
     pub(super) fn compile(&self, set: &Set<'_>) -> Result<Vec<LockedPackage>, Failure> {
-        let broke = |what: &str, error: std::io::Error| Failure::Broke(format!("{what}: {error}"));
-        let folder = tempfile::tempdir().map_err(|error| broke("no temporary folder", error))?;
-        let file = folder.path().join("pylock.toml");
-        let mut command = self.program();
-        command.args(["pip", "compile", "--format", "pylock.toml", "--no-build", "--no-universal"]);
-        match &set.project {
-            None => command.arg("-"),
-            Some(tables) => {
-                // A line cannot be bound to an index; a project's dependency can.
-                let path = folder.path().join("pyproject.toml");
-                let text = as_project(set, tables).to_string();
-                std::fs::write(&path, text).map_err(|error| broke("no temporary file", error))?;
-                command.arg(path)
-            }
-        };
-        command.args(["--no-python-downloads", "--no-progress", "--color", "never", "--no-header", "--no-annotate"]);
-        command.args(["--python-version", set.python, "--python-platform", &set.platform.triple()]);
-        command.arg("--output-file").arg(&file).args(set.arguments);
+        let broke = |error: std::io::Error| Failure::Broke(no_folder(&error));
+        // A line cannot be bound to an index; a project's dependency can.
+        let project = set.project.as_ref().map(|tables| as_project(set, tables));
+        let mut run = Run::compile(self, Where::Everywhere(set.indexes), project.as_ref()).map_err(broke)?;
+        run.command.args(["--no-universal", "--python-version", set.python]);
+        run.command.args(["--python-platform", &set.platform.triple()]).args(set.arguments);
         for (option, name, text) in
             [("--constraint", "constraints.txt", set.constraints), ("--override", "overrides.txt", set.overrides)]
         {
             if !text.is_empty() {
-                let path = folder.path().join(name);
-                std::fs::write(&path, text).map_err(|error| broke("no temporary file", error))?;
-                command.arg(option).arg(&path);
+                run.file(option, name, text).map_err(broke)?;
             }
         }
-        for url in set.constraint_urls {
-            command.arg("--constraint").arg(url);
-        }
-        without(&mut command, &STRATEGIES);
-        command.envs(self.environment().iter().map(|(name, value)| (name, value)));
-        if std::env::var_os("UV_HTTP_RETRIES").is_none() {
-            command.env("UV_HTTP_RETRIES", "1");
-        }
-        let (status, _, stderr) = converse(command, set.requirements, set.deadline).map_err(Failure::Broke)?;
-        if !status.success() {
-            return Err(Failure::Said(stderr));
-        }
-        let lock = std::fs::File::open(&file).map_err(|error| broke("uv wrote no lock", error))?;
-        let mut text = String::new();
-        lock.take(MOST_ANSWER).read_to_string(&mut text).map_err(|error| broke("uv's lock", error))?;
+        let folder = run.lock().parent().unwrap_or(Path::new("/")).to_owned();
+        // The folder may be a link, which uv has followed; it is gone when uv has answered.
+        let folder = folder.canonicalize().unwrap_or(folder);
+        let (text, _) = run.lock_of(set.requirements, set.deadline).map_err(Failure::Broke)?.map_err(Failure::Said)?;
         let mut packages = parse_lock(&text).map_err(|error| Failure::Broke(format!("uv's lock: {error}")))?;
-        packages.iter_mut().for_each(|package| make_absolute(package, folder.path()));
+        packages.iter_mut().for_each(|package| make_absolute(package, &folder));
         Ok(packages)
     }
 }
@@ -101,7 +76,10 @@ fn as_project(set: &Set<'_>, tables: &toml::Table) -> toml::Table {
         ("dependencies", toml::Value::Array(dependencies)),
     ];
     let project: toml::Table = project.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    let tool: toml::Table = [("uv".to_owned(), toml::Value::Table(tables.clone()))].into_iter().collect();
+    let mut uv = tables.clone();
+    // It is nobody's member: no folder above it counts.
+    uv.insert("workspace".into(), toml::Value::Table(toml::Table::new()));
+    let tool: toml::Table = [("uv".to_owned(), toml::Value::Table(uv))].into_iter().collect();
     [("project".to_owned(), project), ("tool".to_owned(), tool)]
         .into_iter()
         .map(|(name, table)| (name, toml::Value::Table(table)))
@@ -110,8 +88,6 @@ fn as_project(set: &Set<'_>, tables: &toml::Table) -> toml::Table {
 
 /// uv writes paths as they are from the lock.
 fn make_absolute(package: &mut LockedPackage, folder: &Path) {
-    // The folder may be a link, which uv has followed.
-    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     let absolute = |path: &mut String| *path = cleaned(&folder.join(path.as_str())).display().to_string();
     package.local.iter_mut().for_each(|(_, path)| absolute(path));
     if let Some(super::Direct::Local { path, .. }) = &mut package.direct {

@@ -1,14 +1,16 @@
 //! From a request to the requirements and pins that it comes to, each with the place that it was found at. Files are
 //! read here; nothing is asked of an index, and nothing is run.
 
+pub(super) use super::constraints::Bounds;
+use super::constraints::Kind;
 use super::lock::{LockedPackage, parse_whole_lock};
 use super::locks::{Pins, parse_pdm_lock, parse_pipfile_lock, parse_poetry_lock, parse_uv_lock};
 use super::marker::Markers;
-use super::project::{Dependency, Project, parse_project};
+use super::project::{Dependency, Project, parse_project, parse_settings};
 use super::request::{Choice, Input, Request, RequestError, Resolved};
 use super::requirements::{LineKind, Requirement, parse_requirements_file, shown};
 use crate::base::escape_path;
-use crate::python::normalize_name;
+use crate::python::{is_name, normalize_name};
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
@@ -45,9 +47,9 @@ pub(super) struct LockedPackages {
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
     pub roots: Vec<Root>,
-    pub constraints: Vec<Root>,
-    pub constraint_urls: Vec<String>,
-    pub overrides: Vec<Root>,
+    pub bounds: Bounds,
+    /// Files of constraints that are on servers, and where they are named.
+    pub constraint_urls: Vec<(String, String)>,
     /// Where to look, of the command line and then of the files, by long names.
     pub places: Vec<(String, String)>,
     pub no_binary: BTreeSet<String>,
@@ -62,6 +64,16 @@ pub(super) struct Gathered {
     pub bindings: toml::Table,
     pub not_predicted: Vec<(String, String)>,
     pub notes: Vec<String>,
+    /// For which Python and platform.
+    pub markers: Markers,
+}
+
+impl Gathered {
+    /// The project's indexes that are for everything, and not for what is bound to them alone.
+    pub(super) fn general_indexes(&self) -> Vec<toml::Value> {
+        let is_explicit = |index: &toml::Value| index.get("explicit").and_then(toml::Value::as_bool) == Some(true);
+        self.indexes.iter().filter(|index| !is_explicit(index)).cloned().collect()
+    }
 }
 
 pub(super) struct Gatherer<'a> {
@@ -81,8 +93,9 @@ pub(super) fn gather(request: &Request, markers: &Markers) -> Result<Gathered, R
         files: 0,
         seen: BTreeSet::new(),
         projects: BTreeSet::new(),
-        out: Gathered { pre: request.pre, places: request.places.clone(), ..Gathered::default() },
+        out: Gathered { pre: request.pre, markers: markers.clone(), ..Gathered::default() },
     };
+    gatherer.out.places.extend(request.places.iter().filter(|(option, value)| is_fine(option, value)).cloned());
     names(&request.no_binary, &mut gatherer.out.no_binary);
     names(&request.only_binary, &mut gatherer.out.only_binary);
     for input in &request.inputs {
@@ -94,12 +107,11 @@ pub(super) fn gather(request: &Request, markers: &Markers) -> Result<Gathered, R
     let pins: String = request.installed.iter().map(|(name, version)| format!("{name}=={version}\n")).collect();
     for (line, what) in gatherer.parsed(&pins, "what is installed", true)? {
         if let LineKind::Requirement(requirement) = what {
-            gatherer.out.constraints.push(Root { requirement, place: line });
+            gatherer.out.bounds.add(Kind::Constraint, requirement, line, markers)?;
         }
     }
     for path in &request.overrides {
-        let found = gatherer.listed(path, "")?;
-        gatherer.out.overrides.extend(found);
+        gatherer.listed(path, "", Kind::Override)?;
     }
     Ok(gatherer.out)
 }
@@ -209,15 +221,18 @@ impl Gatherer<'_> {
 
     /// Lines with their places.
     fn parsed(&self, text: &str, name: &str, is_file: bool) -> Result<Vec<(String, LineKind)>, RequestError> {
-        let of_request = |name: &str| self.request.environment.iter().rev().find(|(other, _)| other == name);
-        let variable =
-            |name: &str| of_request(name).map(|(_, value)| value.clone()).or_else(|| std::env::var(name).ok());
+        let variable = |name: &str| self.request.variable(name);
         let place = |line: usize| if is_file { format!("{name}:{line}") } else { name.to_owned() };
         let parsed = parse_requirements_file(text, &variable).map_err(|error| RequestError::Syntax {
             place: place(error.line),
             expected: error.expected,
             found: error.found,
         })?;
+        for row in &parsed {
+            if let Some(name) = row.what.unset() {
+                return Err(RequestError::Unset { place: place(row.line), name: name.to_owned() });
+            }
+        }
         Ok(parsed.into_iter().map(|row| (place(row.line), row.what)).collect())
     }
 
@@ -227,12 +242,21 @@ impl Gatherer<'_> {
             "--no-binary" => names(&[value], &mut self.out.no_binary),
             "--only-binary" => names(&[value], &mut self.out.only_binary),
             // A folder of the build context.
-            "--find-links" if !is_url(&value) && folder.join(&value).exists() => {
-                let path = absolute(&folder.join(value)).display().to_string();
-                self.out.places.push((option.to_owned(), path));
+            "--find-links" if !is_url(&value) => {
+                let path = cleaned(&folder.join(&value));
+                if is_below(&value) && path.is_dir() {
+                    self.out.places.push((option.to_owned(), absolute(&path).display().to_string()));
+                } else {
+                    let why = "it is no folder of the build context";
+                    self.out.not_predicted.push((format!("what is in {}", shown(&value)), why.into()));
+                }
             }
-            "--index-url" | "--extra-index-url" | "--find-links" | "--no-index" | "--trusted-host" => {
+            "--index-url" | "--extra-index-url" | "--find-links" | "--no-index" if is_fine(option, &value) => {
                 self.out.places.push((option.to_owned(), value));
+            }
+            "--index-url" | "--extra-index-url" | "--find-links" => {
+                let why = "it is no URL of HTTP or HTTPS";
+                self.out.not_predicted.push((format!("what the index {} has", shown(&value)), why.into()));
             }
             _ => {}
         }
@@ -240,31 +264,30 @@ impl Gatherer<'_> {
 
     fn constraints(&mut self, path: &str, folder: &Path, place: &str) -> Result<(), RequestError> {
         if is_url(path) {
-            self.out.constraint_urls.push(path.to_owned());
+            self.out.constraint_urls.push((path.to_owned(), place.to_owned()));
             return Ok(());
         }
-        let found = self.listed(&folder.join(path), place)?;
-        self.out.constraints.extend(found);
-        Ok(())
+        self.listed(&folder.join(path), place, Kind::Constraint)
     }
 
-    /// The requirements of a file of constraints or overrides, and of those that it includes.
-    fn listed(&mut self, path: &Path, place: &str) -> Result<Vec<Root>, RequestError> {
+    /// Adds the requirements of a file of constraints or overrides, and of those that it includes.
+    fn listed(&mut self, path: &Path, place: &str, kind: Kind) -> Result<(), RequestError> {
         let text = self.read(path, place)?;
-        let mut out = Vec::new();
+        let markers = self.markers.clone();
         for (line, what) in self.parsed(&text, &escape_path(path), true)? {
             match what {
-                LineKind::Requirement(requirement) if !requirement.name.is_empty() => {
-                    out.push(Root { requirement, place: line });
+                LineKind::Requirement(requirement) => self.out.bounds.add(kind, requirement, line, &markers)?,
+                LineKind::Include(other) | LineKind::Constraint(other) if is_url(&other) => {
+                    self.out.constraint_urls.push((other, line));
                 }
-                LineKind::Include(other) | LineKind::Constraint(other) if !is_url(&other) => {
+                LineKind::Include(other) | LineKind::Constraint(other) => {
                     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-                    out.extend(self.listed(&folder.join(other), &line)?);
+                    self.listed(&folder.join(other), &line, kind)?;
                 }
-                _ => {}
+                LineKind::Option(..) => {}
             }
         }
-        Ok(out)
+        Ok(())
     }
 
     /// Something to install, by its kind.
@@ -280,8 +303,9 @@ impl Gatherer<'_> {
         let from = requirement.from.clone();
         let bare = from.split(['#', '?']).next().unwrap_or_default();
         if is_url(&from) && !from.starts_with("file:") {
-            if bare.ends_with(".whl") && bare.starts_with("http") {
+            if let Some(url) = super::constraints::wheel_url(&from) {
                 requirement.name = name_of_wheel(bare, &requirement.name);
+                requirement.from = url;
                 self.out.roots.push(Root { requirement, place });
                 return Ok(());
             }
@@ -315,8 +339,18 @@ impl Gatherer<'_> {
         }
         if bare.ends_with(".whl") {
             requirement.name = name_of_wheel(bare, &requirement.name);
-            requirement.from = format!("file://{}", absolute(&path).display());
-            self.out.roots.push(Root { requirement, place });
+            // Percent signs and variables of a path are letters of it.
+            let url = reqwest::Url::from_file_path(absolute(&path)).map(|url| url.as_str().replace('$', "%24"));
+            match url.ok().filter(|_| is_name(&requirement.name)) {
+                Some(url) => {
+                    requirement.from = url;
+                    self.out.roots.push(Root { requirement, place });
+                }
+                None => {
+                    let why = "its name is none that a wheel can have".to_owned();
+                    self.opaque(&requirement, None, Some(path), why, &place);
+                }
+            }
         } else {
             let why = "it is made from a source archive, and nothing is built here".to_owned();
             self.opaque(&requirement, None, Some(path), why, &place);
@@ -372,10 +406,43 @@ impl Gatherer<'_> {
         let mut project = project;
         self.out.not_predicted.append(&mut project.not_predicted);
         if !self.request.for_pip {
-            self.out.indexes.append(&mut project.indexes);
-            self.out.bindings.extend(std::mem::take(&mut project.bindings));
+            self.settings(dir, &shown, &mut project)?;
         }
         Ok(Some((project, shown)))
+    }
+
+    /// uv's settings of a project, as data: indexes, what is bound to them, constraints and overrides. A `uv.toml` takes the
+    /// place of those in `pyproject.toml`.
+    fn settings(&mut self, dir: &Path, shown: &str, project: &mut Project) -> Result<(), RequestError> {
+        self.out.bindings.extend(std::mem::take(&mut project.bindings));
+        let (path, mut place) = (dir.join("uv.toml"), shown.to_owned());
+        if path.is_file() {
+            place = escape_path(&path);
+            let text = self.read(&path, "")?;
+            project.settings = parse_settings(&text).map_err(|(line, expected, found)| RequestError::Syntax {
+                place: if line > 0 { format!("{place}:{line}") } else { place.clone() },
+                expected,
+                found,
+            })?;
+        }
+        let settings = std::mem::take(&mut project.settings);
+        let markers = self.markers.clone();
+        for (kind, list) in [(Kind::Constraint, settings.constraints), (Kind::Override, settings.overrides)] {
+            for (requirement, line) in list {
+                let place = if line > 0 { format!("{place}:{line}") } else { place.clone() };
+                self.out.bounds.add(kind, requirement, place, &markers)?;
+            }
+        }
+        for index in settings.indexes {
+            let url = index.get("url").and_then(toml::Value::as_str).unwrap_or_default();
+            if super::solve::is_of_the_web(url) {
+                self.out.indexes.push(index);
+            } else {
+                let why = "it is no URL of HTTP or HTTPS".to_owned();
+                self.out.not_predicted.push((format!("what the index {} has", super::requirements::shown(url)), why));
+            }
+        }
+        Ok(())
     }
 
     /// A project's dependencies, with those of some of its extras.
@@ -488,6 +555,26 @@ impl Gatherer<'_> {
         }
         Ok(out)
     }
+}
+
+/// Whether an option of the command line may say where to look. Certificates are checked, whatever it says of hosts, and
+/// folders are those of the image.
+fn is_fine(option: &str, value: &str) -> bool {
+    match option {
+        "--index-url" | "-i" | "--extra-index-url" | "--index" | "--default-index" | "--pypi-url" | "--find-links" => {
+            value.split_whitespace().all(|word| super::solve::is_of_the_web(super::user::named(word).1))
+        }
+        "--trusted-host" | "--allow-insecure-host" => false,
+        _ => true,
+    }
+}
+
+/// Whether a path stays in the folder that it is relative to.
+fn is_below(path: &str) -> bool {
+    let path = Path::new(path);
+    !path.is_absolute()
+        && cleaned(path).components().all(|part| part != Component::ParentDir)
+        && !path.as_os_str().is_empty()
 }
 
 fn is_url(text: &str) -> bool {

@@ -32,20 +32,24 @@
 
 mod access;
 mod compile;
+mod constraints;
 mod explain;
 mod gather;
 mod install;
 mod lock;
 mod locks;
 mod marker;
+mod page;
 mod pip;
 mod project;
 mod remote;
 mod request;
 mod requirements;
+mod run;
 mod search;
 mod solve;
 mod tags;
+mod user;
 mod uv;
 mod wheel;
 mod wheels;
@@ -212,7 +216,7 @@ impl Default for Options {
 
 /// Looks pins up. The answers are in the order of `wanted`.
 pub fn look_up(uv: &Uv, wanted: &[Wanted], platform: &Platform, options: &Options) -> Vec<Availability> {
-    let of_pip = if uv.knows_its_index() { Vec::new() } else { pip::environment_for_uv() };
+    let of_pip = if uv.knows_its_index() { Vec::new() } else { pip::environment_for_uv(uv.user()) };
     let uv = uv.clone().with(of_pip);
     let deadline = Instant::now() + options.wait;
     let ask = Ask { platform, index: None, universal: false, lowest: false, deadline };
@@ -238,8 +242,7 @@ pub fn look_up(uv: &Uv, wanted: &[Wanted], platform: &Platform, options: &Option
             answer.other_wheel = wheel.filter(is_new);
         }
     }
-    let access = Access::from_env(&uv);
-    wheel::measure(wanted, &mut found, &access, options, deadline);
+    wheel::measure(wanted, &mut found, uv.access(), options, deadline);
     found
 }
 
@@ -279,12 +282,15 @@ impl Wanted {
     /// Whether a package of a lock is this one: PEP 440 lets `==2.1.1` mean `2.1.1+cpu`.
     fn is_met_by(&self, package: &LockedPackage) -> bool {
         let found = package.version.as_deref().and_then(|version| pep440_rs::Version::from_str(version).ok());
-        let wanted = pep440_rs::Version::from_str(&self.version).ok();
-        let same = |wanted: pep440_rs::Version, found: pep440_rs::Version| {
-            wanted == found || (wanted.local().is_empty() && wanted == found.without_local())
-        };
-        package.name == normalize_name(&self.name)
-            && wanted.zip(found).is_some_and(|(wanted, found)| same(wanted, found))
+        package.name == normalize_name(&self.name) && found.is_some_and(|found| self.is_version(&found))
+    }
+
+    /// Whether a version is the wanted one.
+    fn is_version(&self, found: &pep440_rs::Version) -> bool {
+        let wanted = pep440_rs::Version::from_str(&self.version);
+        wanted.is_ok_and(|wanted| {
+            wanted == *found || (wanted.local().is_empty() && wanted == found.clone().without_local())
+        })
     }
 }
 

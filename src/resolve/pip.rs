@@ -3,44 +3,35 @@
 //! Source: pip's description of its configuration (<https://pip.pypa.io/en/stable/topics/configuration/>), uv's of
 //! its own (<https://docs.astral.sh/uv/concepts/configuration-files/>).
 
-use super::uv::PLACES;
+use super::user::{User, read, settings_folder};
+use crate::programs::Strangers;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// Larger files are nobody's configuration.
-const MOST: u64 = 1 << 20;
-
 /// What uv is to be told of pip's configuration: `(variable, value)`. Nothing where the user has told uv itself where
 /// to look, in its environment or in a file of its own.
-pub(super) fn environment_for_uv() -> Vec<(String, OsString)> {
+pub(super) fn environment_for_uv(user: &User) -> Vec<(String, OsString)> {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    if PLACES.iter().any(|name| std::env::var_os(name).is_some()) || uv_files().iter().any(|file| names_an_index(file))
-    {
+    if user.has_places() {
         return Vec::new();
     }
     let mut settings: BTreeMap<String, String> = BTreeMap::new();
-    for text in pip_files().iter().filter_map(|file| read(file)) {
+    for text in pip_files(&user.strangers).iter().filter_map(|file| read(file)) {
         settings.extend(parse_pip(&text));
     }
     for name in ["index-url", "extra-index-url", "find-links", "no-index", "trusted-host", "cert"] {
         let value = variable(&format!("PIP_{}", name.to_ascii_uppercase().replace('-', "_")));
         settings.extend(value.map(|value| (name.to_owned(), value)));
     }
-    let has_certificates = variable("SSL_CERT_FILE").is_some() || variable("SSL_CERT_DIR").is_some();
+    settings.retain(|name, value| name != "cert" || user.strangers.named(Some(OsString::from(&*value))).is_some());
+    let has_certificates = ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| user.environment.contains_key(*name));
     translated(&settings, has_certificates).into_iter().map(|(name, value)| (name, value.into())).collect()
 }
 
 /// Whether the user has said where to look: in the environment, or in a file of uv's or pip's.
-pub(super) fn is_configured() -> bool {
-    PLACES.iter().any(|name| std::env::var_os(name).is_some())
-        || uv_files().iter().any(|file| names_an_index(file))
-        || !environment_for_uv().is_empty()
-}
-
-/// What uv's files of settings have, so that a change of them is noticed.
-pub(super) fn settings() -> Vec<(PathBuf, String)> {
-    uv_files().into_iter().filter_map(|file| Some((file.clone(), read(&file)?))).collect()
+pub(super) fn is_configured(user: &User) -> bool {
+    user.has_places() || !environment_for_uv(user).is_empty()
 }
 
 /// pip's settings in uv's words.
@@ -94,50 +85,19 @@ fn set(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
-/// The user's folder for settings.
-fn settings_folder() -> Option<PathBuf> {
-    set("XDG_CONFIG_HOME").or_else(|| Some(set("HOME")?.join(".config")))
-}
-
-/// pip's files, those that win last.
-fn pip_files() -> Vec<PathBuf> {
+/// pip's files, those that win last: the user's, the machine's, and none of a stranger's.
+fn pip_files(strangers: &Strangers) -> Vec<PathBuf> {
     let named = set("PIP_CONFIG_FILE");
     if named.as_deref().is_some_and(|file| file == Path::new("/dev/null")) {
         return Vec::new();
     }
     let of_machine = [Some("/etc/xdg/pip/pip.conf".into()), Some("/etc/pip.conf".into())];
+    let home = strangers.named(std::env::var_os("HOME"));
     let of_user =
-        [set("HOME").map(|home| home.join(".pip/pip.conf")), settings_folder().map(|dir| dir.join("pip/pip.conf"))];
+        [home.map(|home| home.join(".pip/pip.conf")), settings_folder(strangers).map(|dir| dir.join("pip/pip.conf"))];
     let of_site = set("VIRTUAL_ENV").map(|dir| dir.join("pip.conf"));
-    of_machine.into_iter().chain(of_user).chain([of_site, named]).flatten().collect()
-}
-
-/// Where uv looks for settings: the named file or those from here upwards, the user's and the machine's.
-fn uv_files() -> Vec<PathBuf> {
-    if let Some(file) = set("UV_CONFIG_FILE") {
-        return vec![file];
-    }
-    let here = std::env::current_dir().unwrap_or_default();
-    let upwards = here.ancestors().flat_map(|dir| [dir.join("uv.toml"), dir.join("pyproject.toml")]);
-    let of_user = settings_folder().map(|dir| dir.join("uv/uv.toml"));
-    let of_machine = ["/etc/xdg/uv/uv.toml", "/etc/uv/uv.toml"].map(PathBuf::from);
-    upwards.chain(of_user).chain(of_machine).collect()
-}
-
-/// Whether a file of uv's says where to look.
-fn names_an_index(file: &Path) -> bool {
-    let Some(table) = read(file).and_then(|text| text.parse::<toml::Table>().ok()) else { return false };
-    let is_project = file.file_name().is_some_and(|name| name == "pyproject.toml");
-    let tool = || table.get("tool")?.get("uv")?.as_table();
-    let Some(settings) = (if is_project { tool() } else { Some(&table) }) else { return false };
-    let pip = settings.get("pip").and_then(toml::Value::as_table);
-    let keys = ["index", "index-url", "default-index", "extra-index-url", "find-links", "no-index"];
-    keys.iter().any(|key| settings.contains_key(*key) || pip.is_some_and(|pip| pip.contains_key(*key)))
-}
-
-fn read(file: &Path) -> Option<String> {
-    let found = std::fs::metadata(file).ok()?;
-    (found.is_file() && found.len() <= MOST).then(|| std::fs::read_to_string(file).ok()).flatten()
+    let all = of_machine.into_iter().chain(of_user).chain([of_site, named]).flatten();
+    all.filter(|file| strangers.named(Some(file.into())).is_some()).collect()
 }
 
 #[cfg(test)]

@@ -39,14 +39,41 @@ pub struct Project {
     pub not_predicted: Vec<(String, String)>,
     /// Whether it is a package that is installed itself.
     pub is_package: bool,
-    /// uv's own indexes for it (`[[tool.uv.index]]`), as written.
-    pub indexes: Vec<Value>,
+    /// uv's settings for it (`[tool.uv]`).
+    pub settings: Settings,
     /// Which of its dependencies uv looks up in which of them (`[tool.uv.sources]`), as written.
     pub bindings: Table,
 }
 
+/// uv's settings, as far as they count here.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Settings {
+    /// Indexes, as written, without what is not about where they are.
+    pub indexes: Vec<Value>,
+    /// `constraint-dependencies`.
+    pub constraints: Vec<Dependency>,
+    /// `override-dependencies`.
+    pub overrides: Vec<Dependency>,
+}
+
 /// What is wrong with a `pyproject.toml`: line from 1 (0 for none), what was expected, what was found.
 pub type ProjectError = (usize, String, String);
+
+/// Reads a `uv.toml`.
+///
+/// # Errors
+///
+/// It is no TOML, or a requirement in it is none.
+pub fn parse_settings(text: &str) -> Result<Settings, ProjectError> {
+    Reader { text }.settings(&table_of(text)?)
+}
+
+fn table_of(text: &str) -> Result<Table, ProjectError> {
+    text.parse().map_err(|error: toml::de::Error| {
+        let line = error.span().map_or(0, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
+        (line, "TOML".to_owned(), shown(error.message()))
+    })
+}
 
 /// Reads a `pyproject.toml`.
 ///
@@ -54,10 +81,7 @@ pub type ProjectError = (usize, String, String);
 ///
 /// It is no TOML, or a requirement in it is none.
 pub fn parse_project(text: &str) -> Result<Project, ProjectError> {
-    let table: Table = text.parse().map_err(|error: toml::de::Error| {
-        let line = error.span().map_or(0, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
-        (line, "TOML".to_owned(), shown(error.message()))
-    })?;
+    let table = table_of(text)?;
     let reader = Reader { text };
     let mut out = Project::default();
     let tool = |name: &str| table.get("tool").and_then(|tool| tool.get(name)).and_then(Value::as_table);
@@ -93,7 +117,7 @@ pub fn parse_project(text: &str) -> Result<Project, ProjectError> {
         if let Some(package) = uv.get("package").and_then(Value::as_bool) {
             out.is_package = package;
         }
-        out.indexes = uv.get("index").and_then(Value::as_array).cloned().unwrap_or_default();
+        out.settings = reader.settings(uv)?;
         for (name, source) in uv.get("sources").and_then(Value::as_table).into_iter().flatten() {
             add_source(name, source, &mut out);
         }
@@ -145,6 +169,27 @@ impl Reader<'_> {
         let names = listed.as_array().map(Vec::as_slice).unwrap_or_default();
         let text = |value: &Value| value.as_str().map(|text| text.strip_prefix("-e ").unwrap_or(text).to_owned());
         names.iter().filter_map(text).map(|text| self.requirement(&text)).collect()
+    }
+
+    /// uv's settings in a table.
+    fn settings(&self, table: &Table) -> Result<Settings, ProjectError> {
+        let list = |key: &str| table.get(key).map_or(Ok(Vec::new()), |listed| self.list(listed));
+        let url = |value: &Value, default: bool| {
+            let pairs = [("url", value.clone()), ("default", Value::Boolean(default))];
+            Value::Table(pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+        };
+        let mut indexes: Vec<Value> = table.get("index").and_then(Value::as_array).cloned().unwrap_or_default();
+        for index in indexes.iter_mut().filter_map(Value::as_table_mut) {
+            index.retain(|key, _| matches!(key, "name" | "url" | "explicit" | "default"));
+        }
+        let extra = table.get("extra-index-url").and_then(Value::as_array).into_iter().flatten();
+        indexes.extend(extra.map(|value| url(value, false)));
+        indexes.extend(table.get("index-url").map(|value| url(value, true)));
+        Ok(Settings {
+            indexes,
+            constraints: list("constraint-dependencies")?,
+            overrides: list("override-dependencies")?,
+        })
     }
 
     fn project(&self, project: &Table, out: &mut Project) -> Result<(), ProjectError> {

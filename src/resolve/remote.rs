@@ -14,7 +14,7 @@
 
 use super::zip::{Directory, MOST_DIRECTORY, TAIL, ZipEntry, ZipError, find_directory, parse_directory, read_entry};
 use super::{Access, Options};
-use crate::registry::{backoff, causes, http, is_loopback, is_passing};
+use crate::http::{Reach, backoff, causes, client, is_loopback, is_passing};
 use reqwest::Url;
 use reqwest::blocking::{Client, Response};
 use reqwest::header::{CONTENT_RANGE, RANGE};
@@ -110,7 +110,9 @@ struct Piece {
 impl<'a> Remote<'a> {
     /// Sets the clients up. They use the proxies and certificates of the environment.
     pub fn new(access: &'a Access, options: &Options, deadline: Instant) -> Result<Self, RemoteError> {
-        let client = |local| http(options.idle, local).build().map_err(|error| RemoteError::Connection(causes(error)));
+        let client = |local| {
+            client(options.idle, local, Reach::Any).build().map_err(|error| RemoteError::Connection(causes(error)))
+        };
         let (http, local) = (client(false)?, client(true)?);
         let (requests, bytes) = (AtomicU64::new(0), AtomicU64::new(0));
         Ok(Self { http, local, access, first_wait: options.first_wait, deadline, requests, bytes })

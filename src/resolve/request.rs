@@ -35,7 +35,7 @@ pub struct Request {
     /// is empty.
     pub places: Vec<(String, String)>,
     /// The environment that the installer would see: `PIP_*` and `UV_*` of it count, and requirements files may name
-    /// others (`${TOKEN}`). Those of the user's own environment stand in for what is not here.
+    /// others (`${TOKEN}`). What is not here has no value: the environment of this program is nobody's to name.
     pub environment: Vec<(String, String)>,
 }
 
@@ -189,6 +189,14 @@ pub enum RequestError {
         /// The line.
         found: String,
     },
+    /// A variable that a file names and that has no value.
+    #[error("{place}: `${{{name}}}` has no value: expected an ARG or ENV of the Dockerfile that gives it one")]
+    Unset {
+        /// `requirements.txt:3`.
+        place: String,
+        /// The variable.
+        name: String,
+    },
     /// No index has a package of a name.
     #[error("{place}: no package index has `{name}`: {message}")]
     UnknownPackage {
@@ -227,6 +235,13 @@ pub enum RequestError {
     Failed(String),
 }
 
+impl Request {
+    /// A variable as the installer would see it.
+    pub(super) fn variable(&self, name: &str) -> Option<String> {
+        self.environment.iter().rev().find(|(other, _)| other == name).map(|(_, value)| value.clone())
+    }
+}
+
 impl RequestError {
     /// Whether what the user wrote is wrong; otherwise something could not be measured.
     pub fn is_configuration(&self) -> bool {
@@ -234,7 +249,7 @@ impl RequestError {
             Self::Missing { .. } | Self::Syntax { .. } | Self::UnknownPackage { .. } | Self::Unsatisfiable { .. } => {
                 true
             }
-            Self::Uv(_) | Self::Index { .. } | Self::Late(_) | Self::Failed(_) => false,
+            Self::Uv(_) | Self::Unset { .. } | Self::Index { .. } | Self::Late(_) | Self::Failed(_) => false,
         }
     }
 
@@ -246,13 +261,18 @@ impl RequestError {
             Self::Uv(_) => "check the program that PATH or the variable UV names".into(),
             Self::Missing { .. } => "check the path, and that the file is part of the build context".into(),
             Self::Syntax { .. } => "correct the line".into(),
+            Self::Unset { name, .. } => format!(
+                "declare it (`ARG {name}`) and give it with --build-arg {name}=VALUE; the environment of slimwright is not used"
+            ),
             Self::UnknownPackage { suggestion, .. } if !suggestion.is_empty() => suggestion.clone(),
             Self::UnknownPackage { .. } => {
                 "correct the name, or name the index that has it (UV_INDEX, PIP_EXTRA_INDEX_URL, --index)".into()
             }
             Self::Unsatisfiable { suggestion, .. } if !suggestion.is_empty() => suggestion.clone(),
             Self::Unsatisfiable { .. } => "change one of the requirements".into(),
-            Self::Index { .. } => "check the connection, the index's URL and its credentials".into(),
+            Self::Index { .. } => {
+                "check the connection, the index's URL and its credentials, which are sent over https only".into()
+            }
             Self::Late(_) => "try again, or check the connection to the package index".into(),
             Self::Failed(_) => String::new(),
         }

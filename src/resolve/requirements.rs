@@ -386,6 +386,21 @@ pub(super) fn shown(text: &str) -> String {
     escape_str(&short.split_whitespace().collect::<Vec<_>>().join(" ")) + more
 }
 
+impl LineKind {
+    /// A variable in it that has no value, in what names a place: pip would take its name literally there.
+    pub(super) fn unset(&self) -> Option<&str> {
+        let text = match self {
+            Self::Requirement(requirement) => &requirement.from,
+            Self::Include(text) | Self::Constraint(text) | Self::Option(_, text) => text,
+        };
+        let is_plain = |name: &&str| {
+            !name.is_empty()
+                && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+        };
+        text.split("${").skip(1).filter_map(|rest| Some(rest.split_once('}')?.0)).find(is_plain)
+    }
+}
+
 impl Requirement {
     /// Its normalized name.
     pub fn normalized(&self) -> String {

@@ -45,9 +45,13 @@ impl<'a> Search<'a> {
     /// Looks all of them up. The answers are in the order of `wanted`.
     pub(super) fn run(uv: &'a Uv, ask: Ask<'a>, wanted: &'a [&'a Wanted]) -> Vec<Availability> {
         let mut search = Self { uv, ask, wanted, found: BTreeMap::new() };
-        let (good, bad): (Vec<usize>, Vec<usize>) = (0..wanted.len()).partition(|&at| is_plain(wanted[at]));
+        let (mut good, bad): (Vec<usize>, Vec<usize>) = (0..wanted.len()).partition(|&at| is_plain(wanted[at]));
         for at in bad {
             search.found.insert(at, Availability::unknown("its name and version are none that an index can have"));
+        }
+        if ask.index.is_some_and(|index| !is_index(index)) {
+            search.give_up(&good, "its index is no URL of HTTP or HTTPS");
+            good.clear();
         }
         search.all(good);
         search.add_near();
@@ -59,6 +63,9 @@ impl<'a> Search<'a> {
     pub(super) fn everywhere(uv: &'a Uv, ask: Ask<'a>, wanted: &'a [&'a Wanted]) -> Vec<Option<LockedPackage>> {
         let plain: Vec<&Wanted> = wanted.iter().copied().filter(|wanted| is_plain(wanted)).collect();
         let text: String = plain.iter().map(|wanted| wanted.line() + "\n").collect();
+        if ask.index.is_some_and(|index| !is_index(index)) {
+            return vec![None; wanted.len()];
+        }
         let packages = match uv.lock(&text, ask) {
             Outcome::Locked(packages, _) => packages,
             Outcome::Failed(_) => Vec::new(),
@@ -152,11 +159,22 @@ impl<'a> Search<'a> {
         let Err(message) = self.lock(&[at]) else { return false };
         let answer = match cause_of(&message) {
             Cause::Gone => Availability { verdict: Verdict::Gone, ..Availability::unknown("") },
-            Cause::NoWheel => Availability { verdict: Verdict::NoWheel, ..Availability::unknown("") },
+            Cause::NoWheel => self.without_wheel(self.wanted[at]),
             Cause::Away | Cause::Unreached | Cause::Other => Availability::unknown(&shortened(&message)),
         };
         self.found.insert(at, answer);
         true
+    }
+
+    /// What there is of a pin of which no wheel can be installed here: its source, or nothing.
+    fn without_wheel(&self, wanted: &Wanted) -> Availability {
+        let source = super::page::source(self.uv, self.ask, &wanted.name, |version| wanted.is_version(version));
+        let Some(source) = source else {
+            return Availability { verdict: Verdict::NoWheel, ..Availability::unknown("") };
+        };
+        let (version, yanked) = (Some(source.version.to_string()), source.yanked.then(String::new));
+        let sdist = Some(source.file);
+        Availability { verdict: Verdict::SourceOnly, version, yanked, sdist, ..Availability::unknown("") }
     }
 
     /// Adds to what cannot be installed, or should not be, which versions near it can.
@@ -190,6 +208,12 @@ impl<'a> Search<'a> {
 
 fn by_name(packages: &[LockedPackage]) -> BTreeMap<&str, &LockedPackage> {
     packages.iter().map(|package| (package.name.as_str(), package)).collect()
+}
+
+/// Whether an index may be asked: a lock of a repository may name anything.
+fn is_index(index: &str) -> bool {
+    let url = reqwest::Url::parse(index).ok();
+    url.is_some_and(|url| crate::http::may_speak(&url, crate::http::Reach::Any).is_ok())
 }
 
 /// Whether a pin can be written as a requirement: it comes from the image.

@@ -17,13 +17,14 @@
 
 use super::compile::{Failure, Set};
 use super::explain::{explain, without_wheels};
-use super::gather::{Gathered, LockedPins, Root, cleaned, gather};
+use super::gather::{Bounds, Gathered, LockedPins, Root, cleaned, gather};
 use super::lock::{Direct, LockedPackage, without_secrets};
 use super::locks::Pin;
 use super::marker::Markers;
 use super::request::{Request, RequestError, Resolution, Resolved};
 use super::search::Search;
-use super::uv::{Ask, Outcome, PLACES, Uv};
+use super::user::PLACES;
+use super::uv::{Ask, Uv};
 use super::{Access, Artifact, Options, Platform, Verdict, Wanted, in_each_index, pip, tags, wheels};
 use crate::base::{Digest, escape_path};
 use crate::python::{is_name, normalize_name};
@@ -32,6 +33,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::Path;
+use std::str::FromStr as _;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How long an answer counts.
@@ -59,13 +61,21 @@ pub fn resolve(uv: &Uv, request: &Request, platform: &Platform, options: &Option
     let markers = Markers::of(platform, request.python_full.as_deref());
     let gathered = gather(request, &markers)?;
     let uv = with_places(uv, request, &gathered);
+    // What the repository itself says of its own places: the user's own credentials come first.
+    let scope = |name: &str| request.variable(name);
+    let uv = uv.with_access(|access| {
+        gathered.roots.iter().for_each(|root| access.add_url(&root.requirement.from));
+        for index in &gathered.indexes {
+            let text = |key: &str| index.get(key).and_then(toml::Value::as_str);
+            let Some(url) = text("url") else { continue };
+            access.add_url(url);
+            text("name").into_iter().for_each(|name| access.add_named(name, url, &scope));
+        }
+    });
     let solver = Solver { uv: &uv, request, platform, gathered: &gathered, deadline, wait: options.wait };
     let answer = solver.answer(options)?;
-    let mut access = Access::from_env(&uv);
-    let given = gathered.roots.iter().map(|root| &root.requirement.from);
-    given.chain(gathered.places.iter().map(|(_, value)| value)).for_each(|value| access.add_url(value));
     let mut packages = answer.packages;
-    let traffic = look_into(&mut packages, &access, options, deadline);
+    let traffic = look_into(&mut packages, uv.access(), options, deadline);
     packages.sort_by(|a, b| (&a.normalized, &a.name).cmp(&(&b.normalized, &b.name)));
     let mut not_predicted = [gathered.not_predicted.clone(), answer.not_predicted].concat();
     for package in packages.iter().filter(|package| package.info.is_none() && package.wheel.is_some()) {
@@ -103,24 +113,30 @@ fn look_into(packages: &mut [Resolved], access: &Access, options: &Options, dead
 /// uv with the environment that says where to look: the user's, then the installer's, then the command line's.
 fn with_places(uv: &Uv, request: &Request, gathered: &Gathered) -> Uv {
     let knows = uv.knows_its_index();
-    let mut settings: Vec<(String, OsString)> = if knows { Vec::new() } else { pip::environment_for_uv() };
-    let variable =
-        |name: &str| request.environment.iter().rev().find(|(other, _)| other == name).map(|(_, value)| value.clone());
+    let mut settings: Vec<(String, OsString)> = if knows { Vec::new() } else { pip::environment_for_uv(uv.user()) };
+    let variable = |name: &str| request.variable(name);
     if request.for_pip {
         let mut of_pip = BTreeMap::new();
-        for name in ["index-url", "extra-index-url", "find-links", "no-index", "trusted-host"] {
+        for name in ["index-url", "extra-index-url", "no-index"] {
             let value = variable(&format!("PIP_{}", name.to_ascii_uppercase().replace('-', "_")));
             of_pip.extend(value.map(|value| (name.to_owned(), value)));
         }
         settings.extend(pip::translated(&of_pip, true).into_iter().map(|(name, value)| (name, value.into())));
     } else {
-        let own = PLACES.iter().chain(&["UV_INDEX_STRATEGY", "UV_INSECURE_HOST"]);
+        // Folders are those of the image; certificates are checked, whatever a repository says of them.
+        let own = PLACES.iter().chain(&["UV_INDEX_STRATEGY"]).filter(|name| **name != "UV_FIND_LINKS");
         settings.extend(own.filter_map(|name| Some(((*name).to_owned(), variable(name)?.into()))));
     }
+    settings
+        .iter_mut()
+        .filter(|(name, _)| PLACES.contains(&name.as_str()) && name != "UV_NO_INDEX" && name != "UV_FIND_LINKS")
+        .for_each(|(_, value)| *value = of_the_web(value));
     settings.extend(of_options(request, gathered));
     let default =
         gathered.pins.iter().find_map(|pins| pins.pins.default_index.clone()).filter(|url| !url.contains('$'));
-    if let Some(default) = default.filter(|_| !knows && settings.is_empty() && !pip::is_configured()) {
+    if let Some(default) =
+        default.filter(|url| !knows && settings.is_empty() && !pip::is_configured(uv.user()) && is_of_the_web(url))
+    {
         settings.push(("UV_DEFAULT_INDEX".into(), default.into()));
     }
     uv.clone().with(settings)
@@ -144,15 +160,10 @@ fn of_options(request: &Request, gathered: &Gathered) -> Vec<(String, OsString)>
             set("UV_INDEX_STRATEGY", "unsafe-best-match".into());
         }
     }
-    for (name, variable, between) in [
-        ("--find-links", "UV_FIND_LINKS", ","),
-        ("--trusted-host", "UV_INSECURE_HOST", " "),
-        ("--allow-insecure-host", "UV_INSECURE_HOST", " "),
-    ] {
-        let values = all(&[name]);
-        if !values.is_empty() {
-            set(variable, values.join(between));
-        }
+    // Folders of the context have been told apart from those of the image where they were found.
+    let links = all(&["--find-links"]);
+    if !links.is_empty() {
+        set("UV_FIND_LINKS", links.join(","));
     }
     if !all(&["--no-index"]).is_empty() {
         set("UV_NO_INDEX", "1".into());
@@ -161,6 +172,34 @@ fn of_options(request: &Request, gathered: &Gathered) -> Vec<(String, OsString)>
         set("UV_INDEX_STRATEGY", strategy);
     }
     out
+}
+
+/// Words that are URLs of HTTP or HTTPS; all others of a repository are nothing for uv.
+fn of_the_web(value: &OsString) -> OsString {
+    let words = value.to_str().unwrap_or_default().split_whitespace();
+    words.filter(|word| is_of_the_web(super::user::named(word).1)).collect::<Vec<_>>().join(" ").into()
+}
+
+pub(super) fn is_of_the_web(url: &str) -> bool {
+    let url = reqwest::Url::parse(url).ok();
+    url.is_some_and(|url| crate::http::may_speak(&url, crate::http::Reach::Any).is_ok())
+}
+
+/// A package that a constraint or an override takes from a place that nothing is looked up in.
+fn elsewhere(root: &Root, requested: bool) -> Resolved {
+    let requirement = &root.requirement;
+    let reason = format!(
+        "{} takes it from somewhere else than an index, and nothing is built here; what it requires is not known",
+        root.place
+    );
+    Resolved {
+        name: requirement.name.clone(),
+        normalized: requirement.normalized(),
+        url: Some(without_secrets(&requirement.from)),
+        requested,
+        reason,
+        ..Resolved::default()
+    }
 }
 
 struct Solver<'a> {
@@ -195,25 +234,20 @@ impl Solver<'_> {
     /// All that the answer depends on, but the index. It is digested, for it may have secrets.
     fn identity(&self) -> String {
         let mut out = String::new();
-        let own = |name: &str| name.starts_with("UV_") || name.starts_with("PIP_");
-        let variables: BTreeMap<String, OsString> = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
-            .filter(|(name, _)| own(name) && name != "UV_CACHE_DIR")
-            .collect();
         let local = self.gathered.roots.iter().filter_map(|root| root.requirement.from.strip_prefix("file://"));
         let stamps: Vec<_> =
             local.map(|path| std::fs::metadata(path).ok().map(|found| (found.len(), found.modified().ok()))).collect();
         // Debug forms are not for people here: they tell all fields apart.
         let _ = write!(
             out,
-            "{:?}\n{:?}\n{:?}\n{}\n{:?}\n{variables:?}\n{stamps:?}\n{:?}\n{:?}",
+            "{:?}\n{:?}\n{:?}\n{}\n{:?}\n{stamps:?}\n{:?}\n{:?}",
             self.gathered,
             self.request,
             self.platform,
             self.uv.version(),
-            self.uv.environment(),
-            pip::settings(),
-            std::env::current_dir().ok(),
+            self.uv.given(),
+            self.uv.user().environment,
+            self.uv.settings(),
         );
         out
     }
@@ -243,6 +277,7 @@ impl Solver<'_> {
 
     /// The packages of the set, without those that have no wheel.
     fn set(&self, answer: &mut Answer) -> Result<(), RequestError> {
+        let bounds = self.bounds()?;
         let mut opaque: BTreeSet<String> = self
             .gathered
             .opaque
@@ -250,13 +285,23 @@ impl Solver<'_> {
             .map(|package| package.normalized.clone())
             .filter(|name| is_name(name))
             .collect();
+        let requested: BTreeSet<String> =
+            self.gathered.roots.iter().map(|root| root.requirement.normalized()).collect();
+        // What is bound to a place that nothing is looked up in: no index is asked for it in its stead.
+        for root in bounds.elsewhere.iter().filter(|root| requested.contains(&root.requirement.normalized())) {
+            if opaque.insert(root.requirement.normalized()) {
+                answer.packages.push(elsewhere(root, true));
+            }
+        }
         for _ in 0..MOST_RUNS {
-            let stderr = match self.compile(&opaque) {
+            let stderr = match self.compile(&opaque, &bounds) {
                 Ok(packages) => {
-                    let requested: BTreeSet<String> =
-                        self.gathered.roots.iter().map(|root| root.requirement.normalized()).collect();
                     let found = packages.iter().filter(|package| !opaque.contains(&package.name));
-                    let found = found.map(|package| self.package(package, None, requested.contains(&package.name)));
+                    let of = |name: &str| bounds.elsewhere.iter().find(|root| root.requirement.normalized() == name);
+                    let found = found.map(|package| match of(&package.name) {
+                        Some(root) => elsewhere(root, false),
+                        None => self.package(package, None, requested.contains(&package.name)),
+                    });
                     answer.packages.extend(found.collect::<Vec<_>>());
                     return Ok(());
                 }
@@ -276,7 +321,7 @@ impl Solver<'_> {
                 found.extend(self.source_of(&name));
             }
             if found.is_empty() {
-                let roots: Vec<&Root> = self.gathered.roots.iter().chain(&self.gathered.constraints).collect();
+                let roots: Vec<&Root> = self.gathered.roots.iter().chain(&bounds.constraints).collect();
                 return Err(self.with_near(explain(&stderr, &roots)));
             }
             for package in found {
@@ -315,22 +360,26 @@ impl Solver<'_> {
         let all = roots
             .iter()
             .copied()
-            .chain(self.gathered.constraints.iter().filter(|root| root.requirement.normalized() == name));
+            .chain(self.gathered.bounds.constraints.iter().filter(|root| root.requirement.normalized() == name));
         let specifiers: Vec<&str> =
             all.map(|root| root.requirement.specifiers.as_str()).filter(|text| !text.is_empty()).collect();
         let written = roots.first().map_or(name, |root| root.requirement.name.as_str());
-        let line = format!("{written}{}\n", specifiers.join(","));
-        let ask = self.for_one();
-        let Outcome::Locked(packages, _) = self.uv.lock(&line, ask) else { return None };
-        let package = packages.into_iter().find(|package| package.name == name)?;
+        let fits = pep440_rs::VersionSpecifiers::from_str(&specifiers.join(",")).unwrap_or_default();
+        let source = super::page::source(self.uv, self.for_one(), name, |version| fits.contains(version))?;
         let reason = "there is no wheel of it for this Python and platform: it is made from source, and nothing is built here; \
                       what it requires is not known either";
-        let mut out = Resolved { requested: !roots.is_empty(), ..self.package(&package, None, false) };
-        (out.name, out.wheel, out.reason) = (written.to_owned(), None, reason.to_owned());
-        Some(out)
+        Some(Resolved {
+            name: written.to_owned(),
+            normalized: name.to_owned(),
+            version: Some(source.version.to_string()),
+            sdist: Some(source.file),
+            requested: !roots.is_empty(),
+            reason: reason.to_owned(),
+            ..Resolved::default()
+        })
     }
 
-    fn compile(&self, opaque: &BTreeSet<String>) -> Result<Vec<LockedPackage>, Failure> {
+    fn compile(&self, opaque: &BTreeSet<String>, bounds: &Bounds) -> Result<Vec<LockedPackage>, Failure> {
         let gathered = self.gathered;
         let lines = |roots: &[Root]| -> String {
             let counts =
@@ -339,14 +388,14 @@ impl Solver<'_> {
         };
         // An override that never applies takes a package out of all that require it.
         let out = |name: &String| format!("{name} ; python_version < '0'\n");
-        let overrides = lines(&gathered.overrides) + &opaque.iter().map(out).collect::<String>();
+        let overrides = lines(&bounds.overrides) + &opaque.iter().map(out).collect::<String>();
         let minor = self.platform.python.as_str();
         let python = self.request.python_full.clone().unwrap_or_else(|| format!("{minor}.99"));
         self.uv.compile(&Set {
             requirements: &lines(&gathered.roots),
-            constraints: &lines(&gathered.constraints),
+            constraints: &lines(&bounds.constraints),
             overrides: &overrides,
-            constraint_urls: &gathered.constraint_urls,
+            indexes: &gathered.general_indexes(),
             project: self.tables(),
             arguments: &self.arguments(),
             python: &python,
@@ -360,6 +409,20 @@ impl Solver<'_> {
         let (indexes, bindings) = (&self.gathered.indexes, &self.gathered.bindings);
         let all = [("index", toml::Value::Array(indexes.clone())), ("sources", toml::Value::Table(bindings.clone()))];
         (!indexes.is_empty()).then(|| all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    }
+
+    /// What bounds the set, with the files of constraints that are on servers.
+    fn bounds(&self) -> Result<Bounds, RequestError> {
+        let mut bounds = self.gathered.bounds.clone();
+        for (url, place) in &self.gathered.constraint_urls {
+            let text = super::constraints::fetch(url, self.deadline).map_err(|message| RequestError::Missing {
+                file: super::requirements::shown(url),
+                message,
+                place: place.clone(),
+            })?;
+            bounds.add_text(&text, &super::requirements::shown(url), &self.gathered.markers)?;
+        }
+        Ok(bounds)
     }
 
     /// Further arguments of uv: how to resolve, as the request says.

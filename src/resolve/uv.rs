@@ -1,61 +1,38 @@
-//! uv as a subprocess: found, checked, run for a bounded time, and understood when it fails.
+//! uv as a subprocess: found, checked, and understood when it fails. How it is run is in [`super::run`].
 //!
 //! uv is run and not linked, because its maintainers promise stability for its command line alone. Which indexes,
-//! credentials and certificates it uses is the user's affair: it reads the user's configuration, and where that
-//! names no index of its own, pip's is handed on ([`super::pip`]). What would change the meaning of a look-up, and
-//! not the place of it (overrides, resolution strategies), is left out of its environment.
+//! credentials and certificates it uses is the user's affair ([`super::user`]), and where uv's settings name no index, pip's
+//! are handed on ([`super::pip`]). What would change the meaning of a look-up, and not the place of it (overrides,
+//! resolution strategies), is not handed on.
 
+use super::access::Access;
 use super::lock::{LockedPackage, parse_lock};
+use super::run::{Run, Where};
+use super::user::{PLACES, User, named};
 use super::{Platform, ResolveError};
 use crate::base::{escape_str, masked};
+use crate::programs::{MOST_ANSWER, Strangers, converse};
 use std::ffi::OsString;
-use std::io::{Read, Write};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The oldest version whose command line and lock files are those that are used here.
 pub const OLDEST: (u64, u64, u64) = (0, 7, 0);
 
-/// Largest answer that is read, in bytes.
-pub(super) const MOST_ANSWER: u64 = 64 << 20;
-
 /// How long uv may take to say its version.
 const VERSION_WAIT: Duration = Duration::from_secs(20);
 
-/// Settings of uv's that say how to resolve, not where to look.
-pub(super) const STRATEGIES: [&str; 17] = [
-    "UV_CONSTRAINT",
-    "UV_OVERRIDE",
-    "UV_EXCLUDE",
-    "UV_EXCLUDES",
-    "UV_BUILD_CONSTRAINT",
-    "UV_RESOLUTION",
-    "UV_PRERELEASE",
-    "UV_FORK_STRATEGY",
-    "UV_TORCH_BACKEND",
-    "UV_NO_BUILD",
-    "UV_NO_BINARY",
-    "UV_NO_BUILD_PACKAGE",
-    "UV_NO_BINARY_PACKAGE",
-    "UV_REQUIRE_HASHES",
-    "UV_PYTHON",
-    "UV_CUSTOM_COMPILE_COMMAND",
-    "UV_SYSTEM_PYTHON",
-];
-
-/// What names uv's indexes in its environment.
-pub(super) const PLACES: [&str; 6] =
-    ["UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_NO_INDEX"];
-
-/// uv, of a version that will do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// uv, of a version that will do, and what the user has told it.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Uv {
     program: PathBuf,
     version: (u64, u64, u64),
-    /// More of its environment: pip's indexes.
-    environment: Vec<(String, OsString)>,
+    user: Arc<User>,
+    /// More of its environment: pip's indexes, those of a request.
+    given: Vec<(String, OsString)>,
+    access: Access,
 }
 
 /// What a run of uv came to.
@@ -82,14 +59,30 @@ pub(super) struct Ask<'a> {
 }
 
 impl Uv {
-    /// The `uv` that the variable `UV` names, or the first one in `PATH`.
+    /// The `uv` that the variable `UV` names, or the first one in `PATH`. Who looks at a repository says whose it is:
+    /// [`Uv::find_outside`].
     ///
     /// # Errors
     ///
     /// There is none, it cannot be run, or it is older than [`OLDEST`].
     pub fn find() -> Result<Self, ResolveError> {
+        Self::find_outside(&Strangers::none())
+    }
+
+    /// As [`Uv::find`]: neither a uv nor an interpreter nor a file of settings that is a stranger's.
+    ///
+    /// # Errors
+    ///
+    /// There is none, it cannot be run, or it is older than [`OLDEST`].
+    pub fn find_outside(strangers: &Strangers) -> Result<Self, ResolveError> {
         let named = std::env::var_os("UV").filter(|value| !value.is_empty()).map(PathBuf::from);
-        Self::at(named.or_else(|| in_path("uv")).ok_or(ResolveError::NoUv)?)
+        match named {
+            Some(program) if !program.is_absolute() || strangers.own(&program) => {
+                let message = "expected a program with an absolute path outside of the repository".to_owned();
+                Err(ResolveError::Unusable { program: crate::base::escape_path(&program), message })
+            }
+            named => Self::with_user(named.or_else(|| strangers.program("uv")).ok_or(ResolveError::NoUv)?, strangers),
+        }
     }
 
     /// The uv that is a program.
@@ -98,11 +91,15 @@ impl Uv {
     ///
     /// It cannot be run, or it is older than [`OLDEST`].
     pub fn at(program: PathBuf) -> Result<Self, ResolveError> {
-        let mut command = Command::new(&program);
-        command.arg("--version");
-        let shown = escape_str(&program.display().to_string());
+        Self::with_user(program, &Strangers::none())
+    }
+
+    fn with_user(program: PathBuf, strangers: &Strangers) -> Result<Self, ResolveError> {
+        let shown = crate::base::escape_path(&program);
         let unusable = |message: String| ResolveError::Unusable { program: shown.clone(), message };
-        let (status, stdout, stderr) = converse(command, "", Instant::now() + VERSION_WAIT).map_err(unusable)?;
+        let mut run = Run::bare(&program, strangers).map_err(|error| unusable(no_folder(&error)))?;
+        run.command.arg("--version");
+        let (status, stdout, stderr) = converse(run.command, "", Instant::now() + VERSION_WAIT).map_err(&unusable)?;
         if !status.success() {
             return Err(unusable(format!("`uv --version` failed: {}", shortened(&stderr))));
         }
@@ -112,29 +109,88 @@ impl Uv {
             let text = |(a, b, c): (u64, u64, u64)| format!("{a}.{b}.{c}");
             return Err(ResolveError::Old { program: shown.clone(), found: text(version), oldest: text(OLDEST) });
         }
-        Ok(Self { program, version, environment: Vec::new() })
+        let user = User::read(strangers);
+        let access = user.access.clone();
+        Ok(Self { program, version, user: Arc::new(user), given: Vec::new(), access })
     }
 
     /// With more of an environment: `(name, value)`. Indexes that are named there are the only ones.
     #[must_use]
     pub fn with(mut self, environment: Vec<(String, OsString)>) -> Self {
-        self.environment.extend(environment);
+        for (_, value) in environment.iter().filter(|(name, _)| PLACES.contains(&name.as_str())) {
+            let words = value.to_str().unwrap_or_default().split([' ', '\n', ',']);
+            words.for_each(|word| self.access.add_url(word));
+        }
+        self.given.extend(environment);
+        self
+    }
+
+    /// With credentials that stand elsewhere.
+    #[must_use]
+    pub(super) fn with_access(mut self, add: impl FnOnce(&mut Access)) -> Self {
+        add(&mut self.access);
         self
     }
 
     /// Whether [`Uv::with`] has said where to look.
     pub(super) fn knows_its_index(&self) -> bool {
-        self.environment.iter().any(|(name, _)| PLACES.contains(&name.as_str()))
+        self.given.iter().any(|(name, _)| PLACES.contains(&name.as_str()))
+    }
+
+    /// Whether a variable is set for it.
+    pub(super) fn has_variable(&self, name: &str) -> bool {
+        self.user.environment.contains_key(name) || self.given.iter().any(|(other, _)| other == name)
+    }
+
+    /// Its program.
+    pub(super) fn file(&self) -> &Path {
+        &self.program
     }
 
     /// What [`Uv::with`] added.
-    pub(super) fn environment(&self) -> &[(String, OsString)] {
-        &self.environment
+    pub(super) fn given(&self) -> &[(String, OsString)] {
+        &self.given
     }
 
-    /// A command that runs it.
-    pub(super) fn program(&self) -> Command {
-        Command::new(&self.program)
+    /// What the user has told it.
+    pub(super) fn user(&self) -> &User {
+        &self.user
+    }
+
+    /// The settings of the user's files, unless they are not to count.
+    pub(super) fn settings(&self) -> toml::Table {
+        if self.given.iter().any(|(name, _)| name == "UV_NO_CONFIG") {
+            toml::Table::new()
+        } else {
+            self.user.settings.clone()
+        }
+    }
+
+    /// Who may be told which secret.
+    pub(super) fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// The indexes that it looks in, in order; none where it is told of none.
+    pub(super) fn indexes(&self) -> Vec<String> {
+        let words = |name: &str| {
+            let given = self.given.iter().rev().find(|(other, _)| other == name).map(|(_, value)| value);
+            let value = given.or_else(|| self.user.environment.get(name)).and_then(|value| value.to_str());
+            let words = value.unwrap_or_default().split([' ', '\n']).filter(|word| word.contains("://"));
+            words.map(|word| named(word).1.to_owned()).collect::<Vec<_>>()
+        };
+        let settings = self.settings();
+        let listed = settings.get("index").and_then(toml::Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let (usual, extra): (Vec<_>, Vec<_>) =
+            listed.iter().partition(|index| index.get("default").and_then(toml::Value::as_bool) == Some(true));
+        let urls = |indexes: Vec<&toml::Value>| {
+            let urls = indexes.into_iter().filter_map(|index| index.get("url")?.as_str().map(str::to_owned));
+            urls.collect::<Vec<_>>()
+        };
+        let of_variables = ["UV_INDEX", "UV_EXTRA_INDEX_URL"].map(words).concat();
+        let default = [words("UV_DEFAULT_INDEX"), words("UV_INDEX_URL"), urls(usual)];
+        let default = default.into_iter().find(|found| !found.is_empty()).unwrap_or_default();
+        [of_variables, urls(extra), default].concat()
     }
 
     /// Its version: `0.13.9`.
@@ -152,63 +208,49 @@ impl Uv {
     }
 
     fn try_lock(&self, requirements: &str, ask: Ask<'_>) -> Result<Outcome, String> {
-        // uv would write where the user's configuration says, and read what is there.
-        let folder = tempfile::tempdir().map_err(|error| format!("no temporary folder: {error}"))?;
-        let file = folder.path().join("pylock.toml");
-        let mut command = self.command(&file, ask);
-        if let Some(index) = ask.index {
-            without(&mut command, &PLACES);
-            // In the environment, where other users of the machine do not see it.
-            command.arg("--no-config").env("UV_DEFAULT_INDEX", index);
-        }
-        let (status, _, stderr) = converse(command, requirements, ask.deadline)?;
-        if !status.success() {
-            return Ok(Outcome::Failed(stderr));
-        }
-        let lock = std::fs::File::open(&file).map_err(|error| format!("uv wrote no lock: {error}"))?;
-        let mut text = String::new();
-        lock.take(MOST_ANSWER).read_to_string(&mut text).map_err(|error| format!("uv's lock: {error}"))?;
-        let packages = parse_lock(&text).map_err(|error| format!("uv's lock: {error}"))?;
-        Ok(Outcome::Locked(packages, yanked(&stderr)))
-    }
-
-    fn command(&self, file: &Path, ask: Ask<'_>) -> Command {
-        let mut command = Command::new(&self.program);
-        command.args(["pip", "compile", "-", "--format", "pylock.toml", "--no-deps"]);
-        command.args(["--no-python-downloads", "--no-progress", "--color", "never", "--no-header", "--no-annotate"]);
-        command.args(["--python-version", &ask.platform.python]);
+        let place = ask.index.map_or(Where::Everywhere(&[]), Where::Only);
+        let mut run = Run::compile(self, place, None).map_err(|error| no_folder(&error))?;
+        let command = &mut run.command;
+        command.args(["--no-deps", "--python-version", &ask.platform.python]);
         match ask.universal {
             true => command.arg("--universal"),
             false => command.args(["--no-universal", "--python-platform", &ask.platform.triple()]),
         };
         command.args(["--resolution", if ask.lowest { "lowest" } else { "highest" }]);
-        command.arg("--output-file").arg(file);
-        without(&mut command, &STRATEGIES);
-        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        // An index that is not there is to be noticed soon, most of all one that not everybody can reach.
-        if std::env::var_os("UV_HTTP_RETRIES").is_none() {
-            command.env("UV_HTTP_RETRIES", if ask.index.is_some() { "0" } else { "1" });
+        match run.lock_of(requirements, ask.deadline)? {
+            Ok((text, stderr)) => {
+                let packages = parse_lock(&text).map_err(|error| format!("uv's lock: {error}"))?;
+                Ok(Outcome::Locked(packages, yanked(&stderr)))
+            }
+            Err(stderr) => Ok(Outcome::Failed(stderr)),
         }
-        command
     }
 }
 
-pub(super) fn without(command: &mut Command, names: &[&str]) {
-    for name in names {
-        command.env_remove(name);
+impl Run {
+    /// Runs it to its end: the lock and what was said beside it, or what was said instead of one. The outer error says that
+    /// it came to no end.
+    pub(super) fn lock_of(
+        self,
+        requirements: &str,
+        deadline: Instant,
+    ) -> Result<Result<(String, String), String>, String> {
+        let file = self.lock();
+        let Self { command, folder: _folder } = self;
+        let (status, _, stderr) = converse(command, requirements, deadline)?;
+        if !status.success() {
+            return Ok(Err(stderr));
+        }
+        let lock = std::fs::File::open(&file).map_err(|error| format!("uv wrote no lock: {error}"))?;
+        let mut text = String::new();
+        lock.take(MOST_ANSWER).read_to_string(&mut text).map_err(|error| format!("uv's lock: {error}"))?;
+        Ok(Ok((text, stderr)))
     }
 }
 
-fn in_path(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    // What lies in the folder that one happens to be in is not run.
-    let folders = std::env::split_paths(&path).filter(|folder| folder.is_absolute());
-    folders.map(|folder| folder.join(program)).find(|file| is_program(file))
-}
-
-fn is_program(file: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::metadata(file).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+/// Why there is no place to run it.
+pub(super) fn no_folder(error: &std::io::Error) -> String {
+    format!("no temporary folder: {error}")
 }
 
 /// `uv 0.13.9 (x86_64-unknown-linux-gnu)` as `(0, 13, 9)`.
@@ -217,56 +259,6 @@ fn parse_version(text: &str) -> Option<(u64, u64, u64)> {
     let number = |part: &str| part.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok();
     let mut parts = version.splitn(3, '.').map(number);
     Some((parts.next()??, parts.next()??, parts.next()??))
-}
-
-/// Runs a command with an input until it ends or the deadline has come. The error says in words what went wrong.
-pub(super) fn converse(
-    mut command: Command,
-    input: &str,
-    deadline: Instant,
-) -> Result<(ExitStatus, String, String), String> {
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| format!("it could not be started: {error}"))?;
-    let finished = talk(&mut child, input, deadline);
-    if finished.is_err() {
-        // Whatever it was doing, nobody waits for it any more. It may just have ended.
-        let _ = child.kill();
-        let _ = child.wait();
-    }
-    finished
-}
-
-fn talk(child: &mut Child, input: &str, deadline: Instant) -> Result<(ExitStatus, String, String), String> {
-    let late = || "uv did not answer in time".to_owned();
-    let (stdin, input) = (child.stdin.take(), input.to_owned());
-    // One that does not read says why on stderr.
-    std::thread::spawn(move || stdin.map(|mut stdin| stdin.write_all(input.as_bytes())));
-    let stdout = reader(child.stdout.take());
-    let stderr = reader(child.stderr.take());
-    let left = || deadline.saturating_duration_since(Instant::now());
-    let stdout = stdout.recv_timeout(left()).map_err(|_| late())?;
-    let stderr = stderr.recv_timeout(left()).map_err(|_| late())?;
-    loop {
-        match child.try_wait() {
-            Ok(Some(status)) => return Ok((status, stdout, stderr)),
-            Ok(None) if left().is_zero() => return Err(late()),
-            Ok(None) => std::thread::sleep(Duration::from_millis(2)),
-            Err(error) => return Err(error.to_string()),
-        }
-    }
-}
-
-fn reader(stream: Option<impl Read + Send + 'static>) -> mpsc::Receiver<String> {
-    let (send, receive) = mpsc::channel();
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(stream) = stream {
-            // What came before a failure is all there is.
-            let _ = stream.take(MOST_ANSWER).read_to_end(&mut bytes);
-        }
-        let _ = send.send(String::from_utf8_lossy(&bytes).into_owned());
-    });
-    receive
 }
 
 /// The packages that uv warns of: ``warning: `attrs==21.1.0` is yanked (reason: "…")``.
