@@ -17,10 +17,10 @@
 //! [`look_up`] asks for each pin, for the image's own Python and platform, and every pin gets a verdict of its own,
 //! whatever becomes of the others. Four things hold:
 //!
-//! * **Whose index is the user's affair.** There is no index's URL here. uv looks where it is configured to look, or
+//! * **Whose index is the user's affair.** There is no index's URL here but that of uv's own default. uv looks where it is configured to look, or
 //!   pip is; a pin that is bound to an index is looked up in that one and in no other.
-//! * **Nothing is built or run.** Names come from an image that anybody may have made. uv is asked not to follow
-//!   requirements, and so needs no package's metadata, whose making could run a package's code.
+//! * **Nothing is built or run.** Names come from an image or a repository that anybody may have made. uv is run in one
+//!   way only, which leaves it nothing of the folder that one happens to be in, and builds nothing.
 //! * **What is not known is said to be unknown.** Without an answer there is a reason, and the plan is made all the same.
 //! * **Secrets stay where they are.** URLs lose user, password and query before anybody sees them.
 //!

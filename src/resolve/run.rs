@@ -1,8 +1,8 @@
 //! How uv is run: the one place where a command of uv's is made.
 //!
 //! A run begins in an empty folder of its own and ends with it. It has no environment but the one that is made here, no
-//! settings but those in the file that is written here, nothing in `PATH` that it could start, and an interpreter that is
-//! named by its absolute path. So nothing that lies in the folder that one happens to be in, or in one above it, or that a
+//! settings but those in the file that is written here, a `PATH` that leads to no stranger's programs, git that may speak no
+//! protocol, and an interpreter that is named by its absolute path. So nothing that lies in the folder that one happens to be in, or in one above it, or that a
 //! repository says, reaches uv but as data that has been read and checked before. Nothing is built: `--no-build` stands in
 //! every command, and uv is told of no package to except from it.
 //!
@@ -11,6 +11,7 @@
 
 use super::user::PLACES;
 use super::uv::Uv;
+use crate::programs::Strangers;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -36,14 +37,14 @@ pub(super) enum Where<'a> {
 
 impl Run {
     /// A command without anything: its arguments are to be added.
-    pub(super) fn bare(program: &Path, strangers: &crate::programs::Strangers) -> std::io::Result<Self> {
+    pub(super) fn bare(program: &Path, strangers: &Strangers) -> std::io::Result<Self> {
         let folder = folder(strangers)?;
         let empty = folder.path().join("empty");
         std::fs::create_dir(&empty)?;
         std::fs::write(folder.path().join("uv.toml"), "")?;
         std::fs::write(folder.path().join("netrc"), "")?;
         let mut command = Command::new(program);
-        command.env_clear().current_dir(&empty).env("PATH", &empty);
+        command.env_clear().current_dir(&empty).env("PATH", joined(strangers));
         command.env("UV_CONFIG_FILE", folder.path().join("uv.toml")).env("NETRC", folder.path().join("netrc"));
         command.env("UV_KEYRING_PROVIDER", "disabled").env("GIT_ALLOW_PROTOCOL", "none");
         Ok(Self { command, folder })
@@ -75,8 +76,8 @@ impl Run {
         ]);
         match &uv.user().interpreter {
             Some(python) => out.command.arg("--python").arg(python),
-            // What it needs to find one, and no environment of anybody's.
-            None => out.command.arg("--system").env("PATH", joined(uv)),
+            // One in `PATH`, and no environment of anybody's.
+            None => out.command.arg("--system"),
         };
         let lock = out.lock();
         out.command.arg("--output-file").arg(lock);
@@ -155,12 +156,12 @@ impl Run {
 }
 
 /// A folder that nobody else can look into: beside others' only where the user says so.
-fn folder(strangers: &crate::programs::Strangers) -> std::io::Result<TempDir> {
+fn folder(strangers: &Strangers) -> std::io::Result<TempDir> {
     let usual = std::env::temp_dir();
     let place = if usual.is_absolute() && !strangers.own(&usual) { usual } else { PathBuf::from("/tmp") };
     tempfile::Builder::new().prefix("slimwright-").tempdir_in(place)
 }
 
-fn joined(uv: &Uv) -> OsString {
-    std::env::join_paths(uv.user().strangers.path()).unwrap_or_default()
+fn joined(strangers: &Strangers) -> OsString {
+    std::env::join_paths(strangers.path()).unwrap_or_default()
 }

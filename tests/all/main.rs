@@ -39,6 +39,7 @@ mod secrets;
 #[expect(dead_code, reason = "the tests of registries use the rest")]
 mod server;
 mod stacks;
+mod strangers;
 mod tar_split;
 mod tarballs;
 mod tars;

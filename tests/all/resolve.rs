@@ -279,8 +279,12 @@ fn pips_configuration_serves_where_uv_has_none() {
     let server = index(files(), false);
     let folder = recorded(true);
     std::fs::write(folder.path().join("pip.conf"), format!("[global]\nindex-url = {}\n", simple(&server))).unwrap();
-    let (code, stderr, _) = plan(folder, &[], &[("PIP_CONFIG_FILE", "pip.conf")]);
+    let own = folder.path().join("pip.conf").display().to_string();
+    let (code, stderr, folder) = plan(folder, &[], &[("PIP_CONFIG_FILE", &own)]);
     assert!(code == 0 && stderr.contains("2 of 3 pins have a wheel"), "{stderr}");
+    // Relative to wherever one happens to be, it may be a stranger's.
+    let (code, stderr, _) = plan(folder, &["--force"], &[("PIP_CONFIG_FILE", "pip.conf"), ("UV_NO_INDEX", "1")]);
+    assert!(code == 0 && !stderr.contains("2 of 3 pins have a wheel"), "{stderr}");
     let (code, stderr, _) = plan(recorded(true), &[], &[("PIP_INDEX_URL", &simple(&server))]);
     assert!(code == 0 && stderr.contains("2 of 3 pins have a wheel"), "{stderr}");
 }
