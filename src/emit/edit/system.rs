@@ -220,8 +220,7 @@ const MOST_NAMED: usize = 6;
 impl Install<'_> {
     /// A compiler only recommends the C library's headers.
     fn keeps_a_compiler(&self, packages: &[(usize, String)], cut: &[(usize, Why)]) -> bool {
-        let compiles =
-            |name: &str| ["gcc", "g++", "clang", "build-essential", "python3-pip", "python3-dev"].contains(&name);
+        let compiles = |name: &str| ["gcc", "g++", "clang", "build-essential"].contains(&name);
         packages.iter().any(|(token, name)| compiles(name) && cut.iter().all(|(cut, _)| cut != token))
     }
 
