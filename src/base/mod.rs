@@ -2,6 +2,7 @@
 //! fact was found, and what was wrong with the input. Nothing here reads or prints anything.
 
 mod both;
+mod bounded;
 mod bytes;
 mod digest;
 mod escape;
@@ -12,6 +13,7 @@ mod problem;
 mod secrets;
 
 pub use both::{both, in_halves};
+pub use bounded::{Memory, deserialize_within};
 pub use bytes::{Basis, ByteSize, Size, Unit, parse_byte_size};
 pub use digest::{Digest, DigestError, Sha256Writer};
 pub use escape::{Text, escape_bytes, escape_path, escape_str, is_hidden};

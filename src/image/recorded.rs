@@ -6,7 +6,7 @@
 //! lists.
 
 use super::{Image, ImageError};
-use crate::base::{Digest, MASK, Problem, clean_path, escape_str};
+use crate::base::{Digest, MASK, Memory, Problem, clean_path, deserialize_within, escape_str};
 use crate::layer::{EntryKind, LayerIndex, recorded_paths};
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
@@ -19,8 +19,10 @@ const SCHEMA: u32 = 4;
 const HEAD: usize = 8 + 4 + 32;
 /// Bytes of an image's layers: sums of them must not overflow.
 const MOST_BYTES: u64 = 1 << 60;
-/// A recorded index is small; what claims to unpack to more than this is none.
-const MOST_UNPACKED: u64 = 512 << 20;
+/// A recorded index is small (that of an image of 8 GB has 12 MB, unpacked); one that unpacks to more bytes is refused.
+const MAX_UNPACKED: u64 = 96 << 20;
+/// Memory that what is in it may take.
+const MAX_DECODED: usize = 160 << 20;
 
 /// Writes an image. Of its environment the variables that something is read from here have their values; of the others
 /// the names alone are recorded, because a file that is handed on is no place for what only the service has to know.
@@ -36,7 +38,13 @@ pub fn write_with_environment(image: &Image, out: &mut dyn Write) -> std::io::Re
     let mut image = image.clone();
     image.config = image.config.without_secrets();
     thin(&mut image);
-    pack(&postcard::to_stdvec(&image).map_err(std::io::Error::other)?, 19, out)
+    let bytes = postcard::to_stdvec(&image).map_err(std::io::Error::other)?;
+    if bytes.len() as u64 > MAX_UNPACKED {
+        let message =
+            format!("the image's index has {} bytes, and at most {MAX_UNPACKED} would be read again", bytes.len());
+        return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, message));
+    }
+    pack(&bytes, 19, out)
 }
 
 /// A variable of the environment, with its value if it says how Python, its installers, the loader or a GPU is used, or
@@ -101,8 +109,22 @@ pub(super) fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     }
     let mut unpacked = Vec::new();
     let decoder = zstd::stream::read::Decoder::new(packed).map_err(|error| damaged(&error.to_string()))?;
-    decoder.take(MOST_UNPACKED).read_to_end(&mut unpacked).map_err(|error| damaged(&error.to_string()))?;
-    postcard::from_bytes(&unpacked).map_err(|error| damaged(&error.to_string()))
+    decoder.take(MAX_UNPACKED + 1).read_to_end(&mut unpacked).map_err(|error| damaged(&error.to_string()))?;
+    if unpacked.len() as u64 > MAX_UNPACKED {
+        return Err(format!("expected a recorded index of at most {MAX_UNPACKED} bytes unpacked, found a larger one"));
+    }
+    decode(&unpacked).map_err(|why| damaged(&why))
+}
+
+/// Decodes a value within its bound on memory.
+fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    let memory = Memory::new(MAX_DECODED);
+    let mut from = postcard::Deserializer::from_bytes(bytes);
+    let value = deserialize_within(&mut from, &memory);
+    match memory.is_spent() {
+        true => Err(format!("what is in it takes more than {MAX_DECODED} bytes of memory")),
+        false => value.map_err(|error| error.to_string()),
+    }
 }
 
 /// What every image that was read has, and what this file may not have although its checksum is right: anybody

@@ -6,6 +6,7 @@ mod availability;
 mod base;
 mod carried;
 mod closure;
+mod dominators;
 mod draft;
 mod installed;
 mod libraries;

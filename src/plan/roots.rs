@@ -5,7 +5,8 @@
 //! where the source tells: that nothing requires it is a weak reason by itself.
 
 use super::Root;
-use crate::python::{DistId, Distribution, SourceFile, UsedAt};
+use crate::base::FastMap;
+use crate::python::{AskedFor, DistId, Distribution, SourceFile, UsedAt};
 use crate::rules::Facts;
 use crate::source::Kind;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,21 +14,25 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The roots among `subject`, by position. Everything in `subject` can be reached from them.
 pub(super) fn roots(facts: &Facts<'_>, subject: &BTreeSet<DistId>) -> Vec<(DistId, Root)> {
     let dists = &facts.python.distributions;
-    let known = subject.iter().filter_map(|&id| Some((id, root(facts, id)?)));
+    let mut asked: FastMap<&str, &AskedFor> = FastMap::default();
+    facts.asked.iter().for_each(|one| _ = asked.entry(one.name.as_str()).or_insert(one));
+    let known = subject.iter().filter_map(|&id| Some((id, root(facts, id, &asked)?)));
     let mut found: BTreeMap<DistId, Root> = known.collect();
     // Distributions that only require one another are reached from no root: they stay all the same.
-    loop {
-        let ids: Vec<DistId> = found.keys().copied().collect();
-        let reached: BTreeSet<DistId> = facts.graph.closure(&ids, |_| false).into_iter().collect();
-        let Some(&id) = subject.iter().find(|id| !reached.contains(id)) else { break };
-        found.insert(id, named(&dists[id], "only its own requirements require it"));
+    let mut reached = BTreeSet::new();
+    facts.graph.extend_closure(&mut reached, found.keys().copied().collect(), |_| false);
+    for &id in subject {
+        if !reached.contains(&id) {
+            found.insert(id, named(&dists[id], "only its own requirements require it"));
+            facts.graph.extend_closure(&mut reached, vec![id], |_| false);
+        }
     }
     found.into_iter().collect()
 }
 
-fn root(facts: &Facts<'_>, id: DistId) -> Option<Root> {
+fn root(facts: &Facts<'_>, id: DistId, asked: &FastMap<&str, &AskedFor>) -> Option<Root> {
     let dist = &facts.python.distributions[id];
-    if let Some(asked) = facts.asked.iter().find(|asked| asked.name == dist.normalized) {
+    if let Some(asked) = asked.get(dist.normalized.as_str()) {
         let (extras, specifiers) = (asked.extras.clone(), asked.specifiers.clone());
         return Some(Root { extras, specifiers, ..named(dist, &asked.source) });
     }

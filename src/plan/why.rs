@@ -4,15 +4,18 @@
 //! reaches without it: in the language of flow graphs, what it dominates. The same question is asked of every
 //! distribution and every requirement on the way: what could no longer be reached if that one were gone?
 
+use super::dominators::Dominators;
 use super::roots::roots;
 use crate::base::escape_str;
 use crate::python::{DistId, Edge};
 use crate::rules::Facts;
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
-/// Most requirements of which it is asked what would go with them; a graph of more is answered for its distributions only.
-const MOST_EDGES: usize = 5_000;
+/// Chains that are told of one distribution, the shortest ones.
+const MAX_CHAINS: usize = 1_000;
+/// Steps of a chain that are told; of a longer one its first half and its last.
+const MAX_STEPS: usize = 64;
 
 /// Why one distribution is there. Bytes are unpacked and measured; texts are escaped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -31,8 +34,11 @@ pub struct Explained {
     pub asked_for: Option<String>,
     /// Who requires it, by name.
     pub required_by: Vec<Requirer>,
-    /// A shortest chain from every root that leads to it, the shortest first.
+    /// A shortest chain from every root that leads to it, the shortest first; of very many roots the nearest ones.
     pub chains: Vec<Chain>,
+    /// How many roots lead to it.
+    #[serde(skip)]
+    pub roots: usize,
     /// What no root reaches without it, itself included: the largest first.
     pub brings: Vec<Brought>,
     /// Single distributions and requirements on the way, and what would go with each: those that free it first, then
@@ -102,32 +108,50 @@ pub fn why(facts: &Facts<'_>, name: &str) -> Vec<Explained> {
 /// are as short, the one whose root and steps come first by name.
 pub fn chains(facts: &Facts<'_>) -> Vec<Option<Chain>> {
     let graph = Roots::new(facts);
-    let mut before: BTreeMap<DistId, Option<DistId>> = BTreeMap::new();
+    let mut ways: Vec<Option<Way>> = vec![None; graph.next.len()];
     let mut roots = graph.ids.clone();
-    roots.sort_by_key(|id| graph.title(*id));
-    before.extend(roots.iter().map(|id| (*id, None)));
+    roots.sort_by_key(|id| graph.rank[*id]);
+    roots.iter().for_each(|&id| ways[id] = Some(Way::default().then(id)));
     let mut todo: VecDeque<DistId> = roots.into();
     while let Some(from) = todo.pop_front() {
-        let mut next: Vec<DistId> = facts.graph.requires(from).filter_map(|edge| edge.to).collect();
-        next.sort_by_key(|id| graph.title(*id));
-        for to in next {
-            if let std::collections::btree_map::Entry::Vacant(slot) = before.entry(to) {
-                slot.insert(Some(from));
+        let mut next = graph.next[from].clone();
+        next.sort_by_key(|id| graph.rank[*id]);
+        for to in next.into_iter().filter(|to| ways[*to].is_none()).collect::<Vec<_>>() {
+            if ways[to].is_none() {
+                ways[to] = ways[from].as_ref().map(|way| way.then(to));
                 todo.push_back(to);
             }
         }
     }
-    let chain = |id: DistId| {
-        let mut ids = vec![id];
-        let mut at = *before.get(&id)?;
-        while let Some(from) = at {
-            ids.push(from);
-            at = *before.get(&from)?;
+    ways.into_iter().map(|way| graph.chain(&way?)).collect()
+}
+
+/// The distributions from a root on: all of them, or of very many the first and the last.
+#[derive(Clone, Default)]
+struct Way {
+    first: Vec<DistId>,
+    last: VecDeque<DistId>,
+    left_out: usize,
+}
+
+impl Way {
+    /// One step more.
+    fn then(&self, id: DistId) -> Self {
+        let mut out = self.clone();
+        out.push(id);
+        out
+    }
+
+    fn push(&mut self, id: DistId) {
+        if self.first.len() < MAX_STEPS / 2 {
+            return self.first.push(id);
         }
-        let how = graph.roots.get(ids.last()?)?.clone();
-        Some(Chain { how, steps: ids.iter().rev().map(|id| graph.title(*id)).collect() })
-    };
-    (0..facts.python.distributions.len()).map(chain).collect()
+        self.last.push_back(id);
+        if self.last.len() > MAX_STEPS / 2 {
+            self.last.pop_front();
+            self.left_out += 1;
+        }
+    }
 }
 
 /// Explains the distributions with most bytes, the largest first.
@@ -144,23 +168,48 @@ struct Roots<'a> {
     /// The roots, and why each is one.
     roots: BTreeMap<DistId, String>,
     ids: Vec<DistId>,
-    /// All that they reach.
-    all: BTreeSet<DistId>,
+    /// Whom each requires, and who requires each; each once.
+    next: Vec<Vec<DistId>>,
+    before: Vec<Vec<DistId>>,
+    /// The place of each by its title.
+    rank: Vec<usize>,
+    dominators: Dominators,
 }
 
 impl<'a> Roots<'a> {
     fn new(facts: &'a Facts<'a>) -> Self {
-        let every = (0..facts.python.distributions.len()).collect();
+        let dists = &facts.python.distributions;
+        let every = (0..dists.len()).collect();
         let roots: BTreeMap<DistId, String> =
             roots(facts, &every).into_iter().map(|(id, root)| (id, escape_str(&root.how))).collect();
         let ids: Vec<DistId> = roots.keys().copied().collect();
-        let all = facts.graph.closure(&ids, |_| false).into_iter().collect();
-        Self { facts, roots, ids, all }
+        let mut next = vec![Vec::new(); dists.len()];
+        let mut before = vec![Vec::new(); dists.len()];
+        for (from, to) in facts.graph.edges.iter().filter_map(|edge| Some((edge.from, edge.to?))) {
+            next[from].push(to);
+            before[to].push(from);
+        }
+        for list in next.iter_mut().chain(&mut before) {
+            list.sort_unstable();
+            list.dedup();
+        }
+        let titles: Vec<String> = (0..dists.len()).map(|id| title(facts, id)).collect();
+        let mut by_title: Vec<DistId> = (0..dists.len()).collect();
+        by_title.sort_by_key(|id| &titles[*id]);
+        let mut rank = vec![0; dists.len()];
+        by_title.into_iter().enumerate().for_each(|(place, id)| rank[id] = place);
+        let bytes: Vec<u64> = dists.iter().map(|dist| dist.bytes).collect();
+        let dominators = Dominators::new(&next, &before, &ids, &bytes);
+        Self { facts, roots, ids, next, before, rank, dominators }
     }
 
     fn why(&self, id: DistId) -> Explained {
         let dist = &self.facts.python.distributions[id];
         let environment = &self.facts.python.environments[dist.environment];
+        let next = self.towards(id);
+        let mut leading: Vec<(usize, usize, DistId)> =
+            self.ids.iter().filter_map(|&root| Some((next.get(&root)?.1, self.rank[root], root))).collect();
+        leading.sort_unstable();
         Explained {
             name: escape_str(&dist.name),
             version: escape_str(&dist.version),
@@ -169,15 +218,15 @@ impl<'a> Roots<'a> {
             bytes: dist.bytes,
             asked_for: self.roots.get(&id).cloned(),
             required_by: self.required_by(id),
-            chains: self.chains(id),
+            roots: leading.len(),
+            chains: leading
+                .iter()
+                .take(MAX_CHAINS)
+                .filter_map(|&(_, _, root)| self.chain_from(root, id, &next))
+                .collect(),
             brings: self.brings(id),
-            cuts: self.cuts(id),
+            cuts: self.cuts(id, &next),
         }
-    }
-
-    fn title(&self, id: DistId) -> String {
-        let dist = &self.facts.python.distributions[id];
-        escape_str(&format!("{} {}", dist.name, dist.version))
     }
 
     fn required_by(&self, id: DistId) -> Vec<Requirer> {
@@ -192,42 +241,39 @@ impl<'a> Roots<'a> {
         out
     }
 
-    /// The next step towards `id` from everything that leads to it, along a shortest way.
-    fn towards(&self, id: DistId) -> BTreeMap<DistId, DistId> {
-        let mut next = BTreeMap::from([(id, id)]);
-        let mut todo = VecDeque::from([id]);
-        while let Some(to) = todo.pop_front() {
+    /// The next step towards `id` from everything that leads to it, along a shortest way, and how many steps it is away.
+    fn towards(&self, id: DistId) -> BTreeMap<DistId, (DistId, usize)> {
+        let mut next = BTreeMap::from([(id, (id, 0))]);
+        let mut todo = VecDeque::from([(id, 0)]);
+        while let Some((to, steps)) = todo.pop_front() {
             for edge in self.facts.graph.required_by(to) {
                 if let std::collections::btree_map::Entry::Vacant(slot) = next.entry(edge.from) {
-                    slot.insert(to);
-                    todo.push_back(edge.from);
+                    slot.insert((to, steps + 1));
+                    todo.push_back((edge.from, steps + 1));
                 }
             }
         }
         next
     }
 
-    fn chains(&self, id: DistId) -> Vec<Chain> {
-        let next = self.towards(id);
-        let chain = |(&root, how): (&DistId, &String)| {
-            let mut steps = vec![self.title(root)];
-            let mut at = root;
-            while at != id {
-                at = *next.get(&at)?;
-                steps.push(self.title(at));
-            }
-            Some(Chain { how: how.clone(), steps })
-        };
-        let mut out: Vec<Chain> = self.roots.iter().filter_map(chain).collect();
-        out.sort_by(|a, b| (a.steps.len(), &a.steps).cmp(&(b.steps.len(), &b.steps)));
-        out
+    fn chain_from(&self, root: DistId, id: DistId, next: &BTreeMap<DistId, (DistId, usize)>) -> Option<Chain> {
+        let mut way = Way::default().then(root);
+        let mut at = root;
+        while at != id {
+            at = next.get(&at)?.0;
+            way.push(at);
+        }
+        self.chain(&way)
     }
 
-    /// What can no longer be reached without a root or with some edges left out.
-    fn lost(&self, without: Option<DistId>, skip: impl Fn(&Edge) -> bool) -> Vec<DistId> {
-        let ids: Vec<DistId> = self.ids.iter().copied().filter(|id| Some(*id) != without).collect();
-        let reached: BTreeSet<DistId> = self.facts.graph.closure(&ids, skip).into_iter().collect();
-        self.all.difference(&reached).copied().collect()
+    fn chain(&self, way: &Way) -> Option<Chain> {
+        let how = self.roots.get(way.first.first()?)?.clone();
+        let mut steps: Vec<String> = way.first.iter().map(|&id| title(self.facts, id)).collect();
+        if way.left_out > 0 {
+            steps.push(format!("… {} more …", way.left_out));
+        }
+        steps.extend(way.last.iter().map(|&id| title(self.facts, id)));
+        Some(Chain { how, steps })
     }
 
     fn brings(&self, id: DistId) -> Vec<Brought> {
@@ -235,37 +281,51 @@ impl<'a> Roots<'a> {
             let dist = &self.facts.python.distributions[id];
             Brought { name: escape_str(&dist.name), version: escape_str(&dist.version), bytes: dist.bytes }
         };
-        let lost = self.lost(Some(id), |edge| edge.to == Some(id));
-        let mut out: Vec<Brought> = lost.into_iter().map(brought).collect();
+        let mut ids = self.dominators.below(id).to_vec();
+        ids.sort_unstable();
+        let mut out: Vec<Brought> = ids.into_iter().map(brought).collect();
         out.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
         out
     }
 
-    fn cuts(&self, id: DistId) -> Vec<Cut> {
-        let above: BTreeSet<DistId> = self.towards(id).into_keys().collect();
-        let cut = |what: String, lost: Vec<DistId>| {
-            let bytes = lost.iter().map(|&id| self.facts.python.distributions[id].bytes).sum();
-            let cut = Cut { what, frees_it: lost.contains(&id), distributions: lost.len(), bytes };
-            (!lost.is_empty()).then_some(cut)
+    /// `above` has all that leads to `id`, and itself.
+    fn cuts(&self, id: DistId, above: &BTreeMap<DistId, (DistId, usize)>) -> Vec<Cut> {
+        let cut = |what: String, over: DistId| Cut {
+            what,
+            frees_it: self.dominators.dominates(over, id),
+            distributions: self.dominators.below(over).len(),
+            bytes: self.dominators.bytes_below(over),
         };
         let name = |id: DistId| escape_str(&self.facts.python.distributions[id].name);
-        let without = |&over: &DistId| {
-            let asked = self.roots.get(&over).map(|how| format!(" ({how})")).unwrap_or_default();
-            cut(format!("without {}{asked}", name(over)), self.lost(Some(over), |edge| edge.to == Some(over)))
-        };
-        let mut out: Vec<Cut> = above.iter().filter(|over| **over != id).filter_map(without).collect();
-        let on_the_way = |edge: &&Edge| above.contains(&edge.from) && edge.to.is_some_and(|to| above.contains(&to));
-        let edges: BTreeSet<(DistId, DistId)> =
-            self.facts.graph.edges.iter().filter(on_the_way).filter_map(|edge| Some((edge.from, edge.to?))).collect();
-        if edges.len() <= MOST_EDGES {
-            out.extend(edges.into_iter().filter(|&(from, to)| from != to).filter_map(|(from, to)| {
-                let lost = self.lost(None, |edge| edge.from == from && edge.to == Some(to));
-                cut(format!("{} requires {}", name(from), name(to)), lost)
-            }));
+        let mut out = Vec::new();
+        for &over in above.keys().filter(|over| !self.dominators.below(**over).is_empty()) {
+            if over != id {
+                let asked = self.roots.get(&over).map(|how| format!(" ({how})")).unwrap_or_default();
+                out.push(cut(format!("without {}{asked}", name(over)), over));
+            }
+            if let Some(from) = self.only_way(over).filter(|from| above.contains_key(from)) {
+                out.push(cut(format!("{} requires {}", name(from), name(over)), over));
+            }
         }
         out.sort_by(|a, b| {
             b.frees_it.cmp(&a.frees_it).then_with(|| b.bytes.cmp(&a.bytes)).then_with(|| a.what.cmp(&b.what))
         });
         out
     }
+
+    /// Who requires a distribution, if no other requirement leads to it but such as only it leads to.
+    fn only_way(&self, to: DistId) -> Option<DistId> {
+        if self.roots.contains_key(&to) {
+            return None;
+        }
+        let is_reached = |from: &DistId| !self.dominators.below(*from).is_empty();
+        let mut from =
+            self.before[to].iter().copied().filter(|from| is_reached(from) && !self.dominators.dominates(to, *from));
+        from.next().filter(|_| from.next().is_none())
+    }
+}
+
+fn title(facts: &Facts<'_>, id: DistId) -> String {
+    let dist = &facts.python.distributions[id];
+    escape_str(&format!("{} {}", dist.name, dist.version))
 }

@@ -7,6 +7,14 @@ use pep440_rs::Version;
 use pep508_rs::{ExtraName, MarkerEnvironment, MarkerEnvironmentBuilder, Requirement};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+/// Requirements of all distributions together that are read; an image of a thousand distributions has some tens of
+/// thousands.
+const MAX_REQUIREMENTS: usize = 200_000;
+/// How often a marker is evaluated for extras that somebody asks for.
+const MAX_EVALUATED: usize = 2_000_000;
+/// Requirements of one distribution that cannot be read and are told of one by one.
+const MAX_UNREADABLE: usize = 20;
+
 /// What markers are evaluated against where nothing in the image tells its Python.
 const UNKNOWN_PYTHON: &str = "3.12.0";
 
@@ -102,7 +110,7 @@ impl Graph {
     /// `(normalized name, extras)`. Unreadable requirements become problems of the inventory.
     pub fn new(inventory: &mut Inventory, platform: &str, roots_with_extras: &[(String, Vec<String>)]) -> Self {
         let mut problems = Vec::new();
-        let edges = Builder::new(inventory, platform, &mut problems).edges(roots_with_extras);
+        let edges = Builder::new(inventory, platform, &mut problems).edges(roots_with_extras, &mut problems);
         inventory.problems.extend(problems);
         inventory.problems.sort();
         inventory.problems.dedup();
@@ -133,8 +141,16 @@ impl Graph {
 
     /// All that `roots` need, themselves included, sorted. `skip` says which edges not to follow.
     pub fn closure(&self, roots: &[DistId], skip: impl Fn(&Edge) -> bool) -> Vec<DistId> {
-        let mut seen: BTreeSet<DistId> = roots.iter().copied().collect();
-        let mut todo = roots.to_vec();
+        let mut seen = BTreeSet::new();
+        self.extend_closure(&mut seen, roots.to_vec(), skip);
+        seen.into_iter().collect()
+    }
+
+    /// Adds to `seen` what is not in it yet of that which `roots` need, themselves included. Each edge is followed once,
+    /// however often more roots are added.
+    pub fn extend_closure(&self, seen: &mut BTreeSet<DistId>, roots: Vec<DistId>, skip: impl Fn(&Edge) -> bool) {
+        let mut todo = roots;
+        todo.retain(|root| seen.insert(*root));
         while let Some(from) = todo.pop() {
             for edge in self.requires(from).filter(|edge| !skip(edge)) {
                 if let Some(to) = edge.to.filter(|to| seen.insert(*to)) {
@@ -142,7 +158,6 @@ impl Graph {
                 }
             }
         }
-        seen.into_iter().collect()
     }
 }
 
@@ -180,27 +195,48 @@ impl<'i> Builder<'i> {
             by_name.entry((dist.environment, dist.normalized.as_str())).or_insert(id);
         }
         let mut builder = Self { inventory, by_name, markers, parsed: Vec::new() };
-        let parsed = (0..inventory.distributions.len()).map(|id| builder.parse(id, problems)).collect();
-        builder.parsed = parsed;
+        let mut left = MAX_REQUIREMENTS;
+        for (id, dist) in inventory.distributions.iter().enumerate() {
+            let parsed = builder.parse(id, left, problems);
+            if dist.requires.len() > left {
+                let message = format!("more than {MAX_REQUIREMENTS} requirements in the image: the rest is not read");
+                problems.push(Problem::new(&dist.metadata, message));
+            }
+            left = left.saturating_sub(dist.requires.len());
+            builder.parsed.push(parsed);
+            if left == 0 {
+                builder.parsed.resize_with(inventory.distributions.len(), Vec::new);
+                break;
+            }
+        }
         builder
     }
 
-    fn parse(&self, id: DistId, problems: &mut Vec<Problem>) -> Vec<Parsed<'i>> {
+    /// Of at most so many requirements.
+    fn parse(&self, id: DistId, most: usize, problems: &mut Vec<Problem>) -> Vec<Parsed<'i>> {
         let dist = &self.inventory.distributions[id];
         let mut out = Vec::new();
-        for text in &dist.requires {
+        let mut unreadable = 0;
+        for text in dist.requires.iter().take(most) {
             match requirement::parse(text) {
                 Ok(requirement) => {
                     let applies = self.applies(dist.environment, &requirement, &[]);
                     let name = normalize_name(requirement.name.as_ref());
                     out.push(Parsed { text, requirement, name, applies });
                 }
+                Err(_) if unreadable >= MAX_UNREADABLE => unreadable += 1,
                 Err(why) => {
+                    unreadable += 1;
                     let shown: String = text.chars().take(200).collect();
                     let message = format!("`Requires-Dist: {}` of {}: {why}", escape_str(&shown), dist.normalized);
                     problems.push(Problem::new(&dist.metadata, message));
                 }
             }
+        }
+        if unreadable > MAX_UNREADABLE {
+            let message =
+                format!("{} more requirements of {} cannot be read", unreadable - MAX_UNREADABLE, dist.normalized);
+            problems.push(Problem::new(&dist.metadata, message));
         }
         out
     }
@@ -211,17 +247,21 @@ impl<'i> Builder<'i> {
     }
 
     /// Follows extras until nobody asks for more.
-    fn edges(&self, roots: &[(String, Vec<String>)]) -> Vec<Edge> {
+    fn edges(&self, roots: &[(String, Vec<String>)], problems: &mut Vec<Problem>) -> Vec<Edge> {
         let mut edges: BTreeMap<(DistId, usize), Edge> = BTreeMap::new();
         let mut asked: BTreeSet<(DistId, ExtraName)> = BTreeSet::new();
         let mut todo: Vec<(DistId, ExtraName)> = Vec::new();
         let mut follow = |to: DistId, extras: &[ExtraName], todo: &mut Vec<(DistId, ExtraName)>| {
             todo.extend(extras.iter().map(|extra| (to, extra.clone())).filter(|ask| asked.insert(ask.clone())));
         };
-        for (name, extras) in roots {
+        let mut named: HashMap<&str, Vec<DistId>> = HashMap::new();
+        for (id, dist) in self.inventory.distributions.iter().enumerate() {
+            named.entry(&dist.normalized).or_default().push(id);
+        }
+        for (name, extras) in roots.iter().filter(|(_, extras)| !extras.is_empty()) {
             let extras: Vec<ExtraName> = extras.iter().filter_map(|e| ExtraName::new(e.clone()).ok()).collect();
-            for (id, _) in self.inventory.named(&normalize_name(name)) {
-                follow(id, &extras, &mut todo);
+            for id in named.get(normalize_name(name).as_str()).into_iter().flatten() {
+                follow(*id, &extras, &mut todo);
             }
         }
         let unconditional = (0..self.parsed.len()).flat_map(|id| (0..self.parsed[id].len()).map(move |n| (id, n)));
@@ -231,8 +271,16 @@ impl<'i> Builder<'i> {
             edge.to.into_iter().for_each(|to| follow(to, extras, &mut todo));
             edges.insert((from, position), edge);
         }
+        let mut left = MAX_EVALUATED;
         while let Some((from, extra)) = todo.pop() {
-            let environment = self.inventory.distributions[from].environment;
+            let dist = &self.inventory.distributions[from];
+            let Some(rest) = left.checked_sub(self.parsed[from].len()) else {
+                let message = format!("extras are not followed further than {MAX_EVALUATED} markers");
+                problems.push(Problem::new(&dist.metadata, message));
+                break;
+            };
+            left = rest;
+            let environment = dist.environment;
             for (position, parsed) in self.parsed[from].iter().enumerate() {
                 let one = std::slice::from_ref(&extra);
                 if parsed.applies || !self.applies(environment, &parsed.requirement, one) {

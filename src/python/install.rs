@@ -2,7 +2,7 @@
 
 use super::claims::Claim;
 use super::inventory::{Distribution, MissingFile};
-use super::metadata::{Metadata, normalize_name, parse_metadata, parse_requires_txt};
+use super::metadata::{MAX_REQUIRES, Metadata, normalize_name, parse_metadata, parse_requires_txt};
 use super::modules::importable;
 use super::record::parse_record;
 use super::scan::{Form, Found, Scan};
@@ -99,6 +99,13 @@ impl<'a> Reader<'_, '_, 'a> {
         // setuptools writes an egg-info's requirements into a file of their own.
         if metadata.requires.is_empty() {
             metadata.requires = self.beside(found, b"requires.txt").map(parse_requires_txt).unwrap_or_default();
+        }
+        if metadata.requires.len() > MAX_REQUIRES {
+            metadata.requires.truncate(MAX_REQUIRES);
+            self.problem(
+                &headers,
+                &format!("expected at most {MAX_REQUIRES} requirements, found more: the rest is not read"),
+            );
         }
         let installer = self.beside(found, b"INSTALLER").map(|text| String::from_utf8_lossy(text).trim().to_owned());
         let (direct_url, editable) = self.beside(found, b"direct_url.json").map_or((None, false), read_direct_url);

@@ -63,7 +63,7 @@ fn row(why: &Explained, basis: Basis) -> HeavyReport {
         version: why.version.clone(),
         size: unpacked(why.bytes, basis),
         chains: why.chains.iter().take(MOST).map(|chain| chain.to_string()).collect(),
-        roots: why.chains.len(),
+        roots: why.roots,
         brings: freed(why.brings.len(), bytes, basis),
         cuts: why.cuts.iter().filter(|cut| cut.frees_it).take(MOST).map(|one| cut(one, basis)).collect(),
     }

@@ -122,8 +122,8 @@ impl Page {
 
 /// What follows, in a sentence.
 fn verdict(why: &Explained) -> String {
-    let (roots, name) = (count(why.chains.len(), "root"), &why.name);
-    let lead = if why.chains.len() == 1 { "leads" } else { "lead" };
+    let (roots, name) = (count(why.roots, "root"), &why.name);
+    let lead = if why.roots == 1 { "leads" } else { "lead" };
     if why.asked_for.is_some() && why.required_by.is_empty() {
         return format!("{name} is a root, and nothing else requires it: it goes when nobody asks for it any more.");
     }
