@@ -121,6 +121,9 @@ pub struct Source {
     /// Give up on images that unpack to more than this, for example "40 GB"
     #[arg(long, value_name = "SIZE")]
     pub max_unpacked: Option<String>,
+    /// Give up on images with more files, directories and links than this (1000000): each takes about 350 bytes of memory
+    #[arg(long, value_name = "COUNT")]
+    pub max_entries: Option<usize>,
     /// Read every layer, and keep nothing in the cache
     #[arg(long)]
     pub no_cache: bool,

@@ -5,9 +5,18 @@ use crate::emit::{SmokeFacts, smoke_script};
 use crate::rules::Facts;
 use crate::verify::Check;
 use std::collections::BTreeMap;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// What an image may say while it imports, in bytes on each stream.
+const MAX_OUTPUT: u64 = 8 << 20;
+/// How long it may take. Importing large frameworks on a busy machine takes minutes.
+const DEADLINE: Duration = Duration::from_secs(15 * 60);
 
 /// What may be run in an engine.
 pub(super) struct Trial<'a> {
@@ -84,8 +93,11 @@ impl Trial<'_> {
     ) -> io::Result<Output> {
         let python =
             interpreter(facts).ok_or_else(|| io::Error::other("no Python interpreter was found in the image"))?;
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let name = format!("slimwright-verify-{}-{number}", std::process::id());
         let mut command = Command::new(&self.client);
-        command.args(["run", "--rm", "-i", "--network", "none", "--volume"]);
+        command.args(["run", "--rm", "--name", &name, "-i", "--network", "none", "--volume"]);
         command
             .arg(format!("{}:/slimwright", folder.display()))
             .args(["--entrypoint", &python, image, "-"])
@@ -95,10 +107,48 @@ impl Trial<'_> {
         let text = script.to_owned();
         // Whoever does not read the script says why on its stderr.
         let writer = std::thread::spawn(move || input.write_all(text.as_bytes()));
-        let output = child.wait_with_output()?;
+        let output = bounded_output(child, DEADLINE);
+        if output.is_err() {
+            // The client is gone; what it started is not.
+            let _ = Command::new(&self.client).args(["rm", "--force", &name]).stdin(Stdio::null()).output();
+        }
         let _ = writer.join();
-        Ok(output)
+        output
     }
+}
+
+/// What a child said, if it ends in time and does not say more than anybody needs; else it is ended.
+fn bounded_output(mut child: Child, deadline: Duration) -> io::Result<Output> {
+    let (told, failed) = mpsc::channel();
+    let stdout = child.stdout.take().map(|pipe| read_bounded(pipe, told.clone()));
+    let stderr = child.stderr.take().map(|pipe| read_bounded(pipe, told));
+    let end = Instant::now() + deadline;
+    let mut open = usize::from(stdout.is_some()) + usize::from(stderr.is_some());
+    let mut wrong = None;
+    while open > 0 && wrong.is_none() {
+        match failed.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            Ok(true) => open -= 1,
+            Ok(false) => wrong = Some(format!("it said more than {MAX_OUTPUT} bytes")),
+            Err(_) => wrong = Some(format!("it was not done after {} seconds", deadline.as_secs())),
+        }
+    }
+    if let Some(why) = wrong {
+        let _ = child.kill();
+        let _ = child.wait();
+        return Err(io::Error::other(why));
+    }
+    let text = |reader: Option<JoinHandle<Vec<u8>>>| reader.and_then(|reader| reader.join().ok()).unwrap_or_default();
+    Ok(Output { stdout: text(stdout), stderr: text(stderr), status: child.wait()? })
+}
+
+/// Reads to the end or to the bound, and tells which of them it was.
+fn read_bounded(pipe: impl io::Read + Send + 'static, told: mpsc::Sender<bool>) -> JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut out = Vec::new();
+        let read = pipe.take(MAX_OUTPUT + 1).read_to_end(&mut out);
+        let _ = told.send(read.is_err() || out.len() as u64 <= MAX_OUTPUT);
+        out
+    })
 }
 
 /// The last line of what was said, whichever way.
@@ -108,4 +158,26 @@ fn last_line(output: &Output) -> String {
         text.lines().rev().map(str::trim).find(|line| !line.is_empty()).map(crate::base::escape_str)
     };
     last(&output.stdout).or_else(|| last(&output.stderr)).unwrap_or_else(|| output.status.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn started(script: &str) -> Child {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        shell.spawn().expect("a shell")
+    }
+
+    #[test]
+    fn what_an_image_says_and_how_long_it_takes_are_bounded() {
+        let whole = bounded_output(started("echo one; echo two >&2"), DEADLINE).expect("an output");
+        assert_eq!((&whole.stdout[..], &whole.stderr[..]), (&b"one\n"[..], &b"two\n"[..]));
+        let error = bounded_output(started("exec yes"), DEADLINE).expect_err("too much").to_string();
+        assert_eq!(error, "it said more than 8388608 bytes");
+        let error =
+            bounded_output(started("exec tail -f /dev/null"), Duration::ZERO).expect_err("too long").to_string();
+        assert_eq!(error, "it was not done after 0 seconds");
+    }
 }

@@ -293,6 +293,7 @@ pub(super) fn input(source: Source, asked: &Asked) -> Result<Input> {
             parse_byte_size(&text).map_err(|error| Failure::usage(anyhow::anyhow!("--max-unpacked: {error}")))?;
         options.limits.unpacked = size.0;
     }
+    options.limits.entries = source.max_entries.unwrap_or(options.limits.entries);
     let given = given::read(&asked.requirements, asked.project.as_deref())?;
     let target = if context.is_none() { followed(target, &options)? } else { target };
     Ok(Input { text: source.target, target, options, given, quiet: source.quiet, context })

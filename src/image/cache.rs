@@ -4,31 +4,38 @@
 //! were found to hold it: it serves every image that has the layer, wherever that is. A plain tar that was only
 //! sought through is kept under the identity of its file (device, inode, length, times), because nothing proves
 //! that it is the layer that its image claims; it serves only while that file is unchanged. A daemon's image is
-//! kept under its ID, which is a digest. The list of a wheel's files is kept under the wheel's digest, as its index
-//! tells it. Which distributions a set of requirements comes to is kept for ten minutes, under the digest of all that it
+//! kept under its ID, which is a digest. The list of a wheel's files is kept under where it came from: its URL, its
+//! length and its digest, as its index tells them, so that no index has a say in what another one's wheels hold. Which distributions a set of requirements comes to is kept for ten minutes, under the digest of all that it
 //! depends on.
 //!
 //! Each entry is one file in the form of a recorded index: magic, version, SHA-256, and postcard in zstd. It is
-//! written aside and renamed, so that several processes can use the cache at once. One that is damaged, or of
-//! another version, is no entry.
+//! written aside and renamed, so that several processes can use the cache at once. One that is damaged, of another
+//! version, or of another key (which stands in it), is no entry. No link is followed to one, and a folder that somebody
+//! else owns or may write to is not used at all.
 
 use super::recorded::{check_layer, pack, unpack};
-use crate::base::Digest;
+use crate::base::{Digest, escape_path};
 use crate::layer::{Compression, LayerIndex};
+use rustix::fs::{Mode, OFlags};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 /// The folder's bound, in bytes, unless the user sets another.
 pub const CACHE_BYTES: u64 = 1_000_000_000;
 /// Another program version may read another thing out of the same layer.
-const VERSION: &str = concat!("v5-", env!("CARGO_PKG_VERSION"));
+const VERSION: &str = concat!("v6-", env!("CARGO_PKG_VERSION"));
+/// Largest entry that is read, in bytes.
+const MAX_ENTRY: u64 = 64 << 20;
+/// How often an entry is written that another process removes.
+const MAX_WRITES: u32 = 8;
 /// Speed matters more than size.
 const LEVEL: i32 = 1;
 /// What was begun and not renamed for this long belongs to a process that is gone.
@@ -40,6 +47,8 @@ pub struct Cache {
     folder: PathBuf,
     most_bytes: u64,
     writer: Arc<Mutex<Option<Writer>>>,
+    /// Why the folder is not used, once that was asked.
+    refused: Arc<OnceLock<Option<String>>>,
 }
 
 /// A thread that compresses and writes, while the image is looked at.
@@ -107,7 +116,7 @@ pub(super) struct KnownLayerSource {
 impl Cache {
     /// The cache in a folder, which is made when something is put into it.
     pub fn new(folder: PathBuf, most_bytes: u64) -> Self {
-        Self { folder, most_bytes, writer: Arc::default() }
+        Self { folder, most_bytes, writer: Arc::default(), refused: Arc::default() }
     }
 
     /// The user's: `SLIMWRIGHT_CACHE_DIR`, or `slimwright` in `XDG_CACHE_HOME` or `~/.cache` (XDG Base Directory
@@ -171,21 +180,37 @@ impl Cache {
 
     /// What was put under a key. Keys begin with a word for their kind.
     pub(crate) fn get<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
+        if self.refused().is_some() {
+            return None;
+        }
         let path = self.path(key);
-        let bytes = fs::read(&path).ok()?;
-        let Ok(value) = unpack(&bytes) else {
+        let file = open_own(&path).ok()?;
+        let mut bytes = Vec::new();
+        (&file).take(MAX_ENTRY + 1).read_to_end(&mut bytes).ok()?;
+        let found = unpack::<(String, T)>(&bytes).ok().filter(|(found, _)| found == key);
+        let Some((_, value)) = found else {
             // Nothing that is damaged stays to be found again.
             let _ = fs::remove_file(&path);
             return None;
         };
         // What is used stays: the oldest go first.
-        let _ = fs::File::options().append(true).open(&path).and_then(|file| file.set_modified(SystemTime::now()));
+        let _ = file.set_modified(SystemTime::now());
         Some(value)
+    }
+
+    /// Why the cache is not used: its folder is somebody else's, or somebody else may write to it. Whoever can may put
+    /// into it what we would believe.
+    fn refused(&self) -> Option<&str> {
+        let folders = [self.folder.clone(), self.folder.join(VERSION)];
+        self.refused.get_or_init(|| folders.iter().find_map(|folder| refusal(folder))).as_deref()
     }
 
     /// Keeps a value under a key: hands it to the writer. What becomes of it [`Cache::flush`] says.
     pub(crate) fn put<T: Serialize>(&self, key: &str, value: &T) {
-        let Ok(bytes) = postcard::to_stdvec(value) else { return };
+        if self.refused().is_some() {
+            return;
+        }
+        let Ok(bytes) = postcard::to_stdvec(&(key, value)) else { return };
         let Ok(mut writer) = self.writer.lock() else { return };
         // One that has failed takes nothing more.
         let _ = writer.get_or_insert_with(Writer::start).entries.send((self.path(key), bytes));
@@ -193,6 +218,9 @@ impl Cache {
 
     /// Waits until everything is written, and keeps the cache within its bound. The error is the first one.
     pub fn flush(&self) -> io::Result<()> {
+        if let Some(why) = self.refused() {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, why.to_owned()));
+        }
         let Some(writer) = self.writer.lock().ok().and_then(|mut writer| writer.take()) else { return Ok(()) };
         drop(writer.entries);
         let written = writer.thread.join().unwrap_or_else(|_| Err(io::Error::other("the writer failed")));
@@ -272,12 +300,39 @@ impl Writer {
     }
 }
 
-/// [`write`], once more where another process has cleared the cache in the middle of it.
-fn write_again(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    match write(path, bytes) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => write(path, bytes),
-        result => result,
+/// An entry, opened to be read and to be marked as used, if it is a file of ours and no link to one.
+fn open_own(path: &Path) -> io::Result<fs::File> {
+    let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = fs::File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    let metadata = file.metadata()?;
+    if metadata.is_file() && is_ours(&metadata) { Ok(file) } else { Err(io::ErrorKind::PermissionDenied.into()) }
+}
+
+/// Whether nobody else owns it, and nobody else may write to it.
+fn is_ours(metadata: &fs::Metadata) -> bool {
+    metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o022 == 0
+}
+
+/// Why a folder cannot be trusted. One that is not there can: it will be made.
+fn refusal(folder: &Path) -> Option<String> {
+    let place = escape_path(folder);
+    match fs::metadata(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Ok(metadata) if !metadata.is_dir() || is_ours(&metadata) => None,
+        Ok(metadata) if metadata.uid() == rustix::process::geteuid().as_raw() => {
+            let mode = metadata.mode() & 0o777;
+            Some(format!("{place} is not used: others may write to it (mode {mode:o}; `chmod go-w` mends that)"))
+        }
+        Ok(metadata) => Some(format!("{place} is not used: it belongs to another user (uid {})", metadata.uid())),
+        // Whoever writes to it is told why that fails.
+        Err(_) => None,
     }
+}
+
+/// [`write`], again where another process has cleared the cache in the middle of it.
+fn write_again(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let is_gone = |result: &io::Result<()>| matches!(result, Err(error) if error.kind() == io::ErrorKind::NotFound);
+    (1..MAX_WRITES).map(|_| write(path, bytes)).find(|result| !is_gone(result)).unwrap_or_else(|| write(path, bytes))
 }
 
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -12,7 +12,7 @@ const MOST_ODDITIES: usize = 50;
 /// The kernel's `PATH_MAX`: no engine can make what has a longer name, or a link to one.
 const LONGEST_PATH: usize = 4096;
 /// Bytes of names, link targets and extended attributes of one layer.
-const MOST_NAMED: usize = 1 << 30;
+const MOST_NAMED: usize = 128 << 20;
 
 /// Notes an oddity, unless there are many already.
 pub(super) fn odd(oddities: &mut Vec<Problem>, place: impl std::fmt::Display, message: impl std::fmt::Display) {

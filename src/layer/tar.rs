@@ -40,9 +40,9 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             unpacked: 128_000_000_000,
-            entries: 5_000_000,
+            entries: 1_000_000,
             kept_file: 16 << 20,
-            kept_layer: 128 << 20,
+            kept_layer: 64 << 20,
             sources: false,
         }
     }

@@ -1,8 +1,12 @@
 //! apk's database: records of one-letter fields.
 
 use super::OsPackage;
+use super::dpkg::MAX_PACKAGES;
 use crate::base::clean_path;
 use std::collections::BTreeSet;
+
+/// Files of all packages that are read.
+const MAX_FILES: usize = 1_000_000;
 
 /// A package and its files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +20,7 @@ pub struct ApkPackage {
 /// The packages of `installed`, and the lines of records that lack a name or a version.
 pub fn parse_installed(bytes: &[u8]) -> (Vec<ApkPackage>, Vec<usize>) {
     let (mut packages, mut bad) = (Vec::new(), Vec::new());
+    let mut files = 0;
     let mut current = ApkPackage::default();
     let mut dir: &[u8] = b"";
     let (mut any, mut start) = (false, 1);
@@ -24,6 +29,9 @@ pub fn parse_installed(bytes: &[u8]) -> (Vec<ApkPackage>, Vec<usize>) {
             if line.trim_ascii().is_empty() && std::mem::take(&mut any) {
                 let done = std::mem::take(&mut current);
                 let complete = !done.package.name.is_empty() && !done.package.version.is_empty();
+                if packages.len() + bad.len() >= MAX_PACKAGES {
+                    break;
+                }
                 if complete {
                     packages.push(done)
                 } else {
@@ -52,7 +60,10 @@ pub fn parse_installed(bytes: &[u8]) -> (Vec<ApkPackage>, Vec<usize>) {
             }
             b'i' => current.package.declared.install_if = text(),
             b'F' => dir = value,
-            b'R' => current.files.push(clean_path(&[dir, value].join(&b'/')).into_owned()),
+            b'R' if files < MAX_FILES => {
+                files += 1;
+                current.files.push(clean_path(&[dir, value].join(&b'/')).into_owned());
+            }
             _ => {}
         }
     }

@@ -39,8 +39,7 @@ const USED: [&str; 18] = [
     "multi-arch",
 ];
 
-fn stanzas(bytes: &[u8]) -> Vec<Stanza> {
-    let mut out = Vec::new();
+fn each_stanza(bytes: &[u8], mut each: impl FnMut(&Stanza)) {
     let mut current = Stanza { line: 1, fields: Vec::new() };
     let mut in_used = false;
     let mut any = false;
@@ -48,7 +47,7 @@ fn stanzas(bytes: &[u8]) -> Vec<Stanza> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.trim_ascii().is_empty() {
             if std::mem::take(&mut any) {
-                out.push(std::mem::replace(&mut current, Stanza { line: number + 2, fields: Vec::new() }));
+                each(&std::mem::replace(&mut current, Stanza { line: number + 2, fields: Vec::new() }));
             }
             current.line = number + 2;
             in_used = false;
@@ -67,32 +66,51 @@ fn stanzas(bytes: &[u8]) -> Vec<Stanza> {
             continue;
         };
         let name = String::from_utf8_lossy(&line[..colon]).trim().to_ascii_lowercase();
-        in_used = USED.contains(&name.as_str());
+        in_used = USED.contains(&name.as_str()) && current.fields.len() < MAX_FIELDS;
         if in_used {
             current.fields.push((name, String::from_utf8_lossy(&line[colon + 1..]).trim().to_owned()));
         }
     }
     if any {
-        out.push(current);
+        each(&current);
     }
-    out
 }
 
-/// The installed packages of a status file, and the lines of stanzas that are none. A stanza without `Status`
+/// Packages of a database that are read; the largest systems have some thousands.
+pub(super) const MAX_PACKAGES: usize = 100_000;
+/// Names in the relations of all packages of a database together.
+const MAX_NAMES: usize = 1_000_000;
+/// Lines of one stanza with fields that are used.
+const MAX_FIELDS: usize = 64;
+
+/// The installed packages of a status file, and the lines of stanzas that are none, or more than are read. A stanza without `Status`
 /// (distroless) is installed.
 pub fn parse_status(bytes: &[u8]) -> (Vec<OsPackage>, Vec<usize>) {
     let (mut packages, mut bad) = (Vec::new(), Vec::new());
-    for stanza in stanzas(bytes) {
+    let mut names = MAX_NAMES;
+    each_stanza(bytes, |stanza| {
+        if packages.len() + bad.len() >= MAX_PACKAGES {
+            return;
+        }
         let state = stanza.get("Status").split_whitespace().last().unwrap_or("installed");
         if matches!(state, "not-installed" | "config-files") {
-            continue;
+            return;
         }
         if stanza.get("Package").is_empty() || stanza.get("Version").is_empty() {
             bad.push(stanza.line);
-            continue;
+            return;
         }
-        packages.push(package(&stanza));
-    }
+        let relations = ["Pre-Depends", "Depends", "Provides"].map(|field| stanza.get(field));
+        let more: usize =
+            relations.iter().map(|text| 1 + memchr::memchr2_iter(b',', b'|', text.as_bytes()).count()).sum();
+        match names.checked_sub(more) {
+            Some(left) => {
+                names = left;
+                packages.push(package(stanza));
+            }
+            None => bad.push(stanza.line),
+        }
+    });
     (packages, bad)
 }
 
@@ -145,8 +163,13 @@ pub fn relations(field: &str) -> Vec<Vec<String>> {
 
 /// Name and architecture of the packages that apt marked as automatically installed.
 pub fn parse_extended_states(bytes: &[u8]) -> BTreeSet<(String, String)> {
-    let automatic = stanzas(bytes).into_iter().filter(|stanza| stanza.get("Auto-Installed") == "1");
-    automatic.map(|stanza| (stanza.get("Package").to_owned(), stanza.get("Architecture").to_owned())).collect()
+    let mut out = BTreeSet::new();
+    each_stanza(bytes, |stanza| {
+        if stanza.get("Auto-Installed") == "1" && out.len() < MAX_PACKAGES {
+            out.insert((stanza.get("Package").to_owned(), stanza.get("Architecture").to_owned()));
+        }
+    });
+    out
 }
 
 /// The paths of a `.list` file, cleaned, without the root.

@@ -21,6 +21,7 @@ use crate::fs::{DataRef, Lookup, View};
 use crate::layer::EntryKind;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 /// The operating system of an image.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -38,6 +39,8 @@ pub struct OsInventory {
     pub conda: CondaInventory,
     /// What could not be read.
     pub problems: Vec<Problem>,
+    /// Who provides what, once that was asked: [`OsInventory::find`]. Packages do not change any more then.
+    pub provided: OnceLock<FastMap<String, usize>>,
 }
 
 /// Package managers whose databases are read.
@@ -124,7 +127,16 @@ impl OsInventory {
     pub fn find(&self, name: &str) -> Option<usize> {
         let first = self.packages.partition_point(|package| package.name.as_str() < name);
         let by_name = self.packages.get(first).filter(|package| package.name == name).map(|_| first);
-        by_name.or_else(|| self.packages.iter().position(|package| package.provides.iter().any(|p| p == name)))
+        by_name.or_else(|| self.provided.get_or_init(|| self.provided()).get(name).copied())
+    }
+
+    /// The first package that provides each name.
+    fn provided(&self) -> FastMap<String, usize> {
+        let mut out = FastMap::default();
+        for (position, package) in self.packages.iter().enumerate() {
+            package.provides.iter().for_each(|name| _ = out.entry(name.clone()).or_insert(position));
+        }
+        out
     }
 
     fn read_dpkg(&mut self, view: &View<'_>) -> Vec<Listed> {

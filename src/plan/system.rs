@@ -366,28 +366,30 @@ fn is_development(name: &str) -> bool {
     name.ends_with("-dev") || name.ends_with("-dev-compat")
 }
 
-/// Adds a package above the base and all it depends on.
-fn close(os: &OsInventory, above: &BTreeSet<usize>, root: usize, kept: &mut BTreeSet<usize>) {
+/// Adds a package above the base and all it depends on. Returns the bytes of what was not there before.
+fn close(os: &OsInventory, above: &BTreeSet<usize>, root: usize, kept: &mut BTreeSet<usize>) -> u64 {
+    let mut bytes = 0u64;
     let mut todo = vec![root];
     while let Some(position) = todo.pop() {
         if !above.contains(&position) || !kept.insert(position) {
             continue;
         }
+        bytes = bytes.saturating_add(os.packages[position].bytes);
         for alternatives in &os.packages[position].depends {
             todo.extend(alternatives.iter().find_map(|name| os.find(name)));
         }
     }
+    bytes
 }
 
 /// Bytes of each package to install, with what it brings that none before it brought.
 fn credit(os: &OsInventory, above: &BTreeSet<usize>, install: &mut [SystemPackage]) {
     install.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut first: BTreeMap<&str, usize> = BTreeMap::new();
+    os.packages.iter().enumerate().for_each(|(position, package)| _ = first.entry(&package.name).or_insert(position));
     let mut kept = BTreeSet::new();
     for package in install {
-        let before = kept.clone();
-        if let Some(position) = os.packages.iter().position(|other| other.name == package.name) {
-            close(os, above, position, &mut kept);
-        }
-        package.bytes = kept.difference(&before).map(|&position| os.packages[position].bytes).sum();
+        let position = first.get(package.name.as_str());
+        package.bytes = position.map_or(0, |&position| close(os, above, position, &mut kept));
     }
 }

@@ -14,6 +14,12 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// Rows of all RECORDs together that are read. An image of 400,000 files has about as many.
+const MAX_ROWS: usize = 2_000_000;
+
+/// Longest `direct_url.json`, in bytes.
+const MAX_DIRECT_URL: usize = 64 << 10;
+
 /// A distribution and what it claims.
 pub(super) struct Install {
     pub distribution: Distribution,
@@ -28,9 +34,10 @@ pub(super) fn read_all<'a>(
     problems: &mut Vec<Problem>,
 ) -> Vec<Install> {
     let vendor = VendorLists::new(view);
-    let next = AtomicUsize::new(0);
+    let (next, rows) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let read = || {
-        let mut reader = Reader { view, scan, vendor: &vendor, lookup: Lookup::new(view), problems: Vec::new() };
+        let lookup = Lookup::new(view);
+        let mut reader = Reader { view, scan, vendor: &vendor, lookup, rows: &rows, problems: Vec::new() };
         let mut out = Vec::new();
         while let Some(found) = scan.installed.get(next.fetch_add(1, Ordering::Relaxed)) {
             if file_name(found.metadata).starts_with(b"~") {
@@ -67,6 +74,8 @@ struct Reader<'r, 'v, 'a> {
     scan: &'r Scan<'a>,
     vendor: &'r VendorLists<'a>,
     lookup: Lookup<'v, 'a>,
+    /// Rows of RECORDs so far, of all readers.
+    rows: &'r AtomicUsize,
     problems: Vec<Problem>,
 }
 
@@ -176,6 +185,10 @@ impl<'a> Reader<'_, '_, 'a> {
             let path = [found.metadata, b"/RECORD"].concat();
             let message = format!("expected rows of path, hash and size; line {first} is none ({} in all)", bad.len());
             self.problem(&path, &message);
+        }
+        if self.rows.fetch_add(rows.len(), Ordering::Relaxed).saturating_add(rows.len()) > MAX_ROWS {
+            let message = format!("not read: the image's RECORDs have more than {MAX_ROWS} rows");
+            return self.problem(found.metadata, &message);
         }
         let mut joined = Vec::new();
         for row in rows {
@@ -371,7 +384,8 @@ fn names_bare_linux(wheel: &[u8]) -> bool {
 
 /// PEP 610: the URL without user and password, and whether the install is editable.
 fn read_direct_url(bytes: &[u8]) -> (Option<String>, bool) {
-    let Ok(value) = serde_json::from_slice::<serde_json::Value>(bytes) else { return (None, false) };
+    let small = Some(bytes).filter(|bytes| bytes.len() <= MAX_DIRECT_URL);
+    let Some(Ok(value)) = small.map(serde_json::from_slice::<serde_json::Value>) else { return (None, false) };
     let url = value.get("url").and_then(|url| url.as_str()).map(without_credentials);
     let url = url.map(|url| match value.pointer("/vcs_info/vcs").and_then(|vcs| vcs.as_str()) {
         Some(vcs) => {

@@ -8,6 +8,9 @@ use std::borrow::Cow;
 /// Longer paths than the kernel's `PATH_MAX` name no file.
 const LONGEST_PATH: usize = 4096;
 
+/// Rows that are read; the largest distributions have some tens of thousands.
+const MAX_ROWS: usize = 200_000;
+
 /// One row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordRow {
@@ -19,12 +22,17 @@ pub struct RecordRow {
     pub size: Option<u64>,
 }
 
-/// Parses RECORD. Rows that are no rows are returned as their line numbers (from 1).
+/// Parses RECORD. Rows that are no rows are returned as their line numbers (from 1), and so is the first one of more than are
+/// read.
 pub fn parse_record(bytes: &[u8]) -> (Vec<RecordRow>, Vec<usize>) {
     let mut reader = CsvReader { rest: bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes), line: 1 };
     let (mut rows, mut bad) = (Vec::new(), Vec::new());
     while !reader.rest.is_empty() {
         let line = reader.line;
+        if rows.len() + bad.len() >= MAX_ROWS {
+            bad.push(line);
+            break;
+        }
         match reader.record() {
             Some(fields) if fields.len() == 1 && fields[0].is_empty() => {}
             Some(fields) => match row(fields) {

@@ -9,6 +9,7 @@ use reqwest::blocking::Response;
 use reqwest::header::CONTENT_RANGE;
 use std::io::{self, Read};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Most connections that one stream is read from. Each failure without a byte in between counts towards
 /// [`TRIES`]; this bounds a server that sends a byte each time.
@@ -25,6 +26,8 @@ pub struct BlobStream {
     digest: Digest,
     /// The next byte to deliver.
     position: u64,
+    /// The first byte.
+    start: u64,
     /// Behind the last one.
     end: u64,
     /// The size of the blob, where it is known.
@@ -34,6 +37,28 @@ pub struct BlobStream {
     failures: u32,
     /// Failures at all.
     resumed: u32,
+    /// How long the server was waited for so far.
+    pace: Pace,
+}
+
+/// How long a server may take for what it sends: some time for each connection to come about, and the time that a slow line takes
+/// for the bytes. A byte a second is no line.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Pace {
+    waited: Duration,
+}
+
+/// The slowest line on which a layer is still waited for, in bytes a second.
+const MIN_RATE: u64 = 8 << 10;
+/// What is waited in any case.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+impl Pace {
+    /// Notes a wait. `received` are all bytes so far; false where they are too few for the time.
+    pub(super) fn keeps_up(&mut self, wait: Duration, received: u64) -> bool {
+        self.waited = self.waited.saturating_add(wait);
+        self.waited <= PATIENCE.saturating_add(Duration::from_secs(received / MIN_RATE))
+    }
 }
 
 /// How a connection ended.
@@ -46,12 +71,34 @@ enum Ended {
 
 impl BlobStream {
     pub(super) fn whole_of(wire: Arc<Wire>, digest: Digest, size: u64) -> Self {
-        Self { wire, digest, position: 0, end: size, size: Some(size), body: None, failures: 0, resumed: 0 }
+        Self {
+            wire,
+            digest,
+            position: 0,
+            end: size,
+            size: Some(size),
+            body: None,
+            failures: 0,
+            resumed: 0,
+            pace: Pace::default(),
+            start: 0,
+        }
     }
 
     pub(super) fn part_of(wire: Arc<Wire>, digest: Digest, offset: u64, length: u64) -> Self {
         let end = offset + length;
-        Self { wire, digest, position: offset, end, size: None, body: None, failures: 0, resumed: 0 }
+        Self {
+            wire,
+            digest,
+            position: offset,
+            end,
+            size: None,
+            body: None,
+            failures: 0,
+            resumed: 0,
+            pace: Pace::default(),
+            start: offset,
+        }
     }
 
     /// All that is left of it.
@@ -80,12 +127,14 @@ impl BlobStream {
                 return Ok(0);
             }
             let room = usize::try_from(self.end - self.position).unwrap_or(usize::MAX).min(buffer.len());
+            let asked = Instant::now();
             let ended = match self.connected()? {
                 Err(ended) => ended,
                 Ok(body) => match body.read(&mut buffer[..room]) {
                     Ok(count) if count > 0 => {
                         self.position += count as u64;
                         self.failures = 0;
+                        self.check_pace(asked)?;
                         return Ok(count);
                     }
                     Ok(_) => Ended::Early,
@@ -94,6 +143,19 @@ impl BlobStream {
             };
             self.fail(ended)?;
         }
+    }
+
+    fn check_pace(&mut self, asked: Instant) -> Result<(), RegistryError> {
+        let received = self.position - self.start;
+        if self.pace.keeps_up(asked.elapsed(), received) {
+            return Ok(());
+        }
+        let message = format!(
+            "{}: the server is too slow: {received} bytes in {} seconds",
+            self.what(),
+            self.pace.waited.as_secs()
+        );
+        Err(RegistryError::Connection { place: self.wire.place.clone(), message })
     }
 
     /// Counts a failure and waits, or says that it was one too many.
@@ -224,5 +286,21 @@ impl Read for BlobStream {
             };
             io::Error::new(kind, error)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_a_second_is_too_slow_and_a_slow_line_is_not() {
+        let seconds_held = |bytes_a_second: u64| {
+            let mut pace = Pace::default();
+            (1..100_000u64).find(|second| !pace.keeps_up(Duration::from_secs(1), second * bytes_a_second))
+        };
+        assert_eq!(seconds_held(1), Some(121));
+        assert_eq!(seconds_held(MIN_RATE / 2), Some(241));
+        assert_eq!(seconds_held(MIN_RATE), None);
     }
 }

@@ -385,7 +385,7 @@ fn availability(answer: &Availability) -> AvailabilityReport {
         wire: contents.map(|contents| contents.wire).or(file.size).map(|bytes| Size {
             bytes: ByteSize(bytes),
             unit: Unit::Wire,
-            basis: Basis::Measured,
+            basis: contents.map_or(Basis::Predicted, |contents| contents.basis),
         }),
         sha256: file.sha256().map(str::to_owned),
     });
@@ -394,7 +394,7 @@ fn availability(answer: &Availability) -> AvailabilityReport {
         version: answer.version.as_deref().map(escape_str),
         yanked: answer.yanked.as_deref().map(escape_str),
         file,
-        unpacked: contents.map(|contents| unpacked(contents.unpacked(), Basis::Measured)),
+        unpacked: contents.map(|contents| unpacked(contents.unpacked(), contents.basis)),
         near: escaped(&answer.near),
         reason: escape_str(&answer.reason),
     }

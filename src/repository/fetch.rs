@@ -20,6 +20,7 @@ use reqwest::header::{ETAG, HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MA
 use serde::{Deserialize, Serialize};
 use std::io::{BufRead, BufReader, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 /// How often a request is tried.
@@ -27,11 +28,11 @@ const TRIES: u32 = 3;
 /// Largest `InRelease`.
 const MOST_RELEASE: u64 = 16 << 20;
 /// Largest index, as it is sent.
-const MOST_WIRE: u64 = 128 << 20;
+const MOST_WIRE: u64 = 64 << 20;
 /// Largest index, unpacked.
-const MOST_UNPACKED: u64 = 512 << 20;
+const MOST_UNPACKED: u64 = 256 << 20;
 /// Memory that an xz file may ask for, in KiB: `xz -9` takes 65 MiB.
-const MOST_XZ_MEMORY: u32 = 192 << 10;
+const MOST_XZ_MEMORY: u32 = 96 << 10;
 
 /// The compressions that are read, the one that sends least first.
 const COMPRESSIONS: [&str; 4] = [".xz", ".zst", ".gz", ""];
@@ -43,6 +44,8 @@ pub(super) struct Fetcher<'a> {
     local: Client,
     options: &'a Options,
     deadline: Instant,
+    /// Held by who unpacks an index.
+    reading: Mutex<()>,
     pub downloaded: AtomicU64,
     pub requests: AtomicU64,
 }
@@ -105,6 +108,7 @@ impl<'a> Fetcher<'a> {
             local: client(true)?,
             options,
             deadline: Instant::now() + options.wait,
+            reading: Mutex::default(),
             downloaded: counter(),
             requests: counter(),
         })
@@ -200,14 +204,18 @@ impl<'a> Fetcher<'a> {
         let Some((file, ending)) = files().next() else {
             return Err(format!("{path}: expected it compressed with xz, zstd or gzip, found none of them"));
         };
-        let key = format!("packages {}", plain.unwrap_or(file).digest);
+        // With where it is from: what a suite says of a file that is not read is a claim, and no other suite's to believe.
+        let key = format!("packages {folder}{path} {}", file.digest);
         let kept = self.options.cache.as_ref().and_then(|cache| cache.get::<Index>(&key));
         if let Some(index) = kept {
             return Ok(index);
         }
         let bytes = self.listed(folder, release, file)?;
         let most = plain.map_or(MOST_UNPACKED, |plain| plain.size.min(MOST_UNPACKED));
+        // One after another: what is read takes more memory than what is kept.
+        let alone = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let index = unpack(&bytes, ending, most).and_then(parse_packages);
+        drop((alone, bytes));
         let index = index.map_err(|why| format!("{}: {why}", file.path))?;
         if let Some(cache) = &self.options.cache {
             cache.put(&key, &index);
@@ -388,8 +396,8 @@ pub(super) fn unpack<'b>(bytes: &'b [u8], ending: &str, most: u64) -> Result<imp
         ".gz" => Box::new(MultiGzDecoder::new(bytes)),
         ".zst" => {
             let mut decoder = zstd::stream::read::Decoder::with_buffer(bytes).map_err(|error| error.to_string())?;
-            // 2^27 is what the format recommends as the most (RFC 8878, 3.1.1.1.2 has 8 MiB as the least).
-            decoder.window_log_max(27).map_err(|error| error.to_string())?;
+            // 64 MiB; RFC 8878, 3.1.1.1.2, has 8 MiB as what every decoder takes.
+            decoder.window_log_max(26).map_err(|error| error.to_string())?;
             Box::new(decoder)
         }
         _ => Box::new(bytes),

@@ -13,6 +13,11 @@ use std::io::{BufRead, Read as _};
 /// Longest line of an index that is read.
 const MOST_LINE: u64 = 4 << 20;
 
+/// Memory of what is kept of one index, in bytes. Debian's largest takes about 40 MB.
+const MAX_KEPT: usize = 96 << 20;
+/// What a name that a package provides takes besides itself: a row, and a line of the directory.
+const ROW: usize = 64;
+
 /// What an index says of one version of a package.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
@@ -91,7 +96,8 @@ impl Index {
         rows.filter_map(|(_, offset)| Record::read(self.records.get(offset..)?)).collect()
     }
 
-    fn new(mut records: Vec<Record>) -> Self {
+    fn new(records: Kept) -> Self {
+        let mut records = records.records;
         records.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
         let mut out = Self { packages: u32::try_from(records.len()).unwrap_or(u32::MAX), ..Self::default() };
         let mut rows: Vec<(&str, Kind, usize)> = Vec::with_capacity(2 * records.len());
@@ -272,7 +278,7 @@ const STATUS_LINE: u64 = 29;
 
 /// Reads a `Packages` file. Stanzas that are none are left out; a file with content and without a package is an error.
 pub fn parse_packages(input: impl BufRead) -> Result<Index, String> {
-    let mut records = Vec::new();
+    let mut records = Kept::default();
     let mut current = Record::default();
     let mut field = (String::new(), String::new());
     let mut any = false;
@@ -282,15 +288,17 @@ pub fn parse_packages(input: impl BufRead) -> Result<Index, String> {
         if folded {
             if !OF_THE_ARCHIVE.contains(&field.0.as_str()) {
                 current.stanza += length;
-                field.1.push(' ');
-                field.1.push_str(String::from_utf8_lossy(line).trim());
+                if field.1.len() < MOST_LINE as usize {
+                    field.1.push(' ');
+                    field.1.push_str(String::from_utf8_lossy(line).trim());
+                }
             }
             return;
         }
         let (name, value) = std::mem::take(&mut field);
         current.set_field(&name, &value);
         if line.trim_ascii().is_empty() {
-            take(&mut current, &mut records, STATUS_LINE);
+            records.take(&mut current, STATUS_LINE);
             return;
         }
         any = true;
@@ -303,18 +311,18 @@ pub fn parse_packages(input: impl BufRead) -> Result<Index, String> {
     })?;
     let (name, value) = field;
     current.set_field(&name, &value);
-    take(&mut current, &mut records, STATUS_LINE);
+    records.take(&mut current, STATUS_LINE);
     whole(records, any, "stanzas with `Package` and `Version`")
 }
 
 /// Reads an `APKINDEX`. Records that are none are left out; a file with content and without a package is an error.
 pub fn parse_apkindex(input: impl BufRead) -> Result<Index, String> {
-    let mut records = Vec::new();
+    let mut records = Kept::default();
     let mut current = Record::default();
     let mut any = false;
     read_lines(input, |line| {
         if line.trim_ascii().is_empty() {
-            take(&mut current, &mut records, 0);
+            records.take(&mut current, 0);
             return;
         }
         any = true;
@@ -328,7 +336,7 @@ pub fn parse_apkindex(input: impl BufRead) -> Result<Index, String> {
             current.set(letter.into(), &clean(value));
         }
     })?;
-    take(&mut current, &mut records, 0);
+    records.take(&mut current, 0);
     whole(records, any, "records with `P:` and `V:`")
 }
 
@@ -339,16 +347,46 @@ fn clean(value: &[u8]) -> String {
     if text.contains(char::is_control) { text.replace(char::is_control, " ") } else { text.to_owned() }
 }
 
-fn take(current: &mut Record, records: &mut Vec<Record>, more: u64) {
-    let mut record = std::mem::take(current);
-    if record.is_whole() {
-        record.stanza += more;
-        records.push(record);
+/// Records while they are read, and the memory that they take.
+#[derive(Default)]
+struct Kept {
+    records: Vec<Record>,
+    bytes: usize,
+}
+
+impl Kept {
+    fn take(&mut self, current: &mut Record, more: u64) {
+        let mut record = std::mem::take(current);
+        if record.is_whole() && !self.is_full() {
+            record.stanza += more;
+            self.bytes += record.memory();
+            self.records.push(record);
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.bytes > MAX_KEPT
     }
 }
 
-fn whole(records: Vec<Record>, any: bool, expected: &str) -> Result<Index, String> {
-    match records.is_empty() && any {
+impl Record {
+    /// What it takes while it is read and sorted, in bytes: twice, for a while, its texts.
+    fn memory(&self) -> usize {
+        let declared = &self.declared;
+        let texts = [&self.name, &self.version, &self.architecture, &self.section, &self.priority];
+        let relations =
+            [&declared.depends, &declared.recommends, &declared.suggests, &declared.conflicts, &declared.install_if];
+        let text: usize = texts.into_iter().chain(relations).chain([&declared.provides]).map(String::len).sum();
+        let rows = declared.provides.bytes().filter(|byte| matches!(byte, b',' | b' ')).count() + 1;
+        size_of::<Self>() + 2 * text + rows * ROW
+    }
+}
+
+fn whole(records: Kept, any: bool, expected: &str) -> Result<Index, String> {
+    if records.is_full() {
+        return Err(format!("what it has takes more than {MAX_KEPT} bytes of memory"));
+    }
+    match records.records.is_empty() && any {
         true => Err(format!("expected {expected}, found none")),
         false => Ok(Index::new(records)),
     }

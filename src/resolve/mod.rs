@@ -70,7 +70,8 @@ pub use solve::{FRESH, resolve};
 pub use uv::{OLDEST, Uv};
 pub use wheel::{Contents, InstalledFile, Layout, WheelFile, predicted_bytecode};
 pub use zip::{
-    Directory, MOST_DIRECTORY, MOST_ENTRY, TAIL, ZipEntry, ZipError, find_directory, parse_directory, read_entry,
+    Directory, MOST_DIRECTORY, MOST_ENTRY, TAIL, ZipEntry, ZipError, check_list, find_directory, parse_directory,
+    read_entry,
 };
 
 use crate::image::Cache;

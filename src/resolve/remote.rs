@@ -7,19 +7,23 @@
 //! 64 KiB, and 307 and 6 MB with 8 KiB.
 //!
 //! A server may ignore ranges, send less than it says, or something else altogether. Whatever it does, a bounded
-//! number of bytes is read in a bounded number of tries. The bytes are not verified, because a digest is of the whole:
-//! what comes of them is a figure, and installers check the digest of what they install.
+//! number of bytes is read in a bounded number of tries. The bytes cannot be verified, because a digest is of the whole:
+//! what comes of them is a predicted figure, and one that cannot be true is refused ([`check_list`]). An archive that
+//! came whole is compared with its digest.
 //!
 //! Source: RFC 9110, section 14 (range requests).
 
-use super::zip::{Directory, MOST_DIRECTORY, TAIL, ZipEntry, ZipError, find_directory, parse_directory, read_entry};
+use super::zip::{
+    Directory, MOST_DIRECTORY, TAIL, ZipEntry, ZipError, check_list, find_directory, parse_directory, read_entry,
+};
 use super::{Access, Options};
+use crate::base::Digest;
 use crate::http::{Reach, backoff, causes, client, is_loopback, is_passing};
 use reqwest::Url;
 use reqwest::blocking::{Client, Response};
 use reqwest::header::{CONTENT_RANGE, RANGE};
 use std::collections::BTreeMap;
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::{ErrorKind, Read, Seek as _, SeekFrom};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -85,6 +89,8 @@ pub struct Listed {
     /// Whether its server lets an HTTP cache keep it, as pip has one (RFC 9111): it has an ETag, an age or a date of expiry,
     /// and does not say `no-store`.
     pub keepable: bool,
+    /// The digest of the archive, where all of it was read.
+    pub whole: Option<Digest>,
 }
 
 /// Which part of a file to fetch.
@@ -187,8 +193,8 @@ impl<'a> Remote<'a> {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let response = request.send().map_err(lost)?;
         let piece = match response.status().as_u16() {
-            206 => part(response),
-            200 => whole(response),
+            206 => part(response, self.deadline),
+            200 => whole(response, self.deadline),
             status => Err(RemoteError::Status(status)),
         }?;
         self.bytes.fetch_add(piece.bytes.len() as u64, Ordering::Relaxed);
@@ -243,10 +249,12 @@ fn read_archive(
     }
     let bytes = tail.within(directory.offset, directory.offset + directory.size).unwrap_or_default();
     let files = parse_directory(bytes, directory.entries)?;
+    check_list(&files, directory.offset)?;
+    let whole = (tail.start == 0 && tail.bytes.len() as u64 == tail.length).then(|| Digest::of(&tail.bytes));
     let chosen: Vec<usize> = (0..files.len()).filter(|at| wanted(&files[*at])).collect();
     let (length, keepable) = (tail.length, tail.keepable);
     let contents = contents(fetch, tail, &files, chosen, directory.offset)?;
-    Ok(Listed { files, length, contents, keepable })
+    Ok(Listed { files, length, contents, keepable, whole })
 }
 
 /// What was fetched of the end, with the rest of the list before it, and with what stands before the list, of which a
@@ -320,7 +328,7 @@ fn range(start: u64, end: u64) -> Result<String, RemoteError> {
 }
 
 /// 206: a part, whose place its `Content-Range` tells.
-fn part(response: Response) -> Result<Piece, RemoteError> {
+fn part(response: Response, deadline: Instant) -> Result<Piece, RemoteError> {
     let header = response.headers().get(CONTENT_RANGE).and_then(|value| value.to_str().ok());
     let (start, end, length) = header
         .and_then(content_range)
@@ -329,7 +337,7 @@ fn part(response: Response) -> Result<Piece, RemoteError> {
         return Err(RemoteError::Shape("the server sends a larger part than was asked for".into()));
     }
     let keepable = is_keepable(response.headers());
-    let bytes = body(response, end - start)?;
+    let bytes = body(response, end - start, deadline)?;
     match bytes.len() as u64 == end - start {
         true => Ok(Piece { bytes, start, length, keepable }),
         false => Err(RemoteError::Shape(format!("expected a part of {} bytes, found {}", end - start, bytes.len()))),
@@ -337,12 +345,12 @@ fn part(response: Response) -> Result<Piece, RemoteError> {
 }
 
 /// 200: all of it, if it is small.
-fn whole(response: Response) -> Result<Piece, RemoteError> {
+fn whole(response: Response, deadline: Instant) -> Result<Piece, RemoteError> {
     if response.content_length().is_some_and(|length| length > MOST_WHOLE) {
         return Err(RemoteError::NoRanges);
     }
     let keepable = is_keepable(response.headers());
-    let bytes = body(response, MOST_WHOLE)?;
+    let bytes = body(response, MOST_WHOLE, deadline)?;
     let length = bytes.len() as u64;
     if length > MOST_WHOLE { Err(RemoteError::NoRanges) } else { Ok(Piece { bytes, start: 0, length, keepable }) }
 }
@@ -356,12 +364,22 @@ fn is_keepable(headers: &reqwest::header::HeaderMap) -> bool {
     !words.contains(&"no-store") && (has("etag") || age.is_some_and(|age| age > 0) || has("expires"))
 }
 
-/// A body, and no more than a byte too much of it.
-fn body(response: Response, most: u64) -> Result<Vec<u8>, RemoteError> {
+/// A body, and no more than a byte too much of it. A server that sends it bit by bit has no more time than all others.
+fn body(response: impl Read, most: u64, deadline: Instant) -> Result<Vec<u8>, RemoteError> {
     let mut bytes = Vec::new();
-    let read = response.take(most + 1).read_to_end(&mut bytes);
-    read.map_err(|error| RemoteError::Connection(format!("the connection was cut: {error}")))?;
-    Ok(bytes)
+    let mut body = response.take(most + 1);
+    let mut piece = vec![0; 16 << 10];
+    loop {
+        match body.read(&mut piece) {
+            Ok(0) => return Ok(bytes),
+            Ok(count) => bytes.extend_from_slice(&piece[..count]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(RemoteError::Connection(format!("the connection was cut: {error}"))),
+        }
+        if Instant::now() >= deadline {
+            return Err(RemoteError::Late);
+        }
+    }
 }
 
 /// `bytes 10-19/100` as `(10, 20, 100)`.

@@ -6,7 +6,7 @@
 
 use super::zip::ZipEntry;
 use super::{Access, Artifact, Availability, Options, Wanted};
-use crate::base::{ImagePath, file_name, parent};
+use crate::base::{Basis, ImagePath, file_name, parent};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
@@ -33,8 +33,11 @@ pub struct WheelFile {
 pub struct Contents {
     /// Its files, in its order, directories left out.
     pub files: Vec<WheelFile>,
-    /// Its own size in bytes (`wire`, measured).
+    /// Its own size in bytes (`wire`).
     pub wire: u64,
+    /// Measured where the whole wheel was compared with its digest; else its server's word, which nobody can verify by the
+    /// list alone.
+    pub basis: Basis,
 }
 
 /// Where a distribution is installed.
@@ -61,7 +64,7 @@ pub struct InstalledFile {
 
 impl Contents {
     /// From an archive's list. `None` where a path leads out of the archive: no installer takes such a wheel.
-    pub fn new(entries: Vec<ZipEntry>, wire: u64) -> Option<Self> {
+    pub fn new(entries: Vec<ZipEntry>, wire: u64, basis: Basis) -> Option<Self> {
         let files: Vec<_> = entries.into_iter().filter(|entry| !entry.name.ends_with(b"/")).collect();
         let leads_out = |name: &[u8]| {
             name.is_empty()
@@ -71,10 +74,10 @@ impl Contents {
         };
         let all_fine = files.iter().all(|entry| !leads_out(&entry.name));
         let file = |entry: ZipEntry| WheelFile { path: entry.name, size: entry.size, crc32: entry.crc32 };
-        all_fine.then(|| Self { files: files.into_iter().map(file).collect(), wire })
+        all_fine.then(|| Self { files: files.into_iter().map(file).collect(), wire, basis })
     }
 
-    /// What the files unpack to, in bytes (`unpacked`, measured).
+    /// What the files unpack to, in bytes (`unpacked`, on the list's basis).
     pub fn unpacked(&self) -> u64 {
         self.files.iter().fold(0, |sum, file| sum.saturating_add(file.size))
     }

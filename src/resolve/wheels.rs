@@ -3,7 +3,8 @@
 use super::remote::{Listed, Remote, read_file};
 use super::zip::ZipEntry;
 use super::{Access, Artifact, Contents, Options, WheelInfo};
-use crate::base::{file_name, parent};
+use crate::base::{Basis, FastMap, FastSet, escape_bytes, file_name, parent};
+use crate::python::parse_record;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -50,26 +51,82 @@ pub(super) fn read(
     (done.into_iter().map(|(_, listed)| listed).collect(), remote.traffic())
 }
 
-/// What a wheel has, from the cache or from its server. Only what has a digest is kept, and found again by it.
+/// What a wheel has, from the cache or from its server. Only what has a digest is kept, under where it came from.
 fn info_of(wheel: &Artifact, remote: &Remote<'_>, options: &Options) -> Result<WheelInfo, String> {
     let cache = options.cache.as_ref();
-    let key = wheel.sha256().map(|digest| format!("wheel-3 sha256:{}", digest.to_ascii_lowercase()));
+    let key = key_of(wheel);
     if let Some(known) = key.as_ref().zip(cache).and_then(|(key, cache)| cache.get::<WheelInfo>(key)) {
         return Ok(known);
     }
     let url = wheel.url.as_deref().ok_or("it is in a local folder")?;
     let listed = remote.read(url, wheel.size, &is_wanted).map_err(|error| error.to_string())?;
-    let info = WheelInfo::of(listed).ok_or("a path in it leads out of it")?;
+    let info = checked(listed, wheel.sha256())?;
     if let Some((key, cache)) = key.zip(cache) {
         cache.put(&key, &info);
     }
     Ok(info)
 }
 
+/// What a list is kept under. An index can claim any digest for its own files, so the digest alone would let one index
+/// speak for another's.
+fn key_of(wheel: &Artifact) -> Option<String> {
+    let (url, digest) = (wheel.url.as_deref()?, wheel.sha256()?);
+    let size = wheel.size.map_or_else(|| "?".to_owned(), |size| size.to_string());
+    Some(format!("wheel {url} {} {size} sha256:{}", wheel.file, digest.to_ascii_lowercase()))
+}
+
 /// What a wheel on disk has.
 pub(super) fn read_local(path: &Path) -> Result<WheelInfo, String> {
-    let listed = read_file(path, &is_wanted).map_err(|error| error.to_string())?;
-    WheelInfo::of(listed).ok_or_else(|| "a path in it leads out of it".into())
+    checked(read_file(path, &is_wanted).map_err(|error| error.to_string())?, None)
+}
+
+/// What was read, if it can be true; `sha256` is the wheel's digest in hexadecimal digits.
+fn checked(listed: Listed, sha256: Option<&str>) -> Result<WheelInfo, String> {
+    let verified = match listed.whole.zip(sha256) {
+        Some((found, expected)) if !found.hex().eq_ignore_ascii_case(expected) => {
+            return Err(format!("expected a file with the digest sha256:{expected}, found {found}"));
+        }
+        found => found.is_some(),
+    };
+    check_record(&listed)?;
+    let basis = if verified { Basis::Measured } else { Basis::Predicted };
+    WheelInfo::of(listed, basis).ok_or_else(|| "a path in it leads out of it".into())
+}
+
+/// A wheel says twice what it has: in the archive's list and in RECORD. Installers go by the one and check the other.
+fn check_record(listed: &Listed) -> Result<(), String> {
+    let place = |at: &usize| &listed.files[*at].name;
+    let Some((at, record)) = listed.contents.iter().find(|(at, _)| is_record(place(at))) else { return Ok(()) };
+    let mut files: FastMap<&[u8], u64> = FastMap::default();
+    files.extend(listed.files.iter().map(|file| (file.name.as_slice(), file.size)));
+    let mut rows: FastSet<Vec<u8>> = FastSet::default();
+    // A row has two bytes or more; of one file there is one.
+    if memchr::memchr_iter(b'\n', record).count() > listed.files.len().saturating_mul(2) + 16 {
+        return Err("its RECORD has more rows than it has files".into());
+    }
+    for row in parse_record(record).0 {
+        let found = files.get(row.path.as_slice());
+        if row.size.zip(found).is_some_and(|(size, found)| size != *found) {
+            return Err(format!("its list and its RECORD differ on {}", escape_bytes(&row.path)));
+        }
+        rows.insert(row.path);
+    }
+    let info = parent(place(at));
+    let signs =
+        |name: &[u8]| parent(name) == info && matches!(file_name(name), b"RECORD" | b"RECORD.jws" | b"RECORD.p7s");
+    let missing = listed
+        .files
+        .iter()
+        .find(|file| !file.name.ends_with(b"/") && !signs(&file.name) && !rows.contains(file.name.as_slice()));
+    match missing {
+        Some(file) => Err(format!("its RECORD does not list {}", escape_bytes(&file.name))),
+        None => Ok(()),
+    }
+}
+
+fn is_record(path: &[u8]) -> bool {
+    let folder = parent(path);
+    file_name(path) == b"RECORD" && folder.ends_with(b".dist-info") && !folder.contains(&b'/')
 }
 
 /// Whether a file is read itself.
@@ -77,7 +134,8 @@ fn is_wanted(entry: &ZipEntry) -> bool {
     let folder = parent(&entry.name);
     let is_about =
         folder.ends_with(b".dist-info") && !folder.contains(&b'/') && ABOUT.contains(&file_name(&entry.name));
-    (is_about && entry.size <= LONGEST_ABOUT) || (is_script(&entry.name) && entry.size <= LONGEST_SCRIPT)
+    ((is_about || is_record(&entry.name)) && entry.size <= LONGEST_ABOUT)
+        || (is_script(&entry.name) && entry.size <= LONGEST_SCRIPT)
 }
 
 /// Whether a file goes where programs are.
@@ -91,7 +149,7 @@ pub(super) fn is_script(path: &[u8]) -> bool {
 
 impl WheelInfo {
     /// From what was read. `None` where a path leads out of the archive.
-    pub(super) fn of(listed: Listed) -> Option<Self> {
+    pub(super) fn of(listed: Listed, basis: Basis) -> Option<Self> {
         let about = |name: &[u8]| {
             let found = listed.contents.iter().find(|(at, _)| {
                 let path = &listed.files[**at].name;
@@ -111,7 +169,7 @@ impl WheelInfo {
             }
         }
         let keepable = listed.keepable;
-        let contents = Contents::new(listed.files, listed.length)?;
+        let contents = Contents::new(listed.files, listed.length, basis)?;
         Some(Self { contents, metadata, wheel, entry_points, top_level, shebangs, keepable })
     }
 }

@@ -34,6 +34,13 @@ pub const MOST_ENTRY: u64 = 16 << 20;
 /// The longest local header that is expected before a file: itself, a name and extra fields.
 const LOCAL_HEADER: u64 = 30;
 
+/// What stands between two files besides their headers and names: extra fields and a descriptor, in bytes at most. Writers
+/// of wheels have some tens.
+const MAX_SLACK: u64 = 512;
+
+/// Bytes that one packed byte can become at most (RFC 1951: a match of 258 bytes in two bits).
+const MAX_DEFLATED: u64 = 1032;
+
 const END: [u8; 4] = *b"PK\x05\x06";
 const END_64: [u8; 4] = *b"PK\x06\x06";
 const LOCATOR_64: [u8; 4] = *b"PK\x06\x07";
@@ -89,7 +96,7 @@ pub struct ZipEntry {
 /// or all of it.
 pub fn find_directory(tail: &[u8], length: u64) -> Result<Directory, ZipError> {
     let start = length.checked_sub(tail.len() as u64).ok_or(ZipError::Contradiction("it is shorter than its end"))?;
-    let at = end_record(tail).ok_or(ZipError::NoEnd)?;
+    let at = end_record(tail)?.ok_or(ZipError::NoEnd)?;
     let record = &tail[at..];
     let mut found = Directory {
         offset: u32_at(record, 16).unwrap_or_default().into(),
@@ -109,6 +116,18 @@ pub fn find_directory(tail: &[u8], length: u64) -> Result<Directory, ZipError> {
         found = Directory { offset: field(48), size: field(40), entries: field(32) };
         end = place;
     }
+    if u16_at(record, 4) != Some(0) || u16_at(record, 6) != Some(0) || u16_at(record, 8) != u16_at(record, 10) {
+        return Err(ZipError::Contradiction("its end counts its files in two ways"));
+    }
+    if end != at {
+        let short = [(found.offset, u32_at(record, 16)), (found.size, u32_at(record, 12))];
+        let fits =
+            |(long, short): &(u64, Option<u32>)| matches!(short, Some(u32::MAX)) || short.map(u64::from) == Some(*long);
+        let count = u16_at(record, 10);
+        if !short.iter().all(fits) || !(count == Some(u16::MAX) || count.map(u64::from) == Some(found.entries)) {
+            return Err(ZipError::Contradiction("its two ends do not say the same"));
+        }
+    }
     check(found, start + end as u64)
 }
 
@@ -122,17 +141,24 @@ fn check(found: Directory, end: u64) -> Result<Directory, ZipError> {
     if found.entries.saturating_mul(46) > found.size {
         return Err(ZipError::Contradiction("its directory is too short for its files"));
     }
+    if found.offset + found.size != end {
+        return Err(ZipError::Contradiction("its directory does not end where its end begins"));
+    }
     Ok(found)
 }
 
-/// The last place that can be an end record: its comment ends with the archive.
-fn end_record(tail: &[u8]) -> Option<usize> {
-    let last = tail.len().checked_sub(22)?;
+/// The place that can be an end record: its comment ends with the archive. Where there are two, readers differ.
+fn end_record(tail: &[u8]) -> Result<Option<usize>, ZipError> {
+    let Some(last) = tail.len().checked_sub(22) else { return Ok(None) };
     let fits = |at: &usize| {
         let record = &tail[*at..];
         record.starts_with(&END) && u16_at(record, 20).is_some_and(|comment| 22 + usize::from(comment) == record.len())
     };
-    (last.saturating_sub(65_535)..=last).rev().find(fits)
+    let mut places = (last.saturating_sub(65_535)..=last).rev().filter(fits);
+    match (places.next(), places.next()) {
+        (_, Some(_)) => Err(ZipError::Contradiction("it has two ends")),
+        (found, None) => Ok(found),
+    }
 }
 
 /// Reads a central directory: `bytes` are those that [`find_directory`] told.
@@ -149,7 +175,46 @@ pub fn parse_directory(bytes: &[u8], entries: u64) -> Result<Vec<ZipEntry>, ZipE
         out.push(entry);
         rest = after;
     }
+    if !rest.is_empty() {
+        return Err(ZipError::Contradiction("its directory has more than its end counts"));
+    }
     Ok(out)
+}
+
+/// Whether a list of files can be that of an archive whose directory begins at `end`: the files stand behind one
+/// another, fill the place before the directory, and unpack to what can be packed so. Who sends a list without the archive
+/// can claim any sizes; they have to add up to the length that is known.
+///
+/// # Errors
+///
+/// What does not fit.
+pub fn check_list(entries: &[ZipEntry], end: u64) -> Result<(), ZipError> {
+    let wrong = ZipError::Contradiction;
+    let mut names: Vec<&[u8]> = entries.iter().map(|entry| entry.name.as_slice()).collect();
+    names.sort_unstable();
+    if names.windows(2).any(|pair| pair[0] == pair[1]) {
+        return Err(wrong("it lists a file twice"));
+    }
+    if !entries.iter().all(ZipEntry::may_be_packed_so) {
+        return Err(wrong("a file cannot be packed to the size that it lists"));
+    }
+    let mut places: Vec<(u64, u64)> = entries.iter().map(|entry| (entry.offset, entry.least_end())).collect();
+    places.sort_unstable();
+    let starts = places.iter().map(|(start, _)| *start).skip(1).chain([end]);
+    let mut free = 0;
+    for ((start, least_end), next) in places.iter().zip(starts) {
+        if *start < free || *least_end > next {
+            return Err(wrong("its files overlap, or reach into its directory"));
+        }
+        if next - least_end > MAX_SLACK {
+            return Err(wrong("its files do not add up to where its directory begins"));
+        }
+        free = *least_end;
+    }
+    match places.first().map_or(end, |(start, _)| *start) {
+        0 => Ok(()),
+        _ => Err(wrong("it does not begin with a file")),
+    }
 }
 
 /// One header, and what follows it.
@@ -205,6 +270,23 @@ impl<'a> Long<'a> {
 }
 
 impl ZipEntry {
+    /// Where it ends at the earliest.
+    fn least_end(&self) -> u64 {
+        self.offset.saturating_add(LOCAL_HEADER + self.name.len() as u64).saturating_add(self.packed)
+    }
+
+    /// Whether a file of its size can have its packed size. What does not compress grows by some bytes in 16 KiB.
+    fn may_be_packed_so(&self) -> bool {
+        match self.method {
+            0 => self.size == self.packed,
+            8 => {
+                self.size <= self.packed.saturating_mul(MAX_DEFLATED)
+                    && self.packed <= self.size.saturating_add(self.size / 64).saturating_add(64)
+            }
+            _ => false,
+        }
+    }
+
     /// How many bytes from [`ZipEntry::offset`] on are surely enough to read it. Its own header repeats its name and has
     /// extra fields of its own, whose length only it tells: some more room is left for them.
     pub fn reach(&self) -> u64 {

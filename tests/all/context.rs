@@ -96,7 +96,7 @@ fn wheel(name: &str, version: &str, files: &[(&str, u64)]) -> Resolved {
         path: path.into_bytes(),
         size,
     };
-    let contents = Contents { files: all.map(file).collect(), wire: 1_000 };
+    let contents = Contents { files: all.map(file).collect(), wire: 1_000, basis: slimwright::base::Basis::Predicted };
     Resolved {
         name: name.into(),
         normalized: normalize_name(name),

@@ -4,6 +4,7 @@
 mod action;
 mod archives;
 mod asks;
+mod bounds;
 mod budget;
 mod cache;
 mod choice;

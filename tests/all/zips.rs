@@ -2,6 +2,7 @@
 
 use crate::server::{Reply, Request, Server, ok, reply};
 use crate::wheels::{Zip, ranged, wheel};
+use slimwright::base::Basis;
 use slimwright::resolve::{
     Access, Contents, Directory, Layout, Options, Remote, ZipEntry, ZipError, find_directory, parse_directory,
 };
@@ -188,7 +189,7 @@ fn a_wheel_is_installed_where_its_schemes_say() {
         entry("a-1.dist-info/RECORD", 500),
         entry("a-1.dist-info/RECORD.jws", 5),
     ];
-    let contents = Contents::new(entries, 1_000).unwrap();
+    let contents = Contents::new(entries, 1_000, Basis::Predicted).unwrap();
     assert_eq!((contents.unpacked(), contents.source()), (705, 140));
     let site = "usr/local/lib/python3.11/site-packages";
     let layout = Layout { prefix: "usr/local".into(), site_dir: site.into(), python: "3.11".into() };
@@ -212,6 +213,6 @@ fn a_wheel_is_installed_where_its_schemes_say() {
     ];
     assert_eq!(installed(false), expected.map(|(path, size)| (path.to_owned(), size)));
     assert!(installed(true)[5].1.abs_diff(record + compiled as u64) <= 30, "{:?}", installed(true)[5]);
-    assert_eq!(Contents::new(vec![entry("../evil", 1)], 1), None);
-    assert_eq!(Contents::new(vec![entry("/etc/passwd", 1)], 1), None);
+    assert_eq!(Contents::new(vec![entry("../evil", 1)], 1, Basis::Predicted), None);
+    assert_eq!(Contents::new(vec![entry("/etc/passwd", 1)], 1, Basis::Predicted), None);
 }
