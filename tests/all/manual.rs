@@ -92,7 +92,7 @@ fn bash_completes_commands_and_options() {
     };
     let Some(commands) = complete(&["comp"]) else { return };
     assert_eq!(commands, "completions");
-    assert_eq!(complete(&["audit", "--max"]).unwrap(), "--max-unpacked");
+    assert_eq!(complete(&["audit", "--max"]).unwrap(), "--max-unpacked --max-entries");
 }
 
 /// The binary by the name that Docker calls it by.
