@@ -76,7 +76,7 @@ pub(super) fn decide(question: &Question<'_, '_>) -> SystemDecisions {
     for (position, why) in left_behind(&above, &unwanted, question) {
         roots.entry(position).or_insert(why);
     }
-    roots.keys().for_each(|&position| close(os, &above, position, &mut out.kept));
+    roots.keys().for_each(|&position| _ = close(os, &above, position, &mut out.kept));
     for (position, why) in recommended(os, &above, &roots, &build, question.open.is_some(), &mut out.kept) {
         roots.insert(position, why);
     }
@@ -123,7 +123,7 @@ fn notes(facts: &Facts<'_>, decided: &SystemDecisions) -> Vec<String> {
 fn install(os: &OsInventory, above: &BTreeSet<usize>, roots: &BTreeMap<usize, Why>) -> Vec<SystemPackage> {
     let by_hand = |why: &Why| *why == Why::ByHand;
     let mut brought = BTreeSet::new();
-    roots.iter().filter(|(_, why)| by_hand(why)).for_each(|(&root, _)| close(os, above, root, &mut brought));
+    roots.iter().filter(|(_, why)| by_hand(why)).for_each(|(&root, _)| _ = close(os, above, root, &mut brought));
     // Those that bring most come first, so that two that need each other are not both left out.
     let mut rest: Vec<(usize, BTreeSet<usize>)> = Vec::new();
     for (&root, _) in roots.iter().filter(|(_, why)| !by_hand(why)) {
