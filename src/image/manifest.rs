@@ -2,12 +2,14 @@
 //! the same) and docker-archive's `manifest.json`. Parsers take bytes, so that they can be fuzzed.
 //!
 //! Engines are written in Go, whose decoder takes a field's name in any letter case, the last of several, and `null` for
-//! nothing; tools that write images rely on it (Jib writes `repoTags`). So do these parsers.
+//! nothing; tools that write images rely on it (Jib writes `repoTags`). So do these parsers: what they have read they spell
+//! as the specification does, and `oci-spec` reads that.
 
 use crate::base::escape_str;
+use oci_spec::image as oci;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 
 /// One row of a docker-archive's `manifest.json`.
@@ -22,40 +24,32 @@ pub struct DockerManifestRow {
 }
 
 /// What an index or a manifest says of a blob.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Descriptor {
     /// Its media type; empty where none is stated.
-    #[serde(rename = "mediatype", default)]
     pub media_type: String,
     /// Its digest, as written.
-    #[serde(default)]
     pub digest: String,
     /// Its length in bytes.
-    #[serde(default)]
     pub size: u64,
     /// Notes of who wrote it.
-    #[serde(default)]
     pub annotations: HashMap<String, String>,
     /// What it runs on, where an index says so.
     pub platform: Option<Platform>,
     /// What kind of artifact it is, where it is one.
-    #[serde(rename = "artifacttype", default)]
     pub artifact_type: String,
     /// The blob itself, in base 64, where it came along.
     pub data: Option<String>,
 }
 
 /// What an image runs on.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Platform {
     /// `linux`.
-    #[serde(default)]
     pub os: String,
     /// `amd64`.
-    #[serde(default)]
     pub architecture: String,
     /// `v8`.
-    #[serde(default)]
     pub variant: String,
 }
 
@@ -68,24 +62,45 @@ impl Platform {
 }
 
 /// An image index: manifests, and indexes of manifests.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Index {
     /// What it lists, in its order.
-    #[serde(default)]
     pub manifests: Vec<Descriptor>,
 }
 
 /// An image's manifest, or an artifact's.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Manifest {
     /// The configuration.
     pub config: Descriptor,
     /// The layers, lowest first.
-    #[serde(default)]
     pub layers: Vec<Descriptor>,
     /// What kind of artifact it is, where it is one.
-    #[serde(rename = "artifacttype", default)]
     pub artifact_type: String,
+}
+
+impl From<&oci::Descriptor> for Descriptor {
+    fn from(spec: &oci::Descriptor) -> Self {
+        Self {
+            media_type: spec.media_type().to_string(),
+            digest: spec.digest().to_string(),
+            size: spec.size(),
+            annotations: spec.annotations().clone().unwrap_or_default(),
+            platform: spec.platform().as_ref().map(Platform::from),
+            artifact_type: spec.artifact_type().as_ref().map(ToString::to_string).unwrap_or_default(),
+            data: spec.data().clone(),
+        }
+    }
+}
+
+impl From<&oci::Platform> for Platform {
+    fn from(spec: &oci::Platform) -> Self {
+        Self {
+            os: spec.os().to_string(),
+            architecture: spec.architecture().to_string(),
+            variant: spec.variant().clone().unwrap_or_default(),
+        }
+    }
 }
 
 impl Descriptor {
@@ -135,7 +150,9 @@ pub fn parse_docker_manifest(bytes: &[u8]) -> Result<Vec<DockerManifestRow>, Str
 
 /// Parses an image index.
 pub fn parse_index(bytes: &[u8]) -> Result<Index, String> {
-    go_json(bytes).map_err(|error| escape_str(&format!("expected an OCI image index: {error}")))
+    let spec: oci::ImageIndex =
+        specified(bytes).map_err(|error| escape_str(&format!("expected an OCI image index: {error}")))?;
+    Ok(Index { manifests: spec.manifests().iter().map(Descriptor::from).collect() })
 }
 
 /// Parses an image manifest.
@@ -143,7 +160,57 @@ pub fn parse_manifest(bytes: &[u8]) -> Result<Manifest, String> {
     if fields(bytes).contains(&"fslayers".to_owned()) {
         return Err("expected an image manifest, found one of Docker's schema 1; push or copy the image again".into());
     }
-    go_json(bytes).map_err(|error| escape_str(&format!("expected an OCI image manifest: {error}")))
+    let spec: oci::ImageManifest =
+        specified(bytes).map_err(|error| escape_str(&format!("expected an OCI image manifest: {error}")))?;
+    Ok(Manifest {
+        config: spec.config().into(),
+        layers: spec.layers().iter().map(Descriptor::from).collect(),
+        artifact_type: spec.artifact_type().as_ref().map(ToString::to_string).unwrap_or_default(),
+    })
+}
+
+/// Reads a manifest or an index: names are spelled as the specification does, and what Go takes for nothing where it is not
+/// stated is stated.
+fn specified<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> {
+    let mut document: Value = go_json(bytes)?;
+    let Value::Object(fields) = &mut document else { return T::deserialize(document) };
+    for name in ["config", "subject", "layers", "manifests"] {
+        match fields.get_mut(name) {
+            Some(Value::Array(list)) => list.iter_mut().for_each(describe),
+            Some(one) => describe(one),
+            None if matches!(name, "layers" | "manifests") => _ = fields.insert(name.into(), json!([])),
+            None => {}
+        }
+    }
+    state(fields, &[("schemaversion", "schemaVersion", json!(2))]);
+    respell(fields);
+    T::deserialize(document)
+}
+
+/// A descriptor.
+fn describe(value: &mut Value) {
+    let Value::Object(fields) = value else { return };
+    if let Some(Value::Object(platform)) = fields.get_mut("platform") {
+        state(platform, &[("os", "os", json!("")), ("architecture", "architecture", json!(""))]);
+    }
+    state(fields, &[("mediatype", "mediaType", json!("")), ("size", "size", json!(0))]);
+    respell(fields);
+}
+
+/// Fields that must be there: their names in lower case, their names, what they are where they are not stated.
+fn state(fields: &mut Map<String, Value>, rows: &[(&str, &str, Value)]) {
+    for (folded, name, default) in rows {
+        let value = fields.remove(*folded).unwrap_or_else(|| default.clone());
+        fields.insert((*name).to_owned(), value);
+    }
+}
+
+fn respell(fields: &mut Map<String, Value>) {
+    for (folded, name) in [("mediatype", "mediaType"), ("artifacttype", "artifactType")] {
+        if let Some(value) = fields.remove(folded) {
+            fields.insert(name.to_owned(), value);
+        }
+    }
 }
 
 /// Whether a document without a media type is an index by its fields.
