@@ -1,17 +1,19 @@
 //! slimwright tells the truth about the container images of Python services, and then makes them small.
 //!
 //! ```text
-//! TARGET ─► image ─► fs ─► python, os ─► rules ─► plan ─► emit
-//!           layers   view  inventory     findings  predicted image
+//! TARGET ─► image ─► fs ─► python, os ─► rules ─► plan ─► emit ─► text
+//!           layers   view  inventory     findings    │              │
+//!                                                predicted ◄─ prove ┘  the text is read again
 //! ```
 //!
 //! An [`image::Image`] is an immutable value: a configuration and an ordered list of layer indexes, whether it
 //! was read from an archive, read back from a recording, or predicted by a plan. [`fs::View`] merges its layers
 //! and knows the fate of every byte; [`fs::Ledger`] sums them up so that nothing is counted twice or not at
 //! all. [`python`] and [`os`] say who owns what. [`profile`] holds the rules, which are data; [`rules`] turns
-//! them into findings with evidence; [`plan`] turns findings into a predicted image. A saving is never a
-//! number in a table: it is the ledger before minus the ledger of the predicted image. [`emit`] writes the plan down so
-//! that it can be built, as a Dockerfile of its own or as edits of the user's ([`dockerfile`]); [`report`] writes it down
+//! them into findings with evidence; [`plan`] turns findings into decisions. [`emit`] writes them down so
+//! that they can be built, as a Dockerfile of its own or as edits of the user's ([`dockerfile`]), and [`prove`] reads that
+//! text as [`context`] reads any other: what it makes is the predicted image. A saving is never a
+//! number in a table: it is the ledger before minus the ledger of the predicted image. [`report`] writes the plan down
 //! so that it can be read; [`verify`] compares the rebuilt image with the original.
 //!
 //! [`resolve`] asks the user's package index, through uv, whether what is pinned is still there, and what its wheels
@@ -21,7 +23,7 @@
 //! bytes are; [`registry`] and [`daemon`] fetch bytes and know nothing of images; [`image`] puts them together.
 //! Modules import only from those before them:
 //!
-//! `base`, `http`, `programs`, `dockerfile`, `registry`, `source`, `layer`, `daemon`, `image`, `fs`, `python`, `os`, `profile`, `rules`, `resolve`, `repository`, `context`, `plan`, `verify`, `emit`, `budget`, `report`, `cli`.
+//! `base`, `http`, `programs`, `dockerfile`, `registry`, `source`, `layer`, `daemon`, `image`, `fs`, `python`, `os`, `profile`, `rules`, `resolve`, `repository`, `context`, `plan`, `verify`, `emit`, `prove`, `budget`, `report`, `cli`.
 
 pub mod base;
 pub mod budget;
@@ -38,6 +40,7 @@ pub mod os;
 pub mod plan;
 pub mod profile;
 pub mod programs;
+pub mod prove;
 pub mod python;
 pub mod registry;
 pub mod report;

@@ -6,13 +6,14 @@
 use super::args::{Check as Args, Report};
 use super::failure::{Failure, Result};
 use super::output::Destination;
-use super::pipeline::{self, Found, Measured};
+use super::pipeline::{self, Ask, Found, Measured};
 use super::progress::Bar;
 use super::settings::{Input, Look, input, look};
 use crate::base::{escape_path, escape_str};
 use crate::budget::{
     Baseline, BudgetError, Config, ConfigError, Date, Lock, Outcome, Planned, Snapshot, Verdict, evaluate,
 };
+use crate::emit::Style;
 use crate::image::Progress as _;
 use crate::plan::{Plan, PlanOptions};
 use crate::profile::{Rule, Tier};
@@ -246,9 +247,9 @@ pub fn check(settings: &CheckSettings) -> Result<()> {
     let rules = pipeline::rules(settings.profiles.as_deref())?;
     settings.config.check_rules(&rules).map_err(config_failure)?;
     super::commands::check_rules(&rules, &settings.options)?;
-    let image = pipeline::image(&settings.input)?;
+    let opened = pipeline::opened(&settings.input)?;
     let given = &settings.input.given;
-    let (snapshot, verdict) = pipeline::find(&image, given, &rules, |found| judge(settings, &rules, &found))?;
+    let (snapshot, verdict) = pipeline::find(&opened, given, &rules, |found| judge(settings, &rules, &found))?;
     for (format, destination) in &settings.reports {
         let text = render(*format, &verdict, settings.look, destination.is_stdout())?;
         destination.write(|out| Ok(out.write_all(text.as_bytes())?))?;
@@ -270,9 +271,12 @@ fn judge(settings: &CheckSettings, rules: &[Rule], found: &Found<'_>) -> Result<
     let evaluate = |snapshot: &Snapshot| {
         evaluate(snapshot, &settings.config, baseline.as_ref(), settings.today).map_err(budget_failure)
     };
+    let dockerfile = super::settings::dockerfile_of(&settings.input)?;
+    let options = PlanOptions { own_dockerfile: dockerfile.is_some(), ..settings.options.clone() };
+    let ask = Ask { rules, options: &options, style: Style::default(), dockerfile: dockerfile.as_deref() };
     if settings.mode == Mode::Planned {
-        let plan = found.plan(rules, &settings.options, |_| Vec::new());
-        let plan = (*plan).as_ref().map_err(|error| {
+        let plan = found.plan(&ask, |_| Vec::new())?;
+        let plan = (*plan).as_ref().map(|planned| &planned.plan).map_err(|error| {
             Failure::measure(anyhow::anyhow!("there is no plan whose image could be judged: {error}"))
         })?;
         let predicted = predicted(settings, rules, plan, &snapshot);
@@ -283,7 +287,7 @@ fn judge(settings: &CheckSettings, rules: &[Rule], found: &Found<'_>) -> Result<
     // Who is within the budget needs no plan; of an image with gaps the plan has them, too.
     if matches!(verdict.outcome, Outcome::Warn | Outcome::Fail)
         && found.image.gaps.is_empty()
-        && let Ok(plan) = &*found.plan(rules, &settings.options, |_| Vec::new())
+        && let Ok(pipeline::Planned { plan, .. }) = &*found.plan(&ask, |_| Vec::new())?
     {
         let judged = evaluate(&predicted(settings, rules, plan, &snapshot))?;
         verdict.planned = Some(planned(&judged, plan, rules));

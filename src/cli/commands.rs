@@ -6,15 +6,14 @@ use super::failure::{Failure, Result};
 use super::imports;
 use super::manual;
 use super::output::{Destination, Folder, print};
-use super::pipeline::{self, Measured};
+use super::pipeline::{self, Ask, Measured, Planned};
 use super::progress::Bar;
-use super::settings::{AuditSettings, Input, Look, PlanSettings, Settings, VerifySettings, WhySettings};
+use super::settings::{self, AuditSettings, Input, Look, PlanSettings, Settings, VerifySettings, WhySettings};
 use crate::base::{ByteSize, escape_path, escape_str};
 use crate::budget::Outcome;
 use crate::emit::Style;
-use crate::emit::edit::Edits;
 use crate::image::{Cache, CacheInfo, Progress as _, TargetKind, write_recorded, write_with_environment};
-use crate::plan::{self, Draft, Plan, PlanError, PlanOptions};
+use crate::plan::{self, Draft, PlanError, PlanOptions};
 use crate::profile::Rule;
 use crate::profile::{explain, list};
 use crate::python::normalize_name;
@@ -91,12 +90,14 @@ fn audit(settings: &AuditSettings) -> Result<()> {
     let rules = pipeline::rules(settings.profiles.as_deref())?;
     let context = settings.input.context.as_ref();
     let budget = context.map(|context| Budget::of_context(&context.folder)).transpose()?.flatten();
-    let image = pipeline::image(&settings.input)?;
+    let opened = pipeline::opened(&settings.input)?;
+    let dockerfile = settings::dockerfile_of(&settings.input)?;
+    let options = PlanOptions { own_dockerfile: dockerfile.is_some(), ..PlanOptions::default() };
+    let ask = Ask { rules: &rules, options: &options, style: Style::default(), dockerfile: dockerfile.as_deref() };
     let (report, verdict) = pipeline::measure(
-        &image,
+        &opened,
         &settings.input.given,
-        &rules,
-        &PlanOptions::default(),
+        &ask,
         |_| Vec::new(),
         |measured| {
             let verdict = budget.as_ref().map(|budget| budget.judge(&rules, &measured)).transpose()?;
@@ -125,7 +126,7 @@ fn audit(settings: &AuditSettings) -> Result<()> {
 }
 
 fn audit_report(measured: &Measured<'_>, rules: &[Rule]) -> AuditReport {
-    let plan = measured.plan.ok();
+    let plan = measured.plan.ok().map(|planned| &planned.plan);
     let report = AuditReport::new(measured.image, measured.view, measured.facts, measured.findings, rules, plan);
     match measured.plan {
         Ok(_) => report,
@@ -141,15 +142,21 @@ fn screen(report: &AuditReport, input: &Input, look: Look) -> String {
 fn plan(settings: &PlanSettings) -> Result<()> {
     let rules = pipeline::rules(settings.profiles.as_deref())?;
     check_rules(&rules, &settings.options)?;
-    let image = pipeline::image(&settings.input)?;
+    let opened = pipeline::opened(&settings.input)?;
     let look_up =
         |draft: &Draft<'_>| if settings.resolve { pipeline::look_up(draft, &settings.input) } else { Vec::new() };
     let given = &settings.input.given;
-    let (files, report, edited) = pipeline::measure(&image, given, &rules, &settings.options, look_up, |measured| {
-        let plan = measured.plan.map_err(plan_failure)?;
-        let edits = settings.dockerfile.as_ref().map(|file| file.edits(plan, &rules)).transpose()?;
-        let edited = edits.as_ref().map(|edits| text::edits_summary(edits, &plan.actions)).unwrap_or_default();
-        Ok((files(&measured, plan, settings.style, edits)?, audit_report(&measured, &rules), edited))
+    let ask = Ask {
+        rules: &rules,
+        options: &settings.options,
+        style: settings.style,
+        dockerfile: settings.dockerfile.as_deref(),
+    };
+    let (files, report, edited) = pipeline::measure(&opened, given, &ask, look_up, |measured| {
+        let planned = measured.plan.map_err(plan_failure)?;
+        let edits = planned.edits.as_ref();
+        let edited = edits.map(|edits| text::edits_summary(edits, &planned.plan.actions)).unwrap_or_default();
+        Ok((files(&measured, planned)?, audit_report(&measured, &rules), edited))
     })?;
     settings.folder.write(&files)?;
     let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
@@ -163,16 +170,16 @@ fn style_of(settings: &PlanSettings) -> text::Style<'_> {
     text::Style { color: look.color, width: look.width, details: look.details, target: &settings.input.text }
 }
 
-fn files(measured: &Measured<'_>, plan: &Plan, style: Style, edits: Option<Edits>) -> Result<Vec<(String, String)>> {
+fn files(measured: &Measured<'_>, planned: &Planned) -> Result<Vec<(String, String)>> {
+    let Planned { plan, files, edits } = planned;
     let report = PlanReport::new(measured.image, plan)
         .with_heavy(&plan::heaviest(measured.facts, HEAVY))
         .with_libraries(&plan::libraries_after(measured.facts, plan))
         .with_edits(edits.as_ref());
-    let mut files = crate::emit::emit_as(plan, style);
+    let mut files = files.clone();
     if let Some(edits) = edits {
-        files.retain(|(name, _)| name != "Dockerfile");
-        files.insert(0, ("Dockerfile".to_owned(), edits.text));
-        files.insert(1, ("Dockerfile.diff".to_owned(), edits.diff));
+        files.insert(0, ("Dockerfile".to_owned(), edits.text.clone()));
+        files.insert(1, ("Dockerfile.diff".to_owned(), edits.diff.clone()));
     }
     files.push(("REPORT.md".to_owned(), report_md::render(&report)));
     files.push(("plan.json".to_owned(), json(&report).map_err(Failure::measure)?));

@@ -6,9 +6,11 @@ use super::progress::Bar;
 use crate::context::{self, Base, ContextError, ContextOptions, Outside};
 use crate::image::{Cache, Image, ImageError, OpenOptions, Progress as _, Target, TargetKind, open, open_manifest};
 use crate::programs::Strangers;
+use crate::prove::Live;
 use crate::registry::RegistryError;
 use crate::repository::{self, Repositories, RepositoryError, Sources};
-use crate::resolve::{self, Platform, Request, RequestError, Resolution, Uv};
+use crate::resolve::{self, Platform, Request, RequestError, Resolution, Resolved, Uv};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -85,16 +87,26 @@ fn is_version(text: &str) -> bool {
     parts.next() == Some("3") && parts.next().is_some_and(is_number) && parts.all(is_number)
 }
 
-/// Reads the build context.
-pub(super) fn image(input: &ContextInput, options: &OpenOptions, quiet: bool) -> Result<Image> {
-    let bar = Bar::new(quiet);
-    let world = World { input, options, bar: &bar, uv: std::cell::OnceCell::new() };
-    bar.start("reading the build context", None);
+/// Reads the build context. The world around it is kept: the edited Dockerfile is read in it, too.
+pub(super) fn read<'w>(
+    input: &'w ContextInput,
+    options: &'w OpenOptions,
+    quiet: bool,
+) -> Result<(Image, World<'w>)> {
+    let world = World {
+        input,
+        options,
+        bar: Bar::new(quiet),
+        uv: std::cell::OnceCell::new(),
+        images: RefCell::default(),
+        told: RefCell::default(),
+    };
+    world.bar.start("reading the build context", None);
     let read = context::read(&input.folder, &input.options, &world);
-    bar.finish();
+    world.bar.finish();
     let read = read.map_err(failure)?;
-    read.notes.iter().for_each(|note| bar.note(note));
-    Ok(read.image)
+    read.notes.iter().for_each(|note| world.bar.note(note));
+    Ok((read.image, world))
 }
 
 fn failure(error: ContextError) -> Failure {
@@ -108,14 +120,49 @@ fn failure(error: ContextError) -> Failure {
 }
 
 /// The machine and the network.
-struct World<'w> {
+pub(super) struct World<'w> {
     input: &'w ContextInput,
     options: &'w OpenOptions,
-    bar: &'w Bar,
+    bar: Bar,
     uv: std::cell::OnceCell<std::result::Result<Uv, resolve::ResolveError>>,
+    /// Images that were asked for.
+    images: RefCell<BTreeMap<String, Base>>,
+    /// What installers were told.
+    told: RefCell<Vec<Resolved>>,
 }
 
 impl World<'_> {
+    /// What installers were told so far; it is not told again.
+    pub(super) fn take_told(&self) -> Vec<Resolved> {
+        self.told.take()
+    }
+
+    /// The build context, for who reads its edited Dockerfile. `told` is what [`World::take_told`] gave.
+    pub(super) fn live<'l>(&'l self, told: &'l [Resolved]) -> Live<'l> {
+        Live { folder: &self.input.folder, options: &self.input.options, outside: self, told }
+    }
+
+    /// Ends what is shown of the progress.
+    pub(super) fn finish(&self) {
+        self.bar.finish();
+    }
+
+    fn find(&self, name: &str) -> Base {
+        let given = self.input.images.iter().find(|(known, _)| is_same_image(known, name));
+        if let Some((_, target)) = given {
+            let how = format!("given as {}", target.path.display());
+            return match open(target, &self.options(), &self.bar) {
+                Ok(image) if image.layers.is_empty() => Base::Missing("it has no layers".into()),
+                Ok(image) => Base::Known(Box::new(image), how),
+                Err(error) => Base::Missing(error.to_string()),
+            };
+        }
+        match self.engine(name) {
+            Some(image) => Base::Known(Box::new(image), "read from the engine on this machine".into()),
+            None => self.registry(name),
+        }
+    }
+
     fn options(&self) -> OpenOptions {
         OpenOptions { platform: Some(self.input.options.platform.clone()), ..self.options.clone() }
     }
@@ -148,19 +195,12 @@ impl World<'_> {
 
 impl Outside for World<'_> {
     fn image(&self, name: &str) -> Base {
-        let given = self.input.images.iter().find(|(known, _)| is_same_image(known, name));
-        if let Some((_, target)) = given {
-            let how = format!("given as {}", target.path.display());
-            return match open(target, &self.options(), self.bar) {
-                Ok(image) if image.layers.is_empty() => Base::Missing("it has no layers".into()),
-                Ok(image) => Base::Known(Box::new(image), how),
-                Err(error) => Base::Missing(error.to_string()),
-            };
+        if let Some(known) = self.images.borrow().get(name) {
+            return known.clone();
         }
-        match self.engine(name) {
-            Some(image) => Base::Known(Box::new(image), "read from the engine on this machine".into()),
-            None => self.registry(name),
-        }
+        let found = self.find(name);
+        self.images.borrow_mut().insert(name.to_owned(), found.clone());
+        found
     }
 
     fn resolve(&self, request: &Request, platform: &Platform) -> std::result::Result<Resolution, RequestError> {
@@ -170,12 +210,10 @@ impl Outside for World<'_> {
             .as_ref()
             .map_err(|error| RequestError::Uv(error.clone()))?;
         self.bar.start(&format!("asking package indexes (uv {})", uv.version()), None);
-        resolve::resolve(
-            uv,
-            request,
-            platform,
-            &resolve::Options { cache: self.cache(), ..resolve::Options::default() },
-        )
+        let options = resolve::Options { cache: self.cache(), ..resolve::Options::default() };
+        let found = resolve::resolve(uv, request, platform, &options)?;
+        self.told.borrow_mut().extend(found.packages.iter().cloned());
+        Ok(found)
     }
 
     fn repositories(

@@ -49,6 +49,16 @@ impl UserDockerfile {
         edit(plan, rules, &file, &self.options).map_err(|error| self.edit_failure(&error))
     }
 
+    /// The text as it is on disk.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The stage that is built, if it is not the last one.
+    pub fn target_stage(&self) -> Option<String> {
+        self.options.target_stage.clone()
+    }
+
     fn edit_failure(&self, error: &EditError) -> Failure {
         Failure::usage(anyhow::anyhow!("{}: {error}", self.shown)).hint("--target-stage takes a stage's name or number")
     }

@@ -1,16 +1,20 @@
 //! From an input to facts, findings and a plan.
 
 use super::context;
+use super::dockerfile::UserDockerfile;
 use super::failure::{Failure, Result};
 use super::progress::Bar;
 use super::settings::Input;
 use crate::base::ImagePath;
+use crate::emit::Style;
+use crate::emit::edit::Edits;
 use crate::fs::View;
 use crate::image::Image;
 use crate::image::{Progress as _, open};
 use crate::plan::{Draft, Plan, PlanError, PlanOptions};
 use crate::profile::{self, Rule};
 use crate::programs::Strangers;
+use crate::prove::{self, Files};
 use crate::python::AskedFor;
 use crate::resolve::{self, Availability, Uv, Verdict};
 use crate::rules::Survey;
@@ -18,10 +22,28 @@ use crate::rules::{self, Facts, Finding};
 use std::mem::ManuallyDrop;
 use std::path::Path;
 
+/// An image, and the world around it where it is a build context's.
+pub struct Opened<'i> {
+    /// The image. It is kept until the process ends.
+    pub image: ManuallyDrop<Image>,
+    world: Option<context::World<'i>>,
+}
+
+/// Reads the image.
+pub fn opened(input: &Input) -> Result<Opened<'_>> {
+    match &input.context {
+        Some(context) => {
+            let (image, world) = context::read(context, &input.options, input.quiet)?;
+            Ok(Opened { image: ManuallyDrop::new(image), world: Some(world) })
+        }
+        None => Ok(Opened { image: image(input)?, world: None }),
+    }
+}
+
 /// Reads the image. It is kept until the process ends.
 pub fn image(input: &Input) -> Result<ManuallyDrop<Image>> {
-    if let Some(context) = &input.context {
-        return context::image(context, &input.options, input.quiet).map(ManuallyDrop::new);
+    if input.context.is_some() {
+        return opened(input).map(|opened| opened.image);
     }
     let bar = Bar::new(input.quiet);
     let image = open(&input.target, &input.options, &bar);
@@ -60,14 +82,38 @@ pub struct Measured<'a> {
     pub facts: &'a Facts<'a>,
     /// What the rules found.
     pub findings: &'a [Finding],
-    /// The plan, or why there is none.
-    pub plan: std::result::Result<&'a Plan, &'a PlanError>,
+    /// The plan and its files, or why there is none.
+    pub plan: std::result::Result<&'a Planned, &'a PlanError>,
+}
+
+/// A plan whose text was read again, and its files.
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// Its files, as `(name, text)`; of a plan for the user's own Dockerfile without a Dockerfile.
+    pub files: Files,
+    /// The edits of the user's own Dockerfile.
+    pub edits: Option<Edits>,
+}
+
+/// How a plan is made.
+pub struct Ask<'s> {
+    /// The rules.
+    pub rules: &'s [Rule],
+    /// What the user chose.
+    pub options: &'s PlanOptions,
+    /// How the Dockerfile installs.
+    pub style: Style,
+    /// The Dockerfile to edit, if the plan is for one.
+    pub dockerfile: Option<&'s UserDockerfile>,
 }
 
 /// What was measured, before a plan is made.
 pub struct Found<'a> {
     /// The image.
     pub image: &'a Image,
+    /// The world around a build context.
+    world: Option<&'a context::World<'a>>,
     /// What was read of it.
     pub facts: &'a Facts<'a>,
     /// What the rules found.
@@ -75,44 +121,59 @@ pub struct Found<'a> {
 }
 
 /// Measures the image and applies the rules.
-pub fn find<T>(image: &Image, given: &[AskedFor], rules: &[Rule], then: impl FnOnce(Found<'_>) -> T) -> T {
+pub fn find<T>(opened: &Opened<'_>, given: &[AskedFor], rules: &[Rule], then: impl FnOnce(Found<'_>) -> T) -> T {
     // The process ends soon: what was measured is not given back piece by piece, which takes its time.
-    let view = ManuallyDrop::new(View::new(image));
+    let view = ManuallyDrop::new(View::new(&opened.image));
     let survey = ManuallyDrop::new(Survey::new(&view, given));
     let facts = survey.facts(&view);
     let findings = ManuallyDrop::new(rules::evaluate(&facts, rules));
-    then(Found { image, facts: &facts, findings: &findings })
+    then(Found { image: &opened.image, world: opened.world.as_ref(), facts: &facts, findings: &findings })
 }
 
 impl Found<'_> {
     /// Makes the plan, with what `look_up` finds out of its pins.
     pub fn plan(
         &self,
-        rules: &[Rule],
-        options: &PlanOptions,
+        ask: &Ask<'_>,
         look_up: impl FnOnce(&Draft<'_>) -> Vec<Availability>,
-    ) -> ManuallyDrop<std::result::Result<Plan, PlanError>> {
-        let draft = Draft::new(self.facts, self.findings, rules, options);
-        ManuallyDrop::new(draft.map(|draft| {
-            let answers = look_up(&draft);
-            draft.plan(&answers)
-        }))
+    ) -> Result<ManuallyDrop<std::result::Result<Planned, PlanError>>> {
+        let draft = match Draft::new(self.facts, self.findings, ask.rules, ask.options) {
+            Ok(draft) => draft,
+            Err(error) => return Ok(ManuallyDrop::new(Err(error))),
+        };
+        let answers = look_up(&draft);
+        let intent = draft.intent(answers);
+        let Some(dockerfile) = ask.dockerfile else {
+            let (plan, files) = prove::emitted(intent, ask.style);
+            return Ok(ManuallyDrop::new(Ok(Planned { plan, files, edits: None })));
+        };
+        let edits = dockerfile.edits(intent.plan(), ask.rules)?;
+        let told = self.world.map(context::World::take_told).unwrap_or_default();
+        let edited = prove::Edited {
+            before: dockerfile.text(),
+            edits: &edits,
+            target_stage: dockerfile.target_stage(),
+            live: self.world.map(|world| world.live(&told)),
+        };
+        let (plan, mut files) = prove::edited(intent, &edited, ask.style);
+        self.world.into_iter().for_each(context::World::finish);
+        files.retain(|(name, _)| name != "Dockerfile");
+        Ok(ManuallyDrop::new(Ok(Planned { plan, files, edits: Some(edits) })))
     }
 }
 
 /// Measures the image, applies the rules, makes the plan, with what `look_up` finds out of its pins.
 pub fn measure<T>(
-    image: &Image,
+    opened: &Opened<'_>,
     given: &[AskedFor],
-    rules: &[Rule],
-    options: &PlanOptions,
+    ask: &Ask<'_>,
     look_up: impl FnOnce(&Draft<'_>) -> Vec<Availability>,
-    then: impl FnOnce(Measured<'_>) -> T,
-) -> T {
-    find(image, given, rules, |found| {
-        let plan = found.plan(rules, options, look_up);
+    then: impl FnOnce(Measured<'_>) -> Result<T>,
+) -> Result<T> {
+    find(opened, given, ask.rules, |found| {
+        let plan = found.plan(ask, look_up)?;
         let (facts, findings) = (found.facts, found.findings);
-        then(Measured { image, view: facts.view, facts, findings, plan: plan.as_ref() })
+        then(Measured { image: found.image, view: facts.view, facts, findings, plan: plan.as_ref() })
     })
 }
 

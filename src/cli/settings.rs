@@ -226,6 +226,7 @@ fn plan_settings(mut plan: Plan) -> Result<PlanSettings> {
             base: plan.base,
             original: plan.original,
             own_dockerfile: dockerfile.is_some(),
+            ledger: true,
         },
         style: match plan.style {
             Style::Pip => emit::Style::Pip,
@@ -247,6 +248,16 @@ fn context_dockerfile(source: &Source, skip: &[String]) -> Result<Option<Box<Use
             .hint("a plan for a build context is an edit of its Dockerfile; name it with --file"));
     };
     Ok(Some(Box::new(UserDockerfile::read(&path, Some(&folder), stage, skip.to_vec())?)))
+}
+
+/// The Dockerfile of a build context that was read; none where it has none, or where the target is none.
+pub(super) fn dockerfile_of(input: &Input) -> Result<Option<Box<UserDockerfile>>> {
+    let Some(context) = &input.context else { return Ok(None) };
+    let Some(path) = context::dockerfile(&context.folder, context.options.dockerfile.as_deref()) else {
+        return Ok(None);
+    };
+    let stage = context.options.target_stage.clone();
+    Ok(Some(Box::new(UserDockerfile::read(&path, Some(&context.folder), stage, Vec::new())?)))
 }
 
 fn verify_settings(verify: Verify) -> Result<VerifySettings> {

@@ -240,7 +240,7 @@ impl Stage {
         let other = match own {
             Some(number) => world.stage(number)?,
             None => match self.other_image(world, name) {
-                Ok(stage) => stage,
+                Ok(stage) => std::rc::Rc::new(stage),
                 Err(reason) => {
                     copy.sources
                         .iter()

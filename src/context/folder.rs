@@ -22,6 +22,8 @@ const MOST_ENTRIES: usize = 2_000_000;
 #[derive(Debug)]
 pub(super) struct Folder {
     root: PathBuf,
+    /// Files that are not on disk.
+    written: BTreeMap<ImagePath, Vec<u8>>,
     /// What a builder sees, by path relative to the root.
     entries: BTreeMap<ImagePath, Entry>,
     /// Lines of the ignore file that are no patterns: `(place, why)`.
@@ -39,7 +41,8 @@ impl Folder {
         let (ignore, name) = ignore_file(root, dockerfile)?;
         let place = |(line, why): &(usize, String)| (format!("{name}, line {line}"), why.clone());
         let bad_patterns = ignore.bad.iter().map(place).collect();
-        let mut out = Self { root: root.to_owned(), entries: BTreeMap::new(), bad_patterns };
+        let mut out =
+            Self { root: root.to_owned(), written: BTreeMap::new(), entries: BTreeMap::new(), bad_patterns };
         let relative = |path: &Path| path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned();
         let hidden = |path: &Path| ignore.hides(&relative(path));
         let walk = WalkDir::new(root).min_depth(1).sort_by_file_name().into_iter();
@@ -57,6 +60,33 @@ impl Folder {
             if out.entries.len() > MOST_ENTRIES {
                 return Err(ContextError::TooMany { path: escape_path(root), most: MOST_ENTRIES });
             }
+        }
+        Ok(out)
+    }
+
+    /// A folder, or none, with texts put into it. What its ignore file hides no builder sees.
+    pub(super) fn with(
+        root: Option<&Path>,
+        dockerfile: Option<&Path>,
+        files: &[(String, String)],
+    ) -> Result<Self, ContextError> {
+        let nothing = || Self {
+            root: PathBuf::new(),
+            written: BTreeMap::new(),
+            entries: BTreeMap::new(),
+            bad_patterns: Vec::new(),
+        };
+        let mut out = root.map_or_else(|| Ok(nothing()), |root| Self::read(root, dockerfile))?;
+        let ignore = root.map(|root| ignore_file(root, dockerfile)).transpose()?.map(|(ignore, _)| ignore);
+        for (name, text) in files {
+            if ignore.as_ref().is_some_and(|ignore| ignore.hides(name)) {
+                continue;
+            }
+            let path = ImagePath::from(name.as_str());
+            let old = out.entries.get(&path).cloned();
+            let entry = old.unwrap_or_else(|| Entry::file(path.clone(), 0));
+            out.entries.insert(path.clone(), Entry { size: text.len() as u64, ..entry });
+            out.written.insert(path, text.clone().into_bytes());
         }
         Ok(out)
     }
@@ -110,6 +140,9 @@ impl Folder {
     /// The content of a file, if it is not too large.
     pub(super) fn content(&self, path: &[u8]) -> Option<Vec<u8>> {
         self.get(path).filter(|entry| entry.kind == EntryKind::File && entry.size <= MOST_READ)?;
+        if let Some(text) = self.written.get(path) {
+            return Some(text.clone());
+        }
         let mut out = Vec::new();
         std::fs::File::open(self.on_disk(path)).ok()?.take(MOST_READ + 1).read_to_end(&mut out).ok()?;
         Some(out)

@@ -74,7 +74,12 @@ impl Stage {
             if !order.site.is_target {
                 self.uninstall_one(&order.site, &package.normalized);
             }
-            if package.info.is_some() || !told(package) {
+            if let Some(known) = world.outside.installed(package) {
+                if order.caches {
+                    self.gap(place.text, &package.name, "what the installer keeps of it in its cache is not known");
+                }
+                self.put_known(&order, known);
+            } else if package.info.is_some() || !told(package) {
                 self.put_distribution(&order, &installer, package, place);
             }
         }
@@ -517,7 +522,7 @@ fn row(path: &ImagePath, site: &Site, digest: Option<Digest>, size: u64) -> Stri
 }
 
 /// The bytecode of a module of the environment.
-fn compiled(path: &ImagePath, site: &Site) -> Option<ImagePath> {
+pub(super) fn compiled(path: &ImagePath, site: &Site) -> Option<ImagePath> {
     let inside = crate::base::is_within(path.as_bytes(), site.site_dir.as_bytes());
     inside.then(|| bytecode_of(path.as_bytes(), &site.python)).flatten().map(|path| ImagePath::new(&path))
 }

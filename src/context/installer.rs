@@ -194,9 +194,17 @@ impl Stage {
         if let Some(prefix) = read.value(&["--prefix"]).or_else(|| of_variable("PIP_PREFIX")) {
             return Some(site.elsewhere(self.at(prefix)?, false));
         }
-        if let Some(root) = read.value(&["--root"]).and_then(|root| self.at(root)) {
-            return Some(site.elsewhere(root.join(site.prefix.as_bytes()), false));
+        let root = read.value(&["--root"]).map(|root| self.at(root));
+        let site = self.without_root(site, read);
+        match root {
+            None => Some(site),
+            Some(root) => Some(site.below(&root?)),
         }
+    }
+
+    /// Where pip installs as the user that runs it, whatever root that is put below.
+    fn without_root(&self, site: Site, read: &Arguments) -> Site {
+        let of_variable = |name: &str| self.variable(name).filter(|value| !value.is_empty());
         let by_user = read.has(&["--user"]) || of_variable("PIP_USER").is_some_and(is_true);
         let is_virtual = self.tree.exists(site.prefix.join(b"pyvenv.cfg").as_bytes());
         let is_own = crate::base::is_within(site.prefix.as_bytes(), &self.home());
@@ -204,9 +212,9 @@ impl Stage {
         if by_user || !self.is_root() && !is_virtual && !is_own {
             let base = of_variable("PYTHONUSERBASE").and_then(|base| self.at(base));
             let base = base.unwrap_or_else(|| ImagePath::new(&[&self.home()[..], b"/.local"].concat()));
-            return Some(site.elsewhere(base, false));
+            return site.elsewhere(base, false);
         }
-        Some(site)
+        site
     }
 
     /// What the words of `pip install` and `uv pip install` ask for; the inner error is why that is not known.

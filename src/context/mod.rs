@@ -29,6 +29,7 @@ mod folder;
 mod ignore;
 mod install;
 mod installer;
+mod known;
 mod origin;
 mod places;
 mod projects;
@@ -42,12 +43,14 @@ mod uv;
 
 pub use error::ContextError;
 pub use ignore::Ignore;
+pub use known::{KnownDistribution, KnownFile, KnownLayer, KnownPackage, KnownPackages};
 
 use crate::base::{Basis, escape_str};
 use crate::dockerfile::{Dockerfile, MOST_BYTES};
 use crate::image::{Gap, Image};
-use crate::repository::{Repositories, RepositoryError, Sources};
-use crate::resolve::{Platform, Request, RequestError, Resolution};
+use crate::os::OsInventory;
+use crate::repository::{PackageRequest, Repositories, RepositoryError, Sources};
+use crate::resolve::{Platform, Request, RequestError, Resolution, Resolved};
 use folder::Folder;
 use stage::{Stage, World};
 use std::collections::BTreeMap;
@@ -101,6 +104,31 @@ pub trait Outside {
     ///
     /// The image names none, or none of them could be read.
     fn repositories(&self, sources: &Sources, architecture: &str) -> Result<Repositories, RepositoryError>;
+    /// The files of a distribution, where they are known better than by its wheel.
+    fn installed(&self, _package: &Resolved) -> Option<KnownDistribution> {
+        None
+    }
+    /// What an install command brings to these packages, where that is known without the repositories.
+    fn packages(&self, _request: &PackageRequest, _present: &OsInventory) -> Option<KnownPackages> {
+        None
+    }
+    /// The layer that an instruction makes, by its position in the file, where that is known without carrying it out.
+    fn layer(&self, _instruction: usize) -> Option<&KnownLayer> {
+        None
+    }
+}
+
+/// Texts that are not on disk, over a folder or over nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Written<'w> {
+    /// The folder that they are put into; none where there is nothing else.
+    pub folder: Option<&'w Path>,
+    /// The Dockerfile's name.
+    pub dockerfile: &'w str,
+    /// The Dockerfile.
+    pub text: &'w str,
+    /// The other files: paths relative to the folder, and texts.
+    pub files: &'w [(String, String)],
 }
 
 /// What a build context becomes.
@@ -130,7 +158,41 @@ pub fn read(root: &Path, options: &ContextOptions, outside: &dyn Outside) -> Res
         None => without_dockerfile(&folder, root, options)?,
     };
     let name = path.as_deref().map_or_else(|| "(no Dockerfile)".to_owned(), |path| shown(path, root));
-    let file = Dockerfile::parse(&text).map_err(|source| ContextError::Dockerfile { path: name.clone(), source })?;
+    make(&text, &folder, Names { name, root: Some(root), dockerfile: path }, options, outside)
+}
+
+/// Reads a Dockerfile that is not on disk: what an emitted or edited one would make.
+///
+/// # Errors
+///
+/// As for [`read`].
+pub fn simulate(
+    written: &Written<'_>,
+    options: &ContextOptions,
+    outside: &dyn Outside,
+) -> Result<Virtual, ContextError> {
+    let folder = Folder::with(written.folder, options.dockerfile.as_deref(), written.files)?;
+    let name = escape_str(written.dockerfile);
+    make(written.text, &folder, Names { name, root: written.folder, dockerfile: None }, options, outside)
+}
+
+/// What a Dockerfile and its folder are called.
+struct Names<'n> {
+    /// The Dockerfile's name, escaped.
+    name: String,
+    root: Option<&'n Path>,
+    dockerfile: Option<PathBuf>,
+}
+
+fn make(
+    text: &str,
+    folder: &Folder,
+    names: Names<'_>,
+    options: &ContextOptions,
+    outside: &dyn Outside,
+) -> Result<Virtual, ContextError> {
+    let Names { name, root, dockerfile: path } = names;
+    let file = Dockerfile::parse(text).map_err(|source| ContextError::Dockerfile { path: name.clone(), source })?;
     if file.instructions.len() > MOST_INSTRUCTIONS {
         return Err(ContextError::TooLong { path: name, most: MOST_INSTRUCTIONS });
     }
@@ -138,14 +200,20 @@ pub fn read(root: &Path, options: &ContextOptions, outside: &dyn Outside) -> Res
         Some(wanted) => file.stage(wanted).ok_or_else(|| ContextError::no_stage(&name, wanted, &file))?,
         None => file.stages.len().checked_sub(1).ok_or_else(|| ContextError::NoFrom { path: name.clone() })?,
     };
-    let world = World::new(&file, name, &folder, options, outside);
+    let world = World::new(&file, name, folder, options, outside);
     let stage = world.stage(target)?;
     let base = file.lineage(target).first().map(|&first| file.stages[first].image.clone());
-    Ok(finish(&world, stage, root, path, base))
+    Ok(finish(&world, Stage::clone(&stage), root, path, base))
 }
 
-fn finish(world: &World<'_>, stage: Stage, root: &Path, dockerfile: Option<PathBuf>, base: Option<String>) -> Virtual {
-    let name = std::fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
+fn finish(
+    world: &World<'_>,
+    stage: Stage,
+    root: Option<&Path>,
+    dockerfile: Option<PathBuf>,
+    base: Option<String>,
+) -> Virtual {
+    let name = root.map(|root| std::fs::canonicalize(root).unwrap_or_else(|_| root.to_owned())).unwrap_or_default();
     let name = name.file_name().map_or_else(|| "context".to_owned(), |name| escape_str(&name.to_string_lossy()));
     let mut gaps = stage.gaps;
     for (place, why) in &world.folder.bad_patterns {

@@ -94,7 +94,7 @@ impl Stage {
     fn stated_site(&self, world: &super::stage::World<'_>) -> Option<Site> {
         let python = self.stated_version(world)?;
         Some(self.system_site(b"usr/local/bin", &python))
-            .filter(|_| !self.is_whole() || self.variable("PYTHON_VERSION").is_some())
+            .filter(|_| !self.is_whole() || self.variable("PYTHON_VERSION").is_some() || world.options.python.is_some())
     }
 
     /// A virtual environment.
@@ -120,6 +120,12 @@ fn by_image_name(name: &str) -> Option<String> {
 }
 
 impl Site {
+    /// The same place below another root: `--root`.
+    pub(super) fn below(&self, root: &ImagePath) -> Self {
+        let prefix = root.join(self.prefix.as_bytes());
+        Self { prefix, site_dir: root.join(self.site_dir.as_bytes()), ..self.clone() }
+    }
+
     /// Another folder of an environment's interpreter: `--target`, `--user`, `--prefix`.
     pub(super) fn elsewhere(&self, prefix: ImagePath, is_target: bool) -> Self {
         let site_dir = if is_target {

@@ -25,7 +25,7 @@ pub(super) struct World<'w> {
     pub(super) options: &'w ContextOptions,
     pub(super) outside: &'w dyn Outside,
     /// Stages that were made.
-    made: RefCell<BTreeMap<usize, Stage>>,
+    made: RefCell<BTreeMap<usize, Rc<Stage>>>,
     notes: RefCell<Vec<String>>,
     /// For files that uv has to read and that are not in the folder.
     scratch: RefCell<Option<tempfile::TempDir>>,
@@ -161,7 +161,7 @@ impl<'w> World<'w> {
     }
 
     /// Makes a stage, and those that it needs, once each.
-    pub(super) fn stage(&self, number: usize) -> Result<Stage, ContextError> {
+    pub(super) fn stage(&self, number: usize) -> Result<Rc<Stage>, ContextError> {
         if let Some(made) = self.made.borrow().get(&number) {
             return Ok(made.clone());
         }
@@ -169,14 +169,15 @@ impl<'w> World<'w> {
         let from = &self.file.instructions[definition.instructions.start];
         let mut stage = match definition.parent {
             // It stands before this one.
-            Some(parent) if parent < number => self.stage(parent)?,
+            Some(parent) if parent < number => Stage::clone(&*self.stage(parent)?),
             _ => self.base(from, &definition.image)?,
         };
         stage.number = number;
         for position in definition.instructions.clone().skip(1) {
             stage.carry_out(self, position)?;
         }
-        self.made.borrow_mut().insert(number, stage.clone());
+        let stage = Rc::new(stage);
+        self.made.borrow_mut().insert(number, Rc::clone(&stage));
         Ok(stage)
     }
 
@@ -267,7 +268,20 @@ impl Stage {
         if self.scope.directory.is_none() && self.config.history.is_empty() {
             self.scope.directory = Some("/".into());
         }
+        let known = world.outside.layer(position);
         let has_layer = match &instruction.kind {
+            Kind::Run(_) | Kind::Copy(_) if known.is_some() => {
+                known.into_iter().for_each(|layer| self.replay(layer));
+                if let Kind::Copy(copy) = &instruction.kind
+                    && instruction.flags.iter().all(|flag| flag.name != "from")
+                {
+                    // Of the folder only what was put into it is new, and the layer has the rest.
+                    let gaps = self.gaps.clone();
+                    drop(self.copy(world, position, copy, &place));
+                    self.gaps = gaps;
+                }
+                true
+            }
             Kind::Run(run) => {
                 self.run(world, instruction, run, &place)?;
                 true

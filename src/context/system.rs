@@ -104,7 +104,7 @@ impl Stage {
     }
 
     /// The packages so far, and where more of them are.
-    fn system(&mut self) -> &mut SystemState {
+    pub(super) fn system(&mut self) -> &mut SystemState {
         let (layers, config) = (&self.tree.layers, &self.config);
         self.system.get_or_insert_with(|| {
             let image = Image {
@@ -131,6 +131,9 @@ impl Stage {
     ) -> Outcome {
         if let BaseKnown::NameOnly(_) = self.base {
             return Outcome::Unknown("the base image's packages and repositories are not known".into());
+        }
+        if self.put_known_packages(world, request, place.text) {
+            return Outcome::Done;
         }
         let state = self.system();
         let opened = world.repositories(&state.sources, &request.architecture);
@@ -258,7 +261,7 @@ impl Stage {
         files
     }
 
-    fn append(&mut self, path: &[u8], text: &[u8]) {
+    pub(super) fn append(&mut self, path: &[u8], text: &[u8]) {
         let path = ImagePath::new(&self.tree.resolve(path));
         let mut content = self.tree.content(path.as_bytes()).map(<[u8]>::to_vec).unwrap_or_default();
         if !content.is_empty() && !content.ends_with(b"\n\n") && text.contains(&b':') {

@@ -115,7 +115,7 @@ pub(super) fn target_environment(facts: &Facts<'_>, base_layers: usize) -> Optio
         environment.site_dirs.iter().find(|dir| crate::base::is_within(first.metadata.as_bytes(), dir.as_bytes()));
     let site_dir = site_dir.or(environment.site_dirs.first())?.clone();
     let owner = facts.view.get(site_dir.as_bytes()).map(|node| facts.view.entry(node.entry));
-    let bytecode = above_base(facts, base_layers).any(|(_, dist)| dist.environment == position && dist.bytecode > 0);
+    let bytecode = is_compiled(above_base(facts, base_layers).map(|(_, dist)| dist).filter(|d| d.environment == position));
     Some((
         position,
         TargetEnvironment {
@@ -128,6 +128,19 @@ pub(super) fn target_environment(facts: &Facts<'_>, base_layers: usize) -> Optio
             bytecode,
         },
     ))
+}
+
+/// Whether an installer compiled: most modules are those of distributions with bytecode. What was imported while the image
+/// was built has some, too.
+fn is_compiled<'a>(dists: impl Iterator<Item = &'a Distribution>) -> bool {
+    let modules = |dist: &Distribution| dist.files.iter().filter(|path| path.as_bytes().ends_with(b".py")).count();
+    let (mut compiled, mut all) = (0, 0);
+    for dist in dists {
+        let count = modules(dist);
+        all += count;
+        compiled += if dist.bytecode > 0 { count } else { 0 };
+    }
+    all > 0 && compiled.saturating_mul(2) >= all
 }
 
 /// Distributions that pip or uv put above the base: not the base image's, not the operating system's.

@@ -3,11 +3,13 @@
 
 use super::application::{Application, Chooser};
 use super::closure::{self, Decisions};
-use super::predict::Prediction;
+use super::predict::{Prediction, Taken};
+use super::stock::Stock;
 use super::system::{self, Question, SystemDecisions};
 use super::{BaseImage, Plan, PlanError, PlanOptions, TargetEnvironment, availability, base, carried};
-use crate::base::{FastSet, both, file_name};
+use crate::base::{FastMap, FastSet, ImagePath, both, file_name};
 use crate::fs::View;
+use crate::image::Image;
 use crate::os::OsInventory;
 use crate::profile::{Rule, Tier};
 use crate::python::DistId;
@@ -15,13 +17,13 @@ use crate::resolve::{Availability, Libc, Platform, Wanted};
 use crate::rules::{Facts, Finding};
 use std::collections::BTreeMap;
 
-/// The decisions of a plan. [`Draft::wanted`] tells what may be looked up; [`Draft::plan`] makes the plan, with the
-/// answers as data.
+/// The decisions of a plan. [`Draft::wanted`] tells what may be looked up; [`Draft::intent`] makes the plan, with the
+/// answers as data, as far as it is known without its text.
 pub struct Draft<'a> {
-    facts: &'a Facts<'a>,
-    findings: &'a [Finding],
-    rules: &'a [Rule],
-    options: &'a PlanOptions,
+    pub(super) facts: &'a Facts<'a>,
+    pub(super) findings: &'a [Finding],
+    pub(super) rules: &'a [Rule],
+    pub(super) options: &'a PlanOptions,
     base: BaseImage,
     /// The environment's position in the inventory, and what it is.
     target: Option<(usize, TargetEnvironment)>,
@@ -104,29 +106,31 @@ impl<'a> Draft<'a> {
         known.then(|| Platform { python: environment.python.clone(), architecture: config.architecture.clone(), libc })
     }
 
-    /// Makes the plan. `answers` are in the order of [`Draft::wanted`], or there are none.
-    pub fn plan(self, answers: &[Availability]) -> Plan {
+    pub(super) fn prediction<'s>(&'s self, answers: &'s [Availability]) -> Prediction<'s> {
+        Prediction {
+            facts: self.facts,
+            base: &self.base,
+            environment: self.target.as_ref().map(|(_, environment)| environment),
+            distributions: &self.decisions,
+            system: &self.system,
+            application: &self.application,
+            answers: self.indexed().into_iter().zip(answers).collect::<BTreeMap<_, _>>(),
+        }
+    }
+
+    /// What the plan wants. `answers` are in the order of [`Draft::wanted`], or there are none.
+    pub fn intent(self, answers: Vec<Availability>) -> Intent<'a> {
         let (facts, decisions, system) = (self.facts, &self.decisions, &self.system);
         let image = facts.view.image();
         let position = self.target.as_ref().map(|(position, _)| *position);
-        let prediction = Prediction {
-            facts,
-            base: &self.base,
-            environment: self.target.as_ref().map(|(_, environment)| environment),
-            distributions: decisions,
-            system,
-            application: &self.application,
-            answers: self.indexed().into_iter().zip(answers).collect::<BTreeMap<_, _>>(),
-        };
+        let prediction = self.prediction(&answers);
         let predicted = prediction.predict();
         let actions = predicted.actions(&prediction, self.findings, self.rules);
         let (overridden, unsatisfied_before) = closure::overridden(facts, decisions);
         let pins = super::pins(facts, decisions, &prediction);
-        let follows = |rule: &Rule, tier: Tier| closure::follows(rule, tier, self.options);
-        let skipped = super::skipped(self.findings, self.rules, &follows, &actions, &system.held);
         let mut notes = super::notes(facts, decisions, system, position);
         notes.extend(availability::notes(&pins));
-        Plan {
+        let plan = Plan {
             original: self.options.original.clone().unwrap_or_else(|| image.name.clone()),
             config: image.config.clone(),
             pins,
@@ -148,12 +152,53 @@ impl<'a> Draft<'a> {
             smoke_modules: super::smoke_modules(facts, decisions),
             modules_before: super::modules_before(facts),
             actions,
-            skipped,
+            skipped: Vec::new(),
             notes,
             predicted: predicted.image,
-            environment: self.target.map(|(_, environment)| environment),
-            base: self.base,
-        }
+            ledger: None,
+            environment: self.target.as_ref().map(|(_, environment)| environment.clone()),
+            base: self.base.clone(),
+        };
+        let (taken, added) = (predicted.taken, predicted.added);
+        drop(prediction);
+        Intent { draft: self, plan, taken, added, answers }
+    }
+}
+
+/// A plan before its text was read: what it wants, and what it would come to if the text did all of it.
+pub struct Intent<'a> {
+    pub(super) draft: Draft<'a>,
+    pub(super) plan: Plan,
+    /// Which entries' bytes of the original are to stay, by layer and entry.
+    pub(super) taken: Taken,
+    /// New files of distributions.
+    pub(super) added: FastMap<ImagePath, DistId>,
+    answers: Vec<Availability>,
+}
+
+impl Intent<'_> {
+    /// The plan, for who writes its text. Its image and its actions are those that are wanted.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The original.
+    pub fn original(&self) -> &Image {
+        self.draft.facts.view.image()
+    }
+
+    /// What was read of the original.
+    pub fn facts(&self) -> &Facts<'_> {
+        self.draft.facts
+    }
+
+    /// What its text may draw on.
+    pub fn stock(&self) -> Stock<'_> {
+        Stock::new(self)
+    }
+
+    pub(super) fn prediction(&self) -> Prediction<'_> {
+        self.draft.prediction(&self.answers)
     }
 }
 

@@ -8,11 +8,14 @@ mod carried;
 mod closure;
 mod dominators;
 mod draft;
+mod fates;
 mod installed;
 mod libraries;
 mod predict;
 mod reason;
 mod roots;
+mod settle;
+mod stock;
 mod system;
 mod why;
 
@@ -30,7 +33,9 @@ pub use reason::Why;
 use std::collections::{BTreeMap, BTreeSet};
 pub use why::{Brought, Chain, Cut, Explained, Requirer, chains, heaviest, why};
 
-pub use draft::Draft;
+pub use draft::{Draft, Intent};
+pub use fates::{GonePath, LedgerRow, PlanFate, PlanLedger};
+pub use stock::Stock;
 
 /// What the user may choose.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +50,8 @@ pub struct PlanOptions {
     pub original: Option<String>,
     /// Whether the plan is for the user's own Dockerfile, whose stages have what they compile with.
     pub own_dockerfile: bool,
+    /// Whether the plan tells what becomes of every file, [`Plan::ledger`].
+    pub ledger: bool,
 }
 
 /// A plan: what stays, what goes, what is replaced, and what comes of it.
@@ -102,8 +109,10 @@ pub struct Plan {
     pub skipped: Vec<Skipped>,
     /// Things that the user should know before building.
     pub notes: Vec<String>,
-    /// The image that would result. Its layers: the base's, the OS packages, the distributions, the application.
+    /// The image that the plan's text makes, as `context` reads it.
     pub predicted: Image,
+    /// What becomes of every file of the original, where that was asked for.
+    pub ledger: Option<PlanLedger>,
 }
 
 impl Plan {
@@ -338,11 +347,6 @@ pub struct LinkItem {
     pub target: Vec<u8>,
 }
 
-/// Makes a plan without looking anything up; see [`Draft`].
-pub fn make(facts: &Facts<'_>, findings: &[Finding], rules: &[Rule], options: &PlanOptions) -> Result<Plan, PlanError> {
-    Ok(Draft::new(facts, findings, rules, options)?.plan(&[]))
-}
-
 fn check_ids(rules: &[Rule], options: &PlanOptions) -> Result<(), PlanError> {
     for (option, ids) in [("accept", &options.accept), ("skip", &options.skip)] {
         if let Some(id) = ids.iter().find(|id| rules.iter().all(|rule| rule.id != **id)) {
@@ -459,39 +463,6 @@ pub fn modules_before(facts: &Facts<'_>) -> Vec<String> {
     let all = facts.python.distributions.iter().flat_map(|dist| dist.modules.iter());
     let top: BTreeSet<String> = all.filter_map(|module| module.split('.').next()).map(str::to_owned).collect();
     top.into_iter().collect()
-}
-
-/// Findings that the plan leaves alone.
-fn skipped(
-    findings: &[Finding],
-    rules: &[Rule],
-    follows: &dyn Fn(&Rule, Tier) -> bool,
-    actions: &[Action],
-    held: &BTreeMap<String, String>,
-) -> Vec<Skipped> {
-    let mut out = Vec::new();
-    for finding in findings {
-        let Some(rule) = rules.iter().find(|rule| rule.id == finding.rule) else { continue };
-        let held = held.get(&rule.id).filter(|_| follows(rule, finding.tier));
-        if held.is_none() && (follows(rule, finding.tier) || actions.iter().any(|action| action.rule == rule.id)) {
-            continue;
-        }
-        let reason: String = match finding.tier {
-            _ if held.is_some() => held.cloned().unwrap_or_default(),
-            Tier::Confirm => format!("needs your word: --accept {}", rule.id),
-            Tier::ReportOnly => format!("left to you: slimwright explain {}", rule.id),
-            Tier::Auto => "skipped with --skip".into(),
-        };
-        let because = finding.doubts.iter().map(|doubt| format!("; {doubt}")).collect::<String>();
-        out.push(Skipped {
-            rule: rule.id.clone(),
-            tier: finding.tier,
-            subject: finding.subject.clone(),
-            bytes: finding.bytes,
-            reason: reason + &because,
-        });
-    }
-    out
 }
 
 fn notes(

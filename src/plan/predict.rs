@@ -5,6 +5,7 @@ use super::closure::{Decisions, Swap};
 use super::system::SystemDecisions;
 use super::{Action, BaseImage, TargetEnvironment, installed};
 use crate::base::{Basis, ByteSize, FastMap, FastSet, ImagePath, LayerIdx, Size, Unit, in_halves, is_within, parent};
+use crate::context::KnownFile;
 use crate::fs::{DataRef, Fate, Node};
 use crate::image::{HistoryRow, Image};
 use crate::layer::{Entry, EntryKind, LayerIndex};
@@ -31,16 +32,16 @@ pub(super) struct Predicted {
     /// The image.
     pub image: Image,
     /// Which entries' bytes of the original are in it.
-    taken: Taken,
-    /// New bytes by what they are owed to: a distribution.
-    added: BTreeMap<DistId, u64>,
+    pub(super) taken: Taken,
+    /// New files by what they are owed to: a distribution.
+    pub(super) added: FastMap<ImagePath, DistId>,
 }
 
 /// METADATA and RECORD.
 type Contents = [(&'static [u8], Vec<u8>); 2];
 
 /// By layer and entry.
-type Taken = Vec<Vec<bool>>;
+pub(super) type Taken = Vec<Vec<bool>>;
 
 /// Marks an entry; false if it was marked before.
 fn take(taken: &mut Taken, (layer, entry): DataRef) -> bool {
@@ -56,7 +57,7 @@ impl Prediction<'_> {
         let mut taken: Taken = layers.map(|(layer, index)| vec![in_base(layer); index.entries.len()]).collect();
         let mut layers: Vec<LayerIndex> = original.layers[..self.base.layers].to_vec();
         let mut history: Vec<HistoryRow> = self.base_history(original);
-        let mut added = BTreeMap::new();
+        let mut added = FastMap::default();
         let parts = [
             ("OS packages", self.system_nodes()),
             ("Python distributions", self.distribution_nodes()),
@@ -152,7 +153,7 @@ impl Prediction<'_> {
     }
 
     /// Whether a distribution's files are new.
-    fn is_new(&self, id: DistId) -> bool {
+    pub(super) fn is_new(&self, id: DistId) -> bool {
         self.distributions.is_new(self.facts, id)
     }
 
@@ -184,34 +185,42 @@ impl Prediction<'_> {
         layer
     }
 
-    /// Adds the distributions whose files are new: those of their wheels where these are known, else one file of the
-    /// predicted size each; and METADATA.
-    fn add_swapped(&self, layer: &mut LayerIndex) -> BTreeMap<DistId, u64> {
-        let mut added = BTreeMap::new();
+    /// Adds the distributions whose files are new. Whose they are is told.
+    fn add_swapped(&self, layer: &mut LayerIndex) -> FastMap<ImagePath, DistId> {
+        let mut added = FastMap::default();
         let Some(environment) = self.environment else { return added };
         let mut there: FastSet<ImagePath> = layer.entries.iter().map(|entry| entry.path.clone()).collect();
         for &id in self.distributions.kept.iter().filter(|&&id| self.is_new(id)) {
-            let files = self.new_files(id).unwrap_or_else(|| vec![self.stand_in(id, environment)]);
-            let (metadata, contents) = self.metadata(id, &files, environment);
-            for file in files {
+            for KnownFile { entry, content } in self.fresh(id, environment) {
                 // What two distributions have the later one overwrites.
-                if there.insert(file.path.clone()) {
-                    *added.entry(id).or_default() += file.size;
-                    layer.entries.push(Entry::file(file.path, file.size));
+                if there.insert(entry.path.clone()) {
+                    added.insert(entry.path.clone(), id);
+                    layer.contents.extend(content.map(|content| (layer.entries.len() as u32, content)));
+                    layer.entries.push(entry);
                 }
-            }
-            for (name, content) in contents {
-                let path = metadata.join(name);
-                let known = layer.entries.iter().rposition(|entry| entry.path == path);
-                let position = known.unwrap_or(layer.entries.len());
-                if known.is_none() {
-                    *added.entry(id).or_default() += content.len() as u64;
-                    layer.entries.push(Entry::file(path, content.len() as u64));
-                }
-                layer.contents.insert(position as u32, content);
             }
         }
         added
+    }
+
+    /// The files of a distribution that is installed anew: those of its wheel where these are known, else one file of the
+    /// predicted size; and METADATA and RECORD.
+    pub(super) fn fresh(&self, id: DistId, environment: &TargetEnvironment) -> Vec<KnownFile> {
+        let files = self.new_files(id).unwrap_or_else(|| vec![self.stand_in(id, environment)]);
+        let (metadata, contents) = self.metadata(id, &files, environment);
+        let new = |file: InstalledFile| KnownFile { entry: Entry::file(file.path, file.size), content: None };
+        let mut out: Vec<KnownFile> = files.into_iter().map(new).collect();
+        for (name, content) in contents {
+            let path = metadata.join(name);
+            match out.iter_mut().rfind(|file| file.entry.path == path) {
+                Some(known) => known.content = Some(content),
+                None => {
+                    let entry = Entry::file(path, content.len() as u64);
+                    out.push(KnownFile { entry, content: Some(content) });
+                }
+            }
+        }
+        out
     }
 
     /// One file for all that is not known of a distribution, so that its size is what [`Self::size_of`] says.
@@ -345,35 +354,23 @@ impl Predicted {
     /// The actions: every byte of the original that is not taken is owed to one, every new byte too.
     pub(super) fn actions(&self, prediction: &Prediction<'_>, findings: &[Finding], rules: &[Rule]) -> Vec<Action> {
         let facts = prediction.facts;
-        let mut sums: BTreeMap<String, (u64, u64, BTreeMap<String, u64>)> = BTreeMap::new();
+        let mut sums = Sums::new();
         for ((rule, subject), bytes) in self.left_behind(prediction, findings) {
             let sum = sums.entry(rule.to_owned()).or_default();
             sum.0 += bytes;
             *sum.2.entry(subject.title(facts)).or_default() += bytes;
         }
-        for (&id, &bytes) in &self.added {
-            let swap = prediction.distributions.swaps.get(&id);
-            let rule = swap.map_or_else(|| "broken-distribution".to_owned(), |swap| swap.rule.clone());
-            sums.entry(rule).or_default().1 += bytes;
+        for entry in self.image.layers.iter().flat_map(|layer| &layer.entries) {
+            if let Some(&id) = self.added.get(&entry.path) {
+                sums.entry(rule_of_new(prediction, id).to_owned()).or_default().1 += entry.size;
+            }
         }
-        let action = |(rule, (removed, added, subjects)): (String, (u64, u64, BTreeMap<String, u64>))| {
-            let known = rules.iter().find(|known| known.id == rule);
-            let title = title(prediction, &rule, known, &subjects);
-            let tier = known.map_or(Tier::Auto, |rule| rule.tier);
-            Action { title, tier, removed, added, evidence: evidence(subjects), rule }
-        };
-        let mut actions: Vec<Action> = sums.into_iter().map(action).collect();
-        actions.sort_by(|a, b| {
-            let net = |action: &Action| action.removed as i128 - action.added as i128;
-            net(b).cmp(&net(a)).then_with(|| a.rule.cmp(&b.rule))
-        });
-        actions
+        actions(prediction, rules, sums)
     }
 
     /// The bytes that are not taken, by what that is owed to.
     fn left_behind<'p>(&self, prediction: &'p Prediction<'_>, findings: &'p [Finding]) -> FastMap<Owed<'p>, u64> {
-        let is_new = (0..prediction.facts.python.distributions.len()).map(|id| prediction.is_new(id)).collect();
-        let owing = Owing { prediction, findings, is_new };
+        let owing = Owing::new(prediction, findings);
         let mut sums: FastMap<Owed<'p>, u64> = FastMap::default();
         for (layer, index) in prediction.facts.view.image().layers.iter().enumerate() {
             for (position, entry) in index.entries.iter().enumerate().filter(|(_, entry)| entry.size > 0) {
@@ -384,6 +381,30 @@ impl Predicted {
         }
         sums
     }
+}
+
+/// By rule: bytes that go, bytes that come, and what the former are listed under.
+pub(super) type Sums = BTreeMap<String, (u64, u64, BTreeMap<String, u64>)>;
+
+/// The actions, largest first.
+pub(super) fn actions(prediction: &Prediction<'_>, rules: &[Rule], sums: Sums) -> Vec<Action> {
+    let action = |(rule, (removed, added, subjects)): (String, (u64, u64, BTreeMap<String, u64>))| {
+        let known = rules.iter().find(|known| known.id == rule);
+        let title = title(prediction, &rule, known, &subjects);
+        let tier = known.map_or(Tier::Auto, |rule| rule.tier);
+        Action { title, tier, removed, added, evidence: evidence(subjects), rule }
+    };
+    let mut actions: Vec<Action> = sums.into_iter().map(action).collect();
+    actions.sort_by(|a, b| {
+        let net = |action: &Action| action.removed as i128 - action.added as i128;
+        net(b).cmp(&net(a)).then_with(|| a.rule.cmp(&b.rule))
+    });
+    actions
+}
+
+/// What the new files of a distribution are owed to.
+pub(super) fn rule_of_new<'p>(prediction: &'p Prediction<'_>, id: DistId) -> &'p str {
+    prediction.distributions.swaps.get(&id).map_or("broken-distribution", |swap| &swap.rule)
 }
 
 /// The largest subjects, a line each.
@@ -402,7 +423,7 @@ fn evidence(subjects: BTreeMap<String, u64>) -> Vec<String> {
 
 /// What bytes that go are listed under.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Subject<'a> {
+pub(super) enum Subject<'a> {
     WrittenAgain(LayerIdx),
     Removed(LayerIdx),
     Replaced(LayerIdx),
@@ -413,10 +434,10 @@ enum Subject<'a> {
 }
 
 /// The rule that the removal of bytes is owed to, and a subject to list them under.
-type Owed<'a> = (&'a str, Subject<'a>);
+pub(super) type Owed<'a> = (&'a str, Subject<'a>);
 
 impl Subject<'_> {
-    fn title(self, facts: &Facts<'_>) -> String {
+    pub(super) fn title(self, facts: &Facts<'_>) -> String {
         match self {
             Self::WrittenAgain(by) => format!("written again by layer {}", by + 1),
             Self::Removed(by) => format!("removed by layer {}", by + 1),
@@ -433,15 +454,20 @@ impl Subject<'_> {
 }
 
 /// What decides to what the removal of bytes is owed.
-struct Owing<'p, 'f> {
+pub(super) struct Owing<'p, 'f> {
     prediction: &'p Prediction<'f>,
     findings: &'p [Finding],
     /// By distribution.
     is_new: Vec<bool>,
 }
 
-impl<'p> Owing<'p, '_> {
-    fn owed(&self, at: DataRef, entry: &'p Entry) -> Owed<'p> {
+impl<'p, 'f> Owing<'p, 'f> {
+    pub(super) fn new(prediction: &'p Prediction<'f>, findings: &'p [Finding]) -> Self {
+        let is_new = (0..prediction.facts.python.distributions.len()).map(|id| prediction.is_new(id)).collect();
+        Self { prediction, findings, is_new }
+    }
+
+    pub(super) fn owed(&self, at: DataRef, entry: &'p Entry) -> Owed<'p> {
         let facts = self.prediction.facts;
         match facts.view.fate(at) {
             Fate::Rewritten { by } => return ("rewritten-bytes", Subject::WrittenAgain(by)),

@@ -408,6 +408,8 @@ pub struct PlanSummary {
     pub skipped: Vec<SkippedSummary>,
     /// What to know before building.
     pub notes: Vec<String>,
+    /// What its text does and nobody can know: the predicted image is larger by an unknown amount.
+    pub gaps: Vec<GapReport>,
 }
 
 /// Something that a plan does.

@@ -360,7 +360,7 @@ fn finding_report(image: &Image, finding: &Finding, rules: &[Rule], names: &Name
     }
 }
 
-fn gap(gap: &Gap) -> GapReport {
+pub(super) fn gap(gap: &Gap) -> GapReport {
     GapReport { place: Text::from(&*gap.place), what: Text::from(&*gap.what), reason: Text::from(&*gap.reason) }
 }
 
@@ -396,6 +396,7 @@ fn plan_summary(image: &Image, plan: &Plan) -> PlanSummary {
         actions: plan.actions.iter().map(action).collect(),
         skipped: plan.skipped.iter().map(skipped_summary).collect(),
         notes: plan.notes.iter().map(|note| escape_str(note)).collect(),
+        gaps: plan.predicted.gaps.iter().map(gap).collect(),
     }
 }
 

@@ -121,6 +121,11 @@ fn plan(out: &mut String, report: &AuditReport) {
     let after = plan.predicted.bytes;
     let share = relative(report.sizes.unpacked.bytes.0, after.0);
     let _ = writeln!(out, "A plan on {} is predicted to leave **{after}** ({share}).", plain(&plan.base));
+    if !plan.gaps.is_empty() {
+        out.push_str("\nIt is larger by what nobody can know before the build:\n");
+        let row = |gap: &super::audit::GapReport| vec![plain(&gap.place), plain(&gap.what), plain(&gap.reason)];
+        table(out, &["Where", "What", "Why"], plan.gaps.iter().map(row));
+    }
     let row = |action: &super::audit::ActionSummary| {
         vec![change(action.removed, action.added), plain(&action.title), plain(&action.rule)]
     };

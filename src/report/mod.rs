@@ -14,6 +14,7 @@ mod build;
 mod check_text;
 mod details;
 mod diff;
+mod fates;
 mod groups;
 mod heavy;
 mod json;

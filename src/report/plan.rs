@@ -1,7 +1,8 @@
 //! What a plan says: `plan.json`, and what `REPORT.md` is made from.
 
-use super::audit::{SCHEMA_VERSION, SkippedSummary, unpacked};
-use super::build::{instructions, saving, skipped_summary};
+use super::audit::{GapReport, SCHEMA_VERSION, SkippedSummary, unpacked};
+use super::build::{gap, instructions, saving, skipped_summary};
+use super::fates::LedgerReport;
 use super::heavy::{HeavyReport, heavy};
 use super::libraries::LibrariesReport;
 use crate::base::{Basis, ByteSize, Size, Unit, escape_str};
@@ -56,6 +57,11 @@ pub struct PlanReport {
     pub skipped: Vec<SkippedSummary>,
     /// What to know before building.
     pub notes: Vec<String>,
+    /// What the plan's text does and nobody can know: the predicted image is larger by an unknown amount.
+    pub gaps: Vec<GapReport>,
+    /// What becomes of every file of the original; none where that was not looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<LedgerReport>,
     /// Who brought in the largest distributions.
     pub heavy: Vec<HeavyReport>,
     /// Whether shared objects have the libraries that they need; none where that was not looked at.
@@ -294,6 +300,8 @@ impl PlanReport {
             actions: plan.actions.iter().map(action).collect(),
             skipped: plan.skipped.iter().map(skipped_summary).collect(),
             notes: escaped(&plan.notes),
+            gaps: plan.predicted.gaps.iter().map(gap).collect(),
+            ledger: plan.ledger.as_ref().map(|ledger| LedgerReport::new(ledger, image.basis)),
             heavy: Vec::new(),
             libraries: None,
             dockerfile: None,

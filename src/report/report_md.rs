@@ -17,6 +17,7 @@ pub fn render(report: &PlanReport) -> String {
     actions(&mut out, report);
     heavy::section(&mut out, &report.heavy);
     layers(&mut out, report);
+    report.ledger.iter().for_each(|ledger| ledger.section(&mut out));
     pins(&mut out, report);
     taken_away(&mut out, "## Distributions that go", &report.dropped);
     requirements(&mut out, report);
@@ -49,6 +50,12 @@ fn head(out: &mut String, report: &PlanReport) {
     for note in &report.notes {
         let _ = writeln!(out, "\n> {}", plain(note));
     }
+    if report.gaps.is_empty() {
+        return;
+    }
+    out.push_str("\n## What is not predicted\n\nThe predicted image is larger by what this brings:\n");
+    let row = |gap: &super::audit::GapReport| vec![plain(&gap.place), plain(&gap.what), plain(&gap.reason)];
+    table(out, &["Where", "What", "Why"], report.gaps.iter().map(row));
 }
 
 fn build(out: &mut String, report: &PlanReport) {
@@ -90,7 +97,7 @@ fn edits(out: &mut String, report: &PlanReport) {
         }
     }
     if !dockerfile.notes.is_empty() {
-        out.push_str("\nWhat no edit says; the prediction is for a build that has it too:\n\n");
+        out.push_str("\nWhat no edit says; it is no part of the prediction:\n\n");
     }
     for note in &dockerfile.notes {
         let _ = writeln!(out, "- {}", plain(note));

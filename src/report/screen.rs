@@ -216,8 +216,33 @@ pub(super) fn plan_written(report: &AuditReport, style: Style<'_>) -> Vec<String
     lines.push(String::new());
     let before = report.sizes.unpacked.bytes;
     let after = plan.predicted.bytes;
-    let text = format!("{before} → predicted {after} ({}), on {}", relative(before.0, after.0), plan.base);
+    let more = unknown(plan);
+    let text = format!("{before} → predicted {after}{more} ({}), on {}", relative(before.0, after.0), plan.base);
     lines.push(paint(style.color, Tone::Saving, &fit(&text, style.width)));
+    lines.extend(plan_gap_lines(plan, style));
+    lines
+}
+
+/// What is added to a figure that has gaps.
+fn unknown(plan: &PlanSummary) -> String {
+    match plan.gaps.len() {
+        0 => String::new(),
+        1 => " + 1 gap".to_owned(),
+        many => format!(" + {many} gaps"),
+    }
+}
+
+/// What the plan's text does and nobody can know.
+fn plan_gap_lines(plan: &PlanSummary, style: Style<'_>) -> Vec<String> {
+    const SHOWN: usize = 4;
+    let line = |gap: &super::audit::GapReport| {
+        let text = format!("not predicted: {}: {}: {}", gap.place, gap.what, gap.reason);
+        wrap_to(&text, style.width, 3)
+    };
+    let mut lines: Vec<String> = plan.gaps.iter().take(SHOWN).flat_map(line).collect();
+    if plan.gaps.len() > SHOWN {
+        lines.push(format!("… and {} more", plan.gaps.len() - SHOWN));
+    }
     lines
 }
 
@@ -275,7 +300,7 @@ fn proposal(report: &AuditReport, plan: &PlanSummary, style: Style<'_>) -> Vec<S
     if plan.saving <= 0 {
         return indented(wrap_to("the plan would not make this image smaller", style.width - 2, 2));
     }
-    let size = format!("predicted {} ({})", plan.predicted.bytes, relative(before, after));
+    let size = format!("predicted {}{} ({})", plan.predicted.bytes, unknown(plan), relative(before, after));
     let command = |target: &str| format!("→ slimwright plan {target} -o slim/");
     let given = command(style.target);
     // A command that is cut in two is no command.

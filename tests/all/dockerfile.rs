@@ -80,6 +80,7 @@ pub fn quiet() -> Plan {
         skipped: Vec::new(),
         notes: Vec::new(),
         predicted: crate::fixture::image(""),
+        ledger: None,
     }
 }
 
@@ -567,7 +568,7 @@ fn the_command_line_writes_the_edited_file_and_its_diff() {
     let read = |name: &str| std::fs::read_to_string(dir.path().join("slim").join(name)).unwrap();
     let diff = read("Dockerfile.diff");
     let edits =
-        Edits { path: "Dockerfile".into(), edits: Vec::new(), notes: Vec::new(), text: read("Dockerfile"), diff };
+        Edits { path: "Dockerfile".into(), edits: Vec::new(), notes: Vec::new(), files: Default::default(), text: read("Dockerfile"), diff };
     let text = std::fs::read_to_string(&own).unwrap();
     if let Some(found) = applied(&text, &edits, &["patch", "-p1", "--fuzz=0", "-i", "x.diff"]) {
         assert_eq!(found, edits.text);

@@ -7,6 +7,7 @@ use slimwright::fs::View;
 use slimwright::layer::{Blob, Expected, Limits, Linkage, index_seeking, index_stream, linkage};
 use slimwright::plan::{self, LibraryCheck, Plan, PlanOptions};
 use slimwright::profile::embedded;
+use slimwright::prove;
 use slimwright::rules::{self, Survey};
 use std::process::Command;
 use std::sync::Arc;
@@ -183,7 +184,7 @@ fn checked<T>(
     let rules = embedded();
     let findings = rules::evaluate(&facts, &rules);
     let messages = findings.iter().filter(|f| f.rule == "missing-libraries").map(|f| f.message.clone()).collect();
-    let mut plan = plan::make(&facts, &findings, &rules, &PlanOptions::default()).unwrap();
+    let mut plan = prove::make(&facts, &findings, &rules, &PlanOptions::default()).unwrap();
     change(&mut plan);
     let check = plan::libraries_after(&facts, &plan);
     then(&plan, messages, check)

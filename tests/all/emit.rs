@@ -89,6 +89,7 @@ fn empty_plan() -> Plan {
         skipped: Vec::new(),
         notes: Vec::new(),
         predicted: crate::fixture::image(""),
+        ledger: None,
     }
 }
 

@@ -287,6 +287,7 @@ fn a_plan(original: &Image) -> Plan {
         }],
         notes: vec!["torch comes from an index of its own".into()],
         predicted,
+        ledger: None,
     }
 }
 

@@ -5,8 +5,9 @@ use crate::fixture::image;
 use slimwright::base::Basis;
 use slimwright::emit::emit;
 use slimwright::fs::View;
-use slimwright::plan::{self, Plan, PlanOptions};
+use slimwright::plan::{Plan, PlanOptions};
 use slimwright::profile::embedded;
+use slimwright::prove;
 use slimwright::python::Inventory;
 use slimwright::rules::{self, Survey};
 
@@ -32,7 +33,7 @@ fn planned_for(above: &str, status: &str, options: &PlanOptions) -> Plan {
     let facts = survey.facts(&view);
     let rules = embedded();
     let findings = rules::evaluate(&facts, &rules);
-    plan::make(&facts, &findings, &rules, options).unwrap()
+    prove::make(&facts, &findings, &rules, options).unwrap()
 }
 
 fn emitted(plan: &Plan, name: &str) -> String {

@@ -5,8 +5,9 @@ use crate::tarballs::{Parts, Store, Tar, docker_old};
 use proptest::prelude::*;
 use slimwright::fs::View;
 use slimwright::image::{Cache, Image, OpenOptions, Target, open, read_recorded, write_recorded};
-use slimwright::plan::{self, Plan, PlanOptions};
+use slimwright::plan::{Plan, PlanOptions};
 use slimwright::profile::{Tier, embedded};
+use slimwright::prove;
 use slimwright::rules::{Finding, Survey, evaluate};
 use slimwright::source::{Kind, Sign, application, decode, encode, library};
 
@@ -199,7 +200,7 @@ fn with_plan<T>(spec: &str, accept: &[&str], then: impl FnOnce(&[Finding], &Plan
         base: Some("python:3.11-slim".into()),
         ..PlanOptions::default()
     };
-    let plan = plan::make(&facts, &findings, &rules, &options).unwrap();
+    let plan = prove::make(&facts, &findings, &rules, &options).unwrap();
     then(&findings, &plan)
 }
 

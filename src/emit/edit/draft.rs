@@ -36,6 +36,8 @@ pub(super) struct Draft<'a> {
     pub file: &'a Dockerfile<'a>,
     /// What could not be done, and what to know.
     pub notes: Vec<String>,
+    /// The plan's files that the edited Dockerfile installs from.
+    pub files: BTreeSet<String>,
     /// Rules that must not be followed.
     skip: &'a [String],
     changes: BTreeMap<usize, Change>,
@@ -43,7 +45,7 @@ pub(super) struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     pub(super) fn new(file: &'a Dockerfile<'a>, skip: &'a [String]) -> Self {
-        Self { file, skip, notes: Vec::new(), changes: BTreeMap::new() }
+        Self { file, skip, notes: Vec::new(), files: BTreeSet::new(), changes: BTreeMap::new() }
     }
 
     /// Whether a rule must not be followed.

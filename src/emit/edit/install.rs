@@ -284,6 +284,7 @@ fn closure(draft: &mut Draft<'_>, plan: &Plan, own: &[&Found], wanted: &Wanted, 
     }
     let names: Vec<String> = Requirements::new(plan).files.into_iter().map(|file| file.name).collect();
     let places = Places::new(draft, primary, &names);
+    draft.files.extend(names.iter().cloned());
     places.announce(draft, primary, options, wanted.why("the plan's list, for the install that follows"));
     let why = wanted.why(&match plan.is_complete() {
         true => format!("{}; its list is complete, so pip resolves nothing (--no-deps)", wanted.summary),

@@ -67,6 +67,8 @@ pub struct Edits {
     pub edits: Vec<Edit>,
     /// What no edit says, and what to know before building.
     pub notes: Vec<String>,
+    /// The plan's files that the edited Dockerfile installs from: they have to be in the build context.
+    pub files: BTreeSet<String>,
     /// The edited file.
     pub text: String,
     /// The changes as a unified diff for `patch -p1` and `git apply`; empty when there are none.
@@ -93,18 +95,18 @@ pub fn edit(plan: &Plan, rules: &[Rule], file: &Dockerfile<'_>, options: &EditOp
     let mut draft = Draft::new(file, &options.skip);
     origin::check(&mut draft, plan, &reach);
     secrets(&mut draft);
-    let mut covered = install::edit(&mut draft, plan, rules, &reach, options);
-    covered.extend(system::edit(&mut draft, plan, &reach));
+    install::edit(&mut draft, plan, rules, &reach, options);
+    system::edit(&mut draft, plan, &reach);
     owner::edit(&mut draft, plan, &reach);
+    let mut files = std::mem::take(&mut draft.files);
     let (mut edits, mut notes) = draft.finish();
     let mut text = apply(file.text, &edits);
     if let Err(error) = Dockerfile::parse(&text) {
         notes.push(format!("no edit was made, for the edited file would not be right: {error}"));
         edits.clear();
+        files.clear();
         text = file.text.to_owned();
     }
-    covered.extend(edits.iter().map(|edit| edit.rule.clone()));
-    notes.extend(not_expressed(plan, &covered));
     // The file is the user's and stays as it is; what is told of it is for others, too.
     let notes = notes.iter().map(|note| escape_str(&masked(note))).collect();
     for edit in &mut edits {
@@ -112,7 +114,7 @@ pub fn edit(plan: &Plan, rules: &[Rule], file: &Dockerfile<'_>, options: &EditOp
     }
     let path = if options.path.is_empty() { "Dockerfile".to_owned() } else { options.path.clone() };
     let diff = diff::unified(&path, file.text, &text, &edits);
-    Ok(Edits { path, edits, notes, text, diff })
+    Ok(Edits { path, edits, notes, files, text, diff })
 }
 
 /// Notes the instructions that have a secret.
@@ -150,19 +152,6 @@ pub fn apply(text: &str, edits: &[Edit]) -> String {
     }
     out.push_str(&text[at..]);
     out
-}
-
-/// What the plan does and no edit.
-fn not_expressed(plan: &Plan, covered: &BTreeSet<String>) -> Vec<String> {
-    let open = plan.actions.iter().filter(|action| !covered.contains(&action.rule) && action.removed > action.added);
-    let note = |action: &crate::plan::Action| {
-        let bytes = crate::base::ByteSize(action.removed - action.added);
-        format!(
-            "not in the edits: {} ({bytes}, {}); no instruction of the file does it by itself",
-            action.title, action.rule
-        )
-    };
-    open.map(note).collect()
 }
 
 /// Whether a rule is about distributions: a change of what is installed carries it out.

@@ -1,0 +1,328 @@
+//! What the text of a plan comes to: the original and the image that the text makes, compared file by file.
+//!
+//! Every entry of the original that the predicted image does not have is owed to one action, every entry that only the
+//! predicted image has is that action's new bytes, so that the actions sum up to the difference of the two images. What the
+//! plan wants to go and the text leaves is no action: it stands under what is left to the user.
+
+use super::closure::Decisions;
+use super::predict::{Owing, Prediction, Sums, Taken, actions, rule_of_new};
+use super::system::SystemDecisions;
+use super::{Action, Intent, Plan, Skipped};
+use crate::base::{ByteSize, FastMap, FastSet, ImagePath, LayerIdx, file_name, parent};
+use crate::fs::DataRef;
+use crate::image::Image;
+use crate::layer::{Entry, EntryKind};
+use crate::profile::{Detect, Rule, Tier};
+use crate::python::DistId;
+use crate::rules::{Facts, Finding};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How many paths a note names.
+const SHOWN: usize = 4;
+
+impl Intent<'_> {
+    /// The plan, with the image that its text makes.
+    ///
+    /// # Panics
+    ///
+    /// Where debug assertions are checked, if the actions do not sum up to the difference of the images.
+    pub fn settle(self, predicted: Image) -> Plan {
+        let comparison = Comparison::new(&self, &predicted);
+        let before = self.draft.facts.view.image().unpacked();
+        let sum: i128 = comparison.sums.values().map(|(removed, added, _)| i128::from(*removed) - i128::from(*added)).sum();
+        debug_assert_eq!(sum, i128::from(before) - i128::from(predicted.unpacked()), "actions sum up");
+        let Comparison { sums, left, lost } = comparison;
+        let prediction = self.prediction();
+        let actions: Vec<Action> = actions(&prediction, self.draft.rules, sums);
+        let mut skipped = self.left_alone(&prediction);
+        skipped.extend(self.left_to_the_user(left));
+        let wanted = self.draft.options.ledger;
+        let ledger = wanted.then(|| super::fates::ledger(&self, &prediction, &predicted));
+        drop(prediction);
+        let mut plan = self.plan;
+        plan.notes.extend(note_of(&lost));
+        Plan { predicted, actions, skipped, ledger, ..plan }
+    }
+
+    /// What findings want and the text does not do.
+    fn left_to_the_user(&self, left: BTreeMap<&str, u64>) -> Vec<Skipped> {
+        let title = |rule: &str| {
+            let wished = self.plan.actions.iter().find(|action| action.rule == rule);
+            wished.map_or_else(|| rule.to_owned(), |action| action.title.clone())
+        };
+        let row = |(rule, bytes): (&str, u64)| Skipped {
+            rule: rule.to_owned(),
+            tier: self.draft.rules.iter().find(|known| known.id == rule).map_or(Tier::Auto, |known| known.tier),
+            subject: title(rule),
+            bytes,
+            reason: "left to you: no edit of the Dockerfile does it".into(),
+        };
+        // What a rebuild leaves behind of its own is no finding.
+        let mut rows: Vec<Skipped> = left.into_iter().filter(|(rule, _)| *rule != "rebuild").map(row).collect();
+        rows.sort_by_key(|skipped| std::cmp::Reverse(skipped.bytes));
+        rows
+    }
+
+    /// Findings that the plan leaves alone.
+    fn left_alone(&self, prediction: &Prediction<'_>) -> Vec<Skipped> {
+        let draft = &self.draft;
+        let touched = Touched { facts: draft.facts, decisions: prediction.distributions, system: prediction.system };
+        let row = |finding: &Finding| {
+            let rule = draft.rules.iter().find(|rule| rule.id == finding.rule)?;
+            if touched.all(finding) {
+                return None;
+            }
+            let follows = super::closure::follows(rule, finding.tier, draft.options);
+            let reason = match finding.tier {
+                _ if follows => touched.why_not(finding, rule)?,
+                Tier::Confirm => format!("needs your word: --accept {}", rule.id),
+                Tier::ReportOnly => format!("left to you: slimwright explain {}", rule.id),
+                Tier::Auto => "skipped with --skip".into(),
+            };
+            let because = finding.doubts.iter().map(|doubt| format!("; {doubt}")).collect::<String>();
+            Some(Skipped {
+                rule: rule.id.clone(),
+                tier: finding.tier,
+                subject: finding.subject.clone(),
+                bytes: finding.bytes,
+                reason: reason + &because,
+            })
+        };
+        draft.findings.iter().filter_map(row).collect()
+    }
+}
+
+/// What the decisions touch.
+struct Touched<'t> {
+    facts: &'t Facts<'t>,
+    decisions: &'t Decisions,
+    system: &'t SystemDecisions,
+}
+
+impl Touched<'_> {
+    fn distribution(&self, id: DistId) -> bool {
+        self.decisions.gone.contains_key(&id) || self.decisions.swaps.contains_key(&id)
+    }
+
+    /// Whether everything that a finding is about goes or is replaced, for whatever reason. Of files this is not known here.
+    fn all(&self, finding: &Finding) -> bool {
+        let (dists, packages) = (&finding.distributions, &finding.os_packages);
+        let any = !dists.is_empty() || !packages.is_empty();
+        any && dists.iter().all(|&id| self.distribution(id))
+            && packages.iter().all(|position| self.system.gone.contains_key(position))
+    }
+
+    /// Why nothing follows a finding whose rule is followed; none where something does, or where files tell.
+    fn why_not(&self, finding: &Finding, rule: &Rule) -> Option<String> {
+        let is_about = matches!(
+            rule.detect,
+            Detect::DuplicateFamily { .. } | Detect::GpuBuild { .. } | Detect::Distributions { .. } | Detect::UnusedDistributions { .. }
+        );
+        let (dists, packages) = (&finding.distributions, &finding.os_packages);
+        let untouched = is_about && !dists.is_empty() && dists.iter().all(|&id| !self.distribution(id));
+        if untouched {
+            let elsewhere = dists.iter().all(|id| !self.decisions.subject.contains(id));
+            let environment = dists.first().map(|&id| self.facts.python.distributions[id].environment);
+            let prefix = environment.and_then(|position| self.facts.python.environments.get(position));
+            return Some(match prefix.filter(|_| elsewhere) {
+                Some(environment) => {
+                    format!("left to you: it is in {}, and a plan rebuilds one environment", environment.prefix)
+                }
+                None => "left to you: something that stays requires it".into(),
+            });
+        }
+        let kept = |position: &usize| !self.system.gone.contains_key(position);
+        let stays = !packages.is_empty() && packages.iter().all(kept);
+        (stays && matches!(rule.detect, Detect::OsPackages { .. }))
+            .then(|| "left to you: they are the base image's, or something that stays needs them".into())
+    }
+}
+
+/// A note on what no instruction brings.
+fn note_of(lost: &[(ImagePath, u64)]) -> Option<String> {
+    let bytes = lost.iter().fold(0u64, |sum, (_, bytes)| sum.saturating_add(*bytes));
+    let first: Vec<String> = lost.iter().take(SHOWN).map(|(path, _)| path.to_string()).collect();
+    let more = match lost.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    (!lost.is_empty()).then(|| {
+        format!("lost: no instruction brings {}{more} ({}), which the original has", first.join(", "), ByteSize(bytes))
+    })
+}
+
+/// The two images, compared.
+struct Comparison<'c> {
+    /// By rule: what goes, and what comes.
+    sums: Sums,
+    /// By rule: what should go, and is still there.
+    left: BTreeMap<&'c str, u64>,
+    /// What should stay, and is not there.
+    lost: Vec<(ImagePath, u64)>,
+}
+
+/// Entries with bytes, by path and size.
+type Counts<'c> = FastMap<(&'c [u8], u64), u32>;
+
+fn has_bytes(entry: &Entry) -> bool {
+    entry.kind == EntryKind::File && entry.size > 0
+}
+
+fn take<'c>(counts: &mut Counts<'c>, entry: &'c Entry) -> bool {
+    match counts.get_mut(&(entry.path.as_bytes(), entry.size)) {
+        Some(count) if *count > 0 => {
+            *count -= 1;
+            true
+        }
+        _ => false,
+    }
+}
+
+/// How many of the lowest layers two images share.
+pub(super) fn shared(before: &Image, after: &Image) -> usize {
+    let same = |(a, b): &(&crate::layer::LayerIndex, &crate::layer::LayerIndex)| {
+        a.entries.len() == b.entries.len() && a.entries == b.entries
+    };
+    before.layers.iter().zip(&after.layers).take_while(same).count()
+}
+
+impl<'c> Comparison<'c> {
+    fn new<'i: 'c>(intent: &'i Intent<'_>, predicted: &Image) -> Comparison<'c> {
+        let prediction = intent.prediction();
+        let original = prediction.facts.view.image();
+        let shared = shared(original, predicted);
+        let mut counts: Counts<'_> = FastMap::default();
+        let new = || predicted.layers.iter().skip(shared).flat_map(|layer| &layer.entries).filter(|entry| has_bytes(entry));
+        for entry in new() {
+            *counts.entry((entry.path.as_bytes(), entry.size)).or_default() += 1;
+        }
+        let mut out = Found { sums: Sums::new(), left: BTreeMap::new(), missing: Vec::new() };
+        // What is to stay finds itself first.
+        for stays in [true, false] {
+            out.match_entries(&prediction, intent, shared, stays, &mut counts);
+        }
+        let lost = out.missing(&prediction, predicted);
+        let tops = std::cell::OnceCell::new();
+        for entry in new() {
+            if take(&mut counts, entry) {
+                let rule = owner_of_new(&prediction, &intent.added, &tops, &entry.path);
+                let rule = rule.filter(|&id| prediction.is_new(id)).map_or("rebuild", |id| rule_of_new(&prediction, id));
+                out.sums.entry(rule.to_owned()).or_default().1 += entry.size;
+            }
+        }
+        let rules = &intent.draft.rules;
+        let own = ["unused-packages", "unused-closure", "broken-distribution"];
+        let known = |rule: &str| -> Option<&'c str> {
+            rules.iter().map(|known| known.id.as_str()).chain(own).find(|known| *known == rule)
+        };
+        let left = out.left.into_iter().filter_map(|(rule, bytes)| Some((known(&rule)?, bytes))).collect();
+        Comparison { sums: out.sums, left, lost }
+    }
+}
+
+/// What was found so far.
+struct Found {
+    sums: Sums,
+    left: BTreeMap<String, u64>,
+    /// Entries that were to stay.
+    missing: Vec<DataRef>,
+}
+
+impl Found {
+    fn match_entries<'x>(
+        &mut self,
+        prediction: &Prediction<'x>,
+        intent: &Intent<'_>,
+        shared: usize,
+        stays: bool,
+        counts: &mut Counts<'x>,
+    ) {
+        let owing = Owing::new(prediction, intent.draft.findings);
+        let (facts, taken): (_, &Taken) = (prediction.facts, &intent.taken);
+        for (layer, index) in facts.view.image().layers.iter().enumerate().skip(shared) {
+            for (position, entry) in index.entries.iter().enumerate().filter(|(_, entry)| has_bytes(entry)) {
+                if taken[layer][position] != stays {
+                    continue;
+                }
+                let at = (layer as LayerIdx, position as u32);
+                match (take(counts, entry), stays) {
+                    (true, true) => {}
+                    (false, true) => self.missing.push(at),
+                    (true, false) => *self.left.entry(owing.owed(at, entry).0.to_owned()).or_default() += entry.size,
+                    (false, false) => {
+                        let (rule, subject) = owing.owed(at, entry);
+                        self.goes(rule, subject.title(facts), entry.size);
+                    }
+                }
+            }
+        }
+    }
+
+    fn goes(&mut self, rule: &str, subject: String, bytes: u64) {
+        let sum = self.sums.entry(rule.to_owned()).or_default();
+        sum.0 += bytes;
+        *sum.2.entry(subject).or_default() += bytes;
+    }
+
+    /// What was to stay: there is something else at its path, or it is lost.
+    fn missing(&mut self, prediction: &Prediction<'_>, predicted: &Image) -> Vec<(ImagePath, u64)> {
+        let missing = std::mem::take(&mut self.missing);
+        if missing.is_empty() {
+            return Vec::new();
+        }
+        let facts = prediction.facts;
+        let there: FastSet<&[u8]> =
+            predicted.layers.iter().flat_map(|layer| &layer.entries).map(|entry| entry.path.as_bytes()).collect();
+        let owing = Owing::new(prediction, &[]);
+        let mut lost = Vec::new();
+        for at in missing {
+            let entry = facts.view.entry(at);
+            let path = entry.path.as_bytes();
+            let bytecode = path.ends_with(b".pyc") && file_name(parent(path)) == b"__pycache__";
+            if !there.contains(path) && !bytecode && facts.view.visible_path(at).is_some() {
+                lost.push((entry.path.clone(), entry.size));
+            }
+            let subject = owing.owed(at, entry).1.title(facts);
+            self.goes("rebuild", subject, entry.size);
+        }
+        lost
+    }
+}
+
+/// The distribution that a new file belongs to.
+fn owner_of_new(
+    prediction: &Prediction<'_>,
+    added: &FastMap<ImagePath, DistId>,
+    tops: &std::cell::OnceCell<BTreeMap<Vec<u8>, DistId>>,
+    path: &ImagePath,
+) -> Option<DistId> {
+    if let Some(id) = added.get(path).copied().or_else(|| prediction.facts.python.owner(path.as_bytes())) {
+        return Some(id);
+    }
+    let site = prediction.environment?.site_dir.as_bytes();
+    let rest = path.as_bytes().strip_prefix(site)?.strip_prefix(b"/")?;
+    let top = rest.split(|&b| b == b'/').next()?;
+    let new: BTreeSet<DistId> =
+        prediction.distributions.kept.iter().copied().filter(|&id| prediction.is_new(id)).collect();
+    let names = tops.get_or_init(|| {
+        let names = new.iter().flat_map(|&id| top_names(prediction, id).into_iter().map(move |name| (name, id)));
+        names.collect()
+    });
+    names.get(top).copied().or_else(|| {
+        let stem = top.split(|&b| b == b'-').next()?;
+        let name = crate::python::normalize_name(std::str::from_utf8(stem).ok()?);
+        let is_it = |id: &DistId| {
+            let swap = prediction.distributions.swaps.get(id).map(|swap| crate::python::normalize_name(&swap.name));
+            swap.as_deref() == Some(&name) || prediction.facts.python.distributions[*id].normalized == name
+        };
+        new.iter().copied().find(is_it)
+    })
+}
+
+/// The names that a distribution has directly in its site directory.
+fn top_names(prediction: &Prediction<'_>, id: DistId) -> BTreeSet<Vec<u8>> {
+    let site = prediction.environment.map(|environment| environment.site_dir.as_bytes()).unwrap_or_default();
+    let files = prediction.facts.python.distributions[id].files.iter();
+    let rest = files.filter_map(|path| path.as_bytes().strip_prefix(site)?.strip_prefix(b"/"));
+    rest.filter_map(|rest| rest.split(|&b| b == b'/').next()).map(<[u8]>::to_vec).collect()
+}

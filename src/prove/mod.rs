@@ -1,0 +1,151 @@
+//! The proof of a plan: its text is read again, and what that makes is what the plan predicts.
+//!
+//! ```text
+//! draft ─► intent ─► emit, edit ─► text ─► context ─► image ─► settle ─► plan
+//!             └──────────── replay: original, base, pins ┘
+//! ```
+//!
+//! A prediction that is computed beside the text can promise what the text does not do. Here the emitted or edited
+//! Dockerfile is read as any build context is, and the outside of that context is a [`Replay`]: the base image is the
+//! lowest layers of the original, the pins of the plan are the answers of the package index, the operating system's packages
+//! are the original's. What cannot be carried out so is a gap of the predicted image.
+
+mod align;
+mod replay;
+
+pub use replay::{Live, Replay};
+
+use crate::base::{Basis, escape_str};
+use crate::context::{ContextError, ContextOptions, Written, simulate};
+use crate::emit::edit::Edits;
+use crate::emit::{Style, emit_as};
+use crate::image::{Gap, Image};
+use crate::plan::{Draft, Intent, Plan, PlanError, PlanOptions};
+use crate::profile::Rule;
+use crate::rules::{Facts, Finding};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The files of a plan, as `(name, text)`.
+pub type Files = Vec<(String, String)>;
+
+/// Names that the emitted Dockerfile's arguments are given: no image's own name can be one of them.
+const ORIGINAL: &str = "slimwright.invalid/original";
+const BASE: &str = "slimwright.invalid/base";
+
+/// A plan with a Dockerfile of its own, installed with pip, without looking anything up.
+///
+/// # Errors
+///
+/// As for [`Draft::new`].
+pub fn make(facts: &Facts<'_>, findings: &[Finding], rules: &[Rule], options: &PlanOptions) -> Result<Plan, PlanError> {
+    let intent = Draft::new(facts, findings, rules, options)?.intent(Vec::new());
+    Ok(emitted(intent, Style::Pip).0)
+}
+
+/// Proves a plan with a Dockerfile of its own, and gives its files.
+pub fn emitted(intent: Intent<'_>, style: Style) -> (Plan, Files) {
+    let files = emit_as(intent.plan(), style);
+    let text = files.iter().find(|(name, _)| name == "Dockerfile").map(|(_, text)| text.clone()).unwrap_or_default();
+    let others: Files = files.iter().filter(|(name, _)| name != "Dockerfile").cloned().collect();
+    let arguments = [("ORIGINAL", ORIGINAL), ("BASE", BASE)];
+    let options = ContextOptions {
+        build_arguments: arguments.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        ..options_of(&intent)
+    };
+    let image = {
+        let stock = intent.stock();
+        let replay = Replay::new(&intent, &stock, &others).copied_by(&text);
+        let written = Written { folder: None, dockerfile: "Dockerfile", text: &text, files: &others };
+        simulate(&written, &options, &replay).map(|made| made.image)
+    };
+    let image = predicted(&intent, image);
+    (intent.settle(image), files)
+}
+
+/// The user's own Dockerfile.
+pub struct Edited<'e> {
+    /// Its text before the edits.
+    pub before: &'e str,
+    /// The edits.
+    pub edits: &'e Edits,
+    /// The stage that is built.
+    pub target_stage: Option<String>,
+    /// For a build context: the folder, how it is read, and what lies outside of it.
+    pub live: Option<Live<'e>>,
+}
+
+/// Proves a plan that edits the user's own Dockerfile, and gives the files of the plan.
+pub fn edited(intent: Intent<'_>, edited: &Edited<'_>, style: Style) -> (Plan, Files) {
+    let all = emit_as(intent.plan(), style);
+    let files: Files = all.iter().filter(|(name, _)| edited.edits.files.contains(name)).cloned().collect();
+    let image = {
+        let stock = intent.stock();
+        let replay = Replay::new(&intent, &stock, &files);
+        match &edited.live {
+            Some(live) => in_context(live, edited.edits, &files, replay.with(live)),
+            None => {
+                let options = ContextOptions { target_stage: edited.target_stage.clone(), ..options_of(&intent) };
+                let target = edited.target_stage.as_deref();
+                let aligned = align::layers(intent.facts().view, edited.before, edited.edits, target);
+                let written =
+                    Written { folder: None, dockerfile: &edited.edits.path, text: &edited.edits.text, files: &files };
+                simulate(&written, &options, &replay.replaying(aligned)).map(|made| made.image)
+            }
+        }
+    };
+    let image = predicted(&intent, image);
+    (intent.settle(image), all)
+}
+
+fn in_context(live: &Live<'_>, edits: &Edits, files: &Files, replay: Replay<'_>) -> Result<Image, ContextError> {
+    let mut files = files.clone();
+    // The file that is edited is part of the folder.
+    let own = live.options.dockerfile.clone().or_else(|| crate::context::dockerfile_in(live.folder));
+    let own = own.as_deref().and_then(|path| path.strip_prefix(live.folder).ok()).and_then(Path::to_str);
+    files.extend(own.map(|name| (name.to_owned(), edits.text.clone())));
+    let written = Written { folder: Some(live.folder), dockerfile: &edits.path, text: &edits.text, files: &files };
+    simulate(&written, live.options, &replay).map(|made| made.image)
+}
+
+fn options_of(intent: &Intent<'_>) -> ContextOptions {
+    let original = intent.original();
+    let python = intent.plan().environment.as_ref().map(|environment| environment.python.clone());
+    ContextOptions {
+        platform: original.platform.clone(),
+        python: python.filter(|python| python.contains('.')),
+        ..ContextOptions::default()
+    }
+}
+
+/// The image that a text makes, called after the original; where the text could not be read to its end, nothing but the
+/// base and a gap that says so.
+fn predicted(intent: &Intent<'_>, made: Result<Image, ContextError>) -> Image {
+    let original = intent.original();
+    let (made, failed) = match made {
+        Ok(image) => (Some(image), None),
+        Err(error) => (None, Some(error)),
+    };
+    let base = || {
+        let layers = original.layers.iter().take(intent.plan().base.layers).cloned().collect();
+        Image { layers, config: crate::image::Config::default(), ..original.clone() }
+    };
+    let mut image = made.unwrap_or_else(base);
+    let failed = failed.map(|error| Gap {
+        place: "the plan's Dockerfile".into(),
+        what: "all of it".into(),
+        reason: escape_str(&format!("it would not build: {error}")),
+    });
+    image.gaps.extend(failed);
+    image.name = format!("{} (predicted)", original.name);
+    image.other_names = Vec::new();
+    image.platform.clone_from(&original.platform);
+    image.basis = Basis::Predicted;
+    // What is started is the original's, whatever the text could not say of it.
+    let history = std::mem::take(&mut image.config.history);
+    image.config = crate::image::Config { history, diff_ids: Vec::new(), ..original.config.clone() };
+    image
+}
+
+/// Where the names of files are looked up: by name.
+type Texts = BTreeMap<String, String>;

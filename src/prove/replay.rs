@@ -1,0 +1,312 @@
+//! The outside of a plan's text: what the original, the plan and its pins tell.
+
+use super::align::Aligned;
+use super::{BASE, ORIGINAL, Texts};
+use crate::base::{FastSet, ImagePath};
+use crate::context::{
+    Base, ContextOptions, KnownDistribution, KnownLayer, KnownPackages, Outside,
+};
+use crate::dockerfile::{Dockerfile, Kind};
+use crate::image::{HistoryRow, Image};
+use crate::layer::LayerIndex;
+use crate::os::OsInventory;
+use crate::plan::{Intent, Stock};
+use crate::python::normalize_name;
+use crate::repository::{PackageRequest, Repositories, RepositoryError, Sources};
+use crate::resolve::{
+    Input, LineKind, Platform, Request, RequestError, Requirement, Resolution, Resolved, parse_requirements_file,
+};
+use std::path::Path;
+
+/// A build context, and the world around it.
+pub struct Live<'l> {
+    /// The folder.
+    pub folder: &'l Path,
+    /// How it is read.
+    pub options: &'l ContextOptions,
+    /// What lies outside of it.
+    pub outside: &'l dyn Outside,
+    /// What installers were told when the folder was read as it is, by normalized name.
+    pub told: &'l [Resolved],
+}
+
+/// What a plan's text finds around it.
+pub struct Replay<'r> {
+    intent: &'r Intent<'r>,
+    stock: &'r Stock<'r>,
+    files: Texts,
+    live: Option<&'r Live<'r>>,
+    /// The original as far as the text copies from it.
+    original: Option<Image>,
+    /// What of the user's own Dockerfile made the original.
+    aligned: Aligned,
+}
+
+impl<'r> Replay<'r> {
+    pub(super) fn new(intent: &'r Intent<'r>, stock: &'r Stock<'r>, files: &[(String, String)]) -> Self {
+        let files = files.iter().cloned().collect();
+        Self { intent, stock, files, live: None, original: None, aligned: Aligned::default() }
+    }
+
+    /// With the world around a build context.
+    pub(super) fn with(self, live: &'r Live<'r>) -> Self {
+        Self { live: Some(live), ..self }
+    }
+
+    /// With the layers of instructions that nobody touched.
+    pub(super) fn replaying(self, aligned: Aligned) -> Self {
+        Self { aligned, ..self }
+    }
+
+    /// With what of the original this text copies.
+    pub(super) fn copied_by(self, text: &str) -> Self {
+        let original = Dockerfile::parse(text).ok().map(|file| copied(self.intent, &file));
+        Self { original, ..self }
+    }
+
+    /// The lowest layers of the original, as an image of their own.
+    fn base(&self) -> Image {
+        let (original, base) = (self.intent.original(), &self.intent.plan().base);
+        let mut image = Image {
+            layers: original.layers.iter().take(base.layers).cloned().collect(),
+            problems: Vec::new(),
+            gaps: Vec::new(),
+            ..shell(original)
+        };
+        image.config.history = history_of_base(original, base.layers);
+        image.config.user = String::new();
+        image.config.working_dir = String::new();
+        image
+    }
+
+    /// What a request names, where it names nothing but versions that the plan or the build context knows.
+    fn named(&self, request: &Request) -> Option<Vec<Resolved>> {
+        let mut out: Vec<Resolved> = Vec::new();
+        for requirement in self.requirements(request)? {
+            let version = requirement.specifiers.trim().trim_start_matches('=').trim().to_owned();
+            let is_exact = requirement.specifiers.trim().starts_with("==") && !version.contains(['*', ',']);
+            if (!is_exact && requirement.from.is_empty()) || requirement.editable || !requirement.marker.is_empty() {
+                return None;
+            }
+            let normalized = normalize_name(&requirement.name);
+            let told = self.live.and_then(|live| {
+                let is_it = |told: &&Resolved| {
+                    told.normalized == normalized && told.version.as_deref() == Some(&version) && told.info.is_some()
+                };
+                live.told.iter().find(is_it)
+            });
+            let version = Some(version).filter(|version| !version.is_empty());
+            out.push(match told {
+                Some(told) => Resolved { requested: true, ..told.clone() },
+                None => Resolved {
+                    name: requirement.name.clone(),
+                    normalized,
+                    version,
+                    requested: true,
+                    reason: "neither the plan nor the original tells what it installs".into(),
+                    ..Resolved::default()
+                },
+            });
+        }
+        Some(out)
+    }
+
+    /// The lines of a request; none where something else is asked for.
+    fn requirements(&self, request: &Request) -> Option<Vec<Requirement>> {
+        let mut out = Vec::new();
+        for input in &request.inputs {
+            let text = match input {
+                Input::Requirements(path) => self.text_of(path)?,
+                Input::Lines { text, .. } => text.clone(),
+                Input::Lock { path, .. } => {
+                    out.extend(locked(&self.text_of(path)?)?);
+                    continue;
+                }
+                Input::Project { .. } => return None,
+            };
+            for line in parse_requirements_file(&text, &|_| None).ok()? {
+                match line.what {
+                    LineKind::Requirement(requirement) => out.push(requirement),
+                    LineKind::Include(_) | LineKind::Constraint(_) => return None,
+                    LineKind::Option(..) => {}
+                }
+            }
+        }
+        Some(out)
+    }
+
+    /// A file of the plan by its place, or one that the text itself wrote.
+    fn text_of(&self, path: &Path) -> Option<String> {
+        let folder = self.live.map_or(Path::new(""), |live| live.folder);
+        let own = path.strip_prefix(folder).ok().and_then(Path::to_str);
+        let own = own.and_then(|name| self.files.get(name)).cloned();
+        own.or_else(|| {
+            let small = std::fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() < 16 << 20);
+            small.then(|| std::fs::read_to_string(path).ok()).flatten()
+        })
+    }
+}
+
+impl Outside for Replay<'_> {
+    fn image(&self, name: &str) -> Base {
+        if let Some(live) = self.live {
+            return live.outside.image(name);
+        }
+        let plan = self.intent.plan();
+        if let Some(original) = self.original.as_ref().filter(|_| name == ORIGINAL || name == plan.original) {
+            return Base::Known(Box::new(original.clone()), "the original".into());
+        }
+        if name == BASE || name == plan.base.name {
+            return Base::Known(Box::new(self.base()), "the lowest layers of the original".into());
+        }
+        // The user's own Dockerfile names its base as it likes: the image's lowest layers are what that was.
+        if self.aligned.base.as_deref() == Some(name) {
+            return Base::Known(Box::new(self.base()), "the lowest layers of the original".into());
+        }
+        Base::Unknown("a plan knows the original and its base alone".into())
+    }
+
+    fn resolve(&self, request: &Request, platform: &Platform) -> Result<Resolution, RequestError> {
+        let named = self.named(request).filter(|_| request.no_deps || self.live.is_none());
+        let is_known = |package: &Resolved| package.info.is_some();
+        let answer = |packages: Vec<Resolved>| {
+            let unknown = |package: &&Resolved| !is_known(package) && self.stock.distribution(&package.name).is_none();
+            let rows = packages.iter().filter(unknown);
+            let not_predicted = rows.map(|package| (package.name.clone(), package.reason.clone())).collect();
+            Ok(Resolution { not_predicted, packages, ..Resolution::default() })
+        };
+        match (named, self.live) {
+            (Some(packages), Some(live)) if !packages.iter().all(is_known) => {
+                live.outside.resolve(&self.on_disk(request), platform).or_else(|_| answer(packages))
+            }
+            (Some(packages), _) => answer(packages),
+            (None, Some(live)) => live.outside.resolve(&self.on_disk(request), platform),
+            (None, None) => Ok(Resolution {
+                not_predicted: vec![(
+                    "an installation".into(),
+                    "what it resolves to is not looked up: the plan's own list is not what it installs from".into(),
+                )],
+                ..Resolution::default()
+            }),
+        }
+    }
+
+    fn repositories(&self, sources: &Sources, architecture: &str) -> Result<Repositories, RepositoryError> {
+        match self.live {
+            Some(live) => live.outside.repositories(sources, architecture),
+            None => Err(RepositoryError::NoSources("a plan knows the original's packages alone".into())),
+        }
+    }
+
+    fn installed(&self, package: &Resolved) -> Option<KnownDistribution> {
+        // A wheel's own list is what a build context is predicted by.
+        if package.info.is_some() {
+            return None;
+        }
+        self.stock.distribution(&package.name)
+    }
+
+    fn packages(&self, request: &PackageRequest, present: &OsInventory) -> Option<KnownPackages> {
+        self.live.is_none().then(|| self.stock.packages(request, present))
+    }
+
+    fn layer(&self, instruction: usize) -> Option<&KnownLayer> {
+        self.aligned.layers.get(&instruction)
+    }
+}
+
+impl Replay<'_> {
+    /// A request in which the plan's own files, which are not on disk, are lines.
+    fn on_disk(&self, request: &Request) -> Request {
+        let folder = self.live.map_or(Path::new(""), |live| live.folder);
+        let lines = |input: &Input| {
+            let Input::Requirements(path) = input else { return input.clone() };
+            let name = path.strip_prefix(folder).ok().and_then(Path::to_str);
+            let text = name.and_then(|name| self.files.get(name));
+            let line = |text: &String| Input::Lines {
+                text: text.clone(),
+                place: name.unwrap_or_default().to_owned(),
+                folder: folder.to_owned(),
+            };
+            text.map_or_else(|| input.clone(), line)
+        };
+        Request { inputs: request.inputs.iter().map(lines).collect(), ..request.clone() }
+    }
+}
+
+/// The names and versions of a lock of the plan's own.
+fn locked(text: &str) -> Option<Vec<Requirement>> {
+    let table: toml::Table = text.parse().ok()?;
+    let rows = table.get("packages")?.as_array()?;
+    let row = |row: &toml::Value| {
+        let text = |key: &str| row.get(key)?.as_str().map(str::to_owned);
+        Some(Requirement { name: text("name")?, specifiers: format!("=={}", text("version")?), ..Requirement::default() })
+    };
+    rows.iter().map(row).collect()
+}
+
+/// An image without layers.
+fn shell(image: &Image) -> Image {
+    Image {
+        name: image.name.clone(),
+        other_names: Vec::new(),
+        platform: image.platform.clone(),
+        config: image.config.clone(),
+        layers: Vec::new(),
+        basis: image.basis,
+        problems: Vec::new(),
+        gaps: image.gaps.clone(),
+    }
+}
+
+/// The base's rows of the history; made up where the history does not tell.
+fn history_of_base(original: &Image, layers: usize) -> Vec<HistoryRow> {
+    let mut left = layers;
+    let mut rows: Vec<HistoryRow> = Vec::new();
+    for row in &original.config.history {
+        if left == 0 && !row.empty_layer {
+            break;
+        }
+        left -= usize::from(!row.empty_layer);
+        rows.push(row.clone());
+    }
+    if rows.iter().filter(|row| !row.empty_layer).count() == layers {
+        return rows;
+    }
+    vec![HistoryRow { created_by: "base image".into(), ..HistoryRow::default() }; layers]
+}
+
+/// The original in one layer: what this Dockerfile copies of it.
+fn copied(intent: &Intent<'_>, file: &Dockerfile<'_>) -> Image {
+    let view = intent.facts().view;
+    let mut places: Vec<usize> = Vec::new();
+    for instruction in &file.instructions {
+        let from = instruction.flags.iter().any(|flag| flag.name == "from" && flag.value == "original");
+        let Kind::Copy(copy) = &instruction.kind else { continue };
+        for source in copy.sources.iter().filter(|_| from) {
+            let path = ImagePath::from(source.as_str());
+            places.extend(view.place(path.as_bytes()));
+            places.extend(view.places_below(path.as_bytes()));
+        }
+    }
+    places.sort_unstable();
+    places.dedup();
+    let mut layer = LayerIndex::default();
+    let mut there: FastSet<&[u8]> = FastSet::default();
+    for (path, node) in places.into_iter().map(|place| view.at(place)) {
+        let mut entry = view.entry(node.entry).clone();
+        // What it is linked to may not be copied.
+        if entry.kind == crate::layer::EntryKind::Hardlink && !entry.link.as_deref().is_some_and(|link| there.contains(link)) {
+            entry = crate::layer::Entry { kind: crate::layer::EntryKind::File, link: None, size: view.size(node), ..entry };
+        }
+        there.insert(path);
+        if let Some(content) = view.contents_of(node) {
+            layer.contents.insert(layer.entries.len() as u32, content.to_vec());
+        }
+        layer.entries.push(entry);
+    }
+    let mut image = shell(intent.original());
+    image.config.history = vec![HistoryRow { created_by: "the original".into(), ..HistoryRow::default() }];
+    image.layers = vec![layer];
+    image
+}
