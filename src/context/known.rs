@@ -72,9 +72,12 @@ impl Stage {
     pub(super) fn put_known(&mut self, order: &Order, known: KnownDistribution) {
         let site = &order.site;
         let places = [(&known.site_dir, &site.site_dir), (&known.prefix, &site.prefix)];
+        // What lies outside of the prefix moves with the root that both are below.
+        let root = site.prefix.as_bytes().strip_suffix(known.prefix.as_bytes()).unwrap_or_default();
+        let root = ImagePath::new(root);
         let moved = |path: &[u8]| {
             let place = places.iter().find(|(from, _)| is_within(path, from.as_bytes()));
-            place.map_or_else(|| ImagePath::new(path), |(from, to)| to.join(path.get(from.as_bytes().len()..).unwrap_or_default()))
+            place.map_or_else(|| root.join(path), |(from, to)| to.join(path.get(from.as_bytes().len()..).unwrap_or_default()))
         };
         let is_bytecode = |path: &[u8]| path.ends_with(b".pyc") && file_name(parent(path)) == b"__pycache__";
         let has_bytecode = known.files.iter().any(|file| is_bytecode(file.entry.path.as_bytes()));

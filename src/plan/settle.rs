@@ -101,7 +101,8 @@ struct Touched<'t> {
 
 impl Touched<'_> {
     fn distribution(&self, id: DistId) -> bool {
-        self.decisions.gone.contains_key(&id) || self.decisions.swaps.contains_key(&id)
+        let goes = self.decisions.gone.contains_key(&id) || self.decisions.swaps.contains_key(&id);
+        goes || self.decisions.kept.contains(&id) && self.decisions.is_new(self.facts, id)
     }
 
     /// Whether everything that a finding is about goes or is replaced, for whatever reason. Of files this is not known here.
@@ -128,7 +129,7 @@ impl Touched<'_> {
                 Some(environment) => {
                     format!("left to you: it is in {}, and a plan rebuilds one environment", environment.prefix)
                 }
-                None => "left to you: something that stays requires it".into(),
+                None => "left to you: nothing that the plan does touches it; something that stays may require it".into(),
             });
         }
         let kept = |position: &usize| !self.system.gone.contains_key(position);
@@ -179,7 +180,7 @@ fn take<'c>(counts: &mut Counts<'c>, entry: &'c Entry) -> bool {
 }
 
 /// How many of the lowest layers two images share.
-pub(super) fn shared(before: &Image, after: &Image) -> usize {
+fn shared(before: &Image, after: &Image) -> usize {
     let same = |(a, b): &(&crate::layer::LayerIndex, &crate::layer::LayerIndex)| {
         a.entries.len() == b.entries.len() && a.entries == b.entries
     };
@@ -190,7 +191,7 @@ impl<'c> Comparison<'c> {
     fn new<'i: 'c>(intent: &'i Intent<'_>, predicted: &Image) -> Comparison<'c> {
         let prediction = intent.prediction();
         let original = prediction.facts.view.image();
-        let shared = shared(original, predicted);
+        let shared = shared(original, predicted).min(prediction.base.layers);
         let mut counts: Counts<'_> = FastMap::default();
         let new = || predicted.layers.iter().skip(shared).flat_map(|layer| &layer.entries).filter(|entry| has_bytes(entry));
         for entry in new() {

@@ -68,16 +68,18 @@ impl<'a> Stock<'a> {
         let environment = self.prediction.environment?;
         let files = match self.prediction.is_new(id) {
             true => self.prediction.fresh(id, environment),
-            false => self.nodes.get(&id).into_iter().flatten().map(|&node| self.file(node)).collect(),
+            false => self.nodes.get(&id).into_iter().flatten().map(|&node| self.file(node, false)).collect(),
         };
         Some(KnownDistribution { prefix: environment.prefix.clone(), site_dir: environment.site_dir.clone(), files })
     }
 
-    /// A visible file of the original, as a file of its own.
-    fn file(&self, node: Node) -> KnownFile {
+    /// A visible file of the original. A hard link stays one where what it leads to comes with it, as of a package.
+    fn file(&self, node: Node, links: bool) -> KnownFile {
         let view = self.prediction.facts.view;
         let entry = view.entry(node.entry).clone();
+        let leads = |entry: &Entry| entry.link.as_deref().and_then(|link| view.get(link)).is_some_and(|to| to.data == node.data);
         let entry = match entry.kind {
+            EntryKind::Hardlink if links && leads(&entry) => entry,
             EntryKind::Hardlink => Entry { kind: EntryKind::File, link: None, size: view.size(node), ..entry },
             _ => entry,
         };
@@ -125,7 +127,7 @@ impl<'a> Stock<'a> {
         for &position in &found {
             let package = &os.packages[position];
             let paths = system.paths.get(&position).into_iter().flatten();
-            out.files.extend(paths.filter_map(|path| view.get(path.as_bytes())).map(|node| self.file(node)));
+            out.files.extend(paths.filter_map(|path| view.get(path.as_bytes())).map(|node| self.file(node, true)));
             out.packages.push(KnownPackage {
                 name: package.name.clone(),
                 stanza: system.stanzas.get(&package.name).cloned().unwrap_or_default(),
@@ -165,7 +167,7 @@ impl<'a> Stock<'a> {
             if let Some(owner) = note_of(path).and_then(|name| os.find(&name)) {
                 paths.entry(owner).or_default().push(view.path(node).clone());
             } else if is_state(path) {
-                state.push(self.file(node));
+                state.push(self.file(node, false));
             }
         }
         paths.values_mut().for_each(|paths| paths.sort());

@@ -16,6 +16,10 @@ pub(super) struct Aligned {
     pub base: Option<String>,
     /// The layers of instructions that nobody touched, by the instruction's position in the edited file.
     pub layers: FastMap<usize, KnownLayer>,
+    /// How many of the image's lowest layers are the base's: all below the first that an instruction made.
+    pub base_layers: usize,
+    /// Layers with bytes, from 1, that no instruction of the file made; all where the history does not tell.
+    pub unclaimed: Vec<usize>,
 }
 
 /// Compares the history with the file as it was, and the file with what the edits make of it.
@@ -30,7 +34,13 @@ pub(super) fn layers(view: &View<'_>, before: &str, edits: &Edits, target: Optio
         pairs.get(&position).copied().filter(|&other| says_the_same(&old, &new, position, other))
     };
     let mut layers = FastMap::default();
-    for (position, layer) in layers_of(view, &old, target) {
+    let made = layers_of(view, &old, target);
+    let image = view.image();
+    let base_layers = made.first().map_or_else(|| image.base_layers(), |(_, layer)| *layer);
+    let claimed: FastSet<usize> = made.iter().map(|(_, layer)| *layer).collect();
+    let is_unclaimed = |layer: &usize| !claimed.contains(layer) && image.layers[*layer].unpacked() > 0;
+    let unclaimed = (base_layers..image.layers.len()).filter(is_unclaimed).map(|layer| layer + 1).collect();
+    for (position, layer) in made {
         let Some(other) = untouched(position) else { continue };
         let source = old.source_stage(position);
         let from_untouched = source.is_none_or(|stage| stage_is_untouched(&old, stage, &untouched));
@@ -38,7 +48,7 @@ pub(super) fn layers(view: &View<'_>, before: &str, edits: &Edits, target: Optio
             layers.insert(other, known(view, layer));
         }
     }
-    Aligned { base, layers }
+    Aligned { base, layers, base_layers, unclaimed }
 }
 
 /// The instruction of the edited file that stands for one of the file as it was.

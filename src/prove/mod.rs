@@ -90,12 +90,27 @@ pub fn edited(intent: Intent<'_>, edited: &Edited<'_>, style: Style) -> (Plan, F
                 let aligned = align::layers(intent.facts().view, edited.before, edited.edits, target);
                 let written =
                     Written { folder: None, dockerfile: &edited.edits.path, text: &edited.edits.text, files: &files };
-                simulate(&written, &options, &replay.replaying(aligned)).map(|made| made.image)
+                let strange = strange(&aligned.unclaimed);
+                simulate(&written, &options, &replay.replaying(aligned)).map(|made| {
+                    let mut image = made.image;
+                    image.gaps.extend(strange);
+                    image
+                })
             }
         }
     };
     let image = predicted(&intent, image);
     (intent.settle(image), all)
+}
+
+/// What the image has and the file does not make: nobody knows what the edited file would make in its place.
+fn strange(layers: &[usize]) -> Option<Gap> {
+    let list = layers.iter().take(6).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    (!layers.is_empty()).then(|| Gap {
+        place: format!("layer {list}"),
+        what: "layers of the image".into(),
+        reason: "no instruction of this Dockerfile made them: the image was built from another one, or another version".into(),
+    })
 }
 
 fn in_context(live: &Live<'_>, edits: &Edits, files: &Files, replay: Replay<'_>) -> Result<Image, ContextError> {

@@ -66,14 +66,18 @@ impl<'r> Replay<'r> {
 
     /// The lowest layers of the original, as an image of their own.
     fn base(&self) -> Image {
-        let (original, base) = (self.intent.original(), &self.intent.plan().base);
+        let original = self.intent.original();
+        let layers = match self.aligned.base {
+            Some(_) => self.aligned.base_layers,
+            None => self.intent.plan().base.layers,
+        };
         let mut image = Image {
-            layers: original.layers.iter().take(base.layers).cloned().collect(),
+            layers: original.layers.iter().take(layers).cloned().collect(),
             problems: Vec::new(),
             gaps: Vec::new(),
             ..shell(original)
         };
-        image.config.history = history_of_base(original, base.layers);
+        image.config.history = history_of_base(original, layers);
         image.config.user = String::new();
         image.config.working_dir = String::new();
         image

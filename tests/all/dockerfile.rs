@@ -536,17 +536,6 @@ fn a_file_in_a_folder_is_patched_there() {
 }
 
 #[test]
-fn what_the_plan_wants_and_no_edit_says_is_listed() {
-    let mut plan = quiet();
-    plan.actions = vec![action("documentation"), action("bytecode")];
-    let edits = edited(&plan, "FROM a\nCMD x\n");
-    assert!(edits.edits.is_empty());
-    for rule in ["documentation", "bytecode"] {
-        assert!(edits.notes.iter().any(|note| note.contains(rule)), "{:?}", edits.notes);
-    }
-}
-
-#[test]
 fn the_command_line_writes_the_edited_file_and_its_diff() {
     let dir = tempfile::tempdir().unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

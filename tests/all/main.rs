@@ -27,6 +27,7 @@ mod order;
 mod os;
 mod outputs;
 mod profile;
+mod prove;
 mod python;
 mod report;
 mod repositories;

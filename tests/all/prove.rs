@@ -1,0 +1,261 @@
+//! The prediction is what the plan's text makes: every byte has a fate, nothing is promised that no text does, and nothing is
+//! lost without a word.
+
+use crate::fixture;
+use slimwright::dockerfile::Dockerfile;
+use slimwright::emit::Style;
+use slimwright::emit::edit::{EditOptions, edit};
+use slimwright::fs::View;
+use slimwright::image::{Image, read_recorded};
+use slimwright::plan::{Draft, Intent, Plan, PlanFate, PlanOptions};
+use slimwright::profile::embedded;
+use slimwright::prove::{self, Edited};
+use slimwright::rules::{self, Survey};
+use std::collections::BTreeSet;
+
+const SITE: &str = "usr/local/lib/python3.11/site-packages";
+
+/// A base with a Python, and what stands above it.
+fn on_python(above: &str) -> Image {
+    let base = "layer ADD rootfs.tar /
+        f etc/os-release = ID=debian\\nVERSION_CODENAME=bookworm\\n
+        f etc/passwd 900
+        layer RUN build python
+        f usr/local/bin/python3.11 6000
+        l usr/local/bin/python3 -> python3.11
+        f SITE/pip/__init__.py 350
+        f SITE/pip-24.0.dist-info/METADATA = Name: pip\\nVersion: 24.0\\n
+        f SITE/pip-24.0.dist-info/RECORD = pip/__init__.py,,350\\npip-24.0.dist-info/METADATA,,\\n
+        empty CMD [\"python3\"]
+        env PYTHON_VERSION=3.11.9
+        env PATH=/usr/local/bin:/usr/bin:/bin\n";
+    fixture::image(&format!("{base}{above}").replace("SITE", SITE))
+}
+
+/// A distribution with one module of `size` bytes, compiled or not.
+fn dist(name: &str, size: u64, compiled: bool, requires: &str) -> String {
+    let bytecode = if compiled { format!("f SITE/__pycache__/{name}.cpython-311.pyc {}\n", size / 2) } else { String::new() };
+    format!(
+        "f SITE/{name}-1.0.dist-info/METADATA = Name: {name}\\nVersion: 1.0\\n{requires}\n\
+         f SITE/{name}-1.0.dist-info/RECORD = {name}.py,,{size}\\n{name}-1.0.dist-info/METADATA,,\\n{name}-1.0.dist-info/RECORD,,\\n\n\
+         f SITE/{name}.py {size}\n{bytecode}"
+    )
+}
+
+fn with_intent<T>(image: &Image, own_dockerfile: bool, then: impl FnOnce(Intent<'_>) -> T) -> T {
+    let view = View::new(image);
+    let survey = Survey::new(&view, &[]);
+    let facts = survey.facts(&view);
+    let rules = embedded();
+    let findings = rules::evaluate(&facts, &rules);
+    let options = PlanOptions { ledger: true, own_dockerfile, ..PlanOptions::default() };
+    then(Draft::new(&facts, &findings, &rules, &options).unwrap().intent(Vec::new()))
+}
+
+fn planned(image: &Image) -> Plan {
+    let plan = with_intent(image, false, |intent| prove::emitted(intent, Style::Pip).0);
+    agrees(image, &plan);
+    plan
+}
+
+/// A plan that edits a Dockerfile, of which only the image is there.
+fn edited(image: &Image, text: &str) -> Plan {
+    let rules = embedded();
+    let plan = with_intent(image, true, |intent| {
+        let file = Dockerfile::parse(text).unwrap();
+        let edits = edit(intent.plan(), &rules, &file, &EditOptions::default()).unwrap();
+        prove::edited(intent, &Edited { before: text, edits: &edits, target_stage: None, live: None }, Style::Pip).0
+    });
+    agrees(image, &plan);
+    plan
+}
+
+/// The sums, and every path: what is kept is there, what is gone is not.
+fn agrees(image: &Image, plan: &Plan) {
+    let sum: i128 = plan.actions.iter().map(|action| i128::from(action.removed) - i128::from(action.added)).sum();
+    assert_eq!(sum, i128::from(image.unpacked()) - i128::from(plan.predicted.unpacked()), "{:#?}", plan.actions);
+    let ledger = plan.ledger.as_ref().unwrap();
+    let (before, after) = (View::new(image), View::new(&plan.predicted));
+    assert_eq!(ledger.rows.iter().map(|row| row.bytes).sum::<u64>(), ledger.visible);
+    let gone: BTreeSet<&[u8]> = ledger.gone.iter().map(|gone| gone.path.as_bytes()).collect();
+    let is_gone = |path: &[u8]| {
+        let ends = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at).chain([path.len()]);
+        ends.into_iter().any(|end| gone.contains(&path[..end]))
+    };
+    for (path, node) in before.iter() {
+        if before.entry(node.entry).kind != slimwright::layer::EntryKind::Directory {
+            let shown = String::from_utf8_lossy(path);
+            assert_ne!(is_gone(path), after.get(path).is_some(), "{shown} is either gone or there");
+        }
+    }
+}
+
+fn lost(plan: &Plan) -> u64 {
+    plan.ledger.as_ref().unwrap().rows.iter().filter(|row| row.fate == PlanFate::Lost).map(|row| row.bytes).sum()
+}
+
+fn site_bytes(image: &Image, suffix: &str) -> u64 {
+    let view = View::new(image);
+    let below = view.below(SITE.as_bytes()).filter(|(path, _)| path.ends_with(suffix.as_bytes()));
+    below.map(|(_, node)| view.size(node)).sum()
+}
+
+#[test]
+fn what_installs_without_bytecode_is_installed_again_without_and_predicted_so() {
+    let modules = |compiled: bool| dist("alpha", 40_000, compiled, "") + &dist("beta", 60_000, compiled, "");
+    let image = on_python(&format!("layer RUN uv pip install\n{}", modules(false)));
+    let plan = planned(&image);
+    assert_eq!((plan.environment.as_ref().unwrap().bytecode, plan.predicted.gaps.len()), (false, 0), "{:?}", plan.predicted.gaps);
+    assert_eq!(site_bytes(&plan.predicted, ".pyc"), 0);
+    assert_eq!(plan.predicted.unpacked(), image.unpacked());
+    // What was imported while the image was built does not say that the installer compiled.
+    let one = dist("gamma", 900, false, "").replace("gamma.py 900", "gamma.py 900\nf SITE/__pycache__/gamma.cpython-311.pyc 700");
+    let image = on_python(&format!("layer RUN uv pip install\n{}{one}{}", modules(false), dist("delta", 10, false, "")));
+    let plan = planned(&image);
+    assert!(!plan.environment.as_ref().unwrap().bytecode);
+    assert_eq!(site_bytes(&plan.predicted, ".pyc"), 0);
+    let image = on_python(&format!("layer RUN pip install\n{}", modules(true)));
+    let plan = planned(&image);
+    assert_eq!(site_bytes(&plan.predicted, ".pyc"), 50_000);
+}
+
+#[test]
+fn the_files_of_the_application_are_kept_by_the_copy_that_brings_them() {
+    let image = on_python(&format!(
+        "layer RUN pip install\n{}layer COPY . /app\nf app/main.py 300\nf app/model.bin 5000000\nl app/current -> model.bin\n",
+        dist("alpha", 400, true, "")
+    ));
+    let plan = planned(&image);
+    assert_eq!(lost(&plan), 0);
+    let rows = &plan.ledger.as_ref().unwrap().rows;
+    let row = rows.iter().find(|row| row.owner == "application, other files" && row.bytes >= 5_000_000).unwrap();
+    let PlanFate::Kept(layer) = row.fate else { panic!("{row:?}") };
+    let made = plan.predicted.created_by()[layer - 1].unwrap().to_owned();
+    assert!(made.starts_with("COPY --from=original") && made.contains("/app/"), "{made}");
+}
+
+#[test]
+fn what_the_edits_do_not_do_is_no_part_of_the_figure_and_stands_under_left_to_you() {
+    // The copy of an archive that a script removes in a layer of its own.
+    let image = on_python(
+        "layer RUN ./fetch\nf opt/data 700000\nf opt/archive 90000000\nlayer RUN ./clean\nw opt/archive\n",
+    );
+    let text = "FROM python:3.11-slim\nRUN ./fetch\nRUN ./clean\nCMD [\"python3\"]\n";
+    let plan = edited(&image, text);
+    assert_eq!(plan.predicted.unpacked(), image.unpacked(), "no edit was made");
+    assert!(plan.actions.is_empty(), "{:#?}", plan.actions);
+    let left = plan.skipped.iter().find(|skipped| skipped.rule == "deleted-bytes").unwrap();
+    assert_eq!(left.bytes, 90_000_000);
+    assert!(left.reason.starts_with("left to you"), "{left:?}");
+    assert_eq!(plan.predicted.gaps, [], "unedited instructions make the layers that they made");
+}
+
+#[test]
+fn an_image_that_the_file_did_not_make_is_a_gap() {
+    let image = on_python("layer RUN make all\nf opt/data 700000\nlayer RUN ./clean\nf opt/other 5\n");
+    let plan = edited(&image, "FROM python:3.11-slim\nRUN make all\nCMD [\"python3\"]\n");
+    assert!(plan.predicted.gaps.iter().any(|gap| gap.place.contains('4')), "{:?}", plan.predicted.gaps);
+}
+
+#[test]
+fn a_text_that_would_not_build_promises_nothing() {
+    // The base has no Python, so that nothing can be installed.
+    let image = fixture::image(
+        &format!(
+            "layer ADD rootfs.tar /\nf etc/os-release = ID=debian\\nVERSION_CODENAME=bookworm\\n\nf etc/passwd 900\n\
+             empty CMD [\"bash\"]\nlayer RUN pip install\nf usr/lib/x 5\nf app/venv/pyvenv.cfg = home = /opt/python/bin\\nversion_info = 3.11.2\\n\n{}",
+            dist("alpha", 4_000, true, "").replace("SITE", "app/venv/lib/python3.11/site-packages")
+        ),
+    );
+    let plan = planned(&image);
+    assert!(!plan.predicted.gaps.is_empty());
+}
+
+#[test]
+fn two_environments_with_one_finding_leave_the_other_one_alone_and_say_so() {
+    let gpu = |site: &str| {
+        format!(
+            "f {site}/torch-2.1.1.dist-info/METADATA = Name: torch\\nVersion: 2.1.1\\nRequires-Dist: nvidia-cublas-cu12\\n\n\
+             f {site}/torch-2.1.1.dist-info/RECORD = torch/lib/libtorch_cuda.so,,900000000\\ntorch/__init__.py,,10\\n\n\
+             f {site}/torch/lib/libtorch_cuda.so 900000000\nf {site}/torch/__init__.py 10\n\
+             f {site}/nvidia_cublas_cu12-12.1.dist-info/METADATA = Name: nvidia-cublas-cu12\\nVersion: 12.1\\n\n\
+             f {site}/nvidia_cublas_cu12-12.1.dist-info/RECORD = nvidia/cublas.so,,400000000\\n\n\
+             f {site}/nvidia/cublas.so 400000000\n"
+        )
+    };
+    let image = on_python(&format!(
+        "layer RUN pip install\n{}{}layer RUN two\nf opt/b/pyvenv.cfg = home = /usr/local/bin\\nversion_info = 3.11.2\\n\n{}",
+        gpu(SITE),
+        dist("alpha", 50, true, ""),
+        gpu("opt/b/lib/python3.11/site-packages")
+    ));
+    let plan = planned(&image);
+    let left: Vec<&str> =
+        plan.skipped.iter().filter(|skipped| skipped.rule == "torch-cuda").map(|skipped| &*skipped.reason).collect();
+    assert!(left.iter().any(|reason| reason.contains("one environment")), "{left:?}");
+    let followed = plan.actions.iter().filter(|action| action.rule == "torch-cuda").count();
+    assert_eq!(left.len() + followed, 2, "neither vanishes: {:#?} {:#?}", plan.actions, plan.skipped);
+}
+
+/// Numbers that look like chance and are the same in every run.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % end
+    }
+}
+
+/// A stack of layers with distributions, files that are replaced, removed and written again, links.
+fn random(seed: u64) -> Image {
+    let mut chance = Chance(seed);
+    let names = ["alpha", "beta", "gamma", "pytest", "opencv-python", "delta"];
+    let mut above = String::from("layer RUN pip install -r requirements.txt\n");
+    let compiled = chance.below(2) == 0;
+    for name in names {
+        if chance.below(4) == 0 {
+            continue;
+        }
+        let size = 100 + chance.below(90_000);
+        above += &dist(&name.replace('-', "_"), size, compiled, "").replace(&format!("Name: {}", name.replace('-', "_")), &format!("Name: {name}"));
+    }
+    for layer in 0..chance.below(4) {
+        above += &format!("layer RUN step {layer}\n");
+        let mut used = BTreeSet::new();
+        for _ in 0..chance.below(12) {
+            let folder = ["app", "opt/data", "srv", "home/u/.cache/pip", "var/cache/app", "usr/local/share/x"][chance.below(6) as usize];
+            let path = format!("{folder}/f{}", chance.below(5));
+            if used.insert(path.clone()) {
+                match chance.below(8) {
+                    0 if layer > 0 => above += &format!("w {path}\n"),
+                    1 => above += &format!("l {path} -> f0\n"),
+                    2 => above += &format!("f {path} {} uid=33 gid=33\n", chance.below(2_000)),
+                    _ => above += &format!("f {path} {}\n", chance.below(5_000)),
+                }
+            }
+        }
+    }
+    on_python(&above)
+}
+
+#[test]
+fn for_images_of_all_kinds_every_path_agrees_and_nothing_is_lost() {
+    for seed in 0..300 {
+        let image = random(seed);
+        let plan = planned(&image);
+        assert_eq!(plan.predicted.gaps, [], "seed {seed}");
+        assert_eq!(lost(&plan), 0, "seed {seed}: {:?}", plan.notes);
+        // Unedited instructions of the user's own make what they made.
+        let steps = image.created_by().iter().skip(2).map(|row| format!("{}\n", row.unwrap())).collect::<String>();
+        edited(&image, &format!("FROM python:3.11-slim\n{steps}CMD [\"python3\"]\n"));
+    }
+}
+
+#[test]
+fn the_flagship_is_what_its_text_makes() {
+    let path = format!("{}/testdata/flagship.index", env!("CARGO_MANIFEST_DIR"));
+    let image = read_recorded(std::path::Path::new(&path), &std::fs::read(&path).unwrap()).unwrap();
+    let plan = planned(&image);
+    assert_eq!((plan.predicted.gaps.as_slice(), lost(&plan)), (&[][..], 0), "{:?}", plan.notes);
+}
