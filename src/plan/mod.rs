@@ -30,7 +30,7 @@ pub use after::{LibraryCheck, Unmet, libraries_after};
 use closure::Decisions;
 use predict::Prediction;
 pub use reason::Why;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 pub use why::{Brought, Chain, Cut, Explained, Requirer, chains, heaviest, why};
 
 pub use draft::{Draft, Intent};

@@ -14,7 +14,7 @@ use crate::image::Image;
 use crate::layer::{Entry, EntryKind};
 use crate::profile::{Detect, Rule, Tier};
 use crate::python::DistId;
-use crate::rules::{Facts, Finding};
+use crate::rules::{Facts, Finding, Subject};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many paths a note names.
@@ -53,7 +53,7 @@ impl Intent<'_> {
         let row = |(rule, bytes): (&str, u64)| Skipped {
             rule: rule.to_owned(),
             tier: self.draft.rules.iter().find(|known| known.id == rule).map_or(Tier::Auto, |known| known.tier),
-            subject: title(rule),
+            subject: Subject::Undone(title(rule)),
             bytes,
             reason: "left to you: no edit of the Dockerfile does it".into(),
         };
@@ -69,11 +69,13 @@ impl Intent<'_> {
         let touched = Touched { facts: draft.facts, decisions: prediction.distributions, system: prediction.system };
         let row = |finding: &Finding| {
             let rule = draft.rules.iter().find(|rule| rule.id == finding.rule)?;
-            if touched.all(finding) {
+            let follows = super::closure::follows(rule, finding.tier, draft.options);
+            let held = prediction.system.held.get(&rule.id).filter(|_| follows);
+            if held.is_none() && touched.all(finding) {
                 return None;
             }
-            let follows = super::closure::follows(rule, finding.tier, draft.options);
             let reason = match finding.tier {
+                _ if held.is_some() => held.cloned().unwrap_or_default(),
                 _ if follows => touched.why_not(finding, rule)?,
                 Tier::Confirm => format!("needs your word: --accept {}", rule.id),
                 Tier::ReportOnly => format!("left to you: slimwright explain {}", rule.id),

@@ -41,6 +41,8 @@ pub enum Subject {
     Paths,
     /// The application: files that nobody else owns.
     Application,
+    /// What a plan would do and its text does not, as the plan's action says it.
+    Undone(String),
 }
 
 impl Subject {
@@ -76,6 +78,7 @@ impl fmt::Display for Subject {
             Self::Rewritten { layer, by } => write!(out, "layer {} written again by layer {}", layer + 1, by + 1),
             Self::Paths => out.write_str("files"),
             Self::Application => out.write_str("application"),
+            Self::Undone(title) => out.write_str(&escape_str(title)),
         }
     }
 }

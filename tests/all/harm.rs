@@ -18,7 +18,7 @@ fn plan_of(image: &Image, options: &PlanOptions) -> Plan {
     let facts = survey.facts(&view);
     let rules = embedded();
     let findings = rules::evaluate(&facts, &rules);
-    plan::make(&facts, &findings, &rules, options).unwrap()
+    slimwright::prove::make(&facts, &findings, &rules, options).unwrap()
 }
 
 /// A plan for an image with these lines above a base of Debian. `packages` are dpkg's stanzas, of which `automatic` were
