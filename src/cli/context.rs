@@ -88,11 +88,7 @@ fn is_version(text: &str) -> bool {
 }
 
 /// Reads the build context. The world around it is kept: the edited Dockerfile is read in it, too.
-pub(super) fn read<'w>(
-    input: &'w ContextInput,
-    options: &'w OpenOptions,
-    quiet: bool,
-) -> Result<(Image, World<'w>)> {
+pub(super) fn read<'w>(input: &'w ContextInput, options: &'w OpenOptions, quiet: bool) -> Result<(Image, World<'w>)> {
     let world = World {
         input,
         options,

@@ -41,8 +41,7 @@ impl Folder {
         let (ignore, name) = ignore_file(root, dockerfile)?;
         let place = |(line, why): &(usize, String)| (format!("{name}, line {line}"), why.clone());
         let bad_patterns = ignore.bad.iter().map(place).collect();
-        let mut out =
-            Self { root: root.to_owned(), written: BTreeMap::new(), entries: BTreeMap::new(), bad_patterns };
+        let mut out = Self { root: root.to_owned(), written: BTreeMap::new(), entries: BTreeMap::new(), bad_patterns };
         let relative = |path: &Path| path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned();
         let hidden = |path: &Path| ignore.hides(&relative(path));
         let walk = WalkDir::new(root).min_depth(1).sort_by_file_name().into_iter();

@@ -77,7 +77,10 @@ impl Stage {
         let root = ImagePath::new(root);
         let moved = |path: &[u8]| {
             let place = places.iter().find(|(from, _)| is_within(path, from.as_bytes()));
-            place.map_or_else(|| root.join(path), |(from, to)| to.join(path.get(from.as_bytes().len()..).unwrap_or_default()))
+            place.map_or_else(
+                || root.join(path),
+                |(from, to)| to.join(path.get(from.as_bytes().len()..).unwrap_or_default()),
+            )
         };
         let is_bytecode = |path: &[u8]| path.ends_with(b".pyc") && file_name(parent(path)) == b"__pycache__";
         let has_bytecode = known.files.iter().any(|file| is_bytecode(file.entry.path.as_bytes()));
@@ -104,7 +107,11 @@ impl Stage {
         let inventory = self.system().inventory.clone();
         let Some(known) = world.outside.packages(request, &inventory) else { return false };
         for name in &known.unknown {
-            self.gap(place, name, "the original image does not have this package, and nothing was asked what it brings");
+            self.gap(
+                place,
+                name,
+                "the original image does not have this package, and nothing was asked what it brings",
+            );
         }
         for KnownFile { entry, content } in known.files {
             self.tree.put(entry, content);

@@ -115,7 +115,8 @@ pub(super) fn target_environment(facts: &Facts<'_>, base_layers: usize) -> Optio
         environment.site_dirs.iter().find(|dir| crate::base::is_within(first.metadata.as_bytes(), dir.as_bytes()));
     let site_dir = site_dir.or(environment.site_dirs.first())?.clone();
     let owner = facts.view.get(site_dir.as_bytes()).map(|node| facts.view.entry(node.entry));
-    let bytecode = is_compiled(above_base(facts, base_layers).map(|(_, dist)| dist).filter(|d| d.environment == position));
+    let bytecode =
+        is_compiled(above_base(facts, base_layers).map(|(_, dist)| dist).filter(|d| d.environment == position));
     Some((
         position,
         TargetEnvironment {

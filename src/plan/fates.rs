@@ -63,12 +63,8 @@ pub struct PlanLedger {
 
 /// Judges every visible file.
 pub(super) fn ledger(intent: &Intent<'_>, prediction: &Prediction<'_>, predicted: &Image) -> PlanLedger {
-    let judge = Judge {
-        intent,
-        prediction,
-        owing: Owing::new(prediction, intent.draft.findings),
-        after: View::new(predicted),
-    };
+    let judge =
+        Judge { intent, prediction, owing: Owing::new(prediction, intent.draft.findings), after: View::new(predicted) };
     let view = prediction.facts.view;
     let mut sums: BTreeMap<(Whose, PlanFate, By<'_>), (u64, u64)> = BTreeMap::new();
     let mut gone: Vec<Leaf<'_>> = Vec::with_capacity(view.len());
@@ -142,7 +138,8 @@ impl Judge<'_> {
             };
             let is_file = |kind| matches!(kind, crate::layer::EntryKind::File | crate::layer::EntryKind::Hardlink);
             let same_kind = entry.kind == old.kind || is_file(entry.kind) && is_file(old.kind);
-            let same = same_kind && before.size(node) == self.after.size(new) && entry.link.is_some() == old.link.is_some();
+            let same =
+                same_kind && before.size(node) == self.after.size(new) && entry.link.is_some() == old.link.is_some();
             if same && same_content {
                 return (PlanFate::Kept(layer), By::Nothing);
             }

@@ -29,7 +29,8 @@ impl Intent<'_> {
     pub fn settle(self, predicted: Image) -> Plan {
         let comparison = Comparison::new(&self, &predicted);
         let before = self.draft.facts.view.image().unpacked();
-        let sum: i128 = comparison.sums.values().map(|(removed, added, _)| i128::from(*removed) - i128::from(*added)).sum();
+        let sum: i128 =
+            comparison.sums.values().map(|(removed, added, _)| i128::from(*removed) - i128::from(*added)).sum();
         debug_assert_eq!(sum, i128::from(before) - i128::from(predicted.unpacked()), "actions sum up");
         let Comparison { sums, left, lost } = comparison;
         let prediction = self.prediction();
@@ -119,7 +120,10 @@ impl Touched<'_> {
     fn why_not(&self, finding: &Finding, rule: &Rule) -> Option<String> {
         let is_about = matches!(
             rule.detect,
-            Detect::DuplicateFamily { .. } | Detect::GpuBuild { .. } | Detect::Distributions { .. } | Detect::UnusedDistributions { .. }
+            Detect::DuplicateFamily { .. }
+                | Detect::GpuBuild { .. }
+                | Detect::Distributions { .. }
+                | Detect::UnusedDistributions { .. }
         );
         let (dists, packages) = (&finding.distributions, &finding.os_packages);
         let untouched = is_about && !dists.is_empty() && dists.iter().all(|&id| !self.distribution(id));
@@ -131,7 +135,9 @@ impl Touched<'_> {
                 Some(environment) => {
                     format!("left to you: it is in {}, and a plan rebuilds one environment", environment.prefix)
                 }
-                None => "left to you: nothing that the plan does touches it; something that stays may require it".into(),
+                None => {
+                    "left to you: nothing that the plan does touches it; something that stays may require it".into()
+                }
             });
         }
         let kept = |position: &usize| !self.system.gone.contains_key(position);
@@ -195,7 +201,8 @@ impl<'c> Comparison<'c> {
         let original = prediction.facts.view.image();
         let shared = shared(original, predicted).min(prediction.base.layers);
         let mut counts: Counts<'_> = FastMap::default();
-        let new = || predicted.layers.iter().skip(shared).flat_map(|layer| &layer.entries).filter(|entry| has_bytes(entry));
+        let new =
+            || predicted.layers.iter().skip(shared).flat_map(|layer| &layer.entries).filter(|entry| has_bytes(entry));
         for entry in new() {
             *counts.entry((entry.path.as_bytes(), entry.size)).or_default() += 1;
         }
@@ -209,7 +216,8 @@ impl<'c> Comparison<'c> {
         for entry in new() {
             if take(&mut counts, entry) {
                 let rule = owner_of_new(&prediction, &intent.added, &tops, &entry.path);
-                let rule = rule.filter(|&id| prediction.is_new(id)).map_or("rebuild", |id| rule_of_new(&prediction, id));
+                let rule =
+                    rule.filter(|&id| prediction.is_new(id)).map_or("rebuild", |id| rule_of_new(&prediction, id));
                 out.sums.entry(rule.to_owned()).or_default().1 += entry.size;
             }
         }

@@ -77,7 +77,9 @@ impl<'a> Stock<'a> {
     fn file(&self, node: Node, links: bool) -> KnownFile {
         let view = self.prediction.facts.view;
         let entry = view.entry(node.entry).clone();
-        let leads = |entry: &Entry| entry.link.as_deref().and_then(|link| view.get(link)).is_some_and(|to| to.data == node.data);
+        let leads = |entry: &Entry| {
+            entry.link.as_deref().and_then(|link| view.get(link)).is_some_and(|to| to.data == node.data)
+        };
         let entry = match entry.kind {
             EntryKind::Hardlink if links && leads(&entry) => entry,
             EntryKind::Hardlink => Entry { kind: EntryKind::File, link: None, size: view.size(node), ..entry },
@@ -185,7 +187,8 @@ impl<'a> Stock<'a> {
     /// The package lists that the first layer with any has, whether a later one removes them or not.
     fn lists(&self) -> Vec<KnownFile> {
         let (view, base_layers) = (self.prediction.facts.view, self.prediction.base.layers);
-        let is_list = |entry: &&Entry| entry.kind == EntryKind::File && is_within(entry.path.as_bytes(), b"var/lib/apt/lists");
+        let is_list =
+            |entry: &&Entry| entry.kind == EntryKind::File && is_within(entry.path.as_bytes(), b"var/lib/apt/lists");
         let layers = view.image().layers.iter().skip(base_layers);
         let found = layers.map(|layer| layer.entries.iter().filter(is_list).cloned().collect::<Vec<_>>());
         let first = found.into_iter().find(|entries| !entries.is_empty()).unwrap_or_default();

@@ -24,15 +24,16 @@ pub(super) struct Aligned {
 
 /// Compares the history with the file as it was, and the file with what the edits make of it.
 pub(super) fn layers(view: &View<'_>, before: &str, edits: &Edits, target: Option<&str>) -> Aligned {
-    let (Ok(old), Ok(new)) = (Dockerfile::parse(before), Dockerfile::parse(&edits.text)) else { return Aligned::default() };
+    let (Ok(old), Ok(new)) = (Dockerfile::parse(before), Dockerfile::parse(&edits.text)) else {
+        return Aligned::default();
+    };
     let last = old.stages.len().saturating_sub(1);
     let target = target.and_then(|name| old.stage(name)).unwrap_or(last);
     let scope = Scope { variables: old.global_arguments().into_iter().collect(), ..Scope::default() };
     let base = old.lineage(target).first().and_then(|&first| scope.expand(&old.stages[first].image));
     let pairs = pairs(&old, &new, edits);
-    let untouched = |position: usize| {
-        pairs.get(&position).copied().filter(|&other| says_the_same(&old, &new, position, other))
-    };
+    let untouched =
+        |position: usize| pairs.get(&position).copied().filter(|&other| says_the_same(&old, &new, position, other));
     let mut layers = FastMap::default();
     let made = layers_of(view, &old, target);
     let image = view.image();
@@ -76,7 +77,10 @@ fn says_the_same(old: &Dockerfile<'_>, new: &Dockerfile<'_>, a: usize, b: usize)
     };
     match (&left.kind, &right.kind) {
         (Kind::Copy(one), Kind::Copy(other)) => {
-            one.add == other.add && one.sources == other.sources && one.destination == other.destination && from(left) == from(right)
+            one.add == other.add
+                && one.sources == other.sources
+                && one.destination == other.destination
+                && from(left) == from(right)
         }
         _ => text(old, left) == text(new, right),
     }
@@ -135,7 +139,8 @@ fn known(view: &View<'_>, layer: usize) -> KnownLayer {
             }
         }
     }
-    let is_one = |entry: &crate::layer::Entry| entry.kind == EntryKind::File && rewritten.contains(entry.path.as_bytes());
+    let is_one =
+        |entry: &crate::layer::Entry| entry.kind == EntryKind::File && rewritten.contains(entry.path.as_bytes());
     let rewrites = index.entries.iter().enumerate().filter(|(_, entry)| is_one(entry));
     let rewrites = rewrites.map(|(position, _)| position as u32).collect();
     KnownLayer { index, rewrites }

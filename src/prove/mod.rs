@@ -109,7 +109,8 @@ fn strange(layers: &[usize]) -> Option<Gap> {
     (!layers.is_empty()).then(|| Gap {
         place: format!("layer {list}"),
         what: "layers of the image".into(),
-        reason: "no instruction of this Dockerfile made them: the image was built from another one, or another version".into(),
+        reason: "no instruction of this Dockerfile made them: the image was built from another one, or another version"
+            .into(),
     })
 }
 

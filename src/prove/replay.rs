@@ -3,9 +3,7 @@
 use super::align::Aligned;
 use super::{BASE, ORIGINAL, Texts};
 use crate::base::{FastSet, ImagePath};
-use crate::context::{
-    Base, ContextOptions, KnownDistribution, KnownLayer, KnownPackages, Outside,
-};
+use crate::context::{Base, ContextOptions, KnownDistribution, KnownLayer, KnownPackages, Outside};
 use crate::dockerfile::{Dockerfile, Kind};
 use crate::image::{HistoryRow, Image};
 use crate::layer::LayerIndex;
@@ -244,7 +242,11 @@ fn locked(text: &str) -> Option<Vec<Requirement>> {
     let rows = table.get("packages")?.as_array()?;
     let row = |row: &toml::Value| {
         let text = |key: &str| row.get(key)?.as_str().map(str::to_owned);
-        Some(Requirement { name: text("name")?, specifiers: format!("=={}", text("version")?), ..Requirement::default() })
+        Some(Requirement {
+            name: text("name")?,
+            specifiers: format!("=={}", text("version")?),
+            ..Requirement::default()
+        })
     };
     rows.iter().map(row).collect()
 }
@@ -300,8 +302,11 @@ fn copied(intent: &Intent<'_>, file: &Dockerfile<'_>) -> Image {
     for (path, node) in places.into_iter().map(|place| view.at(place)) {
         let mut entry = view.entry(node.entry).clone();
         // What it is linked to may not be copied.
-        if entry.kind == crate::layer::EntryKind::Hardlink && !entry.link.as_deref().is_some_and(|link| there.contains(link)) {
-            entry = crate::layer::Entry { kind: crate::layer::EntryKind::File, link: None, size: view.size(node), ..entry };
+        if entry.kind == crate::layer::EntryKind::Hardlink
+            && !entry.link.as_deref().is_some_and(|link| there.contains(link))
+        {
+            entry =
+                crate::layer::Entry { kind: crate::layer::EntryKind::File, link: None, size: view.size(node), ..entry };
         }
         there.insert(path);
         if let Some(content) = view.contents_of(node) {

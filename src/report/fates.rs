@@ -83,9 +83,9 @@ impl LedgerReport {
             let sum = fates.entry(row.fate).or_default();
             (sum.0, sum.1) = (sum.0.saturating_add(row.bytes), sum.1.saturating_add(row.files));
         }
-        let fates = fates.into_iter().map(|(fate, (bytes, files))| {
-            vec![fate.to_owned(), ByteSize(bytes).to_string(), files.to_string()]
-        });
+        let fates = fates
+            .into_iter()
+            .map(|(fate, (bytes, files))| vec![fate.to_owned(), ByteSize(bytes).to_string(), files.to_string()]);
         table(out, &["Fate", "Unpacked:", "Files:"], fates);
         let rows = self.rows.iter().filter(|row| row.bytes > 0).take(SHOWN).map(|row| {
             let by = row.by.as_deref().map(plain).unwrap_or_default();

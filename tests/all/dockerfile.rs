@@ -556,8 +556,14 @@ fn the_command_line_writes_the_edited_file_and_its_diff() {
     assert!(stdout.contains("Dockerfile: ") && stdout.contains(" edits"), "{stdout}");
     let read = |name: &str| std::fs::read_to_string(dir.path().join("slim").join(name)).unwrap();
     let diff = read("Dockerfile.diff");
-    let edits =
-        Edits { path: "Dockerfile".into(), edits: Vec::new(), notes: Vec::new(), files: Default::default(), text: read("Dockerfile"), diff };
+    let edits = Edits {
+        path: "Dockerfile".into(),
+        edits: Vec::new(),
+        notes: Vec::new(),
+        files: Default::default(),
+        text: read("Dockerfile"),
+        diff,
+    };
     let text = std::fs::read_to_string(&own).unwrap();
     if let Some(found) = applied(&text, &edits, &["patch", "-p1", "--fuzz=0", "-i", "x.diff"]) {
         assert_eq!(found, edits.text);

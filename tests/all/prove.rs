@@ -34,7 +34,8 @@ fn on_python(above: &str) -> Image {
 
 /// A distribution with one module of `size` bytes, compiled or not.
 fn dist(name: &str, size: u64, compiled: bool, requires: &str) -> String {
-    let bytecode = if compiled { format!("f SITE/__pycache__/{name}.cpython-311.pyc {}\n", size / 2) } else { String::new() };
+    let bytecode =
+        if compiled { format!("f SITE/__pycache__/{name}.cpython-311.pyc {}\n", size / 2) } else { String::new() };
     format!(
         "f SITE/{name}-1.0.dist-info/METADATA = Name: {name}\\nVersion: 1.0\\n{requires}\n\
          f SITE/{name}-1.0.dist-info/RECORD = {name}.py,,{size}\\n{name}-1.0.dist-info/METADATA,,\\n{name}-1.0.dist-info/RECORD,,\\n\n\
@@ -105,12 +106,19 @@ fn what_installs_without_bytecode_is_installed_again_without_and_predicted_so() 
     let modules = |compiled: bool| dist("alpha", 40_000, compiled, "") + &dist("beta", 60_000, compiled, "");
     let image = on_python(&format!("layer RUN uv pip install\n{}", modules(false)));
     let plan = planned(&image);
-    assert_eq!((plan.environment.as_ref().unwrap().bytecode, plan.predicted.gaps.len()), (false, 0), "{:?}", plan.predicted.gaps);
+    assert_eq!(
+        (plan.environment.as_ref().unwrap().bytecode, plan.predicted.gaps.len()),
+        (false, 0),
+        "{:?}",
+        plan.predicted.gaps
+    );
     assert_eq!(site_bytes(&plan.predicted, ".pyc"), 0);
     assert_eq!(plan.predicted.unpacked(), image.unpacked());
     // What was imported while the image was built does not say that the installer compiled.
-    let one = dist("gamma", 900, false, "").replace("gamma.py 900", "gamma.py 900\nf SITE/__pycache__/gamma.cpython-311.pyc 700");
-    let image = on_python(&format!("layer RUN uv pip install\n{}{one}{}", modules(false), dist("delta", 10, false, "")));
+    let one = dist("gamma", 900, false, "")
+        .replace("gamma.py 900", "gamma.py 900\nf SITE/__pycache__/gamma.cpython-311.pyc 700");
+    let image =
+        on_python(&format!("layer RUN uv pip install\n{}{one}{}", modules(false), dist("delta", 10, false, "")));
     let plan = planned(&image);
     assert!(!plan.environment.as_ref().unwrap().bytecode);
     assert_eq!(site_bytes(&plan.predicted, ".pyc"), 0);
@@ -137,9 +145,8 @@ fn the_files_of_the_application_are_kept_by_the_copy_that_brings_them() {
 #[test]
 fn what_the_edits_do_not_do_is_no_part_of_the_figure_and_stands_under_left_to_you() {
     // The copy of an archive that a script removes in a layer of its own.
-    let image = on_python(
-        "layer RUN ./fetch\nf opt/data 700000\nf opt/archive 90000000\nlayer RUN ./clean\nw opt/archive\n",
-    );
+    let image =
+        on_python("layer RUN ./fetch\nf opt/data 700000\nf opt/archive 90000000\nlayer RUN ./clean\nw opt/archive\n");
     let text = "FROM python:3.11-slim\nRUN ./fetch\nRUN ./clean\nCMD [\"python3\"]\n";
     let plan = edited(&image, text);
     assert_eq!(plan.predicted.unpacked(), image.unpacked(), "no edit was made");
@@ -160,13 +167,11 @@ fn an_image_that_the_file_did_not_make_is_a_gap() {
 #[test]
 fn a_text_that_would_not_build_promises_nothing() {
     // The base has no Python, so that nothing can be installed.
-    let image = fixture::image(
-        &format!(
-            "layer ADD rootfs.tar /\nf etc/os-release = ID=debian\\nVERSION_CODENAME=bookworm\\n\nf etc/passwd 900\n\
+    let image = fixture::image(&format!(
+        "layer ADD rootfs.tar /\nf etc/os-release = ID=debian\\nVERSION_CODENAME=bookworm\\n\nf etc/passwd 900\n\
              empty CMD [\"bash\"]\nlayer RUN pip install\nf usr/lib/x 5\nf app/venv/pyvenv.cfg = home = /opt/python/bin\\nversion_info = 3.11.2\\n\n{}",
-            dist("alpha", 4_000, true, "").replace("SITE", "app/venv/lib/python3.11/site-packages")
-        ),
-    );
+        dist("alpha", 4_000, true, "").replace("SITE", "app/venv/lib/python3.11/site-packages")
+    ));
     let plan = planned(&image);
     assert!(!plan.predicted.gaps.is_empty());
 }
@@ -218,13 +223,15 @@ fn random(seed: u64) -> Image {
             continue;
         }
         let size = 100 + chance.below(90_000);
-        above += &dist(&name.replace('-', "_"), size, compiled, "").replace(&format!("Name: {}", name.replace('-', "_")), &format!("Name: {name}"));
+        above += &dist(&name.replace('-', "_"), size, compiled, "")
+            .replace(&format!("Name: {}", name.replace('-', "_")), &format!("Name: {name}"));
     }
     for layer in 0..chance.below(4) {
         above += &format!("layer RUN step {layer}\n");
         let mut used = BTreeSet::new();
         for _ in 0..chance.below(12) {
-            let folder = ["app", "opt/data", "srv", "home/u/.cache/pip", "var/cache/app", "usr/local/share/x"][chance.below(6) as usize];
+            let folder = ["app", "opt/data", "srv", "home/u/.cache/pip", "var/cache/app", "usr/local/share/x"]
+                [chance.below(6) as usize];
             let path = format!("{folder}/f{}", chance.below(5));
             if used.insert(path.clone()) {
                 match chance.below(8) {
