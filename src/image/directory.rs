@@ -108,7 +108,7 @@ impl Reading<'_> {
         };
         if kind == EntryKind::File
             && options.limits.keeps(entry.path.as_bytes())
-            && entry.size <= options.limits.kept_file
+            && entry.size <= options.limits.most_of(entry.path.as_bytes())
         {
             match std::fs::read(item.path()) {
                 Ok(content) => {

@@ -49,6 +49,11 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// The most bytes that a file at this cleaned path may have to be kept.
+    pub fn most_of(&self, path: &[u8]) -> u64 {
+        self.kept_file.min(keep::most_of(path))
+    }
+
     /// Whether the content of a file at this cleaned path is to be kept.
     pub fn keeps(&self, path: &[u8]) -> bool {
         keep::is_kept(path) || (self.sources && keep::is_library_source(path))
@@ -331,7 +336,7 @@ impl<'a, 'v> Indexer<'a, 'v> {
             visit(&entry, &mut body);
             let left = body.left;
             self.pass(&head, left + padding(head.body))?;
-        } else if keeps && entry.size <= self.limits.kept_file && !head.sparse {
+        } else if keeps && entry.size <= self.limits.most_of(entry.path.as_bytes()) && !head.sparse {
             self.keep(&head, &mut entry, position)?;
         } else if self.digest_contents && entry.kind == EntryKind::File && !head.sparse {
             self.digest(&head, &mut entry, position)?;

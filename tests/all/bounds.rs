@@ -87,6 +87,10 @@ fn package_databases_and_metadata_that_grow_when_they_are_read_stay_in_bounds() 
         ("link", format!("{info}/direct_url.json"), format!("{{\"url\":\"x\",\"a\":[{}0]}}", "0,".repeat(4_000_000))),
         ("packages", "var/lib/dpkg/status".into(), "Package: p\nVersion: 1\n\n".repeat(400_000)),
         ("alternatives", "var/lib/dpkg/status".into(), format!("{stanza}Depends: {}a\n", "a|".repeat(4_000_000))),
+        ("asked for", "app/requirements.txt".into(), "a\n".repeat(7_000_000)),
+        ("lock", "app/uv.lock".into(), format!("version = 1\na = [{}0]\n", "0,".repeat(7_000_000))),
+        ("lock of JSON", "app/Pipfile.lock".into(), format!("{{\"a\":[{}0]}}", "0,".repeat(2_000_000))),
+        ("lock in bounds", "app/uv.lock".into(), format!("version = 1\na = [{}0]\n", "0,".repeat(2_000_000))),
         ("apk", "lib/apk/db/installed".into(), format!("P:p\nV:1\nF:a\n{}", "R:a\n".repeat(3_000_000))),
     ];
     for (name, path, content) in inputs {

@@ -214,7 +214,8 @@ impl Builder<'_> {
         let digest = row.digest.parse().ok();
         let mut to_fetch = None;
         if entry.kind == EntryKind::File {
-            let keeps = self.limits.keeps(entry.path.as_bytes()) && entry.size <= self.limits.kept_file;
+            let keeps =
+                self.limits.keeps(entry.path.as_bytes()) && entry.size <= self.limits.most_of(entry.path.as_bytes());
             match entry.size {
                 0 if keeps => {
                     let to = (&mut self.out.kept, &mut self.out.oddities);

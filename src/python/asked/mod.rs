@@ -13,6 +13,9 @@ use crate::base::file_name;
 use crate::image::Image;
 use std::collections::HashSet;
 
+/// Requirements of an image that are read; one has some hundreds.
+const MAX_ASKED: usize = 50_000;
+
 /// A requirement from outside the installed metadata.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AskedFor {
@@ -32,18 +35,24 @@ pub struct AskedFor {
 /// removed count: they say what was asked for when the layer was built.
 pub fn asked_for(image: &Image, given: &[AskedFor]) -> Vec<AskedFor> {
     let mut out = given.to_vec();
+    let mut seen = HashSet::new();
+    let mut is_new = move |asked: &AskedFor| {
+        seen.len() < MAX_ASKED && seen.insert((asked.name.clone(), asked.extras.clone(), asked.specifiers.clone()))
+    };
+    out.retain(&mut is_new);
     for layer in &image.layers {
         for (position, content) in &layer.contents {
             let Some(entry) = layer.entries.get(*position as usize) else { continue };
-            out.extend(read_asked_for(entry.path.as_bytes(), content, &entry.path.to_string()));
+            let asked = read_asked_for(entry.path.as_bytes(), content, &entry.path.to_string());
+            out.extend(asked.into_iter().filter(&mut is_new));
         }
     }
     for (layer, instruction) in image.created_by().into_iter().enumerate() {
         let source = format!("the install command of layer {}", layer + 1);
-        lines::parse_command(instruction.unwrap_or_default(), &source, &mut out);
+        let mut asked = Vec::new();
+        lines::parse_command(instruction.unwrap_or_default(), &source, &mut asked);
+        out.extend(asked.into_iter().filter(&mut is_new));
     }
-    let mut seen = HashSet::new();
-    out.retain(|asked| seen.insert((asked.name.clone(), asked.extras.clone(), asked.specifiers.clone())));
     out
 }
 
