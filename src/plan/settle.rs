@@ -35,8 +35,8 @@ impl Intent<'_> {
         let Comparison { sums, left, lost } = comparison;
         let prediction = self.prediction();
         let actions: Vec<Action> = actions(&prediction, self.draft.rules, sums);
-        let mut skipped = self.left_alone(&prediction);
-        skipped.extend(self.left_to_the_user(left));
+        let mut skipped = self.left_to_the_user(left);
+        skipped.extend(self.left_alone(&prediction));
         let wanted = self.draft.options.ledger;
         let ledger = wanted.then(|| super::fates::ledger(&self, &prediction, &predicted));
         drop(prediction);

@@ -137,11 +137,15 @@ impl<'r> Replay<'r> {
         Some(out)
     }
 
+    /// The name of a file relative to the build context, which may be the current folder and then has no name.
+    fn name_of<'p>(&self, path: &'p Path) -> Option<&'p str> {
+        let folder = self.live.map_or(Path::new(""), |live| live.folder);
+        path.strip_prefix(folder).unwrap_or(path).to_str()
+    }
+
     /// A file of the plan by its place, or one that the text itself wrote.
     fn text_of(&self, path: &Path) -> Option<String> {
-        let folder = self.live.map_or(Path::new(""), |live| live.folder);
-        let own = path.strip_prefix(folder).ok().and_then(Path::to_str);
-        let own = own.and_then(|name| self.files.get(name)).cloned();
+        let own = self.name_of(path).and_then(|name| self.files.get(name)).cloned();
         own.or_else(|| {
             let small = std::fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() < 16 << 20);
             small.then(|| std::fs::read_to_string(path).ok()).flatten()
@@ -223,7 +227,7 @@ impl Replay<'_> {
         let folder = self.live.map_or(Path::new(""), |live| live.folder);
         let lines = |input: &Input| {
             let Input::Requirements(path) = input else { return input.clone() };
-            let name = path.strip_prefix(folder).ok().and_then(Path::to_str);
+            let name = self.name_of(path);
             let text = name.and_then(|name| self.files.get(name));
             let line = |text: &String| Input::Lines {
                 text: text.clone(),
