@@ -2,6 +2,7 @@
 //! lost without a word.
 
 use crate::fixture;
+use slimwright::context::{self, Base, ContextOptions, Outside};
 use slimwright::dockerfile::Dockerfile;
 use slimwright::emit::Style;
 use slimwright::emit::edit::{EditOptions, edit};
@@ -9,7 +10,9 @@ use slimwright::fs::View;
 use slimwright::image::{Image, read_recorded};
 use slimwright::plan::{Draft, Intent, Plan, PlanFate, PlanOptions};
 use slimwright::profile::embedded;
-use slimwright::prove::{self, Edited};
+use slimwright::prove::{self, Edited, Live};
+use slimwright::repository::{Repositories, RepositoryError, Sources};
+use slimwright::resolve::{Platform, Request, RequestError, Resolution};
 use slimwright::rules::{self, Survey};
 use std::collections::BTreeSet;
 
@@ -265,4 +268,45 @@ fn the_flagship_is_what_its_text_makes() {
     let image = read_recorded(std::path::Path::new(&path), &std::fs::read(&path).unwrap()).unwrap();
     let plan = planned(&image);
     assert_eq!((plan.predicted.gaps.as_slice(), lost(&plan)), (&[][..], 0), "{:?}", plan.notes);
+}
+
+/// A world with a base image, in which nothing can be installed.
+struct World;
+
+impl Outside for World {
+    fn image(&self, _: &str) -> Base {
+        Base::Known(Box::new(on_python("")), "made".into())
+    }
+
+    fn resolve(&self, _: &Request, _: &Platform) -> Result<Resolution, RequestError> {
+        Err(RequestError::Failed("nobody was to be asked".into()))
+    }
+
+    fn repositories(&self, _: &Sources, _: &str) -> Result<Repositories, RepositoryError> {
+        Err(RepositoryError::NoSources("none are named".into()))
+    }
+}
+
+#[test]
+fn the_plan_of_a_folder_is_what_the_edited_folder_is_read_as() {
+    let folder = tempfile::tempdir().unwrap();
+    let text =
+        "FROM python:3.11-slim\nCOPY . /app\nRUN useradd -m app && chown -R app:app /app\nRUN rm -rf /app/big.bin\n";
+    std::fs::write(folder.path().join("Dockerfile"), text).unwrap();
+    std::fs::write(folder.path().join("big.bin"), vec![0; 90_000]).unwrap();
+    std::fs::write(folder.path().join("data.bin"), vec![0; 40_000]).unwrap();
+    let options = ContextOptions { platform: "linux/amd64".into(), ..ContextOptions::default() };
+    let image = context::read(folder.path(), &options, &World).unwrap().image;
+    let rules = embedded();
+    let (plan, edits) = with_intent(&image, true, |intent| {
+        let file = Dockerfile::parse(text).unwrap();
+        let edits = edit(intent.plan(), &rules, &file, &EditOptions::default()).unwrap();
+        let live = Live { folder: folder.path(), options: &options, outside: &World, told: &[] };
+        let edited = Edited { before: text, edits: &edits, target_stage: None, live: Some(live) };
+        (prove::edited(intent, &edited, Style::Pip).0, edits)
+    });
+    std::fs::write(folder.path().join("Dockerfile"), &edits.text).unwrap();
+    let again = context::read(folder.path(), &options, &World).unwrap().image;
+    assert_eq!(plan.predicted.unpacked(), again.unpacked());
+    agrees(&image, &plan);
 }
