@@ -11,6 +11,7 @@ use super::verdict::{
 };
 use super::{Date, SCHEMA_VERSION};
 use crate::base::{ByteSize, Size, Unit, escape_str};
+use crate::image::GapText;
 
 /// Culprits of a check that are shown.
 const CULPRITS: usize = 10;
@@ -90,7 +91,7 @@ pub fn evaluate(
         checks,
         accepted: acceptances.accepted.clone(),
         warnings,
-        gaps: snapshot.gaps.clone(),
+        gaps: snapshot.gaps.iter().map(GapText::from).collect(),
         planned: None,
     })
 }
@@ -163,7 +164,7 @@ impl Judge<'_> {
     /// `RUN make (Dockerfile, line 12: …) is not predicted`.
     fn what_is_missing(&self) -> String {
         let gaps = self.snapshot.gaps.iter().map(|gap| {
-            let text = format!("{} ({}) is not predicted: {}", gap.what, gap.place, gap.reason);
+            let text = format!("{} ({}) is not predicted: {}", gap.command, gap.place, gap.why);
             escape_str(&text)
         });
         let all: Vec<String> = gaps.chain(self.snapshot.unread.iter().cloned()).collect();

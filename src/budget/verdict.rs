@@ -5,7 +5,7 @@
 //! the same image has the same one, whatever it weighs today.
 
 use crate::base::{Basis, ByteSize, Digest, Size, Unit};
-use crate::image::Gap;
+use crate::image::GapText;
 use serde::Serialize;
 use std::fmt;
 
@@ -36,7 +36,7 @@ pub struct Verdict {
     /// What the user should know besides. None of them makes a verdict better.
     pub warnings: Vec<Warning>,
     /// What a virtual image could not predict.
-    pub gaps: Vec<Gap>,
+    pub gaps: Vec<GapText>,
     /// What the image would be if the plan were followed, and whether that would pass.
     pub planned: Option<Planned>,
 }

@@ -5,6 +5,7 @@ use super::stage::{Stage, World};
 use super::tree::directory;
 use crate::base::{Digest, ImagePath, escape_str, file_name, is_within, parent};
 use crate::dockerfile::{Copy, Instruction};
+use crate::image::{Gap, GapReason, Writes};
 use crate::layer::{Entry, EntryKind};
 
 const HIDDEN: &str = "a builder does not see what .dockerignore hides";
@@ -30,13 +31,13 @@ impl Stage {
         let instruction = &world.file.instructions[position];
         let options = self.copy_options(instruction, copy);
         let Some(destination) = self.scope.absolute(&copy.destination) else {
-            self.gap(place, &copy.destination, "where it is copied to depends on a variable without a value");
+            self.gap(place, &copy.destination, GapReason::NoValue, Writes::Anywhere);
             return Ok(());
         };
         let many = copy.sources.len() > 1 || copy.destination.ends_with('/') || copy.destination == ".";
         let target = ImagePath::from(destination.as_str());
         let into = many || self.tree.is_directory(target.as_bytes());
-        self.here_documents(world, instruction, &target, into, &options);
+        self.here_documents(world, instruction, &target, into, &options, place);
         let from = instruction.flags.iter().find(|flag| flag.name == "from");
         if let Some(from) = from {
             let name = self.scope.expand(&from.value).unwrap_or_else(|| from.value.clone());
@@ -44,11 +45,11 @@ impl Stage {
         }
         for source in &copy.sources {
             let Some(source) = self.scope.expand(source) else {
-                self.gap(place, source, "what is copied depends on a variable without a value");
+                self.gap(place, source, GapReason::NoValue, Writes::at(target.clone()));
                 continue;
             };
             if copy.add && is_remote(&source) {
-                self.gap(place, &source, "what a URL has is not known before it is fetched");
+                self.gap(place, &source, GapReason::Fetched, Writes::at(target.clone()));
                 continue;
             }
             self.copy_local(world, &source, (&target, into), &options, place)?;
@@ -89,20 +90,30 @@ impl Stage {
         target: &ImagePath,
         into: bool,
         options: &Options,
+        place: &str,
     ) {
         let head = &world.file.text[instruction.head.clone()];
         let body = &world.file.text[instruction.head.end..instruction.span.end];
         let words = head.split_whitespace().filter_map(|word| word.strip_prefix("<<"));
-        let names = words.map(|word| word.trim_start_matches('-').trim_matches(['"', '\'']).to_owned());
+        let names = words.map(|word| {
+            let name = word.trim_start_matches('-');
+            (name.trim_matches(['"', '\'']).to_owned(), !name.contains(['"', '\'']))
+        });
         let mut lines = body.lines().skip_while(|line| line.is_empty());
-        for name in names {
+        for (name, expands) in names {
             let mut content = String::new();
             for line in lines.by_ref().take_while(|line| line.trim_start_matches('\t') != name) {
                 content.push_str(line);
                 content.push('\n');
             }
             let path = if into { target.join(name.as_bytes()) } else { target.clone() };
-            self.write(path, content.into_bytes(), options.uid, options.gid);
+            // Without quotes the builder puts the values of its variables in.
+            let value = if expands && content.contains('$') { self.scope.expand(&content) } else { Some(content.clone()) };
+            let is_known = value.is_some();
+            self.write(path.clone(), value.unwrap_or(content).into_bytes(), options.uid, options.gid);
+            if !is_known {
+                self.gap(place, &format!("the here-document {name}"), GapReason::NoValue, Writes::at(path));
+            }
         }
     }
 
@@ -110,6 +121,7 @@ impl Stage {
     pub(super) fn write(&mut self, path: ImagePath, content: Vec<u8>, uid: u32, gid: u32) {
         let size = content.len() as u64;
         let digest = crate::layer::content_digest(&content);
+        self.remember(digest, &content);
         let kept = crate::layer::is_kept(path.as_bytes());
         let kept = kept.then(|| crate::layer::distil(path.as_bytes(), content));
         self.tree.put(Entry { uid, gid, content: Some(digest), ..Entry::file(path, size) }, kept);
@@ -192,14 +204,12 @@ impl Stage {
         };
         let kept = world.folder.kept(entry.path.as_bytes(), to.as_bytes());
         // Nobody reads the others; which file it is stands for what is in it.
-        let identity = || {
-            let name = [b"a file of the context: ", entry.path.as_bytes()].concat();
-            (entry.kind == EntryKind::File).then(|| Digest::of(&name))
-        };
+        let identity = || (entry.kind == EntryKind::File).then(|| identity(&entry.path));
         let (digest, content) =
             kept.map_or_else(|| (identity(), None), |(digest, content)| (Some(digest), Some(content)));
         if entry.kind == EntryKind::File {
             self.origins.insert(to.clone(), world.folder.on_disk(entry.path.as_bytes()));
+            self.contexts.extend(digest.map(|digest| (digest, entry.path.clone())));
         }
         let (uid, gid) = (options.uid, options.gid);
         self.tree.put(Entry { path: to, uid, gid, content: digest, ..entry.clone() }, content);
@@ -220,7 +230,10 @@ impl Stage {
                     self.tree.put(Entry { path: whole, ..entry }, content);
                 }
             }
-            Err(reason) => self.gap(place, &String::from_utf8_lossy(path.as_bytes()), reason),
+            Err(reason) => {
+                let name = String::from_utf8_lossy(path.as_bytes()).into_owned();
+                self.gap(place, &name, GapReason::Unreadable(reason), Writes::at(target.clone()));
+            }
         }
         true
     }
@@ -242,19 +255,20 @@ impl Stage {
             None => match self.other_image(world, name) {
                 Ok(stage) => std::rc::Rc::new(stage),
                 Err(reason) => {
-                    copy.sources
-                        .iter()
-                        .for_each(|source| self.gap(place, &format!("{source} of the image {name}"), &reason));
+                    for source in &copy.sources {
+                        let what = format!("{source} of the image {name}");
+                        self.gap(place, &what, reason.clone(), Writes::at(target.clone()));
+                    }
                     return Ok(());
                 }
             },
         };
         for source in &copy.sources {
             let Some(source) = self.scope.expand(source) else {
-                self.gap(place, source, "what is copied depends on a variable without a value");
+                self.gap(place, source, GapReason::NoValue, Writes::at(target.clone()));
                 continue;
             };
-            self.inherit_gaps(&other, &source);
+            self.inherit_gaps(&other, &source, target);
             let found = other.tree.glob(source.as_bytes());
             if found.is_empty() {
                 if other.gaps.is_empty() {
@@ -268,28 +282,41 @@ impl Stage {
                         hint: None,
                     });
                 }
-                self.gap(place, &source, format!("it is not known what `{name}` has there"));
+                self.gap(place, &source, GapReason::UnknownSource(name.to_owned()), Writes::at(target.clone()));
             }
             let many = into || found.len() > 1;
+            // What an installer of the other stage put there is what its name says, and so is uv in its own image.
+            let is_trusted = own.is_some() || name.contains("astral-sh/uv");
             for path in found {
-                self.copy_tree(&other, &path, (target, many), options);
+                self.copy_tree(&other, &path, (target, many), options, is_trusted);
             }
         }
         Ok(())
     }
 
-    /// What another stage does not know of what is copied concerns this one too: commands that ran in the folder, or name
-    /// it, and what they would have installed there.
-    fn inherit_gaps(&mut self, other: &Self, source: &str) {
-        let source = source.trim_end_matches('/');
+    /// What another stage does not know of what is copied concerns this one too, where it is copied to: every gap that may
+    /// have written there.
+    fn inherit_gaps(&mut self, other: &Self, source: &str, target: &ImagePath) {
+        // Of a pattern what stands before its first sign.
+        let plain = source.find(['*', '?', '[']).map_or(source, |sign| &source[..sign]);
+        let plain = if plain.len() == source.len() { plain } else { plain.rsplit_once('/').map_or("", |(dir, _)| dir) };
+        let path = ImagePath::from(plain);
+        let real = other.tree.resolve(path.as_bytes());
         for gap in &other.gaps {
-            if source.is_empty() || gap.what.contains(source) || gap.reason.contains(source) {
-                self.gaps.push(gap.clone());
+            if gap.writes.may_touch(path.as_bytes()) || gap.writes.may_touch(&real) {
+                self.take_gap(Gap { writes: Writes::at(target.clone()), ..gap.clone() });
             }
         }
     }
 
-    fn copy_tree(&mut self, other: &Self, path: &[u8], (target, many): (&ImagePath, bool), options: &Options) {
+    fn copy_tree(
+        &mut self,
+        other: &Self,
+        path: &[u8],
+        (target, many): (&ImagePath, bool),
+        options: &Options,
+        is_trusted: bool,
+    ) {
         let real = other.tree.resolve(path);
         let entries: Vec<(ImagePath, Entry)> = if other.tree.is_directory(&real) {
             self.put_directory(target, options);
@@ -300,8 +327,11 @@ impl Stage {
             let to = if many { target.join(file_name(path)) } else { target.clone() };
             other.tree.get(&real).map(|entry| (to, entry.clone())).into_iter().collect()
         };
+        let mut doubtful = false;
         for (to, entry) in entries {
             let from = entry.path.clone();
+            self.remember_from(other, &entry);
+            doubtful |= other.tree.is_doubtful(from.as_bytes());
             let content = other.tree.content(from.as_bytes()).map(<[u8]>::to_vec);
             if let Some(origin) = other.origins.get(&from) {
                 self.origins.insert(to.clone(), origin.clone());
@@ -311,19 +341,32 @@ impl Stage {
                 EntryKind::Hardlink => linked(other, &real, target, entry),
                 _ => entry,
             };
-            self.tree.put(Entry { path: to, uid: options.uid, gid: options.gid, ..entry }, content);
+            self.tree.put(Entry { path: to.clone(), uid: options.uid, gid: options.gid, ..entry }, content);
+            if is_trusted && !other.tree.foreign().contains(&from) {
+                self.tree.set_foreign(&to, false);
+            }
+        }
+        if doubtful {
+            self.tree.doubt(&Writes::at(target.clone()));
         }
     }
 
-    fn other_image(&self, world: &World<'_>, name: &str) -> Result<Self, String> {
+    fn other_image(&self, world: &World<'_>, name: &str) -> Result<Self, GapReason> {
         match world.outside.image(name) {
             super::Base::Known(image, _) => Ok(Self { tree: super::tree::Tree::of(&image), ..Self::default() }),
-            super::Base::Manifest(_) => Err("only the manifest of that image was read, not its files".into()),
+            super::Base::Manifest(image) => Err(GapReason::ManifestOnly(image.wire())),
             super::Base::Unknown(reason) | super::Base::Missing(reason) => {
-                Err(format!("that image is not known: {reason}; give it with --image NAME=TARGET"))
+                Err(GapReason::NoImage(format!(
+                    "that image is not known: {reason}; give it with --image NAME=TARGET"
+                )))
             }
         }
     }
+}
+
+/// What stands for the content of a file of the context that nobody reads.
+pub(super) fn identity(path: &ImagePath) -> Digest {
+    Digest::of(&[b"a file of the context: ", path.as_bytes()].concat())
 }
 
 fn is_remote(source: &str) -> bool {

@@ -7,14 +7,19 @@ use super::ignore::pattern;
 use super::run::Outcome;
 use super::stage::{Stage, World};
 use super::tree::directory;
+use super::words::is_special;
 use crate::base::{ImagePath, file_name, parent};
+use crate::image::{Gap, GapReason, Writes};
 use crate::layer::{Entry, EntryKind};
 use std::collections::BTreeSet;
 
 impl Stage {
     /// A word as a path of the image.
     pub(super) fn at(&self, word: &str) -> Option<ImagePath> {
-        self.scope.absolute(word).map(|path| ImagePath::from(path.as_str()))
+        if word.starts_with('/') {
+            return Some(ImagePath::from(word));
+        }
+        Some(ImagePath::from(self.scope.directory.as_deref()?).join(word.as_bytes()))
     }
 
     /// The paths that a word names.
@@ -24,39 +29,89 @@ impl Stage {
             Some(path) if self.tree.exists(path.as_bytes()) => vec![path.as_bytes().to_vec()],
             // Through a link on the way.
             Some(path) => {
-                let real = self.tree.resolve(path.as_bytes());
-                if self.tree.exists(&real) { vec![real] } else { Vec::new() }
+                let folder = ImagePath::new(&self.tree.resolve(parent(path.as_bytes())));
+                let real = folder.join(file_name(path.as_bytes()));
+                if self.tree.exists(real.as_bytes()) { vec![real.as_bytes().to_vec()] } else { Vec::new() }
             }
             None => Vec::new(),
         }
     }
 
-    pub(super) fn remove(&mut self, arguments: &Arguments) -> Outcome {
+    /// Whether nothing is at a path, for sure: files of packages are not in the tree, nor those of an unknown base.
+    fn is_surely_absent(&self, path: &ImagePath) -> bool {
+        let is_working = crate::base::is_within(self.config.working_dir.trim_matches('/').as_bytes(), path.as_bytes());
+        !self.tree.exists(path.as_bytes())
+            && self.is_whole()
+            && self.system.is_none()
+            && !self.tree.is_doubtful(path.as_bytes())
+            && !is_working
+            && !is_special(path.as_bytes())
+    }
+
+    pub(super) fn remove(&mut self, program: &str, arguments: &Arguments) -> Outcome {
+        let forces = arguments.has(&["-f", "--force"]);
+        let deep = arguments.has(&["-r", "-R", "--recursive"]);
+        let mut fails = false;
         for word in &arguments.words {
-            if self.at(word).is_none() {
-                return Outcome::Unknown(format!("where {word} is is not known"));
-            }
-            for path in self.named(word) {
+            let Some(own) = self.at(word) else { return Outcome::Unknown(GapReason::Where(word.clone())) };
+            let found = self.named(word);
+            fails |= found.is_empty() && !forces && !word.contains(['*', '?', '[']) && self.is_surely_absent(&own);
+            for path in found {
+                let entries = self.tree.names(&path).len();
+                if self.tree.is_directory(&path) && (program == "rmdir" && entries > 0 || program != "rmdir" && !deep) {
+                    fails = true;
+                    continue;
+                }
                 self.tree.remove(&path);
             }
+            if !word.contains(['*', '?', '[']) && (deep || !self.tree.is_directory(own.as_bytes())) {
+                self.forget_gaps(&own);
+            }
         }
-        Outcome::Done
+        if fails { Outcome::Fails } else { Outcome::Done }
+    }
+
+    /// What this instruction wrote at a path, and nobody knows, is gone with it.
+    fn forget_gaps(&mut self, path: &ImagePath) {
+        let is_gone = |gap: &Gap| match &gap.writes {
+            Writes::Within(paths) => {
+                !paths.is_empty() && paths.iter().all(|own| crate::base::is_within(own.as_bytes(), path.as_bytes()))
+            }
+            Writes::Anywhere => false,
+        };
+        let mut number = 0;
+        let old = self.old_gaps;
+        self.gaps.retain(|gap| {
+            number += 1;
+            number <= old || !is_gone(gap)
+        });
     }
 
     pub(super) fn make_directories(&mut self, arguments: &Arguments) -> Outcome {
+        let parents = arguments.has(&["-p", "--parents"]);
+        let mut fails = false;
         for word in &arguments.words {
-            let Some(path) = self.at(word) else { return Outcome::Unknown(format!("where {word} is is not known")) };
-            if !path.is_root() && !self.tree.is_directory(path.as_bytes()) {
-                self.tree.put(directory(path), None);
+            let Some(path) = self.at(word) else { return Outcome::Unknown(GapReason::Where(word.clone())) };
+            let real = ImagePath::new(&self.tree.resolve(path.as_bytes()));
+            fails |= !parents && self.tree.exists(real.as_bytes());
+            if !real.is_root() && !self.tree.is_directory(real.as_bytes()) {
+                self.tree.put(directory(real), None);
             }
         }
-        Outcome::Done
+        if fails { Outcome::Fails } else { Outcome::Done }
     }
 
     pub(super) fn touch(&mut self, arguments: &Arguments) -> Outcome {
-        for path in arguments.words.iter().filter_map(|word| self.at(word)).collect::<Vec<_>>() {
-            if !self.tree.exists(path.as_bytes()) {
-                self.tree.put(Entry::file(path, 0), None);
+        for word in &arguments.words {
+            let Some(path) = self.at(word) else { return Outcome::Unknown(GapReason::Where(word.clone())) };
+            let real = ImagePath::new(&self.tree.resolve(path.as_bytes()));
+            if is_special(real.as_bytes()) {
+                continue;
+            }
+            match self.tree.exists(real.as_bytes()) {
+                // Its time is new, so the layer has it whole.
+                true => _ = self.touch_again(&[real.as_bytes()]),
+                false => self.write_again(real, Vec::new()),
             }
         }
         Outcome::Done
@@ -65,42 +120,93 @@ impl Stage {
     /// Files that are written again, of the same size.
     pub(super) fn touch_again(&mut self, paths: &[&[u8]]) -> Outcome {
         for path in paths {
-            if let Some(entry) = self.tree.get(path).cloned() {
+            let is_file = |entry: &Entry| entry.kind == EntryKind::File;
+            if let Some(entry) = self.tree.get(path).cloned().filter(is_file) {
                 let content = self.tree.content(path).map(<[u8]>::to_vec);
-                self.tree.put(Entry { content: None, ..entry }, content);
+                let was = self.tree.foreign().contains(&entry.path);
+                let path = entry.path.clone();
+                self.tree.put(entry, content);
+                self.tree.set_foreign(&path, was);
             }
         }
         Outcome::Done
     }
 
-    pub(super) fn move_paths(&mut self, arguments: &Arguments) -> Outcome {
-        self.transfer(arguments, true)
+    pub(super) fn move_paths(&mut self, arguments: &[String]) -> Outcome {
+        self.transfer(arguments, "fvT", true)
     }
 
-    pub(super) fn copy_paths(&mut self, arguments: &Arguments) -> Outcome {
-        self.transfer(arguments, false)
+    pub(super) fn copy_paths(&mut self, arguments: &[String]) -> Outcome {
+        self.transfer(arguments, "rRapfvLdPT", false)
     }
 
-    fn transfer(&mut self, arguments: &Arguments, moves: bool) -> Outcome {
-        let Some((last, sources)) = arguments.words.split_last().filter(|(_, sources)| !sources.is_empty()) else {
-            return Outcome::Unknown("what it copies is not known".into());
+    /// `install`
+    pub(super) fn install_files(&mut self, arguments: &[String]) -> Outcome {
+        let read = Arguments::parse(arguments, &["-m", "--mode", "-o", "--owner", "-g", "--group"]);
+        if read.has(&["-d", "--directory"]) {
+            let words = Arguments { words: read.words.clone(), options: vec![("-p".into(), None)] };
+            return self.make_directories(&words);
+        }
+        let plain = |(name, _): &(String, Option<String>)| {
+            ["-m", "--mode", "-o", "--owner", "-g", "--group", "-D", "-v", "-p", "-c", "-Dm"].contains(&name.as_str())
         };
-        let Some(target) = self.at(last) else { return Outcome::Unknown("where it copies to is not known".into()) };
-        let into =
-            self.tree.is_directory(&self.tree.resolve(target.as_bytes())) || last.ends_with('/') || sources.len() > 1;
+        match read.options.iter().all(plain) && !read.has(&["-Dm"]) {
+            true => self.transfer(&read.words, "", false),
+            false => Outcome::Unknown(GapReason::Program),
+        }
+    }
+
+    fn transfer(&mut self, arguments: &[String], letters: &str, moves: bool) -> Outcome {
+        let (options, words): (Vec<&String>, Vec<&String>) =
+            arguments.iter().partition(|word| word.len() > 1 && word.starts_with('-'));
+        let known = |option: &&&String| {
+            matches!(option.as_str(), "--" | "--recursive" | "--archive" | "--force" | "--verbose" | "--no-target-directory")
+                || option.starts_with("--preserve")
+                || !option.starts_with("--") && option[1..].chars().all(|c| letters.contains(c))
+        };
+        if let Some(option) = options.iter().find(|option| !known(option)) {
+            return Outcome::Unknown(GapReason::Option((*option).clone()));
+        }
+        let has = |wanted: &str, long: &str| {
+            options.iter().any(|option| *option == long || !option.starts_with("--") && option.contains(|c| wanted.contains(c)))
+        };
+        let links = has("aPd", "--archive") || has("rR", "--recursive") && !has("L", "--dereference");
+        let deep = moves || has("rRa", "--recursive") || has("", "--archive");
+        let Some((last, sources)) = words.split_last().filter(|(_, sources)| !sources.is_empty()) else {
+            return Outcome::Unknown(GapReason::Where("what it copies".into()));
+        };
+        let Some(target) = self.at(last) else { return Outcome::Unknown(GapReason::Where("its target".into())) };
+        let real = ImagePath::new(&self.tree.resolve(target.as_bytes()));
+        if is_special(real.as_bytes()) && real.as_bytes() != b"dev/null" {
+            return Outcome::Unknown(GapReason::Where((*last).clone()));
+        }
+        let alone = has("T", "--no-target-directory");
+        let into = !alone && (self.tree.is_directory(real.as_bytes()) || last.ends_with('/') || sources.len() > 1);
+        let mut unknown: Option<String> = None;
         for source in sources {
             let found = self.named(source);
-            if found.is_empty() {
-                return Outcome::Unknown(format!("what {source} is is not known"));
+            if found.is_empty() && self.at(source).is_none_or(|path| !self.is_surely_absent(&path)) {
+                unknown.get_or_insert_with(|| (*source).clone());
             }
             for path in found {
+                let from = if links || moves { path.clone() } else { self.tree.resolve(&path) };
+                let is_plain = self.tree.exists(&from) && !is_special(&from) && !is_special(&self.tree.resolve(&from));
+                if !is_plain || self.tree.is_doubtful(&from) {
+                    unknown.get_or_insert_with(|| (*source).clone());
+                }
+                if !is_plain || !deep && self.tree.is_directory(&from) {
+                    continue;
+                }
                 // `cp -r a/. b`
                 let is_inside = source.ends_with("/.");
-                let to = if into && !is_inside { target.join(file_name(&path)) } else { target.clone() };
-                self.transfer_tree(&path, &to, moves);
+                let to = if into && !is_inside { real.join(file_name(&path)) } else { real.clone() };
+                self.transfer_tree(&from, &to, moves);
             }
         }
-        Outcome::Done
+        match unknown {
+            Some(word) => Outcome::Partly(GapReason::Content(word), Writes::at(real)),
+            None => Outcome::Done,
+        }
     }
 
     fn transfer_tree(&mut self, from: &[u8], to: &ImagePath, moves: bool) {
@@ -111,6 +217,14 @@ impl Stage {
             let content = self.tree.content(path.as_bytes()).map(<[u8]>::to_vec);
             let inside = path.as_bytes().get(from.len() + 1..).unwrap_or_default();
             let target = if inside.is_empty() { to.clone() } else { to.join(inside) };
+            // A copy of what is linked is a file of its own.
+            let entry = match (entry.kind, &entry.link) {
+                (EntryKind::Hardlink, Some(link)) if !moves => match self.tree.get(link).cloned() {
+                    Some(linked) => linked,
+                    None => continue,
+                },
+                _ => entry,
+            };
             if let Some(origin) = self.origins.get(&path).cloned() {
                 self.origins.insert(target.clone(), origin);
             }
@@ -121,19 +235,30 @@ impl Stage {
         }
     }
 
-    pub(super) fn link(&mut self, arguments: &Arguments) -> Outcome {
+    pub(super) fn link(&mut self, arguments: &[String]) -> Outcome {
+        let arguments = Arguments::parse(arguments, &[]);
         let is_symbolic = arguments.has(&["-s", "--symbolic"]);
-        let [target, place] = arguments.words.as_slice() else {
-            return Outcome::Unknown("what it links is not known".into());
+        let plain = |(name, _): &(String, Option<String>)| {
+            matches!(name.as_str(), "--symbolic" | "--force" | "--verbose" | "--no-dereference")
+                || !name.starts_with("--") && name[1..].chars().all(|c| "sfvnT".contains(c))
         };
-        let Some(mut path) = self.at(place) else { return Outcome::Unknown("where it links is not known".into()) };
+        if let Some((option, _)) = arguments.options.iter().find(|option| !plain(option)) {
+            return Outcome::Unknown(GapReason::Option(option.clone()));
+        }
+        let [target, place] = arguments.words.as_slice() else {
+            return Outcome::Unknown(GapReason::Where("what it links".into()));
+        };
+        let Some(mut path) = self.at(place) else { return Outcome::Unknown(GapReason::Where("its target".into())) };
         if self.tree.is_directory(path.as_bytes()) {
             path = path.join(file_name(target.trim_end_matches('/').as_bytes()));
+        }
+        if self.tree.exists(path.as_bytes()) && !arguments.has(&["-f", "--force"]) {
+            return Outcome::Fails;
         }
         let (kind, link) = match (is_symbolic, self.at(target)) {
             (true, _) => (EntryKind::Symlink, target.as_bytes().to_vec()),
             (false, Some(target)) => (EntryKind::Hardlink, target.as_bytes().to_vec()),
-            (false, None) => return Outcome::Unknown("what it links is not known".into()),
+            (false, None) => return Outcome::Unknown(GapReason::Where("what it links".into())),
         };
         self.tree.put(Entry { kind, link: Some(link.into()), ..Entry::file(path, 0) }, None);
         Outcome::Done
@@ -142,9 +267,13 @@ impl Stage {
     /// `chown` writes every file of a lower layer again, with all its bytes.
     pub(super) fn change_owner(&mut self, program: &str, arguments: &Arguments) -> Outcome {
         let recursive = arguments.has(&["-R", "--recursive"]);
-        let by_reference = arguments.options.iter().any(|(name, _)| name == "--reference");
+        let plain = |(name, _): &(String, Option<String>)| {
+            matches!(name.as_str(), "--recursive" | "--verbose" | "--silent" | "--quiet" | "--no-dereference")
+                || !name.starts_with("--") && name[1..].chars().all(|c| "Rvfhc".contains(c))
+        };
+        let by_reference = !arguments.options.iter().all(plain);
         let Some((owner, paths)) = arguments.words.split_first().filter(|_| !by_reference) else {
-            return Outcome::Unknown("whose files it changes is not known".into());
+            return Outcome::Unknown(GapReason::Option("--reference".into()));
         };
         let (user, group) = match (program, owner.split_once([':', '.'])) {
             ("chgrp", _) => (None, Some(owner.as_str())),
@@ -175,7 +304,7 @@ impl Stage {
         let words: Vec<String> = arguments.iter().filter(|word| !is_option(word)).cloned().collect();
         let Some((mode, paths)) = words.split_first() else { return Outcome::Done };
         let Some(new) = modes(mode) else {
-            return Outcome::Unknown(format!("what the mode {mode} changes is not known"));
+            return Outcome::Unknown(GapReason::Option(mode.clone()));
         };
         self.change(
             paths,
@@ -192,11 +321,16 @@ impl Stage {
         differs: impl Fn(&Entry) -> bool,
         changed: impl Fn(Entry) -> Entry,
     ) -> Outcome {
-        let mut missing = None;
+        let (mut missing, mut fails) = (None, false);
         for word in words {
             let found = self.named(word);
-            if found.is_empty() && !word.contains(['*', '?', '[']) {
-                missing = Some(word);
+            if let Some(path) = self.at(word).filter(|_| found.is_empty() && !word.contains(['*', '?', '['])) {
+                let working = self.config.working_dir.trim_matches('/').as_bytes();
+                let is_working = self.is_whole() && crate::base::is_within(working, path.as_bytes());
+                fails |= self.is_surely_absent(&path);
+                if !is_working && !self.is_surely_absent(&path) {
+                    missing = Some((word, path));
+                }
             }
             for path in found {
                 let own = self.tree.get(&path).cloned();
@@ -210,66 +344,21 @@ impl Stage {
                         continue;
                     }
                     let content = self.tree.content(entry.path.as_bytes()).map(<[u8]>::to_vec);
+                    let (path, was) = (entry.path.clone(), self.tree.foreign().contains(&entry.path));
+                    let doubtful = self.tree.is_doubtful(path.as_bytes());
                     self.tree.put(changed(entry), content);
+                    self.tree.set_foreign(&path, was);
+                    if doubtful {
+                        self.tree.doubt(&Writes::at(path));
+                    }
                 }
             }
         }
         match missing {
-            Some(word) => Outcome::Unknown(format!("what {word} has is not known")),
+            Some((word, path)) => Outcome::Partly(GapReason::Content(word.clone()), Writes::at(path)),
+            None if fails => Outcome::Fails,
             None => Outcome::Done,
         }
-    }
-
-    /// `-m`: a home folder with what stands in `/etc/skel`; the databases of users are written again, and their backups.
-    pub(super) fn add_user(&mut self, program: &str, arguments: &[String]) -> Outcome {
-        const WITH_VALUE: [&str; 18] = [
-            "-u",
-            "-g",
-            "-G",
-            "-d",
-            "-s",
-            "-c",
-            "-k",
-            "-b",
-            "--uid",
-            "--gid",
-            "--home",
-            "--home-dir",
-            "--shell",
-            "--groups",
-            "--comment",
-            "--gecos",
-            "--ingroup",
-            "-h",
-        ];
-        let read = Arguments::parse(arguments, &WITH_VALUE);
-        let databases: [&[u8]; 4] = [b"etc/passwd", b"etc/group", b"etc/shadow", b"etc/gshadow"];
-        for path in databases {
-            let Some(entry) = self.tree.get(path).cloned() else { continue };
-            let backup = ImagePath::new(&[path, b"-"].concat());
-            self.tree.put(Entry { path: backup, ..entry.clone() }, None);
-            let line = 40 + read.words.last().map_or(0, String::len) as u64;
-            let content = self.tree.content(path).map(<[u8]>::to_vec);
-            self.tree.put(Entry { size: entry.size + line, content: None, ..entry }, content);
-        }
-        let Some(name) = read.words.last().filter(|_| program == "useradd" || program == "adduser") else {
-            return Outcome::Done;
-        };
-        let makes_home =
-            program == "adduser" && !read.has(&["--no-create-home", "-H"]) || read.has(&["-m", "--create-home"]);
-        if makes_home {
-            let home = read
-                .value(&["-d", "--home", "--home-dir", "-h"])
-                .map_or_else(|| format!("/home/{name}"), str::to_owned);
-            let home = ImagePath::from(home.as_str());
-            let skeleton: Vec<Entry> = self.tree.below(b"etc/skel").map(|(_, entry)| entry.clone()).collect();
-            self.tree.put(directory(home.clone()), None);
-            for entry in skeleton {
-                let inside = &entry.path.as_bytes()["etc/skel/".len()..];
-                self.tree.put(Entry { path: home.join(inside), uid: 1000, gid: 1000, ..entry.clone() }, None);
-            }
-        }
-        Outcome::Done
     }
 
     /// What `find` finds, where its expression is understood and has no action of its own.
@@ -277,7 +366,7 @@ impl Stage {
         let words = words.strip_prefix(&["find".to_owned()]).unwrap_or(words);
         let has_action =
             words.iter().any(|word| word == "-delete" || word == "-exec" || word == "-execdir" || word == "-ok");
-        if has_action || words.is_empty() || !words.iter().any(|word| word.starts_with('-')) {
+        if has_action || words.is_empty() {
             return None;
         }
         self.select(words)
@@ -287,9 +376,13 @@ impl Stage {
     pub(super) fn find_and_remove(&mut self, words: &[String]) -> Outcome {
         let end = words.iter().position(|word| word == "-delete" || word == "-exec");
         let action = &words[end.unwrap_or(words.len())..];
-        let removes = match action.first().map(String::as_str) {
-            Some("-delete") => true,
-            Some("-exec") => action.get(1).is_some_and(|program| program == "rm"),
+        let action: Vec<&str> = action.iter().map(String::as_str).collect();
+        let removes = match action.as_slice() {
+            ["-delete"] => true,
+            ["-exec", "rm", rest @ .., "{}", ";" | "+"] => {
+                rest.iter().all(|word| matches!(*word, "-f" | "-r" | "-rf" | "-fr" | "-v" | "-rfv" | "--"))
+                    && self.foreign_program("rm").is_none()
+            }
             _ => false,
         };
         let found = self.select(&words[..end.unwrap_or(words.len())]).filter(|_| removes);
@@ -298,7 +391,7 @@ impl Stage {
                 paths.iter().for_each(|path| _ = self.tree.remove(path));
                 Outcome::Done
             }
-            None => Outcome::Unknown("what it does with what it finds is not known".into()),
+            None => Outcome::Unknown(GapReason::Option("its action".into())),
         }
     }
 
@@ -351,9 +444,20 @@ impl Stage {
             for (path, entry) in below {
                 let inside = &path.as_bytes()[if source.is_empty() { 0 } else { source.len() + 1 }..];
                 let content = other.tree.content(path.as_bytes()).map(<[u8]>::to_vec);
-                self.tree.put(Entry { path: target.join(inside), ..entry }, content);
+                self.remember_from(&other, &entry);
+                let to = target.join(inside);
+                self.origins.extend(other.origins.get(&path).map(|origin| (to.clone(), origin.clone())));
+                self.tree.put(Entry { path: to.clone(), ..entry }, content);
+                self.tree.set_foreign(&to, other.tree.foreign().contains(&path));
             }
-        } else if from.is_none() {
+            let doubts = other.gaps.iter().any(|gap| gap.writes.may_touch(&source));
+            if doubts {
+                self.tree.doubt(&Writes::at(target.clone()));
+            }
+        } else if from.is_some() {
+            // Another image's files are not looked up.
+            self.tree.doubt(&Writes::at(target.clone()));
+        } else {
             let source = ImagePath::from(source);
             self.origins.insert(target.clone(), world.folder.on_disk(source.as_bytes()));
             let below: Vec<Entry> = world.folder.below(source.as_bytes()).map(|(_, entry)| entry.clone()).collect();
@@ -362,7 +466,9 @@ impl Stage {
                 let inside = entry.path.as_bytes().get(source.as_bytes().len()..).unwrap_or_default();
                 let to = ImagePath::new(&[target.as_bytes(), b"/", inside].concat());
                 self.origins.insert(to.clone(), world.folder.on_disk(entry.path.as_bytes()));
-                self.tree.put(Entry { path: to, ..entry }, None);
+                let digest = (entry.kind == EntryKind::File).then(|| super::copy::identity(&entry.path));
+                self.contexts.extend(digest.map(|digest| (digest, entry.path.clone())));
+                self.tree.put(Entry { path: to, content: digest, ..entry }, None);
             }
         }
         Ok(())

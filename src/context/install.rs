@@ -9,6 +9,7 @@ use super::site::Site;
 use super::stage::{Stage, World};
 use super::tree::directory;
 use crate::base::{Digest, ImagePath, file_name, parent};
+use crate::image::{GapReason, Writes};
 use crate::layer::{Entry, EntryKind, distil, is_kept};
 use crate::python::{is_name, normalize_name, parse_record};
 use crate::resolve::{
@@ -51,7 +52,9 @@ impl Stage {
         order.request.for_pip = order.tool == Tool::Pip;
         let resolution = self.resolve(world, &order, &installed, &platform, place)?;
         for (what, why) in &resolution.not_predicted {
-            self.gap(place.text, what, format!("{why} (for {})", order.site.site_dir));
+            // What builds it is a program like any other.
+            let why = GapReason::Distribution { why: why.clone(), site: order.site.site_dir.clone() };
+            self.gap(place.text, what, why, Writes::Anywhere);
         }
         resolution.notes.iter().for_each(|note| world.note(note.clone()));
         if order.exact {
@@ -154,7 +157,7 @@ impl Stage {
     }
 
     /// Names and versions of what an environment has.
-    fn installed(&self, site: &Site) -> BTreeMap<String, String> {
+    pub(super) fn installed(&self, site: &Site) -> BTreeMap<String, String> {
         let mut out = BTreeMap::new();
         if site.is_target {
             return out;
@@ -196,8 +199,8 @@ impl Stage {
         let version = package.version.as_deref().unwrap_or_default();
         let Some(info) = &package.info else {
             let reason = if package.reason.is_empty() { "what it installs is not known" } else { &package.reason };
-            let reason = format!("{reason} (for {})", order.site.site_dir);
-            return self.gap(place.text, format!("{} {version}", package.name).trim_end(), reason);
+            let why = GapReason::Distribution { why: reason.to_owned(), site: order.site.site_dir.clone() };
+            return self.gap(place.text, format!("{} {version}", package.name).trim_end(), why, Writes::Anywhere);
         };
         let site = &order.site;
         let how = Installation {
@@ -375,7 +378,7 @@ impl Stage {
     fn install_project(&mut self, order: &Order, project: &Project, place: &Place<'_>) {
         let Some(description) = Description::read(&project.on_disk) else {
             let what = format!("the project in {}", project.folder);
-            return self.gap(place.text, &what, "its pyproject.toml does not tell its name");
+            return self.gap(place.text, &what, GapReason::ProjectName, Writes::Anywhere);
         };
         let written = description.name.replace(['-', '.'], "_");
         let metadata = order.site.site_dir.join(format!("{written}-{}.dist-info", description.version).as_bytes());
@@ -390,7 +393,7 @@ impl Stage {
             let packages = self.packages_of(&project.folder, &written);
             if packages.is_empty() {
                 let what = format!("the project {}", description.name);
-                self.gap(place.text, &what, "where its packages are is not known before it is built");
+                self.gap(place.text, &what, GapReason::ProjectPackages, Writes::Anywhere);
             }
             for (root, package) in packages {
                 let below = self.tree.below(&package).filter(|(_, entry)| entry.kind == EntryKind::File);

@@ -8,6 +8,7 @@ use super::run::{Outcome, Place, base_name};
 use super::site::Site;
 use super::stage::{Stage, World};
 use crate::base::{ImagePath, file_name};
+use crate::image::{GapReason, Packages};
 use crate::layer::Entry;
 use crate::python::INSTALLER_OPTIONS;
 use crate::resolve::{Choice, Input, Request};
@@ -94,18 +95,19 @@ impl Stage {
             "poetry" => self.poetry(world, arguments, place),
             "pdm" => self.pdm(world, arguments, place),
             "pipenv" => self.pipenv(world, arguments, place),
+            "pip-compile" => Ok(self.pip_compile(arguments)),
             "virtualenv" => self.environment_of(world, "python3", arguments),
             _ if versioned("pip") => self.pip(world, &words[0], arguments, place),
             _ if versioned("python") || name == "pypy3" => self.interpreter(world, words, place),
             "conda" | "mamba" | "micromamba" | "pixi" => {
-                Ok(Outcome::Unknown("what conda installs is not looked up".into()))
+                Ok(Outcome::Unknown(GapReason::NotLookedUp(Packages::Conda)))
             }
             "dnf" | "yum" | "microdnf" | "zypper" | "tdnf" => {
-                Ok(Outcome::Unknown("what packages of this kind bring is not looked up".into()))
+                Ok(Outcome::Unknown(GapReason::NotLookedUp(Packages::Rpm)))
             }
-            "npm" | "yarn" | "pnpm" => Ok(Outcome::Unknown("what Node.js's installers bring is not looked up".into())),
-            "curl" | "wget" | "git" => Ok(Outcome::Unknown("what is fetched is not known before the build".into())),
-            _ => Ok(Outcome::Unknown("what this program writes is not known".into())),
+            "npm" | "yarn" | "pnpm" => Ok(Outcome::Unknown(GapReason::NotLookedUp(Packages::Node))),
+            "curl" | "wget" | "git" => Ok(Outcome::Unknown(GapReason::Fetched)),
+            _ => Ok(Outcome::Unknown(GapReason::Program)),
         }
     }
 
@@ -122,7 +124,7 @@ impl Stage {
             .filter(|at| words[1..*at].iter().all(|word| word.starts_with('-')));
         let Some((module, rest)) = module.and_then(|at| words.get(at + 1).map(|module| (module, &words[at + 2..])))
         else {
-            return Ok(Outcome::Unknown("what a Python program writes is not known".into()));
+            return Ok(Outcome::Unknown(GapReason::PythonProgram));
         };
         match module.as_str() {
             "pip" => self.pip(world, &words[0], rest, place),
@@ -133,7 +135,7 @@ impl Stage {
             "pipenv" => self.pipenv(world, rest, place),
             "compileall" => self.compile(world, &words[0], rest),
             "site" => Ok(Outcome::Done),
-            _ => Ok(Outcome::Unknown("what a Python program writes is not known".into())),
+            _ => Ok(Outcome::Unknown(GapReason::PythonProgram)),
         }
     }
 
@@ -157,7 +159,7 @@ impl Stage {
             "list" | "freeze" | "check" | "show" | "debug" | "index" | "help" | "inspect" | "hash" => {
                 return Ok(Outcome::Done);
             }
-            _ => return Ok(Outcome::Unknown("what it makes is not known".into())),
+            _ => return Ok(Outcome::Unknown(GapReason::Makes)),
         }
         if read.has(&["--dry-run"]) {
             return Ok(Outcome::Done);
@@ -224,13 +226,13 @@ impl Stage {
         read: &Arguments,
         words: &[String],
         place: &Place<'_>,
-    ) -> Result<Result<(Request, Vec<Project>), String>, ContextError> {
+    ) -> Result<Result<(Request, Vec<Project>), GapReason>, ContextError> {
         let mut request = self.empty_request(read);
         let mut projects = Vec::new();
         let files = |names: &'static [&str]| read.values(names).map(str::to_owned).collect::<Vec<_>>();
         for file in files(&["-r", "--requirement", "--requirements"]) {
             let Some(input) = self.requirements_file(world, &file, place)? else {
-                return Ok(Err(format!("what {file} has is not known")));
+                return Ok(Err(GapReason::Content(file.clone())));
             };
             request.inputs.push(input);
         }
@@ -239,7 +241,7 @@ impl Stage {
         {
             for file in read.values(names) {
                 let Some(path) = self.disk_file(world, file, "the constraints file", place)? else {
-                    return Ok(Err(format!("what {file} has is not known")));
+                    return Ok(Err(GapReason::Content(file.to_owned())));
                 };
                 if is_override { request.overrides.push(path) } else { request.constraints.push(path) }
             }
@@ -259,12 +261,12 @@ impl Stage {
                 for file in self.archives(path) {
                     match file {
                         Some(file) => lines.push_str(&format!("{}\n", file.display())),
-                        None => return Ok(Err(format!("what {word} has is not known"))),
+                        None => return Ok(Err(GapReason::Content(word.clone()))),
                     }
                 }
                 continue;
             }
-            let Some(folder) = self.at(path) else { return Ok(Err(format!("where {word} is is not known"))) };
+            let Some(folder) = self.at(path) else { return Ok(Err(GapReason::Where(word.clone()))) };
             let Some(on_disk) = self.project_on_disk(&folder) else {
                 return self.absent(&word, "the project", place).map(Err);
             };
@@ -280,7 +282,7 @@ impl Stage {
         if request.inputs.is_empty() {
             let groups: Vec<String> = read.values(&["--group"]).map(str::to_owned).collect();
             if groups.is_empty() {
-                return Ok(Err("what it installs is not known".into()));
+                return Ok(Err(GapReason::Installs));
             }
             let folder = self.working_folder_on_disk(world);
             let only = Input::Project {
@@ -331,8 +333,8 @@ impl Stage {
         file: &str,
         place: &Place<'_>,
     ) -> Result<Option<Input>, ContextError> {
-        if let Some(export) = self.at(file).and_then(|path| self.exports.get(&path)) {
-            return Ok(Some(export.clone()));
+        if let Some(export) = self.export_of(world, file) {
+            return Ok(export);
         }
         let path = self.disk_file(world, file, "the requirements file", place)?;
         let name = file_name(file.as_bytes()).to_vec();
@@ -364,7 +366,7 @@ impl Stage {
     ) -> Result<Outcome, ContextError> {
         let Some(site) = self.site_of(world, program) else { return Ok(no_python(false)) };
         if read.value(&["-r", "--requirement"]).is_some() {
-            return Ok(Outcome::Unknown("which distributions it removes is not looked up".into()));
+            return Ok(Outcome::Unknown(GapReason::Option("-r".into())));
         }
         for name in names {
             self.uninstall_one(&site, &crate::python::normalize_name(name));
@@ -398,7 +400,7 @@ impl Stage {
         let read = Arguments::parse(words, &["-d", "-s", "-p", "-x", "-i", "-j", "-r", "-o", "--invalidation-mode"]);
         for word in &read.words {
             let Some(folder) = self.at(word) else {
-                return Ok(Outcome::Unknown("what it compiles is not known".into()));
+                return Ok(Outcome::Unknown(GapReason::Where("what it compiles".into())));
             };
             self.compile_below(folder.as_bytes(), &site.python);
         }
@@ -419,13 +421,13 @@ impl Stage {
         let with_pip = !read.has(&["--without-pip", "--no-pip"]);
         for word in &read.words {
             let Some(folder) = self.at(word) else {
-                return Ok(Outcome::Unknown("where it makes it is not known".into()));
+                return Ok(Outcome::Unknown(GapReason::Where("the environment".into())));
             };
             if !self.make_environment(&folder, &base, shares, false) {
                 continue;
             }
             if with_pip && !self.copy_pip(&base, &folder) {
-                return Ok(Outcome::Unknown("which pip the environment gets is not known".into()));
+                return Ok(Outcome::Unknown(GapReason::WhichPip));
             }
         }
         Ok(Outcome::Done)
@@ -450,12 +452,7 @@ pub(super) fn parent_folder(path: &std::path::Path) -> PathBuf {
 }
 
 pub(super) fn no_python(uv: bool) -> Outcome {
-    Outcome::Unknown(match uv {
-        true => {
-            "which Python it installs for is not known; uv may download one of its own. Say which with --python".into()
-        }
-        false => "which Python it installs for is not known; say which with --python".into(),
-    })
+    Outcome::Unknown(if uv { GapReason::NoPythonForUv } else { GapReason::NoPython })
 }
 
 /// What installers take for true.

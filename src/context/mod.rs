@@ -24,6 +24,7 @@
 mod arguments;
 mod copy;
 mod error;
+mod fetch;
 mod files;
 mod folder;
 mod ignore;
@@ -32,14 +33,20 @@ mod installer;
 mod known;
 mod origin;
 mod places;
+mod programs;
 mod projects;
+mod readers;
 mod run;
+mod script;
 mod shell;
 mod site;
 mod stage;
 mod system;
+mod text;
 mod tree;
+mod users;
 mod uv;
+mod words;
 
 pub use error::ContextError;
 pub use ignore::Ignore;
@@ -47,7 +54,7 @@ pub use known::{KnownDistribution, KnownFile, KnownLayer, KnownPackage, KnownPac
 
 use crate::base::{Basis, escape_str};
 use crate::dockerfile::{Dockerfile, MOST_BYTES};
-use crate::image::{Gap, Image};
+use crate::image::{Gap, GapReason, Image, Writes};
 use crate::os::OsInventory;
 use crate::repository::{PackageRequest, Repositories, RepositoryError, Sources};
 use crate::resolve::{Platform, Request, RequestError, Resolution, Resolved};
@@ -217,7 +224,8 @@ fn finish(
     let name = name.file_name().map_or_else(|| "context".to_owned(), |name| escape_str(&name.to_string_lossy()));
     let mut gaps = stage.gaps;
     for (place, why) in &world.folder.bad_patterns {
-        gaps.push(Gap { place: place.clone(), what: "a pattern".into(), reason: why.clone() });
+        let (command, why) = ("a pattern".into(), GapReason::Unreadable(why.clone()));
+        gaps.push(Gap { place: place.clone(), command, why, writes: Writes::Anywhere });
     }
     let base = base.filter(|_| dockerfile.is_some()).map(|image| world.globals().expand(&image).unwrap_or(image));
     let mut config = stage.config.without_secrets();

@@ -1,7 +1,7 @@
 //! Where programs and archives are.
 
 use super::stage::{BaseKnown, Stage};
-use crate::base::{EntryIdx, ImagePath};
+use crate::base::EntryIdx;
 use crate::layer::{Entry, EntryKind, Limits, Streamed, detect, index_tar, reader};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -15,16 +15,14 @@ impl Stage {
     /// The folders of `PATH`.
     pub(super) fn path(&self) -> Vec<Vec<u8>> {
         let path = self.variable("PATH").unwrap_or(USUAL_PATH);
-        path.split(':')
-            .filter(|folder| folder.starts_with('/'))
-            .map(|folder| ImagePath::from(folder).as_bytes().to_vec())
-            .collect()
+        // An empty one is the working directory.
+        path.split(':').filter_map(|folder| self.at(folder)).map(|folder| folder.as_bytes().to_vec()).collect()
     }
 
     /// Where a program is, by a path or a name; links not followed.
     pub(super) fn program(&self, name: &str) -> Option<Vec<u8>> {
         if name.contains('/') {
-            let path = ImagePath::from(self.scope.absolute(name)?.as_str()).as_bytes().to_vec();
+            let path = self.at(name)?.as_bytes().to_vec();
             return self.tree.exists(&self.tree.resolve(&path)).then_some(path);
         }
         let candidates = self.path().into_iter().map(|folder| [&folder[..], b"/", name.as_bytes()].concat());

@@ -8,6 +8,7 @@ use super::run::{Outcome, Place};
 use super::site::Site;
 use super::stage::{Stage, World};
 use crate::base::{ImagePath, file_name};
+use crate::image::GapReason;
 use crate::resolve::{Choice, Input, Request};
 
 impl Stage {
@@ -30,11 +31,10 @@ impl Stage {
                 let Some(path) = path else { return Ok(Outcome::Done) };
                 match self.origin_of("poetry.lock") {
                     Some(lock) => {
-                        self.exports.insert(path.clone(), Input::Lock { path: lock, choice: poetry_choice(&read) });
-                        self.write(path, Vec::new(), 0, 0);
+                        self.put_export(path, Input::Lock { path: lock, choice: poetry_choice(&read) });
                         Ok(Outcome::Done)
                     }
-                    None => Ok(Outcome::Unknown("what it exports is not known".into())),
+                    None => Ok(Outcome::Unknown(GapReason::Makes)),
                 }
             }
             ["check" | "show" | "env" | "about" | "version" | "lock", ..] | ["self", "show" | "lock", ..] => {
@@ -45,7 +45,7 @@ impl Stage {
                 self.tree.remove(&[&self.home()[..], b"/.cache/pypoetry/cache"].concat());
                 Ok(Outcome::Done)
             }
-            _ => Ok(Outcome::Unknown("what it makes is not known".into())),
+            _ => Ok(Outcome::Unknown(GapReason::Makes)),
         }
     }
 
@@ -63,7 +63,7 @@ impl Stage {
     ) -> Result<Outcome, ContextError> {
         let directory = read.value(&["-C", "--directory", "--project", "-P"]).unwrap_or(".");
         let Some(folder) = self.at(directory) else {
-            return Ok(Outcome::Unknown("where the project is is not known".into()));
+            return Ok(Outcome::Unknown(GapReason::Where("the project".into())));
         };
         let choice = poetry_choice(read);
         let lock = self.origin(folder.join(b"poetry.lock").as_bytes());
@@ -138,10 +138,10 @@ impl Stage {
         match read.words.first().map(String::as_str) {
             Some("install" | "sync") => {}
             Some("config" | "info" | "list" | "lock" | "use" | "self") => return Ok(Outcome::Done),
-            _ => return Ok(Outcome::Unknown("what it makes is not known".into())),
+            _ => return Ok(Outcome::Unknown(GapReason::Makes)),
         }
         let Some(folder) = self.at(read.value(&["-p", "--project"]).unwrap_or(".")) else {
-            return Ok(Outcome::Unknown("where the project is is not known".into()));
+            return Ok(Outcome::Unknown(GapReason::Where("the project".into())));
         };
         let Some(path) = self.origin(folder.join(b"pdm.lock").as_bytes()) else {
             return self.absent("pdm.lock", "the lock", place).map(Outcome::Unknown);
@@ -183,13 +183,13 @@ impl Stage {
             Some("install" | "sync") => {}
             Some("check" | "graph" | "verify") => return Ok(Outcome::Done),
             Some("lock") if self.origin_of("Pipfile.lock").is_none() => {
-                return Ok(Outcome::Unknown("what it locks is not known before it runs".into()));
+                return Ok(Outcome::Unknown(GapReason::Makes));
             }
             Some("lock") => return Ok(Outcome::Done),
-            _ => return Ok(Outcome::Unknown("what it makes is not known".into())),
+            _ => return Ok(Outcome::Unknown(GapReason::Makes)),
         }
         let Some(folder) = self.at(".") else {
-            return Ok(Outcome::Unknown("where the project is is not known".into()));
+            return Ok(Outcome::Unknown(GapReason::Where("the project".into())));
         };
         let Some(path) = self.origin(folder.join(b"Pipfile.lock").as_bytes()) else {
             return self.absent("Pipfile.lock", "the lock", place).map(Outcome::Unknown);

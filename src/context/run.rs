@@ -1,83 +1,31 @@
 //! `RUN`: each command of it is carried out in thought, or is a gap.
 
-use super::ContextError;
 use super::arguments::Arguments;
-use super::shell::Spoken;
+use super::script::{Leave, Ran, Result, Said, Setting, Shell, Status};
 use super::stage::{Stage, World};
+use super::words::Field;
 use crate::base::ImagePath;
-use crate::dockerfile::{Flag, Form, Instruction, Operator, Run, script};
-use crate::layer::Entry;
-
-/// How deep `sh -c "sh -c …"` may be.
-const MOST_DEPTH: usize = 8;
-
-/// Programs that change no file, whatever their arguments.
-const READERS: [&str; 49] = [
-    "echo",
-    "printf",
-    "true",
-    ":",
-    "false",
-    "test",
-    "[",
-    "[[",
-    "pwd",
-    "ls",
-    "cat",
-    "which",
-    "type",
-    "sleep",
-    "exit",
-    "nproc",
-    "uname",
-    "id",
-    "whoami",
-    "grep",
-    "egrep",
-    "head",
-    "tail",
-    "sort",
-    "uniq",
-    "wc",
-    "diff",
-    "cmp",
-    "sha256sum",
-    "sha1sum",
-    "md5sum",
-    "date",
-    "env",
-    "printenv",
-    "hash",
-    "shift",
-    "return",
-    "wait",
-    "trap",
-    "umask",
-    "ulimit",
-    "stat",
-    "du",
-    "df",
-    "file",
-    "readlink",
-    "realpath",
-    "basename",
-    "dirname",
-];
+use crate::dockerfile::sh::Simple;
+use crate::dockerfile::{Flag, Form, Instruction, Run};
+use crate::image::{GapReason, Writes};
 
 /// Where a command stands.
 pub(super) struct Place<'p> {
     /// `Dockerfile, line 7`.
     pub(super) text: &'p str,
-    /// How many shells are around it.
-    pub(super) depth: usize,
 }
 
 /// What a command came to.
+#[derive(Debug)]
 pub(super) enum Outcome {
     /// All that it does is done.
     Done,
-    /// What it does is not known; why.
-    Unknown(String),
+    /// It fails, and has done nothing more.
+    Fails,
+    /// What it may have written is not known.
+    Unknown(GapReason),
+    /// It may have written no more than this.
+    Partly(GapReason, Writes),
 }
 
 impl Stage {
@@ -88,39 +36,83 @@ impl Stage {
         instruction: &Instruction,
         run: &Run,
         place: &str,
-    ) -> Result<(), ContextError> {
-        let (directory, variables) = (self.scope.directory.clone(), self.scope.variables.clone());
+    ) -> Result<()> {
+        let scope = self.scope.clone();
+        self.shell = Shell::default();
         let mounts = self.mount(world, &instruction.flags)?;
         let text = &world.file.text[instruction.head.clone()];
-        if self.scope.foreign_shell && run.form != Form::Exec {
-            self.gap(place, text, "its shell is none that is read");
-        } else if run.form == Form::Input {
-            self.gap(place, text, "a program of its own reads the here-document");
+        let own = Place { text: place };
+        let setting = Setting { world, place: &own };
+        if run.form == Form::Exec {
+            let fields: Vec<Field> = run.tokens.iter().map(|token| Field::known(&token.text)).collect();
+            if !fields.is_empty() {
+                let shown: Vec<&str> = run.tokens.iter().map(|token| token.text.as_str()).collect();
+                self.external(setting, &fields, &shown.join(" "), true)?;
+            }
+        } else if let Some(why) = self.shell_is_unknown() {
+            self.gap(place, text, why, Writes::Anywhere);
         } else {
-            self.commands(world, run, world.file.text, &Place { text: place, depth: 0 })?;
+            match world.file.shell_text(instruction) {
+                Some(script) => _ = self.script(setting, &script)?,
+                None => self.gap(place, text, GapReason::Input, Writes::Anywhere),
+            }
         }
         for path in mounts {
             self.tree.forget(path.as_bytes());
         }
-        self.scope.directory = directory;
-        self.scope.variables = variables;
+        self.scope = scope;
+        self.shell = Shell::default();
         Ok(())
+    }
+
+    /// Why what the shell does is not known by the text that it gets.
+    fn shell_is_unknown(&mut self) -> Option<GapReason> {
+        let words = self.scope.shell.clone();
+        let (program, options) = words.split_first().map_or(("/bin/sh", &[][..]), |(first, rest)| (first.as_str(), rest));
+        let name = base_name(program);
+        self.expands_braces = name == "bash";
+        let plain = |word: &String| {
+            word == "pipefail" || word.strip_prefix('-').is_some_and(|rest| rest.chars().all(|c| "ceuxo".contains(c)))
+        };
+        let last_runs = options.last().is_none_or(|word| word.starts_with('-') && word.ends_with('c'));
+        if self.scope.foreign_shell || !options.iter().all(plain) || !last_runs {
+            return Some(GapReason::Shell);
+        }
+        let has = |letter: char| options.iter().any(|word| word.starts_with('-') && word.contains(letter));
+        (self.shell.stops, self.shell.pipefail) = (has('e'), options.iter().any(|word| word == "pipefail"));
+        if let Some(path) = self.foreign_program(program) {
+            return Some(GapReason::ForeignProgram(path));
+        }
+        self.changed_by(name).map(GapReason::Environment)
     }
 
     /// `--mount`: what is bound is there while the commands run, and what a cache has is gone behind them. The paths that are
     /// not part of the image.
-    fn mount(&mut self, world: &World<'_>, flags: &[Flag]) -> Result<Vec<ImagePath>, ContextError> {
+    fn mount(&mut self, world: &World<'_>, flags: &[Flag]) -> Result<Vec<ImagePath>> {
         let mut out = Vec::new();
         for flag in flags.iter().filter(|flag| flag.name == "mount") {
+            let value = flag.value.trim_matches(['"', '\'']);
             let fields: Vec<(&str, &str)> =
-                flag.value.split(',').map(|field| field.split_once('=').unwrap_or((field, ""))).collect();
-            let get = |names: &[&str]| fields.iter().find(|(name, _)| names.contains(name)).map(|(_, value)| *value);
+                value.split(',').map(|field| field.split_once('=').unwrap_or((field, ""))).collect();
+            let get = |names: &[&str]| {
+                let found = fields.iter().find(|(name, _)| names.contains(&name.trim_matches(['"', '\''])));
+                found.map(|(_, value)| value.trim_matches(['"', '\'']))
+            };
+            let kind = get(&["type"]).unwrap_or("bind");
+            if kind == "secret"
+                && let Some(name) = get(&["env"])
+            {
+                self.set_unknown(name.to_owned());
+            }
             let target = get(&["target", "dst", "destination"]).unwrap_or_default();
             let Some(target) = self.scope.absolute(target).map(|path| ImagePath::from(path.as_str())) else { continue };
-            if get(&["type"]).unwrap_or("bind") == "bind" {
+            if kind == "bind" {
                 let source = get(&["source", "src"]).unwrap_or(".");
                 let from = get(&["from"]).map(|name| self.scope.expand(name).unwrap_or_else(|| name.to_owned()));
                 self.bind(world, from.as_deref(), source, &target)?;
+            } else if !target.is_root() {
+                // What earlier builds left there is not known.
+                self.tree.doubt(&Writes::at(target.clone()));
             }
             if !target.is_root() {
                 out.push(target);
@@ -129,256 +121,295 @@ impl Stage {
         Ok(out)
     }
 
-    /// The commands of a line or a script.
-    pub(super) fn commands(
-        &mut self,
-        world: &World<'_>,
-        run: &Run,
-        source: &str,
-        place: &Place<'_>,
-    ) -> Result<(), ContextError> {
-        let mut found: Option<Vec<Vec<u8>>> = None;
-        for command in &run.commands {
-            // What comes behind `||` runs where the build would else fail.
-            if command.before == Some(Operator::Or) || command.words.is_empty() && command.tokens.is_empty() {
-                continue;
-            }
-            let ends = (command.tokens.start, command.tokens.end);
-            let text = command_text(run, source, ends);
-            // The head of a loop or of a choice runs nothing.
-            let first = run.tokens.get(command.tokens.start).map(|token| token.text.as_str());
-            if command.nested && matches!(first, Some("for" | "case" | "select")) {
-                continue;
-            }
-            let spoken = match self.spoken(run, command, source) {
-                Ok(spoken) => spoken,
-                Err(word) if !reads_only(&text) => {
-                    self.unknown(place, &text, &format!("the value of {word} is not known"));
-                    continue;
-                }
-                Err(_) => continue,
+    /// A program with its words, and the variables before them.
+    pub(super) fn simple(&mut self, setting: Setting<'_>, simple: &Simple, must: bool) -> Result<Ran> {
+        self.shell.steps += 1;
+        (self.substituted, self.missing) = (None, None);
+        let mut fields = Vec::new();
+        for word in &simple.words {
+            fields.extend(self.fields(setting, word)?);
+        }
+        let mut before = Vec::new();
+        for assignment in &simple.assigned {
+            let value = self.text(setting, &assignment.value)?;
+            let name = &assignment.name;
+            let old = self.value_of(name);
+            let value = match &old {
+                super::script::Value::Set(old) if assignment.appends => value.map(|value| format!("{old}{value}")),
+                super::script::Value::Unknown if assignment.appends => None,
+                _ => value,
             };
-            let is_quiet = command.nested && self.is_reader(&spoken) && spoken.output.is_none();
-            if command.nested && !is_quiet && !spoken.words.is_empty() {
-                self.unknown(place, &text, "it is inside of a condition, a loop or a subshell");
-                continue;
-            }
-            // `find … | xargs rm`
-            if let (Some(paths), Some("xargs")) = (&found, spoken.words.first().map(String::as_str))
-                && spoken.words.iter().any(|word| word == "rm")
-            {
-                paths.iter().for_each(|path| _ = self.tree.remove(path));
-                found = None;
-                continue;
-            }
-            found = (command.after == Some(Operator::Pipe)).then(|| self.found(&spoken.words)).flatten();
-            if found.is_some() {
-                continue;
-            }
-            if let Outcome::Unknown(reason) = self.command(world, &spoken, place)? {
-                self.unknown(place, &text, &reason);
+            before.push((name.clone(), self.scope.variables.get(name).cloned(), self.shell.unknown.contains(name)));
+            match value {
+                Some(value) => self.set(name, value),
+                None => self.set_unknown(name.clone()),
             }
         }
-        Ok(())
+        if fields.is_empty() {
+            return Ok(Ran::quiet(self.substituted.take().unwrap_or(Status::Success)));
+        }
+        let ran = self.invoke(setting, &fields, &simple.text, must)?;
+        // A variable before a command is that command's own.
+        for (name, value, unknown) in before.into_iter().rev() {
+            match value {
+                Some(value) => self.set(&name, value),
+                None if unknown => self.set_unknown(name),
+                None => self.unset(&name),
+            }
+        }
+        Ok(ran)
     }
 
-    fn unknown(&mut self, place: &Place<'_>, text: &str, reason: &str) {
-        // Other stages look for the folder that it ran in.
-        let directory = self.scope.directory.as_deref().filter(|directory| *directory != "/");
-        let ran = directory.map_or_else(String::new, |directory| format!(" (run in {directory})"));
-        self.gap(place.text, text, format!("{reason}{ran}"));
-    }
-
-    fn is_reader(&self, spoken: &Spoken) -> bool {
-        spoken.words.first().is_none_or(|program| READERS.contains(&base_name(program)))
-    }
-
-    /// One command.
-    fn command(&mut self, world: &World<'_>, spoken: &Spoken, place: &Place<'_>) -> Result<Outcome, ContextError> {
-        let before = self.scope.variables.clone();
-        self.scope.variables.extend(spoken.assigned.iter().cloned());
-        if spoken.words.is_empty() {
-            return Ok(Outcome::Done);
-        }
-        let outcome = self.program_of(world, &spoken.words, place)?;
-        if !matches!(spoken.words[0].as_str(), "export" | "." | "source") {
-            self.scope.variables = before;
-        }
-        match &spoken.output {
-            Some((file, appends)) if !matches!(file.as_str(), "/dev/null" | "/dev/stderr" | "/dev/stdout") => {
-                Ok(self.output(&spoken.words, file, *appends, outcome))
-            }
-            _ => Ok(outcome),
-        }
-    }
-
-    /// A command whose output goes into a file.
-    fn output(&mut self, words: &[String], file: &str, appends: bool, outcome: Outcome) -> Outcome {
-        if let Outcome::Unknown(_) = outcome {
-            return outcome;
-        }
-        let Some(path) = self.scope.absolute(file).map(|path| ImagePath::from(path.as_str())) else {
-            return Outcome::Unknown("where its output goes is not known".into());
+    /// A command by its name: a function, what the shell does itself, or a program.
+    pub(super) fn invoke(&mut self, setting: Setting<'_>, fields: &[Field], text: &str, must: bool) -> Result<Ran> {
+        let Some(name) = fields.first().and_then(|field| field.value.clone()) else {
+            let word = fields.first().map(|field| field.written.clone()).unwrap_or_default();
+            return Ok(self.unknown(setting, text, GapReason::Value(word), Writes::Anywhere));
         };
-        if let Some(export) = self.exported(words) {
-            self.exports.insert(path.clone(), export);
-            self.write(path, Vec::new(), 0, 0);
-            return Outcome::Done;
+        if !name.contains('/') {
+            if self.shell.shadowed.contains(&name) {
+                return Ok(self.unknown(setting, text, GapReason::ForeignProgram(name), Writes::Anywhere));
+            }
+            if let Some(body) = self.shell.functions.get(&name).cloned() {
+                let arguments: Option<Vec<String>> = fields[1..].iter().map(|field| field.value.clone()).collect();
+                let before = std::mem::replace(&mut self.shell.arguments, arguments);
+                let mut ran = self.node(setting, &body, must)?;
+                self.shell.arguments = before;
+                if let Some(Leave::Return(status)) = self.shell.leave {
+                    self.shell.leave = None;
+                    ran.status = status;
+                }
+                return Ok(ran);
+            }
+            if let Some(ran) = self.builtin(setting, &name, fields, text, must)? {
+                return Ok(ran);
+            }
         }
-        let said = match base_name(&words[0]) {
-            "echo" => format!("{}\n", words[1..].join(" ")),
-            "printf" if words.len() == 2 => words[1].replace("\\n", "\n"),
-            "true" | ":" => String::new(),
-            _ => return Outcome::Unknown(format!("what it writes into {file} is not known")),
+        self.external(setting, fields, text, must)
+    }
+
+    /// A gap for a command.
+    pub(super) fn unknown(&mut self, setting: Setting<'_>, text: &str, why: GapReason, writes: Writes) -> Ran {
+        self.gap(setting.place.text, text, why, writes);
+        Ran::unknown()
+    }
+
+    /// A program.
+    pub(super) fn external(&mut self, setting: Setting<'_>, fields: &[Field], text: &str, must: bool) -> Result<Ran> {
+        let Some(program) = fields.first().and_then(|field| field.value.clone()) else {
+            return Ok(self.unknown(setting, text, GapReason::Program, Writes::Anywhere));
         };
-        let old = if appends { self.tree.get(path.as_bytes()).map_or(0, |entry| entry.size) } else { 0 };
-        if old > 0 {
-            let size = old.saturating_add(said.len() as u64);
-            self.tree.put(Entry::file(path, size), None);
-        } else {
-            self.write(path, said.into_bytes(), 0, 0);
+        if let Some(path) = self.foreign_program(&program) {
+            return Ok(self.unknown(setting, text, GapReason::ForeignProgram(path), Writes::Anywhere));
         }
-        Outcome::Done
+        let name = base_name(&program).to_owned();
+        if let Some(variable) = self.changed_by(&name) {
+            self.gap(setting.place.text, text, GapReason::Environment(variable), Writes::Anywhere);
+        }
+        if let Some(ran) = self.wrapper(setting, &name, fields, text, must)? {
+            return Ok(ran);
+        }
+        let is_manager = matches!(name.as_str(), "apt-get" | "apt" | "aptitude" | "apk");
+        let mut words = Vec::new();
+        for field in fields {
+            match &field.value {
+                Some(value) => words.push(value.clone()),
+                None if self.never_writes(&name) => return Ok(Ran::unknown()),
+                None => {
+                    let why = GapReason::Value(field.written.clone());
+                    self.tried.get_or_insert_with(|| text.to_owned());
+                    if !is_manager {
+                        return Ok(self.unknown(setting, text, why, Writes::Anywhere));
+                    }
+                    // The other packages are installed all the same.
+                    self.gap(setting.place.text, &format!("{} of {text}", field.written), why, Writes::Anywhere);
+                }
+            }
+        }
+        if let Some(ran) = self.reader(setting, &name, &words) {
+            return Ok(ran);
+        }
+        self.tried.get_or_insert_with(|| text.to_owned());
+        if let Some(word) = self.missing.take() {
+            return Ok(self.unknown(setting, text, GapReason::Value(word), Writes::Anywhere));
+        }
+        let mut ran = Ran { status: Status::Success, said: None, export: None };
+        ran.export = self.exported(&words).filter(|_| !self.writes_export(&words));
+        if ran.export.is_none() {
+            match self.program_of(setting, &name, &words)? {
+                Outcome::Done => {}
+                Outcome::Fails => ran.status = Status::Failure,
+                Outcome::Unknown(why) => ran = self.unknown(setting, text, why, Writes::Anywhere),
+                Outcome::Partly(why, writes) => ran = self.unknown(setting, text, why, writes),
+            }
+        }
+        if QUIET.contains(&name.as_str()) && ran.said.is_none() {
+            ran.said = Some(String::new());
+        }
+        for file in self.doubts.take() {
+            self.gap(setting.place.text, text, GapReason::Doubtful(file), Writes::Anywhere);
+        }
+        Ok(ran)
+    }
+
+    /// Whether an export goes into a file that the command names, and not to its output.
+    fn writes_export(&self, words: &[String]) -> bool {
+        words.iter().any(|word| {
+            matches!(word.as_str(), "-o" | "--output" | "--output-file")
+                || word.starts_with("--output=")
+                || word.starts_with("--output-file=")
+        })
     }
 
     /// By the program's name.
-    fn program_of(&mut self, world: &World<'_>, words: &[String], place: &Place<'_>) -> Result<Outcome, ContextError> {
-        let name = base_name(&words[0]);
+    fn program_of(&mut self, setting: Setting<'_>, name: &str, words: &[String]) -> Result<Outcome> {
+        let (world, place) = (setting.world, setting.place);
         let arguments = &words[1..];
         let plain = || Arguments::parse(arguments, &[]);
         let outcome = match name {
-            "sudo" | "exec" | "command" | "time" | "nice" | "gosu" | "env" if !arguments.is_empty() => {
-                return self.wrapped(world, arguments, place);
-            }
-            _ if READERS.contains(&name) => Outcome::Done,
-            "set" | "unset" | "alias" | "shopt" | "local" | "." | "source" if name != "." && name != "source" => {
-                Outcome::Done
-            }
-            "." | "source" => self.activate(arguments),
-            "export" => {
-                let pairs = arguments.iter().filter_map(|word| word.split_once('='));
-                let pairs: Vec<(String, String)> =
-                    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-                self.scope.variables.extend(pairs);
-                Outcome::Done
-            }
-            "cd" | "pushd" => {
-                let to = arguments
-                    .first()
-                    .map_or_else(|| format!("/{}", String::from_utf8_lossy(&self.home())), Clone::clone);
-                self.scope.directory = self.scope.absolute(&to);
-                Outcome::Done
-            }
-            "popd" => Outcome::Done,
-            "sh" | "bash" | "dash" | "ash" | "zsh" => return self.shell(world, arguments, place),
-            "rm" | "rmdir" | "unlink" => self.remove(&plain()),
+            "rm" | "rmdir" | "unlink" => self.remove(name, &plain()),
             "mkdir" => self.make_directories(&Arguments::parse(arguments, &["-m", "--mode"])),
-            "touch" => self.touch(&plain()),
-            "mv" => self.move_paths(&plain()),
-            "cp" => self.copy_paths(&plain()),
-            "ln" => self.link(&plain()),
+            "touch" => self.touch(&Arguments::parse(arguments, &["-d", "-r", "-t", "--date", "--reference"])),
+            "mv" => self.move_paths(arguments),
+            "cp" => self.copy_paths(arguments),
+            "install" => self.install_files(arguments),
+            "ln" => self.link(arguments),
             "chown" | "chgrp" => self.change_owner(name, &plain()),
             "chmod" => self.change_mode(arguments),
-            "find" => match self.found(arguments) {
-                Some(_) => Outcome::Done,
-                None => self.find_and_remove(arguments),
-            },
-            "useradd" | "adduser" | "groupadd" | "addgroup" | "usermod" | "passwd" | "chpasswd" => {
+            "find" => self.find_and_remove(arguments),
+            "useradd" | "adduser" | "groupadd" | "addgroup" | "usermod" | "passwd" | "chpasswd" | "groupmod" => {
                 self.add_user(name, arguments)
             }
-            "ldconfig" => self.touch_again(&[b"etc/ld.so.cache"]),
-            "curl" | "wget" if !writes_a_file(name, arguments) => Outcome::Done,
-            "apt-get" | "apt" | "aptitude" => return self.apt(world, arguments, place),
-            "apk" => return self.apk(world, arguments, place),
-            "apt-cache" | "apt-mark" | "dpkg-query" => Outcome::Done,
-            "dpkg" if arguments.iter().all(|word| word.starts_with("--print") || word.starts_with("-l")) => {
-                Outcome::Done
+            "ldconfig" if arguments.iter().all(|word| matches!(word.as_str(), "-v" | "-p")) => {
+                self.touch_again(&[b"etc/ld.so.cache"])
             }
-            _ => return self.installer(world, words, place),
+            "tee" => self.tee(world, arguments),
+            "sed" => self.sed(world, arguments),
+            "apt-get" | "apt" | "aptitude" => return self.by_installer(|stage| stage.apt(world, arguments, place)),
+            "apk" => return self.by_installer(|stage| stage.apk(world, arguments, place)),
+            _ => match self.tool(name, arguments) {
+                Some(outcome) => outcome,
+                None => return self.by_installer(|stage| stage.installer(world, words, place)),
+            },
         };
         Ok(outcome)
     }
 
-    /// `sudo -E NAME=value program …`
-    fn wrapped(&mut self, world: &World<'_>, arguments: &[String], place: &Place<'_>) -> Result<Outcome, ContextError> {
-        let is_before = |word: &&String| word.starts_with('-') || word.contains('=') && !word.starts_with('/');
-        let assigned = arguments.iter().take_while(is_before).filter_map(|word| word.split_once('='));
-        let assigned: Vec<(String, String)> =
-            assigned.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let rest: Vec<String> = arguments.iter().skip_while(is_before).cloned().collect();
-        if rest.is_empty() {
-            return Ok(Outcome::Done);
-        }
-        if place.depth >= MOST_DEPTH {
-            return Ok(Outcome::Unknown("it is inside of too many others".into()));
-        }
-        self.scope.variables.extend(assigned);
-        self.program_of(world, &rest, &Place { depth: place.depth + 1, ..*place })
+    /// What an installer brings is known by its name.
+    fn by_installer(&mut self, run: impl FnOnce(&mut Self) -> Result<Outcome>) -> Result<Outcome> {
+        self.tree.by_installer = true;
+        let out = run(self);
+        self.tree.by_installer = false;
+        out
     }
 
     /// `sh -c "…"`
-    fn shell(&mut self, world: &World<'_>, arguments: &[String], place: &Place<'_>) -> Result<Outcome, ContextError> {
-        let read = Arguments::parse(arguments, &["-o"]);
-        let is_command = read.has(&["-c"]);
-        let Some(text) = read.words.first().filter(|_| is_command) else {
-            return Ok(Outcome::Unknown("what a script does is not known".into()));
+    pub(super) fn inner_shell(
+        &mut self,
+        setting: Setting<'_>,
+        fields: &[Field],
+        text: &str,
+    ) -> Result<Ran> {
+        let words: Option<Vec<String>> = fields.iter().map(|field| field.value.clone()).collect();
+        let Some(words) = words else {
+            return Ok(self.unknown(setting, text, GapReason::Script, Writes::Anywhere));
         };
-        if place.depth >= MOST_DEPTH {
-            return Ok(Outcome::Unknown("it is inside of too many shells".into()));
+        let mut rest = words[1..].iter();
+        let (mut runs, mut stops, mut pipefail, mut script) = (false, false, false, None);
+        while let Some(word) = rest.next() {
+            match word.as_str() {
+                "-o" | "-eo" | "-euo" | "-exo" | "-euxo" | "-uo" if !runs => {
+                    stops |= word.contains('e');
+                    match rest.next().map(String::as_str) {
+                        Some("pipefail") => pipefail = true,
+                        Some("errexit") => stops = true,
+                        Some("nounset" | "xtrace") => {}
+                        _ => return Ok(self.unknown(setting, text, GapReason::Script, Writes::Anywhere)),
+                    }
+                }
+                option if option.len() > 1 && option.starts_with('-') && option[1..].chars().all(|c| "ceuxl".contains(c)) => {
+                    if option.contains('l') && self.has_foreign_profile() {
+                        return Ok(self.unknown(setting, text, GapReason::Script, Writes::Anywhere));
+                    }
+                    runs |= option.contains('c');
+                    stops |= option.contains('e');
+                }
+                _ => {
+                    script = Some(word.clone());
+                    break;
+                }
+            }
         }
-        let run = script(text);
-        let text = text.clone();
-        self.commands(world, &run, &text, &Place { depth: place.depth + 1, ..*place })?;
-        Ok(Outcome::Done)
+        let script = match (runs, script) {
+            (true, Some(script)) => Some(script),
+            // What stands on its input.
+            (false, None) => self.shell.input.clone().filter(|text| !text.is_empty()),
+            _ => None,
+        };
+        let Some(script) = script else {
+            return Ok(self.unknown(setting, text, GapReason::Script, Writes::Anywhere));
+        };
+        let arguments: Vec<String> = rest.skip(1).cloned().collect();
+        self.subshell(|stage| {
+            let input = if runs { stage.shell.input.clone() } else { Some(String::new()) };
+            let (steps, depth) = (stage.shell.steps, stage.shell.depth + 1);
+            let unknown = (stage.shell.unknown.clone(), stage.shell.all_unknown);
+            stage.shell = Shell {
+                steps,
+                depth,
+                input,
+                stops,
+                pipefail,
+                arguments: Some(arguments),
+                inner: true,
+                unknown: unknown.0,
+                all_unknown: unknown.1,
+                ..Shell::default()
+            };
+            stage.script(setting, &script)
+        })
     }
 
-    /// `. /opt/venv/bin/activate`
-    fn activate(&mut self, arguments: &[String]) -> Outcome {
-        let Some(folder) = arguments.first().and_then(|file| file.strip_suffix("/activate")) else {
-            return Outcome::Unknown("what a script does is not known".into());
+    /// `. FILE`
+    pub(super) fn source(&mut self, setting: Setting<'_>, file: Option<&Field>, text: &str, must: bool) -> Result<Ran> {
+        let path = file.and_then(|file| file.value.clone()).filter(|file| file.contains('/'));
+        let path = path.and_then(|path| self.at(&path));
+        let Some(path) = path else {
+            return Ok(self.unknown(setting, text, GapReason::Script, Writes::Anywhere));
         };
-        let Some(folder) = self.scope.absolute(folder) else {
-            return Outcome::Unknown("which environment it activates is not known".into());
+        let real = ImagePath::new(&self.tree.resolve(path.as_bytes()));
+        let folder = crate::base::parent(real.as_bytes()).to_vec();
+        let environment = crate::base::parent(&folder).to_vec();
+        let settings = [&environment[..], b"/pyvenv.cfg"].concat();
+        let is_own = !self.tree.foreign().contains(&real) && self.tree.exists(&settings) && !self.tree.is_doubtful(real.as_bytes());
+        if crate::base::file_name(real.as_bytes()) == b"activate" && (is_own || !self.is_whole()) {
+            let before = self.variable("PATH").unwrap_or("/usr/local/bin:/usr/bin:/bin").to_owned();
+            let bin = String::from_utf8_lossy(&folder).into_owned();
+            let prefix = String::from_utf8_lossy(&environment).into_owned();
+            self.set("PATH", format!("/{bin}:{before}"));
+            self.set("VIRTUAL_ENV", format!("/{prefix}"));
+            return Ok(Ran::quiet(Status::Success));
+        }
+        let script = self.text_of(setting.world, real.as_bytes()).and_then(|text| String::from_utf8(text).ok());
+        let Some(script) = script else {
+            return Ok(self.unknown(setting, text, GapReason::Script, Writes::Anywhere));
         };
-        let path = self.variable("PATH").unwrap_or("/usr/local/bin:/usr/bin:/bin").to_owned();
-        let prefix = folder.strip_suffix("/bin").unwrap_or(&folder).to_owned();
-        self.scope.variables.insert("PATH".into(), format!("{folder}:{path}"));
-        self.scope.variables.insert("VIRTUAL_ENV".into(), prefix);
-        Outcome::Done
+        match crate::dockerfile::sh::parse(&script) {
+            Ok(parsed) => self.list(setting, &parsed, must),
+            Err(_) => Ok(self.unknown(setting, text, GapReason::Grammar, Writes::Anywhere)),
+        }
     }
 }
 
-/// The text of a command, in one line.
-fn command_text(run: &Run, source: &str, (from, to): (usize, usize)) -> String {
-    let (Some(first), Some(last)) = (run.tokens.get(from), run.tokens.get(to.saturating_sub(1))) else {
-        return String::new();
-    };
-    let text = source.get(first.span.start..last.span.end).unwrap_or_default();
-    let reserved = |word: &&str| ["then", "do", "else", "if", "elif", "while", "until", "!", "{"].contains(word);
-    let words = text.split_whitespace().filter(|word| *word != "\\").skip_while(reserved);
-    words.collect::<Vec<_>>().join(" ")
-}
-
-fn reads_only(text: &str) -> bool {
-    text.split_whitespace().next().is_some_and(|program| READERS.contains(&base_name(program))) && !text.contains('>')
-}
+/// Programs that print nothing where they succeed.
+const QUIET: [&str; 12] =
+    ["rm", "mkdir", "rmdir", "touch", "mv", "cp", "ln", "chown", "chmod", "chgrp", "install", "ldconfig"];
 
 pub(super) fn base_name(program: &str) -> &str {
     program.rsplit('/').next().unwrap_or_default()
 }
 
-/// Whether `curl` or `wget` writes a file.
-fn writes_a_file(program: &str, arguments: &[String]) -> bool {
-    let read = Arguments::parse(arguments, &["-o", "--output", "-O", "--output-document", "-P"]);
-    match program {
-        "curl" => arguments.iter().any(|word| {
-            word == "--output"
-                || word == "--remote-name"
-                || (word.starts_with('-') && !word.starts_with("--") && word.contains(['o', 'O']))
-        }),
-        _ => {
-            !arguments.iter().any(|word| word.starts_with("-qO-") || word == "-O-")
-                && read.value(&["-O", "--output-document"]) != Some("-")
-        }
-    }
+/// What a program prints, where that is known.
+pub(super) fn known(said: Said) -> Ran {
+    Ran { status: if said.is_some() { Status::Success } else { Status::Unknown }, said, export: None }
 }

@@ -1,84 +1,577 @@
-//! The words of a command as the shell hands them to a program: variables with their values, `~`, and words that fall apart.
+//! What the shell does itself, and the programs that run other ones. Source: POSIX.1-2017, Shell Command Language, 2.14; the manuals of
+//! dash, bash and BusyBox; coreutils, findutils, sudo.
 
+use super::run::{base_name, known};
+use super::script::{Leave, Ran, Result, Said, Setting, Status};
 use super::stage::Stage;
-use crate::dockerfile::{Command, Operator, Run};
-
-/// A command that is about to run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Spoken {
-    /// The words; the first is the program.
-    pub(super) words: Vec<String>,
-    /// `NAME=value` before them.
-    pub(super) assigned: Vec<(String, String)>,
-    /// Where its output goes: a file, and whether it is appended.
-    pub(super) output: Option<(String, bool)>,
-}
+use super::words::{Field, is_special};
+use crate::dockerfile::sh;
+use crate::image::{GapReason, Writes};
+use crate::layer::EntryKind;
 
 impl Stage {
-    /// A command's words; the error is the word that has no known value.
-    pub(super) fn spoken(&self, run: &Run, command: &Command, source: &str) -> Result<Spoken, String> {
-        let mut out = Spoken::default();
-        let mut output = None;
-        for at in command.tokens.clone() {
-            let token = &run.tokens[at];
-            if token.operator == Some(Operator::Redirect) {
-                let sign = source.get(token.span.clone()).unwrap_or_default();
-                let is_output = !token.literal && sign.contains('>') && !sign.starts_with('2');
-                output = is_output.then(|| sign.contains(">>"));
-                continue;
+    /// A command of the shell's own; `None` where it is none.
+    pub(super) fn builtin(
+        &mut self,
+        setting: Setting<'_>,
+        name: &str,
+        fields: &[Field],
+        text: &str,
+        must: bool,
+    ) -> Result<Option<Ran>> {
+        let rest = &fields[1..];
+        let value = |at: usize| rest.get(at).and_then(|field| field.value.as_deref());
+        let words: Option<Vec<&str>> = rest.iter().map(|field| field.value.as_deref()).collect();
+        let success = Ran::quiet(Status::Success);
+        let ran = match name {
+            ":" | "true" => success,
+            "false" => Ran::quiet(Status::Failure),
+            "exit" | "return" => {
+                let status = match (rest.is_empty(), value(0)) {
+                    (true, _) => self.shell.last,
+                    (_, Some(code)) => Status::of(code.trim() == "0"),
+                    _ => Status::Unknown,
+                };
+                self.shell.leave = Some(if name == "exit" { Leave::Exit(status) } else { Leave::Return(status) });
+                Ran::quiet(status)
             }
-            let raw = source.get(token.span.clone()).unwrap_or_default();
-            if let Some(appends) = output.take() {
-                let name = if token.literal { Some(token.text.clone()) } else { self.scope.expand(&token.text) };
-                out.output = Some((self.at_home(&name.ok_or_else(|| raw.to_owned())?), appends));
-                continue;
+            "break" | "continue" => {
+                let count = value(0).and_then(|count| count.parse().ok()).unwrap_or(1);
+                self.shell.leave = Some(if name == "break" { Leave::Break(count) } else { Leave::Continue(count) });
+                success
             }
-            // In order.
-            if command.words.binary_search(&at).is_err() {
-                continue;
+            "cd" | "pushd" => self.change_folder(rest),
+            "popd" => {
+                self.scope.directory = None;
+                success
             }
-            let is_single = raw.starts_with('\'') && raw.ends_with('\'');
-            let value = if token.literal || is_single { token.text.clone() } else { self.value(&token.text, raw)? };
-            let assignment = value.split_once('=').filter(|(name, _)| out.words.is_empty() && is_name(name));
-            if let Some((name, value)) = assignment {
-                out.assigned.push((name.to_owned(), value.to_owned()));
-            } else if token.literal || raw.contains(['"', '\'']) || !raw.contains('$') {
-                out.words.push(self.at_home(&value));
-            } else {
-                out.words.extend(value.split_whitespace().map(|word| self.at_home(word)));
+            "export" | "readonly" | "declare" | "typeset" | "local" => {
+                rest.iter().for_each(|field| self.declare(field));
+                success
             }
-        }
-        Ok(out)
-    }
-
-    fn value(&self, text: &str, raw: &str) -> Result<String, String> {
-        if let Some(value) = self.scope.expand(text) {
-            return Ok(value);
-        }
-        let known = |inside: &str| match inside.trim() {
-            "dpkg --print-architecture" => Some(self.config.architecture.clone()),
-            "uname -m" if self.config.architecture == "amd64" => Some("x86_64".into()),
-            "uname -m" if self.config.architecture == "arm64" => Some("aarch64".into()),
-            "pwd" => self.scope.directory.clone(),
-            "nproc" => Some("1".into()),
-            _ => None,
+            "unset" => {
+                match words {
+                    Some(words) => words.into_iter().for_each(|name| self.unset(name)),
+                    None => self.shell.all_unknown = true,
+                }
+                success
+            }
+            "set" => return self.set_options(setting, rest, text).map(Some),
+            "shift" => {
+                let count = value(0).map_or(Some(1), |count| count.parse::<usize>().ok());
+                self.shell.arguments = self.shell.arguments.take().zip(count).map(|(mut all, count)| {
+                    all.drain(..count.min(all.len()));
+                    all
+                });
+                success
+            }
+            "eval" => match words.map(|words| sh::parse(&words.join(" "))) {
+                Some(Ok(script)) => self.list(setting, &script, must)?,
+                _ => self.unknown(setting, text, GapReason::Script, Writes::Anywhere),
+            },
+            "." | "source" => {
+                let ran = self.source(setting, rest.first(), text, must)?;
+                if ran.said.is_none() && ran.status == Status::Unknown {
+                    self.shell.all_unknown = true;
+                }
+                ran
+            }
+            "trap" => self.trap(setting, rest, text),
+            "exec" if rest.is_empty() => success,
+            "exec" => {
+                let ran = self.external(setting, rest, text, must)?;
+                self.shell.leave = Some(Leave::Exit(ran.status));
+                ran
+            }
+            "command" | "builtin" => {
+                let skipped = rest.iter().take_while(|field| field.value.as_deref() == Some("-p")).count();
+                let rest = &rest[skipped..];
+                match rest.first().and_then(|field| field.value.as_deref()) {
+                    Some("-v" | "-V") => self.which(rest.get(1)),
+                    None if rest.is_empty() => success,
+                    Some(name) => match self.builtin(setting, &name.to_owned(), rest, text, must)? {
+                        Some(ran) => ran,
+                        None => self.external(setting, rest, text, must)?,
+                    },
+                    None => self.unknown(setting, text, GapReason::Program, Writes::Anywhere),
+                }
+            }
+            "alias" | "hash" | "enable" => {
+                let names: Vec<String> = match name {
+                    "alias" => rest.iter().filter_map(|field| alias(field)).collect(),
+                    "hash" if !rest.iter().any(|field| field.value.as_deref() != Some("-r")) => Vec::new(),
+                    "hash" if !rest.iter().any(|field| field.written.starts_with('-')) => Vec::new(),
+                    _ => rest.iter().filter_map(|field| field.value.clone()).collect(),
+                };
+                if rest.iter().any(|field| field.value.is_none()) {
+                    return Ok(Some(self.unknown(setting, text, GapReason::Script, Writes::Anywhere)));
+                }
+                self.shell.shadowed.extend(names);
+                success
+            }
+            "type" => Ran { said: None, ..self.which(rest.first()) },
+            "read" => self.read_line(rest),
+            "test" | "[" => {
+                let end = if name == "[" { rest.len().saturating_sub(1) } else { rest.len() };
+                let words: Vec<Said> = rest[..end].iter().map(|field| field.value.clone()).collect();
+                Ran::quiet(self.test(&words))
+            }
+            "echo" => known(words.and_then(|words| self.echo(&words))),
+            "printf" => {
+                if value(0) == Some("-v") {
+                    self.shell.all_unknown = true;
+                }
+                known(words.and_then(|words| printf(&words)))
+            }
+            "pwd" => known(self.scope.directory.clone().map(|folder| folder + "\n")),
+            "wait" | "umask" | "ulimit" | "times" | "jobs" | "unalias" | "shopt" | "kill" | "disown" => known(None),
+            "let" | "getopts" | "mapfile" | "readarray" => {
+                self.shell.all_unknown = true;
+                known(None)
+            }
+            _ => return Ok(None),
         };
-        let inside = text.strip_prefix("$(").and_then(|rest| rest.strip_suffix(')'));
-        inside.and_then(known).ok_or_else(|| raw.to_owned())
+        let status = match name {
+            "echo" | "printf" | "pwd" | "wait" | "umask" | "ulimit" | "shopt" => Status::Success,
+            _ => ran.status,
+        };
+        Ok(Some(Ran { status, ..ran }))
     }
 
-    fn at_home(&self, word: &str) -> String {
-        match word.strip_prefix('~') {
-            Some(rest) if rest.is_empty() || rest.starts_with('/') => {
-                format!("/{}{rest}", String::from_utf8_lossy(&self.home()))
+    fn change_folder(&mut self, rest: &[Field]) -> Ran {
+        let rest: Vec<&Field> = rest.iter().filter(|field| !matches!(field.value.as_deref(), Some("--" | "-P" | "-L"))).collect();
+        let home = format!("/{}", String::from_utf8_lossy(&self.home()));
+        let to = match rest.first() {
+            None => Some(home),
+            Some(field) => field.value.clone().filter(|value| value != "-"),
+        };
+        let path = to.and_then(|to| self.at(&to));
+        let Some(path) = path.filter(|path| !is_special(path.as_bytes())) else {
+            self.scope.directory = None;
+            return Ran::quiet(Status::Unknown);
+        };
+        let real = self.tree.resolve(path.as_bytes());
+        let working = crate::base::ImagePath::from(self.config.working_dir.as_str());
+        let is_there = self.tree.is_directory(&real) || crate::base::is_within(working.as_bytes(), path.as_bytes());
+        self.scope.directory = Some(format!("/{}", String::from_utf8_lossy(path.as_bytes())));
+        Ran::quiet(if is_there { Status::Success } else { Status::Unknown })
+    }
+
+    /// `NAME=value` of `export` and its like.
+    fn declare(&mut self, field: &Field) {
+        match &field.value {
+            Some(value) => {
+                if let Some((name, value)) = value.split_once('=').filter(|(name, _)| sh::is_name(name)) {
+                    self.set(name, value.to_owned());
+                }
             }
-            _ => word.to_owned(),
+            None => match field.written.split_once('=').filter(|(name, _)| sh::is_name(name)) {
+                Some((name, _)) => self.set_unknown(name.to_owned()),
+                None => self.shell.all_unknown = true,
+            },
         }
+    }
+
+    fn set_options(&mut self, setting: Setting<'_>, rest: &[Field], text: &str) -> Result<Ran> {
+        let mut rest = rest.iter();
+        while let Some(field) = rest.next() {
+            let Some(word) = field.value.as_deref() else {
+                return Ok(self.unknown(setting, text, GapReason::Option(field.written.clone()), Writes::Anywhere));
+            };
+            let on = !word.starts_with('+');
+            match word {
+                "--" | "-" => {
+                    self.shell.arguments = rest.map(|field| field.value.clone()).collect();
+                    return Ok(Ran::quiet(Status::Success));
+                }
+                _ if word.starts_with(['-', '+']) && word[1..].chars().all(|c| "euxvoahmbET".contains(c)) => {
+                    if word.contains('e') {
+                        self.shell.stops = on;
+                    }
+                    if word.ends_with('o') {
+                        match rest.next().and_then(|field| field.value.as_deref()) {
+                            Some("pipefail") => self.shell.pipefail = on,
+                            Some("errexit") => self.shell.stops = on,
+                            Some("nounset" | "xtrace" | "verbose" | "errtrace" | "functrace") | None => {}
+                            Some(other) => {
+                                let why = GapReason::Option(other.to_owned());
+                                return Ok(self.unknown(setting, text, why, Writes::Anywhere));
+                            }
+                        }
+                    }
+                }
+                _ if word.starts_with(['-', '+']) => {
+                    return Ok(self.unknown(setting, text, GapReason::Option(word.to_owned()), Writes::Anywhere));
+                }
+                _ => {
+                    let first = Some(word.to_owned());
+                    self.shell.arguments = std::iter::once(first).chain(rest.map(|field| field.value.clone())).collect();
+                    return Ok(Ran::quiet(Status::Success));
+                }
+            }
+        }
+        Ok(Ran::quiet(Status::Success))
+    }
+
+    fn trap(&mut self, setting: Setting<'_>, rest: &[Field], text: &str) -> Ran {
+        let words: Option<Vec<&str>> = rest.iter().map(|field| field.value.as_deref()).collect();
+        match words.as_deref() {
+            Some([] | ["-p" | "-l" | "-" | "", ..]) => Ran::quiet(Status::Success),
+            Some([script, "EXIT" | "0"]) => match sh::parse(script) {
+                Ok(script) => {
+                    self.shell.at_exit = Some(script);
+                    Ran::quiet(Status::Success)
+                }
+                Err(_) => self.unknown(setting, text, GapReason::Script, Writes::Anywhere),
+            },
+            Some([script, ..]) => match sh::parse(script) {
+                Ok(script) => {
+                    self.maybe(setting, |stage| stage.list(setting, &script, false));
+                    Ran::quiet(Status::Success)
+                }
+                Err(_) => self.unknown(setting, text, GapReason::Script, Writes::Anywhere),
+            },
+            None => self.unknown(setting, text, GapReason::Script, Writes::Anywhere),
+        }
+    }
+
+    /// `read NAME`
+    fn read_line(&mut self, rest: &[Field]) -> Ran {
+        let names: Vec<String> =
+            rest.iter().filter_map(|field| field.value.clone()).filter(|word| !word.starts_with('-')).collect();
+        let line = self.shell.input.as_mut().map(|input| {
+            let end = input.find('\n').map_or(input.len(), |end| end + 1);
+            let line: String = input.drain(..end).collect();
+            line
+        });
+        match (line, names.as_slice()) {
+            (Some(line), [name]) if !line.contains('\\') => {
+                self.set(name, line.trim().to_owned());
+                Ran::quiet(Status::of(line.ends_with('\n')))
+            }
+            (line, _) => {
+                let ended = line.is_some_and(|line| line.is_empty());
+                names.into_iter().for_each(|name| self.set_unknown(name));
+                Ran::quiet(if ended { Status::Failure } else { Status::Unknown })
+            }
+        }
+    }
+
+    /// `command -v NAME`: whether there is such a program.
+    pub(super) fn which(&self, name: Option<&Field>) -> Ran {
+        let Some(name) = name.and_then(|name| name.value.as_deref()) else { return Ran::unknown() };
+        match self.program(name) {
+            Some(path) if !self.tree.is_doubtful(&path) => {
+                known(Some(format!("/{}\n", String::from_utf8_lossy(&path))))
+            }
+            // A package may have brought it: of packages no files are known.
+            _ => Ran::unknown(),
+        }
+    }
+
+    /// Whether `echo` is the one that takes backslashes as signs.
+    fn echo(&self, words: &[&str]) -> Said {
+        let shell = self.tree.resolve(b"bin/sh");
+        let named = self.scope.shell.first().map(|program| base_name(program));
+        let other = matches!(base_name(&String::from_utf8_lossy(&shell)), "busybox" | "bash") || named == Some("bash");
+        let (mut escapes, mut newline, mut rest) = (!other, true, words);
+        while let [first, more @ ..] = rest {
+            match *first {
+                "-n" => newline = false,
+                "-e" | "-en" | "-ne" if other => {
+                    escapes = true;
+                    newline &= !first.contains('n');
+                }
+                "-E" if other => escapes = false,
+                _ => break,
+            }
+            rest = more;
+        }
+        let text = rest.join(" ");
+        let text = if escapes && text.contains('\\') { unescaped(&text)? } else { text };
+        Some(if newline { text + "\n" } else { text })
+    }
+
+    /// `test` and `[`.
+    pub(super) fn test(&self, words: &[Said]) -> Status {
+        let known: Vec<Option<&str>> = words.iter().map(Option::as_deref).collect();
+        match known.as_slice() {
+            [] => Status::Failure,
+            [Some("!"), rest @ ..] => match self.test(&words[words.len() - rest.len()..]) {
+                Status::Success => Status::Failure,
+                Status::Failure => Status::Success,
+                Status::Unknown => Status::Unknown,
+            },
+            [Some("("), .., Some(")")] => self.test(&words[1..words.len() - 1]),
+            [Some(text)] => Status::of(!text.is_empty()),
+            [Some(sign), value] if sign.len() == 2 && sign.starts_with('-') => self.test_one(sign, *value),
+            [a, Some(sign), b] if is_comparison(sign) => compare(*a, sign, *b),
+            all => {
+                let at = |signs: [&str; 2]| all.iter().position(|word| word.is_some_and(|word| signs.contains(&word)));
+                let both = |stage: &Self, at: usize| (stage.test(&words[..at]), stage.test(&words[at + 1..]));
+                if let Some(at) = at(["-o", "||"]) {
+                    return match both(self, at) {
+                        (Status::Success, _) | (_, Status::Success) => Status::Success,
+                        (Status::Failure, Status::Failure) => Status::Failure,
+                        _ => Status::Unknown,
+                    };
+                }
+                if let Some(at) = at(["-a", "&&"]) {
+                    return match both(self, at) {
+                        (Status::Failure, _) | (_, Status::Failure) => Status::Failure,
+                        (Status::Success, Status::Success) => Status::Success,
+                        _ => Status::Unknown,
+                    };
+                }
+                Status::Unknown
+            }
+        }
+    }
+
+    fn test_one(&self, sign: &str, value: Option<&str>) -> Status {
+        let Some(value) = value else { return Status::Unknown };
+        match sign {
+            "-n" => return Status::of(!value.is_empty()),
+            "-z" => return Status::of(value.is_empty()),
+            _ => {}
+        }
+        let Some(path) = self.at(value).filter(|path| !is_special(path.as_bytes())) else { return Status::Unknown };
+        let real = self.tree.resolve(path.as_bytes());
+        if self.tree.is_doubtful(&real) || self.tree.is_doubtful(path.as_bytes()) {
+            return Status::Unknown;
+        }
+        let kind = self.tree.get(&real).map(|entry| entry.kind);
+        let is_there = self.tree.exists(&real);
+        // Files of packages are not in the tree, nor those of a base of which only the name is known.
+        let is_sure = is_there || self.is_whole() && self.system.is_none();
+        let is_directory = self.tree.is_directory(&real);
+        let holds = match sign {
+            "-e" => is_there,
+            "-f" => is_there && !is_directory && matches!(kind, Some(EntryKind::File | EntryKind::Hardlink)),
+            "-d" => is_directory,
+            "-h" | "-L" => self.tree.get(path.as_bytes()).is_some_and(|entry| entry.kind == EntryKind::Symlink),
+            "-s" => self.tree.get(&real).is_some_and(|entry| entry.size > 0) || is_directory,
+            "-r" | "-w" if self.is_root() => is_there,
+            "-x" => match self.tree.get(&real) {
+                Some(entry) if !is_directory => entry.mode & 0o111 != 0,
+                _ => return Status::Unknown,
+            },
+            _ => return Status::Unknown,
+        };
+        if is_sure { Status::of(holds) } else { Status::Unknown }
+    }
+
+    /// Programs that run another one; `None` where it is none of them.
+    pub(super) fn wrapper(
+        &mut self,
+        setting: Setting<'_>,
+        name: &str,
+        fields: &[Field],
+        text: &str,
+        must: bool,
+    ) -> Result<Option<Ran>> {
+        let rest = &fields[1..];
+        // Options, and those of them that take a value.
+        let (alone, valued): (&[&str], &[&str]) = match name {
+            "sh" | "bash" | "dash" | "ash" | "zsh" | "ksh" => {
+                if let [field] = rest
+                    && field.value.as_deref() == Some("--version")
+                {
+                    return Ok(Some(known(None)));
+                }
+                return self.inner_shell(setting, fields, text).map(Some);
+            }
+            "sudo" | "doas" => (&["-E", "-H", "-n", "-S"], &["-u", "-g"]),
+            "env" => (&["-i", "-", "--ignore-environment"], &["-u", "--unset"]),
+            "time" => (&["-p"], &[]),
+            "nice" => (&[], &["-n"]),
+            "ionice" => (&[], &["-c", "-n"]),
+            "nohup" | "setsid" | "busybox" | "fakeroot" => (&[], &[]),
+            "stdbuf" => (&[], &["-o", "-i", "-e"]),
+            "timeout" => (&["--foreground", "--preserve-status"], &["-k", "-s"]),
+            "gosu" | "su-exec" | "chrt" => (&[], &[]),
+            "xargs" => return self.xargs(setting, rest, text, must).map(Some),
+            _ => return Ok(None),
+        };
+        let mut at = 0;
+        while let Some(field) = rest.get(at) {
+            let Some(word) = field.value.as_deref() else { break };
+            let glued = |option: &&&str| word.len() > 2 && option.len() == 2 && word.starts_with(**option);
+            if alone.contains(&word) || word.starts_with("-o") && name == "stdbuf" || valued.iter().find(glued).is_some() {
+                at += 1;
+            } else if valued.contains(&word) {
+                at += 2;
+            } else if word.starts_with('-') {
+                if rest.len() == 1 {
+                    return Ok(None);
+                }
+                let why = GapReason::Option(word.to_owned());
+                return Ok(Some(self.unknown(setting, text, why, Writes::Anywhere)));
+            } else {
+                break;
+            }
+        }
+        // How long, or who.
+        at += usize::from(matches!(name, "timeout" | "gosu" | "su-exec"));
+        let rest = rest.get(at..).unwrap_or_default();
+        let is_assignment = |field: &&Field| {
+            field.written.split_once('=').is_some_and(|(name, _)| sh::is_name(name)) && matches!(name, "env" | "sudo" | "doas")
+        };
+        let assigned: Vec<Field> = rest.iter().take_while(is_assignment).cloned().collect();
+        let rest = &rest[assigned.len()..];
+        if rest.is_empty() {
+            return Ok(Some(known(None)));
+        }
+        self.subshell(|stage| {
+            stage.shell.functions.clear();
+            stage.shell.shadowed.clear();
+            assigned.iter().for_each(|field| stage.declare(field));
+            stage.external(setting, rest, text, must)
+        })
+        .map(Some)
+    }
+
+    fn xargs(&mut self, setting: Setting<'_>, rest: &[Field], text: &str, must: bool) -> Result<Ran> {
+        let (mut at, mut zero, mut one) = (0, false, false);
+        while let Some(word) = rest.get(at).and_then(|field| field.value.as_deref()) {
+            match word {
+                "-r" | "--no-run-if-empty" | "-t" => at += 1,
+                "-0" | "--null" | "-r0" | "-0r" => {
+                    zero = true;
+                    at += 1;
+                }
+                "-n" | "-P" | "-L" => {
+                    one |= word != "-P";
+                    at += 2;
+                }
+                _ if word.starts_with("-n") || word.starts_with("-P") => {
+                    one |= word.starts_with("-n");
+                    at += 1;
+                }
+                _ if word.starts_with('-') => {
+                    return Ok(self.unknown(setting, text, GapReason::Option(word.to_owned()), Writes::Anywhere));
+                }
+                _ => break,
+            }
+        }
+        let command = rest.get(at..).unwrap_or_default();
+        let Some(program) = command.first() else { return Ok(known(None)) };
+        let Some(input) = self.shell.input.clone() else {
+            let name = program.value.clone().unwrap_or_default();
+            if self.never_writes(base_name(&name)) {
+                return Ok(Ran::unknown());
+            }
+            return Ok(self.unknown(setting, text, GapReason::Input, Writes::Anywhere));
+        };
+        let words: Vec<Field> = match zero {
+            true => input.split('\0').filter(|word| !word.is_empty()).map(Field::known).collect(),
+            false if input.contains(['"', '\'', '\\']) => {
+                return Ok(self.unknown(setting, text, GapReason::Input, Writes::Anywhere));
+            }
+            false => input.split_whitespace().map(Field::known).collect(),
+        };
+        let rounds: Vec<Vec<Field>> = match one {
+            true => words.into_iter().map(|word| vec![word]).collect(),
+            false => vec![words],
+        };
+        let mut ran = Ran::quiet(Status::Success);
+        for words in rounds.into_iter().filter(|words| !words.is_empty()) {
+            self.shell.steps += 1;
+            if self.shell.steps > 4_000 {
+                return Ok(self.unknown(setting, text, GapReason::TooMuch, Writes::Anywhere));
+            }
+            let all = [command, &words[..]].concat();
+            ran = self.external(setting, &all, text, must)?;
+        }
+        Ok(ran)
     }
 }
 
-fn is_name(text: &str) -> bool {
-    !text.is_empty()
-        && !text.starts_with(|c: char| c.is_ascii_digit())
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+fn alias(field: &Field) -> Option<String> {
+    field.value.as_deref()?.split_once('=').map(|(name, _)| name.to_owned())
+}
+
+fn is_comparison(sign: &str) -> bool {
+    matches!(sign, "=" | "==" | "!=" | "-eq" | "-ne" | "-lt" | "-le" | "-gt" | "-ge")
+}
+
+fn compare(a: Option<&str>, sign: &str, b: Option<&str>) -> Status {
+    let (Some(a), Some(b)) = (a, b) else { return Status::Unknown };
+    let numbers = || Some((a.trim().parse::<i64>().ok()?, b.trim().parse::<i64>().ok()?));
+    let number = |test: fn(&i64, &i64) -> bool| numbers().map_or(Status::Unknown, |(a, b)| Status::of(test(&a, &b)));
+    match sign {
+        "=" => Status::of(a == b),
+        // In `[[ ]]` the right side is a pattern.
+        "==" if a != b && b.contains(['*', '?', '[']) => Status::Unknown,
+        "==" => Status::of(a == b),
+        "!=" if b.contains(['*', '?', '[']) => Status::Unknown,
+        "!=" => Status::of(a != b),
+        "-eq" => number(i64::eq),
+        "-ne" => number(i64::ne),
+        "-lt" => number(i64::lt),
+        "-le" => number(i64::le),
+        "-gt" => number(i64::gt),
+        _ => number(i64::ge),
+    }
+}
+
+/// Text with what backslashes stand for; `None` where that is not followed.
+fn unescaped(text: &str) -> Said {
+    let mut out = String::new();
+    let mut characters = text.chars();
+    while let Some(c) = characters.next() {
+        if c != '\\' {
+            out.push(c);
+            continue;
+        }
+        match characters.next() {
+            Some('n') => out.push('\n'),
+            Some('t') => out.push('\t'),
+            Some('r') => out.push('\r'),
+            Some('a') => out.push('\x07'),
+            Some('b') => out.push('\x08'),
+            Some('f') => out.push('\x0c'),
+            Some('v') => out.push('\x0b'),
+            Some('\\') | None => out.push('\\'),
+            Some('c' | '0'..='9' | 'x' | 'e' | 'u') => return None,
+            Some(other) => out.extend(['\\', other]),
+        }
+    }
+    Some(out)
+}
+
+/// `printf`, with `%s`, `%d` and `%%`.
+fn printf(words: &[&str]) -> Said {
+    let (format, arguments) = words.split_first()?;
+    let format = unescaped(format)?;
+    let mut out = String::new();
+    let mut arguments = arguments.iter();
+    loop {
+        let mut used = false;
+        let mut characters = format.chars();
+        while let Some(c) = characters.next() {
+            match c {
+                '%' => match characters.next()? {
+                    's' => {
+                        out.push_str(arguments.next().copied().unwrap_or_default());
+                        used = true;
+                    }
+                    'd' | 'i' => {
+                        let number = arguments.next().copied().unwrap_or("0");
+                        out.push_str(&number.parse::<i64>().ok()?.to_string());
+                        used = true;
+                    }
+                    '%' => out.push('%'),
+                    _ => return None,
+                },
+                c => out.push(c),
+            }
+            if out.len() > super::script::MAX_SAID {
+                return None;
+            }
+        }
+        if !used || arguments.as_slice().is_empty() {
+            return Some(out);
+        }
+    }
 }

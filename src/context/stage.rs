@@ -3,18 +3,20 @@
 use super::folder::Folder;
 use super::tree::Tree;
 use super::{Base, ContextError, ContextOptions, Outside};
-use crate::base::{ImagePath, MASK, Problem, escape_str, is_masked, masked, without_credentials};
+use crate::base::{Digest, ImagePath, MASK, Problem, escape_str, is_masked, masked, without_credentials};
 use crate::dockerfile::{Dockerfile, Instruction, Kind, Scope};
-use crate::image::{Config, Gap, HistoryRow, Image};
+use crate::image::{Config, Gap, GapReason, HistoryRow, Image, Writes};
 use crate::os::OsInventory;
 use crate::repository::{Repositories, Sources};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 
 /// More gaps are not told apart.
 const MOST_GAPS: usize = 500;
+/// Conditions that are tried on a copy of a stage, in all.
+const MAX_TRIES: usize = 200;
 
 /// What all stages share.
 pub(super) struct World<'w> {
@@ -27,6 +29,8 @@ pub(super) struct World<'w> {
     /// Stages that were made.
     made: RefCell<BTreeMap<usize, Rc<Stage>>>,
     notes: RefCell<Vec<String>>,
+    /// How often something was tried on a copy.
+    tries: Cell<usize>,
     /// For files that uv has to read and that are not in the folder.
     scratch: RefCell<Option<tempfile::TempDir>>,
     /// Indexes of packages that were read: by the places of the sources. The error is a reason.
@@ -51,8 +55,26 @@ pub(super) struct Stage {
     pub(super) system: Option<SystemState>,
     /// Where files of the context were copied to, and where they are on disk.
     pub(super) origins: BTreeMap<ImagePath, PathBuf>,
+    /// Contents by their digests: files of the context, and where they are in it.
+    pub(super) contexts: BTreeMap<Digest, ImagePath>,
+    /// What commands wrote.
+    pub(super) texts: BTreeMap<Digest, Rc<[u8]>>,
     /// Files that a command makes of a lock: the installer's request that has the same meaning.
-    pub(super) exports: BTreeMap<ImagePath, crate::resolve::Input>,
+    pub(super) exports: BTreeMap<Digest, crate::resolve::Input>,
+    /// The shell of the `RUN` that is carried out.
+    pub(super) shell: super::script::Shell,
+    /// Whether that shell makes several words of `{a,b}`.
+    pub(super) expands_braces: bool,
+    /// What the last substitution of a command said of itself.
+    pub(super) substituted: Option<super::script::Status>,
+    /// A variable of the command's that nothing has set.
+    pub(super) missing: Option<String>,
+    /// Of what is tried the first command that changes something.
+    pub(super) tried: Option<String>,
+    /// Files that an installer read and a command before may have changed.
+    pub(super) doubts: RefCell<Vec<String>>,
+    /// How many gaps there were before the instruction.
+    pub(super) old_gaps: usize,
     /// Settings of Poetry's: `virtualenvs.create`.
     pub(super) poetry: BTreeMap<String, String>,
     /// Indexes of settings files that a command wrote: `pip config set global.index-url …`.
@@ -92,6 +114,7 @@ impl<'w> World<'w> {
             outside,
             made: RefCell::default(),
             notes: RefCell::default(),
+            tries: Cell::new(0),
             scratch: RefCell::default(),
             repositories: RefCell::default(),
         }
@@ -133,6 +156,12 @@ impl<'w> World<'w> {
         let file = folder.join(name);
         std::fs::write(&file, content).ok()?;
         Some(file)
+    }
+
+    /// Whether there may be one more copy to try something on.
+    pub(super) fn may_try(&self) -> bool {
+        self.tries.set(self.tries.get() + 1);
+        self.tries.get() <= MAX_TRIES
     }
 
     pub(super) fn take_notes(&self) -> Vec<String> {
@@ -184,31 +213,33 @@ impl<'w> World<'w> {
     /// A stage that has only its base image.
     fn base(&self, from: &Instruction, image: &str) -> Result<Stage, ContextError> {
         let place = self.place(from);
-        let unknown = |name: &str, reason: &str| {
-            let gap = Gap { place: place.clone(), what: format!("the base image {name}"), reason: escape_str(reason) };
+        let unknown = |name: &str, why: GapReason| {
+            let command = format!("the base image {name}");
+            let gap = Gap { place: place.clone(), command, why: why.map(&masked), writes: Writes::Anywhere };
             let config = self.empty_config();
             Stage { gaps: vec![gap], base: BaseKnown::NameOnly(name.to_owned()), config, ..Stage::default() }
         };
         let Some(name) = self.globals().expand(image) else {
             let name = escape_str(image);
-            return Ok(unknown(&name, "its name depends on an argument without a value; give it with --build-arg"));
+            return Ok(unknown(&name, GapReason::NoBaseName));
         };
         let shown = escape_str(&name);
         let stage = match self.outside.image(&name) {
             _ if name == "scratch" => Stage { config: self.empty_config(), ..Stage::default() },
             Base::Known(image, how) => {
                 self.note(format!("base image {shown}: {how}"));
-                Stage { tree: Tree::of(&image), ..Stage::of_base(&image) }
+                let mut stage = Stage { tree: Tree::of(&image), ..Stage::of_base(&image) };
+                if !stage.config.on_build.is_empty() {
+                    stage.gap(&place, &format!("the base image {shown}"), GapReason::Triggers, Writes::Anywhere);
+                    stage.config.on_build.clear();
+                }
+                stage
             }
             Base::Manifest(image) => {
-                let wire = image.wire().map_or_else(String::new, |bytes| {
-                    format!(" ({} to pull, measured by its manifest)", crate::base::ByteSize(bytes))
-                });
-                let reason = format!("only its manifest was read{wire}: what it unpacks to is not known");
-                let gaps = unknown(&shown, &reason).gaps;
+                let gaps = unknown(&shown, GapReason::ManifestOnly(image.wire())).gaps;
                 Stage { gaps, base: BaseKnown::NameOnly(name.clone()), ..Stage::of_base(&image) }
             }
-            Base::Unknown(reason) => unknown(&shown, &reason),
+            Base::Unknown(reason) => unknown(&shown, GapReason::NoImage(reason)),
             Base::Missing(message) => {
                 return Err(ContextError::NoBase { place, name: shown, message: escape_str(&message) });
             }
@@ -238,6 +269,9 @@ impl Stage {
         }
         config.diff_ids = Vec::new();
         let mut scope = Scope { directory: Some(directory_of(&config.working_dir)), ..Scope::default() };
+        if let Some(shell) = &config.shell {
+            scope.set_shell(shell);
+        }
         for (name, value) in config.env.iter().filter_map(|pair| pair.split_once('=')) {
             scope.environment.insert(name.to_owned());
             // A secret of the base is not known here. An index is asked without it.
@@ -265,6 +299,7 @@ impl Stage {
         let instruction = &world.file.instructions[position];
         let place = world.place(instruction);
         let text = masked(&one_line(&world.file.text[instruction.head.clone()], world.file.escape));
+        self.old_gaps = self.gaps.len();
         if self.scope.directory.is_none() && self.config.history.is_empty() {
             self.scope.directory = Some("/".into());
         }
@@ -349,12 +384,25 @@ impl Stage {
     }
 
     /// What is not known.
-    pub(super) fn gap(&mut self, place: &str, what: &str, reason: impl Into<String>) {
+    pub(super) fn gap(&mut self, place: &str, command: &str, why: GapReason, writes: Writes) {
         // A command may have a password in a URL.
-        let what = shortened(&escape_str(&masked(what)));
-        let gap = Gap { place: place.to_owned(), what, reason: escape_str(&masked(&reason.into())) };
-        if self.gaps.len() < MOST_GAPS && !self.gaps.contains(&gap) {
-            self.gaps.push(gap);
+        let command = shortened(&escape_str(&masked(command)));
+        self.take_gap(Gap { place: place.to_owned(), command, why: why.map(&masked), writes });
+    }
+
+    /// Takes a gap over.
+    pub(super) fn take_gap(&mut self, gap: Gap) {
+        self.tree.doubt(&gap.writes);
+        if self.gaps.contains(&gap) {
+            return;
+        }
+        match self.gaps.len() {
+            MOST_GAPS.. => {}
+            // The last one stands for all that follow.
+            count if count + 1 == MOST_GAPS => {
+                self.gaps.push(Gap { why: GapReason::TooMuch, writes: Writes::Anywhere, ..gap });
+            }
+            _ => self.gaps.push(gap),
         }
     }
 

@@ -11,7 +11,7 @@ use super::run::{Outcome, Place};
 use super::stage::{BaseKnown, Stage, SystemState, World};
 use crate::base::ImagePath;
 use crate::fs::View;
-use crate::image::Image;
+use crate::image::{GapReason, Image, Writes};
 use crate::layer::Entry;
 use crate::os::{OsInventory, OsPackage, PackageManager, parse_installed, parse_status};
 use crate::repository::{Installation, NewPackage, PackageRequest, Repositories, Sources, autoremove, removed_with};
@@ -64,9 +64,9 @@ impl Stage {
             }
             "check" | "list" | "search" | "show" | "policy" | "mark" => Ok(Outcome::Done),
             "upgrade" | "dist-upgrade" | "full-upgrade" => {
-                Ok(Outcome::Unknown("which packages have newer versions is not looked up".into()))
+                Ok(Outcome::Unknown(GapReason::Newer))
             }
-            _ => Ok(Outcome::Unknown("what it does is not known".into())),
+            _ => Ok(Outcome::Unknown(GapReason::Makes)),
         }
     }
 
@@ -94,8 +94,8 @@ impl Stage {
             }
             "del" => Ok(self.remove_packages(names, true)),
             "update" | "info" | "search" | "list" | "cache" | "version" | "policy" => Ok(Outcome::Done),
-            "upgrade" => Ok(Outcome::Unknown("which packages have newer versions is not looked up".into())),
-            _ => Ok(Outcome::Unknown("what it does is not known".into())),
+            "upgrade" => Ok(Outcome::Unknown(GapReason::Newer)),
+            _ => Ok(Outcome::Unknown(GapReason::Makes)),
         }
     }
 
@@ -130,7 +130,7 @@ impl Stage {
         place: &Place<'_>,
     ) -> Outcome {
         if let BaseKnown::NameOnly(_) = self.base {
-            return Outcome::Unknown("the base image's packages and repositories are not known".into());
+            return Outcome::Unknown(GapReason::UnknownBase);
         }
         if self.put_known_packages(world, request, place.text) {
             return Outcome::Done;
@@ -139,7 +139,7 @@ impl Stage {
         let opened = world.repositories(&state.sources, &request.architecture);
         let repositories: Rc<Repositories> = match opened {
             Ok(repositories) => repositories,
-            Err(reason) => return Outcome::Unknown(reason),
+            Err(reason) => return Outcome::Unknown(GapReason::Repositories(reason)),
         };
         let installation = repositories.install(request, &state.inventory);
         if updates || request.manager == PackageManager::Apk {
@@ -147,13 +147,14 @@ impl Stage {
         }
         let ignored = &self.system().sources.ignored.clone();
         for (source, reason) in repositories.problems.iter().filter(|problem| !ignored.contains(problem)) {
-            self.gap(place.text, &format!("packages of {source}"), reason.clone());
+            let why = GapReason::Repositories(reason.clone());
+            self.gap(place.text, &format!("packages of {source}"), why, Writes::Anywhere);
         }
         for package in self.system().inventory.packages.iter_mut() {
             package.manual |= installation.marked_manual.contains(&package.name);
         }
         for (name, reason) in &installation.unknown {
-            self.gap(place.text, name, reason.clone());
+            self.gap(place.text, name, GapReason::Repositories(reason.clone()), Writes::Anywhere);
         }
         self.put_packages(&installation, request);
         Outcome::Done

@@ -3,8 +3,8 @@
 //! leaves a whiteout, and the bytes stay where they are.
 
 use super::ignore::pattern;
-use crate::base::{FastMap, ImagePath, file_name, parent};
-use crate::image::Image;
+use crate::base::{FastMap, ImagePath, file_name, is_within, parent};
+use crate::image::{Image, Writes};
 use crate::layer::{Entry, EntryKind, LayerIndex};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,12 +28,33 @@ pub(super) struct Tree {
     contents: BTreeMap<usize, Vec<u8>>,
     /// Paths of lower layers that the draft has put something else in the place of.
     covered: BTreeSet<ImagePath>,
+    /// Files and links that instructions brought, and no package of the system's and no installer: what runs by such a name
+    /// is not known by it.
+    foreign: BTreeSet<ImagePath>,
+    /// Whether an installer is at work.
+    pub(super) by_installer: bool,
+    /// What commands that are not known may have changed.
+    doubt: Doubt,
+    /// How many of the lowest layers are the base image's.
+    base_layers: usize,
+    /// The paths that were changed since somebody asked for them.
+    touched: Option<Vec<ImagePath>>,
+}
+
+/// What commands that are not known may have changed since.
+#[derive(Clone, Debug, Default)]
+struct Doubt {
+    anywhere: bool,
+    within: BTreeSet<ImagePath>,
+    /// What was written after that.
+    fresh: BTreeSet<ImagePath>,
 }
 
 impl Tree {
     /// The tree of an image.
     pub(super) fn of(image: &Image) -> Self {
-        let mut tree = Self { layers: image.layers.clone(), ..Self::default() };
+        let base_layers = image.layers.len();
+        let mut tree = Self { layers: image.layers.clone(), base_layers, ..Self::default() };
         for layer in 0..tree.layers.len() {
             // What hides lower layers does so wherever it stands.
             let hidden: Vec<(ImagePath, EntryKind)> = tree.layers[layer]
@@ -183,9 +204,72 @@ impl Tree {
         })
     }
 
+    /// A command that is not known may have changed what is there.
+    pub(super) fn doubt(&mut self, writes: &Writes) {
+        match writes {
+            Writes::Anywhere => {
+                self.doubt = Doubt { anywhere: true, ..Doubt::default() };
+            }
+            Writes::Within(paths) => {
+                let touches = |path: &ImagePath| writes.may_touch(path.as_bytes());
+                self.doubt.fresh.retain(|path| !touches(path));
+                self.doubt.within.extend(paths.iter().cloned());
+            }
+        }
+    }
+
+    /// Whether a command that is not known may have changed what is at a path.
+    pub(super) fn is_doubtful(&self, path: &[u8]) -> bool {
+        let is_in = |own: &ImagePath| is_within(path, own.as_bytes());
+        !self.doubt.fresh.contains(path) && (self.doubt.anywhere || self.doubt.within.iter().any(is_in))
+    }
+
+    /// Whether an instruction has put something at a path.
+    pub(super) fn is_new_since_base(&self, path: &[u8]) -> bool {
+        self.visible.get(path).is_some_and(|&(layer, _)| layer >= self.base_layers)
+    }
+
+    /// Files and links that instructions brought.
+    pub(super) fn foreign(&self) -> &BTreeSet<ImagePath> {
+        &self.foreign
+    }
+
+    /// A file or link is one that the image came with, or one that it did not.
+    pub(super) fn set_foreign(&mut self, path: &ImagePath, foreign: bool) {
+        if foreign {
+            self.foreign.insert(path.clone());
+        } else {
+            self.foreign.remove(path);
+        }
+    }
+
+    /// Notes from now on which paths are changed.
+    pub(super) fn watch(&mut self) {
+        self.touched = Some(Vec::new());
+    }
+
+    /// The paths that were changed since.
+    pub(super) fn watched(&mut self) -> Vec<ImagePath> {
+        let mut touched = self.touched.take().unwrap_or_default();
+        touched.sort();
+        touched.dedup();
+        touched
+    }
+
+    fn touch(&mut self, path: &ImagePath) {
+        self.touched.iter_mut().for_each(|touched| touched.push(path.clone()));
+    }
+
     /// Adds an entry, with its kept content; what was at its path goes.
     pub(super) fn put(&mut self, entry: Entry, content: Option<Vec<u8>>) {
         let path = entry.path.clone();
+        self.touch(&path);
+        if entry.kind != EntryKind::Directory {
+            self.set_foreign(&path, !self.by_installer);
+            if self.doubt.anywhere || !self.doubt.within.is_empty() {
+                self.doubt.fresh.insert(path.clone());
+            }
+        }
         let same = entry.kind == EntryKind::Directory && self.is_directory(path.as_bytes());
         if !same {
             self.take_back(path.as_bytes());
@@ -222,6 +306,10 @@ impl Tree {
             return false;
         }
         let whole = ImagePath::new(path);
+        self.touch(&whole);
+        if self.doubt.anywhere || !self.doubt.within.is_empty() {
+            self.doubt.fresh.insert(whole.clone());
+        }
         self.take_back(path);
         let is_hidden = |covered: &ImagePath| crate::base::is_within(covered.as_bytes(), path);
         if self.covered.iter().any(is_hidden) {

@@ -9,6 +9,7 @@ use super::run::{Outcome, Place, base_name};
 use super::site::Site;
 use super::stage::{Stage, World};
 use crate::base::{ImagePath, file_name, parent};
+use crate::image::GapReason;
 use crate::resolve::{Choice, Input, Request};
 
 impl Stage {
@@ -41,7 +42,7 @@ impl Stage {
                 };
                 let new = self.make_environment(&folder, &base, read.has(&["--system-site-packages"]), true);
                 if new && read.has(&["--seed"]) && !self.copy_pip(&base, &folder) {
-                    return Ok(Outcome::Unknown("which pip the environment gets is not known".into()));
+                    return Ok(Outcome::Unknown(GapReason::WhichPip));
                 }
                 Ok(Outcome::Done)
             }
@@ -51,8 +52,8 @@ impl Stage {
                 self.tree.remove(&folder);
                 Ok(Outcome::Done)
             }
-            ["python", "install", ..] => Ok(Outcome::Unknown("how large uv's own Python is is not known".into())),
-            _ => Ok(Outcome::Unknown("what it makes is not known".into())),
+            ["python", "install", ..] => Ok(Outcome::Unknown(GapReason::UvPython)),
+            _ => Ok(Outcome::Unknown(GapReason::Makes)),
         }
     }
 
@@ -62,11 +63,10 @@ impl Stage {
         };
         match self.uv_input(read) {
             Some(input) => {
-                self.exports.insert(path.clone(), input);
-                self.write(path, Vec::new(), 0, 0);
+                self.put_export(path, input);
                 Outcome::Done
             }
-            None => Outcome::Unknown("what it exports is not known".into()),
+            None => Outcome::Unknown(GapReason::Makes),
         }
     }
 
@@ -207,7 +207,7 @@ impl Stage {
     ) -> Result<Outcome, ContextError> {
         let directory = read.value(&["--project", "--directory"]).unwrap_or(".");
         let Some(folder) = self.at(directory) else {
-            return Ok(Outcome::Unknown("where the project is is not known".into()));
+            return Ok(Outcome::Unknown(GapReason::Where("the project".into())));
         };
         let lock = folder.join(b"uv.lock");
         let path = self.origin(lock.as_bytes());

@@ -101,6 +101,18 @@ fn joins(line: &str, escape: u8) -> bool {
     line.trim_end().as_bytes().last() == Some(&escape)
 }
 
+/// The lines of an instruction as one: joined where they go on, without the comment lines and empty lines between.
+pub(super) fn joined(text: &str, escape: char) -> String {
+    let mut out = String::with_capacity(text.len());
+    for (number, line) in text.split('\n').enumerate() {
+        if number > 0 && is_passed_over(line) {
+            continue;
+        }
+        out.push_str(line.trim_end().strip_suffix(escape).unwrap_or(line));
+    }
+    out
+}
+
 /// The here-documents that an instruction's words name, and where the next line after them begins.
 fn here_documents(text: &str, head: Span, mut next: usize) -> (Vec<HereDocument>, usize) {
     let mut found = Vec::new();

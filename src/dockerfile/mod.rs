@@ -9,6 +9,7 @@
 
 mod arguments;
 mod lines;
+pub mod sh;
 mod shell;
 mod stage;
 
@@ -207,6 +208,36 @@ impl<'t> Dockerfile<'t> {
         pieces.push(at..self.text.len());
         pieces.retain(|piece| !piece.is_empty());
         pieces
+    }
+
+    /// What a `RUN` that is no exec form hands to its shell: its lines joined, without comments, with its here-documents; of a script in a
+    /// here-document the script. `None` where a program that is no shell reads it.
+    pub fn shell_text(&self, instruction: &Instruction) -> Option<String> {
+        let flags = instruction.flags.iter().map(|flag| flag.span.end);
+        let from = flags.chain([instruction.keyword.end]).max()?;
+        let head = lines::joined(&self.text[from..instruction.head.end.max(from)], self.escape);
+        let documents = &self.text[instruction.head.end..instruction.span.end];
+        let head = head.trim();
+        let only = head.strip_prefix("<<").filter(|name| !name.is_empty() && !name.contains(char::is_whitespace));
+        let Some(name) = only.filter(|_| !documents.trim().is_empty()) else {
+            return Some(format!("{head}{documents}"));
+        };
+        let (name, strips) = name.strip_prefix('-').map_or((name, false), |name| (name, true));
+        let name: String = name.chars().filter(|c| !"\"'\\".contains(*c)).collect();
+        let first = documents.find('\n').map_or(documents.len(), |end| end + 1);
+        let lines = documents[first..].split_inclusive('\n');
+        let lines = lines.map(|line| if strips { line.trim_start_matches('\t') } else { line });
+        let script: String = lines.take_while(|line| line.trim_end_matches(['\r', '\n']) != name).collect();
+        let Some(program) = script.strip_prefix("#!") else { return Some(script) };
+        let mut words = program.lines().next().unwrap_or_default().split_whitespace().filter(|word| !word.ends_with("/env"));
+        let shell = words.next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+        // `-e` and its like are set at the script's first line.
+        let options: Vec<&str> = words.collect();
+        let are_plain = options.iter().all(|word| word.starts_with('-') && word[1..].chars().all(|c| "eux".contains(c)));
+        (["sh", "bash", "dash", "ash"].contains(&shell) && are_plain).then(|| match options.as_slice() {
+            [] => script.clone(),
+            options => format!("set {}\n{script}", options.join(" ")),
+        })
     }
 
     /// What the file's lines end with.

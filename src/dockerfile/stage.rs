@@ -28,6 +28,12 @@ pub struct Scope {
     pub environment: BTreeSet<String>,
     /// Whether the shell is another one than `sh` and its like.
     pub foreign_shell: bool,
+    /// The names of the `ARG`s: without a value they are empty.
+    pub declared: BTreeSet<String>,
+    /// Variables that have a value which is not known.
+    pub unknown: BTreeSet<String>,
+    /// The words of `SHELL`; empty where there is none.
+    pub shell: Vec<String>,
 }
 
 pub(super) fn stages(instructions: &[Instruction]) -> Vec<Stage> {
@@ -138,18 +144,31 @@ impl Scope {
                         // ENV wins over ARG.
                         continue;
                     }
+                    self.unknown.remove(name);
+                    self.declared.insert(name.clone());
+                    let has_value = value.is_some();
                     match value.and_then(|value| expanded(&value, &self.variables)) {
-                        Some(value) => self.variables.insert(name.clone(), value),
-                        None => self.variables.remove(name),
-                    };
+                        Some(value) => _ = self.variables.insert(name.clone(), value),
+                        None => {
+                            self.variables.remove(name);
+                            // Without a value it is not set.
+                            if has_value {
+                                self.unknown.insert(name.clone());
+                            }
+                        }
+                    }
                 }
             }
-            Kind::Shell(words) => {
-                let program = words.first().map(|word| word.rsplit('/').next().unwrap_or_default()).unwrap_or_default();
-                self.foreign_shell = !["sh", "bash", "ash", "dash", "zsh", "ksh"].contains(&program);
-            }
+            Kind::Shell(words) => self.set_shell(words),
             _ => {}
         }
+    }
+
+    /// `SHELL`
+    pub fn set_shell(&mut self, words: &[String]) {
+        let program = words.first().map(|word| word.rsplit('/').next().unwrap_or_default()).unwrap_or_default();
+        self.shell = words.to_vec();
+        self.foreign_shell = !["sh", "bash", "ash", "dash", "zsh", "ksh"].contains(&program);
     }
 
     /// A text with its variables' values; `None` where one is not known.

@@ -11,6 +11,7 @@ mod config;
 mod daemon;
 mod directory;
 mod error;
+mod gap;
 mod layout;
 mod manifest;
 mod manifest_only;
@@ -26,6 +27,7 @@ mod transport;
 pub use cache::{CACHE_BYTES, Cache, CacheInfo};
 pub use config::{Config, HealthCheck, HistoryRow, parse_config};
 pub use error::ImageError;
+pub use gap::{Gap, GapReason, GapText, Packages, Writes};
 pub use manifest::{
     Descriptor, DockerManifestRow, Index, Manifest, Platform, parse_docker_manifest, parse_index, parse_manifest,
 };
@@ -58,18 +60,6 @@ pub struct Image {
     /// What its layers should have and could not be known: only a virtual image has any. Sizes are then too small by an
     /// unknown amount.
     pub gaps: Vec<Gap>,
-}
-
-/// Bytes that a virtual image does not have because nobody can know them before the build.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Gap {
-    /// Where it comes from: `Dockerfile, line 12`.
-    pub place: String,
-    /// What is not predicted: the command or the base image, as written.
-    pub what: String,
-    /// Why not.
-    pub reason: String,
 }
 
 /// How a problem begins that says that a part of the input could not be read.

@@ -15,7 +15,7 @@ use std::path::Path;
 
 /// The first bytes of a recorded index.
 pub const MAGIC: &[u8] = b"SLIMIDX\n";
-const SCHEMA: u32 = 4;
+const SCHEMA: u32 = 5;
 const HEAD: usize = 8 + 4 + 32;
 /// Bytes of an image's layers: sums of them must not overflow.
 const MOST_BYTES: u64 = 1 << 60;
@@ -133,7 +133,7 @@ fn check(image: &Image) -> Result<(), &'static str> {
     image.layers.iter().try_for_each(check_layer)?;
     check_problems(&image.problems)?;
     let escaped = |text: &str| escape_str(text) == text;
-    if !image.gaps.iter().all(|gap| escaped(&gap.place) && escaped(&gap.what) && escaped(&gap.reason)) {
+    if !image.gaps.iter().all(|gap| escaped(&gap.place) && escaped(&gap.command)) {
         return Err("a text that is not escaped");
     }
     if image.unpacked() > MOST_BYTES {

@@ -14,7 +14,7 @@ const MOST_HIDDEN: usize = 100_000;
 /// Requirements of which a virtual image does not know what they install: what the gaps name and somebody asked for.
 pub(super) fn carried(facts: &Facts<'_>) -> Vec<Carried> {
     let gaps = &facts.view.image().gaps;
-    let is_open = |name: &str| gaps.iter().any(|gap| normalize_name(&gap.what) == name);
+    let is_open = |name: &str| gaps.iter().any(|gap| normalize_name(&gap.command) == name);
     let installed = |name: &str| facts.python.named(name).next().is_some();
     let asked = facts.asked.iter().filter(|asked| is_open(&asked.name) && !installed(&asked.name));
     let mut out: Vec<Carried> = Vec::new();

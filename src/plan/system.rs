@@ -46,7 +46,7 @@ pub(super) fn open(facts: &Facts<'_>) -> Option<String> {
 }
 
 fn gap_title(gap: &Gap) -> String {
-    format!("{}: {}", gap.place, gap.what)
+    format!("{}: {}", gap.place, gap.command)
 }
 
 /// Decides.

@@ -58,6 +58,8 @@ pub struct GapReport {
     pub what: Text,
     /// Why it is not predicted.
     pub reason: Text,
+    /// The paths that it may have written, with all below them; none where that may be any.
+    pub writes: Option<Vec<Text>>,
 }
 
 /// Which image was read.

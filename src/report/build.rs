@@ -4,7 +4,7 @@ use super::audit::*;
 use super::{groups, label};
 use crate::base::{ImagePath, LayerIdx, Problem, Text, escape_str};
 use crate::fs::{Fate, Owner, View};
-use crate::image::{Gap, HistoryRow, Image};
+use crate::image::{Gap, GapText, HistoryRow, Image};
 use crate::plan::Plan;
 use crate::profile::Rule;
 use crate::python::{DistId, Distribution, Environment, Inventory};
@@ -361,7 +361,10 @@ fn finding_report(image: &Image, finding: &Finding, rules: &[Rule], names: &Name
 }
 
 pub(super) fn gap(gap: &Gap) -> GapReport {
-    GapReport { place: Text::from(&*gap.place), what: Text::from(&*gap.what), reason: Text::from(&*gap.reason) }
+    let text = GapText::from(gap);
+    let writes = text.writes.map(|paths| paths.iter().map(|path| Text::from(&**path)).collect());
+    let (place, what) = (Text::from(&*text.place), Text::from(&*text.what));
+    GapReport { place, what, reason: Text::from(&*text.reason), writes }
 }
 
 fn problems(image: &Image, view: &View<'_>, facts: &Facts<'_>) -> Vec<ProblemReport> {

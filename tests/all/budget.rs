@@ -10,7 +10,7 @@ use slimwright::budget::{
     AcceptedState, BudgetError, CheckId, Config, Date, Lock, LockError, Outcome, Snapshot, Verdict, evaluate,
 };
 use slimwright::fs::View;
-use slimwright::image::{Gap, Image, write_recorded};
+use slimwright::image::{Gap, GapReason, Image, Writes, write_recorded};
 use slimwright::profile::embedded;
 use slimwright::rules::{Survey, evaluate as findings};
 use std::path::Path;
@@ -241,7 +241,12 @@ fn the_flagship_fails_three_gigabytes_naming_what_weighs_and_its_plan_keeps_what
 
 #[test]
 fn what_cannot_be_measured_never_passes() {
-    let gap = |place: &str| Gap { place: place.into(), what: "RUN make".into(), reason: "it runs a program".into() };
+    let gap = |place: &str| Gap {
+        place: place.into(),
+        command: "RUN make".into(),
+        why: GapReason::Program,
+        writes: Writes::Anywhere,
+    };
     let mut virtual_image = service("");
     virtual_image.gaps = vec![gap("Dockerfile, line 12")];
     let mut without_wire = service("");
@@ -253,7 +258,7 @@ fn what_cannot_be_measured_never_passes() {
             "limits.unpacked = '900 MB'",
             Outcome::CouldNotMeasure,
             "the image unpacks to 817 MB, which is too small by an unknown amount: RUN make (Dockerfile, line 12) is \
-             not predicted: it runs a program",
+             not predicted: what this program writes is not known",
         ),
         (
             &virtual_image,
@@ -266,7 +271,7 @@ fn what_cannot_be_measured_never_passes() {
             "limits.unpacked = { warn = '800 MB', max = '900 MB' }",
             Outcome::CouldNotMeasure,
             "the image unpacks to 817 MB, which is too small by an unknown amount: RUN make (Dockerfile, line 12) is \
-             not predicted: it runs a program",
+             not predicted: what this program writes is not known",
         ),
         (
             &virtual_image,

@@ -111,7 +111,11 @@ fn add(layer: &mut LayerIndex, word: &str, rest: &str) {
 pub fn gap(what: &str) -> slimwright::image::Gap {
     slimwright::image::Gap {
         place: "Dockerfile, line 4".into(),
-        what: what.into(),
-        reason: "there is no wheel of it".into(),
+        command: what.into(),
+        why: slimwright::image::GapReason::Distribution {
+            why: "there is no wheel of it".into(),
+            site: ImagePath::from("usr/local/lib/python3.11/site-packages"),
+        },
+        writes: slimwright::image::Writes::Anywhere,
     }
 }

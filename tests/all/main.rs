@@ -18,6 +18,7 @@ mod elf;
 mod emit;
 mod fixture;
 mod gallery;
+mod gate;
 mod harm;
 mod hostile;
 mod installs;

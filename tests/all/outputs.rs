@@ -11,7 +11,7 @@ use slimwright::budget::{
     Accepted, AcceptedState, Amount, Cause, CauseKind, Check, CheckId, Culprit, CulpritKind, Diff, DiffRow,
     LayerChange, LayerFate, Outcome, Place, Planned, SCHEMA_VERSION, Severity, SizeChange, Verdict, Warning, WarningId,
 };
-use slimwright::image::Gap;
+use slimwright::image::GapText;
 use slimwright::report::check::{ANNOTATIONS, COMMENT, SUMMARY, github, gitlab, junit, markdown, sarif};
 use slimwright::report::json;
 use std::collections::BTreeSet;
@@ -103,10 +103,11 @@ fn verdict() -> Verdict {
             message: "the acceptance of caches for gcc-* matches no finding".into(),
             location: place(40),
         }],
-        gaps: vec![Gap {
+        gaps: vec![GapText {
             place: "Dockerfile, line 12".into(),
             what: "RUN make".into(),
             reason: "what a command writes is known when it has run".into(),
+            writes: None,
         }],
         planned: Some(Planned {
             unpacked: Size { basis: Basis::Predicted, ..unpacked(3_110_000_000) },
@@ -687,7 +688,12 @@ fn any_warning() -> impl Strategy<Value = Warning> {
 }
 
 fn any_verdict() -> impl Strategy<Value = Verdict> {
-    let gap = (hostile(), hostile(), hostile()).prop_map(|(place, what, reason)| Gap { place, what, reason });
+    let gap = (hostile(), hostile(), hostile()).prop_map(|(place, what, reason)| GapText {
+        writes: Some(vec![what.clone()]),
+        place,
+        what,
+        reason,
+    });
     let lists = (
         prop::collection::vec(any_check(), 1..25),
         prop::collection::vec(any_accepted(), 0..4),

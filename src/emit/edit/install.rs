@@ -302,9 +302,9 @@ fn unlisted(draft: &Draft<'_>, plan: &Plan, own: &[&Found], primary: &Found) -> 
     // A gap is known by its line. What is carried over is in the list.
     let at_line =
         |gap: &&Gap| own.iter().any(|found| gap.place.ends_with(&format!(", line {}", draft_line(draft, found))));
-    let is_carried = |gap: &&Gap| plan.carried.iter().any(|carried| carried.name == normalize_name(&gap.what));
+    let is_carried = |gap: &&Gap| plan.carried.iter().any(|carried| carried.name == normalize_name(&gap.command));
     if let Some(gap) = plan.predicted.gaps.iter().filter(at_line).find(|gap| !is_carried(gap)) {
-        return Some(format!("{} is not predicted, so the plan's list does not have it", gap.what));
+        return Some(format!("{} is not predicted, so the plan's list does not have it", gap.command));
     }
     if !plan.is_complete() && !plan.overridden.is_empty() {
         let carried: Vec<&str> = plan.carried.iter().map(|carried| carried.name.as_str()).collect();

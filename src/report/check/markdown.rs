@@ -39,7 +39,7 @@ pub fn render(verdict: &Verdict, most: usize) -> String {
         format!("- {}{}\n", text(&sentence(&warning.message)), place.unwrap_or_default())
     };
     page.section("\n### To know besides\n\n", verdict.warnings.iter().map(row));
-    let row = |gap: &crate::image::Gap| {
+    let row = |gap: &crate::image::GapText| {
         let (place, what, why) = (sentence(&gap.place), sentence(&gap.what), sentence(&gap.reason));
         format!("- {}: {}: {}\n", text(&place), text(&what), text(&why))
     };

@@ -209,7 +209,7 @@ fn warning_result(verdict: &Verdict, warning: &Warning) -> Found {
     Found { text: sentence(&warning.message), places, print, more: json!({}) }
 }
 
-fn gap(gap: &crate::image::Gap) -> Value {
+fn gap(gap: &crate::image::GapText) -> Value {
     note(&[&gap.place, &gap.what, &gap.reason])
 }
 

@@ -1,0 +1,279 @@
+//! What a virtual image does not know: where, of which command, why, and what of the file system that may concern.
+
+use crate::base::{ByteSize, ImagePath, escape_str, is_within};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Bytes that a virtual image does not have because nobody can know them before the build.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Gap {
+    /// Where it comes from: `Dockerfile, line 12`.
+    pub place: String,
+    /// What is not predicted: the command or the base image, as written.
+    pub command: String,
+    /// Why not.
+    pub why: GapReason,
+    /// What it may have written, changed or removed.
+    pub writes: Writes,
+}
+
+/// What of the file system something may have written, changed or removed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Writes {
+    /// Anything.
+    Anywhere,
+    /// Nothing but these paths and what is below them.
+    Within(Vec<ImagePath>),
+}
+
+impl Writes {
+    /// Nothing at all.
+    pub fn nothing() -> Self {
+        Self::Within(Vec::new())
+    }
+
+    /// At a path, or below it.
+    pub fn at(path: ImagePath) -> Self {
+        Self::Within(vec![path])
+    }
+
+    /// Whether it may have touched what is at a path: the path itself, what is below it, or a folder that it is in.
+    pub fn may_touch(&self, path: &[u8]) -> bool {
+        match self {
+            Self::Anywhere => true,
+            Self::Within(paths) => {
+                paths.iter().any(|own| is_within(own.as_bytes(), path) || is_within(path, own.as_bytes()))
+            }
+        }
+    }
+
+    /// Both.
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Within(mut paths), Self::Within(more)) => {
+                paths.extend(more);
+                paths.sort();
+                paths.dedup();
+                Self::Within(paths)
+            }
+            _ => Self::Anywhere,
+        }
+    }
+}
+
+/// Why something is not known. A text in it is escaped when it is shown.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum GapReason {
+    /// A name or path depends on an argument that has no value.
+    NoValue,
+    /// The base image's name depends on an argument that has no value.
+    NoBaseName,
+    /// Of an image only the manifest was read; the compressed size that it states, in bytes.
+    ManifestOnly(Option<u64>),
+    /// An image is not to be had; in the words of who should have it.
+    NoImage(String),
+    /// The base image has triggers (`ONBUILD`), which are not read.
+    Triggers,
+    /// What the base image has decides, and is not known.
+    UnknownBase,
+    /// What a stage or an image has at the path is not known.
+    UnknownSource(String),
+    /// The shell is none that is read, or one that the image did not come with.
+    Shell,
+    /// The text is none that the shell's grammar explains.
+    Grammar,
+    /// It has more commands, loops or shells in each other than are followed.
+    TooMuch,
+    /// A word's value is not known before it runs.
+    Value(String),
+    /// It runs or not, and which of them is not known.
+    Maybe,
+    /// It runs beside other commands, in no order.
+    Background,
+    /// A program that nothing is known of.
+    Program,
+    /// A program of which the image's instructions or an index brought the file: what it does is not known by its name.
+    ForeignProgram(String),
+    /// A variable changes what known programs do.
+    Environment(String),
+    /// A script, whose commands are not known.
+    Script,
+    /// A Python program.
+    PythonProgram,
+    /// A program reads a here-document or what another one prints.
+    Input,
+    /// Something is fetched.
+    Fetched,
+    /// What a command prints is not known.
+    Output(String),
+    /// An option or a form of a known program that is not followed.
+    Option(String),
+    /// Where a word leads is not known.
+    Where(String),
+    /// What is at a path is not known, or is no ordinary file.
+    Content(String),
+    /// A file from which something is installed may have been changed by a command that is not known.
+    Doubtful(String),
+    /// Which Python it installs for is not known.
+    NoPython,
+    /// As [`Self::NoPython`], and uv may bring one of its own.
+    NoPythonForUv,
+    /// What it installs is not known.
+    Installs,
+    /// What it exports, locks or makes is not known.
+    Makes,
+    /// Which pip a new environment gets is not known.
+    WhichPip,
+    /// Newer versions of what is there are not looked up.
+    Newer,
+    /// Packages of a kind that is not looked up: Conda's, RPM's, Node.js's.
+    NotLookedUp(Packages),
+    /// How large uv's own Python is is not known.
+    UvPython,
+    /// A distribution's list of files is not known; in the words of who was asked, and for which environment.
+    Distribution {
+        /// Why, in the words of the index's reader.
+        why: String,
+        /// The site directory.
+        site: ImagePath,
+    },
+    /// A project's pyproject.toml does not tell its name.
+    ProjectName,
+    /// Where a project's packages are is not known before it is built.
+    ProjectPackages,
+    /// Repositories of OS packages; in the words of their reader.
+    Repositories(String),
+    /// A file or a line of the context cannot be read; why.
+    Unreadable(String),
+    /// What is to be installed is not in the context.
+    Absent {
+        /// What it should be: `the requirements file`.
+        what: String,
+        /// Its name.
+        path: String,
+    },
+}
+
+/// Packages that are not looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Packages {
+    /// Conda's.
+    Conda,
+    /// RPM's.
+    Rpm,
+    /// Node.js's.
+    Node,
+}
+
+impl fmt::Display for GapReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |f: &mut fmt::Formatter<'_>, text: &str| f.write_str(&escape_str(text));
+        let plain = match self {
+            Self::NoValue => "it depends on a variable without a value",
+            Self::NoBaseName => "its name depends on an argument without a value; give it with --build-arg",
+            Self::ManifestOnly(None) => "only its manifest was read: what it unpacks to is not known",
+            Self::ManifestOnly(Some(bytes)) => {
+                return write!(
+                    f,
+                    "only its manifest was read ({} to pull, measured by its manifest): what it unpacks to is not known",
+                    ByteSize(*bytes)
+                );
+            }
+            Self::NoImage(why) | Self::Repositories(why) | Self::Unreadable(why) => return text(f, why),
+            Self::Triggers => "the base image has ONBUILD triggers, which run first",
+            Self::UnknownBase => "the base image's packages and repositories are not known",
+            Self::UnknownSource(name) => return write!(f, "it is not known what `{}` has there", escape_str(name)),
+            Self::Shell => "its shell is none that is read",
+            Self::Grammar => "the shell's grammar does not explain it",
+            Self::TooMuch => "it has more commands in each other, or more rounds, than are followed",
+            Self::Value(word) => return write!(f, "the value of {} is not known", escape_str(word)),
+            Self::Maybe => "whether it runs is not known",
+            Self::Background => "it runs beside other commands, in no order",
+            Self::Program => "what this program writes is not known",
+            Self::ForeignProgram(path) => {
+                return write!(f, "the program {} did not come with the base or its packages", escape_str(path));
+            }
+            Self::Environment(name) => {
+                return write!(f, "the variable {} may change what it does", escape_str(name));
+            }
+            Self::Script => "what a script does is not known",
+            Self::PythonProgram => "what a Python program writes is not known",
+            Self::Input => "a program reads it as its input",
+            Self::Fetched => "what is fetched is not known before the build",
+            Self::Output(file) => return write!(f, "what it writes into {} is not known", escape_str(file)),
+            Self::Option(word) => return write!(f, "what {} does is not followed", escape_str(word)),
+            Self::Where(word) => return write!(f, "where {} is is not known", escape_str(word)),
+            Self::Content(word) => return write!(f, "what {} has is not known", escape_str(word)),
+            Self::Doubtful(word) => {
+                return write!(f, "a command before it, of which not all is known, may have changed {}", escape_str(word));
+            }
+            Self::NoPython => "which Python it installs for is not known; say which with --python",
+            Self::NoPythonForUv => {
+                "which Python it installs for is not known; uv may download one of its own. Say which with --python"
+            }
+            Self::Installs => "what it installs is not known",
+            Self::Makes => "what it makes is not known",
+            Self::WhichPip => "which pip the environment gets is not known",
+            Self::Newer => "which packages have newer versions is not looked up",
+            Self::NotLookedUp(Packages::Conda) => "what conda installs is not looked up",
+            Self::NotLookedUp(Packages::Rpm) => "what packages of this kind bring is not looked up",
+            Self::NotLookedUp(Packages::Node) => "what Node.js's installers bring is not looked up",
+            Self::UvPython => "how large uv's own Python is is not known",
+            Self::Distribution { why, site } => return write!(f, "{} (for {site})", escape_str(why)),
+            Self::ProjectName => "its pyproject.toml does not tell its name",
+            Self::ProjectPackages => "where its packages are is not known before it is built",
+            Self::Absent { what, path } => {
+                return write!(f, "{what} {} is not in the context", escape_str(path));
+            }
+        };
+        f.write_str(plain)
+    }
+}
+
+impl GapReason {
+    /// The same reason with its texts passed through `f`: passwords in them are masked where it is made.
+    pub fn map(self, f: &impl Fn(&str) -> String) -> Self {
+        match self {
+            Self::NoImage(text) => Self::NoImage(f(&text)),
+            Self::UnknownSource(text) => Self::UnknownSource(f(&text)),
+            Self::Value(text) => Self::Value(f(&text)),
+            Self::ForeignProgram(text) => Self::ForeignProgram(f(&text)),
+            Self::Environment(text) => Self::Environment(f(&text)),
+            Self::Output(text) => Self::Output(f(&text)),
+            Self::Option(text) => Self::Option(f(&text)),
+            Self::Where(text) => Self::Where(f(&text)),
+            Self::Content(text) => Self::Content(f(&text)),
+            Self::Doubtful(text) => Self::Doubtful(f(&text)),
+            Self::Repositories(text) => Self::Repositories(f(&text)),
+            Self::Unreadable(text) => Self::Unreadable(f(&text)),
+            Self::Distribution { why, site } => Self::Distribution { why: f(&why), site },
+            Self::Absent { what, path } => Self::Absent { what, path: f(&path) },
+            other => other,
+        }
+    }
+}
+
+/// A gap as it is shown: sentences, escaped.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct GapText {
+    /// Where it comes from: `Dockerfile, line 12`.
+    pub place: String,
+    /// What is not predicted: the command or the base image.
+    pub what: String,
+    /// Why not.
+    pub reason: String,
+    /// The paths that it may have written, changed or removed, with all below them; none where that may be any.
+    pub writes: Option<Vec<String>>,
+}
+
+impl From<&Gap> for GapText {
+    fn from(gap: &Gap) -> Self {
+        let writes = match &gap.writes {
+            Writes::Anywhere => None,
+            Writes::Within(paths) => Some(paths.iter().map(ToString::to_string).collect()),
+        };
+        let (place, what) = (escape_str(&gap.place), escape_str(&gap.command));
+        Self { place, what, reason: gap.why.to_string(), writes }
+    }
+}

@@ -1,0 +1,461 @@
+//! No gate is talked past: what a line of a Dockerfile may write and nobody can know is a gap, however the line is written; and what people
+//! write every day, and is known, is none.
+
+use crate::fixture;
+use slimwright::base::ImagePath;
+use slimwright::context::{Base, ContextOptions, Outside, Virtual, read};
+use slimwright::fs::View;
+use slimwright::image::{GapReason, Image, Writes};
+use slimwright::repository::{Repositories, RepositoryError, Sources};
+use slimwright::resolve::{Input, Platform, Request, RequestError, Resolution};
+use std::cell::RefCell;
+use std::fs;
+
+/// A base image with the programs that these lines name.
+const BASE: &str = "
+    layer ADD rootfs.tar /
+    f etc/os-release = ID=debian\\nVERSION_CODENAME=bookworm\\n
+    f etc/passwd 900
+    f etc/group 500
+    f etc/skel/.bashrc 500
+    l bin/sh -> dash
+    f bin/dash 120000 mode=755
+    f bin/bash 1200000 mode=755
+    f bin/rm 70000 mode=755
+    f bin/cp 70000 mode=755
+    f bin/dd 70000 mode=755
+    f bin/true 30000 mode=755
+    f usr/bin/head 40000 mode=755
+    f usr/bin/make 200000 mode=755
+    f big/of/base 4000
+    layer RUN build python
+    f usr/local/bin/python3.11 6000 mode=755
+    l usr/local/bin/python3 -> python3.11
+    l usr/local/bin/python -> python3
+    f usr/local/bin/pip 230 mode=755
+    f usr/local/lib/python3.11/os.py 40000
+    empty CMD [\"python3\"]
+    env PATH=/usr/local/bin:/usr/bin:/bin
+    env PYTHON_VERSION=3.11.9
+";
+
+/// The world outside; with it what was asked for, as text.
+struct World(RefCell<Vec<String>>);
+
+impl Outside for World {
+    fn image(&self, name: &str) -> Base {
+        match name {
+            "other" => Base::Unknown("nobody has it".into()),
+            "triggers" => {
+                let mut image = fixture::image(BASE);
+                image.config.on_build = vec!["RUN make".into()];
+                Base::Known(Box::new(image), "made".into())
+            }
+            _ => Base::Known(Box::new(fixture::image(BASE)), "made".into()),
+        }
+    }
+
+    fn resolve(&self, request: &Request, _: &Platform) -> Result<Resolution, RequestError> {
+        let text = |input: &Input| match input {
+            Input::Requirements(path) => fs::read_to_string(path).unwrap(),
+            Input::Lock { path, choice } => format!("{} {choice:?}", path.file_name().unwrap().to_string_lossy()),
+            Input::Lines { text, .. } => text.clone(),
+            Input::Project { groups, extras, .. } => format!("project {groups:?} {extras:?}"),
+        };
+        self.0.borrow_mut().push(request.inputs.iter().map(text).collect());
+        Ok(Resolution::default())
+    }
+
+    fn repositories(&self, _: &Sources, _: &str) -> Result<Repositories, RepositoryError> {
+        Err(RepositoryError::NoSources("none are named".into()))
+    }
+}
+
+const FILES: [(&str, &str); 12] = [
+    ("requirements.txt", "flask==3.0.3\n"),
+    ("requirements.in", "flask\n"),
+    ("poetry.lock", "flask\n"),
+    ("uv.lock", "flask\n"),
+    ("pyproject.toml", "[project]\nname = \"x\"\nversion = \"1\"\n"),
+    ("true", "#!/bin/sh\ndd if=/dev/zero of=/big\n"),
+    ("rm", "#!/bin/sh\ndd if=/dev/zero of=/big\n"),
+    ("env.sh", "A=1\nexport B=2\n"),
+    ("loud.sh", "head -c 9000000 /dev/zero > /big\n"),
+    ("pip.py", "x = 1\n"),
+    ("evil.pth", "import os\n"),
+    ("lib.so", "x\n"),
+];
+
+fn built(lines: &str) -> (Virtual, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in FILES {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    let text = if lines.starts_with("FROM") || lines.starts_with('#') { lines.to_owned() } else { format!("FROM base\n{lines}\n") };
+    fs::write(folder.path().join("Dockerfile"), text).unwrap();
+    let options = ContextOptions { platform: "linux/amd64".into(), ..ContextOptions::default() };
+    let world = World(RefCell::default());
+    let made = read(folder.path(), &options, &world).unwrap_or_else(|error| panic!("{lines}: {error}"));
+    (made, world.0.into_inner())
+}
+
+fn image(lines: &str) -> Image {
+    built(lines).0.image
+}
+
+fn has(image: &Image, path: &str) -> bool {
+    View::new(image).get(path.as_bytes()).is_some()
+}
+
+/// Lines that may write anything, in each their own way.
+const LOUD: &[&str] = &[
+    // Branches.
+    "RUN false || head -c 900000000 /dev/zero > /big",
+    "RUN ! true || dd if=/dev/zero of=/big",
+    "RUN test -f /nowhere || make",
+    "RUN [ \"$(cat /nobody/knows)\" = a ] && make; true",
+    "RUN grep -q x /etc/passwd && make || true",
+    "RUN false; head -c 9 /dev/zero > /big",
+    "RUN true && { false || make; }",
+    "RUN if [ -n \"$HOSTNAME\" ]; then make; fi",
+    "RUN case $(date +%s) in *1) make;; *) true;; esac",
+    "RUN while ! false; do make; break; done",
+    "RUN until grep -q x /etc/group; do make; done",
+    "RUN for f in $(ls /); do head -c 9000 /dev/zero > /$f.x; done",
+    "RUN (make)",
+    "RUN make &",
+    "RUN rm /big/of/nothing && rm -rf /x; touch /y & wait",
+    "RUN [ -f /etc/os-release ] && make",
+    // Substitutions.
+    "RUN touch /a && : $(dd if=/dev/zero of=/big)",
+    "RUN echo `dd if=/dev/zero of=/big`",
+    "RUN test \"$(dd if=/dev/zero of=/big)\" = a",
+    "RUN [ -z \"`dd if=/dev/zero of=/big`\" ] || true",
+    "RUN echo ${X:-$(dd if=/dev/zero of=/big)}",
+    "RUN A=$(dd if=/dev/zero of=/big) true",
+    "RUN export A=\"$(dd if=/dev/zero of=/big)\"",
+    "RUN echo hello > /tmp/$(dd if=/dev/zero of=/big)",
+    "RUN cat <<EOF > /a\n$(dd if=/dev/zero of=/big)\nEOF",
+    "RUN echo $(( $(dd if=/dev/zero of=/big) + 1 ))",
+    "RUN cat <(dd if=/dev/zero of=/big)",
+    "RUN echo \"a $(echo b; echo $(dd of=/big if=/dev/zero))\"",
+    "RUN case \"$(dd if=/dev/zero of=/big)\" in *) ;; esac",
+    "RUN for x in $(dd if=/dev/zero of=/big); do :; done",
+    // Pipes and input.
+    "RUN echo 'dd if=/dev/zero of=/big' | sh",
+    "RUN printf 'make\\n' | bash -s",
+    "RUN cat /loud.sh | sh",
+    "RUN head -c 900 /dev/zero | tee /big",
+    "RUN head -c 900 /dev/zero | dd of=/big",
+    "RUN ls / | xargs touch",
+    "RUN echo /big | xargs dd if=/dev/zero of=/big count=1",
+    "RUN yes | head -c 9000 > /big",
+    "RUN base64 -d > /big < /etc/passwd",
+    // Redirections.
+    "RUN head -c 9000 /dev/zero >> /big",
+    "RUN head -c 9000 /dev/zero >| /big",
+    "RUN head -c 9000 /dev/zero 1> /big",
+    "RUN head -c 9000 /dev/zero &> /big",
+    "RUN head -c 9000 /dev/zero 1<> /big",
+    "RUN date > /stamp",
+    "RUN { head -c 9000 /dev/zero; } > /big",
+    "RUN exec > /big; head -c 9000 /dev/zero",
+    "RUN head -c 9000 /dev/zero 2> /big >&2",
+    // Programs that were brought, or mean something else.
+    "ENV PATH=/e:$PATH\nCOPY true /e/true\nRUN true | /e/true",
+    "COPY true /e/true\nRUN [\"/e/true\"]",
+    "COPY rm /bin/rm\nRUN rm -rf /x",
+    "COPY rm /usr/local/bin/rm\nRUN rm -rf /x",
+    "WORKDIR /w\nCOPY rm .\nENV PATH=.:$PATH\nRUN rm -rf /x",
+    "RUN cp /bin/dd /bin/rm\nRUN rm if=/dev/zero of=/big",
+    "RUN ln -sf dd /bin/cp\nRUN cp if=/dev/zero of=/big",
+    "RUN mv /bin/dd /usr/local/bin/touch\nRUN touch if=/dev/zero of=/big",
+    "RUN rm() { dd if=/dev/zero of=/big; }; rm /x",
+    "RUN alias ls='dd if=/dev/zero of=/big'; ls",
+    "RUN hash -p /bin/dd ls; ls if=/dev/zero of=/big",
+    "RUN PATH=$(cat /nobody/knows):$PATH; cp /a /b",
+    "COPY true /bin/sh\nRUN ls",
+    "SHELL [\"/bin/sh\", \"-c\", \"make\"]\nRUN ls",
+    "SHELL [\"/bin/sh\", \"/loud.sh\"]\nRUN ls",
+    "SHELL [\"/usr/bin/make\"]\nRUN ls",
+    "COPY env.sh /env.sh\nENV BASH_ENV=/env.sh\nSHELL [\"/bin/bash\", \"-c\"]\nRUN ls",
+    "COPY lib.so /lib.so\nENV LD_PRELOAD=/lib.so\nRUN ls",
+    "COPY lib.so /l/lib.so\nENV LD_LIBRARY_PATH=/l\nRUN ls",
+    "ENV PIP_REQUIREMENT=/r.txt\nRUN pip install flask",
+    "WORKDIR /w\nCOPY pip.py .\nRUN python -m pip install flask",
+    "COPY pip.py /p/\nENV PYTHONPATH=/p\nRUN pip install flask",
+    "COPY evil.pth /usr/local/lib/python3.11/site-packages/\nRUN pip install flask",
+    "FROM triggers\nRUN ls",
+    // Wrappers.
+    "RUN env -S 'make'",
+    "RUN sudo make",
+    "RUN exec make",
+    "RUN find / -name x -exec make \\;",
+    "RUN find / -name x -fprint /big",
+    "RUN find / -name x -exec rm {} \\; -exec make \\;",
+    "RUN trap 'make' EXIT; ls",
+    "RUN eval \"ma\"\"ke\"",
+    "RUN timeout 10 make",
+    "RUN nohup make",
+    "RUN command make",
+    "RUN busybox dd if=/dev/zero of=/big",
+    "RUN sh -c 'sh -c \"make\"'",
+    "RUN set -n; ls",
+    "RUN python -c 'open(\"/big\", \"w\").write(\"x\" * 10**9)'",
+    "RUN echo 'print(1)' | python -v",
+    "COPY loud.sh /loud.sh\nRUN . /loud.sh",
+    "COPY loud.sh /loud.sh\nRUN sh /loud.sh",
+    "COPY loud.sh /loud.sh\nRUN /loud.sh",
+    // Files that are none, and options that write.
+    "RUN ln -s /dev/zero /z && cp /z /big",
+    "RUN cp /dev/zero /big",
+    "RUN cp /proc/kcore /big",
+    "RUN ln -s /dev/zero /z\nRUN cat /z > /big",
+    "RUN mkdir /s && ln -s /dev/zero /s/z && useradd -m -k /s x",
+    "RUN useradd -m -k /proc x",
+    "RUN useradd -u 1999999999 x",
+    "RUN echo x > /proc/self/cwd/big",
+    "RUN sort -o /big /dev/zero",
+    "RUN uniq /dev/zero /big",
+    "RUN file -C -m /etc/passwd",
+    "RUN truncate -s 9G /big",
+    "RUN fallocate -l 9G /big",
+    "RUN sed -n 'w /big' /etc/passwd",
+    "RUN sed 's/x/y/w /big' /etc/passwd",
+    "RUN sed '1e make' /etc/passwd",
+    "RUN awk 'BEGIN { system(\"make\") }'",
+    "RUN awk '{ print > \"/big\" }' /etc/passwd",
+    "RUN curl -K /loud.sh https://example.org",
+    "RUN curl -so /big https://example.org",
+    "RUN wget -q https://example.org/big",
+    "RUN wget -e robots=off -O- https://example.org",
+    "RUN tar xf /a.tar --to-command=make",
+    "RUN git clone https://example.org/x",
+    "RUN --mount=type=cache,target=/c cp -r /c /x",
+    "RUN --mount=type=bind,from=other,target=/c cp -r /c /x",
+    "ADD https://example.org/big /big",
+    "COPY --from=other / /",
+    "RUN <<EOF\nls\nmake\nEOF",
+    "RUN <<EOF\n#!/usr/bin/env python3\nopen('/big', 'w')\nEOF",
+    "RUN python3 <<EOF\nopen('/big', 'w')\nEOF",
+    "RUN ((1)) ; case x in (x) make;; esac",
+    "RUN ls; if true; then make",
+    "RUN ./configure && make install",
+    "RUN python setup.py install",
+    // Other stages.
+    "FROM base AS b\nRUN make\nFROM base\nCOPY --from=b /opt /opt",
+    "FROM base AS b\nCOPY requirements.txt /r/\nRUN make\nFROM base\nCOPY --from=b /r /r",
+    "FROM base AS b\nRUN curl -o /o/f https://example.org\nFROM base\nCOPY --from=b /o /x",
+    "FROM base AS b\nRUN make\nFROM base\nRUN --mount=from=b,target=/b cp -r /b/x /x",
+];
+
+#[test]
+fn no_line_that_may_write_is_passed_over() {
+    let quiet: Vec<&&str> = LOUD.iter().filter(|lines| image(lines).gaps.is_empty()).collect();
+    assert!(quiet.is_empty(), "{quiet:#?}");
+}
+
+/// Lines that people write, of which all is known.
+const KNOWN: &[&str] = &[
+    "RUN set -eux; mkdir -p /app; cd /app; echo hello > greeting; rm -rf /tmp/x",
+    "RUN set -eux && touch /a && chmod 644 /a || exit 1",
+    "RUN mkdir /x || true",
+    "RUN rm -f /nothing || :",
+    "RUN grep -q root /etc/passwd || { echo no root >&2; exit 1; }",
+    "RUN [ -f /nowhere ] && rm /nowhere || true",
+    "RUN if [ -f /etc/os-release ]; then echo there; else make; fi",
+    "RUN if [ ! -d /nowhere ]; then mkdir /nowhere; fi",
+    "RUN test -f /nowhere && make || echo none",
+    "ARG DEV\nRUN if [ \"$DEV\" = \"true\" ]; then make; fi",
+    "ARG DEV=false\nRUN if [ \"${DEV:-false}\" = \"true\" ] ; then make; else ls; fi",
+    "ARG TARGETARCH\nRUN case \"$TARGETARCH\" in amd64|x86_64) A=x86_64 ;; arm64|aarch64) A=aarch64; make ;; *) exit 1 ;; esac; echo \"$A\" > /arch",
+    "RUN case $(uname -m) in x86_64) echo x > /a;; *) make;; esac",
+    "RUN [ \"$(dpkg --print-architecture)\" = amd64 ] || make",
+    "RUN for d in a b c; do mkdir -p /data/$d; done",
+    "RUN rm -rf $(pip cache dir) && tesseract -v || true",
+    "RUN python --version && pip --version && ffmpeg -version && node -v",
+    "RUN which python; command -v pip; type python; uname -a; nproc; id; env; pwd; date; whoami",
+    "RUN ls -la / | head -n 3 && cat /etc/os-release | grep ID",
+    "RUN echo \"alias ll='ls -l'\" >> /root/.bashrc",
+    "RUN printf '%s\\n' a b > /list && cat /list && sort /list | uniq",
+    "RUN find / -name '*.pyc' -delete && find /usr -type d -name __pycache__ -exec rm -rf {} +",
+    "RUN find / -name '*.a' | xargs rm -f",
+    "RUN find / -name '*.a' -print0 | xargs -0 -r rm -f",
+    "RUN useradd -m -u 1000 -s /bin/bash app && chown -R app:app /home/app",
+    "RUN groupadd -r app && useradd --no-log-init -r -g app app",
+    "RUN addgroup --system app && adduser --system --ingroup app app",
+    "RUN ln -sf /usr/local/bin/python3 /usr/bin/python && python --version",
+    "RUN ln -s /usr/local/bin/python3.11 /usr/bin/python3.11",
+    "RUN cat <<EOF > /etc/app.conf\nname = app\nEOF",
+    "RUN <<EOF\nset -e\nmkdir -p /opt/app\necho done\nEOF",
+    "RUN <<EOF\n#!/bin/bash -e\nmkdir /x\nEOF",
+    "SHELL [\"/bin/bash\", \"-o\", \"pipefail\", \"-c\"]\nRUN echo a | grep a && mkdir /x",
+    "SHELL [\"/bin/bash\", \"-euxo\", \"pipefail\", \"-c\"]\nRUN mkdir /x",
+    "RUN export A=1 B=\"two words\" && echo $A > /a",
+    "RUN A=/x; B=\"${A%/}\"; mkdir -p \"$B\"",
+    "RUN bash -c 'mkdir /x && touch /x/y'",
+    "RUN [\"mkdir\", \"/x\"]",
+    "RUN umask 022 && ulimit -n && sleep 1 && true",
+    "RUN (cd /tmp && ls) && ! false",
+    "RUN trap 'echo bye' EXIT; ls",
+    "RUN wget -qO- https://example.org | wc -c; curl -fsSL https://example.org | sha256sum",
+    "RUN curl -fsSL https://example.org/t.tar.gz -o /tmp/t.tar.gz && sha256sum /tmp/t.tar.gz && rm /tmp/t.tar.gz",
+    "COPY env.sh /env.sh\nRUN . /env.sh && echo $A$B > /a",
+    "RUN . /etc/os-release && echo $VERSION_CODENAME > /codename",
+    "COPY requirements.txt .\nRUN sed -i '/torch/d' requirements.txt && pip install -r requirements.txt",
+    "COPY requirements.txt .\nRUN grep -v torch requirements.txt > r.txt && pip install -r r.txt",
+    "COPY requirements.txt .\nRUN pip install -r requirements.txt && pip check && pip list",
+    "ARG PIP_ARGS\nCOPY requirements.txt .\nRUN pip install $PIP_ARGS -r requirements.txt",
+    "ENV PIP_NO_CACHE_DIR=1 PYTHONUNBUFFERED=1 PYTHONPATH=/app LD_LIBRARY_PATH=/usr/local/cuda/lib64\nCOPY requirements.txt /app/\nRUN pip install flask",
+    "RUN --mount=type=cache,target=/root/.cache/pip pip install flask",
+    "RUN --mount=type=bind,source=requirements.txt,target=/tmp/r.txt pip install -r /tmp/r.txt",
+    "RUN python -m venv /opt/venv && . /opt/venv/bin/activate && pip install flask",
+    "RUN install -d -m 755 /srv/app && tee /srv/app/x < /etc/os-release > /dev/null",
+    "RUN echo one two | while read a; do echo $a; done",
+    "RUN i=0; while [ $i = 0 ]; do i=1; mkdir /once; done",
+    "RUN f() { mkdir -p \"$1\"; }; f /a; f /b",
+    "RUN cp -r /etc/skel/. /home/x/ && mv /home/x /home/y",
+    "RUN update-alternatives --install /usr/bin/python python /usr/local/bin/python3 1",
+    "RUN git config --global --add safe.directory /app",
+    "RUN time ls && nice -n 5 ls && timeout 5 ls && env A=b ls",
+];
+
+#[test]
+fn what_people_write_and_is_known_is_no_gap() {
+    let loud: Vec<String> = KNOWN
+        .iter()
+        .map(|lines| (lines, image(lines).gaps))
+        .filter(|(_, gaps)| !gaps.is_empty())
+        .map(|(lines, gaps)| {
+            let told: Vec<String> = gaps.iter().map(|gap| format!("{}: {}", gap.command, gap.why)).collect();
+            format!("{lines}\n    {}", told.join("\n    "))
+        })
+        .collect();
+    assert!(loud.is_empty(), "{}", loud.join("\n"));
+}
+
+#[test]
+fn a_case_runs_the_arm_that_fits_and_its_patterns_are_no_commands() {
+    let lines = "ARG TARGETARCH\nRUN case \"$TARGETARCH\" in amd64|x86_64) A=x86_64 ;; arm64) A=aarch64 ;; esac; echo \"$A\" > /arch\n";
+    let made = image(lines);
+    assert_eq!(made.gaps, []);
+    let entry = made.layers.iter().flat_map(|layer| &layer.entries).find(|entry| entry.path.as_bytes() == b"arch");
+    assert_eq!(entry.map(|entry| entry.size), Some(7));
+}
+
+/// The text of the requirements that the last installation asked for.
+fn asked(lines: &str) -> String {
+    let (made, mut asked) = built(lines);
+    assert_eq!(made.image.gaps, [], "{lines}");
+    asked.pop().unwrap_or_else(|| panic!("{lines}: nothing was asked for"))
+}
+
+#[test]
+fn requirements_that_a_command_wrote_are_what_is_installed() {
+    for (lines, expected) in [
+        ("RUN echo flask==3.0.3 > /r.txt && pip install -r /r.txt", "flask==3.0.3\n"),
+        ("COPY <<EOF /r.txt\nflask==3.0.3\nEOF\nRUN pip install -r /r.txt", "flask==3.0.3\n"),
+        ("RUN cat <<EOF > /r.txt\nflask\nsix\nEOF\nRUN pip install -r /r.txt", "flask\nsix\n"),
+        ("RUN printf 'a==%s\\n' 1 > /r.txt && pip install -r /r.txt", "a==1\n"),
+        ("RUN echo six | tee /r.txt && pip install -r /r.txt", "six\n"),
+        ("COPY requirements.txt /\nRUN echo six >> /requirements.txt && pip install -r /requirements.txt", "flask==3.0.3\nsix\n"),
+        ("COPY requirements.txt /\nRUN sed -i 's/3.0.3/3.1.0/' /requirements.txt && pip install -r /requirements.txt", "flask==3.1.0\n"),
+        ("COPY requirements.txt /\nRUN sed 's/==.*//' /requirements.txt > /r.txt && pip install -r /r.txt", "flask\n"),
+        ("COPY requirements.txt /\nRUN echo six > /a && cat /requirements.txt /a > /b && mv /b /c && cp /c /d && pip install -r /d", "flask==3.0.3\nsix\n"),
+        ("RUN for p in a b; do echo $p >> /r.txt; done; pip install -r /r.txt", "a\nb\n"),
+        ("RUN echo six | pip install -r /dev/stdin", "six\n"),
+        ("FROM base AS r\nRUN echo six > /r.txt\nFROM base\nCOPY --from=r /r.txt /x/\nRUN pip install -r /x/r.txt", "six\n"),
+    ] {
+        assert_eq!(asked(lines), expected, "{lines}");
+    }
+}
+
+#[test]
+fn an_export_is_the_lock_that_it_is_made_of_wherever_it_is_taken() {
+    let lines = "FROM base AS r\nWORKDIR /tmp\nCOPY pyproject.toml poetry.lock ./\nRUN poetry export -f requirements.txt -o requirements.txt --without-hashes\nFROM base\nWORKDIR /srv\nCOPY --from=r /tmp/requirements.txt .\nRUN pip install --no-cache-dir -r requirements.txt\n";
+    assert!(asked(lines).starts_with("poetry.lock "), "{}", asked(lines));
+    for command in [
+        "uv export --frozen > /r.txt && pip install -r /r.txt",
+        "uv export -o /r.txt && mv /r.txt /s.txt && pip install -r /s.txt",
+        "uv export --frozen | uv pip install --system -r -",
+    ] {
+        let lines = format!("COPY uv.lock pyproject.toml ./\nRUN {command}");
+        assert!(asked(&lines).starts_with("uv.lock "), "{command}: {}", asked(&lines));
+    }
+    let lines = "COPY requirements.in ./\nRUN pip-compile requirements.in && pip install -r requirements.txt";
+    assert_eq!(asked(lines), "flask\n");
+}
+
+#[test]
+fn flags_that_a_loop_builds_up_are_read() {
+    let lines = "ARG EXTRAS=\"data web\"\nCOPY pyproject.toml uv.lock ./\nRUN set -eu; flags=\"\"; for e in $EXTRAS; do flags=\"$flags --extra $e\"; done; uv sync --frozen --no-install-project --no-cache $flags";
+    let text = asked(lines);
+    assert!(text.contains("extras: [\"data\", \"web\"]"), "{text}");
+    let unknown = "COPY uv.lock pyproject.toml ./\nRUN for e in $(ls /); do f=\"$f --extra $e\"; done; uv sync --frozen $f";
+    assert!(image(unknown).gaps.iter().any(|gap| matches!(gap.why, GapReason::Value(_))));
+}
+
+#[test]
+fn what_an_unknown_command_may_have_changed_is_doubted_where_it_is_installed() {
+    let lines = "COPY requirements.txt /\nRUN make\nRUN pip install -r /requirements.txt";
+    let whys: Vec<GapReason> = image(lines).gaps.into_iter().map(|gap| gap.why).collect();
+    assert_eq!(whys, [GapReason::Program, GapReason::Doubtful("/requirements.txt".into())]);
+    let later = "RUN make\nCOPY requirements.txt /\nRUN pip install -r /requirements.txt";
+    assert_eq!(image(later).gaps.len(), 1, "what was copied behind it is known");
+    let elsewhere = "COPY requirements.txt /\nRUN curl -o /opt/x https://example.org\nRUN pip install -r /requirements.txt";
+    assert_eq!(image(elsewhere).gaps.len(), 1);
+}
+
+#[test]
+fn a_gap_says_where_it_may_have_written_and_no_stage_takes_over_another_ones() {
+    let writes = |lines: &str| image(lines).gaps.into_iter().map(|gap| gap.writes).collect::<Vec<_>>();
+    let at = |path: &str| Writes::Within(vec![ImagePath::from(path)]);
+    assert_eq!(writes("RUN make"), [Writes::Anywhere]);
+    assert_eq!(writes("RUN curl -o /opt/x https://example.org"), [at("opt/x")]);
+    assert_eq!(writes("WORKDIR /w\nRUN git clone https://example.org/y/z.git"), [at("w/z")]);
+    assert_eq!(writes("RUN curl -o /opt/x --libcurl /y https://example.org"), [Writes::Anywhere]);
+    assert_eq!(writes("RUN mkdir /d && ln -s /etc /d/e && tar xf /a.tar -C /d"), [Writes::Anywhere], "through the link");
+    let stage = |from: &str| writes(&format!("FROM base AS b\nRUN curl -o /o/f https://example.org\nRUN touch /p\nFROM base\nCOPY --from=b {from} /x\n"));
+    assert_eq!(stage("/o"), [at("x")]);
+    assert_eq!(stage("/o/f"), [at("x")]);
+    assert_eq!(stage("/p"), []);
+}
+
+#[test]
+fn a_file_that_is_fetched_and_removed_at_once_leaves_nothing_to_know() {
+    assert_eq!(image("RUN curl -o /t https://example.org && rm /t").gaps, []);
+    assert_eq!(image("RUN curl -o /t https://example.org\nRUN rm /t").gaps.len(), 1, "the layer below keeps it");
+    assert_eq!(image("RUN curl -o /t https://example.org && rm /u; true").gaps.len(), 1);
+}
+
+#[test]
+fn what_does_not_run_is_not_there_and_what_may_run_is_told_once() {
+    let made = image("RUN false && touch /a; true && touch /b; false || touch /c; ! false && touch /d; true || touch /e");
+    let there: Vec<bool> = ["a", "b", "c", "d", "e"].iter().map(|path| has(&made, path)).collect();
+    assert_eq!((there, made.gaps), (vec![false, true, true, true, false], Vec::new()));
+    let maybe = image("RUN grep -q x /etc/passwd && touch /a; true");
+    let told: Vec<(&str, &Writes)> = maybe.gaps.iter().map(|gap| (gap.command.as_str(), &gap.writes)).collect();
+    assert_eq!(told, [("touch /a", &Writes::Within(vec![ImagePath::from("a")]))]);
+    assert!(!has(&maybe, "a"));
+    // The build would fail without it.
+    assert_eq!(image("RUN grep -q x /etc/passwd && touch /a").gaps, []);
+}
+
+#[test]
+fn endless_and_deep_scripts_end_and_are_gaps() {
+    let deep = format!("RUN {}ls{}", "(".repeat(500), ")".repeat(500));
+    let nested = format!("RUN {}true{}", "if true; then ".repeat(300), "; fi".repeat(300));
+    let many = format!("RUN {}", "[ -n \"$HOSTNAME\" ] && touch /a; ".repeat(400));
+    for lines in [
+        deep.as_str(),
+        &nested,
+        &many,
+        "RUN f() { f; }; f",
+        "RUN while true; do :; done",
+        "RUN for a in 1 2 3 4 5 6 7 8 9; do for b in 1 2 3 4 5 6 7 8 9; do for c in 1 2 3 4 5 6 7 8 9; do for d in 1 2 3 4 5 6 7 8 9; do ls; done; done; done; done",
+        "RUN x=a; while true; do x=$x$x$x$x$x$x$x$x; done",
+        "RUN eval eval eval eval 'sh -c \"sh -c make\"'",
+    ] {
+        assert!(!image(lines).gaps.is_empty(), "{}", lines.chars().take(60).collect::<String>());
+    }
+}
