@@ -381,7 +381,7 @@ impl Stage {
         let folder = crate::base::parent(real.as_bytes()).to_vec();
         let environment = crate::base::parent(&folder).to_vec();
         let settings = [&environment[..], b"/pyvenv.cfg"].concat();
-        let is_own = !self.tree.foreign().contains(&real) && self.tree.exists(&settings) && !self.tree.is_doubtful(real.as_bytes());
+        let is_own = !self.tree.foreign().contains(&real) && self.tree.exists(&settings);
         if crate::base::file_name(real.as_bytes()) == b"activate" && (is_own || !self.is_whole()) {
             let before = self.variable("PATH").unwrap_or("/usr/local/bin:/usr/bin:/bin").to_owned();
             let bin = String::from_utf8_lossy(&folder).into_owned();

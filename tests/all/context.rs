@@ -349,7 +349,6 @@ fn what_cannot_be_known_is_a_gap_with_its_line() {
             ("Dockerfile, line 2", "apt-get update"),
             ("Dockerfile, line 2", "apt-get install -y gcc"),
             ("Dockerfile, line 3", "curl -o /model.bin https://example.org/model"),
-            ("Dockerfile, line 4", "touch $x"),
             ("Dockerfile, line 6", "/uv of the image other/uv:1"),
         ]
     );

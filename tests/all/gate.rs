@@ -34,6 +34,8 @@ const BASE: &str = "
     l usr/local/bin/python -> python3
     f usr/local/bin/pip 230 mode=755
     f usr/local/lib/python3.11/os.py 40000
+    f usr/local/lib/python3.11/site-packages/pip/__init__.py 350
+    f usr/local/lib/python3.11/site-packages/pip-24.0.dist-info/METADATA = Metadata-Version: 2.1\\nName: pip\\nVersion: 24.0\\n
     empty CMD [\"python3\"]
     env PATH=/usr/local/bin:/usr/bin:/bin
     env PYTHON_VERSION=3.11.9
