@@ -283,8 +283,8 @@ fn what_cannot_be_measured_never_passes() {
             &virtual_image,
             "forbid = ['jax']",
             Outcome::CouldNotMeasure,
-            "no distribution is named jax as far as can be told: RUN make (Dockerfile, line 12) is not predicted: it \
-             runs a program",
+            "no distribution is named jax as far as can be told: RUN make (Dockerfile, line 12) is not predicted: what \
+             this program writes is not known",
         ),
         (
             &virtual_image,
