@@ -79,7 +79,8 @@ impl Stage {
             }
             if let Some(known) = world.outside.installed(package) {
                 if order.caches {
-                    self.gap(place.text, &package.name, "what the installer keeps of it in its cache is not known");
+                    let cache = Writes::at(ImagePath::new(&self.home()));
+                    self.gap(place.text, &package.name, GapReason::InstallerCache, cache);
                 }
                 self.put_known(&order, known);
             } else if package.info.is_some() || !told(package) {

@@ -7,6 +7,7 @@
 use super::installer::Order;
 use super::stage::{Stage, World};
 use crate::base::{FastSet, ImagePath, file_name, is_within, parent};
+use crate::image::{GapReason, Writes};
 use crate::layer::{Entry, EntryKind, LayerIndex};
 use crate::os::{PackageManager, parse_installed, parse_status};
 use crate::repository::PackageRequest;
@@ -107,11 +108,7 @@ impl Stage {
         let inventory = self.system().inventory.clone();
         let Some(known) = world.outside.packages(request, &inventory) else { return false };
         for name in &known.unknown {
-            self.gap(
-                place,
-                name,
-                "the original image does not have this package, and nothing was asked what it brings",
-            );
+            self.gap(place, name, GapReason::NotInOriginal, Writes::Anywhere);
         }
         for KnownFile { entry, content } in known.files {
             self.tree.put(entry, content);
@@ -145,6 +142,8 @@ impl Stage {
     /// Makes a layer again. An entry that only changed attributes of what is not there any more is left out.
     pub(super) fn replay(&mut self, layer: &KnownLayer) {
         let hides = |entry: &&Entry| matches!(entry.kind, EntryKind::Whiteout | EntryKind::Opaque);
+        // It is in an image that was read: what its programs do is known by what they did.
+        self.tree.by_installer = true;
         for entry in layer.index.entries.iter().filter(hides) {
             if entry.kind == EntryKind::Whiteout {
                 self.tree.remove(entry.path.as_bytes());
@@ -161,5 +160,6 @@ impl Stage {
             }
             self.tree.put(entry.clone(), layer.index.contents.get(&position).cloned());
         }
+        self.tree.by_installer = false;
     }
 }

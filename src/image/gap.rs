@@ -145,6 +145,14 @@ pub enum GapReason {
     Repositories(String),
     /// A file or a line of the context cannot be read; why.
     Unreadable(String),
+    /// Layers that no instruction of a Dockerfile made.
+    NoInstruction,
+    /// A plan's Dockerfile would not build; why.
+    WouldNotBuild(String),
+    /// The original image does not have a package, and nobody was asked.
+    NotInOriginal,
+    /// What an installer keeps in its cache.
+    InstallerCache,
     /// What is to be installed is not in the context.
     Absent {
         /// What it should be: `the requirements file`.
@@ -222,6 +230,12 @@ impl fmt::Display for GapReason {
             Self::Distribution { why, site } => return write!(f, "{} (for {site})", escape_str(why)),
             Self::ProjectName => "its pyproject.toml does not tell its name",
             Self::ProjectPackages => "where its packages are is not known before it is built",
+            Self::NoInstruction => {
+                "no instruction of this Dockerfile made them: the image was built from another one, or another version"
+            }
+            Self::WouldNotBuild(why) => return write!(f, "it would not build: {}", escape_str(why)),
+            Self::NotInOriginal => "the original image does not have this package, and nothing was asked what it brings",
+            Self::InstallerCache => "what the installer keeps of it in its cache is not known",
             Self::Absent { what, path } => {
                 return write!(f, "{what} {} is not in the context", escape_str(path));
             }
@@ -246,6 +260,7 @@ impl GapReason {
             Self::Doubtful(text) => Self::Doubtful(f(&text)),
             Self::Repositories(text) => Self::Repositories(f(&text)),
             Self::Unreadable(text) => Self::Unreadable(f(&text)),
+            Self::WouldNotBuild(text) => Self::WouldNotBuild(f(&text)),
             Self::Distribution { why, site } => Self::Distribution { why: f(&why), site },
             Self::Absent { what, path } => Self::Absent { what, path: f(&path) },
             other => other,

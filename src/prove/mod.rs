@@ -15,11 +15,11 @@ mod replay;
 
 pub use replay::{Live, Replay};
 
-use crate::base::{Basis, escape_str};
+use crate::base::Basis;
 use crate::context::{ContextError, ContextOptions, Written, simulate};
 use crate::emit::edit::Edits;
 use crate::emit::{Style, emit_as};
-use crate::image::{Gap, Image};
+use crate::image::{Gap, GapReason, Image, Writes};
 use crate::plan::{Draft, Intent, Plan, PlanError, PlanOptions};
 use crate::profile::Rule;
 use crate::rules::{Facts, Finding};
@@ -108,9 +108,9 @@ fn strange(layers: &[usize]) -> Option<Gap> {
     let list = layers.iter().take(6).map(ToString::to_string).collect::<Vec<_>>().join(", ");
     (!layers.is_empty()).then(|| Gap {
         place: format!("layer {list}"),
-        what: "layers of the image".into(),
-        reason: "no instruction of this Dockerfile made them: the image was built from another one, or another version"
-            .into(),
+        command: "layers of the image".into(),
+        why: GapReason::NoInstruction,
+        writes: Writes::Anywhere,
     })
 }
 
@@ -149,8 +149,9 @@ fn predicted(intent: &Intent<'_>, made: Result<Image, ContextError>) -> Image {
     let mut image = made.unwrap_or_else(base);
     let failed = failed.map(|error| Gap {
         place: "the plan's Dockerfile".into(),
-        what: "all of it".into(),
-        reason: escape_str(&format!("it would not build: {error}")),
+        command: "all of it".into(),
+        why: GapReason::WouldNotBuild(error.to_string()),
+        writes: Writes::Anywhere,
     });
     image.gaps.extend(failed);
     image.name = format!("{} (predicted)", original.name);
