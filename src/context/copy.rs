@@ -108,7 +108,8 @@ impl Stage {
             }
             let path = if into { target.join(name.as_bytes()) } else { target.clone() };
             // Without quotes the builder puts the values of its variables in.
-            let value = if expands && content.contains('$') { self.scope.expand(&content) } else { Some(content.clone()) };
+            let value =
+                if expands && content.contains('$') { self.scope.expand(&content) } else { Some(content.clone()) };
             let is_known = value.is_some();
             self.write(path.clone(), value.unwrap_or(content).into_bytes(), options.uid, options.gid);
             if !is_known {
@@ -356,9 +357,7 @@ impl Stage {
             super::Base::Known(image, _) => Ok(Self { tree: super::tree::Tree::of(&image), ..Self::default() }),
             super::Base::Manifest(image) => Err(GapReason::ManifestOnly(image.wire())),
             super::Base::Unknown(reason) | super::Base::Missing(reason) => {
-                Err(GapReason::NoImage(format!(
-                    "that image is not known: {reason}; give it with --image NAME=TARGET"
-                )))
+                Err(GapReason::NoImage(format!("that image is not known: {reason}; give it with --image NAME=TARGET")))
             }
         }
     }

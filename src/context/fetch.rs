@@ -22,13 +22,49 @@ pub(super) enum Target {
 /// The file that `curl` writes; the inner `None` for its output, the outer where an option is not known.
 pub(super) fn curl(words: &[&str]) -> Option<Option<Target>> {
     const VALUED: [&str; 24] = [
-        "-H", "--header", "-X", "--request", "-A", "--user-agent", "-u", "--user", "--retry", "--retry-delay", "--retry-max-time",
-        "--connect-timeout", "-m", "--max-time", "--proto", "--tls-max", "-d", "--data", "-e", "--referer", "-r", "--range", "-x",
+        "-H",
+        "--header",
+        "-X",
+        "--request",
+        "-A",
+        "--user-agent",
+        "-u",
+        "--user",
+        "--retry",
+        "--retry-delay",
+        "--retry-max-time",
+        "--connect-timeout",
+        "-m",
+        "--max-time",
+        "--proto",
+        "--tls-max",
+        "-d",
+        "--data",
+        "-e",
+        "--referer",
+        "-r",
+        "--range",
+        "-x",
         "--cacert",
     ];
     const ALONE: [&str; 17] = [
-        "--fail", "--silent", "--show-error", "--location", "--insecure", "--compressed", "--tlsv1.2", "--tlsv1.3", "--tlsv1",
-        "--retry-connrefused", "--retry-all-errors", "--http1.1", "--http2", "--head", "--create-dirs", "--progress-bar", "--ipv4",
+        "--fail",
+        "--silent",
+        "--show-error",
+        "--location",
+        "--insecure",
+        "--compressed",
+        "--tlsv1.2",
+        "--tlsv1.3",
+        "--tlsv1",
+        "--retry-connrefused",
+        "--retry-all-errors",
+        "--http1.1",
+        "--http2",
+        "--head",
+        "--create-dirs",
+        "--progress-bar",
+        "--ipv4",
     ];
     let mut target = None;
     let mut words = words.iter();
@@ -69,8 +105,22 @@ pub(super) fn wget(words: &[&str]) -> Option<Target> {
     const VALUED: [&str; 10] =
         ["-t", "--tries", "-T", "--timeout", "--header", "-U", "--user-agent", "--user", "--password", "-w"];
     const ALONE: [&str; 16] = [
-        "-q", "--quiet", "-nv", "--no-verbose", "--no-check-certificate", "-c", "--continue", "--show-progress", "-S", "--progress=dot:giga",
-        "--https-only", "-4", "-N", "-nc", "--no-clobber", "--no-hsts",
+        "-q",
+        "--quiet",
+        "-nv",
+        "--no-verbose",
+        "--no-check-certificate",
+        "-c",
+        "--continue",
+        "--show-progress",
+        "-S",
+        "--progress=dot:giga",
+        "--https-only",
+        "-4",
+        "-N",
+        "-nc",
+        "--no-clobber",
+        "--no-hsts",
     ];
     let mut target = Target::Folder(".".into());
     let mut words = words.iter();
@@ -91,7 +141,9 @@ pub(super) fn wget(words: &[&str]) -> Option<Target> {
                 None
             }
             option if ALONE.contains(&option) => None,
-            option if VALUED.iter().any(|name| name.starts_with("--") && option.starts_with(&format!("{name}="))) => None,
+            option if VALUED.iter().any(|name| name.starts_with("--") && option.starts_with(&format!("{name}="))) => {
+                None
+            }
             option if option.starts_with('-') && option.len() > 1 => return None,
             _ => None,
         };
@@ -120,7 +172,11 @@ impl Stage {
             ("git", ["clone", rest @ ..]) => self.clone_into(rest),
             ("git", ["config", rest @ ..]) if rest.contains(&"--global") || rest.contains(&"--system") => {
                 let home = self.home();
-                let path = if rest.contains(&"--system") { b"etc/gitconfig".to_vec() } else { [&home[..], b"/.gitconfig"].concat() };
+                let path = if rest.contains(&"--system") {
+                    b"etc/gitconfig".to_vec()
+                } else {
+                    [&home[..], b"/.gitconfig"].concat()
+                };
                 let path = ImagePath::new(&path);
                 let old = self.tree.get(path.as_bytes()).map_or(0, |entry| entry.size);
                 let more: usize = rest.iter().map(|word| word.len() + 4).sum();
@@ -220,7 +276,13 @@ impl Stage {
         while let Some(word) = rest.next() {
             match *word {
                 "--depth" | "-b" | "--branch" => _ = rest.next(),
-                "-q" | "--quiet" | "--single-branch" | "--recursive" | "--recurse-submodules" | "--progress" | "--no-tags" => {}
+                "-q"
+                | "--quiet"
+                | "--single-branch"
+                | "--recursive"
+                | "--recurse-submodules"
+                | "--progress"
+                | "--no-tags" => {}
                 option if option.starts_with("--depth=") || option.starts_with("--branch=") => {}
                 option if option.starts_with('-') => return Outcome::Unknown(GapReason::Fetched),
                 word => plain.push(word),
@@ -228,7 +290,8 @@ impl Stage {
         }
         let folder = match plain.as_slice() {
             [url] => {
-                let name = url.trim_end_matches('/').trim_end_matches(".git").rsplit(['/', ':']).next().unwrap_or_default();
+                let name =
+                    url.trim_end_matches('/').trim_end_matches(".git").rsplit(['/', ':']).next().unwrap_or_default();
                 name.to_owned()
             }
             [_, folder] => (*folder).to_owned(),

@@ -160,15 +160,19 @@ impl Stage {
         let (options, words): (Vec<&String>, Vec<&String>) =
             arguments.iter().partition(|word| word.len() > 1 && word.starts_with('-'));
         let known = |option: &&&String| {
-            matches!(option.as_str(), "--" | "--recursive" | "--archive" | "--force" | "--verbose" | "--no-target-directory")
-                || option.starts_with("--preserve")
+            matches!(
+                option.as_str(),
+                "--" | "--recursive" | "--archive" | "--force" | "--verbose" | "--no-target-directory"
+            ) || option.starts_with("--preserve")
                 || !option.starts_with("--") && option[1..].chars().all(|c| letters.contains(c))
         };
         if let Some(option) = options.iter().find(|option| !known(option)) {
             return Outcome::Unknown(GapReason::Option((*option).clone()));
         }
         let has = |wanted: &str, long: &str| {
-            options.iter().any(|option| *option == long || !option.starts_with("--") && option.contains(|c| wanted.contains(c)))
+            options
+                .iter()
+                .any(|option| *option == long || !option.starts_with("--") && option.contains(|c| wanted.contains(c)))
         };
         let links = has("aPd", "--archive") || has("rR", "--recursive") && !has("L", "--dereference");
         let deep = moves || has("rRa", "--recursive") || has("", "--archive");

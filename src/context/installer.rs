@@ -99,9 +99,7 @@ impl Stage {
             "virtualenv" => self.environment_of(world, "python3", arguments),
             _ if versioned("pip") => self.pip(world, &words[0], arguments, place),
             _ if versioned("python") || name == "pypy3" => self.interpreter(world, words, place),
-            "conda" | "mamba" | "micromamba" | "pixi" => {
-                Ok(Outcome::Unknown(GapReason::NotLookedUp(Packages::Conda)))
-            }
+            "conda" | "mamba" | "micromamba" | "pixi" => Ok(Outcome::Unknown(GapReason::NotLookedUp(Packages::Conda))),
             "dnf" | "yum" | "microdnf" | "zypper" | "tdnf" => {
                 Ok(Outcome::Unknown(GapReason::NotLookedUp(Packages::Rpm)))
             }

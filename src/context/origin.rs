@@ -89,7 +89,11 @@ impl Stage {
         }
         let name = file_name(&real);
         let endings: [&[u8]; 6] = [b"os-release", b".txt", b".in", b".toml", b".lock", b".cfg"];
-        endings.iter().any(|ending| name.ends_with(ending)).then(|| self.tree.content(&real).map(<[u8]>::to_vec)).flatten()
+        endings
+            .iter()
+            .any(|ending| name.ends_with(ending))
+            .then(|| self.tree.content(&real).map(<[u8]>::to_vec))
+            .flatten()
     }
 
     /// Remembers what a file with this digest has in it.
@@ -191,7 +195,10 @@ impl Stage {
 
     /// `pip-compile`
     pub(super) fn pip_compile(&mut self, arguments: &[String]) -> Outcome {
-        let read = Arguments::parse(arguments, &["-o", "--output-file", "--extra", "-i", "--index-url", "--extra-index-url", "-f"]);
+        let read = Arguments::parse(
+            arguments,
+            &["-o", "--output-file", "--extra", "-i", "--index-url", "--extra-index-url", "-f"],
+        );
         let default = ["requirements.in".to_owned()];
         let files = if read.words.is_empty() { &default[..] } else { &read.words[..] };
         let [file] = files else { return Outcome::Unknown(GapReason::Makes) };

@@ -9,24 +9,51 @@ use crate::layer::EntryKind;
 
 /// Variables of pip's that are followed, or change no file.
 const PIP: [&str; 27] = [
-    "NO_CACHE_DIR", "DISABLE_PIP_VERSION_CHECK", "DEFAULT_TIMEOUT", "ROOT_USER_ACTION", "INDEX_URL", "EXTRA_INDEX_URL",
-    "TRUSTED_HOST", "FIND_LINKS", "CACHE_DIR", "TARGET", "PREFIX", "USER", "NO_COMPILE", "UPGRADE", "NO_INPUT",
-    "PROGRESS_BAR", "RETRIES", "TIMEOUT", "BREAK_SYSTEM_PACKAGES", "NO_WARN_SCRIPT_LOCATION", "QUIET", "VERBOSE", "NO_COLOR",
-    "CERT", "PREFER_BINARY", "NO_INDEX", "REQUIRE_VIRTUALENV",
+    "NO_CACHE_DIR",
+    "DISABLE_PIP_VERSION_CHECK",
+    "DEFAULT_TIMEOUT",
+    "ROOT_USER_ACTION",
+    "INDEX_URL",
+    "EXTRA_INDEX_URL",
+    "TRUSTED_HOST",
+    "FIND_LINKS",
+    "CACHE_DIR",
+    "TARGET",
+    "PREFIX",
+    "USER",
+    "NO_COMPILE",
+    "UPGRADE",
+    "NO_INPUT",
+    "PROGRESS_BAR",
+    "RETRIES",
+    "TIMEOUT",
+    "BREAK_SYSTEM_PACKAGES",
+    "NO_WARN_SCRIPT_LOCATION",
+    "QUIET",
+    "VERBOSE",
+    "NO_COLOR",
+    "CERT",
+    "PREFER_BINARY",
+    "NO_INDEX",
+    "REQUIRE_VIRTUALENV",
 ];
 /// Variables of uv's that change what is installed and are not followed.
 const UV: [&str; 8] = [
-    "UV_OVERRIDE", "UV_CONSTRAINT", "UV_EXCLUDE", "UV_CONFIG_FILE", "UV_REQUIRE_HASHES", "UV_WORKING_DIRECTORY", "UV_PROJECT",
+    "UV_OVERRIDE",
+    "UV_CONSTRAINT",
+    "UV_EXCLUDE",
+    "UV_CONFIG_FILE",
+    "UV_REQUIRE_HASHES",
+    "UV_WORKING_DIRECTORY",
+    "UV_PROJECT",
     "UV_ENV_FILE",
 ];
 /// Modules that Python looks for before it does anything else.
-const FIRST_MODULES: [&str; 12] = [
-    "sitecustomize", "usercustomize", "pip", "encodings", "os", "site", "codecs", "io", "abc", "stat", "re", "runpy",
-];
+const FIRST_MODULES: [&str; 12] =
+    ["sitecustomize", "usercustomize", "pip", "encodings", "os", "site", "codecs", "io", "abc", "stat", "re", "runpy"];
 /// The installers that an installer may bring: of other programs an index decides what they do.
-const INSTALLERS: [&str; 12] = [
-    "pip", "pip3", "uv", "uvx", "poetry", "pdm", "pipenv", "virtualenv", "pip-compile", "pip-sync", "pipx", "hatch",
-];
+const INSTALLERS: [&str; 12] =
+    ["pip", "pip3", "uv", "uvx", "poetry", "pdm", "pipenv", "virtualenv", "pip-compile", "pip-sync", "pipx", "hatch"];
 
 impl Stage {
     /// Where a program is, if it is not what its name says.
@@ -84,11 +111,14 @@ impl Stage {
             return Some("LD_LIBRARY_PATH".into());
         }
         if matches!(name, "sh" | "bash" | "dash" | "ash") {
-            let variable = ["BASH_ENV", "ENV"].into_iter().find(|variable| set(variable).is_some_and(|value| brought(value) || value.contains('$')));
+            let variable = ["BASH_ENV", "ENV"]
+                .into_iter()
+                .find(|variable| set(variable).is_some_and(|value| brought(value) || value.contains('$')));
             return variable.map(str::to_owned);
         }
         let family = family(name);
-        let is_python = matches!(family, "python" | "pip") || matches!(name, "poetry" | "pdm" | "pipenv" | "virtualenv");
+        let is_python =
+            matches!(family, "python" | "pip") || matches!(name, "poetry" | "pdm" | "pipenv" | "virtualenv");
         if is_python {
             let found = self.python_changed_by(family == "python");
             if found.is_some() {
@@ -120,7 +150,12 @@ impl Stage {
             })
         };
         let path = self.variable("PYTHONPATH").unwrap_or_default();
-        if path.split(':').filter(|part| !part.is_empty()).filter_map(|part| self.at(part)).any(|folder| shadows(&folder)) {
+        if path
+            .split(':')
+            .filter(|part| !part.is_empty())
+            .filter_map(|part| self.at(part))
+            .any(|folder| shadows(&folder))
+        {
             return Some("PYTHONPATH".into());
         }
         // `python -m` looks in the working directory first.
@@ -143,7 +178,8 @@ impl Stage {
 
     fn foreign_below<'s>(&'s self, folder: &'s [u8]) -> impl Iterator<Item = &'s ImagePath> {
         let from = self.tree.foreign().range(ImagePath::new(folder)..);
-        from.take_while(move |path| path.as_bytes().starts_with(folder)).filter(move |path| is_within(path.as_bytes(), folder))
+        from.take_while(move |path| path.as_bytes().starts_with(folder))
+            .filter(move |path| is_within(path.as_bytes(), folder))
     }
 
     /// Whether an instruction brought what a login shell reads first.

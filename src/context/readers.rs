@@ -9,11 +9,70 @@ use super::text::{Lines, filter_lines};
 
 /// Programs that write nothing, whatever their arguments.
 const NEVER: [&str; 64] = [
-    "echo", "printf", "true", "false", "test", "[", "pwd", "ls", "cat", "which", "sleep", "nproc", "uname", "arch", "id", "whoami", "grep", "egrep",
-    "fgrep", "head", "tail", "wc", "diff", "cmp", "sha256sum", "sha1sum", "sha512sum", "md5sum", "cksum", "b2sum", "printenv", "stat", "du",
-    "df", "readlink", "realpath", "basename", "dirname", "tr", "cut", "rev", "nl", "fold", "paste", "comm", "join", "seq", "expr",
-    "tac", "od", "getent", "hostname", "groups", "locale", "getconf", "lsb_release", "dpkg-query", "apt-cache", "lscpu", "free", "ps",
-    "sync", "yes", "date",
+    "echo",
+    "printf",
+    "true",
+    "false",
+    "test",
+    "[",
+    "pwd",
+    "ls",
+    "cat",
+    "which",
+    "sleep",
+    "nproc",
+    "uname",
+    "arch",
+    "id",
+    "whoami",
+    "grep",
+    "egrep",
+    "fgrep",
+    "head",
+    "tail",
+    "wc",
+    "diff",
+    "cmp",
+    "sha256sum",
+    "sha1sum",
+    "sha512sum",
+    "md5sum",
+    "cksum",
+    "b2sum",
+    "printenv",
+    "stat",
+    "du",
+    "df",
+    "readlink",
+    "realpath",
+    "basename",
+    "dirname",
+    "tr",
+    "cut",
+    "rev",
+    "nl",
+    "fold",
+    "paste",
+    "comm",
+    "join",
+    "seq",
+    "expr",
+    "tac",
+    "od",
+    "getent",
+    "hostname",
+    "groups",
+    "locale",
+    "getconf",
+    "lsb_release",
+    "dpkg-query",
+    "apt-cache",
+    "lscpu",
+    "free",
+    "ps",
+    "sync",
+    "yes",
+    "date",
 ];
 
 impl Stage {
@@ -49,9 +108,10 @@ impl Stage {
             }
             ("uname", ["-m"]) | ("arch", []) => Some(known(self.machine())),
             ("uname", [] | ["-s"]) => succeeds("Linux\n".into()),
-            ("dpkg", ["--print-architecture"]) => {
-                succeeds(format!("{}\n", debian_architecture(&self.config.architecture, self.config.variant.as_deref())))
-            }
+            ("dpkg", ["--print-architecture"]) => succeeds(format!(
+                "{}\n",
+                debian_architecture(&self.config.architecture, self.config.variant.as_deref())
+            )),
             ("whoami", []) | ("id", ["-un"]) if self.is_root() => succeeds("root\n".into()),
             ("id", ["-u" | "-g"]) if self.is_root() => succeeds("0\n".into()),
             ("basename", [path]) => succeeds(format!("{}\n", path.trim_end_matches('/').rsplit('/').next()?)),
@@ -67,7 +127,9 @@ impl Stage {
                 succeeds(format!("{}\n", named.unwrap_or_else(|| format!("/{home}/.cache/pip"))))
             }
             ("uv", ["cache", "dir"]) => succeeds(format!("/{}\n", String::from_utf8_lossy(&self.uv_cache()))),
-            ("cat" | "head" | "tail" | "sort" | "uniq" | "grep" | "egrep" | "fgrep", _) => self.lines_of(setting, name, arguments),
+            ("cat" | "head" | "tail" | "sort" | "uniq" | "grep" | "egrep" | "fgrep", _) => {
+                self.lines_of(setting, name, arguments)
+            }
             ("awk" | "gawk" | "mawk", [program, ..]) if !program.starts_with('-') || program.starts_with("-F") => {
                 let writes = ["system", ">", "|", "getline", "close", "fflush", "@"];
                 let dangers = plain.iter().any(|word| writes.iter().any(|sign| word.contains(sign)));
@@ -81,30 +143,50 @@ impl Stage {
                 let paths = found.iter().map(|path| format!("/{}", String::from_utf8_lossy(path)));
                 let end = if zero { '\0' } else { '\n' };
                 // Elsewhere may be more than is known.
-                let doubtful = arguments.first().and_then(|place| self.at(place)).is_none_or(|place| self.tree.is_doubtful(place.as_bytes()));
+                let doubtful = arguments
+                    .first()
+                    .and_then(|place| self.at(place))
+                    .is_none_or(|place| self.tree.is_doubtful(place.as_bytes()));
                 let said: String = paths.map(|path| format!("{path}{end}")).collect();
                 Some(if doubtful { Ran::unknown() } else { known(Some(said)) })
             }
-            ("file", words) => (!words.iter().any(|word| word.starts_with("-C") || word.starts_with("--c"))).then(Ran::unknown),
+            ("file", words) => {
+                (!words.iter().any(|word| word.starts_with("-C") || word.starts_with("--c"))).then(Ran::unknown)
+            }
             ("curl", words) => curl_prints(words).then(Ran::unknown),
             ("wget", words) => wget_prints(words).then(Ran::unknown),
             ("base64" | "base32" | "jq" | "strings", _) => Some(Ran::unknown()),
             ("xxd", words) => (words.iter().filter(|word| !word.starts_with('-')).count() < 2).then(Ran::unknown),
             ("dd", words) => (!words.iter().any(|word| word.starts_with("of="))).then(Ran::unknown),
             ("dpkg", words) => {
-                let asks = ["-l", "-s", "-L", "-S", "--list", "--status", "--listfiles", "--search", "--get-selections", "-V", "--verify"];
+                let asks = [
+                    "-l",
+                    "-s",
+                    "-L",
+                    "-S",
+                    "--list",
+                    "--status",
+                    "--listfiles",
+                    "--search",
+                    "--get-selections",
+                    "-V",
+                    "--verify",
+                ];
                 let first = words.first()?;
                 (asks.contains(first) || first.starts_with("--print")).then(Ran::unknown)
             }
-            ("apt-mark", ["showmanual" | "showauto" | "hold" | "showhold" | "auto" | "manual", ..]) => Some(Ran::unknown()),
+            ("apt-mark", ["showmanual" | "showauto" | "hold" | "showhold" | "auto" | "manual", ..]) => {
+                Some(Ran::unknown())
+            }
             ("rpm", [first, ..]) if first.starts_with("-q") => Some(Ran::unknown()),
             ("dpkg-query" | "apt-cache", _) => Some(Ran::unknown()),
-            ("pip" | "pip3", ["freeze" | "list" | "check" | "show" | "debug" | "index" | "help" | "inspect" | "hash", ..])
-                if plain.iter().any(|word| word.starts_with("--log") || word.starts_with("--report")) =>
-            {
-                None
+            (
+                "pip" | "pip3",
+                ["freeze" | "list" | "check" | "show" | "debug" | "index" | "help" | "inspect" | "hash", ..],
+            ) if plain.iter().any(|word| word.starts_with("--log") || word.starts_with("--report")) => None,
+            ("pip" | "pip3", ["freeze"]) => {
+                Some(Ran { status: Status::Success, ..known(self.freeze(setting.world, &words[0])) })
             }
-            ("pip" | "pip3", ["freeze"]) => Some(Ran { status: Status::Success, ..known(self.freeze(setting.world, &words[0])) }),
             _ if NEVER.contains(&name) => Some(Ran::unknown()),
             _ => None,
         }

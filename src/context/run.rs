@@ -30,13 +30,7 @@ pub(super) enum Outcome {
 
 impl Stage {
     /// Carries a `RUN` out.
-    pub(super) fn run(
-        &mut self,
-        world: &World<'_>,
-        instruction: &Instruction,
-        run: &Run,
-        place: &str,
-    ) -> Result<()> {
+    pub(super) fn run(&mut self, world: &World<'_>, instruction: &Instruction, run: &Run, place: &str) -> Result<()> {
         let scope = self.scope.clone();
         self.shell = Shell::default();
         let mounts = self.mount(world, &instruction.flags)?;
@@ -68,7 +62,8 @@ impl Stage {
     /// Why what the shell does is not known by the text that it gets.
     fn shell_is_unknown(&mut self) -> Option<GapReason> {
         let words = self.scope.shell.clone();
-        let (program, options) = words.split_first().map_or(("/bin/sh", &[][..]), |(first, rest)| (first.as_str(), rest));
+        let (program, options) =
+            words.split_first().map_or(("/bin/sh", &[][..]), |(first, rest)| (first.as_str(), rest));
         let name = base_name(program);
         self.expands_braces = name == "bash";
         let plain = |word: &String| {
@@ -304,12 +299,7 @@ impl Stage {
     }
 
     /// `sh -c "…"`
-    pub(super) fn inner_shell(
-        &mut self,
-        setting: Setting<'_>,
-        fields: &[Field],
-        text: &str,
-    ) -> Result<Ran> {
+    pub(super) fn inner_shell(&mut self, setting: Setting<'_>, fields: &[Field], text: &str) -> Result<Ran> {
         let words: Option<Vec<String>> = fields.iter().map(|field| field.value.clone()).collect();
         let Some(words) = words else {
             return Ok(self.unknown(setting, text, GapReason::Script, Writes::Anywhere));
@@ -327,7 +317,11 @@ impl Stage {
                         _ => return Ok(self.unknown(setting, text, GapReason::Script, Writes::Anywhere)),
                     }
                 }
-                option if option.len() > 1 && option.starts_with('-') && option[1..].chars().all(|c| "ceuxl".contains(c)) => {
+                option
+                    if option.len() > 1
+                        && option.starts_with('-')
+                        && option[1..].chars().all(|c| "ceuxl".contains(c)) =>
+                {
                     if option.contains('l') && self.has_foreign_profile() {
                         return Ok(self.unknown(setting, text, GapReason::Script, Writes::Anywhere));
                     }

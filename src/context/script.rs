@@ -645,8 +645,29 @@ impl Stage {
 
 /// Variables that a shell, an engine or a builder sets by itself.
 const IMPLICIT: [&str; 24] = [
-    "HOSTNAME", "OLDPWD", "PATH", "SHLVL", "_", "PPID", "OPTIND", "OPTARG", "RANDOM", "SRANDOM", "UID", "EUID",
-    "SECONDS", "LINENO", "EPOCHSECONDS", "HOSTTYPE", "MACHTYPE", "OSTYPE", "SHELLOPTS", "TERM", "SHELL", "USER", "LOGNAME",
+    "HOSTNAME",
+    "OLDPWD",
+    "PATH",
+    "SHLVL",
+    "_",
+    "PPID",
+    "OPTIND",
+    "OPTARG",
+    "RANDOM",
+    "SRANDOM",
+    "UID",
+    "EUID",
+    "SECONDS",
+    "LINENO",
+    "EPOCHSECONDS",
+    "HOSTTYPE",
+    "MACHTYPE",
+    "OSTYPE",
+    "SHELLOPTS",
+    "TERM",
+    "SHELL",
+    "USER",
+    "LOGNAME",
     "SOURCE_DATE_EPOCH",
 ];
 
@@ -691,7 +712,9 @@ fn single(pipeline: &Pipeline) -> Option<&Node> {
 
 fn is_words(pipeline: &Pipeline, test: impl Fn(&[&str]) -> bool) -> bool {
     let Some(Node { kind: Kind::Simple(simple), redirects }) = single(pipeline) else { return false };
-    let only_messages = redirects.iter().all(|redirect| redirect.direction == Direction::Duplicate || redirect.target.text == "/dev/null");
+    let only_messages = redirects
+        .iter()
+        .all(|redirect| redirect.direction == Direction::Duplicate || redirect.target.text == "/dev/null");
     only_messages && simple.assigned.is_empty() && plain_words(simple).is_some_and(|words| test(&words))
 }
 
@@ -718,4 +741,3 @@ fn ends_in(pipeline: &Pipeline, test: &dyn Fn(&[&str]) -> bool) -> bool {
     let is_plain = |item: &Item| item.rest.is_empty() && !item.background;
     before.iter().all(|item| is_plain(item) && is_success(&item.first)) && is_plain(last) && ends_in(&last.first, test)
 }
-

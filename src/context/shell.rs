@@ -139,7 +139,8 @@ impl Stage {
     }
 
     fn change_folder(&mut self, rest: &[Field]) -> Ran {
-        let rest: Vec<&Field> = rest.iter().filter(|field| !matches!(field.value.as_deref(), Some("--" | "-P" | "-L"))).collect();
+        let rest: Vec<&Field> =
+            rest.iter().filter(|field| !matches!(field.value.as_deref(), Some("--" | "-P" | "-L"))).collect();
         let home = format!("/{}", String::from_utf8_lossy(&self.home()));
         let to = match rest.first() {
             None => Some(home),
@@ -205,7 +206,8 @@ impl Stage {
                 }
                 _ => {
                     let first = Some(word.to_owned());
-                    self.shell.arguments = std::iter::once(first).chain(rest.map(|field| field.value.clone())).collect();
+                    self.shell.arguments =
+                        std::iter::once(first).chain(rest.map(|field| field.value.clone())).collect();
                     return Ok(Ran::quiet(Status::Success));
                 }
             }
@@ -397,7 +399,10 @@ impl Stage {
         while let Some(field) = rest.get(at) {
             let Some(word) = field.value.as_deref() else { break };
             let glued = |option: &&&str| word.len() > 2 && option.len() == 2 && word.starts_with(**option);
-            if alone.contains(&word) || word.starts_with("-o") && name == "stdbuf" || valued.iter().find(glued).is_some() {
+            if alone.contains(&word)
+                || word.starts_with("-o") && name == "stdbuf"
+                || valued.iter().find(glued).is_some()
+            {
                 at += 1;
             } else if valued.contains(&word) {
                 at += 2;
@@ -415,7 +420,8 @@ impl Stage {
         at += usize::from(matches!(name, "timeout" | "gosu" | "su-exec"));
         let rest = rest.get(at..).unwrap_or_default();
         let is_assignment = |field: &&Field| {
-            field.written.split_once('=').is_some_and(|(name, _)| sh::is_name(name)) && matches!(name, "env" | "sudo" | "doas")
+            field.written.split_once('=').is_some_and(|(name, _)| sh::is_name(name))
+                && matches!(name, "env" | "sudo" | "doas")
         };
         let assigned: Vec<Field> = rest.iter().take_while(is_assignment).cloned().collect();
         let rest = &rest[assigned.len()..];

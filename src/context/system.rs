@@ -63,9 +63,7 @@ impl Stage {
                 Ok(Outcome::Done)
             }
             "check" | "list" | "search" | "show" | "policy" | "mark" => Ok(Outcome::Done),
-            "upgrade" | "dist-upgrade" | "full-upgrade" => {
-                Ok(Outcome::Unknown(GapReason::Newer))
-            }
+            "upgrade" | "dist-upgrade" | "full-upgrade" => Ok(Outcome::Unknown(GapReason::Newer)),
             _ => Ok(Outcome::Unknown(GapReason::Makes)),
         }
     }

@@ -23,9 +23,16 @@ enum Action {
     All,
     First(usize),
     Last(usize),
-    Sorted { unique: bool, reverse: bool },
+    Sorted {
+        unique: bool,
+        reverse: bool,
+    },
     Unique,
-    Matching { pattern: Option<Regex>, not: bool, quiet: bool },
+    Matching {
+        pattern: Option<Regex>,
+        not: bool,
+        quiet: bool,
+    },
     /// It writes nothing, but what it prints is not followed.
     Unknown,
 }
@@ -40,7 +47,10 @@ impl Lines {
             "uniq" => {
                 let words = arguments.iter().filter(|word| !word.starts_with('-')).count();
                 let action = if arguments.len() == words { Action::Unique } else { Action::Unknown };
-                (words < 2).then(|| Self { action, files: arguments.iter().filter(|word| !word.starts_with('-')).cloned().collect() })
+                (words < 2).then(|| Self {
+                    action,
+                    files: arguments.iter().filter(|word| !word.starts_with('-')).cloned().collect(),
+                })
             }
             _ => Some(Self::grep(name, arguments)),
         }
@@ -122,7 +132,8 @@ impl Lines {
         });
         let expression = expression.map(|text| if whole { format!("^(?:{text})$") } else { text });
         let expression = expression.map(|text| if case { text } else { format!("(?i){text}") });
-        let pattern = expression.filter(|_| followed && (files.len() < 2 || quiet)).and_then(|text| Regex::new(&text).ok());
+        let pattern =
+            expression.filter(|_| followed && (files.len() < 2 || quiet)).and_then(|text| Regex::new(&text).ok());
         let action = if pattern.is_some() { Action::Matching { pattern, not, quiet } } else { Action::Unknown };
         Self { action, files }
     }
@@ -519,7 +530,11 @@ impl Stage {
         let mut word = None;
         for file in &sed.files {
             let Some(path) = self.at(file) else { return Outcome::Unknown(GapReason::Where(file.clone())) };
-            let found = if file.contains(['*', '?', '[']) { self.tree.glob(path.as_bytes()) } else { vec![path.as_bytes().to_vec()] };
+            let found = if file.contains(['*', '?', '[']) {
+                self.tree.glob(path.as_bytes())
+            } else {
+                vec![path.as_bytes().to_vec()]
+            };
             for path in found {
                 let path = crate::base::ImagePath::new(&self.tree.resolve(&path));
                 let text = self.text_of(world, path.as_bytes()).and_then(|text| String::from_utf8(text).ok());

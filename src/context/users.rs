@@ -10,12 +10,49 @@ use crate::image::{GapReason, Writes};
 use crate::layer::{Entry, EntryKind};
 
 const WITH_VALUE: [&str; 24] = [
-    "-u", "-g", "-G", "-d", "-s", "-c", "-k", "-b", "-p", "-e", "--uid", "--gid", "--home", "--home-dir", "--shell", "--groups", "--comment",
-    "--gecos", "--ingroup", "-h", "--skel", "-K", "--base-dir", "--password",
+    "-u",
+    "-g",
+    "-G",
+    "-d",
+    "-s",
+    "-c",
+    "-k",
+    "-b",
+    "-p",
+    "-e",
+    "--uid",
+    "--gid",
+    "--home",
+    "--home-dir",
+    "--shell",
+    "--groups",
+    "--comment",
+    "--gecos",
+    "--ingroup",
+    "-h",
+    "--skel",
+    "-K",
+    "--base-dir",
+    "--password",
 ];
 const ALONE: [&str; 17] = [
-    "--system", "--create-home", "--no-create-home", "--disabled-password", "--disabled-login", "--no-log-init", "--quiet", "--user-group",
-    "--no-user-group", "--group", "--non-unique", "--append", "--lock", "--unlock", "--force", "-aG", "--allow-bad-names",
+    "--system",
+    "--create-home",
+    "--no-create-home",
+    "--disabled-password",
+    "--disabled-login",
+    "--no-log-init",
+    "--quiet",
+    "--user-group",
+    "--no-user-group",
+    "--group",
+    "--non-unique",
+    "--append",
+    "--lock",
+    "--unlock",
+    "--force",
+    "-aG",
+    "--allow-bad-names",
 ];
 
 impl Stage {
@@ -25,7 +62,9 @@ impl Stage {
         let is_known = |(option, value): &(String, Option<String>)| {
             WITH_VALUE.contains(&option.as_str())
                 || ALONE.contains(&option.as_str())
-                || value.is_none() && !option.starts_with("--") && option[1..].chars().all(|c| "mMrNUlofHSDaLe".contains(c))
+                || value.is_none()
+                    && !option.starts_with("--")
+                    && option[1..].chars().all(|c| "mMrNUlofHSDaLe".contains(c))
         };
         let moves_home = program == "usermod" && read.has(&["-m", "-d", "-u", "--home", "--move-home", "--uid"]);
         if let Some((option, _)) = read.options.iter().find(|option| !is_known(option) || moves_home) {
@@ -57,7 +96,9 @@ impl Stage {
             let Some(from) = self.at(from) else { return Outcome::Unknown(GapReason::Where(from.to_owned())) };
             let from = ImagePath::new(&self.tree.resolve(from.as_bytes()));
             let is_plain = !is_special(from.as_bytes()) && !self.tree.is_doubtful(from.as_bytes());
-            if from.is_root() || from.as_bytes() != b"etc/skel" && !(is_plain && self.tree.is_directory(from.as_bytes())) {
+            if from.is_root()
+                || from.as_bytes() != b"etc/skel" && !(is_plain && self.tree.is_directory(from.as_bytes()))
+            {
                 return Outcome::Partly(GapReason::Content(from.to_string()), Writes::at(home));
             }
             let skeleton: Vec<Entry> = self.tree.below(from.as_bytes()).map(|(_, entry)| entry.clone()).collect();

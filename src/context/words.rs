@@ -59,14 +59,12 @@ impl Stage {
                         None => fields.unknown(),
                     }
                 }
-                Part::Variable { quoted, .. } | Part::Substitution { quoted, .. } => {
-                    match self.part(setting, part)? {
-                        None => fields.unknown(),
-                        Some(value) if *quoted => fields.add(&value),
-                        Some(_) if self.has_separators() => fields.unknown(),
-                        Some(value) => fields.split(&value),
-                    }
-                }
+                Part::Variable { quoted, .. } | Part::Substitution { quoted, .. } => match self.part(setting, part)? {
+                    None => fields.unknown(),
+                    Some(value) if *quoted => fields.add(&value),
+                    Some(_) if self.has_separators() => fields.unknown(),
+                    Some(value) => fields.split(&value),
+                },
                 other => match self.part(setting, other)? {
                     None => fields.unknown(),
                     Some(value) => fields.add(&value),
@@ -294,8 +292,12 @@ impl Stage {
             self.write_output(setting, node, file.as_deref(), None, true);
         }
         let last = outputs.len().checked_sub(1);
-        for (number, (file, appends)) in outputs.into_iter().enumerate().filter(|(_, (file, _))| !is_sink(file.as_deref())) {
-            if Some(number) == last && !turned && !appends
+        for (number, (file, appends)) in
+            outputs.into_iter().enumerate().filter(|(_, (file, _))| !is_sink(file.as_deref()))
+        {
+            if Some(number) == last
+                && !turned
+                && !appends
                 && let Some(export) = ran.export.take()
             {
                 self.export_into(setting, node, file.as_deref(), export);

@@ -229,11 +229,13 @@ impl<'t> Dockerfile<'t> {
         let lines = lines.map(|line| if strips { line.trim_start_matches('\t') } else { line });
         let script: String = lines.take_while(|line| line.trim_end_matches(['\r', '\n']) != name).collect();
         let Some(program) = script.strip_prefix("#!") else { return Some(script) };
-        let mut words = program.lines().next().unwrap_or_default().split_whitespace().filter(|word| !word.ends_with("/env"));
+        let mut words =
+            program.lines().next().unwrap_or_default().split_whitespace().filter(|word| !word.ends_with("/env"));
         let shell = words.next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
         // `-e` and its like are set at the script's first line.
         let options: Vec<&str> = words.collect();
-        let are_plain = options.iter().all(|word| word.starts_with('-') && word[1..].chars().all(|c| "eux".contains(c)));
+        let are_plain =
+            options.iter().all(|word| word.starts_with('-') && word[1..].chars().all(|c| "eux".contains(c)));
         (["sh", "bash", "dash", "ash"].contains(&shell) && are_plain).then(|| match options.as_slice() {
             [] => script.clone(),
             options => format!("set {}\n{script}", options.join(" ")),

@@ -213,7 +213,11 @@ impl fmt::Display for GapReason {
             Self::Where(word) => return write!(f, "where {} is is not known", escape_str(word)),
             Self::Content(word) => return write!(f, "what {} has is not known", escape_str(word)),
             Self::Doubtful(word) => {
-                return write!(f, "a command before it, of which not all is known, may have changed {}", escape_str(word));
+                return write!(
+                    f,
+                    "a command before it, of which not all is known, may have changed {}",
+                    escape_str(word)
+                );
             }
             Self::NoPython => "which Python it installs for is not known; say which with --python",
             Self::NoPythonForUv => {
@@ -234,7 +238,9 @@ impl fmt::Display for GapReason {
                 "no instruction of this Dockerfile made them: the image was built from another one, or another version"
             }
             Self::WouldNotBuild(why) => return write!(f, "it would not build: {}", escape_str(why)),
-            Self::NotInOriginal => "the original image does not have this package, and nothing was asked what it brings",
+            Self::NotInOriginal => {
+                "the original image does not have this package, and nothing was asked what it brings"
+            }
             Self::InstallerCache => "what the installer keeps of it in its cache is not known",
             Self::Absent { what, path } => {
                 return write!(f, "{what} {} is not in the context", escape_str(path));

@@ -93,7 +93,11 @@ fn built(lines: &str) -> (Virtual, Vec<String>) {
     for (name, text) in FILES {
         fs::write(folder.path().join(name), text).unwrap();
     }
-    let text = if lines.starts_with("FROM") || lines.starts_with('#') { lines.to_owned() } else { format!("FROM base\n{lines}\n") };
+    let text = if lines.starts_with("FROM") || lines.starts_with('#') {
+        lines.to_owned()
+    } else {
+        format!("FROM base\n{lines}\n")
+    };
     fs::write(folder.path().join("Dockerfile"), text).unwrap();
     let options = ContextOptions { platform: "linux/amd64".into(), ..ContextOptions::default() };
     let world = World(RefCell::default());
@@ -360,13 +364,25 @@ fn requirements_that_a_command_wrote_are_what_is_installed() {
         ("RUN cat <<EOF > /r.txt\nflask\nsix\nEOF\nRUN pip install -r /r.txt", "flask\nsix\n"),
         ("RUN printf 'a==%s\\n' 1 > /r.txt && pip install -r /r.txt", "a==1\n"),
         ("RUN echo six | tee /r.txt && pip install -r /r.txt", "six\n"),
-        ("COPY requirements.txt /\nRUN echo six >> /requirements.txt && pip install -r /requirements.txt", "flask==3.0.3\nsix\n"),
-        ("COPY requirements.txt /\nRUN sed -i 's/3.0.3/3.1.0/' /requirements.txt && pip install -r /requirements.txt", "flask==3.1.0\n"),
+        (
+            "COPY requirements.txt /\nRUN echo six >> /requirements.txt && pip install -r /requirements.txt",
+            "flask==3.0.3\nsix\n",
+        ),
+        (
+            "COPY requirements.txt /\nRUN sed -i 's/3.0.3/3.1.0/' /requirements.txt && pip install -r /requirements.txt",
+            "flask==3.1.0\n",
+        ),
         ("COPY requirements.txt /\nRUN sed 's/==.*//' /requirements.txt > /r.txt && pip install -r /r.txt", "flask\n"),
-        ("COPY requirements.txt /\nRUN echo six > /a && cat /requirements.txt /a > /b && mv /b /c && cp /c /d && pip install -r /d", "flask==3.0.3\nsix\n"),
+        (
+            "COPY requirements.txt /\nRUN echo six > /a && cat /requirements.txt /a > /b && mv /b /c && cp /c /d && pip install -r /d",
+            "flask==3.0.3\nsix\n",
+        ),
         ("RUN for p in a b; do echo $p >> /r.txt; done; pip install -r /r.txt", "a\nb\n"),
         ("RUN echo six | pip install -r /dev/stdin", "six\n"),
-        ("FROM base AS r\nRUN echo six > /r.txt\nFROM base\nCOPY --from=r /r.txt /x/\nRUN pip install -r /x/r.txt", "six\n"),
+        (
+            "FROM base AS r\nRUN echo six > /r.txt\nFROM base\nCOPY --from=r /r.txt /x/\nRUN pip install -r /x/r.txt",
+            "six\n",
+        ),
     ] {
         assert_eq!(asked(lines), expected, "{lines}");
     }
@@ -393,7 +409,8 @@ fn flags_that_a_loop_builds_up_are_read() {
     let lines = "ARG EXTRAS=\"data web\"\nCOPY pyproject.toml uv.lock ./\nRUN set -eu; flags=\"\"; for e in $EXTRAS; do flags=\"$flags --extra $e\"; done; uv sync --frozen --no-install-project --no-cache $flags";
     let text = asked(lines);
     assert!(text.contains("extras: [\"data\", \"web\"]"), "{text}");
-    let unknown = "COPY uv.lock pyproject.toml ./\nRUN for e in $(ls /); do f=\"$f --extra $e\"; done; uv sync --frozen $f";
+    let unknown =
+        "COPY uv.lock pyproject.toml ./\nRUN for e in $(ls /); do f=\"$f --extra $e\"; done; uv sync --frozen $f";
     assert!(image(unknown).gaps.iter().any(|gap| matches!(gap.why, GapReason::Value(_))));
 }
 
@@ -404,7 +421,8 @@ fn what_an_unknown_command_may_have_changed_is_doubted_where_it_is_installed() {
     assert_eq!(whys, [GapReason::Program, GapReason::Doubtful("/requirements.txt".into())]);
     let later = "RUN make\nCOPY requirements.txt /\nRUN pip install -r /requirements.txt";
     assert_eq!(image(later).gaps.len(), 1, "what was copied behind it is known");
-    let elsewhere = "COPY requirements.txt /\nRUN curl -o /opt/x https://example.org\nRUN pip install -r /requirements.txt";
+    let elsewhere =
+        "COPY requirements.txt /\nRUN curl -o /opt/x https://example.org\nRUN pip install -r /requirements.txt";
     assert_eq!(image(elsewhere).gaps.len(), 1);
 }
 
@@ -416,8 +434,16 @@ fn a_gap_says_where_it_may_have_written_and_no_stage_takes_over_another_ones() {
     assert_eq!(writes("RUN curl -o /opt/x https://example.org"), [at("opt/x")]);
     assert_eq!(writes("WORKDIR /w\nRUN git clone https://example.org/y/z.git"), [at("w/z")]);
     assert_eq!(writes("RUN curl -o /opt/x --libcurl /y https://example.org"), [Writes::Anywhere]);
-    assert_eq!(writes("RUN mkdir /d && ln -s /etc /d/e && tar xf /a.tar -C /d"), [Writes::Anywhere], "through the link");
-    let stage = |from: &str| writes(&format!("FROM base AS b\nRUN curl -o /o/f https://example.org\nRUN touch /p\nFROM base\nCOPY --from=b {from} /x\n"));
+    assert_eq!(
+        writes("RUN mkdir /d && ln -s /etc /d/e && tar xf /a.tar -C /d"),
+        [Writes::Anywhere],
+        "through the link"
+    );
+    let stage = |from: &str| {
+        writes(&format!(
+            "FROM base AS b\nRUN curl -o /o/f https://example.org\nRUN touch /p\nFROM base\nCOPY --from=b {from} /x\n"
+        ))
+    };
     assert_eq!(stage("/o"), [at("x")]);
     assert_eq!(stage("/o/f"), [at("x")]);
     assert_eq!(stage("/p"), []);
@@ -432,7 +458,8 @@ fn a_file_that_is_fetched_and_removed_at_once_leaves_nothing_to_know() {
 
 #[test]
 fn what_does_not_run_is_not_there_and_what_may_run_is_told_once() {
-    let made = image("RUN false && touch /a; true && touch /b; false || touch /c; ! false && touch /d; true || touch /e");
+    let made =
+        image("RUN false && touch /a; true && touch /b; false || touch /c; ! false && touch /d; true || touch /e");
     let there: Vec<bool> = ["a", "b", "c", "d", "e"].iter().map(|path| has(&made, path)).collect();
     assert_eq!((there, made.gaps), (vec![false, true, true, true, false], Vec::new()));
     let maybe = image("RUN grep -q x /etc/passwd && touch /a; true");
