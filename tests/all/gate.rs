@@ -169,6 +169,7 @@ const LOUD: &[&str] = &[
     "RUN head -c 9000 /dev/zero 2> /big >&2",
     // Programs that were brought, or mean something else.
     "ENV PATH=/e:$PATH\nCOPY true /e/true\nRUN true | /e/true",
+    "ENV PATH=/e\nCOPY true /e/true\nRUN true",
     "COPY true /e/true\nRUN [\"/e/true\"]",
     "COPY rm /bin/rm\nRUN rm -rf /x",
     "COPY rm /usr/local/bin/rm\nRUN rm -rf /x",
