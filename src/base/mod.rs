@@ -1,5 +1,6 @@
 //! What every other module speaks in: byte counts with their unit, digests, paths inside an image, where a
-//! fact was found, and what was wrong with the input. Nothing here reads or prints anything.
+//! fact was found, and what was wrong with the input. Nothing here prints anything, and only [`Root`] reads: it is the one
+//! way to a file that a stranger's repository names.
 
 mod both;
 mod bounded;
@@ -10,6 +11,7 @@ mod excerpt;
 mod hash;
 mod path;
 mod problem;
+mod root;
 mod secrets;
 
 pub use both::{both, in_halves};
@@ -21,6 +23,7 @@ pub use excerpt::Excerpt;
 pub use hash::{FastMap, FastSet, Seeded};
 pub use path::{ImagePath, clean_path, file_name, is_within, parent};
 pub use problem::{Location, Problem};
+pub use root::{Found, Root, read_regular};
 pub use secrets::{
     MASK, is_masked, is_secret_name, masked, masked_arguments, masked_bytes, masked_value, masked_variable,
     without_credentials,

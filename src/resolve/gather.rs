@@ -1,24 +1,28 @@
 //! From a request to the requirements and pins that it comes to, each with the place that it was found at. Files are
-//! read here; nothing is asked of an index, and nothing is run.
+//! read here, through [`Files`] and in no other way; nothing is asked of an index, and nothing is run.
 
 pub(super) use super::constraints::Bounds;
 use super::constraints::Kind;
-use super::lock::{LockedPackage, parse_whole_lock};
+use super::files::{Files, Unread};
+use super::lock::{Direct, LockedPackage, parse_whole_lock};
 use super::locks::{Pins, parse_pdm_lock, parse_pipfile_lock, parse_poetry_lock, parse_uv_lock};
 use super::marker::Markers;
 use super::project::{Dependency, Project, parse_project, parse_settings};
 use super::request::{Choice, Input, Request, RequestError, Resolved};
 use super::requirements::{LineKind, Requirement, parse_requirements_file, shown};
-use crate::base::escape_path;
+use crate::base::Found;
 use crate::python::{is_name, normalize_name};
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
+use tempfile::TempDir;
 
 /// Larger files are nobody's requirements, in bytes.
 const MOST: u64 = 64 << 20;
 /// How deep files may include one another, and how many there may be.
 const DEEPEST: usize = 16;
 const MOST_FILES: usize = 500;
+/// Archives of a folder that are looked at.
+const MOST_ARCHIVES: usize = 10_000;
 
 /// A requirement, and where it stands.
 #[derive(Clone, Debug)]
@@ -64,6 +68,8 @@ pub(super) struct Gathered {
     pub bindings: toml::Table,
     pub not_predicted: Vec<(String, String)>,
     pub notes: Vec<String>,
+    /// Folders of archives, for uv to look into. They go with this.
+    pub archives: Vec<TempDir>,
     /// For which Python and platform.
     pub markers: Markers,
 }
@@ -78,6 +84,7 @@ impl Gathered {
 
 pub(super) struct Gatherer<'a> {
     request: &'a Request,
+    disk: &'a dyn Files,
     markers: Markers,
     files: usize,
     seen: BTreeSet<PathBuf>,
@@ -86,23 +93,26 @@ pub(super) struct Gatherer<'a> {
 }
 
 /// Reads all that a request names.
-pub(super) fn gather(request: &Request, markers: &Markers) -> Result<Gathered, RequestError> {
+pub(super) fn gather(request: &Request, disk: &dyn Files, markers: &Markers) -> Result<Gathered, RequestError> {
     let mut gatherer = Gatherer {
         request,
+        disk,
         markers: markers.clone(),
         files: 0,
         seen: BTreeSet::new(),
         projects: BTreeSet::new(),
         out: Gathered { pre: request.pre, markers: markers.clone(), ..Gathered::default() },
     };
-    gatherer.out.places.extend(request.places.iter().filter(|(option, value)| is_fine(option, value)).cloned());
     names(&request.no_binary, &mut gatherer.out.no_binary);
     names(&request.only_binary, &mut gatherer.out.only_binary);
+    for (option, value) in &request.places {
+        gatherer.place(option, value.clone(), &request.folder);
+    }
     for input in &request.inputs {
         gatherer.input(input)?;
     }
     for path in &request.constraints {
-        gatherer.constraints(&path.display().to_string(), Path::new(""), "")?;
+        gatherer.constraints(&path.display().to_string(), &request.folder, "")?;
     }
     let pins: String = request.installed.iter().map(|(name, version)| format!("{name}=={version}\n")).collect();
     for (line, what) in gatherer.parsed(&pins, "what is installed", true)? {
@@ -111,8 +121,9 @@ pub(super) fn gather(request: &Request, markers: &Markers) -> Result<Gathered, R
         }
     }
     for path in &request.overrides {
-        gatherer.listed(path, "", Kind::Override)?;
+        gatherer.listed(&cleaned(&request.folder.join(path)), "", Kind::Override, DEEPEST)?;
     }
+    gatherer.local_files();
     Ok(gatherer.out)
 }
 
@@ -141,7 +152,7 @@ impl Gatherer<'_> {
                     wanted.extend(project.extras.keys().cloned());
                 }
                 if !only_groups {
-                    self.add(&project, &shown, &wanted)?;
+                    self.add(&project, &shown, dir, &wanted)?;
                 }
                 for group in groups {
                     let list = project.groups.get(&normalize_name(group));
@@ -160,32 +171,39 @@ impl Gatherer<'_> {
         }
     }
 
-    /// A file's text, and that it was read.
-    fn read(&mut self, path: &Path, place: &str) -> Result<String, RequestError> {
-        let missing =
-            |message: String| RequestError::Missing { file: escape_path(path), message, place: place.to_owned() };
+    /// A file's text. `None` where it is not known, which is told.
+    fn read(&mut self, path: &Path, place: &str) -> Result<Option<String>, RequestError> {
+        let shown = self.disk.shown(path);
+        let missing = |message: String| RequestError::Missing { file: shown.clone(), message, place: place.to_owned() };
         self.files += 1;
         if self.files > MOST_FILES {
             return Err(missing(format!("expected at most {MOST_FILES} files that name one another")));
         }
-        let found = std::fs::metadata(path).map_err(|error| missing(reason(&error)))?;
-        if !found.is_file() {
-            return Err(missing("expected a file, found something else".into()));
+        match self.disk.read(path, MOST) {
+            Ok(bytes) => match decoded(bytes) {
+                Some(text) => Ok(Some(text)),
+                None => Err(missing("expected a text in UTF-8".into())),
+            },
+            Err(Unread::Unknown(why)) => {
+                self.out.not_predicted.push((format!("what {shown} asks for"), why));
+                Ok(None)
+            }
+            Err(error) => Err(missing(error.to_string())),
         }
-        if found.len() > MOST {
-            return Err(missing(format!("expected at most {} MiB, found {} bytes", MOST >> 20, found.len())));
-        }
-        let bytes = std::fs::read(path).map_err(|error| missing(reason(&error)))?;
-        String::from_utf8(bytes).map_err(|_| missing("expected a text in UTF-8".into()))
+    }
+
+    fn is_file(&self, path: &Path) -> bool {
+        self.disk.find(path) == Some(Found::File)
     }
 
     fn requirements(&mut self, path: &Path, place: &str, left: usize) -> Result<(), RequestError> {
-        if !self.seen.insert(cleaned(path)) {
+        let path = cleaned(path);
+        if !self.seen.insert(path.clone()) {
             return Ok(());
         }
-        let text = self.read(path, place)?;
+        let Some(text) = self.read(&path, place)? else { return Ok(()) };
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-        self.lines(&text, &escape_path(path), &folder, Some(path), left)
+        self.lines(&text, &self.disk.shown(&path), &folder, Some(&path), left)
     }
 
     /// The lines of a requirements file, or of a command line, whose place is all of it.
@@ -200,17 +218,13 @@ impl Gatherer<'_> {
         for (line, what) in self.parsed(text, name, file.is_some())? {
             match what {
                 LineKind::Requirement(requirement) => self.root(requirement, line, folder)?,
-                LineKind::Include(other) if is_url(&other) => {
+                LineKind::Include(other) if is_url(&other) && !other.starts_with("file:") => {
                     let why = "it is somewhere else, and requirements are read from the build context only";
                     self.out.not_predicted.push((format!("the requirements at {}", shown(&other)), why.into()));
                 }
                 LineKind::Include(other) => {
-                    let left = left.checked_sub(1).ok_or_else(|| RequestError::Syntax {
-                        place: line.clone(),
-                        expected: format!("files that include one another at most {DEEPEST} deep"),
-                        found: shown(&other),
-                    })?;
-                    self.requirements(&folder.join(other), &line, left)?;
+                    let left = left.checked_sub(1).ok_or_else(|| too_deep(&line, &other))?;
+                    self.requirements(&folder.join(of_url(&other)), &line, left)?;
                 }
                 LineKind::Constraint(other) => self.constraints(&other, folder, &line)?,
                 LineKind::Option(option, value) => self.option(option, value, folder),
@@ -241,48 +255,103 @@ impl Gatherer<'_> {
             "--pre" => self.out.pre = true,
             "--no-binary" => names(&[value], &mut self.out.no_binary),
             "--only-binary" => names(&[value], &mut self.out.only_binary),
-            // A folder of the build context.
-            "--find-links" if !is_url(&value) => {
-                let path = cleaned(&folder.join(&value));
-                if is_below(&value) && path.is_dir() {
-                    self.out.places.push((option.to_owned(), absolute(&path).display().to_string()));
-                } else {
-                    let why = "it is no folder of the build context";
-                    self.out.not_predicted.push((format!("what is in {}", shown(&value)), why.into()));
-                }
-            }
-            "--index-url" | "--extra-index-url" | "--find-links" | "--no-index" if is_fine(option, &value) => {
-                self.out.places.push((option.to_owned(), value));
-            }
-            "--index-url" | "--extra-index-url" | "--find-links" => {
-                let why = "it is no URL of HTTP or HTTPS";
-                self.out.not_predicted.push((format!("what the index {} has", shown(&value)), why.into()));
-            }
+            "--index-url" | "--extra-index-url" | "--find-links" | "--no-index" => self.place(option, value, folder),
             _ => {}
         }
     }
 
+    /// Where to look. A folder of archives is one of the image's, of which uv gets its archives alone.
+    fn place(&mut self, option: &str, value: String, folder: &Path) {
+        let is_local = matches!(option, "--find-links" | "-f") && (!is_url(&value) || value.starts_with("file:"));
+        if !is_local && is_fine(option, &value) {
+            return self.out.places.push((option.to_owned(), value));
+        }
+        if !is_local {
+            let why = "it is no URL of HTTP or HTTPS";
+            return self.out.not_predicted.push((format!("what the index {} has", shown(&value)), why.into()));
+        }
+        for value in value.split(',').map(str::trim).filter(|value| !value.is_empty()) {
+            let path = cleaned(&folder.join(of_url(value)));
+            match self.archives(&path) {
+                Ok(found) => self.out.places.push(("--find-links".to_owned(), found)),
+                Err(why) => self.out.not_predicted.push((format!("archives in {}", self.disk.shown(&path)), why)),
+            }
+        }
+    }
+
+    /// A folder with the archives of another one, and nothing else.
+    fn archives(&mut self, path: &Path) -> Result<String, String> {
+        let is_archive = |path: &&PathBuf| {
+            let name = path.to_string_lossy();
+            [".whl", ".tar.gz", ".zip"].iter().any(|end| name.ends_with(end))
+        };
+        let found = self.disk.list(path);
+        let mut archives = found.iter().filter(is_archive).take(MOST_ARCHIVES).peekable();
+        if archives.peek().is_none() {
+            return Err("which archives are there is not known".into());
+        }
+        let failed = |error: std::io::Error| format!("no temporary folder: {error}");
+        let folder = tempfile::tempdir().map_err(failed)?;
+        for archive in archives {
+            let real = self.disk.on_disk(archive).map_err(|error| error.to_string())?;
+            let name = archive.file_name().unwrap_or_default();
+            std::os::unix::fs::symlink(real, folder.path().join(name)).map_err(failed)?;
+        }
+        let shown = folder.path().display().to_string();
+        self.out.archives.push(folder);
+        Ok(shown)
+    }
+
+    /// What a lock has in files: where they are on this machine, or nothing where they are not read.
+    fn local_files(&mut self) {
+        let disk = self.disk;
+        let real = |folder: &Path, path: &str| disk.on_disk(&cleaned(&folder.join(of_url(path))));
+        for locked in &mut self.out.pins {
+            for pin in locked.pins.pins.iter_mut().filter(|pin| pin.path.as_deref().is_some_and(is_wheel)) {
+                let found = pin.path.take().map(|path| real(&locked.folder, &path));
+                pin.path = found.and_then(Result::ok).map(|path| path.display().to_string());
+            }
+        }
+        for locked in &mut self.out.packages {
+            for package in &mut locked.packages {
+                package.local.retain_mut(|(_, path)| {
+                    let found = real(&locked.folder, path).ok();
+                    found.inspect(|found| *path = found.display().to_string()).is_some()
+                });
+                if let Some(Direct::Local { path, .. }) = &mut package.direct
+                    && is_wheel(path)
+                {
+                    match real(&locked.folder, path) {
+                        Ok(found) => *path = found.display().to_string(),
+                        Err(_) => package.direct = None,
+                    }
+                }
+            }
+        }
+    }
+
     fn constraints(&mut self, path: &str, folder: &Path, place: &str) -> Result<(), RequestError> {
-        if is_url(path) {
+        if is_url(path) && !path.starts_with("file:") {
             self.out.constraint_urls.push((path.to_owned(), place.to_owned()));
             return Ok(());
         }
-        self.listed(&folder.join(path), place, Kind::Constraint)
+        self.listed(&cleaned(&folder.join(of_url(path))), place, Kind::Constraint, DEEPEST)
     }
 
     /// Adds the requirements of a file of constraints or overrides, and of those that it includes.
-    fn listed(&mut self, path: &Path, place: &str, kind: Kind) -> Result<(), RequestError> {
-        let text = self.read(path, place)?;
+    fn listed(&mut self, path: &Path, place: &str, kind: Kind, left: usize) -> Result<(), RequestError> {
+        let Some(text) = self.read(path, place)? else { return Ok(()) };
         let markers = self.markers.clone();
-        for (line, what) in self.parsed(&text, &escape_path(path), true)? {
+        for (line, what) in self.parsed(&text, &self.disk.shown(path), true)? {
             match what {
                 LineKind::Requirement(requirement) => self.out.bounds.add(kind, requirement, line, &markers)?,
                 LineKind::Include(other) | LineKind::Constraint(other) if is_url(&other) => {
                     self.out.constraint_urls.push((other, line));
                 }
                 LineKind::Include(other) | LineKind::Constraint(other) => {
+                    let left = left.checked_sub(1).ok_or_else(|| too_deep(&line, &other))?;
                     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-                    self.listed(&folder.join(other), &line, kind)?;
+                    self.listed(&cleaned(&folder.join(other)), &line, kind, left)?;
                 }
                 LineKind::Option(..) => {}
             }
@@ -322,25 +391,33 @@ impl Gatherer<'_> {
             self.opaque(&requirement, url, None, why, &place);
             return Ok(());
         }
-        let bare = bare.strip_prefix("file://").or(bare.strip_prefix("file:")).unwrap_or(bare);
-        let path = cleaned(&folder.join(bare.strip_prefix("localhost").unwrap_or(bare)));
-        if path.is_dir() {
-            let Some((project, shown)) = self.project(&path, &place)? else { return Ok(()) };
-            self.add(&project, &shown, &requirement.extras)?;
+        let path = cleaned(&folder.join(of_url(bare)));
+        let found = self.disk.find(&path);
+        if found == Some(Found::Directory) {
+            let project = self.project(&path, &place)?;
+            let Some((project, shown)) = project else { return Ok(()) };
+            self.add(&project, &shown, &path, &requirement.extras)?;
             self.install_project(&path, &project, requirement.editable, true);
             return Ok(());
         }
-        if !path.is_file() {
-            return Err(RequestError::Missing {
-                file: escape_path(&path),
-                message: "no such file or folder".into(),
-                place,
-            });
-        }
-        if bare.ends_with(".whl") {
+        let file = match self.disk.on_disk(&path) {
+            Ok(file) => file,
+            Err(Unread::Unknown(why)) => {
+                self.opaque(&requirement, None, Some(path), why, &place);
+                return Ok(());
+            }
+            Err(error) => {
+                let message = match error {
+                    Unread::Missing => "no such file or folder".to_owned(),
+                    error => error.to_string(),
+                };
+                return Err(RequestError::Missing { file: self.disk.shown(&path), message, place });
+            }
+        };
+        if is_wheel(bare) {
             requirement.name = name_of_wheel(bare, &requirement.name);
             // Percent signs and variables of a path are letters of it.
-            let url = reqwest::Url::from_file_path(absolute(&path)).map(|url| url.as_str().replace('$', "%24"));
+            let url = reqwest::Url::from_file_path(&file).map(|url| url.as_str().replace('$', "%24"));
             match url.ok().filter(|_| is_name(&requirement.name)) {
                 Some(url) => {
                     requirement.from = url;
@@ -370,7 +447,7 @@ impl Gatherer<'_> {
         let what = match (&url, &local) {
             _ if !requirement.name.is_empty() => requirement.name.clone(),
             (Some(url), _) => shown(url),
-            (None, path) => path.as_deref().map(escape_path).unwrap_or_default(),
+            (None, path) => path.as_deref().map(|path| self.disk.shown(path)).unwrap_or_default(),
         };
         self.out.not_predicted.push((format!("{what} ({place}) and what it requires"), reason.clone()));
         self.out.opaque.push(Resolved {
@@ -389,15 +466,15 @@ impl Gatherer<'_> {
     fn project(&mut self, dir: &Path, place: &str) -> Result<Option<(Project, String)>, RequestError> {
         let path = dir.join("pyproject.toml");
         let (setup, settings) = (dir.join("setup.py"), dir.join("setup.cfg"));
-        if !path.is_file() && (setup.is_file() || settings.is_file()) {
-            let file = if setup.is_file() { setup } else { settings };
+        if !self.is_file(&path) && (self.is_file(&setup) || self.is_file(&settings)) {
+            let file = if self.is_file(&setup) { setup } else { settings };
             let why = "setup.py and setup.cfg are for a program to read, and nothing is built or run here";
-            self.out.not_predicted.push((format!("what {} requires", escape_path(&file)), why.into()));
+            self.out.not_predicted.push((format!("what {} requires", self.disk.shown(&file)), why.into()));
             self.install_project(dir, &Project::default(), false, true);
             return Ok(None);
         }
-        let text = self.read(&path, place)?;
-        let shown = escape_path(&path);
+        let Some(text) = self.read(&path, place)? else { return Ok(None) };
+        let shown = self.disk.shown(&path);
         let project = parse_project(&text).map_err(|(line, expected, found)| RequestError::Syntax {
             place: if line > 0 { format!("{shown}:{line}") } else { shown.clone() },
             expected,
@@ -416,9 +493,10 @@ impl Gatherer<'_> {
     fn settings(&mut self, dir: &Path, shown: &str, project: &mut Project) -> Result<(), RequestError> {
         self.out.bindings.extend(std::mem::take(&mut project.bindings));
         let (path, mut place) = (dir.join("uv.toml"), shown.to_owned());
-        if path.is_file() {
-            place = escape_path(&path);
-            let text = self.read(&path, "")?;
+        if self.is_file(&path)
+            && let Some(text) = self.read(&path, "")?
+        {
+            place = self.disk.shown(&path);
             project.settings = parse_settings(&text).map_err(|(line, expected, found)| RequestError::Syntax {
                 place: if line > 0 { format!("{place}:{line}") } else { place.clone() },
                 expected,
@@ -446,16 +524,15 @@ impl Gatherer<'_> {
     }
 
     /// A project's dependencies, with those of some of its extras.
-    fn add(&mut self, project: &Project, shown: &str, extras: &[String]) -> Result<(), RequestError> {
-        let folder = Path::new(shown).parent().unwrap_or(Path::new("")).to_owned();
-        self.roots(&project.dependencies, shown, &folder)?;
+    fn add(&mut self, project: &Project, shown: &str, folder: &Path, extras: &[String]) -> Result<(), RequestError> {
+        self.roots(&project.dependencies, shown, folder)?;
         for extra in extras {
             let list = project.extras.get(&normalize_name(extra)).ok_or_else(|| RequestError::Syntax {
                 place: shown.to_owned(),
                 expected: "an extra of that name".into(),
                 found: super::requirements::shown(extra),
             })?;
-            self.roots(list, shown, &folder)?;
+            self.roots(list, shown, folder)?;
         }
         Ok(())
     }
@@ -472,7 +549,7 @@ impl Gatherer<'_> {
         if !self.projects.insert(cleaned(dir)) {
             return;
         }
-        let name = if project.name.is_empty() { escape_path(dir) } else { project.name.clone() };
+        let name = if project.name.is_empty() { self.disk.shown(dir) } else { project.name.clone() };
         let reason = "it is a project of the build context: its wheel is not built here".to_owned();
         self.out.not_predicted.push((format!("{name} itself"), reason.clone()));
         self.out.opaque.push(Resolved {
@@ -488,12 +565,12 @@ impl Gatherer<'_> {
     }
 
     fn lock(&mut self, path: &Path, choice: &Choice) -> Result<(), RequestError> {
-        let text = self.read(path, "")?;
-        let (place, folder) = (escape_path(path), path.parent().unwrap_or(Path::new("")).to_owned());
+        let Some(text) = self.read(path, "")? else { return Ok(()) };
+        let (place, folder) = (self.disk.shown(path), path.parent().unwrap_or(Path::new("")).to_owned());
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let beside = folder.join("pyproject.toml");
         let project = match name.as_str() {
-            "uv.lock" | "poetry.lock" | "pdm.lock" if beside.is_file() => {
+            "uv.lock" | "poetry.lock" | "pdm.lock" if self.is_file(&beside) => {
                 self.project(&folder, "")?.map(|(project, _)| project)
             }
             _ => None,
@@ -522,7 +599,7 @@ impl Gatherer<'_> {
         };
         let mut pins = pins.map_err(wrong)?;
         if name == "Pipfile.lock" {
-            let asked = std::fs::read(folder.join("Pipfile")).unwrap_or_default();
+            let asked = self.disk.read(&folder.join("Pipfile"), MOST).unwrap_or_default();
             let asked = crate::python::read_asked_for(b"Pipfile", &asked, "Pipfile");
             pins.pins
                 .iter_mut()
@@ -589,8 +666,33 @@ fn name_of_wheel(path: &str, told: &str) -> String {
     path.rsplit('/').next().and_then(|file| file.split('-').next()).unwrap_or_default().to_owned()
 }
 
-fn absolute(path: &Path) -> PathBuf {
-    cleaned(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()))
+fn is_wheel(path: &str) -> bool {
+    path.ends_with(".whl")
+}
+
+/// The path of a `file:` URL; a path as it is.
+fn of_url(text: &str) -> &str {
+    let bare = text.strip_prefix("file://").or(text.strip_prefix("file:")).unwrap_or(text);
+    bare.strip_prefix("localhost/").map_or(bare, |rest| &bare[bare.len() - rest.len() - 1..])
+}
+
+fn too_deep(line: &str, other: &str) -> RequestError {
+    RequestError::Syntax {
+        place: line.to_owned(),
+        expected: format!("files that include one another at most {DEEPEST} deep"),
+        found: shown(other),
+    }
+}
+
+/// A text in UTF-8, or in UTF-16 with a mark, which PowerShell writes and pip reads.
+fn decoded(bytes: Vec<u8>) -> Option<String> {
+    let unit: fn([u8; 2]) -> u16 = match bytes.get(..2) {
+        Some([0xff, 0xfe]) => u16::from_le_bytes,
+        Some([0xfe, 0xff]) => u16::from_be_bytes,
+        _ => return String::from_utf8(bytes).ok(),
+    };
+    let units: Vec<u16> = bytes[2..].chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
+    String::from_utf16(&units).ok()
 }
 
 /// A path without `.` and `..`, by its words alone.
@@ -604,11 +706,4 @@ pub(super) fn cleaned(path: &Path) -> PathBuf {
         }
     }
     out
-}
-
-fn reason(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => "no such file".into(),
-        _ => error.to_string(),
-    }
 }

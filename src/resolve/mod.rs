@@ -34,6 +34,7 @@ mod access;
 mod compile;
 mod constraints;
 mod explain;
+mod files;
 mod gather;
 mod install;
 mod lock;
@@ -56,6 +57,7 @@ mod wheels;
 mod zip;
 
 pub use access::{Access, parse_netrc};
+pub use files::{Disk, Files, Unread};
 pub use install::{EntryPoint, Installation, Installer, parse_entry_points};
 pub use lock::{Direct, LockHead, LockedPackage, parse_lock, parse_whole_lock};
 pub use locks::{Pin, Pins, parse_pdm_lock, parse_pipfile_lock, parse_poetry_lock, parse_uv_lock};

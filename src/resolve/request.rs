@@ -34,6 +34,8 @@ pub struct Request {
     /// `--resolution`, `--exclude-newer`, `--trusted-host`; with variables expanded. The value of an option without one
     /// is empty.
     pub places: Vec<(String, String)>,
+    /// The folder that the installer runs in.
+    pub folder: PathBuf,
     /// The environment that the installer would see: `PIP_*` and `UV_*` of it count, and requirements files may name
     /// others (`${TOKEN}`). What is not here has no value: the environment of this program is nobody's to name.
     pub environment: Vec<(String, String)>,
@@ -42,7 +44,7 @@ pub struct Request {
 /// One thing that is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// A requirements file, in a build context on disk.
+    /// A requirements file.
     Requirements(PathBuf),
     /// Requirements on a command line.
     Lines {

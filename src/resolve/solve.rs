@@ -18,6 +18,7 @@
 use super::compile::{Failure, Set};
 use super::explain::{explain, without_wheels};
 use super::gather::{Bounds, Gathered, LockedPins, Root, cleaned, gather};
+use super::files::Files;
 use super::lock::{Direct, LockedPackage, without_secrets};
 use super::locks::Pin;
 use super::marker::Markers;
@@ -56,10 +57,16 @@ struct Answer {
 /// # Errors
 ///
 /// What is asked for cannot be read or met, or the index cannot be asked.
-pub fn resolve(uv: &Uv, request: &Request, platform: &Platform, options: &Options) -> Result<Resolution, RequestError> {
+pub fn resolve(
+    uv: &Uv,
+    request: &Request,
+    files: &dyn Files,
+    platform: &Platform,
+    options: &Options,
+) -> Result<Resolution, RequestError> {
     let deadline = Instant::now() + options.wait;
     let markers = Markers::of(platform, request.python_full.as_deref());
-    let gathered = gather(request, &markers)?;
+    let gathered = gather(request, files, &markers)?;
     let uv = with_places(uv, request, &gathered);
     // What the repository itself says of its own places: the user's own credentials come first.
     let scope = |name: &str| request.variable(name);
