@@ -23,7 +23,7 @@ pub use excerpt::Excerpt;
 pub use hash::{FastMap, FastSet, Seeded};
 pub use path::{ImagePath, clean_path, file_name, is_within, parent};
 pub use problem::{Location, Problem};
-pub use root::{Found, Root, read_regular};
+pub use root::{Found, Root, read_named};
 pub use secrets::{
     MASK, is_masked, is_secret_name, masked, masked_arguments, masked_bytes, masked_value, masked_variable,
     without_credentials,

@@ -91,7 +91,7 @@ pub fn evaluate(
         checks,
         accepted: acceptances.accepted.clone(),
         warnings,
-        gaps: snapshot.gaps.iter().map(GapText::from).collect(),
+        gaps: snapshot.gaps.iter().map(crate::image::GapText::from).collect(),
         planned: None,
     })
 }

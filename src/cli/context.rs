@@ -9,7 +9,7 @@ use crate::programs::Strangers;
 use crate::prove::Live;
 use crate::registry::RegistryError;
 use crate::repository::{self, Repositories, RepositoryError, Sources};
-use crate::resolve::{self, Platform, Request, RequestError, Resolution, Resolved, Uv};
+use crate::resolve::{self, Files, Platform, Request, RequestError, Resolution, Resolved, Uv};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -199,7 +199,12 @@ impl Outside for World<'_> {
         found
     }
 
-    fn resolve(&self, request: &Request, platform: &Platform) -> std::result::Result<Resolution, RequestError> {
+    fn resolve(
+        &self,
+        request: &Request,
+        files: &dyn Files,
+        platform: &Platform,
+    ) -> std::result::Result<Resolution, RequestError> {
         let uv = self
             .uv
             .get_or_init(|| Uv::find_outside(&Strangers::here().and(&self.input.folder)))
@@ -207,7 +212,7 @@ impl Outside for World<'_> {
             .map_err(|error| RequestError::Uv(error.clone()))?;
         self.bar.start(&format!("asking package indexes (uv {})", uv.version()), None);
         let options = resolve::Options { cache: self.cache(), ..resolve::Options::default() };
-        let found = resolve::resolve(uv, request, platform, &options)?;
+        let found = resolve::resolve(uv, request, files, platform, &options)?;
         self.told.borrow_mut().extend(found.packages.iter().cloned());
         Ok(found)
     }

@@ -139,7 +139,7 @@ impl Stage {
     ) -> Result<(), ContextError> {
         let found = world.folder.glob(source);
         if found.is_empty() {
-            let on_disk = world.folder.on_disk(ImagePath::from(source).as_bytes()).exists();
+            let on_disk = world.folder.is_on_disk(source);
             return Err(ContextError::NotThere {
                 place: place.to_owned(),
                 what: "the source",
@@ -149,11 +149,10 @@ impl Stage {
             });
         }
         let many = into || found.len() > 1;
-        for path in found {
+        for (named, path) in found {
             if world.folder.is_directory(path.as_bytes()) {
-                let base = if options.parents { target.join(path.as_bytes()) } else { target.clone() };
+                let base = if options.parents { target.join(named.as_bytes()) } else { target.clone() };
                 self.put_directory(&base, options);
-                self.origins.insert(base.clone(), world.folder.on_disk(path.as_bytes()));
                 let below: Vec<Entry> = world.folder.below(path.as_bytes()).map(|(_, entry)| entry.clone()).collect();
                 for entry in below {
                     self.copy_entry(world, &entry, path.as_bytes(), &base, options);
@@ -164,9 +163,9 @@ impl Stage {
             if options.unpack && self.unpack(world, &path, target, place) {
                 continue;
             }
-            let name = file_name(path.as_bytes());
+            let name = file_name(named.as_bytes());
             let to = if options.parents {
-                target.join(path.as_bytes())
+                target.join(named.as_bytes())
             } else if many {
                 target.join(name)
             } else {
@@ -204,16 +203,22 @@ impl Stage {
             }
         };
         let kept = world.folder.kept(entry.path.as_bytes(), to.as_bytes());
-        // Nobody reads the others; which file it is stands for what is in it.
-        let identity = || (entry.kind == EntryKind::File).then(|| identity(&entry.path));
-        let (digest, content) =
-            kept.map_or_else(|| (identity(), None), |(digest, content)| (Some(digest), Some(content)));
-        if entry.kind == EntryKind::File {
-            self.origins.insert(to.clone(), world.folder.on_disk(entry.path.as_bytes()));
-            self.contexts.extend(digest.map(|digest| (digest, entry.path.clone())));
-        }
+        let (digest, content) = match kept {
+            Some((digest, content)) => {
+                self.contexts.insert(digest, entry.path.clone());
+                (Some(digest), Some(content))
+            }
+            None => (self.identity_of(entry), None),
+        };
         let (uid, gid) = (options.uid, options.gid);
         self.tree.put(Entry { path: to, uid, gid, content: digest, ..entry.clone() }, content);
+    }
+
+    /// What stands for the content of a file of the folder that nobody reads.
+    pub(super) fn identity_of(&mut self, entry: &Entry) -> Option<Digest> {
+        let digest = (entry.kind == EntryKind::File).then(|| identity(&entry.path))?;
+        self.contexts.insert(digest, entry.path.clone());
+        Some(digest)
     }
 
     /// `ADD` of an archive of the folder. Whether it was one.
@@ -223,7 +228,7 @@ impl Stage {
         if !endings.iter().any(|ending| name.ends_with(ending)) {
             return false;
         }
-        match super::places::archive(&world.folder.on_disk(path.as_bytes())) {
+        match super::places::archive(world.folder.open(path)) {
             Ok((entries, mut contents)) => {
                 for (position, entry) in entries.into_iter().enumerate() {
                     let whole = target.join(entry.path.as_bytes());
@@ -334,9 +339,6 @@ impl Stage {
             self.remember_from(other, &entry);
             doubtful |= other.tree.is_doubtful(from.as_bytes());
             let content = other.tree.content(from.as_bytes()).map(<[u8]>::to_vec);
-            if let Some(origin) = other.origins.get(&from) {
-                self.origins.insert(to.clone(), origin.clone());
-            }
             // What was linked within the stage is a file of its own here, unless both are copied.
             let entry = match entry.kind {
                 EntryKind::Hardlink => linked(other, &real, target, entry),

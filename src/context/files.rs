@@ -229,9 +229,6 @@ impl Stage {
                 },
                 _ => entry,
             };
-            if let Some(origin) = self.origins.get(&path).cloned() {
-                self.origins.insert(target.clone(), origin);
-            }
             self.tree.put(Entry { path: target, ..entry }, content);
         }
         if moves {
@@ -450,7 +447,6 @@ impl Stage {
                 let content = other.tree.content(path.as_bytes()).map(<[u8]>::to_vec);
                 self.remember_from(&other, &entry);
                 let to = target.join(inside);
-                self.origins.extend(other.origins.get(&path).map(|origin| (to.clone(), origin.clone())));
                 self.tree.put(Entry { path: to.clone(), ..entry }, content);
                 self.tree.set_foreign(&to, other.tree.foreign().contains(&path));
             }
@@ -463,16 +459,13 @@ impl Stage {
             self.tree.doubt(&Writes::at(target.clone()));
         } else {
             let source = ImagePath::from(source);
-            self.origins.insert(target.clone(), world.folder.on_disk(source.as_bytes()));
             let below: Vec<Entry> = world.folder.below(source.as_bytes()).map(|(_, entry)| entry.clone()).collect();
             let own = world.folder.get(source.as_bytes()).cloned();
             for entry in own.into_iter().chain(below) {
                 let inside = entry.path.as_bytes().get(source.as_bytes().len()..).unwrap_or_default();
                 let to = ImagePath::new(&[target.as_bytes(), b"/", inside].concat());
-                self.origins.insert(to.clone(), world.folder.on_disk(entry.path.as_bytes()));
-                let digest = (entry.kind == EntryKind::File).then(|| super::copy::identity(&entry.path));
-                self.contexts.extend(digest.map(|digest| (digest, entry.path.clone())));
-                self.tree.put(Entry { path: to, content: digest, ..entry }, None);
+                let content = self.identity_of(&entry);
+                self.tree.put(Entry { path: to, content, ..entry }, None);
             }
         }
         Ok(())

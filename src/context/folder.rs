@@ -1,13 +1,15 @@
 //! The folder that is built from: what a builder would see of it, and the small files in it that are read.
 //!
-//! Links are not followed out of it, nothing is written, and files are read up to a bound.
+//! Nothing outside of it is read, whatever its links say ([`Root`]); nothing is written, and files are read up to a bound.
 
 use super::ContextError;
 use super::ignore::Ignore;
-use crate::base::{ImagePath, escape_path};
+use crate::base::{Found, ImagePath, Root, escape_path, parent};
 use crate::layer::{Entry, EntryKind, content_digest, distil, is_kept};
+use crate::resolve::Unread;
 use std::collections::BTreeMap;
-use std::io::Read as _;
+use std::fs::File;
+use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -17,6 +19,8 @@ use walkdir::WalkDir;
 const MOST_READ: u64 = 16 << 20;
 /// A folder with more files is no build context.
 const MOST_ENTRIES: usize = 2_000_000;
+/// How many links of a path are followed.
+const MOST_LINKS: usize = 40;
 
 /// A build context.
 #[derive(Debug)]
@@ -24,6 +28,7 @@ pub(super) struct Folder {
     root: PathBuf,
     /// Files that are not on disk.
     written: BTreeMap<ImagePath, Vec<u8>>,
+    disk: Root,
     /// What a builder sees, by path relative to the root.
     entries: BTreeMap<ImagePath, Entry>,
     /// Lines of the ignore file that are no patterns: `(place, why)`.
@@ -38,10 +43,12 @@ impl Folder {
         if !metadata.is_dir() {
             return Err(ContextError::NoFolder { path: escape_path(root) });
         }
-        let (ignore, name) = ignore_file(root, dockerfile)?;
+        let disk = Root::open(root).map_err(|source| ContextError::read(root, source))?;
+        let (ignore, name) = ignore_file(&disk, root, dockerfile)?;
         let place = |(line, why): &(usize, String)| (format!("{name}, line {line}"), why.clone());
         let bad_patterns = ignore.bad.iter().map(place).collect();
-        let mut out = Self { root: root.to_owned(), written: BTreeMap::new(), entries: BTreeMap::new(), bad_patterns };
+        let (written, entries) = (BTreeMap::new(), BTreeMap::new());
+        let mut out = Self { root: root.to_owned(), disk, written, entries, bad_patterns };
         let relative = |path: &Path| path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned();
         let hidden = |path: &Path| ignore.hides(&relative(path));
         let walk = WalkDir::new(root).min_depth(1).sort_by_file_name().into_iter();
@@ -111,12 +118,11 @@ impl Folder {
             || self.below(path).next().is_some()
     }
 
-    /// The paths that a pattern names.
-    pub(super) fn glob(&self, text: &str) -> Vec<ImagePath> {
+    /// The paths that a pattern names, each with where it leads: links are followed within the context, as builders do.
+    pub(super) fn glob(&self, text: &str) -> Vec<(ImagePath, ImagePath)> {
         let clean = ImagePath::from(text);
         if !text.contains(['*', '?', '[']) {
-            let path = clean.as_bytes();
-            return (self.get(path).is_some() || self.is_directory(path)).then_some(clean).into_iter().collect();
+            return self.followed(&clean).map(|real| (clean, real)).into_iter().collect();
         }
         let text = String::from_utf8_lossy(clean.as_bytes()).into_owned();
         let Some(expression) = super::ignore::pattern(&text) else { return Vec::new() };
@@ -125,15 +131,53 @@ impl Folder {
             let path = String::from_utf8_lossy(path.as_bytes());
             path.matches('/').count() == depth && expression.is_match(&path)
         };
-        self.entries.keys().filter(fits).cloned().collect()
+        self.entries.keys().filter(fits).filter_map(|path| Some((path.clone(), self.followed(path)?))).collect()
     }
 
-    /// Where a file of the context is on disk.
-    pub(super) fn on_disk(&self, path: &[u8]) -> PathBuf {
-        if self.root == Path::new(".") && !path.is_empty() {
-            return PathBuf::from(std::ffi::OsStr::from_bytes(path));
+    /// Where a path leads, if there is something that a builder sees.
+    fn followed(&self, path: &ImagePath) -> Option<ImagePath> {
+        let mut whole = path.clone();
+        for _ in 0..MOST_LINKS {
+            let ends = whole.as_bytes().iter().enumerate().filter(|(_, b)| **b == b'/').map(|(at, _)| at);
+            let ends = ends.chain([whole.as_bytes().len()]).collect::<Vec<_>>();
+            let link = ends.into_iter().find_map(|end| {
+                let entry = self.get(&whole.as_bytes()[..end]).filter(|entry| entry.kind == EntryKind::Symlink)?;
+                Some((end, entry.link.clone()?))
+            });
+            let Some((end, target)) = link else {
+                let there = self.get(whole.as_bytes()).is_some() || self.is_directory(whole.as_bytes());
+                return there.then_some(whole);
+            };
+            let (before, rest) = whole.as_bytes().split_at(end);
+            let folder = if target.starts_with(b"/") { &b""[..] } else { parent(before) };
+            whole = ImagePath::new(&[folder, b"/", &target, rest].concat());
         }
-        self.root.join(std::ffi::OsStr::from_bytes(path))
+        None
+    }
+
+    /// Whether there is something on disk, seen by a builder or not.
+    pub(super) fn is_on_disk(&self, path: &str) -> bool {
+        self.disk.find(path.as_bytes()).is_some()
+    }
+
+    /// Opens a file.
+    pub(super) fn open(&self, path: &ImagePath) -> io::Result<File> {
+        self.disk.file(path.as_bytes())
+    }
+
+    /// Reads a file, up to a bound.
+    pub(super) fn read_file(&self, path: &ImagePath, most: u64) -> Result<Vec<u8>, Unread> {
+        self.disk.read(path.as_bytes(), most).map_err(|error| Unread::of(&error))
+    }
+
+    /// Where a file is on this machine, for uv: a regular file, no part of whose path below the root is a link.
+    pub(super) fn place_of(&self, path: &ImagePath) -> Result<PathBuf, Unread> {
+        let is_plain = self.get(path.as_bytes()).is_some_and(|entry| entry.kind == EntryKind::File);
+        if !is_plain || self.disk.find(path.as_bytes()) != Some(Found::File) {
+            return Err(Unread::Refused("expected a file, found something else".into()));
+        }
+        let root = std::fs::canonicalize(&self.root).map_err(|error| Unread::of(&error))?;
+        Ok(root.join(std::ffi::OsStr::from_bytes(path.as_bytes())))
     }
 
     /// The content of a file, if it is not too large.
@@ -142,9 +186,7 @@ impl Folder {
         if let Some(text) = self.written.get(path) {
             return Some(text.clone());
         }
-        let mut out = Vec::new();
-        std::fs::File::open(self.on_disk(path)).ok()?.take(MOST_READ + 1).read_to_end(&mut out).ok()?;
-        Some(out)
+        self.disk.read(path, MOST_READ).ok()
     }
 
     /// What the index of a layer keeps of a file that is copied to `target`, and the digest of its content.
@@ -158,17 +200,21 @@ impl Folder {
 }
 
 /// The ignore file, and what to call it.
-fn ignore_file(root: &Path, dockerfile: Option<&Path>) -> Result<(Ignore, String), ContextError> {
+fn ignore_file(disk: &Root, root: &Path, dockerfile: Option<&Path>) -> Result<(Ignore, String), ContextError> {
     let beside = dockerfile.map(|file| {
         let mut name = file.as_os_str().to_owned();
         name.push(".dockerignore");
         PathBuf::from(name)
     });
     for file in beside.into_iter().chain([root.join(".dockerignore")]) {
-        if !file.is_file() {
-            continue;
-        }
-        let text = super::read_text(&file)?;
+        let text = match file.strip_prefix(root) {
+            Ok(inside) if disk.find(inside.as_os_str().as_bytes()) == Some(Found::File) => {
+                super::text_in(disk, inside)?
+            }
+            // Beside a Dockerfile that the user names.
+            Err(_) if file.is_file() => super::read_text(&file)?,
+            _ => continue,
+        };
         let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         return Ok((Ignore::parse(&text), crate::base::escape_str(&name)));
     }

@@ -17,7 +17,6 @@ use crate::resolve::{
 };
 use base64::Engine as _;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 /// Distributions that make environments usable, and that installers leave where they are.
 const SEEDS: [&str; 4] = ["pip", "setuptools", "wheel", "uv"];
@@ -88,7 +87,7 @@ impl Stage {
             }
         }
         for project in &order.projects {
-            self.install_project(&order, project, place);
+            self.install_project(world, &order, project, place);
         }
         self.keep_downloads(&order, &resolution.packages);
         Ok(Outcome::Done)
@@ -113,16 +112,16 @@ impl Stage {
             installed.iter().filter(is_pin).map(|(name, version)| (name.clone(), version.clone())).collect();
         if !order.upgrades && !order.exact && !order.request.no_deps && !pins.is_empty() {
             let request = Request { installed: pins, ..order.request.clone() };
-            match world.outside.resolve(&request, platform) {
+            match world.outside.resolve(&request, &self.files(world), platform) {
                 Err(RequestError::Unsatisfiable { .. }) => {}
                 answer => return answer.map_err(failed),
             }
         }
-        world.outside.resolve(&order.request, platform).map_err(failed)
+        world.outside.resolve(&order.request, &self.files(world), platform).map_err(failed)
     }
 
     /// What wheels are for.
-    fn platform(&self, world: &World<'_>, python: &str) -> Platform {
+    pub(super) fn platform(&self, world: &World<'_>, python: &str) -> Platform {
         let architecture = world.options.platform.split('/').nth(1).unwrap_or("amd64").to_owned();
         let by_name = matches!(&self.base, super::stage::BaseKnown::NameOnly(name) if name.contains("alpine"));
         let libc =
@@ -131,7 +130,7 @@ impl Stage {
     }
 
     /// `3.11.7`, where the user, the image's variables or the interpreter's package tell more than the minor version.
-    fn full_version(&self, world: &World<'_>, python: &str) -> Option<String> {
+    pub(super) fn full_version(&self, world: &World<'_>, python: &str) -> Option<String> {
         let is_full =
             |text: &&str| text.splitn(3, '.').count() == 3 && super::site::minor_of(text).as_deref() == Some(python);
         let given = world.options.python.as_deref().filter(is_full).map(str::to_owned);
@@ -145,7 +144,7 @@ impl Stage {
     }
 
     /// The version of a package of Debian's kind.
-    fn package_version(&self, name: &str) -> Option<String> {
+    pub(super) fn package_version(&self, name: &str) -> Option<String> {
         let (packages, _) = crate::os::parse_status(self.tree.content(b"var/lib/dpkg/status")?);
         packages.into_iter().find(|package| package.name == name).map(|package| package.version)
     }
@@ -376,8 +375,9 @@ impl Stage {
     }
 
     /// A project of the context: its packages are copied into the environment, or a line leads to them.
-    fn install_project(&mut self, order: &Order, project: &Project, place: &Place<'_>) {
-        let Some(description) = Description::read(&project.on_disk) else {
+    fn install_project(&mut self, world: &World<'_>, order: &Order, project: &Project, place: &Place<'_>) {
+        let table = self.project_table(world, &project.folder);
+        let Some(description) = table.as_ref().and_then(Description::read) else {
             let what = format!("the project in {}", project.folder);
             return self.gap(place.text, &what, GapReason::ProjectName, Writes::Anywhere);
         };
@@ -546,8 +546,7 @@ struct Description {
 }
 
 impl Description {
-    fn read(dir: &Path) -> Option<Self> {
-        let table = project_table(dir)?;
+    fn read(table: &toml::Table) -> Option<Self> {
         let project = table.get("project").and_then(toml::Value::as_table);
         let poetry = table.get("tool").and_then(|tool| tool.get("poetry")).and_then(toml::Value::as_table);
         let text = |key: &str| {
@@ -573,20 +572,14 @@ impl Description {
     }
 }
 
-fn project_table(dir: &Path) -> Option<toml::Table> {
-    let path = dir.join("pyproject.toml");
-    let small = std::fs::metadata(&path).is_ok_and(|found| found.is_file() && found.len() < 4 << 20);
-    small.then(|| std::fs::read_to_string(path).ok()?.parse().ok()).flatten()
+/// The name of a project.
+pub(super) fn project_name(table: &toml::Table) -> Option<String> {
+    Description::read(table).map(|description| description.name)
 }
 
-/// The name of the project in a folder.
-pub(super) fn project_name(dir: &Path) -> Option<String> {
-    Description::read(dir).map(|description| description.name)
-}
-
-/// The dependency groups of a folder's project that Poetry installs by itself: those that are not optional.
-pub(super) fn poetry_groups(dir: &Path) -> Vec<String> {
-    let Some(table) = project_table(dir) else { return Vec::new() };
+/// The dependency groups of a project that Poetry installs by itself: those that are not optional.
+pub(super) fn poetry_groups(table: Option<&toml::Table>) -> Vec<String> {
+    let Some(table) = table else { return Vec::new() };
     let poetry = table.get("tool").and_then(|tool| tool.get("poetry")).and_then(toml::Value::as_table);
     let groups = poetry.and_then(|poetry| poetry.get("group")).and_then(toml::Value::as_table);
     let is_optional = |group: &toml::Value| group.get("optional").and_then(toml::Value::as_bool) == Some(true);
@@ -595,16 +588,16 @@ pub(super) fn poetry_groups(dir: &Path) -> Vec<String> {
     named.chain(old).collect()
 }
 
-/// Whether Poetry installs the project of a folder itself: unless it says `package-mode = false`.
-pub(super) fn is_package_of_poetry(dir: &Path) -> bool {
-    let Some(table) = project_table(dir) else { return false };
+/// Whether Poetry installs a project itself: unless it says `package-mode = false`.
+pub(super) fn is_package_of_poetry(table: Option<&toml::Table>) -> bool {
+    let Some(table) = table else { return false };
     let mode = table.get("tool").and_then(|tool| tool.get("poetry")).and_then(|poetry| poetry.get("package-mode"));
     mode.and_then(toml::Value::as_bool).unwrap_or(true)
 }
 
-/// Whether uv installs the project of a folder itself: it has a build system, or says so.
-pub(super) fn is_package_of_uv(dir: &Path) -> bool {
-    let Some(table) = project_table(dir) else { return false };
+/// Whether uv installs a project itself: it has a build system, or says so.
+pub(super) fn is_package_of_uv(table: Option<&toml::Table>) -> bool {
+    let Some(table) = table else { return false };
     let stated = table
         .get("tool")
         .and_then(|tool| tool.get("uv"))

@@ -4,6 +4,7 @@
 
 use super::ContextError;
 use super::arguments::Arguments;
+use super::origin::path_of;
 use super::run::{Outcome, Place, base_name};
 use super::site::Site;
 use super::stage::{Stage, World};
@@ -50,8 +51,6 @@ pub(super) struct Order {
 pub(super) struct Project {
     /// Where it is in the image.
     pub(super) folder: ImagePath,
-    /// Where it is on disk.
-    pub(super) on_disk: PathBuf,
     /// Whether it is installed as an editable one.
     pub(super) editable: bool,
 }
@@ -95,7 +94,7 @@ impl Stage {
             "poetry" => self.poetry(world, arguments, place),
             "pdm" => self.pdm(world, arguments, place),
             "pipenv" => self.pipenv(world, arguments, place),
-            "pip-compile" => Ok(self.pip_compile(arguments)),
+            "pip-compile" => self.pip_compile(world, arguments, place),
             "virtualenv" => self.environment_of(world, "python3", arguments),
             _ if versioned("pip") => self.pip(world, &words[0], arguments, place),
             _ if versioned("python") || name == "pypy3" => self.interpreter(world, words, place),
@@ -171,7 +170,7 @@ impl Stage {
         let order = Order {
             tool: Tool::Pip,
             compiles: !read.has(&["--no-compile"]) && !off("PIP_NO_COMPILE"),
-            caches: !read.has(&["--no-cache-dir"]) && !off("PIP_NO_CACHE_DIR"),
+            caches: !read.has(&["--no-cache-dir"]) && self.keeps_downloads(),
             upgrades: read.has(&["-U", "--upgrade", "--force-reinstall", "-I", "--ignore-installed"])
                 || off("PIP_UPGRADE"),
             exact: false,
@@ -180,6 +179,11 @@ impl Stage {
             projects,
         };
         self.install(world, order, place)
+    }
+
+    /// Whether pip keeps what it downloads: any value of the variable, even `off`, says no.
+    pub(super) fn keeps_downloads(&self) -> bool {
+        self.variable("PIP_NO_CACHE_DIR").is_none_or(str::is_empty)
     }
 
     pub(super) fn pip_site(&self, world: &World<'_>, program: &str, read: &Arguments) -> Option<Site> {
@@ -238,7 +242,7 @@ impl Stage {
             [(&["-c", "--constraint", "--constraints"][..], false), (&["--override", "--overrides"][..], true)]
         {
             for file in read.values(names) {
-                let Some(path) = self.disk_file(world, file, "the constraints file", place)? else {
+                let Some(path) = self.file_of(world, file, "the constraints file", place)? else {
                     return Ok(Err(GapReason::Content(file.to_owned())));
                 };
                 if is_override { request.overrides.push(path) } else { request.constraints.push(path) }
@@ -258,31 +262,32 @@ impl Stage {
             if path.ends_with(".whl") || path.ends_with(".tar.gz") || path.ends_with(".zip") {
                 for file in self.archives(path) {
                     match file {
-                        Some(file) => lines.push_str(&format!("{}\n", file.display())),
+                        Some(file) => lines.push_str(&format!("{file}\n")),
                         None => return Ok(Err(GapReason::Content(word.clone()))),
                     }
                 }
                 continue;
             }
             let Some(folder) = self.at(path) else { return Ok(Err(GapReason::Where(word.clone()))) };
-            let Some(on_disk) = self.project_on_disk(&folder) else {
+            if !self.is_project(&folder) {
                 return self.absent(&word, "the project", place).map(Err);
-            };
+            }
             let extras =
                 extras.split(',').map(|extra| extra.trim().to_owned()).filter(|extra| !extra.is_empty()).collect();
-            request.inputs.push(project_input(on_disk.clone(), extras));
-            projects.push(Project { folder, on_disk, editable });
+            request.inputs.push(project_input(path_of(&folder), extras));
+            projects.push(Project { folder, editable });
         }
         if !lines.is_empty() {
-            let folder = self.working_folder_on_disk(world);
+            let folder = self.working_folder();
             request.inputs.push(Input::Lines { text: lines, place: place.text.to_owned(), folder });
         }
-        if request.inputs.is_empty() {
+        // Without what it requires, a project is all there is to install.
+        if request.inputs.is_empty() && projects.is_empty() {
             let groups: Vec<String> = read.values(&["--group"]).map(str::to_owned).collect();
             if groups.is_empty() {
                 return Ok(Err(GapReason::Installs));
             }
-            let folder = self.working_folder_on_disk(world);
+            let folder = self.working_folder();
             let only = Input::Project {
                 dir: folder,
                 extras: Vec::new(),
@@ -320,6 +325,7 @@ impl Stage {
             only_binary: all(&["--only-binary"]),
             no_binary: all(&["--no-binary"]),
             places,
+            folder: self.working_folder(),
             environment: self.scope.variables.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
             ..Request::default()
         }
@@ -331,10 +337,10 @@ impl Stage {
         file: &str,
         place: &Place<'_>,
     ) -> Result<Option<Input>, ContextError> {
-        if let Some(export) = self.export_of(world, file) {
-            return Ok(export);
+        if let Some(input) = self.special_input(file, place) {
+            return Ok(input);
         }
-        let path = self.disk_file(world, file, "the requirements file", place)?;
+        let path = self.file_of(world, file, "the requirements file", place)?;
         let name = file_name(file.as_bytes()).to_vec();
         let is_lock = name.starts_with(b"pylock.") && name.ends_with(b".toml");
         Ok(path.map(|path| match is_lock {
@@ -344,15 +350,17 @@ impl Stage {
         }))
     }
 
-    /// Wheels and archives that a word names: those of the context.
-    pub(super) fn archives(&self, word: &str) -> Vec<Option<PathBuf>> {
+    /// Wheels and archives that a word names.
+    pub(super) fn archives(&self, word: &str) -> Vec<Option<String>> {
         let Some(path) = self.at(word) else { return vec![None] };
         let found =
             if word.contains(['*', '?']) { self.tree.glob(path.as_bytes()) } else { vec![path.as_bytes().to_vec()] };
         if found.is_empty() {
             return vec![None];
         }
-        found.into_iter().map(|path| self.origin(&path)).collect()
+        let is_plain = |text: &String| !text.contains(|c: char| c.is_control() || c.is_whitespace());
+        let line = |path: Vec<u8>| String::from_utf8(path).ok().filter(is_plain).map(|path| format!("/{path}"));
+        found.into_iter().map(line).collect()
     }
 
     pub(super) fn uninstall(
@@ -460,7 +468,8 @@ pub(super) fn is_true(value: &str) -> bool {
 
 /// Options with a value, of uv, Poetry, PDM and Pipenv, beside pip's.
 pub(super) fn uv_options() -> Vec<&'static str> {
-    const MORE: [&str; 22] = [
+    const MORE: [&str; 23] = [
+        "--categories",
         "-o",
         "--output-file",
         "--output",
@@ -494,11 +503,15 @@ pub(super) fn split(values: &str) -> Vec<String> {
 pub(super) fn uv_choice(read: &Arguments) -> Choice {
     let all = |names: &'static [&str]| read.values(names).flat_map(split).collect::<Vec<_>>();
     Choice {
+        package: read.value(&["--package"]).map(str::to_owned),
         extras: all(&["--extra"]),
         all_extras: read.has(&["--all-extras"]),
-        groups: all(&["--group", "-G"]),
+        groups: all(&["--group", "-G"]).into_iter().chain(read.has(&["--dev"]).then(|| "dev".to_owned())).collect(),
         all_groups: read.has(&["--all-groups"]),
-        only_groups: all(&["--only-group"]),
+        only_groups: all(&["--only-group"])
+            .into_iter()
+            .chain(read.has(&["--only-dev"]).then(|| "dev".to_owned()))
+            .collect(),
         without_groups: all(&["--no-group"])
             .into_iter()
             .chain(read.has(&["--no-dev"]).then(|| "dev".to_owned()))
@@ -512,6 +525,7 @@ pub(super) fn poetry_choice(read: &Arguments) -> Choice {
     let all = |names: &'static [&str]| read.values(names).flat_map(split).collect::<Vec<_>>();
     let no_dev = read.has(&["--no-dev"]);
     Choice {
+        package: None,
         extras: all(&["-E", "--extras"]),
         all_extras: read.has(&["--all-extras"]),
         groups: all(&["--with"]).into_iter().chain(read.has(&["--dev"]).then(|| "dev".to_owned())).collect(),

@@ -24,6 +24,7 @@
 mod arguments;
 mod copy;
 mod error;
+mod exports;
 mod fetch;
 mod files;
 mod folder;
@@ -52,16 +53,16 @@ pub use error::ContextError;
 pub use ignore::Ignore;
 pub use known::{KnownDistribution, KnownFile, KnownLayer, KnownPackage, KnownPackages};
 
-use crate::base::{Basis, escape_str};
+use crate::base::{Basis, Found, Root, escape_str, read_named};
 use crate::dockerfile::{Dockerfile, MOST_BYTES};
 use crate::image::{Gap, GapReason, Image, Writes};
 use crate::os::OsInventory;
 use crate::repository::{PackageRequest, Repositories, RepositoryError, Sources};
-use crate::resolve::{Platform, Request, RequestError, Resolution, Resolved};
+use crate::resolve::{Files, Platform, Request, RequestError, Resolution, Resolved};
 use folder::Folder;
 use stage::{Stage, World};
 use std::collections::BTreeMap;
-use std::io::Read as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// A Dockerfile with more instructions is none: engines stop at 127 layers.
@@ -99,12 +100,12 @@ pub enum Base {
 pub trait Outside {
     /// The image of a name.
     fn image(&self, name: &str) -> Base;
-    /// What an installer would install.
+    /// What an installer would install, which reads these files.
     ///
     /// # Errors
     ///
     /// The requirements cannot be read or met, or the index cannot be asked.
-    fn resolve(&self, request: &Request, platform: &Platform) -> Result<Resolution, RequestError>;
+    fn resolve(&self, request: &Request, files: &dyn Files, platform: &Platform) -> Result<Resolution, RequestError>;
     /// The indexes of an image's package repositories.
     ///
     /// # Errors
@@ -161,7 +162,7 @@ pub fn read(root: &Path, options: &ContextOptions, outside: &dyn Outside) -> Res
     let path = options.dockerfile.clone().or_else(|| dockerfile_in(root));
     let folder = Folder::read(root, path.as_deref())?;
     let text = match &path {
-        Some(path) => read_text(path)?,
+        Some(path) => read_dockerfile(root, options.dockerfile.as_deref(), path)?,
         None => without_dockerfile(&folder, root, options)?,
     };
     let name = path.as_deref().map_or_else(|| "(no Dockerfile)".to_owned(), |path| shown(path, root));
@@ -245,9 +246,14 @@ fn finish(
     Virtual { image, dockerfile, base, notes: world.take_notes() }
 }
 
-/// `Dockerfile` or `Containerfile`.
+/// `Dockerfile` or `Containerfile`, which may be links within the folder.
 pub fn dockerfile_in(root: &Path) -> Option<PathBuf> {
-    ["Dockerfile", "Containerfile", "dockerfile"].map(|name| root.join(name)).into_iter().find(|path| path.is_file())
+    let disk = Root::open(root).ok()?;
+    let names = ["Dockerfile", "Containerfile", "dockerfile"];
+    // One that leads out of it is no other one's turn: reading it says why not.
+    let is_there =
+        |name: &&str| disk.find(name.as_bytes()) == Some(Found::File) || root.join(name).symlink_metadata().is_ok();
+    names.into_iter().find(is_there).map(|name| root.join(name))
 }
 
 /// What a folder without a Dockerfile says: its lock, its project or its requirements, installed on nothing that is known.
@@ -273,15 +279,27 @@ fn python_version_file(folder: &Folder) -> Option<String> {
     site::minor_of(std::str::from_utf8(&content).ok()?.lines().next()?.trim())
 }
 
+/// Reads a Dockerfile: below the context's root where it is found there, wherever it is where the user names it from
+/// elsewhere.
+fn read_dockerfile(root: &Path, named: Option<&Path>, found: &Path) -> Result<String, ContextError> {
+    let inside = found.strip_prefix(root).ok().filter(|_| named.is_none_or(Path::is_absolute));
+    let Some(inside) = inside else { return read_text(found) };
+    text_in(&Root::open(root).map_err(|source| ContextError::read(root, source))?, inside)
+}
+
+/// Reads a text file of the context's, up to a bound.
+fn text_in(disk: &Root, path: &Path) -> Result<String, ContextError> {
+    let bytes = disk.read(path.as_os_str().as_bytes(), MOST_BYTES as u64 + 1);
+    text_of(path, bytes)
+}
+
 /// Reads a text file of the user's, up to a bound.
 fn read_text(path: &Path) -> Result<String, ContextError> {
-    let failed = |source| ContextError::read(path, source);
-    let file = std::fs::File::open(path).map_err(failed)?;
-    if !file.metadata().map_err(failed)?.is_file() {
-        return Err(failed(std::io::Error::other("expected a file, found something else")));
-    }
-    let mut bytes = Vec::new();
-    file.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
+    text_of(path, read_named(path, MOST_BYTES as u64 + 1))
+}
+
+fn text_of(path: &Path, bytes: std::io::Result<Vec<u8>>) -> Result<String, ContextError> {
+    let bytes = bytes.map_err(|source| ContextError::read(path, source))?;
     let text = Dockerfile::text(&bytes);
     let text = text.map_err(|source| ContextError::Dockerfile { path: crate::base::escape_path(path), source })?;
     Ok(text.to_owned())

@@ -1,37 +1,46 @@
-//! What files of the image have in them, and where that is on disk: uv reads files of the context, not of an image that does not exist.
+//! What files of the image have in them, as far as that is known: files of the context, texts that commands wrote, and what the
+//! index of the base image keeps. What an installer would read is read here ([`ImageFiles`]), and nothing of this machine is.
 //!
 //! An entry's digest stands for its content, so what is known of a file goes with it where it is copied, moved or taken into
 //! another stage, and is gone when something else is written in its place.
 
 use super::ContextError;
-use super::arguments::Arguments;
-use super::installer::{parent_folder, project_input};
-use super::run::{Outcome, Place};
+use super::run::Place;
 use super::stage::{Stage, World};
-use crate::base::{Digest, ImagePath, escape_str, file_name};
+use crate::base::{Digest, Found, ImagePath, escape_str, file_name, is_within};
 use crate::image::GapReason;
 use crate::layer::{Entry, EntryKind};
-use crate::resolve::Input;
-use std::path::PathBuf;
+use crate::resolve::{Files, Input, Unread};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// Bytes of a text that is remembered, and of all of them.
 const MAX_TEXT: usize = 1 << 20;
 const MAX_TEXTS: usize = 32 << 20;
+/// Files that are read whole are not larger, in bytes.
+const MOST_READ: u64 = 16 << 20;
 
 impl Stage {
-    /// A file of the context that a command names, on disk; `None` where commands that are not known may have made it.
-    pub(super) fn disk_file(
+    /// A file that a command names; `None` where nobody knows where or whether it is.
+    pub(super) fn file_of(
         &self,
         world: &World<'_>,
         word: &str,
         what: &'static str,
         place: &Place<'_>,
     ) -> Result<Option<PathBuf>, ContextError> {
-        let path = self.origin_of(word).or_else(|| self.written(world, word));
-        let Some(path) = path else { return self.absent(word, what, place).map(|_| None) };
-        self.doubt_content(word);
-        Ok(Some(path))
+        let Some(path) = self.at(word) else { return Ok(None) };
+        let path = path_of(&path);
+        match self.files(world).find(&path) {
+            Some(_) => {
+                self.doubt_content(word);
+                Ok(Some(path))
+            }
+            None if is_of_system(&self.tree.resolve(&path.as_os_str().as_bytes()[1..])) => Ok(None),
+            None => self.absent(word, what, place).map(|_| None),
+        }
     }
 
     /// What is installed from a file that a command before may have changed is told after it.
@@ -40,28 +49,6 @@ impl Stage {
         if real.is_some_and(|real| self.tree.is_doubtful(&real)) {
             self.doubts.borrow_mut().push(word.to_owned());
         }
-    }
-
-    /// A file that an instruction wrote with a known content, as a file on disk.
-    pub(super) fn written(&self, world: &World<'_>, word: &str) -> Option<PathBuf> {
-        let path = self.at(word)?;
-        let text = self.content_of(world, path.as_bytes())?;
-        self.on_disk_as(world, &path, &text)
-    }
-
-    /// A text as a file on disk; not one that names other files, which would not be beside it.
-    fn on_disk_as(&self, world: &World<'_>, path: &ImagePath, text: &[u8]) -> Option<PathBuf> {
-        let names_another = |line: &&[u8]| {
-            let line = line.trim_ascii_start();
-            [&b"-r"[..], b"-c", b"-e", b"--requirement", b"--constraint", b"--editable", b".", b"/", b"file:"]
-                .iter()
-                .any(|start| line.starts_with(start))
-        };
-        let is_list = !file_name(path.as_bytes()).ends_with(b".toml");
-        if is_list && text.split(|&byte| byte == b'\n').any(|line| names_another(&line)) {
-            return None;
-        }
-        world.scratch_file(path, text)
     }
 
     /// The content of a file, where no command that is not known may have changed it.
@@ -74,26 +61,7 @@ impl Stage {
     }
 
     fn content_of(&self, world: &World<'_>, path: &[u8]) -> Option<Vec<u8>> {
-        let real = self.tree.resolve(path);
-        let entry = self.tree.get(&real).filter(|entry| entry.kind == EntryKind::File)?;
-        if let Some(digest) = entry.content {
-            if self.exports.contains_key(&digest) {
-                return None;
-            }
-            if let Some(text) = self.texts.get(&digest) {
-                return Some(text.to_vec());
-            }
-            if let Some(path) = self.contexts.get(&digest) {
-                return world.folder.content(path.as_bytes());
-            }
-        }
-        let name = file_name(&real);
-        let endings: [&[u8]; 6] = [b"os-release", b".txt", b".in", b".toml", b".lock", b".cfg"];
-        endings
-            .iter()
-            .any(|ending| name.ends_with(ending))
-            .then(|| self.tree.content(&real).map(<[u8]>::to_vec))
-            .flatten()
+        self.files(world).read(&path_of(&ImagePath::new(path)), MOST_READ).ok()
     }
 
     /// Remembers what a file with this digest has in it.
@@ -109,41 +77,16 @@ impl Stage {
         let Some(digest) = entry.content else { return };
         self.texts.extend(other.texts.get(&digest).map(|text| (digest, text.clone())));
         self.contexts.extend(other.contexts.get(&digest).map(|path| (digest, path.clone())));
-        self.exports.extend(other.exports.get(&digest).map(|input| (digest, input.clone())));
     }
 
-    /// A file that a command makes of a lock or of requirements: the request that has the same meaning stands for its content. How
-    /// large it is is predicted: as what it was made of.
-    pub(super) fn put_export(&mut self, path: ImagePath, input: Input) {
-        let digest = Digest::of(format!("an export: {input:?}").as_bytes());
-        let source = match &input {
-            Input::Lock { path, .. } | Input::Requirements(path) => Some(path.clone()),
-            Input::Project { dir, .. } => Some(dir.join("pyproject.toml")),
-            Input::Lines { .. } => None,
-        };
-        let size = source.and_then(|source| std::fs::symlink_metadata(source).ok()).map_or(100, |found| found.len());
-        self.exports.insert(digest, input);
-        let path = ImagePath::new(&self.tree.resolve(path.as_bytes()));
-        self.tree.put(Entry { content: Some(digest), ..Entry::file(path, size.max(1)) }, None);
-    }
-
-    /// The request that stands for a requirements file, or for what is on the input; the inner `None` where that is not known.
-    pub(super) fn export_of(&self, world: &World<'_>, file: &str) -> Option<Option<Input>> {
+    /// What stands for a requirements file that is the standard input; the inner `None` where that is not known.
+    pub(super) fn special_input(&self, file: &str, place: &Place<'_>) -> Option<Option<Input>> {
         if matches!(file, "-" | "/dev/stdin" | "/dev/fd/0" | "/proc/self/fd/0") {
-            let text = || {
-                let text = self.shell.input.as_ref().filter(|text| !text.trim().is_empty())?;
-                self.on_disk_as(world, &ImagePath::from("requirements.txt"), text.as_bytes()).map(Input::Requirements)
-            };
-            return Some(self.shell.input_export.clone().or_else(text));
+            let text = self.shell.input.clone().filter(|text| !text.trim().is_empty());
+            let folder = self.working_folder();
+            return Some(text.map(|text| Input::Lines { text, place: place.text.to_owned(), folder }));
         }
-        let path = self.at(file)?;
-        if super::words::is_special(path.as_bytes()) {
-            return Some(None);
-        }
-        let entry = self.tree.get(&self.tree.resolve(path.as_bytes()))?;
-        let export = self.exports.get(&entry.content?)?;
-        self.doubt_content(file);
-        Some(Some(export.clone()))
+        super::words::is_special(self.at(file)?.as_bytes()).then_some(None)
     }
 
     /// What is not in the image: the build would fail, unless the base or a command that is not known may have it.
@@ -169,56 +112,137 @@ impl Stage {
         Ok(GapReason::Absent { what: what.to_owned(), path: word.to_owned() })
     }
 
-    pub(super) fn origin_of(&self, word: &str) -> Option<PathBuf> {
-        self.origin(self.at(word)?.as_bytes())
+    /// The files of the image as they are now.
+    pub(super) fn files<'s>(&'s self, world: &'s World<'_>) -> ImageFiles<'s> {
+        ImageFiles { stage: self, world }
     }
 
-    /// Where a file of the image is on disk, if it is still the one that was copied.
-    pub(super) fn origin(&self, path: &[u8]) -> Option<PathBuf> {
-        let path = ImagePath::new(&self.tree.resolve(path));
-        let digest = self.tree.get(path.as_bytes())?.content?;
-        self.contexts.contains_key(&digest).then(|| self.origins.get(&path).cloned()).flatten()
+    /// Whether a folder has a project of Python's.
+    pub(super) fn is_project(&self, folder: &ImagePath) -> bool {
+        let names = [&b"pyproject.toml"[..], b"setup.cfg", b"setup.py"];
+        names.iter().any(|name| self.tree.exists(&self.tree.resolve(folder.join(name).as_bytes())))
     }
 
-    /// The folder of a project on disk.
-    pub(super) fn project_on_disk(&self, folder: &ImagePath) -> Option<PathBuf> {
-        let files = [&b"pyproject.toml"[..], b"setup.cfg", b"setup.py"];
-        let first = files.iter().map(|file| folder.join(file)).find(|path| self.tree.exists(path.as_bytes()))?;
-        self.origin(first.as_bytes()).map(|path| parent_folder(&path))
+    /// The folder that commands run in.
+    pub(super) fn working_folder(&self) -> PathBuf {
+        path_of(&self.scope.directory.as_deref().map(ImagePath::from).unwrap_or_default())
     }
 
-    /// The folder on disk that the working directory was copied from; of the context where none was.
-    pub(super) fn working_folder_on_disk(&self, world: &World<'_>) -> PathBuf {
-        let here = self.scope.directory.as_deref().map(ImagePath::from);
-        here.and_then(|here| self.origins.get(&here).cloned()).unwrap_or_else(|| world.folder.on_disk(b""))
+    /// The content of a file, if it is known.
+    pub(super) fn bytes(&self, world: &World<'_>, path: &ImagePath) -> Option<Vec<u8>> {
+        self.files(world).read(&path_of(path), MOST_READ).ok()
+    }
+}
+
+/// An absolute path.
+pub(super) fn path_of(path: &ImagePath) -> PathBuf {
+    Path::new("/").join(OsStr::from_bytes(path.as_bytes()))
+}
+
+/// What the system shows while commands run, and no layer has.
+fn is_of_system(path: &[u8]) -> bool {
+    [&b"proc"[..], b"sys", b"dev"].iter().any(|folder| is_within(path, folder))
+}
+
+/// The files of a stage.
+pub(super) struct ImageFiles<'s> {
+    stage: &'s Stage,
+    world: &'s World<'s>,
+}
+
+impl ImageFiles<'_> {
+    fn real(&self, path: &Path) -> Vec<u8> {
+        self.stage.tree.resolve(ImagePath::new(path.as_os_str().as_bytes()).as_bytes())
     }
 
-    /// `pip-compile`
-    pub(super) fn pip_compile(&mut self, arguments: &[String]) -> Outcome {
-        let read = Arguments::parse(
-            arguments,
-            &["-o", "--output-file", "--extra", "-i", "--index-url", "--extra-index-url", "-f"],
-        );
-        let default = ["requirements.in".to_owned()];
-        let files = if read.words.is_empty() { &default[..] } else { &read.words[..] };
-        let [file] = files else { return Outcome::Unknown(GapReason::Makes) };
-        let output = read.value(&["-o", "--output-file"]).map_or_else(
-            || file.rsplit_once('.').map_or_else(|| file.clone(), |(stem, _)| format!("{stem}.txt")),
-            str::to_owned,
-        );
-        let output = if file.ends_with("pyproject.toml") && read.value(&["-o", "--output-file"]).is_none() {
-            "requirements.txt".to_owned()
-        } else {
-            output
-        };
-        let (Some(origin), Some(path)) = (self.origin_of(file), self.at(&output)) else {
-            return Outcome::Unknown(GapReason::Makes);
-        };
-        let input = match file.ends_with("pyproject.toml") {
-            true => project_input(parent_folder(&origin), Vec::new()),
-            false => Input::Requirements(origin),
-        };
-        self.put_export(path, input);
-        Outcome::Done
+    /// The entry of a file, whose path has no links.
+    fn entry(&self, real: &[u8]) -> Option<&Entry> {
+        let entry = self.stage.tree.get(real)?;
+        match (entry.kind, &entry.link) {
+            (EntryKind::Hardlink, Some(target)) => self.stage.tree.get(target),
+            _ => Some(entry),
+        }
+    }
+
+    /// Where a file is in the context.
+    fn context(&self, real: &[u8]) -> Option<&ImagePath> {
+        self.stage.contexts.get(&self.entry(real)?.content?)
+    }
+
+    /// What a command wrote, or the base image's index keeps as it is.
+    fn text(&self, real: &[u8]) -> Option<&[u8]> {
+        let entry = self.entry(real)?;
+        if let Some(text) = entry.content.and_then(|digest| self.stage.texts.get(&digest)) {
+            return Some(text);
+        }
+        let name = file_name(real);
+        let endings: [&[u8]; 6] = [b"os-release", b".txt", b".in", b".toml", b".lock", b".cfg"];
+        let is_plain = endings.iter().any(|ending| name.ends_with(ending));
+        is_plain.then(|| self.stage.tree.content(entry.path.as_bytes())).flatten()
+    }
+
+    /// Why there is nothing to read.
+    fn unread(&self, real: &[u8]) -> Unread {
+        let stage = self.stage;
+        let unknown = |why: &str| Unread::Unknown(why.to_owned());
+        match self.find_real(real) {
+            _ if is_of_system(real) => unknown("what the system shows while a command runs is not known"),
+            Some(Found::File) => unknown("what it has is not known before the build"),
+            Some(_) => Unread::Refused("expected a file, found something else".into()),
+            None if stage.is_whole() && stage.gaps.is_empty() => Unread::Missing,
+            None => unknown("it is not in the context"),
+        }
+    }
+
+    fn find_real(&self, real: &[u8]) -> Option<Found> {
+        match self.stage.tree.get(real).map(|entry| entry.kind) {
+            Some(EntryKind::File | EntryKind::Hardlink) => Some(Found::File),
+            Some(EntryKind::Directory) => Some(Found::Directory),
+            Some(_) => Some(Found::Other),
+            None => self.stage.tree.is_directory(real).then_some(Found::Directory),
+        }
+    }
+}
+
+impl Files for ImageFiles<'_> {
+    fn find(&self, path: &Path) -> Option<Found> {
+        self.find_real(&self.real(path))
+    }
+
+    fn read(&self, path: &Path, most: u64) -> Result<Vec<u8>, Unread> {
+        let real = self.real(path);
+        if self.stage.tree.is_doubtful(&real) {
+            self.stage.doubts.borrow_mut().push(path.display().to_string());
+        }
+        match (self.context(&real), self.text(&real)) {
+            (Some(path), _) => self.world.folder.read_file(path, most),
+            (None, Some(text)) => Ok(text.to_vec()),
+            (None, None) => Err(self.unread(&real)),
+        }
+    }
+
+    fn list(&self, folder: &Path) -> Vec<PathBuf> {
+        let names = self.stage.tree.names(&self.real(folder));
+        names.iter().map(|name| folder.join(OsStr::from_bytes(name))).collect()
+    }
+
+    fn on_disk(&self, path: &Path) -> Result<PathBuf, Unread> {
+        let real = self.real(path);
+        match (self.context(&real), self.text(&real)) {
+            (Some(path), _) => self.world.folder.place_of(path),
+            (None, Some(text)) => {
+                let file = self.world.scratch_file(&ImagePath::new(&real), text);
+                file.ok_or_else(|| Unread::Unknown("there is no temporary folder for it".into()))
+            }
+            (None, None) => Err(self.unread(&real)),
+        }
+    }
+
+    fn shown(&self, path: &Path) -> String {
+        let real = self.real(path);
+        match self.context(&real) {
+            Some(path) => path.to_string().trim_start_matches('/').to_owned(),
+            None => ImagePath::new(path.as_os_str().as_bytes()).to_string(),
+        }
     }
 }

@@ -5,8 +5,7 @@ use crate::base::EntryIdx;
 use crate::layer::{Entry, EntryKind, Limits, Streamed, detect, index_tar, reader};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufReader, Read as _, Seek as _};
-use std::path::Path;
+use std::io::{self, BufReader, Read as _, Seek as _};
 
 /// Where programs are looked for when nothing tells.
 const USUAL_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -38,10 +37,10 @@ impl Stage {
 /// Entries, and the kept contents by their positions.
 type Unpacked = (Vec<Entry>, BTreeMap<EntryIdx, Vec<u8>>);
 
-/// What a tar on disk has, in order.
-pub(super) fn archive(path: &Path) -> Result<Unpacked, String> {
-    let failed = |error: std::io::Error| format!("the archive cannot be read: {error}");
-    let mut file = File::open(path).map_err(failed)?;
+/// What a tar of the context has, in order.
+pub(super) fn archive(file: io::Result<File>) -> Result<Unpacked, String> {
+    let failed = |error: io::Error| format!("the archive cannot be read: {error}");
+    let mut file = file.map_err(failed)?;
     let mut head = [0; 16];
     let length = file.read(&mut head).map_err(failed)?;
     file.rewind().map_err(failed)?;

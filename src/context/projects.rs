@@ -3,7 +3,8 @@
 
 use super::ContextError;
 use super::arguments::Arguments;
-use super::installer::{Order, Project, Tool, is_true, no_python, parent_folder, poetry_choice, uv_choice, uv_options};
+use super::installer::{Order, Project, Tool, is_true, no_python, poetry_choice, uv_choice, uv_options};
+use super::origin::path_of;
 use super::run::{Outcome, Place};
 use super::site::Site;
 use super::stage::{Stage, World};
@@ -29,13 +30,7 @@ impl Stage {
             ["export", ..] => {
                 let path = read.value(&["-o", "--output"]).and_then(|file| self.at(file));
                 let Some(path) = path else { return Ok(Outcome::Done) };
-                match self.origin_of("poetry.lock") {
-                    Some(lock) => {
-                        self.put_export(path, Input::Lock { path: lock, choice: poetry_choice(&read) });
-                        Ok(Outcome::Done)
-                    }
-                    None => Ok(Outcome::Unknown(GapReason::Makes)),
-                }
+                self.write_export(world, words, path, place)
             }
             ["check" | "show" | "env" | "about" | "version" | "lock", ..] | ["self", "show" | "lock", ..] => {
                 Ok(Outcome::Done)
@@ -66,12 +61,12 @@ impl Stage {
             return Ok(Outcome::Unknown(GapReason::Where("the project".into())));
         };
         let choice = poetry_choice(read);
-        let lock = self.origin(folder.join(b"poetry.lock").as_bytes());
-        let (dir, input) = match (lock, self.project_on_disk(&folder)) {
-            (Some(path), _) => (parent_folder(&path), Input::Lock { path, choice }),
+        let table = self.project_table(world, &folder);
+        let input = match self.lock_of(&folder, "poetry.lock") {
+            Some(path) => Input::Lock { path, choice },
             // Poetry locks first then.
-            (None, Some(dir)) => (dir.clone(), without_lock(dir, &choice)),
-            (None, None) => return self.absent("poetry.lock", "the lock", place).map(Outcome::Unknown),
+            None if self.is_project(&folder) => without_lock(path_of(&folder), table.as_ref(), &choice),
+            None => return self.absent("poetry.lock", "the lock", place).map(Outcome::Unknown),
         };
         let Some(base) = self.site_of(world, "python3") else { return Ok(no_python(false)) };
         let active = self.variable("VIRTUAL_ENV").and_then(|folder| self.at(folder));
@@ -82,15 +77,15 @@ impl Stage {
             Some(active) => Some(active),
             None if !creates => None,
             None if in_project => Some(folder.join(b".venv")),
-            None => Some(self.poetry_environment(&dir, &folder, &base.python)),
+            None => Some(self.poetry_environment(table.as_ref(), &folder, &base.python)),
         };
         let Some(site) = self.site_in(environment, base) else { return Ok(no_python(false)) };
-        let installs_root = !read.has(&["--no-root", "--only-root"])
-            && !read.options.iter().any(|(name, value)| name == "--only" && value.is_some());
-        let is_package = |dir: &std::path::PathBuf| installs_root && super::install::is_package_of_poetry(dir);
-        let on_disk = self.project_on_disk(&folder).filter(is_package);
-        let projects = on_disk.map(|on_disk| Project { folder, on_disk, editable: true }).into_iter().collect();
-        let request = Request { inputs: vec![input], ..self.empty_request(read) };
+        let installs_root =
+            !read.has(&["--no-root"]) && !read.options.iter().any(|(name, value)| name == "--only" && value.is_some());
+        let is_package = installs_root && super::install::is_package_of_poetry(table.as_ref());
+        let projects = is_package.then(|| Project { folder, editable: true }).into_iter().collect();
+        let inputs = if read.has(&["--only-root"]) { Vec::new() } else { vec![input] };
+        let request = Request { inputs, ..self.empty_request(read) };
         let order = Order {
             tool: Tool::Poetry,
             compiles: read.has(&["--compile"]),
@@ -112,9 +107,14 @@ impl Stage {
     }
 
     /// Where Poetry makes an environment: `NAME-HASH-py3.11` in its cache.
-    pub(super) fn poetry_environment(&self, dir: &std::path::Path, folder: &ImagePath, python: &str) -> ImagePath {
+    pub(super) fn poetry_environment(
+        &self,
+        table: Option<&toml::Table>,
+        folder: &ImagePath,
+        python: &str,
+    ) -> ImagePath {
         use base64::Engine as _;
-        let name = super::install::project_name(dir).unwrap_or_default();
+        let name = table.and_then(super::install::project_name).unwrap_or_default();
         let name: String =
             name.to_lowercase().chars().map(|c| if " $`!*@\"\\".contains(c) { '_' } else { c }).take(42).collect();
         let digest = crate::base::Digest::of(folder.to_string().as_bytes());
@@ -143,21 +143,21 @@ impl Stage {
         let Some(folder) = self.at(read.value(&["-p", "--project"]).unwrap_or(".")) else {
             return Ok(Outcome::Unknown(GapReason::Where("the project".into())));
         };
-        let Some(path) = self.origin(folder.join(b"pdm.lock").as_bytes()) else {
+        let Some(path) = self.lock_of(&folder, "pdm.lock") else {
             return self.absent("pdm.lock", "the lock", place).map(Outcome::Unknown);
         };
         let Some(base) = self.site_of(world, "python3") else { return Ok(no_python(false)) };
         let Some(site) = self.site_in(Some(folder.join(b".venv")), base) else { return Ok(no_python(false)) };
         let choice = Choice {
-            no_default: read.has(&["--prod", "--production", "--no-default"]),
+            no_default: read.has(&["--prod", "--production"]),
+            // `--no-default` is without what the project itself needs.
+            only_groups: if read.has(&["--no-default"]) { uv_choice(&read).groups } else { Vec::new() },
             no_project: true,
             ..uv_choice(&read)
         };
-        let on_disk = self.project_on_disk(&folder).filter(|_| !read.has(&["--no-self"]));
-        let projects = on_disk
-            .map(|on_disk| Project { folder, on_disk, editable: !read.has(&["--no-editable"]) })
-            .into_iter()
-            .collect();
+        let installs_root = !read.has(&["--no-self"]) && self.is_project(&folder);
+        let editable = !read.has(&["--no-editable"]);
+        let projects = installs_root.then(|| Project { folder, editable }).into_iter().collect();
         let request = Request { inputs: vec![Input::Lock { path, choice }], ..self.empty_request(&read) };
         let order = Order {
             tool: Tool::Pdm,
@@ -182,7 +182,7 @@ impl Stage {
         match read.words.first().map(String::as_str) {
             Some("install" | "sync") => {}
             Some("check" | "graph" | "verify") => return Ok(Outcome::Done),
-            Some("lock") if self.origin_of("Pipfile.lock").is_none() => {
+            Some("lock") if self.at(".").and_then(|folder| self.lock_of(&folder, "Pipfile.lock")).is_none() => {
                 return Ok(Outcome::Unknown(GapReason::Makes));
             }
             Some("lock") => return Ok(Outcome::Done),
@@ -191,11 +191,11 @@ impl Stage {
         let Some(folder) = self.at(".") else {
             return Ok(Outcome::Unknown(GapReason::Where("the project".into())));
         };
-        let Some(path) = self.origin(folder.join(b"Pipfile.lock").as_bytes()) else {
+        let Some(path) = self.lock_of(&folder, "Pipfile.lock") else {
             return self.absent("Pipfile.lock", "the lock", place).map(Outcome::Unknown);
         };
         let Some(base) = self.site_of(world, "python3") else { return Ok(no_python(false)) };
-        let caches = !self.variable("PIP_NO_CACHE_DIR").is_some_and(is_true);
+        let caches = self.keeps_downloads();
         let in_project = self.variable("PIPENV_VENV_IN_PROJECT").is_some_and(is_true)
             || self.tree.is_directory(folder.join(b".venv").as_bytes());
         let elsewhere = || {
@@ -206,7 +206,12 @@ impl Stage {
         let environment = (!read.has(&["--system"])).then(own);
         let Some(site) = self.site_in(environment, base) else { return Ok(no_python(false)) };
         let dev = read.has(&["--dev", "-d"]);
-        let choice = Choice { groups: if dev { vec!["dev".into()] } else { Vec::new() }, ..Choice::default() };
+        let named: Vec<String> = read.values(&["--categories"]).flat_map(super::installer::split).collect();
+        let groups = if dev { vec!["dev".into()] } else { Vec::new() };
+        // With categories only these, of which `packages` is the default one.
+        let main = |name: String| if matches!(name.as_str(), "packages" | "default") { "default".into() } else { name };
+        let only_groups = named.into_iter().map(main).collect();
+        let choice = Choice { groups, only_groups, ..Choice::default() };
         let request = Request { inputs: vec![Input::Lock { path, choice }], ..self.empty_request(&read) };
         let order = Order {
             tool: Tool::Pip,
@@ -223,10 +228,10 @@ impl Stage {
 }
 
 /// A project that is installed without a lock: with the groups that Poetry installs by itself.
-fn without_lock(dir: std::path::PathBuf, choice: &Choice) -> Input {
+fn without_lock(dir: std::path::PathBuf, table: Option<&toml::Table>, choice: &Choice) -> Input {
     let mut groups: Vec<String> = match choice.only_groups.as_slice() {
         [] => {
-            let own = super::install::poetry_groups(&dir).into_iter().chain(choice.groups.iter().cloned());
+            let own = super::install::poetry_groups(table).into_iter().chain(choice.groups.iter().cloned());
             own.filter(|name| !choice.without_groups.contains(name)).collect()
         }
         only => only.iter().filter(|name| *name != "main").cloned().collect(),

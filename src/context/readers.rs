@@ -239,7 +239,7 @@ impl Stage {
         }
         let Some(text) = text else { return Some(Ran::unknown()) };
         Some(match filter_lines(&lines, &text) {
-            Some((said, status)) => Ran { status, said: Some(said), export: None },
+            Some((said, status)) => Ran { status, said: Some(said) },
             None => Ran::unknown(),
         })
     }

@@ -1,6 +1,7 @@
 //! `RUN`: each command of it is carried out in thought, or is a gap.
 
 use super::arguments::Arguments;
+use super::exports::is_export;
 use super::script::{Leave, Ran, Result, Said, Setting, Shell, Status};
 use super::stage::{Stage, World};
 use super::words::Field;
@@ -234,9 +235,13 @@ impl Stage {
         if let Some(word) = self.missing.take() {
             return Ok(self.unknown(setting, text, GapReason::Value(word), Writes::Anywhere));
         }
-        let mut ran = Ran { status: Status::Success, said: None, export: None };
-        ran.export = self.exported(&words).filter(|_| !self.writes_export(&words));
-        if ran.export.is_none() {
+        let mut ran = Ran { status: Status::Success, said: None };
+        if is_export(&words) && !self.writes_export(&words) {
+            match self.exported(setting.world, &words[1..], setting.place)? {
+                Some(text) => ran.said = Some(text),
+                None => ran = self.unknown(setting, text, GapReason::Makes, Writes::nothing()),
+            }
+        } else {
             match self.program_of(setting, &name, &words)? {
                 Outcome::Done => {}
                 Outcome::Fails => ran.status = Status::Failure,
@@ -414,5 +419,5 @@ pub(super) fn base_name(program: &str) -> &str {
 
 /// What a program prints, where that is known.
 pub(super) fn known(said: Said) -> Ran {
-    Ran { status: if said.is_some() { Status::Success } else { Status::Unknown }, said, export: None }
+    Ran { status: if said.is_some() { Status::Success } else { Status::Unknown }, said }
 }

@@ -9,7 +9,6 @@ use super::run::Place;
 use super::stage::{Stage, World};
 use crate::dockerfile::sh::{self, Direction, Item, Join, Kind, Node, Part, Pipeline, Script, Simple, Word};
 use crate::image::{GapReason, Writes};
-use crate::resolve::Input;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -56,22 +55,20 @@ pub(super) type Said = Option<String>;
 pub(super) struct Ran {
     pub(super) status: Status,
     pub(super) said: Said,
-    /// The requirements that it prints.
-    pub(super) export: Option<Input>,
 }
 
 impl Ran {
     pub(super) fn quiet(status: Status) -> Self {
-        Self { status, said: Some(String::new()), export: None }
+        Self { status, said: Some(String::new()) }
     }
 
     pub(super) fn unknown() -> Self {
-        Self { status: Status::Unknown, said: None, export: None }
+        Self { status: Status::Unknown, said: None }
     }
 
     fn then(self, next: Self) -> Self {
         let said = self.said.zip(next.said).map(|(a, b)| a + &b).filter(|said| said.len() <= MAX_SAID);
-        Self { status: next.status, said, export: next.export.or(self.export) }
+        Self { status: next.status, said }
     }
 }
 
@@ -103,8 +100,6 @@ pub(super) struct Shell {
     pub(super) arguments: Option<Vec<String>>,
     /// What stands on its input; `None` where that is not known.
     pub(super) input: Said,
-    /// The requirements that stand there.
-    pub(super) input_export: Option<Input>,
     /// `set -e`
     pub(super) stops: bool,
     /// `set -o pipefail`
@@ -131,7 +126,6 @@ impl Default for Shell {
             all_unknown: false,
             arguments: Some(Vec::new()),
             input: Some(String::new()),
-            input_export: None,
             stops: false,
             pipefail: false,
             last: Status::Success,
@@ -272,12 +266,12 @@ impl Stage {
     }
 
     fn piped(&mut self, setting: Setting<'_>, commands: &[Node], must: bool) -> Result<Ran> {
-        let input = (self.shell.input.clone(), self.shell.input_export.clone());
+        let input = self.shell.input.clone();
         let mut ran = Ran::quiet(Status::Success);
         let mut worst = Status::Success;
         for (number, command) in commands.iter().enumerate() {
             if number > 0 {
-                (self.shell.input, self.shell.input_export) = (ran.said.take(), ran.export.take());
+                self.shell.input = ran.said.take();
             }
             let must = must && (number + 1 == commands.len() || self.shell.pipefail);
             ran = self.subshell(|stage| stage.node(setting, command, must))?;
@@ -287,7 +281,7 @@ impl Stage {
                 (worst, _) => worst,
             };
         }
-        (self.shell.input, self.shell.input_export) = input;
+        self.shell.input = input;
         if self.shell.pipefail {
             ran.status = worst;
         }

@@ -53,7 +53,7 @@ impl Stage {
     /// The environment of a program (`pip`, `python3`, `/opt/venv/bin/pip`).
     pub(super) fn site_of(&self, world: &super::stage::World<'_>, program: &str) -> Option<Site> {
         let found = self.program(program).or_else(|| ["python3", "python"].iter().find_map(|name| self.program(name)));
-        let Some(found) = found else { return self.stated_site(world) };
+        let Some(found) = found else { return self.packaged_site(program).or_else(|| self.stated_site(world)) };
         let bin = parent(&found).to_vec();
         // A script of an environment stands beside its interpreter.
         let prefix = parent(&bin).to_vec();
@@ -90,11 +90,35 @@ impl Stage {
         Site { prefix, site_dir, python: python.to_owned(), interpreter, is_target: false }
     }
 
-    /// Where nothing of the base is known: as the official Python images have it.
+    /// The Python that an instruction has installed as a package, whose files are not told apart.
+    fn packaged_site(&self, program: &str) -> Option<Site> {
+        let named = || {
+            let minor = minor_of(program.trim_start_matches("pip"))?;
+            self.has_package(&format!("python{minor}-minimal")).then_some(minor)
+        };
+        let default = || ["python3-minimal", "python3"].iter().find_map(|name| minor_of(&self.package_version(name)?));
+        let of_alpine = || {
+            let (packages, _) = crate::os::parse_installed(self.tree.content(b"lib/apk/db/installed")?);
+            minor_of(&packages.into_iter().find(|found| found.package.name == "python3")?.package.version)
+        };
+        let python = named().or_else(default).or_else(of_alpine)?;
+        Some(self.system_site(b"usr/bin", &python))
+    }
+
+    fn has_package(&self, name: &str) -> bool {
+        self.package_version(name).is_some()
+    }
+
+    /// Where nothing of the base tells: as the official Python images have it, or, where the user says which there is and the
+    /// base has files, as its vendor has it.
     fn stated_site(&self, world: &super::stage::World<'_>) -> Option<Site> {
         let python = self.stated_version(world)?;
-        Some(self.system_site(b"usr/local/bin", &python))
-            .filter(|_| !self.is_whole() || self.variable("PYTHON_VERSION").is_some() || world.options.python.is_some())
+        let is_official = !self.is_whole() || self.variable("PYTHON_VERSION").is_some();
+        match (is_official, &world.options.python) {
+            (true, _) => Some(self.system_site(b"usr/local/bin", &python)),
+            (false, Some(_)) => Some(self.system_site(b"usr/bin", &python)),
+            (false, None) => None,
+        }
     }
 
     /// A virtual environment.

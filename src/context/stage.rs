@@ -31,7 +31,7 @@ pub(super) struct World<'w> {
     notes: RefCell<Vec<String>>,
     /// How often something was tried on a copy.
     tries: Cell<usize>,
-    /// For files that uv has to read and that are not in the folder.
+    /// For archives that uv has to read and that are not in the folder.
     scratch: RefCell<Option<tempfile::TempDir>>,
     /// Indexes of packages that were read: by the places of the sources. The error is a reason.
     repositories: RefCell<BTreeMap<String, Result<Rc<Repositories>, String>>>,
@@ -53,14 +53,10 @@ pub(super) struct Stage {
     pub(super) base: BaseKnown,
     /// The OS packages, once they were asked for.
     pub(super) system: Option<SystemState>,
-    /// Where files of the context were copied to, and where they are on disk.
-    pub(super) origins: BTreeMap<ImagePath, PathBuf>,
     /// Contents by their digests: files of the context, and where they are in it.
     pub(super) contexts: BTreeMap<Digest, ImagePath>,
     /// What commands wrote.
     pub(super) texts: BTreeMap<Digest, Rc<[u8]>>,
-    /// Files that a command makes of a lock: the installer's request that has the same meaning.
-    pub(super) exports: BTreeMap<Digest, crate::resolve::Input>,
     /// The shell of the `RUN` that is carried out.
     pub(super) shell: super::script::Shell,
     /// Whether that shell makes several words of `{a,b}`.
@@ -150,7 +146,7 @@ impl<'w> World<'w> {
         if scratch.is_none() {
             *scratch = tempfile::tempdir().ok();
         }
-        let folder = scratch.as_ref()?.path().join(crate::base::Digest::of(content).to_string().replace(':', "-"));
+        let folder = scratch.as_ref()?.path().join(Digest::of(content).to_string().replace(':', "-"));
         std::fs::create_dir_all(&folder).ok()?;
         let name = String::from_utf8_lossy(crate::base::file_name(path.as_bytes())).into_owned();
         let file = folder.join(name);

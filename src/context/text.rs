@@ -520,7 +520,7 @@ impl Stage {
             _ => None,
         };
         let said = text.and_then(|text| sed.apply(&text));
-        Some(Ran { status: if said.is_some() { Status::Success } else { Status::Unknown }, said, export: None })
+        Some(Ran { status: if said.is_some() { Status::Success } else { Status::Unknown }, said })
     }
 
     /// `sed -i`

@@ -2,13 +2,12 @@
 
 use super::ContextError;
 use super::arguments::Arguments;
-use super::installer::{
-    Order, Project, Tool, is_true, no_python, parent_folder, poetry_choice, project_input, uv_choice, uv_options,
-};
-use super::run::{Outcome, Place, base_name};
+use super::installer::{Order, Project, Tool, is_true, no_python, uv_choice, uv_options};
+use super::origin::path_of;
+use super::run::{Outcome, Place};
 use super::site::Site;
 use super::stage::{Stage, World};
-use crate::base::{ImagePath, file_name, parent};
+use crate::base::{ImagePath, parent};
 use crate::image::GapReason;
 use crate::resolve::{Choice, Input, Request};
 
@@ -34,7 +33,11 @@ impl Stage {
             ["pip", "list" | "freeze" | "check" | "show" | "tree"] | ["version" | "help" | "tree" | "lock", ..] => {
                 Ok(Outcome::Done)
             }
-            ["pip", "compile", ..] | ["export", ..] => Ok(self.uv_export(&read)),
+            ["pip", "compile", ..] | ["export", ..] => {
+                let path = read.value(&["-o", "--output-file"]).and_then(|file| self.at(file));
+                let Some(path) = path else { return Ok(Outcome::Done) };
+                self.write_export(world, words, path, place)
+            }
             ["venv", rest @ ..] => {
                 let folder = self.at(rest.first().copied().unwrap_or(".venv"));
                 let (Some(folder), Some(base)) = (folder, self.uv_base(world, &read)) else {
@@ -54,58 +57,6 @@ impl Stage {
             }
             ["python", "install", ..] => Ok(Outcome::Unknown(GapReason::UvPython)),
             _ => Ok(Outcome::Unknown(GapReason::Makes)),
-        }
-    }
-
-    pub(super) fn uv_export(&mut self, read: &Arguments) -> Outcome {
-        let Some(path) = read.value(&["-o", "--output-file"]).and_then(|file| self.at(file)) else {
-            return Outcome::Done;
-        };
-        match self.uv_input(read) {
-            Some(input) => {
-                self.put_export(path, input);
-                Outcome::Done
-            }
-            None => Outcome::Unknown(GapReason::Makes),
-        }
-    }
-
-    /// What `uv export` and `uv pip compile` write, as what an installer would make of it.
-    pub(super) fn uv_input(&self, read: &Arguments) -> Option<Input> {
-        if read.words.first().is_some_and(|word| word == "export") {
-            return Some(Input::Lock {
-                path: self.origin_of("uv.lock")?,
-                choice: Choice { no_project: true, ..uv_choice(read) },
-            });
-        }
-        let file = read.words.get(2)?;
-        let path = self.origin_of(file)?;
-        let is_project = file_name(file.as_bytes()) == b"pyproject.toml";
-        Some(if is_project { project_input(parent_folder(&path), Vec::new()) } else { Input::Requirements(path) })
-    }
-
-    /// What a command that prints requirements prints.
-    pub(super) fn exported(&self, words: &[String]) -> Option<Input> {
-        let read = Arguments::parse(&words[1..], &uv_options());
-        let verbs: Vec<&str> = read.words.iter().map(String::as_str).collect();
-        match (base_name(&words[0]), verbs.as_slice()) {
-            ("uv", ["export", ..] | ["pip", "compile", ..]) => self.uv_input(&read),
-            ("poetry", ["export", ..]) => {
-                Some(Input::Lock { path: self.origin_of("poetry.lock")?, choice: poetry_choice(&read) })
-            }
-            ("pipenv", ["requirements", ..]) => {
-                let choice = Choice {
-                    groups: if read.has(&["--dev"]) { vec!["dev".into()] } else { Vec::new() },
-                    ..Choice::default()
-                };
-                Some(Input::Lock { path: self.origin_of("Pipfile.lock")?, choice })
-            }
-            ("pdm", ["export", ..]) => {
-                let choice =
-                    Choice { no_default: read.has(&["--prod", "--production"]), no_project: true, ..uv_choice(&read) };
-                Some(Input::Lock { path: self.origin_of("pdm.lock")?, choice })
-            }
-            _ => None,
         }
     }
 
@@ -209,11 +160,10 @@ impl Stage {
         let Some(folder) = self.at(directory) else {
             return Ok(Outcome::Unknown(GapReason::Where("the project".into())));
         };
-        let lock = folder.join(b"uv.lock");
-        let path = self.origin(lock.as_bytes());
-        let input = match path {
+        let table = self.project_table(world, &folder);
+        let input = match self.lock_of(&folder, "uv.lock") {
             Some(path) => Input::Lock { path, choice: Choice { no_project: true, ..uv_choice(read) } },
-            None => match self.project_on_disk(&folder) {
+            None => match self.is_project(&folder).then(|| path_of(&folder)) {
                 Some(dir) => {
                     let choice = uv_choice(read);
                     let mut groups = choice.groups;
@@ -244,11 +194,9 @@ impl Stage {
         };
         let Some(site) = site else { return Ok(no_python(true)) };
         let installs_project = !read.has(&["--no-install-project", "--no-install-workspace", "--only-group"]);
-        let on_disk = self
-            .project_on_disk(&folder)
-            .filter(|on_disk| installs_project && super::install::is_package_of_uv(on_disk));
+        let is_package = installs_project && super::install::is_package_of_uv(table.as_ref());
         let editable = !read.has(&["--no-editable"]) && !self.variable("UV_NO_EDITABLE").is_some_and(is_true);
-        let projects = on_disk.map(|on_disk| Project { folder, on_disk, editable }).into_iter().collect();
+        let projects = is_package.then(|| Project { folder, editable }).into_iter().collect();
         let request = Request { inputs: vec![input], ..self.empty_request(read) };
         let exact = !read.has(&["--inexact"]);
         let order = Order { request, site, projects, exact, ..self.uv_order(read) };

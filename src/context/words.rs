@@ -8,7 +8,6 @@ use crate::base::ImagePath;
 use crate::dockerfile::sh::{Direction, Form, Kind, Node, Part, Word};
 use crate::image::{GapReason, Writes};
 use crate::layer::{Entry, EntryKind};
-use crate::resolve::Input;
 
 /// Devices that take everything and keep nothing, and the terminal's.
 const SINKS: [&[u8]; 5] = [b"dev/null", b"dev/stdout", b"dev/stderr", b"dev/tty", b"dev/full"];
@@ -295,14 +294,6 @@ impl Stage {
         for (number, (file, appends)) in
             outputs.into_iter().enumerate().filter(|(_, (file, _))| !is_sink(file.as_deref()))
         {
-            if Some(number) == last
-                && !turned
-                && !appends
-                && let Some(export) = ran.export.take()
-            {
-                self.export_into(setting, node, file.as_deref(), export);
-                continue;
-            }
             let said = match Some(number) == last {
                 _ if turned || changes_all => None,
                 true => ran.said.clone(),
@@ -314,15 +305,6 @@ impl Stage {
             ran.said = if changes_all { None } else { Some(String::new()) };
         }
         Ok(ran)
-    }
-
-    /// The requirements that a command prints, written into a file.
-    fn export_into(&mut self, setting: Setting<'_>, node: &Node, file: Option<&str>, export: Input) {
-        let path = file.and_then(|file| self.at(file)).map(|path| ImagePath::new(&self.tree.resolve(path.as_bytes())));
-        match path.filter(|path| !is_special(path.as_bytes())) {
-            Some(path) => self.put_export(path, export),
-            None => self.gap(setting.place.text, &shown(node), GapReason::Where("its output".into()), Writes::Anywhere),
-        }
     }
 
     /// What a command prints, written into a file.

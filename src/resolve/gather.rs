@@ -2,12 +2,13 @@
 //! read here, through [`Files`] and in no other way; nothing is asked of an index, and nothing is run.
 
 pub(super) use super::constraints::Bounds;
+use super::Platform;
 use super::constraints::Kind;
 use super::files::{Files, Unread};
 use super::lock::{Direct, LockedPackage, parse_whole_lock};
 use super::locks::{Pins, parse_pdm_lock, parse_pipfile_lock, parse_poetry_lock, parse_uv_lock};
 use super::marker::Markers;
-use super::project::{Dependency, Project, parse_project, parse_settings};
+use super::project::{Dependency, Part, Project, parse_project, parse_settings};
 use super::request::{Choice, Input, Request, RequestError, Resolved};
 use super::requirements::{LineKind, Requirement, parse_requirements_file, shown};
 use crate::base::Found;
@@ -127,6 +128,37 @@ pub(super) fn gather(request: &Request, disk: &dyn Files, markers: &Markers) -> 
     Ok(gatherer.out)
 }
 
+/// The requirements that a request comes to, a line each, as `uv export` and its like write them; and what cannot be said in
+/// such a list, and why.
+///
+/// # Errors
+///
+/// A file that is named is not there, or is not what it should be.
+pub fn export(
+    request: &Request,
+    disk: &dyn Files,
+    platform: &Platform,
+) -> Result<(String, Vec<(String, String)>), RequestError> {
+    let mut found = gather(request, disk, &Markers::of(platform, request.python_full.as_deref()))?;
+    let mut lines = Vec::new();
+    lines.extend(found.roots.iter().map(|root| root.requirement.line()));
+    for pin in found.pins.iter().flat_map(|locked| &locked.pins.pins) {
+        match (&pin.version, &pin.url, &pin.path) {
+            (_, Some(url), _) => lines.push(format!("{} @ {url}", pin.name)),
+            (_, None, Some(path)) => {
+                found.not_predicted.push((pin.name.clone(), format!("the lock has it in {}", shown(path))));
+            }
+            (Some(version), ..) => lines.push(format!("{}=={version}", pin.name)),
+            (None, ..) => found.not_predicted.push((pin.name.clone(), "the lock has no version of it".into())),
+        }
+    }
+    for package in found.packages.iter().flat_map(|locked| &locked.packages) {
+        found.not_predicted.push((package.name.clone(), "a lock is no list of requirements".into()));
+    }
+    lines.extend(found.opaque.iter().filter_map(|one| Some(format!("{} @ {}", one.name, one.url.as_ref()?))));
+    Ok((lines.iter().map(|line| format!("{line}\n")).collect(), found.not_predicted))
+}
+
 /// Adds names of `--no-binary` and its like, which may be several between commas; `:none:` takes all back.
 fn names(given: &[String], out: &mut BTreeSet<String>) {
     for name in given.iter().flat_map(|given| given.split(',')).map(str::trim).filter(|name| !name.is_empty()) {
@@ -161,7 +193,7 @@ impl Gatherer<'_> {
                         expected: "a dependency group of that name".into(),
                         found: super::requirements::shown(group),
                     })?;
-                    self.roots(list, &shown, dir)?;
+                    self.roots(&project, Part::Group(&normalize_name(group)), list, (&shown, dir))?;
                 }
                 if *install && !only_groups && project.is_package {
                     self.install_project(dir, &project, *editable, true);
@@ -372,7 +404,7 @@ impl Gatherer<'_> {
         let from = requirement.from.clone();
         let bare = from.split(['#', '?']).next().unwrap_or_default();
         if is_url(&from) && !from.starts_with("file:") {
-            if let Some(url) = super::constraints::wheel_url(&from) {
+            if let Some(url) = super::constraints::wheel_url(&from).filter(|_| is_wheel_name(bare)) {
                 requirement.name = name_of_wheel(bare, &requirement.name);
                 requirement.from = url;
                 self.out.roots.push(Root { requirement, place });
@@ -385,6 +417,7 @@ impl Gatherer<'_> {
                 Some((vcs, _)) if vcs.len() < 5 => {
                     format!("it is made from source of a {vcs} repository, and nothing is built here")
                 }
+                _ if bare.ends_with(".whl") => "the name of its file is none that a wheel has".to_owned(),
                 _ => "it is made from a source archive, and nothing is built here".to_owned(),
             };
             let url = Some(super::lock::without_secrets(&from)).filter(|url| !url.starts_with("workspace:"));
@@ -482,7 +515,10 @@ impl Gatherer<'_> {
         })?;
         let mut project = project;
         self.out.not_predicted.append(&mut project.not_predicted);
-        if !self.request.for_pip {
+        if self.request.for_pip {
+            // pip knows nothing of uv's tables.
+            project.sources.clear();
+        } else {
             self.settings(dir, &shown, &mut project)?;
         }
         Ok(Some((project, shown)))
@@ -491,7 +527,6 @@ impl Gatherer<'_> {
     /// uv's settings of a project, as data: indexes, what is bound to them, constraints and overrides. A `uv.toml` takes the
     /// place of those in `pyproject.toml`.
     fn settings(&mut self, dir: &Path, shown: &str, project: &mut Project) -> Result<(), RequestError> {
-        self.out.bindings.extend(std::mem::take(&mut project.bindings));
         let (path, mut place) = (dir.join("uv.toml"), shown.to_owned());
         if self.is_file(&path)
             && let Some(text) = self.read(&path, "")?
@@ -525,22 +560,42 @@ impl Gatherer<'_> {
 
     /// A project's dependencies, with those of some of its extras.
     fn add(&mut self, project: &Project, shown: &str, folder: &Path, extras: &[String]) -> Result<(), RequestError> {
-        self.roots(&project.dependencies, shown, folder)?;
+        if self.request.no_deps {
+            return Ok(());
+        }
+        self.roots(project, Part::Own, &project.dependencies, (shown, folder))?;
         for extra in extras {
             let list = project.extras.get(&normalize_name(extra)).ok_or_else(|| RequestError::Syntax {
                 place: shown.to_owned(),
                 expected: "an extra of that name".into(),
                 found: super::requirements::shown(extra),
             })?;
-            self.roots(list, shown, folder)?;
+            self.roots(project, Part::Extra(&normalize_name(extra)), list, (shown, folder))?;
         }
         Ok(())
     }
 
-    fn roots(&mut self, list: &[Dependency], shown: &str, folder: &Path) -> Result<(), RequestError> {
+    /// A list of a project's dependencies, from where uv takes them.
+    fn roots(
+        &mut self,
+        project: &Project,
+        part: Part<'_>,
+        list: &[Dependency],
+        (shown, folder): (&str, &Path),
+    ) -> Result<(), RequestError> {
         for (requirement, line) in list {
             let place = if *line > 0 { format!("{shown}:{line}") } else { shown.to_owned() };
-            self.root(requirement.clone(), place, folder)?;
+            let mut requirement = requirement.clone();
+            let sources = project.sources.get(&requirement.normalized()).map(Vec::as_slice).unwrap_or_default();
+            let source = sources.iter().find(|source| source.applies(part, &self.markers));
+            if let Some(source) = source.filter(|_| requirement.from.is_empty()) {
+                (requirement.from, requirement.editable) = (source.from.clone(), source.editable);
+                if let Some(index) = &source.index {
+                    let binding = toml::Table::from_iter([("index".to_owned(), toml::Value::String(index.clone()))]);
+                    self.out.bindings.insert(requirement.name.clone(), toml::Value::Table(binding));
+                }
+            }
+            self.root(requirement, place, folder)?;
         }
         Ok(())
     }
@@ -569,7 +624,13 @@ impl Gatherer<'_> {
         let (place, folder) = (self.disk.shown(path), path.parent().unwrap_or(Path::new("")).to_owned());
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let beside = folder.join("pyproject.toml");
+        let member = choice.package.as_deref().and_then(|wanted| member_folder(&text, wanted));
         let project = match name.as_str() {
+            // A member's groups are its own.
+            "uv.lock" if member.is_some() => {
+                let folder = cleaned(&folder.join(member.unwrap_or_default()));
+                self.project(&folder, "")?.map(|(project, _)| project)
+            }
             "uv.lock" | "poetry.lock" | "pdm.lock" if self.is_file(&beside) => {
                 self.project(&folder, "")?.map(|(project, _)| project)
             }
@@ -646,12 +707,20 @@ fn is_fine(option: &str, value: &str) -> bool {
     }
 }
 
-/// Whether a path stays in the folder that it is relative to.
-fn is_below(path: &str) -> bool {
-    let path = Path::new(path);
-    !path.is_absolute()
-        && cleaned(path).components().all(|part| part != Component::ParentDir)
-        && !path.as_os_str().is_empty()
+/// The folder of a workspace's member, as `uv.lock` has it.
+pub fn member_folder(lock: &str, wanted: &str) -> Option<String> {
+    let lock: toml::Table = lock.parse().ok()?;
+    let is_it = |package: &&toml::Value| {
+        let name = package.get("name").and_then(toml::Value::as_str);
+        name.is_some_and(|name| normalize_name(name) == normalize_name(wanted))
+    };
+    let mut all = lock.get("package")?.as_array()?.iter().filter(is_it);
+    let folder = |package: &toml::Value| {
+        let source = package.get("source")?;
+        let place = ["editable", "virtual", "directory"].iter().find_map(|kind| source.get(kind)?.as_str())?;
+        Some(place.to_owned())
+    };
+    all.find_map(folder)
 }
 
 fn is_url(text: &str) -> bool {
@@ -668,6 +737,18 @@ fn name_of_wheel(path: &str, told: &str) -> String {
 
 fn is_wheel(path: &str) -> bool {
     path.ends_with(".whl")
+}
+
+/// Whether a file has a wheel's name: a distribution's, its version, perhaps a build, and three tags.
+fn is_wheel_name(path: &str) -> bool {
+    let file = path.rsplit('/').next().unwrap_or_default().replace("%2B", "+").replace("%2b", "+");
+    let Some(stem) = file.strip_suffix(".whl") else { return false };
+    let parts: Vec<&str> = stem.split('-').collect();
+    let is_version = |text: &&str| text.replace('_', "+").parse::<pep440_rs::Version>().is_ok();
+    matches!(parts.len(), 5 | 6)
+        && crate::python::is_name(parts[0])
+        && is_version(&parts[1])
+        && parts.iter().all(|part| !part.is_empty() && !part.contains('%'))
 }
 
 /// The path of a `file:` URL; a path as it is.

@@ -58,11 +58,12 @@ mod zip;
 
 pub use access::{Access, parse_netrc};
 pub use files::{Disk, Files, Unread};
+pub use gather::{export, member_folder};
 pub use install::{EntryPoint, Installation, Installer, parse_entry_points};
 pub use lock::{Direct, LockHead, LockedPackage, parse_lock, parse_whole_lock};
 pub use locks::{Pin, Pins, parse_pdm_lock, parse_pipfile_lock, parse_poetry_lock, parse_uv_lock};
 pub use marker::Markers;
-pub use project::{Dependency, Project, ProjectError, parse_project};
+pub use project::{Dependency, Part, Project, ProjectError, Source, parse_project};
 pub use remote::{Listed, Remote, RemoteError};
 pub use request::{Choice, Input, Request, RequestError, Resolution, Resolved, WheelInfo};
 pub use requirements::{

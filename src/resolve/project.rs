@@ -7,6 +7,7 @@
 //! <https://packaging.python.org/en/latest/specifications/dependency-groups/>,
 //! <https://python-poetry.org/docs/dependency-specification/>
 
+use super::marker::Markers;
 use super::requirements::{Requirement, parse_requirement_line, shown};
 use crate::python::normalize_name;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,8 +42,49 @@ pub struct Project {
     pub is_package: bool,
     /// uv's settings for it (`[tool.uv]`).
     pub settings: Settings,
-    /// Which of its dependencies uv looks up in which of them (`[tool.uv.sources]`), as written.
-    pub bindings: Table,
+    /// Where uv takes its dependencies from (`[tool.uv.sources]`), by normalized name.
+    pub sources: BTreeMap<String, Vec<Source>>,
+}
+
+/// Where uv takes a dependency from, and when.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Source {
+    /// The one extra that it is for.
+    pub extra: Option<String>,
+    /// The one group that it is for.
+    pub group: Option<String>,
+    /// When it applies; empty for always.
+    pub marker: String,
+    /// The name of the index that has it.
+    pub index: Option<String>,
+    /// The URL or path that it comes from; empty if from an index.
+    pub from: String,
+    /// Whether it is installed as an editable one.
+    pub editable: bool,
+}
+
+/// What a list of dependencies belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part<'n> {
+    /// The project's own.
+    Own,
+    /// An extra's.
+    Extra(&'n str),
+    /// A group's.
+    Group(&'n str),
+}
+
+impl Source {
+    /// Whether it is for a list, and for the platform.
+    pub(super) fn applies(&self, part: Part<'_>, markers: &Markers) -> bool {
+        let named = |own: &Option<String>, name: Option<&str>| own.as_deref().is_none_or(|own| Some(own) == name);
+        let (extra, group) = match part {
+            Part::Own => (None, None),
+            Part::Extra(name) => (Some(name), None),
+            Part::Group(name) => (None, Some(name)),
+        };
+        named(&self.extra, extra) && named(&self.group, group) && markers.hold(&self.marker).unwrap_or(true)
+    }
 }
 
 /// uv's settings, as far as they count here.
@@ -119,34 +161,31 @@ pub fn parse_project(text: &str) -> Result<Project, ProjectError> {
         }
         out.settings = reader.settings(uv)?;
         for (name, source) in uv.get("sources").and_then(Value::as_table).into_iter().flatten() {
-            add_source(name, source, &mut out);
+            out.sources.insert(normalize_name(name), sources(name, source));
         }
     }
     Ok(out)
 }
 
-/// Where uv takes a dependency from: an index, or somewhere else altogether.
-fn add_source(name: &str, source: &Value, out: &mut Project) {
-    let many = source.as_array().map_or_else(|| std::slice::from_ref(source), Vec::as_slice);
-    if many.iter().all(|source| source.get("index").is_some()) {
-        out.bindings.insert(name.to_owned(), source.clone());
-        return;
-    }
-    let text = |key: &str| many.iter().find_map(|source| source.get(key)?.as_str());
-    let is_member = many.iter().any(|source| source.get("workspace").and_then(Value::as_bool) == Some(true));
-    let from = text("git").map(|url| format!("git+{url}")).or_else(|| text("url").or(text("path")).map(str::to_owned));
-    let editable = many.iter().any(|source| source.get("editable").and_then(Value::as_bool) == Some(true));
-    let normalized = normalize_name(name);
-    let lists = out.extras.values_mut().chain(out.groups.values_mut()).chain([&mut out.dependencies]);
-    for (requirement, _) in
-        lists.flatten().filter(|(found, _)| found.from.is_empty() && found.normalized() == normalized)
-    {
-        if let Some(from) = &from {
-            (requirement.from, requirement.editable) = (from.clone(), editable);
-        } else if is_member {
-            requirement.from = format!("workspace://{name}");
+/// The sources that a project names for one dependency.
+fn sources(name: &str, value: &Value) -> Vec<Source> {
+    let many = value.as_array().map_or_else(|| std::slice::from_ref(value), Vec::as_slice);
+    let one = |value: &Value| {
+        let text = |key: &str| value.get(key).and_then(Value::as_str);
+        let is_on = |key: &str| value.get(key).and_then(Value::as_bool) == Some(true);
+        let git = text("git").map(|url| format!("git+{url}"));
+        let member = is_on("workspace").then(|| format!("workspace://{name}"));
+        let from = git.or(member).or_else(|| text("url").or(text("path")).map(str::to_owned));
+        Source {
+            extra: text("extra").map(normalize_name),
+            group: text("group").map(normalize_name),
+            marker: text("marker").unwrap_or_default().to_owned(),
+            index: text("index").map(str::to_owned),
+            from: from.unwrap_or_default(),
+            editable: is_on("editable"),
         }
-    }
+    };
+    many.iter().map(one).collect()
 }
 
 struct Reader<'a> {
@@ -320,6 +359,23 @@ pub(super) fn poetry_requirement(name: &str, value: &Value) -> Result<Requiremen
         out.editable = value.get("develop").and_then(Value::as_bool).unwrap_or(false);
     }
     Ok(out)
+}
+
+/// One of Poetry's dependencies as each of the requirements of which one must be met (`^1 || ^2`).
+pub(super) fn poetry_alternatives(name: &str, value: &Value) -> Vec<Requirement> {
+    let version = value.as_str().or_else(|| value.get("version")?.as_str()).unwrap_or("*");
+    let mut table = value.as_table().cloned().unwrap_or_default();
+    let one = |part: &str| {
+        table.insert("version".into(), Value::String(part.trim().to_owned()));
+        let found = poetry_requirement(name, &Value::Table(table.clone()));
+        // What is not understood leads there all the same.
+        found.or_else(|_| {
+            table.insert("version".into(), Value::String("*".into()));
+            table.remove("python");
+            poetry_requirement(name, &Value::Table(table.clone()))
+        })
+    };
+    version.split('|').filter(|part| !part.trim().is_empty()).map(one).filter_map(Result::ok).collect()
 }
 
 /// Poetry's constraints (`^1.2`, `~1.2`, `1.2`, `1.*`, `>=1 <2`) in PEP 440's words.

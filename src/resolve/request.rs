@@ -84,6 +84,8 @@ pub enum Input {
 /// What of a lock is installed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Choice {
+    /// The member of a workspace that it is about (uv's `--package`).
+    pub package: Option<String>,
     /// Extras.
     pub extras: Vec<String>,
     /// All of them (`--all-extras`).

@@ -7,7 +7,7 @@ use slimwright::image::Image;
 use slimwright::python::{Inventory, normalize_name};
 use slimwright::repository::{Repositories, RepositoryError, Sources};
 use slimwright::resolve::{
-    Contents, Input, Platform, Request, RequestError, Resolution, Resolved, WheelFile, WheelInfo,
+    Contents, Files, Input, Platform, Request, RequestError, Resolution, Resolved, WheelFile, WheelInfo,
 };
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -63,14 +63,15 @@ impl Outside for World {
         if name.starts_with("other") { Base::Unknown("nobody has it".into()) } else { self.base.clone() }
     }
 
-    fn resolve(&self, request: &Request, _: &Platform) -> Result<Resolution, RequestError> {
+    fn resolve(&self, request: &Request, files: &dyn Files, _: &Platform) -> Result<Resolution, RequestError> {
         self.asked.borrow_mut().push(request.clone());
+        let read = |path: &Path| String::from_utf8(files.read(path, 1 << 20).unwrap()).unwrap();
         let mut text = String::new();
         for input in &request.inputs {
             match input {
-                Input::Requirements(path) => text.push_str(&fs::read_to_string(path).unwrap()),
+                Input::Requirements(path) => text.push_str(&read(path)),
                 Input::Lines { text: lines, .. } => text.push_str(lines),
-                Input::Lock { path, .. } => text.push_str(&fs::read_to_string(path).unwrap()),
+                Input::Lock { path, .. } => text.push_str(&read(path)),
                 Input::Project { .. } => {}
             }
         }

@@ -5,7 +5,9 @@ use crate::server::{Request as Asked, Server, reply};
 use crate::wheels::{Listed, Zip, index, index_with};
 use slimwright::base::Digest;
 use slimwright::image::Cache;
-use slimwright::resolve::{Input, Libc, Options, Platform, Request, RequestError, Resolution, Resolved, Uv, resolve};
+use slimwright::resolve::{
+    Disk, Input, Libc, Options, Platform, Request, RequestError, Resolution, Resolved, Uv, resolve,
+};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -108,7 +110,8 @@ impl Lab {
 
     /// Resolves; `None` without uv.
     pub fn ask(&self, request: &Request) -> Option<Result<Resolution, RequestError>> {
-        Some(resolve(self.uv.as_ref()?, request, &platform(), &options()))
+        let files = Disk::new(self.folder.path()).unwrap();
+        Some(resolve(self.uv.as_ref()?, request, &files, &platform(), &options()))
     }
 
     /// Resolves one requirements file.
@@ -302,15 +305,16 @@ fn an_answer_is_kept_for_a_while() {
     let options = Options { cache: Some(cache.clone()), ..options() };
     let path = lab.write("requirements.txt", "app\n");
     let request = Request { inputs: vec![Input::Requirements(path)], ..Request::default() };
-    let first = resolve(uv, &request, &platform(), &options).unwrap();
+    let files = Disk::new(lab.folder.path()).unwrap();
+    let first = resolve(uv, &request, &files, &platform(), &options).unwrap();
     cache.flush().unwrap();
     let before = lab.server.requests().len();
-    let again = resolve(uv, &request, &platform(), &options).unwrap();
+    let again = resolve(uv, &request, &files, &platform(), &options).unwrap();
     assert_eq!((again.packages, again.requests), (first.packages, 0));
     assert_eq!(lab.server.requests().len(), before, "nothing was asked");
     // Other contents of the same file are another question.
     lab.write("requirements.txt", "app<1\n");
-    assert_eq!(pins(&resolve(uv, &request, &platform(), &options).unwrap()), ["app==0.9", "lib==0.5"]);
+    assert_eq!(pins(&resolve(uv, &request, &files, &platform(), &options).unwrap()), ["app==0.9", "lib==0.5"]);
     assert!(lab.server.requests().len() > before);
 }
 
@@ -328,7 +332,8 @@ fn nobody_waits_for_uv_for_ever() {
     let request = Request { inputs: vec![Input::Requirements(path)], ..Request::default() };
     let options = Options { wait: Duration::from_millis(300), ..options() };
     let started = Instant::now();
-    let error = resolve(&uv, &request, &platform(), &options).unwrap_err();
+    let files = Disk::new(folder.path()).unwrap();
+    let error = resolve(&uv, &request, &files, &platform(), &options).unwrap_err();
     assert!(matches!(error, RequestError::Late(_)) && !error.is_configuration(), "{error}");
     assert!(started.elapsed() < Duration::from_secs(20));
 }

@@ -4,10 +4,10 @@
 use super::{Pin, Pins, hashes, name, of_package, packages, table, text, texts};
 use crate::python::normalize_name;
 use crate::resolve::marker::Markers;
-use crate::resolve::project::{Dependency, Project, poetry_requirement};
+use crate::resolve::project::{Dependency, Project, poetry_alternatives};
 use crate::resolve::request::Choice;
 use crate::resolve::requirements::{Requirement, parse_requirement_line};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use toml::{Table, Value};
 
 /// What Poetry calls the project's own dependencies.
@@ -42,9 +42,18 @@ pub fn parse_poetry_lock(
     let mut notes = Vec::new();
     let asked = asked(project, &groups, &markers.extras);
     let chosen = if has_groups {
-        by_groups(&packages, &groups, &markers)?
+        let found = by_groups(&packages, &groups, &markers)?;
+        // What only another extra leads to has the same groups. Only who knows all that is asked for can tell it apart.
+        match project.filter(|project| project.not_predicted.is_empty() && !asked.is_empty()) {
+            Some(_) => {
+                let reached = by_edges(&packages, &found, &asked, &markers)?;
+                found.into_iter().filter(|at| reached.contains(at)).collect()
+            }
+            None => found,
+        }
     } else if project.is_some_and(|project| !asked.is_empty() || project.dependencies.is_empty()) {
-        by_edges(&packages, &asked, &markers)?
+        let all: Vec<usize> = (0..packages.len()).collect();
+        by_edges(&packages, &all, &asked, &markers)?.into_iter().collect()
     } else {
         notes.push(
             "the lock does not say which groups its packages belong to, and there is no pyproject.toml beside it: all count"
@@ -104,30 +113,69 @@ fn by_category(packages: &[&Table], groups: &BTreeSet<String>) -> Vec<usize> {
     (0..packages.len()).filter(|at| counts(packages[*at])).collect()
 }
 
-/// By following the edges from what the project asks for.
-fn by_edges(packages: &[&Table], asked: &[Dependency], markers: &Markers) -> Result<Vec<usize>, String> {
-    let mut by_name: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (at, package) in packages.iter().enumerate() {
-        by_name.entry(normalize_name(&name(package)?)).or_default().push(at);
+/// By following the edges from what the project asks for, among some of the packages.
+fn by_edges(
+    packages: &[&Table],
+    among: &[usize],
+    asked: &[Dependency],
+    markers: &Markers,
+) -> Result<BTreeSet<usize>, String> {
+    let mut walk = Walk { packages, by_name: BTreeMap::new(), chosen: BTreeMap::new() };
+    for &at in among {
+        walk.by_name.entry(normalize_name(&name(packages[at])?)).or_default().push(at);
     }
     let mut seen: BTreeSet<(usize, Option<String>)> = BTreeSet::new();
-    let mut todo: Vec<Requirement> = asked.iter().map(|(requirement, _)| requirement.clone()).collect();
-    while let Some(requirement) = todo.pop() {
-        if !markers.hold(&requirement.marker)? {
-            continue;
+    let mut todo: VecDeque<Vec<Requirement>> = asked.iter().map(|(requirement, _)| vec![requirement.clone()]).collect();
+    // Where several versions would do, another requirement may yet say which.
+    let mut open: VecDeque<Vec<Requirement>> = VecDeque::new();
+    while let Some(alternatives) = todo.pop_front().or_else(|| open.pop_front()) {
+        let decides = todo.is_empty();
+        let mut holding = Vec::new();
+        for one in alternatives {
+            if markers.hold(&one.marker)? {
+                holding.push(one);
+            }
         }
-        let found = by_name.get(&requirement.normalized()).map(Vec::as_slice).unwrap_or_default();
-        // Several versions are for several platforms, and the requirement says which.
-        let fits = |at: &&usize| fits(&requirement, text(packages[**at], "version").unwrap_or_default());
-        let Some(&at) = found.iter().find(fits).or(found.first()) else { continue };
-        let extras = requirement.extras.iter().map(|extra| Some(normalize_name(extra)));
-        for extra in extras.chain([None]) {
+        let Some(first) = holding.first() else { continue };
+        let Some(at) = walk.choose(&holding, decides) else {
+            if !decides {
+                open.push_back(holding);
+            }
+            continue;
+        };
+        for extra in first.extras.iter().map(|extra| Some(normalize_name(extra))).chain([None]) {
             if seen.insert((at, extra.clone())) {
                 todo.extend(edges(packages[at], extra.as_deref()));
             }
         }
     }
-    Ok(seen.into_iter().map(|(at, _)| at).collect::<BTreeSet<_>>().into_iter().collect())
+    Ok(seen.into_iter().map(|(at, _)| at).collect())
+}
+
+/// Which of several versions of a package is installed: one of each, of which requirements that allow no other say which.
+struct Walk<'a> {
+    packages: &'a [&'a Table],
+    by_name: BTreeMap<String, Vec<usize>>,
+    chosen: BTreeMap<String, usize>,
+}
+
+impl Walk<'_> {
+    fn choose(&mut self, alternatives: &[Requirement], decides: bool) -> Option<usize> {
+        let name = alternatives.first()?.normalized();
+        let all = self.by_name.get(&name)?;
+        let version = |at: usize| text(self.packages[at], "version").unwrap_or_default();
+        let fits = |at: &usize| alternatives.iter().any(|one| fits(one, version(*at)));
+        let fitting: Vec<usize> = all.iter().copied().filter(fits).collect();
+        let known = self.chosen.get(&name).copied().filter(|at| fitting.contains(at));
+        let newest = || fitting.iter().copied().max_by_key(|at| version(*at).parse::<pep440_rs::Version>().ok());
+        let found = match fitting.as_slice() {
+            [] => all.first().copied(),
+            [one] => Some(*one),
+            _ => known.or_else(|| newest().filter(|_| decides)),
+        }?;
+        self.chosen.entry(name).or_insert(found);
+        Some(found)
+    }
 }
 
 fn fits(requirement: &Requirement, version: &str) -> bool {
@@ -136,8 +184,8 @@ fn fits(requirement: &Requirement, version: &str) -> bool {
     specifiers.ok().zip(version.ok()).is_none_or(|(specifiers, version)| specifiers.contains(&version))
 }
 
-/// What a package requires, or what one of its extras adds.
-fn edges(package: &Table, extra: Option<&str>) -> Vec<Requirement> {
+/// What a package requires, or what one of its extras adds; of each the alternatives.
+fn edges(package: &Table, extra: Option<&str>) -> Vec<Vec<Requirement>> {
     let dependencies = package.get("dependencies").and_then(Value::as_table);
     let Some(extra) = extra else {
         let all = dependencies.into_iter().flatten().flat_map(|(name, value)| {
@@ -146,11 +194,17 @@ fn edges(package: &Table, extra: Option<&str>) -> Vec<Requirement> {
                 .filter(|value| value.get("optional").and_then(Value::as_bool) != Some(true))
                 .map(move |value| (name, value))
         });
-        return all.filter_map(|(name, value)| poetry_requirement(name, value).ok()).collect();
+        return all.map(|(name, value)| poetry_alternatives(name, value)).collect();
     };
     let extras = package.get("extras").and_then(Value::as_table).into_iter().flatten();
     let listed = extras.filter(|(name, _)| normalize_name(name) == extra).flat_map(|(_, list)| texts(Some(list)));
-    listed.filter_map(|line| parse_requirement_line(&line).ok()).collect()
+    // Poetry writes `name (>=1 || >=2)`, too: where it leads is its name.
+    let one = |line: String| {
+        let name = line.split([' ', '(', '[', ';', '<', '>', '=', '!', '~']).next().unwrap_or_default();
+        let plain = || parse_requirement_line(name).ok();
+        vec![parse_requirement_line(&line).ok().or_else(plain).unwrap_or_default()]
+    };
+    listed.map(one).collect()
 }
 
 fn pin(package: &Table, lock: &Table, asked: &BTreeSet<String>) -> Result<Pin, String> {

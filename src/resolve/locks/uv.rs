@@ -31,14 +31,20 @@ pub fn parse_uv_lock(
     names.iter().enumerate().for_each(|(at, name)| by_name.entry(normalize_name(name)).or_default().push(at));
     let mut walk =
         Walk { packages: &packages, by_name, markers: markers.clone(), seen: BTreeSet::new(), todo: Vec::new() };
-    let wanted = project.map(|project| normalize_name(&project.name)).unwrap_or_default();
+    let wanted = choice.package.as_deref().or(project.map(|project| project.name.as_str()));
+    let wanted = wanted.map(normalize_name).unwrap_or_default();
     let is_root = |at: &usize| place_of(packages[*at]).is_some_and(|(kind, place)| kind != "directory" && place == ".");
     let named = walk
         .by_name
         .get(&wanted)
         .and_then(|ats| ats.first().copied())
         .filter(|at| local_place(packages[*at]).is_some());
-    let root = named.or_else(|| (0..packages.len()).find(|at| is_root(at)));
+    let root = named.or_else(|| (0..packages.len()).find(|at| is_root(at)).filter(|_| choice.package.is_none()));
+    if root.is_none()
+        && let Some(unknown) = &choice.package
+    {
+        return Err(format!("expected a member of the workspace that it locks, found `{unknown}`"));
+    }
     let default = project.and_then(|project| project.default_groups.clone()).unwrap_or_else(|| vec!["dev".into()]);
     let default: BTreeSet<String> = default.into_iter().collect();
     let roots = match root {
