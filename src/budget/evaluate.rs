@@ -88,6 +88,7 @@ pub fn evaluate(
         outcome: checks.iter().map(|check| check.outcome).max().unwrap_or(Outcome::CouldNotMeasure),
         unpacked: size(snapshot.unpacked(), Unit::Unpacked),
         wire: snapshot.wire().map(|bytes| size(bytes, Unit::Wire)),
+        rests_on: super::RestsOn::default(),
         checks,
         accepted: acceptances.accepted.clone(),
         warnings,

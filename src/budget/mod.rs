@@ -32,7 +32,7 @@ pub use evaluate::{BudgetError, evaluate};
 pub use lock::{Baseline, Layer, Lock, LockError, Unpacked, Wire};
 pub use snapshot::{DistributionSize, FindingSize, HiddenSize, LayerSize, PackageSize, Part, Snapshot};
 pub use verdict::{
-    Accepted, AcceptedState, Amount, Check, CheckId, CheckKind, Culprit, CulpritKind, Outcome, Place, Planned,
+    Accepted, AcceptedState, Amount, Check, CheckId, CheckKind, Culprit, CulpritKind, Outcome, Place, Planned, RestsOn,
     Severity, Verdict, Warning, WarningId,
 };
 

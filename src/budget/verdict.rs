@@ -29,6 +29,8 @@ pub struct Verdict {
     pub unpacked: Size,
     /// Compressed bytes of all layers, where they are known.
     pub wire: Option<Size>,
+    /// The files and options that it rests on.
+    pub rests_on: RestsOn,
     /// One for each limit that applies, in the order of [`CheckId`], then by subject.
     pub checks: Vec<Check>,
     /// The acceptances of the configuration, in its order.
@@ -39,6 +41,31 @@ pub struct Verdict {
     pub gaps: Vec<GapText>,
     /// What the image would be if the plan were followed, and whether that would pass.
     pub planned: Option<Planned>,
+}
+
+/// The files and options that a verdict rests on, so that nobody has to guess who has set the limits. Escaped.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RestsOn {
+    /// The configuration's file; none where the command line alone has limits.
+    pub configuration: Option<String>,
+    /// Configurations that were found and are not read, because that one is.
+    pub passed_over: Vec<String>,
+    /// Limits of the command line, as typed.
+    pub limits: Vec<String>,
+    /// The file with the baseline; none where no baseline is held against the image.
+    pub baseline: Option<String>,
+}
+
+impl RestsOn {
+    /// In one line; empty where nothing is known.
+    pub fn line(&self) -> String {
+        let mut out: Vec<String> = self.configuration.iter().cloned().collect();
+        out.extend(self.limits.iter().map(|limit| format!("--limit '{limit}'")));
+        out.extend(self.baseline.iter().map(|file| format!("baseline {file}")));
+        out.extend(self.passed_over.iter().map(|file| format!("not {file} (--config names another one)")));
+        out.join("; ")
+    }
 }
 
 /// How a check ended, from the best to the worst.

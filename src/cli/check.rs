@@ -4,6 +4,7 @@
 //! written last, as a whole, and only after a verdict that is no failure.
 
 use super::args::{Check as Args, Report};
+use super::budget_files::{BudgetFile, CONFIG, LOCK};
 use super::failure::{Failure, Result};
 use super::output::Destination;
 use super::pipeline::{self, Ask, Found, Measured};
@@ -11,7 +12,7 @@ use super::progress::Bar;
 use super::settings::{Input, Look, input, look};
 use crate::base::{escape_path, escape_str};
 use crate::budget::{
-    Baseline, BudgetError, Config, ConfigError, Date, Lock, Outcome, Planned, Snapshot, Verdict, evaluate,
+    Baseline, BudgetError, Config, ConfigError, Date, Lock, Outcome, Planned, RestsOn, Snapshot, Verdict, evaluate,
 };
 use crate::emit::Style;
 use crate::image::Progress as _;
@@ -27,9 +28,6 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The names of the files that are looked for.
-const CONFIG: &str = "slimwright.toml";
-const LOCK: &str = "slimwright.lock";
 /// Larger ones are no such files.
 const MOST_CONFIG: u64 = 1 << 20;
 const MOST_LOCK: u64 = 64 << 20;
@@ -42,6 +40,10 @@ pub struct CheckSettings {
     /// Which image.
     pub input: Input,
     config: Config,
+    /// Where the configuration is from.
+    file: Option<BudgetFile>,
+    /// Limits of the command line, as typed.
+    limits: Vec<String>,
     lock: LockFile,
     name: Option<String>,
     mode: Mode,
@@ -66,6 +68,8 @@ enum Mode {
 struct LockFile {
     path: PathBuf,
     lock: Lock,
+    /// Whether it is there.
+    is_there: bool,
 }
 
 impl CheckSettings {
@@ -76,7 +80,7 @@ impl CheckSettings {
         for limit in &args.limit {
             config = config.with_limit(limit).map_err(config_failure)?;
         }
-        let beside = found.as_deref().and_then(Path::parent).unwrap_or(Path::new("")).join(LOCK);
+        let beside = found.as_ref().map_or_else(|| BudgetFile::named(Path::new(LOCK)), BudgetFile::lock);
         let lock = LockFile::read(args.lock.as_deref(), beside, args.update)?;
         let mode = match (args.update, args.tighten, args.planned) {
             (true, ..) => Mode::Update,
@@ -89,6 +93,8 @@ impl CheckSettings {
         Ok(Self {
             input,
             config,
+            file: found,
+            limits: args.limit.iter().map(|limit| escape_str(limit)).collect(),
             lock,
             name: args.name,
             mode,
@@ -147,82 +153,82 @@ fn config_failure(error: ConfigError) -> Failure {
     }
 }
 
-/// The configuration and its file: the named one, the build context's, or that of the current folder.
-fn configuration(args: &Args) -> Result<(Option<PathBuf>, Config)> {
+/// The configuration and its file: the named one, the repository's, the build context's, or that of the current folder.
+fn configuration(args: &Args) -> Result<(Option<BudgetFile>, Config)> {
     let folder = super::context::folder(&args.source.target).filter(|folder| folder.as_os_str() != ".");
-    let found = args.config.clone().or_else(|| find(folder.as_deref()));
-    let Some(path) = found else {
+    let found = args.config.as_deref().map(BudgetFile::named).or_else(|| BudgetFile::find(folder.as_deref()));
+    let Some(file) = found else {
         return match args.limit.is_empty() {
             true => Err(Failure::usage(anyhow::anyhow!("there is no {CONFIG} here, and none was named")).hint(MINIMAL)),
             false => Ok((None, Config::empty())),
         };
     };
-    let config = load(&path)?;
-    Ok((Some(path), config))
+    let config = load(&file)?;
+    Ok((Some(file), config))
 }
 
-/// The configuration of a folder, or of the current one.
-fn find(folder: Option<&Path>) -> Option<PathBuf> {
-    let places = folder.map(|folder| folder.join(CONFIG)).into_iter().chain([PathBuf::from(CONFIG)]);
-    places.into_iter().find(|place| place.symlink_metadata().is_ok())
+fn load(file: &BudgetFile) -> Result<Config> {
+    let text = file.read(MOST_CONFIG).map_err(|error| Failure::usage(error).hint(MINIMAL))?;
+    Config::parse(&text, &file.path.display().to_string()).map_err(config_failure)
 }
 
-fn load(path: &Path) -> Result<Config> {
-    let text = read(path, MOST_CONFIG).map_err(|error| Failure::usage(error).hint(MINIMAL))?;
-    Config::parse(&text, &path.display().to_string()).map_err(config_failure)
+/// What a verdict rests on.
+fn rests_on(file: Option<&BudgetFile>, lock: Option<&Path>, limits: &[String]) -> RestsOn {
+    let passed_over = file.map(|file| file.passed_over.as_slice()).unwrap_or_default();
+    RestsOn {
+        configuration: file.map(|file| escape_path(&file.path)),
+        passed_over: passed_over.iter().map(|path| escape_path(path)).collect(),
+        limits: limits.to_vec(),
+        baseline: lock.map(escape_path),
+    }
 }
 
 /// The budget of a build context, whose audit ends with the verdict.
 pub struct Budget {
     config: Config,
-    lock: Lock,
+    file: BudgetFile,
+    lock: LockFile,
     today: Date,
 }
 
 impl Budget {
     /// What `slimwright.toml` and `slimwright.lock` in the folder or the current one say; `None` where there is none.
     pub fn of_context(folder: &Path) -> Result<Option<Self>> {
-        let Some(path) = find(Some(folder)) else { return Ok(None) };
-        let beside = path.parent().unwrap_or(Path::new("")).join(LOCK);
-        let lock = LockFile::read(None, beside, false)?.lock;
-        Ok(Some(Self { config: load(&path)?, lock, today: today()? }))
+        let Some(file) = BudgetFile::find(Some(folder)) else { return Ok(None) };
+        let lock = LockFile::read(None, file.lock(), false)?;
+        Ok(Some(Self { config: load(&file)?, file, lock, today: today()? }))
     }
 
     /// Judges.
     pub fn judge(&self, rules: &[Rule], measured: &Measured<'_>) -> Result<Verdict> {
         self.config.check_rules(rules).map_err(config_failure)?;
         let snapshot = Snapshot::new(measured.facts, measured.findings);
-        evaluate(&snapshot, &self.config, self.lock.get(&snapshot), self.today).map_err(budget_failure)
+        let baseline = self.lock.lock.get(&snapshot);
+        let verdict = evaluate(&snapshot, &self.config, baseline, self.today).map_err(budget_failure)?;
+        let lock = baseline.map(|_| self.lock.path.as_path());
+        Ok(Verdict { rests_on: rests_on(Some(&self.file), lock, &[]), ..verdict })
     }
-}
-
-/// A text of the user's.
-fn read(path: &Path, most: u64) -> anyhow::Result<String> {
-    let name = escape_path(path);
-    let cannot = |error: std::io::Error| anyhow::Error::new(error).context(format!("{name}: cannot read"));
-    let length = std::fs::metadata(path).map_err(cannot)?.len();
-    anyhow::ensure!(length <= most, "{name}: {length} bytes are too many");
-    let bytes = std::fs::read(path).map_err(cannot)?;
-    String::from_utf8(bytes).map_err(|_| anyhow::anyhow!("{name}: expected UTF-8, found other bytes"))
 }
 
 impl LockFile {
     /// The named file must be there, unless it is about to be written.
-    fn read(named: Option<&Path>, beside: PathBuf, is_written: bool) -> Result<Self> {
-        let path = named.map_or(beside, Path::to_owned);
+    fn read(named: Option<&Path>, beside: BudgetFile, is_written: bool) -> Result<Self> {
+        let file = named.map_or(beside, BudgetFile::named);
+        let path = file.path.clone();
         match path.symlink_metadata() {
             Err(error) if error.kind() == ErrorKind::NotFound && (named.is_none() || is_written) => {
-                return Ok(Self { path, lock: Lock::default() });
+                return Ok(Self { path, lock: Lock::default(), is_there: false });
             }
             _ => {}
         }
-        let text = read(&path, MOST_LOCK)
+        let text = file
+            .read(MOST_LOCK)
             .map_err(|error| Failure::usage(error).hint("`slimwright check TARGET --update` writes it"))?;
         let lock = Lock::parse(&text, &path.display().to_string()).map_err(|error| {
             let hint = error.hint();
             Failure::usage(anyhow::Error::new(error)).hint(hint)
         })?;
-        Ok(Self { path, lock })
+        Ok(Self { path, lock, is_there: true })
     }
 
     fn write(&self, lock: &Lock) -> Result<()> {
@@ -268,8 +274,12 @@ fn judge(settings: &CheckSettings, rules: &[Rule], found: &Found<'_>) -> Result<
         Mode::Update => Some(Baseline::of(&snapshot)),
         _ => settings.lock.lock.get(&snapshot).cloned(),
     };
+    let lock = baseline.as_ref().filter(|_| settings.mode != Mode::Update).map(|_| settings.lock.path.as_path());
+    let rests_on = rests_on(settings.file.as_ref(), lock, &settings.limits);
     let evaluate = |snapshot: &Snapshot| {
-        evaluate(snapshot, &settings.config, baseline.as_ref(), settings.today).map_err(budget_failure)
+        let verdict = evaluate(snapshot, &settings.config, baseline.as_ref(), settings.today);
+        let verdict = verdict.map_err(budget_failure)?;
+        Ok::<_, Failure>(Verdict { rests_on: rests_on.clone(), ..verdict })
     };
     let dockerfile = super::settings::dockerfile_of(&settings.input)?;
     let options = PlanOptions { own_dockerfile: dockerfile.is_some(), ..settings.options.clone() };
@@ -369,7 +379,7 @@ fn settle(settings: &CheckSettings, snapshot: &Snapshot, verdict: &Verdict) -> R
         }
         Mode::Judge | Mode::Planned => return Ok(()),
     }
-    if lock == settings.lock.lock && settings.lock.path.exists() {
+    if lock == settings.lock.lock && settings.lock.is_there {
         bar.note(&format!("{file} is as it was"));
         return Ok(());
     }

@@ -1,7 +1,7 @@
 //! The user's own Dockerfile: read and checked before anything is measured.
 
 use super::failure::{Failure, Result};
-use crate::base::escape_str;
+use crate::base::{Root, escape_str, read_named};
 use crate::dockerfile::{Dockerfile, DockerfileError, MOST_BYTES};
 use crate::emit::edit::{EditError, EditOptions, Edits, edit};
 use crate::plan::Plan;
@@ -9,7 +9,7 @@ use crate::profile::Rule;
 use anyhow::Context as _;
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Read as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 /// A file that was read.
@@ -23,7 +23,7 @@ impl UserDockerfile {
     /// Reads and parses the file, and lists the top of its build context.
     pub fn read(path: &Path, context: Option<&Path>, target_stage: Option<String>, skip: Vec<String>) -> Result<Self> {
         let shown = path.display().to_string();
-        let bytes = bytes(path).with_context(|| format!("{shown}: cannot read")).map_err(Failure::usage)?;
+        let bytes = bytes(path, context).with_context(|| format!("{shown}: cannot read")).map_err(Failure::usage)?;
         let text = Dockerfile::text(&bytes).map_err(|error| failure(&shown, &error))?.to_owned();
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let names = names(context.unwrap_or(folder), context.is_some())?;
@@ -64,11 +64,13 @@ impl UserDockerfile {
     }
 }
 
-fn bytes(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+fn bytes(path: &Path, context: Option<&Path>) -> std::io::Result<Vec<u8>> {
     // One byte more than is allowed, so that the parser says what is wrong.
-    fs::File::open(path)?.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    let most = MOST_BYTES as u64 + 1;
+    match context.and_then(|context| Some((context, path.strip_prefix(context).ok()?))) {
+        Some((context, inside)) => Root::open(context)?.read(inside.as_os_str().as_bytes(), most),
+        None => read_named(path, most),
+    }
 }
 
 fn failure(shown: &str, error: &DockerfileError) -> Failure {

@@ -1,7 +1,7 @@
 //! Files by which the user says what was asked for.
 
 use super::failure::{Failure, Result};
-use crate::base::file_name;
+use crate::base::{Root, escape_path, file_name, read_named};
 use crate::python::{AskedFor, is_asked_for_file, parse_requirements, read_asked_for};
 use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt as _;
@@ -46,31 +46,48 @@ fn project_files(project: &Path) -> Result<Vec<PathBuf>> {
     Ok(out)
 }
 
+/// Reads a file that the user names, and those that it includes.
 fn read_file(path: &Path, seen: &mut BTreeSet<PathBuf>, out: &mut Vec<AskedFor>) -> Result<()> {
-    if seen.len() >= MOST_FILES || !seen.insert(path.to_owned()) {
-        return Ok(());
-    }
-    let name = path.display();
-    let failed = |error| {
-        Failure::usage(anyhow::Error::new(error).context(format!("{name}: cannot read")))
-            .hint("give a requirements file, a pyproject.toml or a lock")
-    };
-    let length = std::fs::metadata(path).map_err(failed)?.len();
-    if length > MOST_BYTES {
-        return Err(Failure::usage(anyhow::anyhow!("{name}: {length} bytes are too many for a list of requirements")));
-    }
-    let content = std::fs::read(path).map_err(failed)?;
-    let shown = name.to_string();
-    if is_asked_for_file(path.as_os_str().as_bytes()) {
-        out.extend(read_asked_for(path.as_os_str().as_bytes(), &content, &shown));
-    } else {
-        parse_requirements(&content, &shown, out);
-    }
-    let is_list = !file_name(path.as_os_str().as_bytes()).ends_with(b".lock");
-    for nested in is_list.then(|| included(&content)).into_iter().flatten() {
-        read_file(&path.parent().unwrap_or(Path::new("")).join(nested), seen, out)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut todo = vec![(path.to_owned(), read_named(path, MOST_BYTES))];
+    while let Some((path, content)) = todo.pop() {
+        if seen.len() >= MOST_FILES || !seen.insert(path.clone()) {
+            continue;
+        }
+        let shown = escape_path(&path);
+        let content = content.map_err(|error| {
+            Failure::usage(anyhow::Error::new(error).context(format!("{shown}: cannot read")))
+                .hint("give a requirements file, a pyproject.toml or a lock")
+        })?;
+        if is_asked_for_file(path.as_os_str().as_bytes()) {
+            out.extend(read_asked_for(path.as_os_str().as_bytes(), &content, &shown));
+        } else {
+            parse_requirements(&content, &shown, out);
+        }
+        let is_list = !file_name(path.as_os_str().as_bytes()).ends_with(b".lock");
+        for nested in is_list.then(|| included(&content)).into_iter().flatten() {
+            let nested = path.parent().unwrap_or(Path::new("")).join(nested);
+            let content = read_included(folder, &nested);
+            todo.push((nested, content));
+        }
     }
     Ok(())
+}
+
+/// A file that another one includes: below the folder of the one that the user names, or else below the current folder.
+fn read_included(folder: &Path, path: &Path) -> std::io::Result<Vec<u8>> {
+    let outside = || std::io::Error::other("it is included, and outside of the folder of the file that was named");
+    if let Ok(inside) = path.strip_prefix(folder) {
+        // `..` in it leads no higher than the folder.
+        let below = Root::open(folder)?.read(inside.as_os_str().as_bytes(), MOST_BYTES);
+        if below.is_ok() || path.is_absolute() {
+            return below;
+        }
+    }
+    match path.is_relative() {
+        true => Root::open(Path::new("."))?.read(path.as_os_str().as_bytes(), MOST_BYTES),
+        false => Err(outside()),
+    }
 }
 
 /// Files that a requirements file includes with `-r`.

@@ -9,6 +9,7 @@
 //! reader that closes the pipe early is no failure.
 
 mod args;
+mod budget_files;
 mod check;
 mod commands;
 mod context;

@@ -24,6 +24,9 @@ pub fn render(verdict: &Verdict, color: bool, width: usize, details: bool) -> St
     lines.extend(checks.into_iter().flat_map(|check| page.check(check)));
     lines.extend(page.accepted(verdict));
     lines.extend(page.warnings(verdict));
+    if !verdict.rests_on.line().is_empty() {
+        lines.extend(page.worded((Tone::Dim, "by"), &verdict.rests_on.line()));
+    }
     lines.push(String::new());
     lines.extend(verdict.planned.iter().flat_map(|planned| page.planned(planned)));
     lines.push(page.last(verdict));

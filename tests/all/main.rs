@@ -30,6 +30,7 @@ mod outputs;
 mod profile;
 mod prove;
 mod python;
+mod reads;
 mod report;
 mod repositories;
 mod repository;

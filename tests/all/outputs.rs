@@ -9,7 +9,8 @@ use serde_json::Value;
 use slimwright::base::{Basis, ByteSize, Size, Unit};
 use slimwright::budget::{
     Accepted, AcceptedState, Amount, Cause, CauseKind, Check, CheckId, Culprit, CulpritKind, Diff, DiffRow,
-    LayerChange, LayerFate, Outcome, Place, Planned, SCHEMA_VERSION, Severity, SizeChange, Verdict, Warning, WarningId,
+    LayerChange, LayerFate, Outcome, Place, Planned, RestsOn, SCHEMA_VERSION, Severity, SizeChange, Verdict, Warning,
+    WarningId,
 };
 use slimwright::image::GapText;
 use slimwright::report::check::{ANNOTATIONS, COMMENT, SUMMARY, github, gitlab, junit, markdown, sarif};
@@ -85,6 +86,7 @@ fn verdict() -> Verdict {
         outcome: Outcome::Fail,
         unpacked: unpacked(8_240_000_000),
         wire: Some(Size { bytes: ByteSize(3_100_000_000), unit: Unit::Wire, basis: Basis::Measured }),
+        rests_on: RestsOn { configuration: Some("slimwright.toml".into()), ..RestsOn::default() },
         checks: vec![
             check(CheckId::Unpacked, "", Outcome::Fail, "8.24 GB unpacked, over the 3.00 GB of `max`"),
             check(CheckId::Wire, "", Outcome::CouldNotMeasure, "the compressed size is not known"),
@@ -715,6 +717,7 @@ fn any_verdict() -> impl Strategy<Value = Verdict> {
             outcome: checks.iter().map(|check| check.outcome).max().unwrap(),
             unpacked: sizes.0,
             wire: sizes.1,
+            rests_on: RestsOn::default(),
             checks,
             accepted,
             warnings,

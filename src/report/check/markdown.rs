@@ -45,6 +45,8 @@ pub fn render(verdict: &Verdict, most: usize) -> String {
     };
     page.section("\n### What could not be predicted\n\n", verdict.gaps.iter().map(row));
     accepted(&mut page, verdict);
+    let by = Some(verdict.rests_on.line()).filter(|line| !line.is_empty());
+    page.section("\n### Limits are from\n\n", by.iter().map(|line| format!("{}\n", text(&sentence(line)))));
     passed(&mut page, &checks);
     page.end()
 }
