@@ -11,7 +11,6 @@ use super::verdict::{
 };
 use super::{Date, SCHEMA_VERSION};
 use crate::base::{ByteSize, Size, Unit, escape_str};
-use crate::image::GapText;
 
 /// Culprits of a check that are shown.
 const CULPRITS: usize = 10;
