@@ -93,6 +93,36 @@ impl Stage {
         Ok(Outcome::Done)
     }
 
+    /// Puts the wheels of what is ordered into a folder: `pip wheel`, `pip download`.
+    pub(super) fn store(
+        &mut self,
+        world: &World<'_>,
+        mut order: Order,
+        folder: &ImagePath,
+        place: &Place<'_>,
+    ) -> Result<Outcome, ContextError> {
+        let platform = self.platform(world, &order.site.python);
+        order.request.python_full = self.full_version(world, &order.site.python);
+        order.request.for_pip = true;
+        let resolution = self.resolve(world, &order, &BTreeMap::new(), &platform, place)?;
+        for (what, why) in &resolution.not_predicted {
+            let why = GapReason::Distribution { why: why.clone(), site: folder.clone() };
+            self.gap(place.text, what, why, Writes::Anywhere);
+        }
+        for package in &resolution.packages {
+            let (Some(info), Some(wheel)) = (&package.info, &package.wheel) else { continue };
+            let content = Some(super::origin::of_index(wheel.file.as_bytes()));
+            let path = folder.join(wheel.file.as_bytes());
+            self.tree.put(Entry { content, ..Entry::file(path, info.contents.wire) }, None);
+        }
+        for project in &order.projects {
+            let what = format!("the project in {}", project.folder);
+            self.gap(place.text, &what, GapReason::ProjectPackages, Writes::Anywhere);
+        }
+        self.keep_downloads(&order, &resolution.packages);
+        Ok(Outcome::Done)
+    }
+
     fn resolve(
         &self,
         world: &World<'_>,

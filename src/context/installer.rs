@@ -146,7 +146,7 @@ impl Stage {
         let read = Arguments::parse(words, &INSTALLER_OPTIONS);
         let Some((verb, rest)) = read.words.split_first() else { return Ok(Outcome::Done) };
         match verb.as_str() {
-            "install" => {}
+            "install" | "wheel" | "download" => {}
             "uninstall" => return self.uninstall(world, program, &read, rest),
             "config" => return Ok(self.configure(rest)),
             "cache" => {
@@ -178,6 +178,13 @@ impl Stage {
             site,
             projects,
         };
+        if verb != "install" {
+            let folder = read.value(&["-w", "--wheel-dir", "-d", "--dest"]).unwrap_or(".");
+            let Some(folder) = self.at(folder) else {
+                return Ok(Outcome::Unknown(GapReason::Where(folder.to_owned())));
+            };
+            return self.store(world, order, &folder, place);
+        }
         self.install(world, order, place)
     }
 
@@ -250,7 +257,8 @@ impl Stage {
         }
         let mut lines = String::new();
         let editables = read.values(&["-e", "--editable"]).map(|word| (word.to_owned(), true));
-        for (word, editable) in words.iter().map(|word| (word.clone(), false)).chain(editables) {
+        let words = words.iter().flat_map(|word| self.expanded(word));
+        for (word, editable) in words.map(|word| (word, false)).chain(editables) {
             let (path, extras) =
                 word.split_once('[').map_or((word.as_str(), ""), |(path, rest)| (path, rest.trim_end_matches(']')));
             let is_path =
@@ -348,6 +356,16 @@ impl Stage {
             false if name == b"pyproject.toml" => project_input(parent_folder(&path), Vec::new()),
             false => Input::Requirements(path),
         }))
+    }
+
+    /// The files that a pattern of the shell's names; a word that names none as it is.
+    fn expanded(&self, word: &str) -> Vec<String> {
+        let is_pattern = word.contains(['*', '?']) && word.contains('/') && !word.contains("://");
+        let found =
+            self.at(word).filter(|_| is_pattern).map(|path| self.tree.glob(path.as_bytes())).unwrap_or_default();
+        let paths: Vec<String> =
+            found.into_iter().filter_map(|path| Some(format!("/{}", String::from_utf8(path).ok()?))).collect();
+        if paths.is_empty() { vec![word.to_owned()] } else { paths }
     }
 
     /// Wheels and archives that a word names.

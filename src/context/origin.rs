@@ -134,6 +134,11 @@ impl Stage {
     }
 }
 
+/// What stands for the content of a wheel that the package index has, by its file's name.
+pub(super) fn of_index(name: &[u8]) -> Digest {
+    Digest::of(&[b"a wheel of the index: ", name].concat())
+}
+
 /// An absolute path.
 pub(super) fn path_of(path: &ImagePath) -> PathBuf {
     Path::new("/").join(OsStr::from_bytes(path.as_bytes()))
@@ -186,6 +191,7 @@ impl ImageFiles<'_> {
         let stage = self.stage;
         let unknown = |why: &str| Unread::Unknown(why.to_owned());
         match self.find_real(real) {
+            _ if self.entry(real).and_then(|entry| entry.content) == Some(of_index(file_name(real))) => Unread::Indexed,
             _ if is_of_system(real) => unknown("what the system shows while a command runs is not known"),
             Some(Found::File) => unknown("what it has is not known before the build"),
             Some(_) => Unread::Refused("expected a file, found something else".into()),

@@ -43,6 +43,9 @@ pub enum Unread {
     /// It is something else, or too large, or may not be read.
     #[error("{0}")]
     Refused(String),
+    /// It is a wheel that the index has under this name, and is looked up there.
+    #[error("it is a wheel of the package index")]
+    Indexed,
     /// Whether it is there, or what it has, is not known before the build.
     #[error("{0}")]
     Unknown(String),

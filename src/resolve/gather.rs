@@ -12,8 +12,13 @@ use super::project::{Dependency, Part, Project, parse_project, parse_settings};
 use super::request::{Choice, Input, Request, RequestError, Resolved};
 use super::requirements::{LineKind, Requirement, parse_requirements_file, shown};
 use crate::base::Found;
+<<<<<<< HEAD
 use crate::python::{is_name, normalize_name};
 use std::collections::BTreeSet;
+=======
+use crate::python::normalize_name;
+use std::collections::{BTreeMap, BTreeSet};
+>>>>>>> a144507 (context: wheels that a stage collects stand for the index's, in the versions that it took; tests: locks that are read when they are exported)
 use std::path::{Component, Path, PathBuf};
 use tempfile::TempDir;
 
@@ -90,6 +95,8 @@ pub(super) struct Gatherer<'a> {
     files: usize,
     seen: BTreeSet<PathBuf>,
     projects: BTreeSet<PathBuf>,
+    /// Whether wheels of the index stand for themselves in a folder.
+    looks_up_stored: bool,
     pub out: Gathered,
 }
 
@@ -102,7 +109,11 @@ pub(super) fn gather(request: &Request, disk: &dyn Files, markers: &Markers) -> 
         files: 0,
         seen: BTreeSet::new(),
         projects: BTreeSet::new(),
+<<<<<<< HEAD
         out: Gathered { pre: request.pre, markers: markers.clone(), ..Gathered::default() },
+=======
+        looks_up_stored: false,
+>>>>>>> a144507 (context: wheels that a stage collects stand for the index's, in the versions that it took; tests: locks that are read when they are exported)
     };
     names(&request.no_binary, &mut gatherer.out.no_binary);
     names(&request.only_binary, &mut gatherer.out.only_binary);
@@ -125,6 +136,9 @@ pub(super) fn gather(request: &Request, disk: &dyn Files, markers: &Markers) -> 
         gatherer.listed(&cleaned(&request.folder.join(path)), "", Kind::Override, DEEPEST)?;
     }
     gatherer.local_files();
+    if gatherer.looks_up_stored {
+        gatherer.out.places.retain(|(option, _)| option != "--no-index");
+    }
     Ok(gatherer.out)
 }
 
@@ -305,14 +319,15 @@ impl Gatherer<'_> {
         for value in value.split(',').map(str::trim).filter(|value| !value.is_empty()) {
             let path = cleaned(&folder.join(of_url(value)));
             match self.archives(&path) {
-                Ok(found) => self.out.places.push(("--find-links".to_owned(), found)),
+                Ok(Some(found)) => self.out.places.push(("--find-links".to_owned(), found)),
+                Ok(None) => {}
                 Err(why) => self.out.not_predicted.push((format!("archives in {}", self.disk.shown(&path)), why)),
             }
         }
     }
 
     /// A folder with the archives of another one, and nothing else.
-    fn archives(&mut self, path: &Path) -> Result<String, String> {
+    fn archives(&mut self, path: &Path) -> Result<Option<String>, String> {
         let is_archive = |path: &&PathBuf| {
             let name = path.to_string_lossy();
             [".whl", ".tar.gz", ".zip"].iter().any(|end| name.ends_with(end))
@@ -324,14 +339,30 @@ impl Gatherer<'_> {
         }
         let failed = |error: std::io::Error| format!("no temporary folder: {error}");
         let folder = tempfile::tempdir().map_err(failed)?;
+        let (mut count, mut stored) = (0, BTreeMap::<String, Vec<Requirement>>::new());
         for archive in archives {
-            let real = self.disk.on_disk(archive).map_err(|error| error.to_string())?;
             let name = archive.file_name().unwrap_or_default();
-            std::os::unix::fs::symlink(real, folder.path().join(name)).map_err(failed)?;
+            match (self.disk.on_disk(archive), pin_of_wheel(&name.to_string_lossy())) {
+                (Ok(real), _) => {
+                    std::os::unix::fs::symlink(real, folder.path().join(name)).map_err(failed)?;
+                    count += 1;
+                }
+                (Err(Unread::Indexed), Some(pin)) => stored.entry(pin.normalized()).or_default().push(pin),
+                (Err(error), _) => return Err(error.to_string()),
+            }
+        }
+        // What an earlier command took from the index is looked up there, in the version that it took.
+        self.looks_up_stored |= !stored.is_empty();
+        let place = self.disk.shown(path);
+        for pin in stored.into_values().filter(|pins| pins.len() == 1).flatten() {
+            self.out.constraints.push(Root { requirement: pin, place: place.clone() });
+        }
+        if count == 0 {
+            return Ok(None);
         }
         let shown = folder.path().display().to_string();
         self.out.archives.push(folder);
-        Ok(shown)
+        Ok(Some(shown))
     }
 
     /// What a lock has in files: where they are on this machine, or nothing where they are not read.
@@ -435,6 +466,13 @@ impl Gatherer<'_> {
         }
         let file = match self.disk.on_disk(&path) {
             Ok(file) => file,
+            Err(Unread::Indexed) => {
+                if let Some(pin) = pin_of_wheel(bare) {
+                    self.out.roots.push(Root { requirement: Requirement { marker: requirement.marker, ..pin }, place });
+                    self.looks_up_stored = true;
+                }
+                return Ok(());
+            }
             Err(Unread::Unknown(why)) => {
                 self.opaque(&requirement, None, Some(path), why, &place);
                 return Ok(());
@@ -737,6 +775,13 @@ fn name_of_wheel(path: &str, told: &str) -> String {
 
 fn is_wheel(path: &str) -> bool {
     path.ends_with(".whl")
+}
+
+/// A wheel's distribution in its version, from the name of its file.
+fn pin_of_wheel(path: &str) -> Option<Requirement> {
+    let mut parts = path.rsplit('/').next().filter(|_| is_wheel_name(path))?.split('-');
+    let (name, version) = (parts.next()?.to_owned(), parts.next()?.replace('_', "+"));
+    Some(Requirement { name, specifiers: format!("=={version}"), ..Requirement::default() })
 }
 
 /// Whether a file has a wheel's name: a distribution's, its version, perhaps a build, and three tags.

@@ -153,7 +153,9 @@ fn poetrys_lock_is_read_by_groups_or_by_edges() {
         [[package]]\nname = 'priv'\nversion = '1'\ngroups = ['docs']\nfiles = []\n\
         [package.source]\ntype = 'legacy'\nurl = 'https://example.org/simple'\nreference = 'mine'\n\
         [extras]\nquick = ['fast']\n[metadata]\nlock-version = '2.1'\n";
-    let project = parse_project(&format!("{PROJECT}[tool.poetry.group.docs]\noptional = true\n")).unwrap();
+    let project =
+        parse_project(&format!("{}[tool.poetry.group.docs]\noptional = true\n", PROJECT.replace("helper", "priv")))
+            .unwrap();
     let read = |choice: Choice| parse_poetry_lock(new, Some(&project), &choice, &markers()).unwrap();
     let found = read(Choice::default());
     assert_eq!(names(&found), ["app", "lib"]);

@@ -492,7 +492,16 @@ fn installers_with_locks_have_their_places() {
         ("requirements.txt", "pip install --target /srv/lib -r requirements.txt", "srv/lib"),
     ] {
         let text = format!("FROM python:3.11-slim\nWORKDIR /app\nCOPY {lock} .\nRUN {command}\n");
-        let image = whole(&[("Dockerfile", &text), (lock, "six\n")], &world);
+        let six = "[[package]]\nname = 'six'\nversion = '1'\nsource = { registry = 'https://example.org' }\n";
+        let own =
+            "version = 1\n[[package]]\nname = 'own'\nsource = { virtual = '.' }\ndependencies = [{ name = 'six' }]\n";
+        // What is exported is read here, and what is installed by the world outside.
+        let content = if command.contains("export") {
+            format!("{}{six}", if lock == "uv.lock" { own } else { "" })
+        } else {
+            "six\n".into()
+        };
+        let image = whole(&[("Dockerfile", &text), (lock, &content)], &world);
         assert!(has(&image, &format!("{place}/six.py")), "{command}: {:?}", paths(&image));
     }
 }

@@ -78,8 +78,11 @@ const FILES: [(&str, &str); 12] = [
     ("requirements.txt", "flask==3.0.3\n"),
     ("requirements.in", "flask\n"),
     ("poetry.lock", "[[package]]\nname = \"flask\"\nversion = \"3.0.3\"\n"),
-    ("uv.lock", "version = 1\n[[package]]\nname = \"x\"\nversion = \"1\"\nsource = { virtual = \".\" }\ndependencies = [{ name = \"flask\" }]\n[[package]]\nname = \"flask\"\nversion = \"3.0.3\"\nsource = { registry = \"https://example.org\" }\n"),
-    ("pyproject.toml", "[project]\nname = \"x\"\nversion = \"1\"\n"),
+    (
+        "uv.lock",
+        "version = 1\n[[package]]\nname = \"x\"\nversion = \"1\"\nsource = { virtual = \".\" }\ndependencies = [{ name = \"flask\" }]\n[[package]]\nname = \"flask\"\nversion = \"3.0.3\"\nsource = { registry = \"https://example.org\" }\n",
+    ),
+    ("pyproject.toml", "[project]\nname = \"x\"\nversion = \"1\"\ndependencies = [\"flask\"]\n"),
     ("true", "#!/bin/sh\ndd if=/dev/zero of=/big\n"),
     ("rm", "#!/bin/sh\ndd if=/dev/zero of=/big\n"),
     ("env.sh", "A=1\nexport B=2\n"),

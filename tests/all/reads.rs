@@ -349,3 +349,20 @@ fn the_python_of_a_package_or_of_the_user_counts() {
     assert!(pins(&unknown).is_empty() && unknown.image.gaps.len() == 1);
     assert_eq!(pins(&made_on(&lab, BARE, folder.path(), Some("3.11")).unwrap()), ["fast==1.0"]);
 }
+
+#[test]
+fn wheels_that_a_stage_collects_are_installed_in_another() {
+    let Some(lab) = lab() else { return };
+    for (collect, install) in [
+        ("pip wheel -w /wheels -r /r.txt", "pip install --no-cache-dir --no-index --find-links=/wheels -r /r.txt"),
+        ("pip wheel --no-cache-dir --wheel-dir=/wheels -r /r.txt", "pip install --no-cache-dir /wheels/*"),
+        ("pip download -d /wheels app==0.9", "pip install --no-cache-dir --no-index -f /wheels app"),
+    ] {
+        let text = format!(
+            "FROM python:3.11-slim AS b\nCOPY r.txt /\nRUN {collect}\nFROM python:3.11-slim\nCOPY --from=b /wheels /wheels\n\
+             COPY r.txt /\nRUN {install}\n"
+        );
+        let files = [("Dockerfile", text.as_str()), ("r.txt", "app==0.9\n")];
+        assert_eq!(installs(&lab, &files), ["app==0.9", "lib==0.5"], "{install}");
+    }
+}
