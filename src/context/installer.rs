@@ -143,7 +143,10 @@ impl Stage {
         words: &[String],
         place: &Place<'_>,
     ) -> Result<Outcome, ContextError> {
-        let read = Arguments::parse(words, &INSTALLER_OPTIONS);
+        let stores = words.iter().any(|word| word == "wheel" || word == "download");
+        let more = ["-w", "--wheel-dir", "-d", "--dest"];
+        let options: Vec<&str> = INSTALLER_OPTIONS.iter().chain(more.iter().filter(|_| stores)).copied().collect();
+        let read = Arguments::parse(words, &options);
         let Some((verb, rest)) = read.words.split_first() else { return Ok(Outcome::Done) };
         match verb.as_str() {
             "install" | "wheel" | "download" => {}
