@@ -12,13 +12,8 @@ use super::project::{Dependency, Part, Project, parse_project, parse_settings};
 use super::request::{Choice, Input, Request, RequestError, Resolved};
 use super::requirements::{LineKind, Requirement, parse_requirements_file, shown};
 use crate::base::Found;
-<<<<<<< HEAD
 use crate::python::{is_name, normalize_name};
-use std::collections::BTreeSet;
-=======
-use crate::python::normalize_name;
 use std::collections::{BTreeMap, BTreeSet};
->>>>>>> a144507 (context: wheels that a stage collects stand for the index's, in the versions that it took; tests: locks that are read when they are exported)
 use std::path::{Component, Path, PathBuf};
 use tempfile::TempDir;
 
@@ -109,11 +104,8 @@ pub(super) fn gather(request: &Request, disk: &dyn Files, markers: &Markers) -> 
         files: 0,
         seen: BTreeSet::new(),
         projects: BTreeSet::new(),
-<<<<<<< HEAD
         out: Gathered { pre: request.pre, markers: markers.clone(), ..Gathered::default() },
-=======
         looks_up_stored: false,
->>>>>>> a144507 (context: wheels that a stage collects stand for the index's, in the versions that it took; tests: locks that are read when they are exported)
     };
     names(&request.no_binary, &mut gatherer.out.no_binary);
     names(&request.only_binary, &mut gatherer.out.only_binary);
