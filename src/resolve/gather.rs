@@ -345,9 +345,10 @@ impl Gatherer<'_> {
         }
         // What an earlier command took from the index is looked up there, in the version that it took.
         self.looks_up_stored |= !stored.is_empty();
-        let place = self.disk.shown(path);
+        let (place, markers) = (self.disk.shown(path), self.markers.clone());
         for pin in stored.into_values().filter(|pins| pins.len() == 1).flatten() {
-            self.out.constraints.push(Root { requirement: pin, place: place.clone() });
+            let added = self.out.bounds.add(Kind::Constraint, pin, place.clone(), &markers);
+            added.map_err(|error| error.to_string())?;
         }
         if count == 0 {
             return Ok(None);
