@@ -28,7 +28,8 @@ pub(super) struct Folder {
     root: PathBuf,
     /// Files that are not on disk.
     written: BTreeMap<ImagePath, Vec<u8>>,
-    disk: Root,
+    /// None where there is no folder.
+    disk: Option<Root>,
     /// What a builder sees, by path relative to the root.
     entries: BTreeMap<ImagePath, Entry>,
     /// Lines of the ignore file that are no patterns: `(place, why)`.
@@ -45,6 +46,7 @@ impl Folder {
         }
         let disk = Root::open(root).map_err(|source| ContextError::read(root, source))?;
         let (ignore, name) = ignore_file(&disk, root, dockerfile)?;
+        let disk = Some(disk);
         let place = |(line, why): &(usize, String)| (format!("{name}, line {line}"), why.clone());
         let bad_patterns = ignore.bad.iter().map(place).collect();
         let (written, entries) = (BTreeMap::new(), BTreeMap::new());
@@ -78,12 +80,16 @@ impl Folder {
     ) -> Result<Self, ContextError> {
         let nothing = || Self {
             root: PathBuf::new(),
+            disk: None,
             written: BTreeMap::new(),
             entries: BTreeMap::new(),
             bad_patterns: Vec::new(),
         };
         let mut out = root.map_or_else(|| Ok(nothing()), |root| Self::read(root, dockerfile))?;
-        let ignore = root.map(|root| ignore_file(root, dockerfile)).transpose()?.map(|(ignore, _)| ignore);
+        let ignore = match (&out.disk, root) {
+            (Some(disk), Some(root)) => Some(ignore_file(disk, root, dockerfile)?.0),
+            _ => None,
+        };
         for (name, text) in files {
             if ignore.as_ref().is_some_and(|ignore| ignore.hides(name)) {
                 continue;
@@ -157,23 +163,36 @@ impl Folder {
 
     /// Whether there is something on disk, seen by a builder or not.
     pub(super) fn is_on_disk(&self, path: &str) -> bool {
-        self.disk.find(path.as_bytes()).is_some()
+        self.find(path.as_bytes()).is_some()
     }
 
-    /// Opens a file.
+    fn find(&self, path: &[u8]) -> Option<Found> {
+        self.disk.as_ref()?.find(path)
+    }
+
+    /// Opens a file that is on disk.
     pub(super) fn open(&self, path: &ImagePath) -> io::Result<File> {
-        self.disk.file(path.as_bytes())
+        self.disk.as_ref().ok_or(io::ErrorKind::NotFound)?.file(path.as_bytes())
+    }
+
+    /// The text of a file that is not on disk.
+    pub(super) fn written(&self, path: &ImagePath) -> Option<&[u8]> {
+        self.written.get(path).map(Vec::as_slice)
     }
 
     /// Reads a file, up to a bound.
     pub(super) fn read_file(&self, path: &ImagePath, most: u64) -> Result<Vec<u8>, Unread> {
-        self.disk.read(path.as_bytes(), most).map_err(|error| Unread::of(&error))
+        if let Some(text) = self.written(path) {
+            return Ok(text.to_vec());
+        }
+        let disk = self.disk.as_ref().ok_or(Unread::Missing)?;
+        disk.read(path.as_bytes(), most).map_err(|error| Unread::of(&error))
     }
 
     /// Where a file is on this machine, for uv: a regular file, no part of whose path below the root is a link.
     pub(super) fn place_of(&self, path: &ImagePath) -> Result<PathBuf, Unread> {
         let is_plain = self.get(path.as_bytes()).is_some_and(|entry| entry.kind == EntryKind::File);
-        if !is_plain || self.disk.find(path.as_bytes()) != Some(Found::File) {
+        if !is_plain || self.find(path.as_bytes()) != Some(Found::File) {
             return Err(Unread::Refused("expected a file, found something else".into()));
         }
         let root = std::fs::canonicalize(&self.root).map_err(|error| Unread::of(&error))?;
@@ -183,10 +202,7 @@ impl Folder {
     /// The content of a file, if it is not too large.
     pub(super) fn content(&self, path: &[u8]) -> Option<Vec<u8>> {
         self.get(path).filter(|entry| entry.kind == EntryKind::File && entry.size <= MOST_READ)?;
-        if let Some(text) = self.written.get(path) {
-            return Some(text.clone());
-        }
-        self.disk.read(path, MOST_READ).ok()
+        self.read_file(&ImagePath::new(path), MOST_READ).ok()
     }
 
     /// What the index of a layer keeps of a file that is copied to `target`, and the digest of its content.

@@ -234,7 +234,9 @@ impl Files for ImageFiles<'_> {
 
     fn on_disk(&self, path: &Path) -> Result<PathBuf, Unread> {
         let real = self.real(path);
-        match (self.context(&real), self.text(&real)) {
+        let context = self.context(&real);
+        let written = context.and_then(|path| self.world.folder.written(path));
+        match (context.filter(|_| written.is_none()), written.or(self.text(&real))) {
             (Some(path), _) => self.world.folder.place_of(path),
             (None, Some(text)) => {
                 let file = self.world.scratch_file(&ImagePath::new(&real), text);

@@ -23,7 +23,6 @@ use crate::image::{Gap, GapReason, Image, Writes};
 use crate::plan::{Draft, Intent, Plan, PlanError, PlanOptions};
 use crate::profile::Rule;
 use crate::rules::{Facts, Finding};
-use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The files of a plan, as `(name, text)`.
@@ -55,7 +54,7 @@ pub fn emitted(intent: Intent<'_>, style: Style) -> (Plan, Files) {
     };
     let image = {
         let stock = intent.stock();
-        let replay = Replay::new(&intent, &stock, &others).copied_by(&text);
+        let replay = Replay::new(&intent, &stock).copied_by(&text);
         let written = Written { folder: None, dockerfile: "Dockerfile", text: &text, files: &others };
         simulate(&written, &options, &replay).map(|made| made.image)
     };
@@ -81,7 +80,7 @@ pub fn edited(intent: Intent<'_>, edited: &Edited<'_>, style: Style) -> (Plan, F
     let files: Files = all.iter().filter(|(name, _)| edited.edits.files.contains(name)).cloned().collect();
     let image = {
         let stock = intent.stock();
-        let replay = Replay::new(&intent, &stock, &files);
+        let replay = Replay::new(&intent, &stock);
         match &edited.live {
             Some(live) => in_context(live, edited.edits, &files, replay.with(live)),
             None => {
@@ -164,5 +163,3 @@ fn predicted(intent: &Intent<'_>, made: Result<Image, ContextError>) -> Image {
     image
 }
 
-/// Where the names of files are looked up: by name.
-type Texts = BTreeMap<String, String>;

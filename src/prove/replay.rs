@@ -1,7 +1,7 @@
 //! The outside of a plan's text: what the original, the plan and its pins tell.
 
 use super::align::Aligned;
-use super::{BASE, ORIGINAL, Texts};
+use super::{BASE, ORIGINAL};
 use crate::base::{FastSet, ImagePath};
 use crate::context::{Base, ContextOptions, KnownDistribution, KnownLayer, KnownPackages, Outside};
 use crate::dockerfile::{Dockerfile, Kind};
@@ -12,9 +12,12 @@ use crate::plan::{Intent, Stock};
 use crate::python::normalize_name;
 use crate::repository::{PackageRequest, Repositories, RepositoryError, Sources};
 use crate::resolve::{
-    Input, LineKind, Platform, Request, RequestError, Requirement, Resolution, Resolved, parse_requirements_file,
+    Files, Input, LineKind, Platform, Request, RequestError, Requirement, Resolution, Resolved, parse_requirements_file,
 };
 use std::path::Path;
+
+/// Larger lists are none of a plan's, in bytes.
+const MOST_READ: u64 = 16 << 20;
 
 /// A build context, and the world around it.
 pub struct Live<'l> {
@@ -32,7 +35,6 @@ pub struct Live<'l> {
 pub struct Replay<'r> {
     intent: &'r Intent<'r>,
     stock: &'r Stock<'r>,
-    files: Texts,
     live: Option<&'r Live<'r>>,
     /// The original as far as the text copies from it.
     original: Option<Image>,
@@ -41,9 +43,8 @@ pub struct Replay<'r> {
 }
 
 impl<'r> Replay<'r> {
-    pub(super) fn new(intent: &'r Intent<'r>, stock: &'r Stock<'r>, files: &[(String, String)]) -> Self {
-        let files = files.iter().cloned().collect();
-        Self { intent, stock, files, live: None, original: None, aligned: Aligned::default() }
+    pub(super) fn new(intent: &'r Intent<'r>, stock: &'r Stock<'r>) -> Self {
+        Self { intent, stock, live: None, original: None, aligned: Aligned::default() }
     }
 
     /// With the world around a build context.
@@ -82,9 +83,9 @@ impl<'r> Replay<'r> {
     }
 
     /// What a request names, where it names nothing but versions that the plan or the build context knows.
-    fn named(&self, request: &Request) -> Option<Vec<Resolved>> {
+    fn named(&self, request: &Request, files: &dyn Files) -> Option<Vec<Resolved>> {
         let mut out: Vec<Resolved> = Vec::new();
-        for requirement in self.requirements(request)? {
+        for requirement in requirements(request, files)? {
             let version = requirement.specifiers.trim().trim_start_matches('=').trim().to_owned();
             let is_exact = requirement.specifiers.trim().starts_with("==") && !version.contains(['*', ',']);
             if (!is_exact && requirement.from.is_empty()) || requirement.editable || !requirement.marker.is_empty() {
@@ -112,45 +113,31 @@ impl<'r> Replay<'r> {
         }
         Some(out)
     }
+}
 
-    /// The lines of a request; none where something else is asked for.
-    fn requirements(&self, request: &Request) -> Option<Vec<Requirement>> {
-        let mut out = Vec::new();
-        for input in &request.inputs {
-            let text = match input {
-                Input::Requirements(path) => self.text_of(path)?,
-                Input::Lines { text, .. } => text.clone(),
-                Input::Lock { path, .. } => {
-                    out.extend(locked(&self.text_of(path)?)?);
-                    continue;
-                }
-                Input::Project { .. } => return None,
-            };
-            for line in parse_requirements_file(&text, &|_| None).ok()? {
-                match line.what {
-                    LineKind::Requirement(requirement) => out.push(requirement),
-                    LineKind::Include(_) | LineKind::Constraint(_) => return None,
-                    LineKind::Option(..) => {}
-                }
+/// The lines of a request; none where something else is asked for.
+fn requirements(request: &Request, files: &dyn Files) -> Option<Vec<Requirement>> {
+    let text_of = |path: &Path| String::from_utf8(files.read(path, MOST_READ).ok()?).ok();
+    let mut out = Vec::new();
+    for input in &request.inputs {
+        let text = match input {
+            Input::Requirements(path) => text_of(path)?,
+            Input::Lines { text, .. } => text.clone(),
+            Input::Lock { path, .. } => {
+                out.extend(locked(&text_of(path)?)?);
+                continue;
+            }
+            Input::Project { .. } => return None,
+        };
+        for line in parse_requirements_file(&text, &|_| None).ok()? {
+            match line.what {
+                LineKind::Requirement(requirement) => out.push(requirement),
+                LineKind::Include(_) | LineKind::Constraint(_) => return None,
+                LineKind::Option(..) => {}
             }
         }
-        Some(out)
     }
-
-    /// The name of a file relative to the build context, which may be the current folder and then has no name.
-    fn name_of<'p>(&self, path: &'p Path) -> Option<&'p str> {
-        let folder = self.live.map_or(Path::new(""), |live| live.folder);
-        path.strip_prefix(folder).unwrap_or(path).to_str()
-    }
-
-    /// A file of the plan by its place, or one that the text itself wrote.
-    fn text_of(&self, path: &Path) -> Option<String> {
-        let own = self.name_of(path).and_then(|name| self.files.get(name)).cloned();
-        own.or_else(|| {
-            let small = std::fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() < 16 << 20);
-            small.then(|| std::fs::read_to_string(path).ok()).flatten()
-        })
-    }
+    Some(out)
 }
 
 impl Outside for Replay<'_> {
@@ -172,8 +159,8 @@ impl Outside for Replay<'_> {
         Base::Unknown("a plan knows the original and its base alone".into())
     }
 
-    fn resolve(&self, request: &Request, platform: &Platform) -> Result<Resolution, RequestError> {
-        let named = self.named(request).filter(|_| request.no_deps || self.live.is_none());
+    fn resolve(&self, request: &Request, files: &dyn Files, platform: &Platform) -> Result<Resolution, RequestError> {
+        let named = self.named(request, files).filter(|_| request.no_deps || self.live.is_none());
         let is_known = |package: &Resolved| package.info.is_some();
         let answer = |packages: Vec<Resolved>| {
             let unknown = |package: &&Resolved| !is_known(package) && self.stock.distribution(&package.name).is_none();
@@ -183,10 +170,10 @@ impl Outside for Replay<'_> {
         };
         match (named, self.live) {
             (Some(packages), Some(live)) if !packages.iter().all(is_known) => {
-                live.outside.resolve(&self.on_disk(request), platform).or_else(|_| answer(packages))
+                live.outside.resolve(request, files, platform).or_else(|_| answer(packages))
             }
             (Some(packages), _) => answer(packages),
-            (None, Some(live)) => live.outside.resolve(&self.on_disk(request), platform),
+            (None, Some(live)) => live.outside.resolve(request, files, platform),
             (None, None) => Ok(Resolution {
                 not_predicted: vec![(
                     "an installation".into(),
@@ -218,25 +205,6 @@ impl Outside for Replay<'_> {
 
     fn layer(&self, instruction: usize) -> Option<&KnownLayer> {
         self.aligned.layers.get(&instruction)
-    }
-}
-
-impl Replay<'_> {
-    /// A request in which the plan's own files, which are not on disk, are lines.
-    fn on_disk(&self, request: &Request) -> Request {
-        let folder = self.live.map_or(Path::new(""), |live| live.folder);
-        let lines = |input: &Input| {
-            let Input::Requirements(path) = input else { return input.clone() };
-            let name = self.name_of(path);
-            let text = name.and_then(|name| self.files.get(name));
-            let line = |text: &String| Input::Lines {
-                text: text.clone(),
-                place: name.unwrap_or_default().to_owned(),
-                folder: folder.to_owned(),
-            };
-            text.map_or_else(|| input.clone(), line)
-        };
-        Request { inputs: request.inputs.iter().map(lines).collect(), ..request.clone() }
     }
 }
 

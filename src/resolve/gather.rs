@@ -1,8 +1,8 @@
 //! From a request to the requirements and pins that it comes to, each with the place that it was found at. Files are
 //! read here, through [`Files`] and in no other way; nothing is asked of an index, and nothing is run.
 
-pub(super) use super::constraints::Bounds;
 use super::Platform;
+pub(super) use super::constraints::Bounds;
 use super::constraints::Kind;
 use super::files::{Files, Unread};
 use super::lock::{Direct, LockedPackage, parse_whole_lock};

@@ -17,8 +17,8 @@
 
 use super::compile::{Failure, Set};
 use super::explain::{explain, without_wheels};
-use super::gather::{Bounds, Gathered, LockedPins, Root, cleaned, gather};
 use super::files::Files;
+use super::gather::{Bounds, Gathered, LockedPins, Root, cleaned, gather};
 use super::lock::{Direct, LockedPackage, without_secrets};
 use super::locks::Pin;
 use super::marker::Markers;

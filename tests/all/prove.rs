@@ -12,7 +12,7 @@ use slimwright::plan::{Draft, Intent, Plan, PlanFate, PlanOptions};
 use slimwright::profile::embedded;
 use slimwright::prove::{self, Edited, Live};
 use slimwright::repository::{Repositories, RepositoryError, Sources};
-use slimwright::resolve::{Platform, Request, RequestError, Resolution};
+use slimwright::resolve::{Files, Platform, Request, RequestError, Resolution};
 use slimwright::rules::{self, Survey};
 use std::collections::BTreeSet;
 
@@ -278,7 +278,7 @@ impl Outside for World {
         Base::Known(Box::new(on_python("")), "made".into())
     }
 
-    fn resolve(&self, _: &Request, _: &Platform) -> Result<Resolution, RequestError> {
+    fn resolve(&self, _: &Request, _: &dyn Files, _: &Platform) -> Result<Resolution, RequestError> {
         Err(RequestError::Failed("nobody was to be asked".into()))
     }
 
