@@ -162,4 +162,3 @@ fn predicted(intent: &Intent<'_>, made: Result<Image, ContextError>) -> Image {
     image.config = crate::image::Config { history, diff_ids: Vec::new(), ..original.config.clone() };
     image
 }
-
