@@ -77,8 +77,7 @@ impl Stage {
         let prefix = parent(bin).to_vec();
         let is_vendors = prefix == b"usr" || prefix.is_empty();
         // Debian's pip installs beside Debian's own packages, Alpine's among them.
-        let is_debian = is_vendors
-            && (self.tree.is_directory(b"usr/lib/python3/dist-packages") || self.tree.exists(b"etc/debian_version"));
+        let is_debian = is_vendors && self.is_debian();
         let (prefix, folder) = match (is_debian, is_vendors) {
             (true, _) => (b"usr/local".to_vec(), "dist-packages"),
             (false, true) => (b"usr".to_vec(), "site-packages"),
@@ -115,10 +114,14 @@ impl Stage {
         let python = self.stated_version(world)?;
         let is_official = !self.is_whole() || self.variable("PYTHON_VERSION").is_some();
         match (is_official, &world.options.python) {
-            (true, _) => Some(self.system_site(b"usr/local/bin", &python)),
-            (false, Some(_)) => Some(self.system_site(b"usr/bin", &python)),
             (false, None) => None,
+            (false, Some(_)) if self.is_debian() => Some(self.system_site(b"usr/bin", &python)),
+            _ => Some(self.system_site(b"usr/local/bin", &python)),
         }
+    }
+
+    fn is_debian(&self) -> bool {
+        self.tree.is_directory(b"usr/lib/python3/dist-packages") || self.tree.exists(b"etc/debian_version")
     }
 
     /// A virtual environment.

@@ -161,7 +161,7 @@ fn every_call_of_uv_has_nothing_but_what_was_made_for_it() {
     let machine = Machine::new(Server::new(|_, _| reply(404)));
     let log = machine.path("log");
     let script = "#!/bin/sh\n{ echo CALL; echo \"folder $PWD\"; echo \"in it\" *; echo \"arguments $*\"; export -p\n\
-                  while read -r line; do echo \"setting $line\"; done < \"$UV_CONFIG_FILE\"; } >> LOG\n\
+                  while read -r line; do echo \"setting $line\"; done < \"$UV_CONFIG_FILE\"; } > LOG/$$\n\
                   [ \"$1\" = --version ] && echo 'uv 9.9.9' && exit\nexit 1\n";
     machine.program("tools/uv", &script.replace("LOG", &log.display().to_string()));
     machine
@@ -222,9 +222,12 @@ fn every_call_of_uv_has_nothing_but_what_was_made_for_it() {
         "plan context:. -o ROOT/out",
         "plan index:ROOT/image.index -o ROOT/out",
     ] {
-        let _ = std::fs::remove_file(&log);
+        // A file a call: two may run at once.
+        let _ = std::fs::remove_dir_all(&log);
+        std::fs::create_dir(&log).unwrap();
         let (_, said) = machine.run(words, &environment);
-        let text = std::fs::read_to_string(&log).unwrap_or_default();
+        let calls = std::fs::read_dir(&log).unwrap();
+        let text: String = calls.map(|call| std::fs::read_to_string(call.unwrap().path()).unwrap()).collect();
         let calls: Vec<&str> = text.split("CALL\n").skip(1).collect();
         assert!(calls.len() >= 2, "{words}: {said}\n{text}");
         let repository = machine.path("repo").display().to_string();
