@@ -83,7 +83,7 @@ impl Stage {
         let installs_root =
             !read.has(&["--no-root"]) && !read.options.iter().any(|(name, value)| name == "--only" && value.is_some());
         let is_package = installs_root && super::install::is_package_of_poetry(table.as_ref());
-        let projects = is_package.then(|| Project { folder, editable: true }).into_iter().collect();
+        let projects = is_package.then_some(Project { folder, editable: true }).into_iter().collect();
         let inputs = if read.has(&["--only-root"]) { Vec::new() } else { vec![input] };
         let request = Request { inputs, ..self.empty_request(read) };
         let order = Order {
@@ -157,7 +157,7 @@ impl Stage {
         };
         let installs_root = !read.has(&["--no-self"]) && self.is_project(&folder);
         let editable = !read.has(&["--no-editable"]);
-        let projects = installs_root.then(|| Project { folder, editable }).into_iter().collect();
+        let projects = installs_root.then_some(Project { folder, editable }).into_iter().collect();
         let request = Request { inputs: vec![Input::Lock { path, choice }], ..self.empty_request(&read) };
         let order = Order {
             tool: Tool::Pdm,

@@ -89,7 +89,7 @@ impl Stage {
                 match rest.first().and_then(|field| field.value.as_deref()) {
                     Some("-v" | "-V") => self.which(rest.get(1)),
                     None if rest.is_empty() => success,
-                    Some(name) => match self.builtin(setting, &name.to_owned(), rest, text, must)? {
+                    Some(name) => match self.builtin(setting, name, rest, text, must)? {
                         Some(ran) => ran,
                         None => self.external(setting, rest, text, must)?,
                     },
@@ -98,7 +98,7 @@ impl Stage {
             }
             "alias" | "hash" | "enable" => {
                 let names: Vec<String> = match name {
-                    "alias" => rest.iter().filter_map(|field| alias(field)).collect(),
+                    "alias" => rest.iter().filter_map(alias).collect(),
                     "hash" if !rest.iter().any(|field| field.value.as_deref() != Some("-r")) => Vec::new(),
                     "hash" if !rest.iter().any(|field| field.written.starts_with('-')) => Vec::new(),
                     _ => rest.iter().filter_map(|field| field.value.clone()).collect(),

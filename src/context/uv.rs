@@ -196,7 +196,7 @@ impl Stage {
         let installs_project = !read.has(&["--no-install-project", "--no-install-workspace", "--only-group"]);
         let is_package = installs_project && super::install::is_package_of_uv(table.as_ref());
         let editable = !read.has(&["--no-editable"]) && !self.variable("UV_NO_EDITABLE").is_some_and(is_true);
-        let projects = is_package.then(|| Project { folder, editable }).into_iter().collect();
+        let projects = is_package.then_some(Project { folder, editable }).into_iter().collect();
         let request = Request { inputs: vec![input], ..self.empty_request(read) };
         let exact = !read.has(&["--inexact"]);
         let order = Order { request, site, projects, exact, ..self.uv_order(read) };

@@ -30,7 +30,7 @@ pub enum MetadataError {
 }
 
 /// Parses METADATA. Tolerant of what real files hold: CRLF, folded headers, bytes that are no UTF-8. Of more than
-/// [`MAX_REQUIRES`] requirements the first are read, and one more, so that who reads them knows.
+/// `MAX_REQUIRES` requirements the first are read, and one more, so that who reads them knows.
 pub fn parse_metadata(bytes: &[u8]) -> Result<Metadata, MetadataError> {
     let mut out = Metadata::default();
     headers(bytes, |name, value| out.set(name, value));

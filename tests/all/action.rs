@@ -176,8 +176,8 @@ fn release(runner: &Runner) -> String {
     let copy =
         format!("while [ \"$1\" != --output ]; do shift; done\ncp {} \"$2\"", runner.path("archive.tar.gz").display());
     runner.program("tools/curl", &stand_in(&runner.path("curl.record"), &copy));
-    let digest = slimwright::base::Digest::of(&bytes).hex();
-    digest
+
+    slimwright::base::Digest::of(&bytes).hex()
 }
 
 #[test]

@@ -267,7 +267,8 @@ fn configurations_are_compared_as_engines_read_them() {
     for (number, change) in same.iter().enumerate() {
         assert!(with(change).is_empty(), "{number}: {:?}", with(change));
     }
-    let lost: [(&dyn Fn(&mut Config), &str); 7] = [
+    type Change<'c> = (&'c dyn Fn(&mut Config), &'c str);
+    let lost: [Change<'_>; 7] = [
         (&|config| config.cmd = Some(vec!["a".into()]), "command: was [\"a\"], is nothing"),
         (&|config| config.user = "app".into(), "user: was app, is root"),
         (&|config| config.env.push("TOKEN=secret".into()), "variable TOKEN: is not set"),

@@ -4,7 +4,9 @@
 //! Stripe document for secret scanning; RFC 7519 (JWT).
 
 /// A beginning, and what is to follow: how many characters at least, and which.
-const TOKENS: [(&str, usize, fn(u8) -> bool); 29] = [
+type Shape = (&'static str, usize, fn(u8) -> bool);
+
+const TOKENS: [Shape; 29] = [
     ("ghp_", 6, is_word),
     ("gho_", 6, is_word),
     ("ghu_", 6, is_word),
