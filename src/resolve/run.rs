@@ -149,6 +149,10 @@ impl Run {
                 if !indexes.is_empty() {
                     table.insert("index".into(), Value::Array(indexes));
                 }
+                // uv has no variable for it.
+                if uv.given().iter().any(|(name, value)| name == "UV_NO_INDEX" && value == "1") {
+                    table.insert("no-index".into(), Value::Boolean(true));
+                }
             }
         }
         std::fs::write(self.folder.path().join("uv.toml"), table.to_string())
