@@ -138,6 +138,10 @@ impl Stage {
         place: &str,
     ) -> Result<(), ContextError> {
         let found = world.folder.glob(source);
+        // Builders take a pattern that fits nothing for nothing to copy.
+        if found.is_empty() && is_pattern(source) {
+            return Ok(());
+        }
         if found.is_empty() {
             let on_disk = world.folder.is_on_disk(source);
             return Err(ContextError::NotThere {
@@ -276,7 +280,7 @@ impl Stage {
             };
             self.inherit_gaps(&other, &source, target);
             let found = other.tree.glob(source.as_bytes());
-            if found.is_empty() {
+            if found.is_empty() && !(is_pattern(&source) && other.gaps.is_empty()) {
                 if other.gaps.is_empty() {
                     let whose = format!("in the stage or image `{}`", escape_str(name));
                     let path = escape_str(&source);
@@ -384,4 +388,8 @@ fn linked(other: &Stage, from: &[u8], target: &ImagePath, entry: Entry) -> Entry
     }
     let size = other.tree.get(link).map_or(0, |entry| entry.size);
     Entry { kind: EntryKind::File, link: None, size, ..entry }
+}
+
+fn is_pattern(source: &str) -> bool {
+    source.contains(['*', '?', '['])
 }

@@ -379,6 +379,13 @@ fn an_unknown_base_is_a_gap_and_its_name_tells_the_python() {
 }
 
 #[test]
+fn a_pattern_that_fits_nothing_copies_nothing() {
+    let text = "FROM python:3.11\nCOPY settings.env* main.py /srv/\nFROM python:3.11\nCOPY --from=0 /srv/*.env /srv/main.py /app/\n";
+    let image = whole(&[("Dockerfile", text), ("main.py", "1")], &World::new());
+    assert!(has(&image, "app/main.py"), "{:?}", paths(&image));
+}
+
+#[test]
 fn a_build_that_would_fail_is_told_with_its_line() {
     let told = |files: &[(&str, &str)]| {
         let error = made(files, &World::new()).unwrap_err();
