@@ -13,7 +13,8 @@ use crate::image::{GapReason, Writes};
 use crate::layer::{Entry, EntryKind, distil, is_kept};
 use crate::python::{is_name, normalize_name, parse_record};
 use crate::resolve::{
-    Installation, Installer, Layout, Libc, Platform, Request, RequestError, Resolved, WheelInfo, predicted_bytecode,
+    Installation, Installer, Layout, Libc, Platform, Request, RequestError, Resolution, Resolved, WheelInfo,
+    predicted_bytecode,
 };
 use base64::Engine as _;
 use std::collections::{BTreeMap, BTreeSet};
@@ -130,7 +131,7 @@ impl Stage {
         installed: &BTreeMap<String, String>,
         platform: &Platform,
         place: &Place<'_>,
-    ) -> Result<crate::resolve::Resolution, ContextError> {
+    ) -> Result<Resolution, ContextError> {
         let failed = |source| match source {
             RequestError::Uv(source) => ContextError::NoUv { place: place.text.to_owned(), source },
             source => ContextError::Request { place: place.text.to_owned(), source: Box::new(source) },
@@ -144,10 +145,23 @@ impl Stage {
             let request = Request { installed: pins, ..order.request.clone() };
             match world.outside.resolve(&request, &self.files(world), platform) {
                 Err(RequestError::Unsatisfiable { .. }) => {}
-                answer => return answer.map_err(failed),
+                answer => return self.or_gap(answer).map_err(failed),
             }
         }
-        world.outside.resolve(&order.request, &self.files(world), platform).map_err(failed)
+        self.or_gap(world.outside.resolve(&order.request, &self.files(world), platform)).map_err(failed)
+    }
+
+    /// An index that does not answer says nothing of the rest of the image: where that is known, what is installed is a gap.
+    fn or_gap(&self, answer: Result<Resolution, RequestError>) -> Result<Resolution, RequestError> {
+        match answer {
+            Err(error @ (RequestError::Index { .. } | RequestError::Late(_) | RequestError::Failed(_)))
+                if self.is_whole() =>
+            {
+                let not_predicted = vec![("what it installs".to_owned(), error.to_string())];
+                Ok(Resolution { not_predicted, ..Resolution::default() })
+            }
+            answer => answer,
+        }
     }
 
     /// What wheels are for.

@@ -75,6 +75,9 @@ impl Outside for World {
                 Input::Project { .. } => {}
             }
         }
+        if text.contains("--index-url https://dead.example.org") {
+            return Err(RequestError::Index { host: "dead.example.org".into(), message: "nobody answers".into() });
+        }
         let names = text.lines().map(|line| normalize_name(line.split(['=', '<', '>', ';', ' ']).next().unwrap()));
         let packages = names.filter_map(|name| self.wheels.get(&name).cloned()).collect();
         Ok(Resolution { packages, ..Resolution::default() })
@@ -376,6 +379,20 @@ fn an_unknown_base_is_a_gap_and_its_name_tells_the_python() {
     assert_eq!(virtual_.image.gaps.len(), 1, "{:?}", virtual_.image.gaps);
     assert_eq!(virtual_.image.gaps[0].command, "the base image python:3.12-slim");
     assert!(has(&virtual_.image, "usr/local/lib/python3.12/site-packages/six.py"));
+}
+
+#[test]
+fn an_index_that_does_not_answer_is_a_gap_of_its_line_and_the_rest_is_known() {
+    let text = "FROM python:3.11\nCOPY dead.txt /\nRUN pip install --no-cache-dir -r /dead.txt\nRUN pip install --no-cache-dir six\n";
+    let files = [("Dockerfile", text), ("dead.txt", "torch\n--index-url https://dead.example.org/simple\n")];
+    let six = wheel("six", "1.17.0", &[("six.py", 30)]);
+    let image = made(&files, &World::new().with(six.clone())).unwrap().image;
+    assert!(has(&image, "usr/local/lib/python3.11/site-packages/six.py"), "{:?}", paths(&image));
+    let gaps: Vec<_> = image.gaps.iter().map(|gap| (gap.place.as_str(), gap.why.to_string())).collect();
+    assert!(gaps.len() == 1 && gaps[0].0 == "Dockerfile, line 3" && gaps[0].1.contains("dead.example.org"), "{gaps:?}");
+    // Where the base is not known either, nothing can be said.
+    let text = text.replace("FROM python:3.11", "FROM other/python:3.11");
+    assert!(!made(&[("Dockerfile", &text), files[1]], &World::new().with(six)).unwrap_err().is_configuration());
 }
 
 #[test]
