@@ -102,7 +102,7 @@ impl<'a> Draft<'a> {
         let (_, environment) = self.target.as_ref()?;
         let config = &self.facts.view.image().config;
         let known = environment.python.contains('.') && !config.architecture.is_empty();
-        let libc = libc(self.facts.os);
+        let libc = libc(self.facts.os, &self.base.name);
         known.then(|| Platform { python: environment.python.clone(), architecture: config.architecture.clone(), libc })
     }
 
@@ -203,9 +203,10 @@ impl Intent<'_> {
 }
 
 /// The C library of an operating system: musl on Alpine; else glibc, of the version that its package has.
-fn libc(os: &OsInventory) -> Libc {
+fn libc(os: &OsInventory, base: &str) -> Libc {
     let is_alpine = os.release.get("ID").is_some_and(|id| id == "alpine") || os.find("musl").is_some();
-    if is_alpine {
+    // Of a base that nobody has read, the name tells.
+    if is_alpine || (os.release.is_empty() && base.contains("alpine")) {
         return Libc::Musl;
     }
     let version = os.find("libc6").map(|position| os.packages[position].version.as_str());
