@@ -71,6 +71,15 @@ impl Image {
         self.problems.iter().filter(|problem| problem.message.starts_with(UNREAD))
     }
 
+    /// The name of the base image, where nothing of its files is known: sizes are those above it.
+    pub fn unknown_base(&self) -> Option<&str> {
+        let name = self.config.labels.get("org.opencontainers.image.base.name").filter(|name| *name != "scratch")?;
+        let is_open =
+            |gap: &Gap| matches!(gap.why, GapReason::NoImage(_) | GapReason::ManifestOnly(_) | GapReason::NoBaseName);
+        let base = self.layers.iter().take(self.base_layers());
+        (self.gaps.iter().any(is_open) && base.map(LayerIndex::unpacked).sum::<u64>() == 0).then_some(name)
+    }
+
     /// Bytes of all layers (`unpacked`).
     pub fn unpacked(&self) -> u64 {
         self.layers.iter().fold(0, |sum, layer| sum.saturating_add(layer.unpacked()))

@@ -19,6 +19,9 @@ pub struct AuditReport {
     pub image: ImageSummary,
     /// How large it is.
     pub sizes: Sizes,
+    /// The base image that nothing is known of: the sizes are those above it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unknown_base: Option<Text>,
     /// All bytes of all layers, each in exactly one group, largest first.
     pub groups: Vec<Group>,
     /// The layers, lowest first.

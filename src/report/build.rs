@@ -30,6 +30,7 @@ impl AuditReport {
             schema_version: SCHEMA_VERSION,
             image: image_summary(image, facts),
             sizes: sizes(image, facts),
+            unknown_base: image.unknown_base().map(Text::from),
             groups: groups::groups(facts, findings, rules, &names.required_by),
             layers: layers(image, facts, &names),
             visible: visible(image, facts),

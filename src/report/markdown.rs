@@ -62,7 +62,9 @@ pub fn render(report: &AuditReport) -> String {
 
 fn summary(report: &AuditReport) -> String {
     let mut facts = vec![plain(&report.image.platform), count(report.layers.len(), "layer")];
-    facts.push(format!("**{}** unpacked", report.sizes.unpacked.bytes));
+    let unknown =
+        report.unknown_base.as_ref().map_or_else(String::new, |base| format!("unknown base {} + ", plain(base)));
+    facts.push(format!("{unknown}**{}** unpacked", report.sizes.unpacked.bytes));
     facts.extend(report.sizes.wire.map(|wire| format!("{} wire", wire.bytes)));
     facts.push(format!("{} that no container sees", report.sizes.dead.bytes));
     if !report.image.python.is_empty() {

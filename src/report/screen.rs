@@ -57,7 +57,8 @@ fn section(title: &str, lines: Vec<String>, style: Style<'_>) -> Vec<String> {
 fn header(report: &AuditReport, style: Style<'_>) -> Vec<String> {
     let name = fit(&report.image.name, style.width);
     let mut facts = vec![report.image.platform.clone(), count(report.layers.len(), "layer")];
-    facts.push(format!("{} unpacked", report.sizes.unpacked.bytes));
+    let unknown = report.unknown_base.as_ref().map_or("", |_| "unknown base + ");
+    facts.push(format!("{unknown}{} unpacked", report.sizes.unpacked.bytes));
     facts.extend(report.sizes.wire.map(|wire| format!("{} wire", wire.bytes)));
     if !report.image.python.is_empty() {
         facts.push(format!("Python {}", some(report.image.python.iter().map(String::as_str), 3)));
@@ -72,6 +73,7 @@ fn header(report: &AuditReport, style: Style<'_>) -> Vec<String> {
     let first = lines.next().filter(|line| !line.is_empty()).map(|line| format!("   {line}")).unwrap_or_default();
     let mut out = vec![paint(style.color, Tone::Name, &name) + &first];
     out.extend(lines.map(|line| format!("  {line}")));
+    out.extend(report.unknown_base.as_ref().map(|base| format!("  say what the base is: --image {base}=TARGET")));
     out
 }
 

@@ -396,6 +396,17 @@ fn an_index_that_does_not_answer_is_a_gap_of_its_line_and_the_rest_is_known() {
 }
 
 #[test]
+fn a_base_that_nobody_has_is_said_with_the_option_that_tells_it() {
+    let built = folder(&[("Dockerfile", "FROM nobody.example.org/base:1\nCOPY a.txt /\n"), ("a.txt", "12345678")]);
+    let (code, out, err) = run(built.path(), &["audit", "-q", "context:."]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("unknown base + 8 B unpacked"), "{out}");
+    assert!(out.contains("--image nobody.example.org/base:1=TARGET"), "{out}");
+    let scratch = folder(&[("Dockerfile", "FROM scratch\nCOPY a.txt /\n"), ("a.txt", "12345678")]);
+    assert!(!run(scratch.path(), &["audit", "-q", "context:."]).1.contains("unknown base"));
+}
+
+#[test]
 fn a_pattern_that_fits_nothing_copies_nothing() {
     let text = "FROM python:3.11\nCOPY settings.env* main.py /srv/\nFROM python:3.11\nCOPY --from=0 /srv/*.env /srv/main.py /app/\n";
     let image = whole(&[("Dockerfile", text), ("main.py", "1")], &World::new());
