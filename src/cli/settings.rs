@@ -206,6 +206,10 @@ fn audit_settings(audit: Audit) -> Result<AuditSettings> {
 
 fn plan_settings(mut plan: Plan) -> Result<PlanSettings> {
     let folder = Folder::new(plan.output, plan.force)?;
+    // The Dockerfile that is edited is the one that is read.
+    if context::folder(&plan.source.target).is_some() && plan.source.context.file.is_none() {
+        plan.source.context.file.clone_from(&plan.dockerfile);
+    }
     let dockerfile = match &plan.dockerfile {
         Some(path) => {
             let stage = match context::folder(&plan.source.target) {

@@ -407,6 +407,15 @@ fn a_base_that_nobody_has_is_said_with_the_option_that_tells_it() {
 }
 
 #[test]
+fn the_dockerfile_that_a_plan_edits_is_the_one_that_is_read() {
+    let built =
+        folder(&[("api.Dockerfile", "FROM nobody.example.org/python:3.11\nCOPY a.txt /\n"), ("a.txt", "12345678")]);
+    let file = built.path().join("api.Dockerfile").display().to_string();
+    let (code, out, err) = run(built.path(), &["plan", "-q", "context:.", "-o", "slim", "--dockerfile", &file]);
+    assert_eq!((code, out.contains("8 B")), (Some(0), true), "{out}{err}");
+}
+
+#[test]
 fn a_pattern_that_fits_nothing_copies_nothing() {
     let text = "FROM python:3.11\nCOPY settings.env* main.py /srv/\nFROM python:3.11\nCOPY --from=0 /srv/*.env /srv/main.py /app/\n";
     let image = whole(&[("Dockerfile", text), ("main.py", "1")], &World::new());
