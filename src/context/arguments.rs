@@ -35,6 +35,52 @@ impl Arguments {
         out
     }
 
+    /// Reads words of which every option is known: `alone` and `valued` are letters, `long` and `long_valued` whole names. The
+    /// error is an option that is none of them.
+    pub(super) fn strict(
+        words: &[String],
+        (alone, valued): (&str, &str),
+        (long, long_valued): (&[&str], &[&str]),
+    ) -> Result<Self, String> {
+        let mut out = Self::default();
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            let unknown = || Err(word.clone());
+            if word == "--" {
+                out.words.extend(words.by_ref().cloned());
+            } else if word.len() < 2 || !word.starts_with('-') {
+                out.words.push(word.clone());
+            } else if word.starts_with("--") {
+                match word.split_once('=') {
+                    Some((name, value)) if long_valued.contains(&name) => {
+                        out.options.push((name.to_owned(), Some(value.to_owned())));
+                    }
+                    None if long.contains(&word.as_str()) => out.options.push((word.clone(), None)),
+                    None if long_valued.contains(&word.as_str()) => match words.next() {
+                        Some(value) => out.options.push((word.clone(), Some(value.clone()))),
+                        None => return unknown(),
+                    },
+                    _ => return unknown(),
+                }
+            } else {
+                for (at, letter) in word.char_indices().skip(1) {
+                    if alone.contains(letter) {
+                        out.options.push((format!("-{letter}"), None));
+                        continue;
+                    }
+                    let rest = &word[at + letter.len_utf8()..];
+                    let value = if rest.is_empty() { words.next().cloned() } else { Some(rest.to_owned()) };
+                    match value.filter(|_| valued.contains(letter)) {
+                        Some(value) => out.options.push((format!("-{letter}"), Some(value))),
+                        None => return unknown(),
+                    }
+                    break;
+                }
+            }
+        }
+        Ok(out)
+    }
+
     /// Whether one of these options is there; of short ones also within a group (`-rf`).
     pub(super) fn has(&self, names: &[&str]) -> bool {
         let is_grouped = |option: &str, name: &str| {

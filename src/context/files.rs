@@ -8,7 +8,7 @@ use super::run::Outcome;
 use super::stage::{Stage, World};
 use super::tree::directory;
 use super::words::is_special;
-use crate::base::{ImagePath, file_name, parent};
+use crate::base::{ImagePath, file_name, is_within, parent};
 use crate::image::{Gap, GapReason, Writes};
 use crate::layer::{Entry, EntryKind};
 use std::collections::BTreeSet;
@@ -23,7 +23,7 @@ impl Stage {
     }
 
     /// The paths that a word names.
-    fn named(&self, word: &str) -> Vec<Vec<u8>> {
+    pub(super) fn named(&self, word: &str) -> Vec<Vec<u8>> {
         match self.at(word) {
             Some(path) if word.contains(['*', '?', '[']) => self.tree.glob(path.as_bytes()),
             Some(path) if self.tree.exists(path.as_bytes()) => vec![path.as_bytes().to_vec()],
@@ -39,7 +39,7 @@ impl Stage {
 
     /// Whether nothing is at a path, for sure: files of packages are not in the tree, nor those of an unknown base.
     fn is_surely_absent(&self, path: &ImagePath) -> bool {
-        let is_working = crate::base::is_within(self.config.working_dir.trim_matches('/').as_bytes(), path.as_bytes());
+        let is_working = is_within(self.config.working_dir.trim_matches('/').as_bytes(), path.as_bytes());
         !self.tree.exists(path.as_bytes())
             && self.is_whole()
             && self.system.is_none()
@@ -48,43 +48,84 @@ impl Stage {
             && !is_special(path.as_bytes())
     }
 
-    pub(super) fn remove(&mut self, program: &str, arguments: &Arguments) -> Outcome {
+    /// `sure`: whether a failure of the command would end the build.
+    pub(super) fn remove(&mut self, program: &str, arguments: &Arguments, sure: bool) -> Outcome {
         let forces = arguments.has(&["-f", "--force"]);
         let deep = arguments.has(&["-r", "-R", "--recursive"]);
         let mut fails = false;
         for word in &arguments.words {
             let Some(own) = self.at(word) else { return Outcome::Unknown(GapReason::Where(word.clone())) };
+            let is_pattern = word.contains(['*', '?', '[']);
             let found = self.named(word);
-            fails |= found.is_empty() && !forces && !word.contains(['*', '?', '[']) && self.is_surely_absent(&own);
+            fails |= found.is_empty() && !forces && !is_pattern && self.is_surely_absent(&own);
+            let real = self.place_of(own.as_bytes());
+            let is_file = self.tree.get(real.as_bytes()).is_some_and(|entry| entry.kind != EntryKind::Directory);
+            if !is_pattern && (deep || is_file || sure && !self.tree.is_directory(real.as_bytes())) {
+                self.forget_gaps(&real);
+            }
             for path in found {
                 let entries = self.tree.names(&path).len();
                 if self.tree.is_directory(&path) && (program == "rmdir" && entries > 0 || program != "rmdir" && !deep) {
                     fails = true;
                     continue;
                 }
+                if program == "rmdir" && !self.tree.is_directory(&path) {
+                    fails = true;
+                    continue;
+                }
                 self.tree.remove(&path);
-            }
-            if !word.contains(['*', '?', '[']) && (deep || !self.tree.is_directory(own.as_bytes())) {
-                self.forget_gaps(&own);
             }
         }
         if fails { Outcome::Fails } else { Outcome::Done }
     }
 
+    /// A path with the links on the way to it followed, and not the last one.
+    pub(super) fn place_of(&self, path: &[u8]) -> ImagePath {
+        if path.is_empty() {
+            return ImagePath::new(path);
+        }
+        ImagePath::new(&self.tree.resolve(parent(path))).join(file_name(path))
+    }
+
     /// What this instruction wrote at a path, and nobody knows, is gone with it.
     fn forget_gaps(&mut self, path: &ImagePath) {
-        let is_gone = |gap: &Gap| match &gap.writes {
-            Writes::Within(paths) => {
-                !paths.is_empty() && paths.iter().all(|own| crate::base::is_within(own.as_bytes(), path.as_bytes()))
-            }
-            Writes::Anywhere => false,
-        };
+        let mut gaps = std::mem::take(&mut self.gaps);
         let mut number = 0;
         let old = self.old_gaps;
-        self.gaps.retain(|gap| {
+        gaps.retain_mut(|gap| {
             number += 1;
-            number <= old || !is_gone(gap)
+            match &mut gap.writes {
+                Writes::Within(paths) if number > old && !paths.is_empty() => {
+                    paths.retain(|own| !is_within(self.place_of(own.as_bytes()).as_bytes(), path.as_bytes()));
+                    !paths.is_empty()
+                }
+                _ => true,
+            }
         });
+        self.gaps = gaps;
+    }
+
+    /// What is not known of one path is not known of another one either that is linked to it, or a copy of it.
+    fn carry_gaps(&mut self, from: &[u8], to: &ImagePath) {
+        let from = self.place_of(from);
+        let carried = |own: &ImagePath| {
+            let own = self.place_of(own.as_bytes());
+            let inside =
+                own.as_bytes().strip_prefix(from.as_bytes()).filter(|_| is_within(own.as_bytes(), from.as_bytes()));
+            match inside {
+                Some(rest) => Some(ImagePath::new(&[to.as_bytes(), b"/", rest].concat())),
+                None => is_within(from.as_bytes(), own.as_bytes()).then(|| to.clone()),
+            }
+        };
+        let mut new = Vec::new();
+        for gap in &self.gaps {
+            let Writes::Within(paths) = &gap.writes else { continue };
+            let paths: Vec<ImagePath> = paths.iter().filter_map(carried).collect();
+            if !paths.is_empty() {
+                new.push(Gap { writes: Writes::Within(paths), ..gap.clone() });
+            }
+        }
+        new.into_iter().for_each(|gap| self.take_gap(gap));
     }
 
     pub(super) fn make_directories(&mut self, arguments: &Arguments) -> Outcome {
@@ -93,8 +134,12 @@ impl Stage {
         for word in &arguments.words {
             let Some(path) = self.at(word) else { return Outcome::Unknown(GapReason::Where(word.clone())) };
             let real = ImagePath::new(&self.tree.resolve(path.as_bytes()));
-            fails |= !parents && self.tree.exists(real.as_bytes());
-            if !real.is_root() && !self.tree.is_directory(real.as_bytes()) {
+            let is_folder = self.is_folder(real.as_bytes());
+            fails |= self.tree.exists(real.as_bytes()) && !(parents && is_folder);
+            if !real.is_root()
+                && (is_folder || !self.tree.exists(real.as_bytes()))
+                && !self.tree.is_directory(real.as_bytes())
+            {
                 self.tree.put(directory(real), None);
             }
         }
@@ -195,7 +240,11 @@ impl Stage {
             for path in found {
                 let from = if links || moves { path.clone() } else { self.tree.resolve(&path) };
                 let is_plain = self.tree.exists(&from) && !is_special(&from) && !is_special(&self.tree.resolve(&from));
-                if !is_plain || self.tree.is_doubtful(&from) {
+                let follows = deep
+                    && !links
+                    && !moves
+                    && self.tree.below(&from).any(|(_, entry)| entry.kind == EntryKind::Symlink);
+                if !is_plain || follows || self.tree.is_doubtful(&from) {
                     unknown.get_or_insert_with(|| (*source).clone());
                 }
                 if !is_plain || !deep && self.tree.is_directory(&from) {
@@ -231,7 +280,9 @@ impl Stage {
             };
             self.tree.put(Entry { path: target, ..entry }, content);
         }
+        self.carry_gaps(from, to);
         if moves {
+            self.forget_gaps(&self.place_of(from));
             self.tree.remove(from);
         }
     }
@@ -261,7 +312,11 @@ impl Stage {
             (false, Some(target)) => (EntryKind::Hardlink, target.as_bytes().to_vec()),
             (false, None) => return Outcome::Unknown(GapReason::Where("what it links".into())),
         };
-        self.tree.put(Entry { kind, link: Some(link.into()), ..Entry::file(path, 0) }, None);
+        let linked = ImagePath::new(&link);
+        self.tree.put(Entry { kind, link: Some(link.into()), ..Entry::file(path.clone(), 0) }, None);
+        if !is_symbolic {
+            self.carry_gaps(linked.as_bytes(), &path);
+        }
         Outcome::Done
     }
 
@@ -327,7 +382,7 @@ impl Stage {
             let found = self.named(word);
             if let Some(path) = self.at(word).filter(|_| found.is_empty() && !word.contains(['*', '?', '['])) {
                 let working = self.config.working_dir.trim_matches('/').as_bytes();
-                let is_working = self.is_whole() && crate::base::is_within(working, path.as_bytes());
+                let is_working = self.is_whole() && is_within(working, path.as_bytes());
                 fails |= self.is_surely_absent(&path);
                 if !is_working && !self.is_surely_absent(&path) {
                     missing = Some((word, path));
@@ -386,10 +441,21 @@ impl Stage {
             }
             _ => false,
         };
-        let found = self.select(&words[..end.unwrap_or(words.len())]).filter(|_| removes);
+        let expression = &words[..end.unwrap_or(words.len())];
+        let found = self.select(expression).filter(|_| removes && !has_branches(expression));
+        let is_deep = action.iter().any(|word| word.starts_with('-') && word.contains('r'));
         match found {
-            Some(paths) => {
-                paths.iter().for_each(|path| _ = self.tree.remove(path));
+            Some(mut paths) => {
+                // The deepest first: a folder that is not empty stays.
+                paths.sort();
+                for path in paths.iter().rev() {
+                    let is_folder = self.tree.is_directory(path);
+                    let is_full = is_folder && !self.tree.names(path).is_empty();
+                    let stays = if action.first() == Some(&"-delete") { is_full } else { is_folder && !is_deep };
+                    if !stays {
+                        self.tree.remove(path);
+                    }
+                }
                 Outcome::Done
             }
             None => Outcome::Unknown(GapReason::Option("its action".into())),
@@ -490,6 +556,19 @@ impl Test {
             Self::Not(test) => !test.holds(entry),
         }
     }
+}
+
+/// Whether an action does not belong to all tests: it is the last alternative's, and what is pruned is not looked into.
+fn has_branches(expression: &[String]) -> bool {
+    let mut depth = 0_usize;
+    expression.iter().any(|word| {
+        match word.as_str() {
+            "(" => depth += 1,
+            ")" => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        word == "-prune" || depth == 0 && matches!(word.as_str(), "-o" | "-or")
+    })
 }
 
 /// The tests between `-o`s; `None` where one is not understood. A group stands for its tests, as long as its `-o`s are the only

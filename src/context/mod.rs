@@ -23,6 +23,7 @@
 
 mod arguments;
 mod copy;
+mod earned;
 mod error;
 mod exports;
 mod fetch;

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read as _, Seek as _};
 
 /// Where programs are looked for when nothing tells.
-const USUAL_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(super) const USUAL_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 impl Stage {
     /// The folders of `PATH`.

@@ -85,7 +85,7 @@ impl Stage {
     pub(super) fn reader(&mut self, setting: Setting<'_>, name: &str, words: &[String]) -> Option<Ran> {
         let arguments = &words[1..];
         if is_question(name, arguments) {
-            return Some(known(None)).map(|ran| Ran { status: Status::Success, ..ran });
+            return Some(Ran::unknown());
         }
         let plain: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let succeeds = |said: String| Some(known(Some(said)));

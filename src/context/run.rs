@@ -1,6 +1,7 @@
 //! `RUN`: each command of it is carried out in thought, or is a gap.
 
 use super::arguments::Arguments;
+use super::earned::{Grasp, takes_away};
 use super::exports::is_export;
 use super::script::{Leave, Ran, Result, Said, Setting, Shell, Status};
 use super::stage::{Stage, World};
@@ -35,6 +36,7 @@ impl Stage {
         let scope = self.scope.clone();
         self.shell = Shell::default();
         let mounts = self.mount(world, &instruction.flags)?;
+        self.mounted.clone_from(&mounts);
         let text = &world.file.text[instruction.head.clone()];
         let own = Place { text: place };
         let setting = Setting { world, place: &own };
@@ -48,10 +50,11 @@ impl Stage {
             self.gap(place, text, why, Writes::Anywhere);
         } else {
             match world.file.shell_text(instruction) {
-                Some(script) => _ = self.script(setting, &script)?,
+                Some(script) => _ = self.script(setting, &script, true)?,
                 None => self.gap(place, text, GapReason::Input, Writes::Anywhere),
             }
         }
+        self.mounted.clear();
         for path in mounts {
             self.tree.forget(path.as_bytes());
         }
@@ -144,7 +147,11 @@ impl Stage {
         if fields.is_empty() {
             return Ok(Ran::quiet(self.substituted.take().unwrap_or(Status::Success)));
         }
-        let ran = self.invoke(setting, &fields, &simple.text, must)?;
+        let mut ran = self.invoke(setting, &fields, &simple.text, must)?;
+        // It may not have been able to print.
+        if self.shell.cannot_print && !must && ran.said.as_deref() != Some("") {
+            ran.status = Status::Unknown;
+        }
         // A variable before a command is that command's own.
         for (name, value, unknown) in before.into_iter().rev() {
             match value {
@@ -204,6 +211,10 @@ impl Stage {
         if let Some(path) = self.foreign_program(&program) {
             return Ok(self.unknown(setting, text, GapReason::ForeignProgram(path), Writes::Anywhere));
         }
+        if self.is_hidden(&program) {
+            return Ok(Ran::unknown());
+        }
+        let starts = self.surely_starts(&program);
         let name = base_name(&program).to_owned();
         if let Some(variable) = self.changed_by(&name) {
             self.gap(setting.place.text, text, GapReason::Environment(variable), Writes::Anywhere);
@@ -228,23 +239,52 @@ impl Stage {
                 }
             }
         }
-        if let Some(ran) = self.reader(setting, &name, &words) {
+        if let Some(mut ran) = self.reader(setting, &name, &words) {
+            if !starts || !self.is_root() {
+                ran.status = Status::Unknown;
+            }
             return Ok(ran);
         }
         self.tried.get_or_insert_with(|| text.to_owned());
         if let Some(word) = self.missing.take() {
             return Ok(self.unknown(setting, text, GapReason::Value(word), Writes::Anywhere));
         }
+        match self.grasp(fields, &name, &words) {
+            Grasp::Other(word) => {
+                let trial = self.try_out(setting, |stage| stage.carried(setting, &words, text, (Grasp::Open, true)));
+                self.take_trial(setting, trial, GapReason::Option(word));
+                Ok(Ran::unknown())
+            }
+            Grasp::Open if !must && takes_away(&name, &words) => {
+                self.maybe(setting, |stage| stage.carried(setting, &words, text, (Grasp::Open, true)));
+                Ok(Ran::unknown())
+            }
+            Grasp::Open if !must => {
+                let before = self.tree.pause();
+                let ran = self.carried(setting, &words, text, (Grasp::Open, false));
+                let changed = self.tree.resume(before);
+                self.tree.doubt(&Writes::Within(folded(changed)));
+                ran
+            }
+            grasp => self.carried(setting, &words, text, (grasp, must)),
+        }
+    }
+
+    /// Carries a program out. `must`: whether a failure of it would end the build.
+    fn carried(&mut self, setting: Setting<'_>, words: &[String], text: &str, how: (Grasp, bool)) -> Result<Ran> {
+        let (grasp, must) = how;
+        let name = base_name(&words[0]).to_owned();
         let mut ran = Ran { status: Status::Success, said: None };
-        if is_export(&words) && !self.writes_export(&words) {
+        if is_export(words) && !self.writes_export(words) {
             match self.exported(setting.world, &words[1..], setting.place)? {
                 Some(text) => ran.said = Some(text),
                 None => ran = self.unknown(setting, text, GapReason::Makes, Writes::nothing()),
             }
         } else {
-            match self.program_of(setting, &name, &words)? {
-                Outcome::Done => {}
-                Outcome::Fails => ran.status = Status::Failure,
+            match self.program_of(setting, &name, words, must || grasp < Grasp::Open)? {
+                Outcome::Done if must || grasp == Grasp::Sure => {}
+                Outcome::Fails if grasp < Grasp::Open => ran.status = Status::Failure,
+                Outcome::Done | Outcome::Fails => ran.status = Status::Unknown,
                 Outcome::Unknown(why) => ran = self.unknown(setting, text, why, Writes::Anywhere),
                 Outcome::Partly(why, writes) => ran = self.unknown(setting, text, why, writes),
             }
@@ -268,13 +308,19 @@ impl Stage {
     }
 
     /// By the program's name.
-    fn program_of(&mut self, setting: Setting<'_>, name: &str, words: &[String]) -> Result<Outcome> {
+    fn program_of(&mut self, setting: Setting<'_>, name: &str, words: &[String], sure: bool) -> Result<Outcome> {
         let (world, place) = (setting.world, setting.place);
         let arguments = &words[1..];
         let plain = || Arguments::parse(arguments, &[]);
         let outcome = match name {
-            "rm" | "rmdir" | "unlink" => self.remove(name, &plain()),
-            "mkdir" => self.make_directories(&Arguments::parse(arguments, &["-m", "--mode"])),
+            "rm" | "rmdir" | "unlink" => self.remove(name, &plain(), sure),
+            "mkdir" => {
+                let long = (&["--parents", "--verbose"][..], &["--mode"][..]);
+                match Arguments::strict(arguments, ("pv", "m"), long) {
+                    Ok(read) => self.make_directories(&read),
+                    Err(_) => self.make_directories(&Arguments::parse(arguments, &["-m", "--mode"])),
+                }
+            }
             "touch" => self.touch(&Arguments::parse(arguments, &["-d", "-r", "-t", "--date", "--reference"])),
             "mv" => self.move_paths(arguments),
             "cp" => self.copy_paths(arguments),
@@ -310,7 +356,13 @@ impl Stage {
     }
 
     /// `sh -c "…"`
-    pub(super) fn inner_shell(&mut self, setting: Setting<'_>, fields: &[Field], text: &str) -> Result<Ran> {
+    pub(super) fn inner_shell(
+        &mut self,
+        setting: Setting<'_>,
+        fields: &[Field],
+        text: &str,
+        must: bool,
+    ) -> Result<Ran> {
         let words: Option<Vec<String>> = fields.iter().map(|field| field.value.clone()).collect();
         let Some(words) = words else {
             return Ok(self.unknown(setting, text, GapReason::Script, Writes::Anywhere));
@@ -355,7 +407,8 @@ impl Stage {
             return Ok(self.unknown(setting, text, GapReason::Script, Writes::Anywhere));
         };
         let arguments: Vec<String> = rest.skip(1).cloned().collect();
-        self.subshell(|stage| {
+        self.subshell(must, |stage| {
+            let tolerated = stage.shell.tolerated;
             let input = if runs { stage.shell.input.clone() } else { Some(String::new()) };
             let (steps, depth) = (stage.shell.steps, stage.shell.depth + 1);
             let unknown = (stage.shell.unknown.clone(), stage.shell.all_unknown);
@@ -367,11 +420,12 @@ impl Stage {
                 pipefail,
                 arguments: Some(arguments),
                 inner: true,
+                tolerated,
                 unknown: unknown.0,
                 all_unknown: unknown.1,
                 ..Shell::default()
             };
-            stage.script(setting, &script)
+            stage.script(setting, &script, must)
         })
     }
 
@@ -404,6 +458,17 @@ impl Stage {
             Err(_) => Ok(self.unknown(setting, text, GapReason::Grammar, Writes::Anywhere)),
         }
     }
+}
+
+/// Paths, or where there are many of them the folders that they are in.
+fn folded(mut paths: Vec<ImagePath>) -> Vec<ImagePath> {
+    if paths.len() > 100 {
+        paths = paths.iter().map(|path| ImagePath::new(crate::base::parent(path.as_bytes()))).collect();
+        paths.retain(|path| !path.is_root());
+        paths.sort();
+        paths.dedup();
+    }
+    paths
 }
 
 /// What shells do themselves, most of them, and what is a program as well.

@@ -111,6 +111,10 @@ pub(super) struct Shell {
     pub(super) uncertain: bool,
     /// Whether it is inside of a subshell, so that `exit` does not end the build.
     pub(super) inner: bool,
+    /// Whether the build goes on where it fails.
+    pub(super) tolerated: bool,
+    /// Whether what it prints may have nowhere to go.
+    pub(super) cannot_print: bool,
     /// What runs when it ends.
     pub(super) at_exit: Option<Script>,
     pub(super) steps: usize,
@@ -132,6 +136,8 @@ impl Default for Shell {
             leave: None,
             uncertain: false,
             inner: false,
+            tolerated: false,
+            cannot_print: false,
             at_exit: None,
             steps: 0,
             depth: 0,
@@ -150,12 +156,12 @@ pub(super) type Result<T> = std::result::Result<T, ContextError>;
 
 impl Stage {
     /// A whole script, which decides whether the build goes on.
-    pub(super) fn script(&mut self, setting: Setting<'_>, text: &str) -> Result<Ran> {
+    pub(super) fn script(&mut self, setting: Setting<'_>, text: &str, must: bool) -> Result<Ran> {
         let Ok(script) = sh::parse(text) else {
             self.gap(setting.place.text, &one_line(text), GapReason::Grammar, Writes::Anywhere);
             return Ok(Ran::unknown());
         };
-        let ran = self.list(setting, &script, true)?;
+        let ran = self.list(setting, &script, must)?;
         self.finish_shell(setting)?;
         Ok(ran)
     }
@@ -184,6 +190,8 @@ impl Stage {
             let is_last = number + 1 == script.len();
             let one = self.item(setting, item, must && is_last)?;
             self.shell.last = one.status;
+            // `set -e` may have ended it.
+            self.shell.uncertain |= self.shell.stops && self.shell.tolerated && one.status != Status::Success;
             ran = ran.then(one);
         }
         Ok(ran)
@@ -194,7 +202,7 @@ impl Stage {
             return self.beside(setting, item);
         }
         if item.rest.is_empty() {
-            let must = must || self.shell.stops;
+            let must = must || self.shell.stops && !self.shell.tolerated;
             return self.pipeline(setting, &item.first, must);
         }
         // Of a chain the last one alone ends the shell (`set -e`).
@@ -206,7 +214,14 @@ impl Stage {
 
     fn chain(&mut self, setting: Setting<'_>, item: &Item, must: bool, stops: bool) -> Result<Ran> {
         let only_and = |from: usize| item.rest[from..].iter().all(|(join, _)| *join == Join::And);
-        let mut ran = self.pipeline(setting, &item.first, must && only_and(0))?;
+        // `… || exit 1`
+        let guards = !self.shell.inner;
+        let is_guarded = |from: usize| {
+            item.rest.get(from).is_some_and(|(join, next)| {
+                guards && *join == Join::Or && ends_in_failure(next) && ends_the_shell(next)
+            })
+        };
+        let mut ran = self.pipeline(setting, &item.first, must && only_and(0) || is_guarded(0))?;
         for (number, (join, next)) in item.rest.iter().enumerate() {
             if self.shell.leave.is_some() {
                 break;
@@ -218,7 +233,7 @@ impl Stage {
             }
             let after = only_and(number + 1);
             let is_last = number + 1 == item.rest.len();
-            let must_next = after && must || is_last && stops;
+            let must_next = after && must || is_last && stops && !self.shell.tolerated || is_guarded(number + 1);
             match (join, ran.status) {
                 (Join::And, Status::Failure) | (Join::Or, Status::Success) => {}
                 (Join::And, Status::Success) | (Join::Or, Status::Failure) => {
@@ -274,7 +289,12 @@ impl Stage {
                 self.shell.input = ran.said.take();
             }
             let must = must && (number + 1 == commands.len() || self.shell.pipefail);
-            ran = self.subshell(|stage| stage.node(setting, command, must))?;
+            ran = self.subshell(must, |stage| stage.node(setting, command, must))?;
+            // Nobody may read what it prints.
+            let is_open = number + 1 < commands.len() && ran.said.as_deref() != Some("") && !must;
+            if is_open && ran.status == Status::Success {
+                ran.status = Status::Unknown;
+            }
             worst = match (worst, ran.status) {
                 (Status::Success, status) => status,
                 (Status::Unknown, Status::Failure) => Status::Failure,
@@ -289,9 +309,11 @@ impl Stage {
     }
 
     /// Runs something whose variables, folder and functions are its own.
-    pub(super) fn subshell(&mut self, run: impl FnOnce(&mut Self) -> Result<Ran>) -> Result<Ran> {
+    /// `must`: whether the build fails where it does.
+    pub(super) fn subshell(&mut self, must: bool, run: impl FnOnce(&mut Self) -> Result<Ran>) -> Result<Ran> {
         let (shell, scope) = (self.shell.clone(), self.scope.clone());
         (self.shell.inner, self.shell.at_exit) = (true, None);
+        self.shell.tolerated |= !must;
         let ran = run(self);
         let (steps, leave) = (self.shell.steps, self.shell.leave);
         let uncertain = self.shell.uncertain && !shell.uncertain;
@@ -323,7 +345,7 @@ impl Stage {
         match &node.kind {
             Kind::Simple(simple) => self.simple(setting, simple, must),
             Kind::Group(script) => self.list(setting, script, must),
-            Kind::Subshell(script) => self.subshell(|stage| stage.list(setting, script, must)),
+            Kind::Subshell(script) => self.subshell(must, |stage| stage.list(setting, script, must)),
             Kind::If { arms, otherwise } => self.choice(setting, arms, otherwise.as_ref(), must),
             Kind::For { name, words, body } => self.each(setting, name, words.as_deref(), body),
             Kind::While { until, condition, body } => self.while_(setting, *until, condition, body),
@@ -525,7 +547,11 @@ impl Stage {
     }
 
     /// Runs something on a copy. With it, whether the build would have failed; `None` where too much was tried already.
-    fn try_out(&self, setting: Setting<'_>, run: impl FnOnce(&mut Self) -> Result<Ran>) -> Option<(Self, bool)> {
+    pub(super) fn try_out(
+        &self,
+        setting: Setting<'_>,
+        run: impl FnOnce(&mut Self) -> Result<Ran>,
+    ) -> Option<(Self, bool)> {
         if !setting.world.may_try() {
             return None;
         }
@@ -539,7 +565,7 @@ impl Stage {
         Some((trial, failed))
     }
 
-    fn take_trial(&mut self, setting: Setting<'_>, trial: Option<(Self, bool)>, why: GapReason) {
+    pub(super) fn take_trial(&mut self, setting: Setting<'_>, trial: Option<(Self, bool)>, why: GapReason) {
         let Some((mut trial, failed)) = trial else {
             self.gap(setting.place.text, "a condition", GapReason::TooMuch, Writes::Anywhere);
             self.shell.all_unknown = true;
@@ -706,14 +732,19 @@ fn single(pipeline: &Pipeline) -> Option<&Node> {
 
 fn is_words(pipeline: &Pipeline, test: impl Fn(&[&str]) -> bool) -> bool {
     let Some(Node { kind: Kind::Simple(simple), redirects }) = single(pipeline) else { return false };
-    let only_messages = redirects
-        .iter()
-        .all(|redirect| redirect.direction == Direction::Duplicate || redirect.target.text == "/dev/null");
+    let only_messages = redirects.iter().all(|redirect| match redirect.direction {
+        Direction::Duplicate => matches!(redirect.target.text.as_str(), "1" | "2"),
+        _ => redirect.target.text == "/dev/null",
+    });
     only_messages && simple.assigned.is_empty() && plain_words(simple).is_some_and(|words| test(&words))
 }
 
 fn is_success(pipeline: &Pipeline) -> bool {
-    is_words(pipeline, |words| matches!(words, ["true" | ":" | "echo" | "printf", ..]))
+    is_words(pipeline, |words| match words {
+        ["true" | ":" | "echo", ..] => true,
+        ["printf", format, ..] => !format.replace("\\n", "").contains(['%', '\\']) && !format.starts_with('-'),
+        _ => false,
+    })
 }
 
 /// `exit 1`, `false`, `{ echo …; exit 1; }`

@@ -27,9 +27,9 @@ impl Stage {
             ":" | "true" => success,
             "false" => Ran::quiet(Status::Failure),
             "exit" | "return" => {
-                let status = match (rest.is_empty(), value(0)) {
-                    (true, _) => self.shell.last,
-                    (_, Some(code)) => Status::of(code.trim() == "0"),
+                let status = match (rest, value(0).and_then(|code| code.parse::<u8>().ok())) {
+                    ([], _) => self.shell.last,
+                    ([_], Some(code)) => Status::of(code == 0),
                     _ => Status::Unknown,
                 };
                 self.shell.leave = Some(if name == "exit" { Leave::Exit(status) } else { Leave::Return(status) });
@@ -40,30 +40,39 @@ impl Stage {
                 self.shell.leave = Some(if name == "break" { Leave::Break(count) } else { Leave::Continue(count) });
                 success
             }
-            "cd" | "pushd" => self.change_folder(rest),
+            "cd" | "pushd" => self.change_folder(rest, must),
             "popd" => {
                 self.scope.directory = None;
                 success
             }
             "export" | "readonly" | "declare" | "typeset" | "local" => {
                 rest.iter().for_each(|field| self.declare(field));
-                success
+                let is_plain = |field: &Field| {
+                    let name = field.written.split('=').next().unwrap_or_default();
+                    sh::is_name(name) && (field.value.is_some() || field.written.contains('='))
+                };
+                self.special(matches!(name, "export" | "readonly") && rest.iter().all(is_plain))
             }
             "unset" => {
+                let all_names = words.as_ref().is_some_and(|words| words.iter().all(|word| sh::is_name(word)));
                 match words {
                     Some(words) => words.into_iter().for_each(|name| self.unset(name)),
                     None => self.shell.all_unknown = true,
                 }
-                success
+                self.special(all_names)
             }
             "set" => return self.set_options(setting, rest, text).map(Some),
             "shift" => {
-                let count = value(0).map_or(Some(1), |count| count.parse::<usize>().ok());
+                let count = match rest {
+                    [] => Some(1),
+                    _ => value(0).and_then(|count| count.parse::<usize>().ok()),
+                };
+                let fits = self.shell.arguments.as_ref().zip(count).is_some_and(|(all, count)| count <= all.len());
                 self.shell.arguments = self.shell.arguments.take().zip(count).map(|(mut all, count)| {
                     all.drain(..count.min(all.len()));
                     all
                 });
-                success
+                self.special(fits && rest.len() < 2)
             }
             "eval" => match words.map(|words| sh::parse(&words.join(" "))) {
                 Some(Ok(script)) => self.list(setting, &script, must)?,
@@ -106,24 +115,34 @@ impl Stage {
                 if rest.iter().any(|field| field.value.is_none()) {
                     return Ok(Some(self.unknown(setting, text, GapReason::Script, Writes::Anywhere)));
                 }
+                let is_plain = match name {
+                    "alias" => rest.iter().all(|field| alias(field).is_some()),
+                    _ => name == "hash" && matches!(words.as_deref(), Some([] | ["-r"])),
+                };
                 self.shell.shadowed.extend(names);
-                success
+                if is_plain { success } else { Ran::unknown() }
             }
             "type" => Ran { said: None, ..self.which(rest.first()) },
             "read" => self.read_line(rest),
+            "[" if value(rest.len().wrapping_sub(1)) != Some("]") => Ran::unknown(),
             "test" | "[" => {
                 let end = if name == "[" { rest.len().saturating_sub(1) } else { rest.len() };
                 let words: Vec<Said> = rest[..end].iter().map(|field| field.value.clone()).collect();
                 Ran::quiet(self.test(&words))
             }
-            "echo" => known(words.and_then(|words| self.echo(&words))),
+            "echo" => Ran { status: Status::Success, said: words.and_then(|words| self.echo(&words)) },
             "printf" => {
                 if value(0) == Some("-v") {
                     self.shell.all_unknown = true;
                 }
                 known(words.and_then(|words| printf(&words)))
             }
-            "pwd" => known(self.scope.directory.clone().map(|folder| folder + "\n")),
+            "pwd" => match words.as_deref() {
+                Some([] | ["-P" | "-L"]) => known(self.scope.directory.clone().map(|folder| folder + "\n")),
+                _ => known(None),
+            },
+            "wait" | "times" if rest.is_empty() => Ran { status: Status::Success, said: None },
+            "umask" if rest.len() == 1 && value(0).is_some_and(is_mask) => success,
             "wait" | "umask" | "ulimit" | "times" | "jobs" | "unalias" | "shopt" | "kill" | "disown" => known(None),
             "let" | "getopts" | "mapfile" | "readarray" => {
                 self.shell.all_unknown = true;
@@ -131,14 +150,16 @@ impl Stage {
             }
             _ => return Ok(None),
         };
-        let status = match name {
-            "echo" | "printf" | "pwd" | "wait" | "umask" | "ulimit" | "shopt" => Status::Success,
-            _ => ran.status,
-        };
-        Ok(Some(Ran { status, ..ran }))
+        Ok(Some(ran))
     }
 
-    fn change_folder(&mut self, rest: &[Field]) -> Ran {
+    /// A shell may end where one of its special commands fails.
+    fn special(&mut self, succeeds: bool) -> Ran {
+        self.shell.uncertain |= !succeeds && self.shell.inner;
+        Ran::quiet(if succeeds { Status::Success } else { Status::Unknown })
+    }
+
+    fn change_folder(&mut self, rest: &[Field], must: bool) -> Ran {
         let rest: Vec<&Field> =
             rest.iter().filter(|field| !matches!(field.value.as_deref(), Some("--" | "-P" | "-L"))).collect();
         let home = format!("/{}", String::from_utf8_lossy(&self.home()));
@@ -152,10 +173,13 @@ impl Stage {
             return Ran::quiet(Status::Unknown);
         };
         let real = self.tree.resolve(path.as_bytes());
-        let working = crate::base::ImagePath::from(self.config.working_dir.as_str());
-        let is_there = self.tree.is_directory(&real) || crate::base::is_within(working.as_bytes(), path.as_bytes());
-        self.scope.directory = Some(format!("/{}", String::from_utf8_lossy(path.as_bytes())));
-        Ran::quiet(if is_there { Status::Success } else { Status::Unknown })
+        let is_there = (self.is_folder(&real) || self.is_folder(path.as_bytes())) && !self.tree.is_doubtful(&real);
+        let is_sure = is_there && self.is_root() && rest.len() < 2;
+        let there = format!("/{}", String::from_utf8_lossy(path.as_bytes()));
+        // Of a base that nobody has read a gap is told already.
+        let stays = must || is_sure || !self.is_whole() || self.scope.directory.as_ref() == Some(&there);
+        self.scope.directory = stays.then_some(there);
+        Ran::quiet(if is_sure { Status::Success } else { Status::Unknown })
     }
 
     /// `NAME=value` of `export` and its like.
@@ -175,6 +199,7 @@ impl Stage {
 
     fn set_options(&mut self, setting: Setting<'_>, rest: &[Field], text: &str) -> Result<Ran> {
         let mut rest = rest.iter();
+        let mut is_sure = true;
         while let Some(field) = rest.next() {
             let Some(word) = field.value.as_deref() else {
                 return Ok(self.unknown(setting, text, GapReason::Option(field.written.clone()), Writes::Anywhere));
@@ -186,12 +211,16 @@ impl Stage {
                     return Ok(Ran::quiet(Status::Success));
                 }
                 _ if word.starts_with(['-', '+']) && word[1..].chars().all(|c| "euxvoahmbET".contains(c)) => {
+                    is_sure &= word[1..].chars().all(|c| "euxvo".contains(c)) || self.is_bash();
                     if word.contains('e') {
                         self.shell.stops = on;
                     }
                     if word.ends_with('o') {
                         match rest.next().and_then(|field| field.value.as_deref()) {
-                            Some("pipefail") => self.shell.pipefail = on,
+                            Some("pipefail") => {
+                                self.shell.pipefail = on;
+                                is_sure &= self.is_bash();
+                            }
                             Some("errexit") => self.shell.stops = on,
                             Some("nounset" | "xtrace" | "verbose" | "errtrace" | "functrace") | None => {}
                             Some(other) => {
@@ -212,13 +241,22 @@ impl Stage {
                 }
             }
         }
-        Ok(Ran::quiet(Status::Success))
+        Ok(self.special(is_sure))
+    }
+
+    /// Whether the shell is one that knows what POSIX does not.
+    fn is_bash(&self) -> bool {
+        self.expands_braces && !self.shell.inner
     }
 
     fn trap(&mut self, setting: Setting<'_>, rest: &[Field], text: &str) -> Ran {
         let words: Option<Vec<&str>> = rest.iter().map(|field| field.value.as_deref()).collect();
         match words.as_deref() {
-            Some([] | ["-p" | "-l" | "-" | "", ..]) => Ran::quiet(Status::Success),
+            Some([]) => Ran::quiet(Status::Success),
+            Some([_, signals @ ..]) if signals.is_empty() || !signals.iter().all(|signal| is_signal(signal)) => {
+                self.special(false)
+            }
+            Some(["-p" | "-l" | "-" | "", ..]) => Ran::quiet(Status::Success),
             Some([script, "EXIT" | "0"]) => match sh::parse(script) {
                 Ok(script) => {
                     self.shell.at_exit = Some(script);
@@ -263,9 +301,7 @@ impl Stage {
     pub(super) fn which(&self, name: Option<&Field>) -> Ran {
         let Some(name) = name.and_then(|name| name.value.as_deref()) else { return Ran::unknown() };
         match self.program(name) {
-            Some(path) if !self.tree.is_doubtful(&path) => {
-                known(Some(format!("/{}\n", String::from_utf8_lossy(&path))))
-            }
+            Some(path) if self.surely_starts(name) => known(Some(format!("/{}\n", String::from_utf8_lossy(&path)))),
             // A package may have brought it: of packages no files are known.
             _ => Ran::unknown(),
         }
@@ -299,35 +335,45 @@ impl Stage {
         let known: Vec<Option<&str>> = words.iter().map(Option::as_deref).collect();
         match known.as_slice() {
             [] => Status::Failure,
+            [Some(text)] => Status::of(!text.is_empty()),
+            [a, Some(sign), b] if is_comparison(sign) => compare(*a, sign, *b),
+            [_, Some("-a" | "-o" | "&&" | "||"), _] => self.both(words),
             [Some("!"), rest @ ..] => match self.test(&words[words.len() - rest.len()..]) {
                 Status::Success => Status::Failure,
                 Status::Failure => Status::Success,
                 Status::Unknown => Status::Unknown,
             },
-            [Some("("), .., Some(")")] => self.test(&words[1..words.len() - 1]),
-            [Some(text)] => Status::of(!text.is_empty()),
-            [Some(sign), value] if sign.len() == 2 && sign.starts_with('-') => self.test_one(sign, *value),
-            [a, Some(sign), b] if is_comparison(sign) => compare(*a, sign, *b),
-            all => {
-                let at = |signs: [&str; 2]| all.iter().position(|word| word.is_some_and(|word| signs.contains(&word)));
-                let both = |stage: &Self, at: usize| (stage.test(&words[..at]), stage.test(&words[at + 1..]));
-                if let Some(at) = at(["-o", "||"]) {
-                    return match both(self, at) {
-                        (Status::Success, _) | (_, Status::Success) => Status::Success,
-                        (Status::Failure, Status::Failure) => Status::Failure,
-                        _ => Status::Unknown,
-                    };
-                }
-                if let Some(at) = at(["-a", "&&"]) {
-                    return match both(self, at) {
-                        (Status::Failure, _) | (_, Status::Failure) => Status::Failure,
-                        (Status::Success, Status::Success) => Status::Success,
-                        _ => Status::Unknown,
-                    };
-                }
-                Status::Unknown
+            [Some("("), inner @ .., Some(")")]
+                if !inner.is_empty() && !inner.contains(&Some("(")) && !inner.contains(&Some(")")) =>
+            {
+                self.test(&words[1..words.len() - 1])
             }
+            [Some(sign), value] if sign.len() == 2 && sign.starts_with('-') => self.test_one(sign, *value),
+            _ => self.both(words),
         }
+    }
+
+    /// Two tests, or more.
+    fn both(&self, words: &[Said]) -> Status {
+        let known: Vec<Option<&str>> = words.iter().map(Option::as_deref).collect();
+        let at = |signs: [&str; 2]| known.iter().position(|word| word.is_some_and(|word| signs.contains(&word)));
+        let part = |words: &[Said]| if words.is_empty() { Status::Unknown } else { self.test(words) };
+        let both = |at: usize| (part(&words[..at]), part(&words[at + 1..]));
+        if let Some(at) = at(["-o", "||"]) {
+            return match both(at) {
+                (Status::Success, _) | (_, Status::Success) => Status::Success,
+                (Status::Failure, Status::Failure) => Status::Failure,
+                _ => Status::Unknown,
+            };
+        }
+        if let Some(at) = at(["-a", "&&"]) {
+            return match both(at) {
+                (Status::Failure, _) | (_, Status::Failure) => Status::Failure,
+                (Status::Success, Status::Success) => Status::Success,
+                _ => Status::Unknown,
+            };
+        }
+        Status::Unknown
     }
 
     fn test_one(&self, sign: &str, value: Option<&str>) -> Status {
@@ -381,7 +427,7 @@ impl Stage {
                 {
                     return Ok(Some(known(None)));
                 }
-                return self.inner_shell(setting, fields, text).map(Some);
+                return self.inner_shell(setting, fields, text, must).map(Some);
             }
             "sudo" | "doas" => (&["-E", "-H", "-n", "-S"], &["-u", "-g"]),
             "env" => (&["-i", "-", "--ignore-environment"], &["-u", "--unset"]),
@@ -424,17 +470,25 @@ impl Stage {
                 && matches!(name, "env" | "sudo" | "doas")
         };
         let assigned: Vec<Field> = rest.iter().take_while(is_assignment).cloned().collect();
+        let is_plain = at == 0 && name == "env" && self.surely_starts(fields[0].value.as_deref().unwrap_or_default());
         let rest = &rest[assigned.len()..];
         if rest.is_empty() {
-            return Ok(Some(known(None)));
+            return Ok(Some(Ran::unknown()));
         }
-        self.subshell(|stage| {
-            stage.shell.functions.clear();
-            stage.shell.shadowed.clear();
-            assigned.iter().for_each(|field| stage.declare(field));
-            stage.external(setting, rest, text, must)
-        })
-        .map(Some)
+        let run = |stage: &mut Self, must: bool| {
+            stage.subshell(must, |stage| {
+                stage.shell.functions.clear();
+                stage.shell.shadowed.clear();
+                assigned.iter().for_each(|field| stage.declare(field));
+                stage.external(setting, rest, text, must)
+            })
+        };
+        // It may end the program, or never start it.
+        if !is_plain && !must {
+            self.maybe(setting, |stage| run(stage, true));
+            return Ok(Some(Ran::unknown()));
+        }
+        run(self, must).map(Some)
     }
 
     fn xargs(&mut self, setting: Setting<'_>, rest: &[Field], text: &str, must: bool) -> Result<Ran> {
@@ -481,6 +535,7 @@ impl Stage {
             false => vec![words],
         };
         let mut ran = Ran::quiet(Status::Success);
+        let is_sure = rounds.len() == 1 && self.surely_starts("xargs");
         for words in rounds.into_iter().filter(|words| !words.is_empty()) {
             self.shell.steps += 1;
             if self.shell.steps > 4_000 {
@@ -489,8 +544,23 @@ impl Stage {
             let all = [command, &words[..]].concat();
             ran = self.external(setting, &all, text, must)?;
         }
+        if !is_sure {
+            ran.status = Status::Unknown;
+        }
         Ok(ran)
     }
+}
+
+fn is_mask(text: &str) -> bool {
+    u32::from_str_radix(text, 8).is_ok_and(|mask| mask <= 0o777)
+}
+
+/// A signal's name or number, of those that every shell knows.
+fn is_signal(text: &str) -> bool {
+    matches!(
+        text,
+        "EXIT" | "0" | "1" | "2" | "3" | "6" | "14" | "15" | "HUP" | "INT" | "QUIT" | "ABRT" | "ALRM" | "TERM"
+    )
 }
 
 fn alias(field: &Field) -> Option<String> {

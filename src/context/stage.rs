@@ -63,6 +63,8 @@ pub(super) struct Stage {
     pub(super) expands_braces: bool,
     /// What the last substitution of a command said of itself.
     pub(super) substituted: Option<super::script::Status>,
+    /// What is mounted while the commands of a `RUN` run.
+    pub(super) mounted: Vec<ImagePath>,
     /// A variable of the command's that nothing has set.
     pub(super) missing: Option<String>,
     /// Of what is tried the first command that changes something.
@@ -327,7 +329,7 @@ impl Stage {
                 false
             }
             Kind::User(user) => {
-                let user = self.scope.expand(user).unwrap_or_default();
+                let user = self.scope.expand(user).unwrap_or_else(|| "unknown".into());
                 self.user = user.split(':').next().unwrap_or_default().to_owned();
                 self.config.user = user;
                 false

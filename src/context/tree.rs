@@ -3,7 +3,7 @@
 //! leaves a whiteout, and the bytes stay where they are.
 
 use super::ignore::pattern;
-use crate::base::{FastMap, ImagePath, file_name, is_within, parent};
+use crate::base::{FastMap, ImagePath, file_name, parent};
 use crate::image::{Image, Writes};
 use crate::layer::{Entry, EntryKind, LayerIndex};
 use std::collections::{BTreeMap, BTreeSet};
@@ -220,8 +220,13 @@ impl Tree {
 
     /// Whether a command that is not known may have changed what is at a path.
     pub(super) fn is_doubtful(&self, path: &[u8]) -> bool {
-        let is_in = |own: &ImagePath| is_within(path, own.as_bytes());
-        !self.doubt.fresh.contains(path) && (self.doubt.anywhere || self.doubt.within.iter().any(is_in))
+        let mut above = Some(path).filter(|_| !self.doubt.within.is_empty());
+        let mut is_in = self.doubt.anywhere;
+        while let Some(folder) = above.filter(|_| !is_in) {
+            is_in = self.doubt.within.contains(folder);
+            above = (!folder.is_empty()).then(|| parent(folder));
+        }
+        is_in && !self.doubt.fresh.contains(path)
     }
 
     /// Whether an instruction has put something at a path.
@@ -254,6 +259,18 @@ impl Tree {
         touched.sort();
         touched.dedup();
         touched
+    }
+
+    /// Notes which paths are changed from now on, for [`Self::resume`].
+    pub(super) fn pause(&mut self) -> Option<Vec<ImagePath>> {
+        self.touched.replace(Vec::new())
+    }
+
+    /// Goes on with what was noted before. The paths that were changed since then.
+    pub(super) fn resume(&mut self, before: Option<Vec<ImagePath>>) -> Vec<ImagePath> {
+        let since = self.watched();
+        self.touched = before.map(|before| [before, since.clone()].concat());
+        since
     }
 
     fn touch(&mut self, path: &ImagePath) {

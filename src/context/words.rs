@@ -5,7 +5,7 @@
 use super::script::{MAX_SAID, Ran, Result, Said, Setting, Status, Value, shown};
 use super::stage::Stage;
 use crate::base::ImagePath;
-use crate::dockerfile::sh::{Direction, Form, Kind, Node, Part, Word};
+use crate::dockerfile::sh::{Direction, Form, Kind, Node, Part, Redirect, Word};
 use crate::image::{GapReason, Writes};
 use crate::layer::{Entry, EntryKind};
 
@@ -117,12 +117,12 @@ impl Stage {
             Part::Text { text, .. } => Ok(Some(text.clone())),
             Part::Variable { name, form, .. } => self.variable_part(setting, name, form),
             Part::Substitution { script, .. } => {
-                let ran = self.subshell(|stage| stage.list(setting, script, false))?;
+                let ran = self.subshell(false, |stage| stage.list(setting, script, false))?;
                 self.substituted = Some(ran.status);
                 Ok(ran.said.map(|said| said.trim_end_matches('\n').to_owned()))
             }
             Part::Process(script) => {
-                self.subshell(|stage| stage.list(setting, script, false))?;
+                self.subshell(false, |stage| stage.list(setting, script, false))?;
                 Ok(None)
             }
             Part::Arithmetic(word) => {
@@ -238,6 +238,67 @@ impl Stage {
         if node.redirects.is_empty() {
             return self.compound(setting, node, must);
         }
+        let (opens, prints) = self.opens(setting, node)?;
+        let before = self.shell.cannot_print;
+        let is_exec = changes_shell(node);
+        self.shell.cannot_print |= !opens || !prints;
+        if opens || must {
+            let ran = self.into_files(setting, node, must);
+            self.shell.cannot_print = before || is_exec && !(opens && prints);
+            return ran;
+        }
+        // Where a file cannot be opened, the command does not run.
+        if is_harmless(node) {
+            let noted = self.tree.pause();
+            let ran = self.into_files(setting, node, must);
+            let changed = self.tree.resume(noted);
+            self.tree.doubt(&Writes::Within(changed));
+            self.shell.cannot_print = before;
+            return ran.map(|ran| Ran { status: Status::Unknown, ..ran });
+        }
+        self.maybe(setting, |stage| stage.into_files(setting, node, true));
+        self.shell.cannot_print = before || is_exec;
+        self.shell.uncertain |= self.shell.inner && is_special_builtin(node);
+        Ok(Ran::unknown())
+    }
+
+    /// Whether all files of a command's redirections can surely be opened, and whether what it prints surely has somewhere to go.
+    fn opens(&mut self, setting: Setting<'_>, node: &Node) -> Result<(bool, bool)> {
+        let (mut opens, mut prints) = (true, true);
+        for redirect in &node.redirects {
+            if matches!(redirect.direction, Direction::Document | Direction::Line) {
+                continue;
+            }
+            let runs = |part: &Part| !matches!(part, Part::Text { .. } | Part::Variable { form: Form::Plain, .. });
+            let file = match redirect.target.parts.iter().any(runs) {
+                true => None,
+                false => self.text(setting, &redirect.target)?,
+            };
+            let Some(file) = file else {
+                opens = false;
+                continue;
+            };
+            if redirect.direction == Direction::Duplicate {
+                prints &= matches!(file.as_str(), "0" | "1" | "2");
+                opens &= is_number(&file) && file.len() == 1 && file.as_str() < "3" || file == "-";
+                continue;
+            }
+            let Some(path) = self.at(&file) else {
+                opens = false;
+                continue;
+            };
+            prints &= path.as_bytes() != b"dev/full";
+            opens &= match (path.as_bytes(), redirect.direction) {
+                (b"dev/null" | b"dev/full", _) => true,
+                (b"dev/stdout" | b"dev/stderr" | b"dev/stdin", _) => self.is_root(),
+                (_, Direction::Read) => self.can_read(&path),
+                _ => self.can_write(&path),
+            };
+        }
+        Ok((opens, prints))
+    }
+
+    fn into_files(&mut self, setting: Setting<'_>, node: &Node, must: bool) -> Result<Ran> {
         let input = self.shell.input.clone();
         let mut outputs = Vec::new();
         let (mut turned, mut errors) = (false, Vec::new());
@@ -285,8 +346,7 @@ impl Stage {
         }
         let mut ran = self.compound(setting, node, must)?;
         self.shell.input = input;
-        let changes_all = matches!(&node.kind, Kind::Simple(simple)
-            if simple.words.first().is_some_and(|word| word.text == "exec") && simple.words.len() == 1);
+        let changes_all = changes_shell(node);
         for file in errors.into_iter().filter(|file| !is_sink(file.as_deref())) {
             self.write_output(setting, node, file.as_deref(), None, true);
         }
@@ -410,6 +470,33 @@ impl Fields<'_> {
     fn end(&mut self) {
         self.all.extend(self.now.take());
     }
+}
+
+/// `exec > file`
+fn changes_shell(node: &Node) -> bool {
+    first_word(node) == Some("exec") && matches!(&node.kind, Kind::Simple(simple) if simple.words.len() == 1)
+}
+
+fn first_word(node: &Node) -> Option<&str> {
+    match &node.kind {
+        Kind::Simple(simple) => Some(simple.words.first().map_or("", |word| word.text.as_str())),
+        _ => None,
+    }
+}
+
+/// Whether it changes nothing but the file that its output goes to.
+fn is_harmless(node: &Node) -> bool {
+    let only_adds = |redirect: &Redirect| redirect.direction == Direction::Append;
+    matches!(first_word(node), Some("echo" | "printf" | "cat")) && node.redirects.iter().all(only_adds)
+}
+
+/// Whether a shell may end where it cannot open a file for it.
+fn is_special_builtin(node: &Node) -> bool {
+    const SPECIAL: [&str; 16] = [
+        ":", ".", "", "break", "continue", "eval", "exec", "exit", "export", "readonly", "return", "set", "shift",
+        "times", "trap", "unset",
+    ];
+    first_word(node).is_some_and(|word| SPECIAL.contains(&word))
 }
 
 fn is_number(text: &str) -> bool {
