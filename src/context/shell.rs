@@ -43,7 +43,7 @@ impl Stage {
             "cd" | "pushd" => self.change_folder(rest, must),
             "popd" => {
                 self.scope.directory = None;
-                success
+                Ran::unknown()
             }
             "export" | "readonly" | "declare" | "typeset" | "local" => {
                 rest.iter().for_each(|field| self.declare(field));
