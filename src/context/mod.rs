@@ -22,10 +22,12 @@
 //! Source: the Dockerfile reference (<https://docs.docker.com/reference/dockerfile/>), pip's, uv's and apt's manuals.
 
 mod arguments;
+mod arithmetic;
 mod copy;
 mod earned;
 mod error;
 mod exports;
+mod expression;
 mod fetch;
 mod files;
 mod folder;
@@ -34,6 +36,7 @@ mod install;
 mod installer;
 mod known;
 mod origin;
+mod pattern;
 mod places;
 mod programs;
 mod projects;
@@ -44,10 +47,12 @@ mod shell;
 mod site;
 mod stage;
 mod system;
+mod test;
 mod text;
 mod tree;
 mod users;
 mod uv;
+mod values;
 mod words;
 
 pub use error::ContextError;

@@ -215,28 +215,33 @@ impl Stage {
     /// Programs that print lines of files or of their input.
     fn lines_of(&mut self, setting: Setting<'_>, name: &str, arguments: &[String]) -> Option<Ran> {
         let lines = Lines::parse(name, arguments)?;
-        let mut text = Some(String::new());
+        let mut texts = Vec::new();
         if lines.files.is_empty() {
-            text = self.shell.input.clone();
+            texts.push(self.shell.input.clone());
         }
         for file in &lines.files {
-            let own = match file.as_str() {
-                "-" | "/dev/stdin" => self.shell.input.clone(),
-                file => {
-                    let paths = self.path_names(&super::words::Field {
-                        value: Some(file.to_owned()),
-                        written: file.to_owned(),
-                        pattern: file.contains(['*', '?', '[']),
-                    });
-                    let texts = paths.into_iter().flatten().map(|path| {
-                        let path = self.at(&path)?;
-                        String::from_utf8(self.text_of(setting.world, path.as_bytes())?).ok()
-                    });
-                    texts.collect::<Option<Vec<String>>>().filter(|all| !all.is_empty()).map(|all| all.concat())
-                }
-            };
-            text = text.zip(own).map(|(all, own)| all + &own);
+            if matches!(file.as_str(), "-" | "/dev/stdin") {
+                texts.push(self.shell.input.clone());
+                continue;
+            }
+            let paths = self.path_names(&super::words::Field {
+                value: Some(file.to_owned()),
+                written: file.to_owned(),
+                pattern: file.contains(['*', '?', '[']),
+            });
+            let Some(paths) = paths else { return Some(Ran::unknown()) };
+            for path in paths {
+                let text = self.at(&path).and_then(|path| self.text_of(setting.world, path.as_bytes()));
+                texts.push(text.and_then(|text| String::from_utf8(text).ok()));
+            }
         }
+        let texts = texts.into_iter().collect::<Option<Vec<String>>>();
+        let is_plain = |texts: &Vec<String>| {
+            lines.takes(texts)
+                && (name == "cat" || texts.iter().all(|text| self.is_plain_text(text)))
+                && (!lines.sorts() || self.sorts_bytes())
+        };
+        let text = texts.filter(is_plain).map(|texts| texts.concat());
         let Some(text) = text else { return Some(Ran::unknown()) };
         Some(match filter_lines(&lines, &text) {
             Some((said, status)) => Ran { status, said: Some(said) },

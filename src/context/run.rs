@@ -5,11 +5,13 @@ use super::earned::{Grasp, takes_away};
 use super::exports::is_export;
 use super::script::{Leave, Ran, Result, Said, Setting, Shell, Status};
 use super::stage::{Stage, World};
+use super::values::{Dialect, SPECIAL, Value};
 use super::words::Field;
 use crate::base::ImagePath;
 use crate::dockerfile::sh::Simple;
 use crate::dockerfile::{Flag, Form, Instruction, Run};
 use crate::image::{GapReason, Writes};
+use std::collections::BTreeMap;
 
 /// Where a command stands.
 pub(super) struct Place<'p> {
@@ -35,6 +37,8 @@ impl Stage {
     pub(super) fn run(&mut self, world: &World<'_>, instruction: &Instruction, run: &Run, place: &str) -> Result<()> {
         let scope = self.scope.clone();
         self.shell = Shell::default();
+        let names = self.scope.variables.keys().chain(&self.scope.unknown).cloned();
+        self.shell.exported = names.collect();
         let mounts = self.mount(world, &instruction.flags)?;
         self.mounted.clone_from(&mounts);
         let text = &world.file.text[instruction.head.clone()];
@@ -69,16 +73,17 @@ impl Stage {
         let (program, options) =
             words.split_first().map_or(("/bin/sh", &[][..]), |(first, rest)| (first.as_str(), rest));
         let name = base_name(program);
-        self.expands_braces = name == "bash";
+        self.shell.dialect = self.dialect_of(program);
         let plain = |word: &String| {
             word == "pipefail" || word.strip_prefix('-').is_some_and(|rest| rest.chars().all(|c| "ceuxo".contains(c)))
         };
         let last_runs = options.last().is_none_or(|word| word.starts_with('-') && word.ends_with('c'));
-        if self.scope.foreign_shell || !options.iter().all(plain) || !last_runs {
+        if self.scope.foreign_shell || matches!(name, "zsh" | "ksh") || !options.iter().all(plain) || !last_runs {
             return Some(GapReason::Shell);
         }
         let has = |letter: char| options.iter().any(|word| word.starts_with('-') && word.contains(letter));
-        (self.shell.stops, self.shell.pipefail) = (has('e'), options.iter().any(|word| word == "pipefail"));
+        (self.shell.stops, self.shell.nounset) = (Some(has('e')), Some(has('u')));
+        self.shell.pipefail = Some(options.iter().any(|word| word == "pipefail"));
         if let Some(path) = self.foreign_program(program) {
             return Some(GapReason::ForeignProgram(path));
         }
@@ -128,39 +133,66 @@ impl Stage {
         for word in &simple.words {
             fields.extend(self.fields(setting, word)?);
         }
-        let mut before = Vec::new();
+        let mut assigned = Vec::new();
+        let is_special = |field: &Field| field.value.as_deref().is_some_and(|name| SPECIAL.contains(&name));
+        // Of a special builtin they stay: POSIX says so, and bash does not.
+        let stays = fields.first().is_none_or(is_special);
         for assignment in &simple.assigned {
-            let value = self.text(setting, &assignment.value)?;
+            let mut value = self.text(setting, &assignment.value)?;
             let name = &assignment.name;
-            let old = self.value_of(name);
-            let value = match &old {
-                super::script::Value::Set(old) if assignment.appends => value.map(|value| format!("{old}{value}")),
-                super::script::Value::Unknown if assignment.appends => None,
-                _ => value,
-            };
-            before.push((name.clone(), self.scope.variables.get(name).cloned(), self.shell.unknown.contains(name)));
-            match value {
-                Some(value) => self.set(name, value),
-                None => self.set_unknown(name.clone()),
+            if assignment.appends {
+                value = match self.value_of(name) {
+                    _ if self.shell.dialect != Dialect::Bash => None,
+                    Value::Set(old) => value.map(|value| format!("{old}{value}")),
+                    Value::Unset => value,
+                    Value::Unknown => None,
+                };
             }
+            if stays {
+                if !fields.is_empty() && self.shell.dialect != Dialect::Dash {
+                    value = None;
+                }
+                self.assign(name, value);
+            } else {
+                let one = (name.clone(), value);
+                let kept = self.put_before(std::slice::from_ref(&one));
+                assigned.push((one, kept));
+            }
+        }
+        if self.shell.leave.is_some() {
+            return Ok(Ran::quiet(Status::Failure));
         }
         if fields.is_empty() {
             return Ok(Ran::quiet(self.substituted.take().unwrap_or(Status::Success)));
         }
+        let fields = self.with_paths(fields);
         let mut ran = self.invoke(setting, &fields, &simple.text, must)?;
         // It may not have been able to print.
         if self.shell.cannot_print && !must && ran.said.as_deref() != Some("") {
             ran.status = Status::Unknown;
         }
         // A variable before a command is that command's own.
-        for (name, value, unknown) in before.into_iter().rev() {
-            match value {
-                Some(value) => self.set(&name, value),
-                None if unknown => self.set_unknown(name),
-                None => self.unset(&name),
-            }
+        for (one, kept) in assigned.into_iter().rev() {
+            self.take_back(std::slice::from_ref(&one), kept);
         }
         Ok(ran)
+    }
+
+    /// The paths that patterns name, for what the shell does itself.
+    fn with_paths(&self, fields: Vec<Field>) -> Vec<Field> {
+        let name = fields.first().and_then(|field| field.value.clone()).unwrap_or_default();
+        let is_own = self.shell.functions.contains_key(&name) || OWN.contains(&name.as_str());
+        if !is_own && fields.first().is_none_or(|field| !field.pattern) {
+            return fields;
+        }
+        let paths = |field: Field| match self.path_names(&field) {
+            _ if !field.pattern => vec![field],
+            Some(paths) => {
+                paths.iter().map(|path| Field { written: field.written.clone(), ..Field::known(path) }).collect()
+            }
+            None => vec![Field { value: None, pattern: false, ..field }],
+        };
+        fields.into_iter().flat_map(paths).collect()
     }
 
     /// A command by its name: a function, what the shell does itself, or a program.
@@ -176,12 +208,10 @@ impl Stage {
             if let Some(body) = self.shell.functions.get(&name).cloned() {
                 let arguments: Option<Vec<String>> = fields[1..].iter().map(|field| field.value.clone()).collect();
                 let before = std::mem::replace(&mut self.shell.arguments, arguments);
-                let mut ran = self.node(setting, &body, must)?;
+                self.shell.locals.push(BTreeMap::new());
+                let ran = self.called(|stage| stage.node(setting, &body, must))?;
+                self.end_function();
                 self.shell.arguments = before;
-                if let Some(Leave::Return(status)) = self.shell.leave {
-                    self.shell.leave = None;
-                    ran.status = status;
-                }
                 return Ok(ran);
             }
             // Not every shell has these itself: one that was brought by such a name may be the one that runs.
@@ -195,6 +225,21 @@ impl Stage {
             }
         }
         self.external(setting, fields, text, must)
+    }
+
+    /// Runs a function or a sourced file, which `return` ends.
+    fn called(&mut self, run: impl FnOnce(&mut Self) -> Result<Ran>) -> Result<Ran> {
+        let shell = &self.shell;
+        let (loops, outer_loops, may_return) = (shell.loops, shell.outer_loops, shell.may_return);
+        self.shell.outer_loops |= loops > 0;
+        (self.shell.loops, self.shell.may_return) = (0, true);
+        let mut ran = run(self)?;
+        (self.shell.loops, self.shell.outer_loops, self.shell.may_return) = (loops, outer_loops, may_return);
+        if let Some(Leave::Return(status)) = self.shell.leave {
+            self.shell.leave = None;
+            ran.status = status;
+        }
+        Ok(ran)
     }
 
     /// A gap for a command.
@@ -239,17 +284,19 @@ impl Stage {
                 }
             }
         }
+        let has_input = self.shell.input.as_deref() != Some("");
         if let Some(mut ran) = self.reader(setting, &name, &words) {
             if !starts || !self.is_root() {
                 ran.status = Status::Unknown;
             }
+            self.take_input(&name, has_input);
             return Ok(ran);
         }
         self.tried.get_or_insert_with(|| text.to_owned());
         if let Some(word) = self.missing.take() {
             return Ok(self.unknown(setting, text, GapReason::Value(word), Writes::Anywhere));
         }
-        match self.grasp(fields, &name, &words) {
+        let ran = match self.grasp(fields, &name, &words) {
             Grasp::Other(word) => {
                 let trial = self.try_out(setting, |stage| stage.carried(setting, &words, text, (Grasp::Open, true)));
                 self.take_trial(setting, trial, GapReason::Option(word));
@@ -267,7 +314,9 @@ impl Stage {
                 ran
             }
             grasp => self.carried(setting, &words, text, (grasp, must)),
-        }
+        };
+        self.take_input(&name, has_input);
+        ran
     }
 
     /// Carries a program out. `must`: whether a failure of it would end the build.
@@ -289,13 +338,23 @@ impl Stage {
                 Outcome::Partly(why, writes) => ran = self.unknown(setting, text, why, writes),
             }
         }
-        if QUIET.contains(&name.as_str()) && ran.said.is_none() {
+        if QUIET.contains(&name.as_str())
+            && ran.said.is_none()
+            && !words.iter().any(|word| word.starts_with("-v") || word.starts_with("--v"))
+        {
             ran.said = Some(String::new());
         }
         for file in self.doubts.take() {
             self.gap(setting.place.text, text, GapReason::Doubtful(file), Writes::Anywhere);
         }
         Ok(ran)
+    }
+
+    /// What a program leaves of what stands on the shell's input: who reads first is not known.
+    fn take_input(&mut self, name: &str, has_input: bool) {
+        if has_input && !QUIET.contains(&name) && !LEAVES_INPUT.contains(&name) {
+            self.shell.input = None;
+        }
     }
 
     /// Whether an export goes into a file that the command names, and not to its output.
@@ -368,15 +427,21 @@ impl Stage {
             return Ok(self.unknown(setting, text, GapReason::Script, Writes::Anywhere));
         };
         let mut rest = words[1..].iter();
-        let (mut runs, mut stops, mut pipefail, mut script) = (false, false, false, None);
+        let (mut runs, mut stops, mut nounset, mut pipefail, mut script) = (false, false, false, false, None);
+        let dialect = self.dialect_of(&words[0]);
+        if matches!(base_name(&words[0]), "zsh" | "ksh") {
+            return Ok(self.unknown(setting, text, GapReason::Shell, Writes::Anywhere));
+        }
         while let Some(word) = rest.next() {
             match word.as_str() {
                 "-o" | "-eo" | "-euo" | "-exo" | "-euxo" | "-uo" if !runs => {
                     stops |= word.contains('e');
+                    nounset |= word.contains('u');
                     match rest.next().map(String::as_str) {
                         Some("pipefail") => pipefail = true,
                         Some("errexit") => stops = true,
-                        Some("nounset" | "xtrace") => {}
+                        Some("nounset") => nounset = true,
+                        Some("xtrace") => {}
                         _ => return Ok(self.unknown(setting, text, GapReason::Script, Writes::Anywhere)),
                     }
                 }
@@ -390,6 +455,10 @@ impl Stage {
                     }
                     runs |= option.contains('c');
                     stops |= option.contains('e');
+                    nounset |= option.contains('u');
+                }
+                option if option.starts_with('+') => {
+                    return Ok(self.unknown(setting, text, GapReason::Script, Writes::Anywhere));
                 }
                 _ => {
                     script = Some(word.clone());
@@ -407,22 +476,24 @@ impl Stage {
             return Ok(self.unknown(setting, text, GapReason::Script, Writes::Anywhere));
         };
         let arguments: Vec<String> = rest.skip(1).cloned().collect();
-        self.subshell(must, |stage| {
-            let tolerated = stage.shell.tolerated;
+        self.subshell(setting, must, |stage| {
             let input = if runs { stage.shell.input.clone() } else { Some(String::new()) };
-            let (steps, depth) = (stage.shell.steps, stage.shell.depth + 1);
-            let unknown = (stage.shell.unknown.clone(), stage.shell.all_unknown);
+            stage.keep_exported();
+            let old = std::mem::take(&mut stage.shell);
             stage.shell = Shell {
-                steps,
-                depth,
+                steps: old.steps,
+                depth: old.depth + 1,
                 input,
-                stops,
-                pipefail,
+                dialect,
+                stops: Some(stops),
+                nounset: Some(nounset),
+                pipefail: Some(pipefail),
                 arguments: Some(arguments),
-                inner: true,
-                tolerated,
-                unknown: unknown.0,
-                all_unknown: unknown.1,
+                tolerated: old.tolerated,
+                cannot_print: old.cannot_print,
+                unknown: old.unknown,
+                all_unknown: old.all_unknown,
+                exported: old.exported,
                 ..Shell::default()
             };
             stage.script(setting, &script, must)
@@ -454,7 +525,7 @@ impl Stage {
             return Ok(self.unknown(setting, text, GapReason::Script, Writes::Anywhere));
         };
         match crate::dockerfile::sh::parse(&script) {
-            Ok(parsed) => self.list(setting, &parsed, must),
+            Ok(parsed) => self.called(|stage| stage.list(setting, &parsed, must)),
             Err(_) => Ok(self.unknown(setting, text, GapReason::Grammar, Writes::Anywhere)),
         }
     }
@@ -473,6 +544,18 @@ fn folded(mut paths: Vec<ImagePath>) -> Vec<ImagePath> {
 
 /// What shells do themselves, most of them, and what is a program as well.
 const ALSO_PROGRAMS: [&str; 7] = ["true", "false", "echo", "printf", "test", "[", "pwd"];
+
+/// What the shell does itself, of which patterns are put in here.
+const OWN: [&str; 16] = [
+    "echo", "printf", "test", "[", "export", "readonly", "local", "declare", "typeset", "set", "eval", "exec",
+    "command", "sh", "bash", "dash",
+];
+
+/// Programs that do not read their input.
+const LEAVES_INPUT: [&str; 18] = [
+    "echo", "printf", "true", "false", "test", "[", "pwd", "ls", "which", "sleep", "uname", "id", "whoami", "basename",
+    "dirname", "pip", "pip3", "uv",
+];
 
 /// Programs that print nothing where they succeed.
 const QUIET: [&str; 12] =

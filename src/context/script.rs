@@ -5,8 +5,10 @@
 //! (`|| true`, `|| echo`) makes no gap.
 
 use super::ContextError;
+use super::pattern::matches;
 use super::run::Place;
 use super::stage::{Stage, World};
+use super::values::{Dialect, Kept, SPECIAL};
 use crate::dockerfile::sh::{self, Direction, Item, Join, Kind, Node, Part, Pipeline, Script, Simple, Word};
 use crate::image::{GapReason, Writes};
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,7 +40,19 @@ impl Status {
         if holds { Self::Success } else { Self::Failure }
     }
 
-    fn not(self) -> Self {
+    pub(super) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Failure, _) | (_, Self::Failure) => Self::Failure,
+            (Self::Success, Self::Success) => Self::Success,
+            _ => Self::Unknown,
+        }
+    }
+
+    pub(super) fn or(self, other: Self) -> Self {
+        self.not().and(other.not()).not()
+    }
+
+    pub(super) fn not(self) -> Self {
         match self {
             Self::Success => Self::Failure,
             Self::Failure => Self::Success,
@@ -66,7 +80,7 @@ impl Ran {
         Self { status: Status::Unknown, said: None }
     }
 
-    fn then(self, next: Self) -> Self {
+    pub(super) fn then(self, next: Self) -> Self {
         let said = self.said.zip(next.said).map(|(a, b)| a + &b).filter(|said| said.len() <= MAX_SAID);
         Self { status: next.status, said }
     }
@@ -100,23 +114,43 @@ pub(super) struct Shell {
     pub(super) arguments: Option<Vec<String>>,
     /// What stands on its input; `None` where that is not known.
     pub(super) input: Said,
-    /// `set -e`
-    pub(super) stops: bool,
+    /// Whose rules it follows.
+    pub(super) dialect: Dialect,
+    /// `set -e`; `None` where that is not known, as for those that follow.
+    pub(super) stops: Option<bool>,
+    /// `set -u`
+    pub(super) nounset: Option<bool>,
     /// `set -o pipefail`
-    pub(super) pipefail: bool,
+    pub(super) pipefail: Option<bool>,
+    /// Whether it is in a condition, where `set -e` ends nothing.
+    pub(super) exempt: bool,
+    /// `for` and `while` around what runs, of this function and subshell.
+    pub(super) loops: usize,
+    /// Whether there are more of them outside of that.
+    pub(super) outer_loops: bool,
+    /// Whether there is a function or a sourced file to return from.
+    pub(super) may_return: bool,
+    /// `set -a`
+    pub(super) exports_all: bool,
+    /// Variables that its children see.
+    pub(super) exported: BTreeSet<String>,
+    /// Those of which that is not known.
+    pub(super) maybe_exported: BTreeSet<String>,
+    /// Variables that nothing changes any more.
+    pub(super) readonly: BTreeSet<String>,
+    /// What `local` put aside, for each function that runs.
+    pub(super) locals: Vec<BTreeMap<String, Kept>>,
     /// What the last command said of itself.
     pub(super) last: Status,
     pub(super) leave: Option<Leave>,
     /// Whether it may have ended before the rest runs.
     pub(super) uncertain: bool,
-    /// Whether it is inside of a subshell, so that `exit` does not end the build.
-    pub(super) inner: bool,
     /// Whether the build goes on where it fails.
     pub(super) tolerated: bool,
     /// Whether what it prints may have nowhere to go.
     pub(super) cannot_print: bool,
     /// What runs when it ends.
-    pub(super) at_exit: Option<Script>,
+    pub(super) at_exit: AtExit,
     pub(super) steps: usize,
     pub(super) depth: usize,
 }
@@ -130,19 +164,37 @@ impl Default for Shell {
             all_unknown: false,
             arguments: Some(Vec::new()),
             input: Some(String::new()),
-            stops: false,
-            pipefail: false,
+            dialect: Dialect::Dash,
+            stops: Some(false),
+            nounset: Some(false),
+            pipefail: Some(false),
+            exempt: false,
+            loops: 0,
+            outer_loops: false,
+            may_return: false,
+            exports_all: false,
+            exported: BTreeSet::new(),
+            maybe_exported: BTreeSet::new(),
+            readonly: BTreeSet::new(),
+            locals: Vec::new(),
             last: Status::Success,
             leave: None,
             uncertain: false,
-            inner: false,
             tolerated: false,
             cannot_print: false,
-            at_exit: None,
+            at_exit: AtExit::default(),
             steps: 0,
             depth: 0,
         }
     }
+}
+
+/// Scripts of `trap`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct AtExit {
+    pub(super) scripts: Vec<Script>,
+    /// Whether it is not known that each of them runs.
+    pub(super) doubtful: bool,
 }
 
 /// What commands are carried out in.
@@ -161,18 +213,31 @@ impl Stage {
             self.gap(setting.place.text, &one_line(text), GapReason::Grammar, Writes::Anywhere);
             return Ok(Ran::unknown());
         };
-        let ran = self.list(setting, &script, must)?;
-        self.finish_shell(setting)?;
-        Ok(ran)
+        let mut ran = self.list(setting, &script, must)?;
+        if let Some(Leave::Exit(status)) = self.shell.leave {
+            ran.status = status;
+        }
+        self.finish_shell(setting, ran)
     }
 
-    fn finish_shell(&mut self, setting: Setting<'_>) -> Result<()> {
+    /// The end of a shell: what `trap` asked for runs.
+    fn finish_shell(&mut self, setting: Setting<'_>, ran: Ran) -> Result<Ran> {
         self.shell.leave = None;
-        if let Some(script) = self.shell.at_exit.take() {
-            self.list(setting, &script, false)?;
+        let AtExit { scripts, doubtful } = std::mem::take(&mut self.shell.at_exit);
+        if scripts.is_empty() {
+            return Ok(ran);
+        }
+        match scripts.as_slice() {
+            [only] if !doubtful => _ = self.list(setting, only, false)?,
+            all => all.iter().for_each(|script| self.maybe(setting, |stage| stage.list(setting, script, false))),
         }
         self.shell.leave = None;
-        Ok(())
+        Ok(Ran::unknown())
+    }
+
+    /// The shell may end here, with a failure.
+    pub(super) fn may_end(&mut self) {
+        self.shell.uncertain |= self.shell.tolerated;
     }
 
     /// Commands in order. `must`: whether the build fails where the last one does.
@@ -189,81 +254,140 @@ impl Stage {
             }
             let is_last = number + 1 == script.len();
             let one = self.item(setting, item, must && is_last)?;
-            self.shell.last = one.status;
-            // `set -e` may have ended it.
-            self.shell.uncertain |= self.shell.stops && self.shell.tolerated && one.status != Status::Success;
             ran = ran.then(one);
         }
         Ok(ran)
     }
 
     fn item(&mut self, setting: Setting<'_>, item: &Item, must: bool) -> Result<Ran> {
+        let must = must && !self.shell.tolerated;
         if item.background {
             return self.beside(setting, item);
         }
         if item.rest.is_empty() {
-            let must = must || self.shell.stops && !self.shell.tolerated;
-            return self.pipeline(setting, &item.first, must);
+            let must = must || self.shell.stops == Some(true) && !self.shell.exempt && !self.shell.tolerated;
+            let ran = self.pipeline(setting, &item.first, must)?;
+            self.stop_at(&item.first, ran.status);
+            return Ok(ran);
         }
         // Of a chain the last one alone ends the shell (`set -e`).
-        let stops = std::mem::replace(&mut self.shell.stops, false);
-        let out = self.chain(setting, item, must, stops);
-        self.shell.stops = stops;
+        let exempt = std::mem::replace(&mut self.shell.exempt, true);
+        let out = self.chain(setting, item, must, exempt);
+        self.shell.exempt = exempt;
         out
     }
 
-    fn chain(&mut self, setting: Setting<'_>, item: &Item, must: bool, stops: bool) -> Result<Ran> {
-        let only_and = |from: usize| item.rest[from..].iter().all(|(join, _)| *join == Join::And);
-        // `… || exit 1`
-        let guards = !self.shell.inner;
-        let is_guarded = |from: usize| {
-            item.rest.get(from).is_some_and(|(join, next)| {
-                guards && *join == Join::Or && ends_in_failure(next) && ends_the_shell(next)
-            })
+    /// `set -e`
+    fn stop_at(&mut self, pipeline: &Pipeline, status: Status) {
+        let ends = !self.shell.exempt && self.shell.tolerated && self.shell.stops != Some(false) && !pipeline.negated;
+        if !ends || status == Status::Success || self.shell.leave.is_some() {
+            return;
+        }
+        let is_simple = single(pipeline).is_none_or(|node| node.redirects.is_empty());
+        let ends = match single(pipeline) {
+            Some(node) => {
+                matches!(node.kind, Kind::Simple(_) | Kind::Subshell(_) | Kind::Test(_) | Kind::Arithmetic(_))
+                    || !node.redirects.is_empty()
+            }
+            None => true,
         };
-        let mut ran = self.pipeline(setting, &item.first, must && only_and(0) || is_guarded(0))?;
+        match (self.shell.stops, status) {
+            _ if !ends => {}
+            (Some(true), Status::Failure) if is_simple => self.shell.leave = Some(Leave::Exit(Status::Failure)),
+            _ => self.shell.uncertain = true,
+        }
+    }
+
+    fn chain(&mut self, setting: Setting<'_>, item: &Item, must: bool, exempt: bool) -> Result<Ran> {
+        let only_and = |from: usize| item.rest[from..].iter().all(|(join, _)| *join == Join::And);
+        let stops = self.shell.stops == Some(true) && !exempt && !self.shell.tolerated;
+        // `… || exit 1`
+        let is_guarded = |stage: &Self, from: usize| {
+            item.rest.get(from).is_some_and(|(join, next)| *join == Join::Or && stage.fails_the_build(next))
+        };
+        let must_first = must && only_and(0) || is_guarded(self, 0);
+        let mut ran = self.pipeline(setting, &item.first, must_first)?;
         for (number, (join, next)) in item.rest.iter().enumerate() {
             if self.shell.leave.is_some() {
                 break;
             }
             if self.shell.uncertain {
                 self.maybe(setting, |stage| stage.pipeline(setting, next, false));
-                ran.status = Status::Unknown;
+                ran = Ran::unknown();
                 continue;
             }
             let after = only_and(number + 1);
             let is_last = number + 1 == item.rest.len();
-            let must_next = after && must || is_last && stops && !self.shell.tolerated || is_guarded(number + 1);
+            let must_next = after && must || is_last && stops || is_guarded(self, number + 1);
             match (join, ran.status) {
-                (Join::And, Status::Failure) | (Join::Or, Status::Success) => {}
-                (Join::And, Status::Success) | (Join::Or, Status::Failure) => {
-                    let one = self.pipeline(setting, next, must_next)?;
-                    ran = ran.then(one);
-                }
+                (Join::And, Status::Failure) | (Join::Or, Status::Success) => continue,
+                (Join::And, Status::Success) | (Join::Or, Status::Failure) => {}
                 // What stands before would have ended the build.
-                (Join::And, Status::Unknown) if must && only_and(number) => {
-                    let one = self.pipeline(setting, next, must_next)?;
-                    ran = ran.then(one);
-                }
-                (Join::Or, Status::Unknown) if ends_in_failure(next) => {
-                    if !self.shell.inner && ends_the_shell(next) {
-                        ran.status = Status::Success;
-                    }
+                (Join::And, Status::Unknown) if must && only_and(number) => {}
+                (Join::Or, Status::Unknown) if self.fails_the_build(next) => {
+                    ran.status = Status::Success;
+                    continue;
                 }
                 (join, Status::Unknown) => {
                     self.maybe(setting, |stage| stage.pipeline(setting, next, false));
-                    let succeeds = *join == Join::Or && is_success(next);
+                    let succeeds = *join == Join::Or && self.is_success(next);
                     ran = Ran { status: if succeeds { Status::Success } else { Status::Unknown }, ..Ran::unknown() };
+                    self.shell.last = ran.status;
+                    continue;
                 }
             }
+            self.shell.exempt = exempt || !is_last;
+            let one = self.pipeline(setting, next, must_next)?;
+            if is_last {
+                self.stop_at(next, one.status);
+            }
+            self.shell.exempt = true;
+            ran = ran.then(one);
         }
         Ok(ran)
+    }
+
+    /// `exit 1`, `{ echo …; exit 1; }`, where that ends the build.
+    fn fails_the_build(&self, pipeline: &Pipeline) -> bool {
+        let fails = |words: &[&str]| matches!(words, ["exit", "1" | "2" | "3" | "127" | "255"]);
+        !self.shell.tolerated && self.ends_in(pipeline, &fails)
+    }
+
+    /// `true`, `echo …`
+    fn is_success(&self, pipeline: &Pipeline) -> bool {
+        is_words(pipeline, |words| {
+            let is_own = |name: &str| !self.shell.functions.contains_key(name) && !self.shell.shadowed.contains(name);
+            match words {
+                [name @ ("true" | ":"), ..] => is_own(name),
+                ["echo", ..] => is_own("echo") && !self.shell.cannot_print,
+                ["printf", format, ..] => {
+                    let is_plain = !format.replace("\\n", "").contains(['%', '\\']) && !format.starts_with('-');
+                    is_plain && is_own("printf") && !self.shell.cannot_print
+                }
+                _ => false,
+            }
+        })
+    }
+
+    fn ends_in(&self, pipeline: &Pipeline, test: &dyn Fn(&[&str]) -> bool) -> bool {
+        if self.shell.functions.contains_key("exit") || self.shell.shadowed.contains("exit") {
+            return false;
+        }
+        if is_words(pipeline, test) {
+            return true;
+        }
+        let Some(Node { kind: Kind::Group(script), redirects }) = single(pipeline) else { return false };
+        let Some((last, before)) = script.split_last().filter(|_| redirects.is_empty()) else { return false };
+        let is_plain = |item: &Item| item.rest.is_empty() && !item.background;
+        before.iter().all(|item| is_plain(item) && self.is_success(&item.first))
+            && is_plain(last)
+            && self.ends_in(&last.first, test)
     }
 
     /// `… &`: what it changes is changed at some time or other.
     fn beside(&mut self, setting: Setting<'_>, item: &Item) -> Result<Ran> {
         let plain = Item { background: false, ..item.clone() };
-        let trial = self.try_out(setting, |stage| stage.item(setting, &plain, false));
+        let trial = self.try_out(setting, |stage| stage.subshell(setting, false, |stage| stage.item(setting, &plain, false)));
         self.take_trial(setting, trial, GapReason::Background);
         Ok(Ran { status: Status::Success, ..Ran::unknown() })
     }
@@ -277,19 +401,21 @@ impl Stage {
         if pipeline.negated {
             ran.status = ran.status.not();
         }
+        self.shell.last = ran.status;
         Ok(ran)
     }
 
     fn piped(&mut self, setting: Setting<'_>, commands: &[Node], must: bool) -> Result<Ran> {
-        let input = self.shell.input.clone();
+        let mut input = None;
         let mut ran = Ran::quiet(Status::Success);
         let mut worst = Status::Success;
         for (number, command) in commands.iter().enumerate() {
             if number > 0 {
-                self.shell.input = ran.said.take();
+                let rest = std::mem::replace(&mut self.shell.input, ran.said.take());
+                input.get_or_insert(rest);
             }
-            let must = must && (number + 1 == commands.len() || self.shell.pipefail);
-            ran = self.subshell(must, |stage| stage.node(setting, command, must))?;
+            let must = must && (number + 1 == commands.len() || self.shell.pipefail == Some(true));
+            ran = self.subshell(setting, must, |stage| stage.node(setting, command, must))?;
             // Nobody may read what it prints.
             let is_open = number + 1 < commands.len() && ran.said.as_deref() != Some("") && !must;
             if is_open && ran.status == Status::Success {
@@ -301,32 +427,39 @@ impl Stage {
                 (worst, _) => worst,
             };
         }
-        self.shell.input = input;
-        if self.shell.pipefail {
-            ran.status = worst;
+        self.shell.input = input.unwrap_or_default();
+        match self.shell.pipefail {
+            Some(true) => ran.status = worst,
+            None if worst != ran.status => ran.status = Status::Unknown,
+            _ => {}
         }
         Ok(ran)
     }
 
-    /// Runs something whose variables, folder and functions are its own.
-    /// `must`: whether the build fails where it does.
-    pub(super) fn subshell(&mut self, must: bool, run: impl FnOnce(&mut Self) -> Result<Ran>) -> Result<Ran> {
+    /// Runs something whose variables, folder and functions are its own. `must`: whether the build fails where it does.
+    pub(super) fn subshell(
+        &mut self,
+        setting: Setting<'_>,
+        must: bool,
+        run: impl FnOnce(&mut Self) -> Result<Ran>,
+    ) -> Result<Ran> {
         let (shell, scope) = (self.shell.clone(), self.scope.clone());
-        (self.shell.inner, self.shell.at_exit) = (true, None);
         self.shell.tolerated |= !must;
-        let ran = run(self);
-        let (steps, leave) = (self.shell.steps, self.shell.leave);
+        self.shell.at_exit = AtExit::default();
+        self.shell.outer_loops |= self.shell.loops > 0;
+        self.shell.loops = 0;
+        let ran = run(self).and_then(|mut ran| {
+            if let Some(Leave::Exit(status) | Leave::Return(status)) = self.shell.leave {
+                ran.status = status;
+            }
+            self.finish_shell(setting, ran)
+        });
         let uncertain = self.shell.uncertain && !shell.uncertain;
-        self.shell = Shell { steps, ..shell };
+        let (steps, input) = (self.shell.steps, self.shell.input.take());
+        self.shell = Shell { steps, input, ..shell };
         self.scope = scope;
-        let mut ran = ran?;
-        if let Some(Leave::Exit(status) | Leave::Return(status)) = leave {
-            ran.status = status;
-        }
-        if uncertain {
-            ran.status = Status::Unknown;
-        }
-        Ok(ran)
+        let ran = ran?;
+        Ok(if uncertain { Ran::unknown() } else { ran })
     }
 
     pub(super) fn node(&mut self, setting: Setting<'_>, node: &Node, must: bool) -> Result<Ran> {
@@ -345,29 +478,45 @@ impl Stage {
         match &node.kind {
             Kind::Simple(simple) => self.simple(setting, simple, must),
             Kind::Group(script) => self.list(setting, script, must),
-            Kind::Subshell(script) => self.subshell(must, |stage| stage.list(setting, script, must)),
+            Kind::Subshell(script) => self.subshell(setting, must, |stage| stage.list(setting, script, must)),
             Kind::If { arms, otherwise } => self.choice(setting, arms, otherwise.as_ref(), must),
             Kind::For { name, words, body } => self.each(setting, name, words.as_deref(), body),
             Kind::While { until, condition, body } => self.while_(setting, *until, condition, body),
             Kind::Case { subject, arms } => {
                 let value = self.text(setting, subject)?;
+                if self.shell.leave.is_some() {
+                    return Ok(Ran::quiet(Status::Failure));
+                }
                 self.case(setting, value.as_deref(), arms, must)
             }
             Kind::Test(words) => {
-                let mut all = Vec::new();
-                for word in words {
-                    all.push(self.text(setting, word)?);
+                let status = self.double_test(setting, words)?;
+                // Another shell takes it for a program of this name, or for something else.
+                if self.shell.dialect != Dialect::Bash {
+                    if words.iter().any(|word| ["&&", "||", "(", ")", "<", ">"].contains(&word.text.as_str())) {
+                        return Ok(self.unknown(setting, "[[", GapReason::Grammar, Writes::Anywhere));
+                    }
+                    return Ok(Ran::quiet(Status::Unknown));
                 }
-                Ok(Ran::quiet(self.test(&all)))
+                Ok(Ran::quiet(status))
             }
             Kind::Arithmetic(word) => {
+                if self.shell.dialect != Dialect::Bash {
+                    return Ok(self.unknown(setting, "((", GapReason::Grammar, Writes::Anywhere));
+                }
                 self.text(setting, word)?;
                 let names = word.text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
                 let names: Vec<String> = names.filter(|name| sh::is_name(name)).map(str::to_owned).collect();
                 names.into_iter().for_each(|name| self.set_unknown(name));
+                self.may_end();
                 Ok(Ran::quiet(Status::Unknown))
             }
             Kind::Function { name, body } => {
+                if SPECIAL.contains(&name.as_str()) || !sh::is_name(name) || self.shell.readonly.contains(name) {
+                    // Not every shell takes such a name.
+                    self.may_end();
+                    self.shell.shadowed.insert(name.clone());
+                }
                 self.shell.functions.insert(name.clone(), body.clone());
                 Ok(Ran::quiet(Status::Success))
             }
@@ -376,9 +525,9 @@ impl Stage {
 
     /// A condition: that it fails ends nothing.
     fn condition(&mut self, setting: Setting<'_>, script: &Script) -> Result<Ran> {
-        let stops = std::mem::replace(&mut self.shell.stops, false);
+        let exempt = std::mem::replace(&mut self.shell.exempt, true);
         let ran = self.list(setting, script, false);
-        self.shell.stops = stops;
+        self.shell.exempt = exempt;
         ran
     }
 
@@ -389,14 +538,15 @@ impl Stage {
         otherwise: Option<&Script>,
         must: bool,
     ) -> Result<Ran> {
+        let mut before = Ran::quiet(Status::Success);
         for (number, (condition, body)) in arms.iter().enumerate() {
             let ran = self.condition(setting, condition)?;
+            before = before.then(ran);
             if self.shell.leave.is_some() {
-                return Ok(ran);
+                return Ok(before);
             }
-            let status = if self.shell.uncertain { Status::Unknown } else { ran.status };
-            match status {
-                Status::Success => return self.list(setting, body, must),
+            match if self.shell.uncertain { Status::Unknown } else { before.status } {
+                Status::Success => return Ok(before.then(self.list(setting, body, must)?)),
                 Status::Failure => {}
                 Status::Unknown => {
                     let first = self.try_out(setting, |stage| stage.list(setting, body, false));
@@ -406,10 +556,10 @@ impl Stage {
                 }
             }
         }
-        match otherwise {
-            Some(script) => self.list(setting, script, must),
-            None => Ok(Ran::quiet(Status::Success)),
-        }
+        Ok(match otherwise {
+            Some(script) => before.then(self.list(setting, script, must)?),
+            None => before.then(Ran::quiet(Status::Success)),
+        })
     }
 
     fn each(&mut self, setting: Setting<'_>, name: &str, words: Option<&[Word]>, body: &Script) -> Result<Ran> {
@@ -432,6 +582,9 @@ impl Stage {
             self.set_unknown(name.to_owned());
             return self.some_rounds(setting, |stage| stage.list(setting, body, false));
         };
+        if self.shell.leave.is_some() {
+            return Ok(Ran::quiet(Status::Failure));
+        }
         let mut ran = Ran::quiet(Status::Success);
         for (round, value) in values.into_iter().enumerate() {
             if round >= MAX_ROUNDS {
@@ -440,7 +593,7 @@ impl Stage {
                 return Ok(Ran::unknown());
             }
             self.set(name, value);
-            let one = self.list(setting, body, false)?;
+            let one = self.round(|stage| stage.list(setting, body, false))?;
             ran = ran.then(one);
             if self.leaves_loop() {
                 break;
@@ -452,14 +605,15 @@ impl Stage {
     fn while_(&mut self, setting: Setting<'_>, until: bool, condition: &Script, body: &Script) -> Result<Ran> {
         let mut ran = Ran::quiet(Status::Success);
         for _ in 0..MAX_ROUNDS {
-            let held = self.condition(setting, condition)?;
-            if self.shell.leave.is_some() {
-                break;
-            }
+            let held = self.round(|stage| stage.condition(setting, condition))?;
             let status = if self.shell.uncertain { Status::Unknown } else { held.status };
+            ran = Ran { status: ran.status, ..ran.then(held) };
+            if self.leaves_loop() {
+                return Ok(Ran { status: Status::Unknown, ..ran });
+            }
             match if until { status.not() } else { status } {
                 Status::Failure => return Ok(ran),
-                Status::Success => ran = ran.then(self.list(setting, body, false)?),
+                Status::Success => ran = ran.then(self.round(|stage| stage.list(setting, body, false))?),
                 Status::Unknown => {
                     return self.some_rounds(setting, |stage| {
                         stage.list(setting, body, false)?;
@@ -471,16 +625,26 @@ impl Stage {
                 return Ok(ran);
             }
         }
-        if self.shell.leave.is_none() {
-            self.gap(setting.place.text, "a loop", GapReason::TooMuch, Writes::Anywhere);
-            self.shell.all_unknown = true;
-        }
+        self.gap(setting.place.text, "a loop", GapReason::TooMuch, Writes::Anywhere);
+        self.shell.all_unknown = true;
         Ok(Ran::unknown())
+    }
+
+    fn round(&mut self, run: impl FnOnce(&mut Self) -> Result<Ran>) -> Result<Ran> {
+        self.shell.loops += 1;
+        let ran = run(self);
+        self.shell.loops -= 1;
+        ran
     }
 
     /// What may run any number of times: what it changes has no known value from its first round on.
     fn some_rounds(&mut self, setting: Setting<'_>, round: impl Fn(&mut Self) -> Result<Ran>) -> Result<Ran> {
-        if let Some((first, _)) = self.try_out(setting, &round) {
+        let round = |stage: &mut Self| {
+            let ran = stage.round(&round);
+            stage.leaves_loop();
+            ran
+        };
+        if let Some((first, _)) = self.try_out(setting, round) {
             self.take_variables(&first);
         }
         self.maybe(setting, round);
@@ -521,8 +685,8 @@ impl Stage {
                 fits = match (fits, value, pattern) {
                     (Status::Success, ..) => Status::Success,
                     (_, _, Some(pattern)) if pattern == "*" => Status::Success,
-                    (_, Some(value), Some(pattern)) if super::words::matches(&pattern, value) => Status::Success,
-                    (fits, Some(_), Some(_)) => fits,
+                    (_, Some(value), Some(pattern)) if matches(&pattern, value) == Some(true) => Status::Success,
+                    (fits, Some(value), Some(pattern)) if matches(&pattern, value).is_some() => fits,
                     _ => Status::Unknown,
                 };
             }
@@ -572,7 +736,7 @@ impl Stage {
             return;
         };
         // The build would have ended there.
-        if trial.shell.leave == Some(Leave::Exit(Status::Failure)) && !self.shell.inner {
+        if trial.shell.leave == Some(Leave::Exit(Status::Failure)) && !self.shell.tolerated {
             return;
         }
         let mut writes = Writes::Within(trial.tree.watched());
@@ -601,102 +765,32 @@ impl Stage {
         if self.scope.directory != trial.scope.directory {
             self.scope.directory = None;
         }
-        let changed = trial.shell.functions.iter().filter(|(name, body)| self.shell.functions.get(*name) != Some(body));
-        let changed: Vec<String> = changed.map(|(name, _)| name.clone()).collect();
+        let (own, other) = (&self.shell.functions, &trial.shell.functions);
+        let changed = own.keys().chain(other.keys()).filter(|name| own.get(*name) != other.get(*name));
+        let changed: Vec<String> = changed.chain(&trial.shell.shadowed).cloned().collect();
         self.shell.shadowed.extend(changed);
-        self.shell.shadowed.extend(trial.shell.shadowed.iter().cloned());
         if self.shell.arguments != trial.shell.arguments {
             self.shell.arguments = None;
         }
-        self.shell.stops &= trial.shell.stops;
-    }
-
-    pub(super) fn set(&mut self, name: &str, value: String) {
-        self.unset(name);
-        self.scope.variables.insert(name.to_owned(), value);
-    }
-
-    pub(super) fn set_unknown(&mut self, name: String) {
-        self.scope.variables.remove(&name);
-        self.shell.unknown.insert(name);
-    }
-
-    pub(super) fn unset(&mut self, name: &str) {
-        self.shell.unknown.remove(name);
-        self.scope.unknown.remove(name);
-        self.scope.variables.remove(name);
-    }
-
-    /// The value of a variable.
-    pub(super) fn value_of(&self, name: &str) -> Value {
-        if let Some(position) = name.parse::<usize>().ok().filter(|position| *position > 0) {
-            let Some(arguments) = &self.shell.arguments else { return Value::Unknown };
-            return arguments.get(position - 1).map_or(Value::Unset, |value| Value::Set(value.clone()));
+        if self.shell.input != trial.shell.input {
+            self.shell.input = None;
         }
-        match name {
-            "@" | "*" => match &self.shell.arguments {
-                Some(arguments) if arguments.is_empty() => return Value::Unset,
-                Some(arguments) => return Value::Set(arguments.join(" ")),
-                None => return Value::Unknown,
-            },
-            "#" => {
-                let count = self.shell.arguments.as_ref().map(|arguments| arguments.len().to_string());
-                return count.map_or(Value::Unknown, Value::Set);
-            }
-            "?" if self.shell.last == Status::Success => return Value::Set("0".into()),
-            "?" | "!" | "$" | "-" | "0" => return Value::Unknown,
-            _ => {}
+        let other = trial.shell.clone();
+        let own = &mut self.shell;
+        for (own, other) in
+            [(&mut own.stops, other.stops), (&mut own.nounset, other.nounset), (&mut own.pipefail, other.pipefail)]
+        {
+            *own = own.filter(|value| other == Some(*value));
         }
-        if self.shell.unknown.contains(name) || self.scope.unknown.contains(name) {
-            return Value::Unknown;
+        own.maybe_exported.extend(own.exported.symmetric_difference(&other.exported).cloned());
+        own.maybe_exported.extend(other.maybe_exported);
+        own.readonly.extend(other.readonly);
+        if own.at_exit != other.at_exit {
+            own.at_exit.doubtful = true;
+            own.at_exit.scripts.extend(other.at_exit.scripts);
         }
-        if let Some(value) = self.scope.variables.get(name) {
-            return Value::Set(value.clone());
-        }
-        let is_implicit = IMPLICIT.contains(&name) || name.starts_with("BASH") || name.starts_with("BUILDKIT");
-        match name {
-            "HOME" => Value::Set(format!("/{}", String::from_utf8_lossy(&self.home()))),
-            "PWD" => self.scope.directory.clone().map_or(Value::Unknown, Value::Set),
-            _ if is_implicit || self.shell.all_unknown || !self.is_whole() => Value::Unknown,
-            _ => Value::Unset,
-        }
+        own.last = Status::Unknown;
     }
-}
-
-/// Variables that a shell, an engine or a builder sets by itself.
-const IMPLICIT: [&str; 24] = [
-    "HOSTNAME",
-    "OLDPWD",
-    "PATH",
-    "SHLVL",
-    "_",
-    "PPID",
-    "OPTIND",
-    "OPTARG",
-    "RANDOM",
-    "SRANDOM",
-    "UID",
-    "EUID",
-    "SECONDS",
-    "LINENO",
-    "EPOCHSECONDS",
-    "HOSTTYPE",
-    "MACHTYPE",
-    "OSTYPE",
-    "SHELLOPTS",
-    "TERM",
-    "SHELL",
-    "USER",
-    "LOGNAME",
-    "SOURCE_DATE_EPOCH",
-];
-
-/// What is known of a variable.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Value {
-    Set(String),
-    Unset,
-    Unknown,
 }
 
 /// A text in one line.
@@ -737,32 +831,4 @@ fn is_words(pipeline: &Pipeline, test: impl Fn(&[&str]) -> bool) -> bool {
         _ => redirect.target.text == "/dev/null",
     });
     only_messages && simple.assigned.is_empty() && plain_words(simple).is_some_and(|words| test(&words))
-}
-
-fn is_success(pipeline: &Pipeline) -> bool {
-    is_words(pipeline, |words| match words {
-        ["true" | ":" | "echo", ..] => true,
-        ["printf", format, ..] => !format.replace("\\n", "").contains(['%', '\\']) && !format.starts_with('-'),
-        _ => false,
-    })
-}
-
-/// `exit 1`, `false`, `{ echo …; exit 1; }`
-fn ends_in_failure(pipeline: &Pipeline) -> bool {
-    let fails = |words: &[&str]| matches!(words, ["false"] | ["exit" | "return", "1" | "2" | "3" | "127" | "255"]);
-    ends_in(pipeline, &fails)
-}
-
-fn ends_the_shell(pipeline: &Pipeline) -> bool {
-    ends_in(pipeline, &|words| matches!(words, ["exit", ..]))
-}
-
-fn ends_in(pipeline: &Pipeline, test: &dyn Fn(&[&str]) -> bool) -> bool {
-    if is_words(pipeline, test) {
-        return true;
-    }
-    let Some(Node { kind: Kind::Group(script), redirects }) = single(pipeline) else { return false };
-    let Some((last, before)) = script.split_last().filter(|_| redirects.is_empty()) else { return false };
-    let is_plain = |item: &Item| item.rest.is_empty() && !item.background;
-    before.iter().all(|item| is_plain(item) && is_success(&item.first)) && is_plain(last) && ends_in(&last.first, test)
 }

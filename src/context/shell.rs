@@ -4,6 +4,7 @@
 use super::run::{base_name, known};
 use super::script::{Leave, Ran, Result, Said, Setting, Status};
 use super::stage::Stage;
+use super::values::Dialect;
 use super::words::{Field, is_special};
 use crate::dockerfile::sh;
 use crate::image::{GapReason, Writes};
@@ -27,17 +28,37 @@ impl Stage {
             ":" | "true" => success,
             "false" => Ran::quiet(Status::Failure),
             "exit" | "return" => {
-                let status = match (rest, value(0).and_then(|code| code.parse::<u8>().ok())) {
+                let status = match (rest, value(0).and_then(super::arithmetic::plain_number)) {
                     ([], _) => self.shell.last,
-                    ([_], Some(code)) => Status::of(code == 0),
+                    ([_], Some(code @ 0..=255)) => Status::of(code == 0),
                     _ => Status::Unknown,
                 };
-                self.shell.leave = Some(if name == "exit" { Leave::Exit(status) } else { Leave::Return(status) });
+                match name {
+                    // bash does not end where there are several words.
+                    _ if rest.len() > 1 || rest.iter().any(|field| field.value.is_none()) => self.shell.uncertain = true,
+                    "exit" => self.shell.leave = Some(Leave::Exit(status)),
+                    _ if self.shell.may_return => self.shell.leave = Some(Leave::Return(status)),
+                    // One shell ends there, and another says that it may not.
+                    _ => self.shell.uncertain = true,
+                }
                 Ran::quiet(status)
             }
             "break" | "continue" => {
-                let count = value(0).and_then(|count| count.parse().ok()).unwrap_or(1);
-                self.shell.leave = Some(if name == "break" { Leave::Break(count) } else { Leave::Continue(count) });
+                let count = match (rest, value(0)) {
+                    ([], _) => Some(1),
+                    ([_], Some(count)) => count.parse::<usize>().ok().filter(|count| *count > 0),
+                    _ => None,
+                };
+                let loops = self.shell.loops;
+                match count {
+                    // Shells differ in what they make of it.
+                    None => self.shell.uncertain = true,
+                    Some(count) if count > loops && self.shell.outer_loops => self.shell.uncertain = true,
+                    // Without a loop it does nothing.
+                    Some(_) if loops == 0 => {}
+                    Some(count) if name == "break" => self.shell.leave = Some(Leave::Break(count.min(loops))),
+                    Some(count) => self.shell.leave = Some(Leave::Continue(count.min(loops))),
+                }
                 success
             }
             "cd" | "pushd" => self.change_folder(rest, must),
@@ -45,34 +66,18 @@ impl Stage {
                 self.scope.directory = None;
                 Ran::unknown()
             }
-            "export" | "readonly" | "declare" | "typeset" | "local" => {
-                rest.iter().for_each(|field| self.declare(field));
-                let is_plain = |field: &Field| {
-                    let name = field.written.split('=').next().unwrap_or_default();
-                    sh::is_name(name) && (field.value.is_some() || field.written.contains('='))
-                };
-                self.special(matches!(name, "export" | "readonly") && rest.iter().all(is_plain))
-            }
-            "unset" => {
-                let all_names = words.as_ref().is_some_and(|words| words.iter().all(|word| sh::is_name(word)));
-                match words {
-                    Some(words) => words.into_iter().for_each(|name| self.unset(name)),
-                    None => self.shell.all_unknown = true,
-                }
-                self.special(all_names)
-            }
+            "export" | "readonly" | "declare" | "typeset" | "local" => self.declare(setting, name, rest, text),
+            "unset" => self.forget_names(rest),
             "set" => return self.set_options(setting, rest, text).map(Some),
             "shift" => {
                 let count = match rest {
                     [] => Some(1),
-                    _ => value(0).and_then(|count| count.parse::<usize>().ok()),
+                    [_] => value(0).and_then(|count| count.parse::<usize>().ok()),
+                    _ => None,
                 };
-                let fits = self.shell.arguments.as_ref().zip(count).is_some_and(|(all, count)| count <= all.len());
-                self.shell.arguments = self.shell.arguments.take().zip(count).map(|(mut all, count)| {
-                    all.drain(..count.min(all.len()));
-                    all
-                });
-                self.special(fits && rest.len() < 2)
+                let known = self.shell.arguments.take().zip(count).filter(|(all, count)| *count <= all.len());
+                self.shell.arguments = known.map(|(all, count)| all[count..].to_vec());
+                self.special(self.shell.arguments.is_some())
             }
             "eval" => match words.map(|words| sh::parse(&words.join(" "))) {
                 Some(Ok(script)) => self.list(setting, &script, must)?,
@@ -90,13 +95,21 @@ impl Stage {
             "exec" => {
                 let ran = self.external(setting, rest, text, must)?;
                 self.shell.leave = Some(Leave::Exit(ran.status));
+                self.shell.at_exit.doubtful = true;
                 ran
             }
             "command" | "builtin" => {
-                let skipped = rest.iter().take_while(|field| field.value.as_deref() == Some("-p")).count();
-                let rest = &rest[skipped..];
                 match rest.first().and_then(|field| field.value.as_deref()) {
-                    Some("-v" | "-V") => self.which(rest.get(1)),
+                    Some(option @ ("-v" | "-V")) => {
+                        let ran = self.which(rest.get(1));
+                        // What the shell does itself has no path.
+                        Ran { said: ran.said.filter(|_| option == "-v" && rest.len() == 2), ..ran }
+                    }
+                    Some(option)
+                        if option.starts_with('-') || name == "builtin" && self.shell.dialect != Dialect::Bash =>
+                    {
+                        self.unknown(setting, text, GapReason::Option(option.to_owned()), Writes::Anywhere)
+                    }
                     None if rest.is_empty() => success,
                     Some(name) => match self.builtin(setting, name, rest, text, must)? {
                         Some(ran) => ran,
@@ -112,7 +125,9 @@ impl Stage {
                     "hash" if !rest.iter().any(|field| field.written.starts_with('-')) => Vec::new(),
                     _ => rest.iter().filter_map(|field| field.value.clone()).collect(),
                 };
-                if rest.iter().any(|field| field.value.is_none()) {
+                let is_odd =
+                    |name: &String| !sh::is_name(&name.replace(['-', '.'], "_")) || RESERVED.contains(&name.as_str());
+                if rest.iter().any(|field| field.value.is_none()) || names.iter().any(is_odd) {
                     return Ok(Some(self.unknown(setting, text, GapReason::Script, Writes::Anywhere)));
                 }
                 let is_plain = match name {
@@ -126,9 +141,10 @@ impl Stage {
             "read" => self.read_line(rest),
             "[" if value(rest.len().wrapping_sub(1)) != Some("]") => Ran::unknown(),
             "test" | "[" => {
+                let is_closed = name == "test" || rest.last().is_some_and(|field| field.value.as_deref() == Some("]"));
                 let end = if name == "[" { rest.len().saturating_sub(1) } else { rest.len() };
                 let words: Vec<Said> = rest[..end].iter().map(|field| field.value.clone()).collect();
-                Ran::quiet(self.test(&words))
+                Ran::quiet(if is_closed { self.test(&words) } else { Status::Unknown })
             }
             "echo" => Ran { status: Status::Success, said: words.and_then(|words| self.echo(&words)) },
             "printf" => {
@@ -143,7 +159,14 @@ impl Stage {
             },
             "wait" | "times" if rest.is_empty() => Ran { status: Status::Success, said: None },
             "umask" if rest.len() == 1 && value(0).is_some_and(is_mask) => success,
-            "wait" | "umask" | "ulimit" | "times" | "jobs" | "unalias" | "shopt" | "kill" | "disown" => known(None),
+            "shopt" if self.shell.dialect != Dialect::Dash => {
+                self.unknown(setting, text, GapReason::Script, Writes::Anywhere)
+            }
+            "kill" => {
+                self.may_end();
+                Ran::unknown()
+            }
+            "wait" | "umask" | "ulimit" | "times" | "jobs" | "unalias" | "shopt" | "disown" => known(None),
             "let" | "getopts" | "mapfile" | "readarray" => {
                 self.shell.all_unknown = true;
                 known(None)
@@ -155,7 +178,9 @@ impl Stage {
 
     /// A shell may end where one of its special commands fails.
     fn special(&mut self, succeeds: bool) -> Ran {
-        self.shell.uncertain |= !succeeds && self.shell.inner;
+        if !succeeds {
+            self.may_end();
+        }
         Ran::quiet(if succeeds { Status::Success } else { Status::Unknown })
     }
 
@@ -182,57 +207,51 @@ impl Stage {
         Ran::quiet(if is_sure { Status::Success } else { Status::Unknown })
     }
 
-    /// `NAME=value` of `export` and its like.
-    fn declare(&mut self, field: &Field) {
-        match &field.value {
-            Some(value) => {
-                if let Some((name, value)) = value.split_once('=').filter(|(name, _)| sh::is_name(name)) {
-                    self.set(name, value.to_owned());
-                }
-            }
-            None => match field.written.split_once('=').filter(|(name, _)| sh::is_name(name)) {
-                Some((name, _)) => self.set_unknown(name.to_owned()),
-                None => self.shell.all_unknown = true,
-            },
-        }
-    }
-
     fn set_options(&mut self, setting: Setting<'_>, rest: &[Field], text: &str) -> Result<Ran> {
+        if rest.is_empty() {
+            return Ok(Ran { said: None, ..Ran::quiet(Status::Success) });
+        }
         let mut rest = rest.iter();
         let mut is_sure = true;
         while let Some(field) = rest.next() {
             let Some(word) = field.value.as_deref() else {
                 return Ok(self.unknown(setting, text, GapReason::Option(field.written.clone()), Writes::Anywhere));
             };
-            let on = !word.starts_with('+');
+            let on = Some(!word.starts_with('+'));
+            let unknown = |stage: &mut Self, option: &str| {
+                Ok(stage.unknown(setting, text, GapReason::Option(option.to_owned()), Writes::Anywhere))
+            };
             match word {
-                "--" | "-" => {
+                "--" => {
                     self.shell.arguments = rest.map(|field| field.value.clone()).collect();
                     return Ok(Ran::quiet(Status::Success));
                 }
-                _ if word.starts_with(['-', '+']) && word[1..].chars().all(|c| "euxvoahmbET".contains(c)) => {
-                    is_sure &= word[1..].chars().all(|c| "euxvo".contains(c)) || self.is_bash();
-                    if word.contains('e') {
-                        self.shell.stops = on;
-                    }
-                    if word.ends_with('o') {
-                        match rest.next().and_then(|field| field.value.as_deref()) {
-                            Some("pipefail") => {
-                                self.shell.pipefail = on;
-                                is_sure &= self.is_bash();
-                            }
-                            Some("errexit") => self.shell.stops = on,
-                            Some("nounset" | "xtrace" | "verbose" | "errtrace" | "functrace") | None => {}
-                            Some(other) => {
-                                let why = GapReason::Option(other.to_owned());
-                                return Ok(self.unknown(setting, text, why, Writes::Anywhere));
-                            }
+                _ if word.len() > 1 && word.starts_with(['-', '+']) => {
+                    for letter in word[1..].chars() {
+                        match letter {
+                            'e' => self.shell.stops = on,
+                            'u' => self.shell.nounset = on,
+                            'x' | 'v' => {}
+                            'a' => self.shell.exports_all |= on == Some(true),
+                            'E' | 'T' | 'h' | 'B' if self.shell.dialect == Dialect::Bash && on == Some(true) => {}
+                            'o' => match rest.next().and_then(|field| field.value.as_deref()) {
+                                Some("pipefail") => {
+                                    // A dash that does not know it ends there.
+                                    is_sure &= self.shell.dialect == Dialect::Bash;
+                                    self.shell.pipefail = on;
+                                }
+                                Some("errexit") => self.shell.stops = on,
+                                Some("nounset") => self.shell.nounset = on,
+                                Some("xtrace" | "verbose") => {}
+                                Some("errtrace" | "functrace") if self.shell.dialect == Dialect::Bash => {}
+                                Some(other) => return unknown(self, other),
+                                None => return Ok(Ran::unknown()),
+                            },
+                            _ => return unknown(self, word),
                         }
                     }
                 }
-                _ if word.starts_with(['-', '+']) => {
-                    return Ok(self.unknown(setting, text, GapReason::Option(word.to_owned()), Writes::Anywhere));
-                }
+                "-" | "+" => return unknown(self, word),
                 _ => {
                     let first = Some(word.to_owned());
                     self.shell.arguments =
@@ -244,56 +263,42 @@ impl Stage {
         Ok(self.special(is_sure))
     }
 
-    /// Whether the shell is one that knows what POSIX does not.
-    fn is_bash(&self) -> bool {
-        self.expands_braces && !self.shell.inner
-    }
-
+    /// `trap`. What runs at a signal or at an error may run at any time; so does what is said of more than the end.
     fn trap(&mut self, setting: Setting<'_>, rest: &[Field], text: &str) -> Ran {
         let words: Option<Vec<&str>> = rest.iter().map(|field| field.value.as_deref()).collect();
+        let words = words.map(|words| words.strip_prefix(&["--"]).map(<[&str]>::to_vec).unwrap_or(words));
+        let is_end = |signal: &&str| matches!(*signal, "EXIT" | "0");
         match words.as_deref() {
-            Some([]) => Ran::quiet(Status::Success),
+            Some([] | ["-p" | "-l", ..]) => Ran { said: None, ..Ran::quiet(Status::Success) },
             Some([_, signals @ ..]) if signals.is_empty() || !signals.iter().all(|signal| is_signal(signal)) => {
-                self.special(false)
+                self.unknown(setting, text, GapReason::Script, Writes::Anywhere)
             }
-            Some(["-p" | "-l" | "-" | "", ..]) => Ran::quiet(Status::Success),
-            Some([script, "EXIT" | "0"]) => match sh::parse(script) {
-                Ok(script) => {
-                    self.shell.at_exit = Some(script);
+            Some(["-" | "", signals @ ..]) => {
+                if signals.iter().any(is_end) && !self.shell.at_exit.doubtful {
+                    self.shell.at_exit.scripts.clear();
+                }
+                Ran::quiet(Status::Success)
+            }
+            Some([script, signals @ ..]) => match sh::parse(script) {
+                Ok(parsed) => {
+                    // With that a shell that fails may succeed, and the other way round.
+                    self.shell.tolerated |= ["exit", "exec", "kill"].iter().any(|word| script.contains(word));
+                    let script = parsed;
+                    if signals.iter().all(is_end) && !self.shell.at_exit.doubtful {
+                        self.shell.at_exit.scripts = vec![script];
+                        return Ran::quiet(Status::Success);
+                    }
+                    self.maybe(setting, |stage| {
+                        stage.shell.all_unknown = true;
+                        stage.list(setting, &script, false)
+                    });
+                    self.shell.at_exit.doubtful = true;
+                    self.shell.at_exit.scripts.push(script);
                     Ran::quiet(Status::Success)
                 }
                 Err(_) => self.unknown(setting, text, GapReason::Script, Writes::Anywhere),
             },
-            Some([script, ..]) => match sh::parse(script) {
-                Ok(script) => {
-                    self.maybe(setting, |stage| stage.list(setting, &script, false));
-                    Ran::quiet(Status::Success)
-                }
-                Err(_) => self.unknown(setting, text, GapReason::Script, Writes::Anywhere),
-            },
-            None => self.unknown(setting, text, GapReason::Script, Writes::Anywhere),
-        }
-    }
-
-    /// `read NAME`
-    fn read_line(&mut self, rest: &[Field]) -> Ran {
-        let names: Vec<String> =
-            rest.iter().filter_map(|field| field.value.clone()).filter(|word| !word.starts_with('-')).collect();
-        let line = self.shell.input.as_mut().map(|input| {
-            let end = input.find('\n').map_or(input.len(), |end| end + 1);
-            let line: String = input.drain(..end).collect();
-            line
-        });
-        match (line, names.as_slice()) {
-            (Some(line), [name]) if !line.contains('\\') => {
-                self.set(name, line.trim().to_owned());
-                Ran::quiet(Status::of(line.ends_with('\n')))
-            }
-            (line, _) => {
-                let ended = line.is_some_and(|line| line.is_empty());
-                names.into_iter().for_each(|name| self.set_unknown(name));
-                Ran::quiet(if ended { Status::Failure } else { Status::Unknown })
-            }
+            _ => self.unknown(setting, text, GapReason::Script, Writes::Anywhere),
         }
     }
 
@@ -309,18 +314,18 @@ impl Stage {
 
     /// Whether `echo` is the one that takes backslashes as signs.
     fn echo(&self, words: &[&str]) -> Said {
-        let shell = self.tree.resolve(b"bin/sh");
-        let named = self.scope.shell.first().map(|program| base_name(program));
-        let other = matches!(base_name(&String::from_utf8_lossy(&shell)), "busybox" | "bash") || named == Some("bash");
+        let other = self.shell.dialect != Dialect::Dash;
         let (mut escapes, mut newline, mut rest) = (!other, true, words);
         while let [first, more @ ..] = rest {
             match *first {
                 "-n" => newline = false,
-                "-e" | "-en" | "-ne" if other => {
-                    escapes = true;
-                    newline &= !first.contains('n');
+                option if other && option.len() > 1 && option.starts_with('-') && is_of(&option[1..], "neE") => {
+                    newline &= !option.contains('n');
+                    match option.rfind(['e', 'E']) {
+                        Some(at) => escapes = option[at..].starts_with('e'),
+                        None => {}
+                    }
                 }
-                "-E" if other => escapes = false,
                 _ => break,
             }
             rest = more;
@@ -330,57 +335,13 @@ impl Stage {
         Some(if newline { text + "\n" } else { text })
     }
 
-    /// `test` and `[`.
-    pub(super) fn test(&self, words: &[Said]) -> Status {
-        let known: Vec<Option<&str>> = words.iter().map(Option::as_deref).collect();
-        match known.as_slice() {
-            [] => Status::Failure,
-            [Some(text)] => Status::of(!text.is_empty()),
-            [a, Some(sign), b] if is_comparison(sign) => compare(*a, sign, *b),
-            [_, Some("-a" | "-o" | "&&" | "||"), _] => self.both(words),
-            [Some("!"), rest @ ..] => match self.test(&words[words.len() - rest.len()..]) {
-                Status::Success => Status::Failure,
-                Status::Failure => Status::Success,
-                Status::Unknown => Status::Unknown,
-            },
-            [Some("("), inner @ .., Some(")")]
-                if !inner.is_empty() && !inner.contains(&Some("(")) && !inner.contains(&Some(")")) =>
-            {
-                self.test(&words[1..words.len() - 1])
-            }
-            [Some(sign), value] if sign.len() == 2 && sign.starts_with('-') => self.test_one(sign, *value),
-            _ => self.both(words),
-        }
-    }
-
-    /// Two tests, or more.
-    fn both(&self, words: &[Said]) -> Status {
-        let known: Vec<Option<&str>> = words.iter().map(Option::as_deref).collect();
-        let at = |signs: [&str; 2]| known.iter().position(|word| word.is_some_and(|word| signs.contains(&word)));
-        let part = |words: &[Said]| if words.is_empty() { Status::Unknown } else { self.test(words) };
-        let both = |at: usize| (part(&words[..at]), part(&words[at + 1..]));
-        if let Some(at) = at(["-o", "||"]) {
-            return match both(at) {
-                (Status::Success, _) | (_, Status::Success) => Status::Success,
-                (Status::Failure, Status::Failure) => Status::Failure,
-                _ => Status::Unknown,
-            };
-        }
-        if let Some(at) = at(["-a", "&&"]) {
-            return match both(at) {
-                (Status::Failure, _) | (_, Status::Failure) => Status::Failure,
-                (Status::Success, Status::Success) => Status::Success,
-                _ => Status::Unknown,
-            };
-        }
-        Status::Unknown
-    }
-
-    fn test_one(&self, sign: &str, value: Option<&str>) -> Status {
+    pub(super) fn test_one(&self, sign: &str, value: Option<&str>) -> Status {
         let Some(value) = value else { return Status::Unknown };
         match sign {
             "-n" => return Status::of(!value.is_empty()),
             "-z" => return Status::of(value.is_empty()),
+            // No file has no name.
+            "-e" | "-f" | "-d" | "-s" if value.is_empty() => return Status::Failure,
             _ => {}
         }
         let Some(path) = self.at(value).filter(|path| !is_special(path.as_bytes())) else { return Status::Unknown };
@@ -430,7 +391,7 @@ impl Stage {
                 return self.inner_shell(setting, fields, text, must).map(Some);
             }
             "sudo" | "doas" => (&["-E", "-H", "-n", "-S"], &["-u", "-g"]),
-            "env" => (&["-i", "-", "--ignore-environment"], &["-u", "--unset"]),
+            "env" => (&[], &[]),
             "time" => (&["-p"], &[]),
             "nice" => (&[], &["-n"]),
             "ionice" => (&[], &["-c", "-n"]),
@@ -476,10 +437,25 @@ impl Stage {
             return Ok(Some(Ran::unknown()));
         }
         let run = |stage: &mut Self, must: bool| {
-            stage.subshell(must, |stage| {
+            stage.subshell(setting, must, |stage| {
                 stage.shell.functions.clear();
                 stage.shell.shadowed.clear();
-                assigned.iter().for_each(|field| stage.declare(field));
+                if matches!(name, "sudo" | "doas" | "gosu" | "su-exec") {
+                    // They set variables of their own, and pass few on.
+                    stage.set_unknown("HOME".to_owned());
+                    if matches!(name, "sudo" | "doas") {
+                        let names: Vec<String> =
+                            stage.scope.variables.keys().filter(|name| *name != "PATH").cloned().collect();
+                        names.into_iter().for_each(|name| stage.set_unknown(name));
+                        stage.shell.all_unknown = true;
+                    }
+                }
+                for field in &assigned {
+                    let name = field.written.split('=').next().unwrap_or_default().to_owned();
+                    let value = field.value.as_deref().and_then(|value| value.split_once('='));
+                    stage.assign(&name, value.map(|(_, value)| value.to_owned()));
+                    stage.shell.exported.insert(name);
+                }
                 stage.external(setting, rest, text, must)
             })
         };
@@ -492,22 +468,28 @@ impl Stage {
     }
 
     fn xargs(&mut self, setting: Setting<'_>, rest: &[Field], text: &str, must: bool) -> Result<Ran> {
-        let (mut at, mut zero, mut one) = (0, false, false);
+        let (mut at, mut zero, mut one, mut never_empty) = (0, false, false, false);
         while let Some(word) = rest.get(at).and_then(|field| field.value.as_deref()) {
             match word {
-                "-r" | "--no-run-if-empty" | "-t" => at += 1,
-                "-0" | "--null" | "-r0" | "-0r" => {
-                    zero = true;
+                "-r" | "--no-run-if-empty" => {
+                    never_empty = true;
                     at += 1;
                 }
-                "-n" | "-P" | "-L" => {
-                    one |= word != "-P";
+                "-t" | "-0" | "--null" | "-r0" | "-0r" => {
+                    zero |= word != "-t";
+                    never_empty |= word.contains('r');
+                    at += 1;
+                }
+                "-n1" => {
+                    one = true;
+                    at += 1;
+                }
+                "-n" if rest.get(at + 1).is_some_and(|field| field.value.as_deref() == Some("1")) => {
+                    one = true;
                     at += 2;
                 }
-                _ if word.starts_with("-n") || word.starts_with("-P") => {
-                    one |= word.starts_with("-n");
-                    at += 1;
-                }
+                "-P" => at += 2,
+                _ if word.starts_with("-P") => at += 1,
                 _ if word.starts_with('-') => {
                     return Ok(self.unknown(setting, text, GapReason::Option(word.to_owned()), Writes::Anywhere));
                 }
@@ -528,8 +510,14 @@ impl Stage {
             false if input.contains(['"', '\'', '\\']) => {
                 return Ok(self.unknown(setting, text, GapReason::Input, Writes::Anywhere));
             }
-            false => input.split_whitespace().map(Field::known).collect(),
+            false => input.split([' ', '\t', '\n']).filter(|word| !word.is_empty()).map(Field::known).collect(),
         };
+        self.shell.input = Some(String::new());
+        if words.is_empty() && !never_empty {
+            // Some run it once all the same.
+            self.maybe(setting, |stage| stage.external(setting, command, text, false));
+            return Ok(Ran::unknown());
+        }
         let rounds: Vec<Vec<Field>> = match one {
             true => words.into_iter().map(|word| vec![word]).collect(),
             false => vec![words],
@@ -542,7 +530,7 @@ impl Stage {
                 return Ok(self.unknown(setting, text, GapReason::TooMuch, Writes::Anywhere));
             }
             let all = [command, &words[..]].concat();
-            ran = self.external(setting, &all, text, must)?;
+            ran = ran.then(self.external(setting, &all, text, must)?);
         }
         if !is_sure {
             ran.status = Status::Unknown;
@@ -567,28 +555,14 @@ fn alias(field: &Field) -> Option<String> {
     field.value.as_deref()?.split_once('=').map(|(name, _)| name.to_owned())
 }
 
-fn is_comparison(sign: &str) -> bool {
-    matches!(sign, "=" | "==" | "!=" | "-eq" | "-ne" | "-lt" | "-le" | "-gt" | "-ge")
-}
+/// Words of the language.
+const RESERVED: [&str; 17] = [
+    "if", "then", "else", "elif", "fi", "do", "done", "case", "esac", "while", "until", "for", "in", "function",
+    "time", "select", "coproc",
+];
 
-fn compare(a: Option<&str>, sign: &str, b: Option<&str>) -> Status {
-    let (Some(a), Some(b)) = (a, b) else { return Status::Unknown };
-    let numbers = || Some((a.trim().parse::<i64>().ok()?, b.trim().parse::<i64>().ok()?));
-    let number = |test: fn(&i64, &i64) -> bool| numbers().map_or(Status::Unknown, |(a, b)| Status::of(test(&a, &b)));
-    match sign {
-        "=" => Status::of(a == b),
-        // In `[[ ]]` the right side is a pattern.
-        "==" if a != b && b.contains(['*', '?', '[']) => Status::Unknown,
-        "==" => Status::of(a == b),
-        "!=" if b.contains(['*', '?', '[']) => Status::Unknown,
-        "!=" => Status::of(a != b),
-        "-eq" => number(i64::eq),
-        "-ne" => number(i64::ne),
-        "-lt" => number(i64::lt),
-        "-le" => number(i64::le),
-        "-gt" => number(i64::gt),
-        _ => number(i64::ge),
-    }
+fn is_of(text: &str, letters: &str) -> bool {
+    text.chars().all(|c| letters.contains(c))
 }
 
 /// Text with what backslashes stand for; `None` where that is not followed.
@@ -618,7 +592,10 @@ fn unescaped(text: &str) -> Said {
 
 /// `printf`, with `%s`, `%d` and `%%`.
 fn printf(words: &[&str]) -> Said {
-    let (format, arguments) = words.split_first()?;
+    let (format, arguments) = words.strip_prefix(&["--"]).unwrap_or(words).split_first()?;
+    if format.starts_with('-') {
+        return None;
+    }
     let format = unescaped(format)?;
     let mut out = String::new();
     let mut arguments = arguments.iter();
@@ -634,7 +611,7 @@ fn printf(words: &[&str]) -> Said {
                     }
                     'd' | 'i' => {
                         let number = arguments.next().copied().unwrap_or("0");
-                        out.push_str(&number.parse::<i64>().ok()?.to_string());
+                        out.push_str(&super::arithmetic::plain_number(number)?.to_string());
                         used = true;
                     }
                     '%' => out.push('%'),

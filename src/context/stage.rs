@@ -59,8 +59,6 @@ pub(super) struct Stage {
     pub(super) texts: BTreeMap<Digest, Rc<[u8]>>,
     /// The shell of the `RUN` that is carried out.
     pub(super) shell: super::script::Shell,
-    /// Whether that shell makes several words of `{a,b}`.
-    pub(super) expands_braces: bool,
     /// What the last substitution of a command said of itself.
     pub(super) substituted: Option<super::script::Status>,
     /// What is mounted while the commands of a `RUN` run.

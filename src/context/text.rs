@@ -3,10 +3,13 @@
 //!
 //! Source: POSIX.1-2017; the manuals of GNU grep and sed.
 
+use super::expression::{is_one_way, translated};
 use super::run::Outcome;
 use super::script::{Ran, Said, Setting, Status};
 use super::stage::{Stage, World};
+use super::values::Value;
 use crate::image::{GapReason, Writes};
+use crate::layer::EntryKind;
 use regex::Regex;
 
 /// Bytes of a file that is read line by line.
@@ -38,6 +41,20 @@ enum Action {
 }
 
 impl Lines {
+    /// Whether several texts may be taken as one, so that what follows is the same.
+    pub(super) fn takes(&self, texts: &[String]) -> bool {
+        let ends = |text: &String| text.is_empty() || text.ends_with('\n');
+        match &self.action {
+            Action::All => true,
+            Action::Sorted { .. } | Action::Matching { quiet: true, .. } => texts.iter().all(ends),
+            _ => texts.len() < 2,
+        }
+    }
+
+    pub(super) fn sorts(&self) -> bool {
+        matches!(self.action, Action::Sorted { .. })
+    }
+
     /// Reads a command line; `None` where it may write a file.
     pub(super) fn parse(name: &str, arguments: &[String]) -> Option<Self> {
         match name {
@@ -63,7 +80,8 @@ impl Lines {
 
     fn ends(first: bool, arguments: &[String]) -> Self {
         let action = |count: usize| if first { Action::First(count) } else { Action::Last(count) };
-        let number = |text: &str| text.parse::<usize>().ok();
+        // `+2` counts from the start, and `-2` to the end.
+        let number = |text: &str| text.parse::<usize>().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit()));
         let (count, files) = match arguments {
             [option, count, files @ ..] if option == "-n" => (number(count), files),
             [option, files @ ..] if option.starts_with("-n") => (number(&option[2..]), files),
@@ -100,13 +118,16 @@ impl Lines {
     }
 
     fn grep(name: &str, arguments: &[String]) -> Self {
-        let (mut extended, mut fixed) = (name == "egrep", name == "fgrep");
+        let (mut extended, mut fixed, mut patterns) = (name == "egrep", name == "fgrep", 0);
         let (mut not, mut quiet, mut case, mut whole, mut followed) = (false, false, true, false, true);
         let (mut pattern, mut files): (Option<String>, Vec<String>) = (None, Vec::new());
         let mut words = arguments.iter();
         while let Some(word) = words.next() {
             match word.as_str() {
-                "-e" => pattern = words.next().cloned(),
+                "-e" => {
+                    patterns += 1;
+                    pattern = words.next().cloned();
+                }
                 option if option.starts_with("--") => followed = false,
                 option if option.starts_with('-') && option.len() > 1 => {
                     for letter in option[1..].chars() {
@@ -126,6 +147,9 @@ impl Lines {
                 file => files.push(file.to_owned()),
             }
         }
+        // Of several patterns, each on its line, any may fit.
+        followed &= patterns < 2 && !(extended && fixed);
+        let pattern = pattern.filter(|pattern| !pattern.contains('\n'));
         let expression = pattern.and_then(|pattern| match fixed {
             true => Some(regex::escape(&pattern)),
             false => translated(&pattern, extended),
@@ -177,73 +201,6 @@ pub(super) fn filter_lines(lines: &Lines, text: &str) -> Option<(String, Status)
         Action::Unknown => return None,
     };
     Some((said, Status::Success))
-}
-
-/// A POSIX expression as one of the library's; `None` where it has what is not translated.
-fn translated(pattern: &str, extended: bool) -> Option<String> {
-    let mut out = String::new();
-    let mut characters = pattern.chars().peekable();
-    let mut at_start = true;
-    while let Some(c) = characters.next() {
-        let start = std::mem::replace(&mut at_start, false);
-        match c {
-            '\\' => {
-                let next = characters.next()?;
-                match next {
-                    '(' | ')' | '|' | '+' | '?' if !extended => {
-                        out.push(next);
-                        at_start = matches!(next, '(' | '|');
-                    }
-                    '{' | '}' if !extended => return None,
-                    'b' | 'w' | 's' | 'W' | 'S' => out.extend(['\\', next]),
-                    next if next.is_ascii_alphanumeric() || next == '<' || next == '>' => return None,
-                    next => out.push_str(&regex::escape(&next.to_string())),
-                }
-            }
-            '[' => {
-                let mut set = String::from("[");
-                if characters.next_if_eq(&'^').is_some() {
-                    set.push('^');
-                }
-                if characters.next_if_eq(&']').is_some() {
-                    set.push_str("\\]");
-                }
-                loop {
-                    match characters.next()? {
-                        ']' => break,
-                        '[' if characters.peek() == Some(&':') => {
-                            set.push_str("[:");
-                            characters.next();
-                            loop {
-                                let c = characters.next()?;
-                                set.push(c);
-                                if c == ']' {
-                                    break;
-                                }
-                            }
-                        }
-                        c @ ('\\' | '[' | '&' | '~') => set.extend(['\\', c]),
-                        c => set.push(c),
-                    }
-                }
-                out.push_str(&set);
-                out.push(']');
-            }
-            '*' if start => out.push_str("\\*"),
-            '.' | '*' | '$' => out.push(c),
-            '^' => {
-                out.push('^');
-                at_start = true;
-            }
-            '(' | '|' if extended => {
-                out.push(c);
-                at_start = true;
-            }
-            ')' | '+' | '?' | '{' | '}' if extended => out.push(c),
-            c => out.push_str(&regex::escape(&c.to_string())),
-        }
-    }
-    Some(out)
 }
 
 /// A command of a `sed` script.
@@ -315,6 +272,13 @@ impl Sed {
         if text.len() > MAX_TEXT {
             return None;
         }
+        let only_substitutes = |command: &SedCommand| {
+            matches!(command.action, SedAction::Substitute { print: false, .. } | SedAction::Delete)
+        };
+        // The line break that the last line does not have is given back in other places.
+        if !text.is_empty() && !text.ends_with('\n') && !(self.commands.iter().all(only_substitutes) && !self.quiet) {
+            return None;
+        }
         let lines: Vec<&str> = text.split_inclusive('\n').collect();
         let mut out = String::new();
         let mut open = vec![false; self.commands.len()];
@@ -357,7 +321,7 @@ impl Sed {
                             true => pattern.replace_all(&space, with.as_str()).into_owned(),
                             false => pattern.replace(&space, with.as_str()).into_owned(),
                         };
-                        if *print && new != space {
+                        if *print && pattern.is_match(&space) {
                             before.push_str(&format!("{new}\n"));
                         }
                         space = new;
@@ -404,6 +368,8 @@ fn sed_script(script: &str, extended: bool, out: &mut Vec<SedCommand>) -> Option
             'd' => (SedAction::Delete, letters.as_str()),
             'p' => (SedAction::Print, letters.as_str()),
             's' => substitution(letters.as_str(), extended)?,
+            // Of a range it is printed once.
+            'c' if to.is_some() || not => return None,
             kind @ ('a' | 'i' | 'c') => {
                 let text = letters.as_str().trim_start();
                 let text = text.strip_prefix('\\').map_or(text, |text| text.trim_start_matches(['\n', ' ']));
@@ -433,14 +399,16 @@ fn sed_script(script: &str, extended: bool, out: &mut Vec<SedCommand>) -> Option
 fn address(text: &str, extended: bool) -> Option<(Option<Address>, &str)> {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     if digits > 0 {
-        return Some((Some(Address::Line(text[..digits].parse().ok()?)), &text[digits..]));
+        return Some((Some(Address::Line(text[..digits].parse().ok().filter(|line| *line > 0)?)), &text[digits..]));
     }
     if let Some(after) = text.strip_prefix('$') {
         return Some((Some(Address::Last), after));
     }
     let Some(inside) = text.strip_prefix('/') else { return Some((None, text)) };
     let (pattern, after) = delimited(inside, '/')?;
-    Some((Some(Address::Match(translated(&pattern, extended).and_then(|text| Regex::new(&text).ok()))), after))
+    // An empty one is the one before.
+    let expression = translated(&pattern, extended).filter(|text| !text.is_empty());
+    Some((Some(Address::Match(expression.and_then(|text| Regex::new(&text).ok()))), after))
 }
 
 /// The text up to a delimiter, where it may stand behind a backslash; and what follows.
@@ -452,6 +420,10 @@ fn delimited(text: &str, delimiter: char) -> Option<(String, &str)> {
             c if c == delimiter => return Some((out, &text[at + c.len_utf8()..])),
             '\\' => {
                 let (_, next) = characters.next()?;
+                // As a delimiter it means itself, or what it means in an expression.
+                if next == delimiter && !"/#,%@:;~_!=".contains(delimiter) {
+                    return None;
+                }
                 if next != delimiter {
                     out.push('\\');
                 }
@@ -474,11 +446,15 @@ fn substitution(text: &str, extended: bool) -> Option<(SedAction, &str)> {
     if !flags.chars().all(|c| matches!(c, 'g' | 'i' | 'I' | 'p')) {
         return None;
     }
-    let expression = translated(&pattern, extended).filter(|text| !text.is_empty());
+    // What is the longest match has to be sure.
+    let expression = translated(&pattern, extended).filter(|text| !text.is_empty() && is_one_way(text));
     let expression = expression.map(|text| if flags.contains(['i', 'I']) { format!("(?i){text}") } else { text });
+    let found = expression.and_then(|text| Regex::new(&text).ok());
+    let groups = found.as_ref().map_or(0, Regex::captures_len);
+    let is_anchor = matches!(pattern.as_str(), "^" | "$");
     let action = SedAction::Substitute {
-        pattern: expression.and_then(|text| Regex::new(&text).ok()),
-        with: replacement(&with),
+        pattern: found.filter(|found| !flags.contains('g') || is_anchor || !found.is_match("")),
+        with: replacement(&with, groups),
         all: flags.contains('g'),
         print: flags.contains('p'),
     };
@@ -486,7 +462,7 @@ fn substitution(text: &str, extended: bool) -> Option<(SedAction, &str)> {
 }
 
 /// What stands for a match, in the library's form.
-fn replacement(text: &str) -> Option<String> {
+fn replacement(text: &str, groups: usize) -> Option<String> {
     let mut out = String::new();
     let mut characters = text.chars();
     while let Some(c) = characters.next() {
@@ -494,7 +470,8 @@ fn replacement(text: &str) -> Option<String> {
             '&' => out.push_str("${0}"),
             '$' => out.push_str("$$"),
             '\\' => match characters.next()? {
-                digit @ '0'..='9' => out.push_str(&format!("${{{digit}}}")),
+                digit @ '1'..='9' if (digit as usize - '0' as usize) < groups => out.push_str(&format!("${{{digit}}}")),
+                '0'..='9' => return None,
                 'n' => out.push('\n'),
                 't' => out.push('\t'),
                 c if c.is_ascii_alphabetic() => return None,
@@ -512,6 +489,7 @@ impl Stage {
     pub(super) fn sed_prints(&mut self, setting: Setting<'_>, arguments: &[String]) -> Option<Ran> {
         let sed = Sed::parse(arguments).filter(|sed| !sed.in_place)?;
         let text = match sed.files.as_slice() {
+            // It reads all of it.
             [] => self.shell.input.clone(),
             [file] => {
                 let path = self.at(file)?;
@@ -519,7 +497,7 @@ impl Stage {
             }
             _ => None,
         };
-        let said = text.and_then(|text| sed.apply(&text));
+        let said = text.filter(|text| self.is_plain_text(text)).and_then(|text| sed.apply(&text));
         Some(Ran { status: if said.is_some() { Status::Success } else { Status::Unknown }, said })
     }
 
@@ -536,9 +514,14 @@ impl Stage {
                 vec![path.as_bytes().to_vec()]
             };
             for path in found {
-                let path = crate::base::ImagePath::new(&self.tree.resolve(&path));
-                let text = self.text_of(world, path.as_bytes()).and_then(|text| String::from_utf8(text).ok());
-                match text.and_then(|text| sed.apply(&text)) {
+                let text = self.text_of(world, &path).and_then(|text| String::from_utf8(text).ok());
+                // The file is a new one: in the place of a link, and not where it leads.
+                let folder = crate::base::ImagePath::new(&self.tree.resolve(crate::base::parent(&path)));
+                let path = folder.join(crate::base::file_name(&path));
+                if self.tree.get(path.as_bytes()).is_some_and(|entry| entry.kind == EntryKind::Symlink) {
+                    self.tree.remove(path.as_bytes());
+                }
+                match text.filter(|text| self.is_plain_text(text)).and_then(|text| sed.apply(&text)) {
                     Some(new) => self.write_again(path, new.into_bytes()),
                     None => {
                         unknown = unknown.and(Writes::at(path));
@@ -553,9 +536,27 @@ impl Stage {
         }
     }
 
+    /// Whether every program takes a text for the same characters, in the language that is set.
+    pub(super) fn is_plain_text(&self, text: &str) -> bool {
+        let language = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| self.variable(name));
+        !text.contains('\0') && (text.is_ascii() || language.is_some_and(|name| name.eq_ignore_ascii_case("C.UTF-8")))
+    }
+
+    /// Whether lines are put in order by their bytes.
+    pub(super) fn sorts_bytes(&self) -> bool {
+        let set = ["LC_ALL", "LC_COLLATE", "LANG"].into_iter().find_map(|name| self.variable(name));
+        let unknown = ["LC_ALL", "LC_COLLATE", "LANG"].iter().any(|name| self.value_of(name) == Value::Unknown);
+        !unknown && set.is_none_or(|name| ["", "C", "POSIX", "C.UTF-8", "C.utf8"].contains(&name))
+    }
+
     /// `tee FILE`
     pub(super) fn tee(&mut self, world: &World<'_>, arguments: &[String]) -> Outcome {
         let appends = arguments.iter().any(|word| word == "-a" || word == "--append");
+        if let Some(option) =
+            arguments.iter().find(|word| word.starts_with('-') && !matches!(word.as_str(), "-a" | "--append"))
+        {
+            return Outcome::Unknown(GapReason::Option(option.clone()));
+        }
         let files: Vec<&String> = arguments.iter().filter(|word| !word.starts_with('-')).collect();
         let mut unknown = Writes::nothing();
         for file in files {

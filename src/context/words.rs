@@ -2,8 +2,10 @@
 //!
 //! Source: POSIX.1-2017, Shell Command Language, 2.6 and 2.7.
 
-use super::script::{MAX_SAID, Ran, Result, Said, Setting, Status, Value, shown};
+use super::pattern::stripped;
+use super::script::{Leave, MAX_SAID, Ran, Result, Said, Setting, Status, shown};
 use super::stage::Stage;
+use super::values::{Dialect, Value};
 use crate::base::ImagePath;
 use crate::dockerfile::sh::{Direction, Form, Kind, Node, Part, Redirect, Word};
 use crate::image::{GapReason, Writes};
@@ -11,6 +13,29 @@ use crate::layer::{Entry, EntryKind};
 
 /// Devices that take everything and keep nothing, and the terminal's.
 const SINKS: [&[u8]; 5] = [b"dev/null", b"dev/stdout", b"dev/stderr", b"dev/tty", b"dev/full"];
+
+/// Where words are split.
+const BLANKS: [char; 3] = [' ', '\t', '\n'];
+/// What makes more or other words of a text.
+const SPECIAL: [char; 7] = [' ', '\t', '\n', '*', '?', '[', '\\'];
+
+/// Whether bash may make several words of one.
+fn has_braces(word: &Word) -> bool {
+    let plain = |sign: &str| {
+        word.parts.iter().any(|part| matches!(part, Part::Text { text, quoted: false } if text.contains(sign)))
+    };
+    plain("{") && (plain(",") || plain("."))
+}
+
+/// Whether something is in quotes within `${…}`.
+fn has_quotes(part: &Part) -> bool {
+    match part {
+        Part::Variable { form: Form::Default { word, .. } | Form::Alternative { word, .. }, .. } => {
+            word.text.contains(['"', '\'', '\\'])
+        }
+        _ => false,
+    }
+}
 
 /// One word of a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,15 +59,17 @@ impl Stage {
     /// The words that a word becomes. What is in it is run.
     pub(super) fn fields(&mut self, setting: Setting<'_>, word: &Word) -> Result<Vec<Field>> {
         let mut fields = Fields { all: Vec::new(), now: None, written: &word.text };
+        let braces = self.shell.dialect != Dialect::Dash && has_braces(word);
         for (number, part) in word.parts.iter().enumerate() {
             match part {
                 Part::Text { text, quoted } => {
-                    let home = (number == 0 && !quoted).then(|| self.at_home(text)).flatten();
-                    fields.add(home.as_deref().unwrap_or(text));
-                    let now = fields.now();
-                    now.pattern |= !quoted && text.contains(['*', '?', '[']);
-                    if !quoted && self.expands_braces && text.contains('{') && text.contains([',', '.']) {
-                        now.value = None;
+                    match self.literal(word, number) {
+                        Some(text) if text.is_empty() && fields.is_only_arguments(word) => {}
+                        Some(text) => fields.add(&text),
+                        None => fields.unknown(),
+                    }
+                    if !quoted && text.contains(['*', '?', '[']) {
+                        fields.now().pattern = true;
                     }
                 }
                 Part::Variable { name, form: Form::Plain, quoted: true } if name == "@" => {
@@ -62,21 +89,44 @@ impl Stage {
                     None => fields.unknown(),
                     Some(value) if *quoted => fields.add(&value),
                     Some(_) if self.has_separators() => fields.unknown(),
+                    // What is in quotes there is not split.
+                    Some(value) if has_quotes(part) && (value.is_empty() || value.contains(SPECIAL)) => {
+                        fields.unknown()
+                    }
                     Some(value) => fields.split(&value),
                 },
-                other => match self.part(setting, other)? {
+                other => match self.part(setting, other)?.filter(|_| !self.has_separators()) {
                     None => fields.unknown(),
                     Some(value) => fields.add(&value),
                 },
             }
+        }
+        if braces {
+            fields.unknown();
         }
         fields.end();
         Ok(fields.all)
     }
 
     /// Whether words are split elsewhere than at blanks.
-    fn has_separators(&self) -> bool {
-        self.value_of("IFS") != Value::Unset && self.is_whole()
+    pub(super) fn has_separators(&self) -> bool {
+        let is_set = |name: &str| self.scope.variables.contains_key(name) || self.shell.unknown.contains(name);
+        is_set("IFS") || self.shell.all_unknown && self.is_whole()
+    }
+
+    /// A plain part of a word, with the home that `~` stands for; `None` where that is somebody else's, or may be one.
+    fn literal(&self, word: &Word, number: usize) -> Said {
+        let Some(Part::Text { text, quoted }) = word.parts.get(number) else { return None };
+        if *quoted {
+            return Some(text.clone());
+        }
+        if text.contains(":~") || text.contains("=~") || number > 0 && text.starts_with('~') {
+            return None;
+        }
+        let Some(rest) = text.strip_prefix('~').filter(|_| number == 0) else { return Some(text.clone()) };
+        let is_whole = rest.starts_with('/') || rest.is_empty() && word.parts.len() == 1;
+        let Value::Set(home) = self.value_of("HOME") else { return None };
+        is_whole.then(|| format!("{home}{rest}"))
     }
 
     /// A word as one text.
@@ -84,9 +134,7 @@ impl Stage {
         let mut out = Some(String::new());
         for (number, part) in word.parts.iter().enumerate() {
             let value = match part {
-                Part::Text { text, quoted: false } if number == 0 => {
-                    Some(self.at_home(text).unwrap_or_else(|| text.clone()))
-                }
+                Part::Text { quoted: false, .. } => self.literal(word, number),
                 part => self.part(setting, part)?,
             };
             out = out.zip(value).map(|(out, value)| out + &value).filter(|out| out.len() <= MAX_SAID);
@@ -99,13 +147,18 @@ impl Stage {
         let mut out = Some(String::new());
         for part in &word.parts {
             let literal = |text: &str| {
-                let escaped = text.chars().flat_map(|c| "*?[\\".contains(c).then_some('\\').into_iter().chain([c]));
+                let escaped =
+                    text.chars().flat_map(|c| c.is_ascii_punctuation().then_some('\\').into_iter().chain([c]));
                 escaped.collect::<String>()
             };
             let value = match part {
-                Part::Text { text, quoted: false } => Some(text.clone()),
+                Part::Text { text, quoted: false } => Some(text.clone()).filter(|text| !text.starts_with('~')),
                 Part::Text { text, quoted: true } => Some(literal(text)),
-                part => self.part(setting, part)?.map(|text| literal(&text)),
+                Part::Variable { quoted: true, .. } | Part::Substitution { quoted: true, .. } | Part::Arithmetic(_) => {
+                    self.part(setting, part)?.map(|text| literal(&text))
+                }
+                // What a value brings unquoted is a pattern.
+                part => self.part(setting, part)?.filter(|text| !text.contains(['*', '?', '[', '\\'])),
             };
             out = out.zip(value).map(|(out, value)| out + &value);
         }
@@ -117,21 +170,38 @@ impl Stage {
             Part::Text { text, .. } => Ok(Some(text.clone())),
             Part::Variable { name, form, .. } => self.variable_part(setting, name, form),
             Part::Substitution { script, .. } => {
-                let ran = self.subshell(false, |stage| stage.list(setting, script, false))?;
+                let ran = self.subshell(setting, false, |stage| {
+                    if stage.shell.dialect != Dialect::Dash && stage.shell.stops != Some(false) {
+                        // bash leaves `set -e` at the door.
+                        stage.shell.stops = if stage.shell.dialect == Dialect::Bash { Some(false) } else { None };
+                    }
+                    stage.list(setting, script, false)
+                })?;
                 self.substituted = Some(ran.status);
-                Ok(ran.said.map(|said| said.trim_end_matches('\n').to_owned()))
+                self.shell.last = Status::Unknown;
+                let said = ran.said.filter(|said| !said.contains('\0'));
+                Ok(said.map(|said| said.trim_end_matches('\n').to_owned()))
             }
             Part::Process(script) => {
-                self.subshell(false, |stage| stage.list(setting, script, false))?;
+                self.subshell(setting, false, |stage| stage.list(setting, script, false))?;
                 Ok(None)
             }
             Part::Arithmetic(word) => {
-                let value = self.text(setting, word)?;
-                let assigns = word.text.contains("++") || word.text.contains("--") || word.text.contains('=');
-                if assigns {
-                    self.shell.all_unknown = true;
+                let text = self.text(setting, word)?;
+                let variable = |name: &str| match self.value_of(name) {
+                    Value::Set(value) => Some(value),
+                    Value::Unset if self.shell.nounset == Some(false) => Some("0".to_owned()),
+                    _ => None,
+                };
+                let value = text.as_deref().and_then(|text| super::arithmetic::value(text, &variable));
+                if value.is_none() {
+                    let signs = ["==", "!=", "<=", ">="];
+                    let rest =
+                        signs.iter().fold(text.unwrap_or_else(|| "=".into()), |text, sign| text.replace(sign, ""));
+                    self.shell.all_unknown |= rest.contains("++") || rest.contains("--") || rest.contains('=');
+                    self.may_end();
                 }
-                Ok(value.map(|value| value.trim().to_owned()).filter(|value| is_number(value) && !assigns))
+                Ok(value.map(|value| value.to_string()))
             }
             Part::Other(word) => {
                 self.text(setting, word)?;
@@ -146,6 +216,18 @@ impl Stage {
 
     fn variable_part(&mut self, setting: Setting<'_>, name: &str, form: &Form) -> Result<Said> {
         let value = self.value_of(name);
+        let is_list = matches!(name, "@" | "*");
+        if is_list && *form != Form::Plain {
+            self.shell.all_unknown |= matches!(form, Form::Default { assigns: true, .. });
+            self.may_end();
+            return Ok(None);
+        }
+        if value == Value::Unset && !is_list && matches!(form, Form::Plain | Form::Strip { .. } | Form::Length) {
+            self.needs_value(name);
+        }
+        if value == Value::Unknown && self.shell.nounset != Some(false) {
+            self.may_end();
+        }
         Ok(match form {
             Form::Plain => match value {
                 Value::Set(value) => Some(value),
@@ -161,8 +243,15 @@ impl Stage {
             Form::Default { empty, assigns, word } => match value {
                 Value::Set(value) if !(*empty && value.is_empty()) => Some(value),
                 Value::Unknown => {
+                    if *assigns {
+                        self.set_unknown(name.to_owned());
+                    }
                     // It is set up for nothing where the variable has a value.
                     self.maybe(setting, |stage| stage.text(setting, word).map(|_| Ran::quiet(Status::Success)));
+                    None
+                }
+                _ if *assigns && !crate::dockerfile::sh::is_name(name) => {
+                    self.may_end();
                     None
                 }
                 _ => {
@@ -183,43 +272,59 @@ impl Stage {
                 }
                 _ => Some(String::new()),
             },
-            Form::Required(word) => {
-                self.text(setting, word)?;
-                match value {
-                    Value::Set(value) => Some(value),
-                    _ => None,
+            Form::Required { empty, word } => match value {
+                Value::Set(value) if !(*empty && value.is_empty()) => Some(value),
+                Value::Unknown => {
+                    self.maybe(setting, |stage| stage.text(setting, word).map(|_| Ran::quiet(Status::Success)));
+                    self.may_end();
+                    None
                 }
-            }
+                _ => {
+                    self.text(setting, word)?;
+                    self.shell.leave = Some(Leave::Exit(Status::Failure));
+                    None
+                }
+            },
             Form::Strip { end, longest, word } => {
                 let pattern = self.pattern(setting, word)?;
+                let is_plain = !word.text.contains(['\'', '"', '\\']) && value != Value::Unknown;
                 match (value, pattern) {
-                    (Value::Set(value), Some(pattern)) => Some(stripped(&value, &pattern, *end, *longest)),
+                    (Value::Set(value), Some(pattern)) if is_plain => stripped(&value, &pattern, *end, *longest),
                     (Value::Unset, Some(_)) => Some(String::new()),
                     _ => None,
                 }
             }
             Form::Length => match value {
-                Value::Set(value) => Some(value.chars().count().to_string()),
+                Value::Set(value) => Some(value.len().to_string()).filter(|_| value.is_ascii()),
                 Value::Unset => Some("0".into()),
                 Value::Unknown => None,
             },
             Form::Other(word) => {
                 self.text(setting, word)?;
+                self.may_end();
                 None
             }
         })
     }
 
-    fn at_home(&self, word: &str) -> Option<String> {
-        let rest = word.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
-        Some(format!("/{}{rest}", String::from_utf8_lossy(&self.home())))
+    /// `set -u`: a shell ends where a variable has no value.
+    fn needs_value(&mut self, name: &str) {
+        match self.shell.nounset {
+            Some(true) if name != "#" => self.shell.leave = Some(Leave::Exit(Status::Failure)),
+            Some(false) => {}
+            _ => self.may_end(),
+        }
     }
 
     /// The paths that a word names, if it is a pattern; else the word.
     pub(super) fn path_names(&self, field: &Field) -> Option<Vec<String>> {
         let value = field.value.clone()?;
-        if !field.pattern {
+        let is_set = value.find('[').is_some_and(|at| value[at..].contains(']'));
+        if !field.pattern || !is_set && !value.contains(['*', '?', '\\']) {
             return Some(vec![value]);
+        }
+        if value.contains(['[', '\\']) || !value.starts_with('/') && value.contains("./") {
+            return None;
         }
         let path = self.at(&value)?;
         // Where files may be that are not known, a pattern may name them.
@@ -229,7 +334,19 @@ impl Stage {
             return None;
         }
         let found = self.tree.glob(path.as_bytes());
-        let name = |path: Vec<u8>| format!("/{}", String::from_utf8_lossy(&path));
+        let start = match value.starts_with('/') {
+            true => 0,
+            // The names are as the pattern is: from the working directory.
+            false => self.at(".")?.as_bytes().len(),
+        };
+        let name = |path: Vec<u8>| {
+            let path = String::from_utf8_lossy(&path).into_owned();
+            if value.starts_with('/') {
+                format!("/{path}")
+            } else {
+                path[start.min(path.len())..].trim_start_matches('/').to_owned()
+            }
+        };
         Some(if found.is_empty() { vec![value] } else { found.into_iter().map(name).collect() })
     }
 
@@ -258,7 +375,7 @@ impl Stage {
         }
         self.maybe(setting, |stage| stage.into_files(setting, node, true));
         self.shell.cannot_print = before || is_exec;
-        self.shell.uncertain |= self.shell.inner && is_special_builtin(node);
+        self.shell.uncertain |= self.shell.tolerated && is_special_builtin(node);
         Ok(Ran::unknown())
     }
 
@@ -300,6 +417,9 @@ impl Stage {
 
     fn into_files(&mut self, setting: Setting<'_>, node: &Node, must: bool) -> Result<Ran> {
         let input = self.shell.input.clone();
+        let is_input =
+            |direction: Direction| matches!(direction, Direction::Document | Direction::Line | Direction::Read);
+        let has_input = node.redirects.iter().any(|redirect| is_input(redirect.direction));
         let mut outputs = Vec::new();
         let (mut turned, mut errors) = (false, Vec::new());
         for redirect in &node.redirects {
@@ -344,8 +464,19 @@ impl Stage {
                 }
             }
         }
+        if self.shell.leave.is_some() {
+            return Ok(Ran::quiet(Status::Failure));
+        }
         let mut ran = self.compound(setting, node, must)?;
-        self.shell.input = input;
+        if has_input {
+            self.shell.input = input;
+        }
+        let mixes = |redirect: &Redirect| redirect.direction == Direction::Duplicate && redirect.target.text == "1";
+        if node.redirects.iter().any(mixes) && !(matches!(node.kind, Kind::Simple(_)) && ran.status == Status::Success)
+        {
+            // What it says of errors comes along.
+            ran.said = None;
+        }
         let changes_all = changes_shell(node);
         for file in errors.into_iter().filter(|file| !is_sink(file.as_deref())) {
             self.write_output(setting, node, file.as_deref(), None, true);
@@ -432,6 +563,13 @@ struct Fields<'w> {
 }
 
 impl Fields<'_> {
+    /// Whether a word is `"$@"`, which is no word where there are no arguments.
+    fn is_only_arguments(&self, word: &Word) -> bool {
+        let is_list = |part: &Part| matches!(part, Part::Variable { name, form: Form::Plain, .. } if name == "@");
+        let is_empty = |part: &Part| matches!(part, Part::Text { text, .. } if text.is_empty());
+        word.parts.iter().any(is_list) && word.parts.iter().all(|part| is_list(part) || is_empty(part))
+    }
+
     fn now(&mut self) -> &mut Field {
         let written = self.written;
         self.now.get_or_insert_with(|| Field {
@@ -452,17 +590,17 @@ impl Fields<'_> {
     }
 
     fn split(&mut self, text: &str) {
-        if text.starts_with(char::is_whitespace) {
+        if text.starts_with(BLANKS) {
             self.end();
         }
-        for (number, word) in text.split_whitespace().enumerate() {
+        for (number, word) in text.split(BLANKS).filter(|word| !word.is_empty()).enumerate() {
             if number > 0 {
                 self.end();
             }
             self.add(word);
-            self.now().pattern |= word.contains(['*', '?', '[']);
+            self.now().pattern |= word.contains(['*', '?', '[', '\\']);
         }
-        if text.ends_with(char::is_whitespace) {
+        if text.ends_with(BLANKS) {
             self.end();
         }
     }
@@ -510,80 +648,4 @@ fn is_sink(file: Option<&str>) -> bool {
 /// What is no part of an image: devices and the kernel's files, through which everything can be reached.
 pub(super) fn is_special(path: &[u8]) -> bool {
     [&b"dev"[..], b"proc", b"sys"].iter().any(|folder| crate::base::is_within(path, folder))
-}
-
-/// Whether a pattern of the shell's fits a whole text.
-pub(super) fn matches(pattern: &str, text: &str) -> bool {
-    let pattern: Vec<char> = pattern.chars().collect();
-    let text: Vec<char> = text.chars().collect();
-    let (mut p, mut t, mut star) = (0, 0, None);
-    while t < text.len() {
-        let step = match pattern.get(p) {
-            Some('*') => {
-                star = Some((p, t));
-                p += 1;
-                continue;
-            }
-            Some('?') => Some(p + 1),
-            Some('[') => set(&pattern[p..], text[t]).map(|length| p + length),
-            Some('\\') => (pattern.get(p + 1) == Some(&text[t])).then_some(p + 2),
-            Some(c) => (*c == text[t]).then_some(p + 1),
-            None => None,
-        };
-        match (step, star) {
-            (Some(next), _) => {
-                p = next;
-                t += 1;
-            }
-            (None, Some((at, from))) => {
-                star = Some((at, from + 1));
-                (p, t) = (at + 1, from + 1);
-            }
-            (None, None) => return false,
-        }
-    }
-    pattern[p..].iter().all(|c| *c == '*')
-}
-
-/// The length of `[…]`, if a character is in it.
-fn set(pattern: &[char], c: char) -> Option<usize> {
-    let end = pattern.iter().skip(2).position(|c| *c == ']').map(|end| end + 2);
-    let Some(end) = end else { return (c == '[').then_some(1) };
-    let (not, inside) = match &pattern[1..end] {
-        ['!' | '^', rest @ ..] => (true, rest),
-        all => (false, all),
-    };
-    let mut found = false;
-    let mut at = 0;
-    while at < inside.len() {
-        match inside[at..] {
-            [from, '-', to, ..] => {
-                found |= from <= c && c <= to;
-                at += 3;
-            }
-            _ => {
-                found |= inside[at] == c;
-                at += 1;
-            }
-        }
-    }
-    (found != not).then_some(end + 1)
-}
-
-/// `${x%pattern}` and its like.
-fn stripped(value: &str, pattern: &str, end: bool, longest: bool) -> String {
-    let mut cuts: Vec<usize> = value.char_indices().map(|(at, _)| at).chain([value.len()]).collect();
-    // Shortest first.
-    if end {
-        cuts.reverse();
-    }
-    if longest {
-        cuts.reverse();
-    }
-    let fits = |cut: &&usize| matches(pattern, if end { &value[**cut..] } else { &value[..**cut] });
-    match cuts.iter().find(fits) {
-        Some(&cut) if end => value[..cut].to_owned(),
-        Some(&cut) => value[cut..].to_owned(),
-        None => value.to_owned(),
-    }
 }

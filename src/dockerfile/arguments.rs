@@ -28,7 +28,13 @@ fn words(text: &str) -> Vec<String> {
     while let Some(c) = characters.next() {
         match (c, quote) {
             (c, Some(open)) if c == open => quote = None,
-            ('\\', None | Some('"')) => word.extend(characters.next()),
+            ('\\', None | Some('"')) => {
+                let next = characters.next();
+                // A dollar sign that means itself stays one.
+                word.push_str(if next == Some('$') { "\\" } else { "" });
+                word.extend(next);
+            }
+            ('$', Some('\'')) => word.push_str("\\$"),
             (c, Some(_)) => word.push(c),
             ('"' | '\'', None) => {
                 quote = Some(c);
@@ -60,6 +66,10 @@ pub(super) fn expanded(text: &str, variables: &BTreeMap<String, String>) -> Opti
     let mut out = String::new();
     let mut rest = text;
     while let Some(at) = rest.find('$') {
+        // It means itself there, or follows a backslash.
+        if rest[..at].ends_with('\\') {
+            return None;
+        }
         out.push_str(&rest[..at]);
         rest = &rest[at + 1..];
         let (name, default, after) = match rest.strip_prefix('{') {
@@ -74,7 +84,11 @@ pub(super) fn expanded(text: &str, variables: &BTreeMap<String, String>) -> Opti
                 (&rest[..end], None, &rest[end..])
             }
         };
-        out.push_str(variables.get(name).map(String::as_str).or(default)?);
+        if default.is_some_and(|default| default.contains(['$', '\\'])) {
+            return None;
+        }
+        let value = variables.get(name).map(String::as_str);
+        out.push_str(value.filter(|value| default.is_none() || !value.is_empty()).or(default)?);
         if out.len() > 10_000 {
             return None;
         }

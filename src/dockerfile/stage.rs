@@ -135,6 +135,8 @@ impl Scope {
                 self.directory = self.absolute(path);
             }
             Kind::Variables { environment, pairs } => {
+                // All of one instruction have the values from before it.
+                let before = self.variables.clone();
                 for (name, value) in pairs {
                     let given = given.get(name).filter(|_| !environment);
                     let value = given.or(value.as_ref()).or_else(|| global.get(name)).cloned();
@@ -147,12 +149,12 @@ impl Scope {
                     self.unknown.remove(name);
                     self.declared.insert(name.clone());
                     let has_value = value.is_some();
-                    match value.and_then(|value| expanded(&value, &self.variables)) {
+                    match value.and_then(|value| expanded(&value, &before)) {
                         Some(value) => _ = self.variables.insert(name.clone(), value),
                         None => {
-                            self.variables.remove(name);
-                            // Without a value it is not set.
-                            if has_value {
+                            let had_value = self.variables.remove(name).is_some();
+                            // Without a value it is not set, or as it was.
+                            if has_value || had_value {
                                 self.unknown.insert(name.clone());
                             }
                         }

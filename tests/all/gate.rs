@@ -133,6 +133,16 @@ fn image(lines: &str) -> Image {
     built(lines).0.image
 }
 
+/// What is told of an image that these lines make.
+pub fn built_in(lines: &str) -> Virtual {
+    built(lines).0
+}
+
+/// Whether a shell of this name is on this machine.
+pub fn has_shell(name: &str) -> bool {
+    std::process::Command::new(name).args(["-c", "exit 0"]).status().is_ok_and(|status| status.success())
+}
+
 fn has(image: &Image, path: &str) -> bool {
     View::new(image).get(path.as_bytes()).is_some()
 }

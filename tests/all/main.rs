@@ -42,6 +42,7 @@ mod secrets;
 #[path = "../registry/server.rs"]
 #[expect(dead_code, reason = "the tests of registries use the rest")]
 mod server;
+mod shells;
 mod stacks;
 mod strangers;
 mod tar_split;

@@ -83,7 +83,7 @@ pub enum Kind {
         /// `else`
         otherwise: Option<Script>,
     },
-    /// `for NAME in WORD…; do …; done`, and bash's `select`
+    /// `for NAME in WORD…; do …; done`
     For {
         /// The variable.
         name: String,
@@ -243,8 +243,13 @@ pub enum Form {
         /// What stands for it.
         word: Box<Word>,
     },
-    /// `?`, `:?`: the command fails without it.
-    Required(Box<Word>),
+    /// `?`, `:?`: the shell ends without it.
+    Required {
+        /// Whether an empty one counts as unset.
+        empty: bool,
+        /// What it says then.
+        word: Box<Word>,
+    },
     /// `%`, `%%`, `#`, `##`
     Strip {
         /// Whether its end is taken off.

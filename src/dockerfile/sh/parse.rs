@@ -244,7 +244,8 @@ impl Parser<'_> {
                 Kind::Group(script)
             }
             "if" => self.choice()?,
-            "for" | "select" => self.each()?,
+            "for" => self.each()?,
+            "select" => return Err(self.error("a loop over words")),
             word @ ("while" | "until") => {
                 let until = word == "until";
                 self.at += "while".len();
@@ -628,7 +629,7 @@ impl Parser<'_> {
         } else if self.eat("${") {
             let (name, form) = self.deeper(|parser| parser.braces(quoted))?;
             parts.push(Part::Variable { name, form, quoted });
-        } else if !quoted && self.rest().starts_with("$'") {
+        } else if !quoted && (self.rest().starts_with("$'") || self.rest().starts_with("$\"")) {
             return Err(self.error("no bash quotes"));
         } else {
             self.at += 1;
@@ -712,7 +713,7 @@ impl Parser<'_> {
             "-" => Form::Default { empty, assigns: false, word },
             "=" => Form::Default { empty, assigns: true, word },
             "+" => Form::Alternative { empty, word },
-            "?" => Form::Required(word),
+            "?" => Form::Required { empty, word },
             sign => Form::Strip { end: sign.starts_with('%'), longest: sign.len() == 2, word },
         };
         Ok((name, form))
@@ -754,8 +755,13 @@ impl Parser<'_> {
                 }
                 Some('\\') => {
                     self.at += 1;
-                    let next = self.bump().map(String::from).unwrap_or_default();
-                    push(&mut parts, &next, true);
+                    match self.bump() {
+                        Some(next) if quoted && !"$`\"\\}".contains(next) => {
+                            push(&mut parts, &format!("\\{next}"), true)
+                        }
+                        Some(next) => push(&mut parts, next.encode_utf8(&mut [0; 4]), true),
+                        None => {}
+                    }
                 }
                 Some('$' | '`') => self.expansion(&mut parts, quoted)?,
                 Some(c) => {
