@@ -149,6 +149,8 @@ pub(super) struct Shell {
     pub(super) tolerated: bool,
     /// Whether what it prints may have nowhere to go.
     pub(super) cannot_print: bool,
+    /// Whether its script has several lines.
+    pub(super) has_lines: bool,
     /// What runs when it ends.
     pub(super) at_exit: AtExit,
     pub(super) steps: usize,
@@ -182,6 +184,7 @@ impl Default for Shell {
             uncertain: false,
             tolerated: false,
             cannot_print: false,
+            has_lines: false,
             at_exit: AtExit::default(),
             steps: 0,
             depth: 0,
@@ -213,6 +216,7 @@ impl Stage {
             self.gap(setting.place.text, &one_line(text), GapReason::Grammar, Writes::Anywhere);
             return Ok(Ran::unknown());
         };
+        self.shell.has_lines = text.trim_end().contains('\n');
         let mut ran = self.list(setting, &script, must)?;
         if let Some(Leave::Exit(status)) = self.shell.leave {
             ran.status = status;
@@ -238,6 +242,12 @@ impl Stage {
     /// The shell may end here, with a failure.
     pub(super) fn may_end(&mut self) {
         self.shell.uncertain |= self.shell.tolerated;
+    }
+
+    /// Something in a word may be an error: dash ends there, and bash goes on with the next line.
+    pub(super) fn may_skip(&mut self) {
+        self.shell.uncertain |= self.shell.has_lines && self.shell.dialect != Dialect::Dash;
+        self.may_end();
     }
 
     /// Commands in order. `must`: whether the build fails where the last one does.
@@ -387,7 +397,8 @@ impl Stage {
     /// `… &`: what it changes is changed at some time or other.
     fn beside(&mut self, setting: Setting<'_>, item: &Item) -> Result<Ran> {
         let plain = Item { background: false, ..item.clone() };
-        let trial = self.try_out(setting, |stage| stage.subshell(setting, false, |stage| stage.item(setting, &plain, false)));
+        let trial =
+            self.try_out(setting, |stage| stage.subshell(setting, false, |stage| stage.item(setting, &plain, false)));
         self.take_trial(setting, trial, GapReason::Background);
         Ok(Ran { status: Status::Success, ..Ran::unknown() })
     }
@@ -452,6 +463,8 @@ impl Stage {
             if let Some(Leave::Exit(status) | Leave::Return(status)) = self.shell.leave {
                 ran.status = status;
             }
+            // bash forgets them at the end of some pipelines.
+            self.shell.at_exit.doubtful |= self.shell.dialect != Dialect::Dash;
             self.finish_shell(setting, ran)
         });
         let uncertain = self.shell.uncertain && !shell.uncertain;

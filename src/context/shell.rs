@@ -35,7 +35,9 @@ impl Stage {
                 };
                 match name {
                     // bash does not end where there are several words.
-                    _ if rest.len() > 1 || rest.iter().any(|field| field.value.is_none()) => self.shell.uncertain = true,
+                    _ if rest.len() > 1 || rest.iter().any(|field| field.value.is_none()) => {
+                        self.shell.uncertain = true
+                    }
                     "exit" => self.shell.leave = Some(Leave::Exit(status)),
                     _ if self.shell.may_return => self.shell.leave = Some(Leave::Return(status)),
                     // One shell ends there, and another says that it may not.
@@ -318,7 +320,7 @@ impl Stage {
         let (mut escapes, mut newline, mut rest) = (!other, true, words);
         while let [first, more @ ..] = rest {
             match *first {
-                "-n" => newline = false,
+                "-n" if other || rest.len() == words.len() => newline = false,
                 option if other && option.len() > 1 && option.starts_with('-') && is_of(&option[1..], "neE") => {
                     newline &= !option.contains('n');
                     match option.rfind(['e', 'E']) {

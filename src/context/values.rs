@@ -283,12 +283,10 @@ impl Stage {
                 Some("-x") if is_bash => exports = true,
                 Some("-r") if is_bash => keeps = true,
                 Some("-p" | "--") => {}
-                _ => followed = false,
+                // What it is set to later is another value, or that of another variable.
+                _ => return self.unknown(setting, text, GapReason::Script, Writes::Anywhere),
             }
             rest = more;
-        }
-        if !followed && name == "export" {
-            return self.unknown(setting, text, GapReason::Script, Writes::Anywhere);
         }
         let is_local = matches!(name, "local" | "declare" | "typeset") && !self.shell.locals.is_empty();
         if name == "local" && !is_local {

@@ -171,10 +171,13 @@ impl Stage {
             Part::Variable { name, form, .. } => self.variable_part(setting, name, form),
             Part::Substitution { script, .. } => {
                 let ran = self.subshell(setting, false, |stage| {
-                    if stage.shell.dialect != Dialect::Dash && stage.shell.stops != Some(false) {
-                        // bash leaves `set -e` at the door.
-                        stage.shell.stops = if stage.shell.dialect == Dialect::Bash { Some(false) } else { None };
+                    // bash leaves `set -e` at the door, and dash that it is in a condition.
+                    match stage.shell.dialect {
+                        Dialect::Dash => {}
+                        Dialect::Bash => stage.shell.stops = Some(false),
+                        Dialect::Other => stage.shell.stops = stage.shell.stops.filter(|stops| !stops),
                     }
+                    stage.shell.exempt = false;
                     stage.list(setting, script, false)
                 })?;
                 self.substituted = Some(ran.status);
@@ -199,7 +202,7 @@ impl Stage {
                     let rest =
                         signs.iter().fold(text.unwrap_or_else(|| "=".into()), |text, sign| text.replace(sign, ""));
                     self.shell.all_unknown |= rest.contains("++") || rest.contains("--") || rest.contains('=');
-                    self.may_end();
+                    self.may_skip();
                 }
                 Ok(value.map(|value| value.to_string()))
             }
@@ -219,7 +222,7 @@ impl Stage {
         let is_list = matches!(name, "@" | "*");
         if is_list && *form != Form::Plain {
             self.shell.all_unknown |= matches!(form, Form::Default { assigns: true, .. });
-            self.may_end();
+            self.may_skip();
             return Ok(None);
         }
         if value == Value::Unset && !is_list && matches!(form, Form::Plain | Form::Strip { .. } | Form::Length) {
@@ -251,7 +254,7 @@ impl Stage {
                     None
                 }
                 _ if *assigns && !crate::dockerfile::sh::is_name(name) => {
-                    self.may_end();
+                    self.may_skip();
                     None
                 }
                 _ => {
@@ -301,7 +304,7 @@ impl Stage {
             },
             Form::Other(word) => {
                 self.text(setting, word)?;
-                self.may_end();
+                self.may_skip();
                 None
             }
         })
@@ -421,6 +424,7 @@ impl Stage {
             |direction: Direction| matches!(direction, Direction::Document | Direction::Line | Direction::Read);
         let has_input = node.redirects.iter().any(|redirect| is_input(redirect.direction));
         let mut outputs = Vec::new();
+        let before = self.scope.variables.clone();
         let (mut turned, mut errors) = (false, Vec::new());
         for redirect in &node.redirects {
             let of_output = redirect.descriptor.as_deref().is_none_or(|number| number == "1");
@@ -431,6 +435,10 @@ impl Stage {
                         Some(word) => self.text(setting, &word)?,
                         None => None,
                     };
+                    if self.shell.leave.take().is_some() {
+                        // Who expands it may be a process of its own, which alone ends.
+                        (self.shell.input, self.shell.uncertain) = (None, true);
+                    }
                 }
                 Direction::Line => self.shell.input = self.text(setting, &redirect.target)?.map(|text| text + "\n"),
                 Direction::Read => {
@@ -467,7 +475,24 @@ impl Stage {
         if self.shell.leave.is_some() {
             return Ok(Ran::quiet(Status::Failure));
         }
+        // What is set there is set in another process, or in this one.
+        if self.scope.variables != before {
+            let after = self.scope.variables.clone();
+            let changed = after.into_iter().filter(|(name, value)| before.get(name) != Some(value));
+            changed.for_each(|(name, _)| self.set_unknown(name));
+        }
+        let places: Vec<Option<ImagePath>> =
+            outputs.iter().map(|(file, _)| file.as_deref().and_then(|file: &str| self.at(file))).collect();
+        let state = |stage: &Self| -> Vec<Option<Entry>> {
+            let real = places.iter().flatten().map(|path| stage.tree.resolve(path.as_bytes()));
+            real.map(|path| stage.tree.get(&path).cloned()).collect()
+        };
+        let opened = state(self);
         let mut ran = self.compound(setting, node, must)?;
+        if state(self) != opened {
+            // Two write into one file.
+            ran.said = None;
+        }
         if has_input {
             self.shell.input = input;
         }

@@ -6,6 +6,7 @@ use slimwright::base::Digest;
 use slimwright::image::Writes;
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::process::{Command, Stdio};
 
 /// Numbers that look like chance and are the same every time (xorshift).
@@ -299,7 +300,7 @@ impl Maker {
             33 => format!(
                 "{{ {}; }}{}",
                 self.lines(depth - 1, inside),
-                self.chance.one(&["", " >> out", " | cat >> out", " < /dev/null"])
+                self.chance.one(&["", " >> out", " > out", " | cat >> t.txt", " < /dev/null"])
             ),
             34 | 35 => format!(
                 "{} {} {}",
@@ -412,12 +413,14 @@ fn verdict(shell: &str, script: &str) -> Verdict {
 
 fn agrees(shell: &str) {
     if !has_shell(shell) {
-        eprintln!("skipped: there is no {shell} here");
+        // Past the harness, which keeps what a test that passes prints.
+        writeln!(std::io::stderr(), "skipped, as there is no {shell} here: what {shell} does is not compared").unwrap();
         return;
     }
+    // More of them, and other ones, for a search by hand.
     let number =
         |name: &str, default: u64| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
-    let (cases, seed) = (number("SHELL_CASES", 300), number("SHELL_SEED", 1));
+    let (cases, seed) = (number("SHELL_CASES", 150), number("SHELL_SEED", 1));
     let (mut same, mut unknown, mut fails, mut differ) = (0, 0, 0, Vec::new());
     for case in 0..cases {
         let chance = Chance((seed << 32 | case).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);

@@ -706,7 +706,9 @@ impl Parser<'_> {
         let signs = [":-", ":=", ":+", ":?", "%%", "##", "-", "=", "+", "?", "%", "#"];
         let sign = signs.into_iter().find(|sign| self.rest().starts_with(sign)).filter(|_| !name.is_empty());
         self.at += sign.map_or(0, str::len);
-        let word = Box::new(self.braced(quoted)?);
+        // A pattern is one in double quotes as well.
+        let is_pattern = sign.is_some_and(|sign| sign.starts_with(['%', '#']));
+        let word = Box::new(self.braced(quoted && !is_pattern)?);
         let Some(sign) = sign else { return Ok((name, Form::Other(word))) };
         let empty = sign.starts_with(':');
         let form = match sign.trim_start_matches(':') {
