@@ -366,42 +366,6 @@ impl Stage {
         true
     }
 
-    /// `venv` installs the pip that came with Python, which is the base's own where that was not updated.
-    pub(super) fn copy_pip(&mut self, base: &Site, folder: &ImagePath) -> bool {
-        let Some(site) = self.virtual_site(folder.as_bytes()) else { return false };
-        let from = [base.site_dir.as_bytes(), b"usr/lib/python3/dist-packages"]
-            .into_iter()
-            .find(|folder| self.tree.is_directory(&[folder, &b"/pip"[..]].concat()));
-        let Some(from) = from.map(<[u8]>::to_vec) else { return false };
-        let is_seed = |name: &[u8]| {
-            let with_setuptools = base
-                .python
-                .strip_prefix("3.")
-                .and_then(|minor| minor.parse::<u32>().ok())
-                .is_some_and(|minor| minor < 12);
-            let name = String::from_utf8_lossy(name);
-            let pip = name == "pip" || name.starts_with("pip-") && name.ends_with("-info");
-            let other =
-                matches!(&*name, "setuptools" | "pkg_resources" | "_distutils_hack" | "distutils-precedence.pth");
-            pip || with_setuptools && (other || name.starts_with("setuptools-") && name.ends_with("-info"))
-        };
-        let paths: Vec<(ImagePath, Entry)> =
-            self.tree.below(&from).map(|(path, entry)| (path.clone(), entry.clone())).collect();
-        for (path, entry) in paths {
-            let inside = &path.as_bytes()[from.len() + 1..];
-            let first = inside.split(|&b| b == b'/').next().unwrap_or_default();
-            if is_seed(first) && entry.kind == EntryKind::File {
-                let content = self.tree.content(path.as_bytes()).map(<[u8]>::to_vec);
-                self.tree.put(Entry { path: site.site_dir.join(inside), ..entry }, content);
-            }
-        }
-        for name in ["pip", "pip3", &format!("pip{}", base.python)] {
-            let size = 215 + folder.to_string().len() as u64;
-            self.tree.put(Entry { mode: 0o755, ..Entry::file(folder.join(b"bin").join(name.as_bytes()), size) }, None);
-        }
-        true
-    }
-
     /// Bytecode for all source below a folder.
     pub(super) fn compile_below(&mut self, folder: &[u8], python: &str) {
         let sources: Vec<(ImagePath, u64)> = self

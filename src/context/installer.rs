@@ -95,7 +95,7 @@ impl Stage {
             "pdm" => self.pdm(world, arguments, place),
             "pipenv" => self.pipenv(world, arguments, place),
             "pip-compile" => self.pip_compile(world, arguments, place),
-            "virtualenv" => self.environment_of(world, "python3", arguments),
+            "virtualenv" => self.environment_of(world, "python3", arguments, place),
             _ if versioned("pip") => self.pip(world, &words[0], arguments, place),
             _ if versioned("python") || name == "pypy3" => self.interpreter(world, words, place),
             "conda" | "mamba" | "micromamba" | "pixi" => Ok(Outcome::Unknown(GapReason::NotLookedUp(Packages::Conda))),
@@ -125,7 +125,7 @@ impl Stage {
         };
         match module.as_str() {
             "pip" => self.pip(world, &words[0], rest, place),
-            "venv" | "virtualenv" => self.environment_of(world, &words[0], rest),
+            "venv" | "virtualenv" => self.environment_of(world, &words[0], rest, place),
             "uv" => self.uv(world, rest, place),
             "poetry" => self.poetry(world, rest, place),
             "pdm" => self.pdm(world, rest, place),
@@ -440,6 +440,7 @@ impl Stage {
         world: &World<'_>,
         program: &str,
         words: &[String],
+        place: &Place<'_>,
     ) -> Result<Outcome, ContextError> {
         let read = Arguments::parse(words, &["-p", "--python", "--prompt"]);
         let base = self.site_of(world, read.value(&["-p", "--python"]).unwrap_or(program));
@@ -453,8 +454,11 @@ impl Stage {
             if !self.make_environment(&folder, &base, shares, false) {
                 continue;
             }
-            if with_pip && !self.copy_pip(&base, &folder) {
-                return Ok(Outcome::Unknown(GapReason::WhichPip));
+            if with_pip {
+                match self.seed(world, &base, &folder, place)? {
+                    Outcome::Done => {}
+                    other => return Ok(other),
+                }
             }
         }
         Ok(Outcome::Done)

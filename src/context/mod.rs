@@ -43,6 +43,7 @@ mod projects;
 mod readers;
 mod run;
 mod script;
+mod seed;
 mod shell;
 mod site;
 mod stage;

@@ -22,10 +22,16 @@ impl Stage {
     pub(super) fn program(&self, name: &str) -> Option<Vec<u8>> {
         if name.contains('/') {
             let path = self.at(name)?.as_bytes().to_vec();
-            return self.tree.exists(&self.tree.resolve(&path)).then_some(path);
+            return self.is_there(&path).then_some(path);
         }
         let candidates = self.path().into_iter().map(|folder| [&folder[..], b"/", name.as_bytes()].concat());
-        candidates.into_iter().find(|path| self.tree.exists(&self.tree.resolve(path)))
+        candidates.into_iter().find(|path| self.is_there(path))
+    }
+
+    /// Whether a path leads to something; of the interpreter that a package brought the package tells, not its files.
+    fn is_there(&self, path: &[u8]) -> bool {
+        let real = self.tree.resolve(path);
+        self.tree.exists(&real) || (self.tree.get(path).is_some() && self.is_packaged_python(&real))
     }
 
     /// Whether all files of the base are known, so that what is not in the tree is not there.

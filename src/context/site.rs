@@ -1,5 +1,6 @@
 //! Which Python a command installs into, and where.
 
+use super::run::base_name;
 use super::stage::Stage;
 use crate::base::{ImagePath, file_name, parent};
 
@@ -52,8 +53,14 @@ impl Stage {
 
     /// The environment of a program (`pip`, `python3`, `/opt/venv/bin/pip`).
     pub(super) fn site_of(&self, world: &super::stage::World<'_>, program: &str) -> Option<Site> {
-        let found = self.program(program).or_else(|| ["python3", "python"].iter().find_map(|name| self.program(name)));
-        let Some(found) = found else { return self.packaged_site(program).or_else(|| self.stated_site(world)) };
+        // What is named by its path is that one or none.
+        let is_path = program.contains('/');
+        let any = || ["python3", "python"].iter().find_map(|name| self.program(name)).filter(|_| !is_path);
+        let Some(found) = self.program(program).or_else(any) else {
+            let path = self.at(program).map(|path| self.tree.resolve(path.as_bytes()));
+            let may_be = !is_path || path.is_some_and(|path| !self.is_whole() || is_systems(parent(&path)));
+            return may_be.then(|| self.packaged_site(program).or_else(|| self.stated_site(world))).flatten();
+        };
         let bin = parent(&found).to_vec();
         // A script of an environment stands beside its interpreter.
         let prefix = parent(&bin).to_vec();
@@ -92,7 +99,7 @@ impl Stage {
     /// The Python that an instruction has installed as a package, whose files are not told apart.
     fn packaged_site(&self, program: &str) -> Option<Site> {
         let named = || {
-            let minor = minor_of(program.trim_start_matches("pip"))?;
+            let minor = minor_of(base_name(program).trim_start_matches("pip"))?;
             self.has_package(&format!("python{minor}-minimal")).then_some(minor)
         };
         let default = || ["python3-minimal", "python3"].iter().find_map(|name| minor_of(&self.package_version(name)?));
@@ -102,6 +109,13 @@ impl Stage {
         };
         let python = named().or_else(default).or_else(of_alpine)?;
         Some(self.system_site(b"usr/bin", &python))
+    }
+
+    /// Whether a path is that of an interpreter that a package brought.
+    pub(super) fn is_packaged_python(&self, path: &[u8]) -> bool {
+        let name = String::from_utf8_lossy(file_name(path)).into_owned();
+        let is_named = name == "python3" || name.starts_with("python3.");
+        is_systems(parent(path)) && is_named && self.packaged_site(&name).is_some()
     }
 
     fn has_package(&self, name: &str) -> bool {
@@ -133,6 +147,11 @@ impl Stage {
         let interpreter = format!("{prefix}/bin/python3");
         Some(Site { prefix, site_dir, python, interpreter, is_target: false })
     }
+}
+
+/// Whether packages put programs there.
+fn is_systems(folder: &[u8]) -> bool {
+    matches!(folder, b"usr/bin" | b"bin")
 }
 
 /// `3.11` of `python:3.11-slim` and `registry.example.org/library/python:3.11.7`.

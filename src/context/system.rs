@@ -13,7 +13,7 @@ use crate::base::ImagePath;
 use crate::fs::View;
 use crate::image::{GapReason, Image, Writes};
 use crate::layer::Entry;
-use crate::os::{OsInventory, OsPackage, PackageManager, parse_installed, parse_status};
+use crate::os::{OsInventory, OsPackage, PREDICTED, PackageManager, parse_installed, parse_status};
 use crate::repository::{Installation, NewPackage, PackageRequest, Repositories, Sources, autoremove, removed_with};
 use std::rc::Rc;
 
@@ -220,7 +220,7 @@ impl Stage {
 
     /// The one file of a package, and its entry in the list of packages.
     fn put_package(&mut self, package: &NewPackage, share: u64, apk: bool) {
-        let path = ImagePath::from(format!("usr/share/predicted/{}", package.name).as_str());
+        let path = ImagePath::from(format!("{PREDICTED}/{}", package.name).as_str());
         if package.replaces.is_some() {
             self.hide_files(&package.name);
         }
@@ -256,7 +256,7 @@ impl Stage {
         let paths = text.map(crate::os::parse_list).unwrap_or_default();
         let mut files: Vec<Vec<u8>> = paths.into_iter().map(|path| self.tree.resolve(&path)).collect();
         files.retain(|path| self.tree.get(path).is_some_and(|entry| entry.kind != crate::layer::EntryKind::Directory));
-        files.push(format!("usr/share/predicted/{name}").into_bytes());
+        files.push(format!("{PREDICTED}/{name}").into_bytes());
         files
     }
 

@@ -44,8 +44,8 @@ impl Stage {
                     return Ok(no_python(true));
                 };
                 let new = self.make_environment(&folder, &base, read.has(&["--system-site-packages"]), true);
-                if new && read.has(&["--seed"]) && !self.copy_pip(&base, &folder) {
-                    return Ok(Outcome::Unknown(GapReason::WhichPip));
+                if new && read.has(&["--seed"]) {
+                    return self.seed(world, &base, &folder, place);
                 }
                 Ok(Outcome::Done)
             }

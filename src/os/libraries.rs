@@ -43,6 +43,8 @@ pub enum Provider {
     Package(usize),
     /// A file of the image that no OS package owns.
     File(ImagePath),
+    /// Nobody that is known, and there are OS packages whose files are not told apart.
+    NotKnown,
     /// Nobody: the file cannot be loaded.
     Nobody,
 }
@@ -64,11 +66,12 @@ impl Libraries {
                 None => unread += usize::from(path.ends_with(b".so") && may_be_linked(view.entry(node.entry))),
             }
         }
+        let nobody = if os.has_unlisted(view) { Provider::NotKnown } else { Provider::Nobody };
         let mut needs = Vec::new();
         for (path, layer, linkage) in linked.iter().filter(|(path, ..)| !os.owners.contains_key(*path)) {
             for library in &linkage.needed {
                 let provider = match places.find(path, linkage, library) {
-                    None => Provider::Nobody,
+                    None => nobody.clone(),
                     Some(found) => match os.owners.get(found) {
                         Some(&package) => Provider::Package(package),
                         None => Provider::File(ImagePath::new(found)),

@@ -16,7 +16,7 @@ pub use dpkg::{parse_extended_states, parse_list, parse_md5sums, parse_status, r
 pub use libraries::{Libraries, Need, Provider};
 pub use release::parse_os_release;
 
-use crate::base::{FastMap, FastSet, ImagePath, Problem, file_name, parent};
+use crate::base::{Basis, FastMap, FastSet, ImagePath, Problem, file_name, parent};
 use crate::fs::{DataRef, Lookup, View};
 use crate::layer::EntryKind;
 use serde::{Deserialize, Serialize};
@@ -104,7 +104,16 @@ pub struct Declared {
 /// A package and the paths that it lists, cleaned.
 type Listed = (OsPackage, Vec<Vec<u8>>);
 
+/// Where the one file stands that predicts all files of a package that was not looked into.
+pub const PREDICTED: &str = "usr/share/predicted";
+
 impl OsInventory {
+    /// Whether the image is predicted, with packages of whose files only the sum is known.
+    pub fn has_unlisted(&self, view: &View<'_>) -> bool {
+        let is_one = |package: &OsPackage| view.get(format!("{PREDICTED}/{}", package.name).as_bytes()).is_some();
+        view.image().basis == Basis::Predicted && self.packages.iter().any(is_one)
+    }
+
     /// Reads the package databases of a merged image. Never fails: what cannot be read becomes a problem.
     pub fn new(view: &View<'_>) -> Self {
         let mut out = Self { release: release(view), ..Self::default() };

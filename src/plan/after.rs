@@ -46,7 +46,7 @@ pub fn libraries_after(facts: &Facts<'_>, plan: &Plan) -> LibraryCheck {
     for need in after.needs.iter().filter(|need| need.provider == Provider::Nobody) {
         let Some(known) = before.get(&(&need.file, &need.library)) else { continue };
         match &known.provider {
-            Provider::Nobody => check.unmet_before += 1,
+            Provider::Nobody | Provider::NotKnown => check.unmet_before += 1,
             Provider::File(path) if is_unlisted(facts, plan, &view, path) => check.unknown += 1,
             provider => check.unmet.push(unmet(facts, known, provider)),
         }
@@ -59,7 +59,7 @@ fn unmet(facts: &Facts<'_>, need: &Need, provider: &Provider) -> Unmet {
     let provider = match provider {
         Provider::Package(position) => facts.os.packages.get(*position).map(|package| package.name.clone()),
         Provider::File(path) => Some(path.to_string()),
-        Provider::Nobody => None,
+        Provider::Nobody | Provider::NotKnown => None,
     };
     let owner = facts.python.owner(need.file.as_bytes()).map(|id| &facts.python.distributions[id]);
     Unmet {

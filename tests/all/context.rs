@@ -660,3 +660,38 @@ fn options_of_contexts_are_for_contexts() {
         assert!(err.contains(expected), "{arguments:?}: {err}");
     }
 }
+
+/// Debian with a Python that a package brought, whose files are not told apart.
+const PACKAGED: &str = "
+    layer ADD rootfs.tar /
+    f etc/debian_version 5
+    f var/lib/dpkg/status = Package: python3-minimal\\nStatus: install ok installed\\nArchitecture: amd64\\nVersion: 3.11.2-1\\n\\nPackage: python3-pip-whl\\nStatus: install ok installed\\nArchitecture: all\\nVersion: 23.0.1+dfsg-1\\n\\nPackage: python3-setuptools-whl\\nStatus: install ok installed\\nArchitecture: all\\nVersion: 66.1.1-1+deb12u2\\n\\n
+    env PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin
+";
+
+#[test]
+fn an_environment_of_a_packages_python_is_the_one_that_is_installed_into() {
+    let mut world = World::new()
+        .with(wheel("pip", "23.0.1", &[("pip/__init__.py", 400)]))
+        .with(wheel("setuptools", "66.1.1", &[("setuptools/__init__.py", 300)]))
+        .with(wheel("six", "1.16.0", &[("six.py", 34_549)]));
+    world.base = Base::Known(Box::new(fixture::image(PACKAGED)), "made".into());
+    for install in ["/opt/venv/bin/python -m pip", "python -m pip", "pip", "/opt/venv/bin/python3 -m pip"] {
+        let text = format!(
+            "FROM debian:12 AS build\nRUN python3 -m venv /opt/venv\nRUN {install} install --no-cache-dir six\n\
+             FROM debian:12\nCOPY --from=build /opt/venv /opt/venv\n"
+        );
+        let image = whole(&[("Dockerfile", &text)], &world);
+        for name in ["six.py", "pip/__init__.py", "setuptools/__init__.py"] {
+            assert!(has(&image, &format!("opt/venv/lib/python3.11/site-packages/{name}")), "{install}: {name}");
+        }
+    }
+}
+
+#[test]
+fn an_interpreter_that_is_not_there_installs_nowhere_else() {
+    let text = "FROM python:3.11-slim\nRUN /opt/none/bin/python -m pip install --no-cache-dir six || true\n";
+    let made =
+        made(&[("Dockerfile", text)], &World::new().with(wheel("six", "1.16.0", &[("six.py", 34_549)]))).unwrap();
+    assert!(!has(&made.image, "usr/local/lib/python3.11/site-packages/six.py"));
+}

@@ -1,0 +1,100 @@
+//! What `venv` puts into an environment: the pip, and before Python 3.12 the setuptools, that came with the interpreter.
+//!
+//! Source: Python's documentation, ensurepip and venv; Debian's packages python3-pip-whl and python3-setuptools-whl.
+
+use super::ContextError;
+use super::run::{Outcome, Place};
+use super::site::Site;
+use super::stage::{Stage, World};
+use crate::base::ImagePath;
+use crate::image::{GapReason, Writes};
+use crate::layer::{Entry, EntryKind};
+
+/// Whether `ensurepip` brings setuptools: until Python 3.11.
+fn has_setuptools(base: &Site) -> bool {
+    let minor = base.python.strip_prefix("3.").and_then(|minor| minor.parse::<u32>().ok());
+    minor.is_some_and(|minor| minor < 12)
+}
+
+impl Stage {
+    /// Installs pip into a new environment.
+    ///
+    /// # Errors
+    ///
+    /// As for an installation.
+    pub(super) fn seed(
+        &mut self,
+        world: &World<'_>,
+        base: &Site,
+        folder: &ImagePath,
+        place: &Place<'_>,
+    ) -> Result<Outcome, ContextError> {
+        if self.copy_pip(base, folder) {
+            return Ok(Outcome::Done);
+        }
+        let unknown = Outcome::Partly(GapReason::WhichPip, Writes::Within(vec![folder.clone()]));
+        let Some(pins) = self.bundled(base) else { return Ok(unknown) };
+        let options = ["install", "--no-deps", "--no-cache-dir", "--ignore-installed"].map(str::to_owned);
+        let words: Vec<String> = options.into_iter().chain(pins).collect();
+        match self.pip(world, &format!("{folder}/bin/python"), &words, place)? {
+            Outcome::Done => Ok(Outcome::Done),
+            _ => Ok(unknown),
+        }
+    }
+
+    /// The pins of the wheels that came with the interpreter, by their file names or by the packages that have them.
+    fn bundled(&self, base: &Site) -> Option<Vec<String>> {
+        let lib = base.prefix.join(format!("lib/python{}/ensurepip/_bundled", base.python).as_bytes());
+        let wheels: Vec<String> = [lib.as_bytes(), b"usr/share/python-wheels"]
+            .into_iter()
+            .flat_map(|folder| self.tree.names(folder))
+            .filter_map(|name| String::from_utf8(name).ok())
+            .collect();
+        let version = |name: &str| {
+            let of_wheel = |wheel: &String| {
+                let version = wheel.strip_prefix(name)?.strip_prefix('-')?.split('-').next()?;
+                wheel.ends_with(".whl").then(|| version.to_owned())
+            };
+            // Debian's revision, and what says that files were left out, are no part of the version.
+            let of_package = || {
+                let version = self.package_version(&format!("python3-{name}-whl"))?;
+                Some(version.split(['-', '+', '~']).next()?.to_owned())
+            };
+            wheels.iter().find_map(of_wheel).or_else(of_package).map(|version| format!("{name}=={version}"))
+        };
+        let names = if has_setuptools(base) { &["pip", "setuptools"][..] } else { &["pip"] };
+        names.iter().map(|name| version(name)).collect()
+    }
+
+    /// Copies the base's own pip, which came with Python where nobody updated it.
+    fn copy_pip(&mut self, base: &Site, folder: &ImagePath) -> bool {
+        let Some(site) = self.virtual_site(folder.as_bytes()) else { return false };
+        let from = [base.site_dir.as_bytes(), b"usr/lib/python3/dist-packages"]
+            .into_iter()
+            .find(|folder| self.tree.is_directory(&[folder, &b"/pip"[..]].concat()));
+        let Some(from) = from.map(<[u8]>::to_vec) else { return false };
+        let with_setuptools = has_setuptools(base);
+        let is_seed = |name: &[u8]| {
+            let name = String::from_utf8_lossy(name);
+            let pip = name == "pip" || name.starts_with("pip-") && name.ends_with("-info");
+            let other =
+                matches!(&*name, "setuptools" | "pkg_resources" | "_distutils_hack" | "distutils-precedence.pth");
+            pip || with_setuptools && (other || name.starts_with("setuptools-") && name.ends_with("-info"))
+        };
+        let paths: Vec<(ImagePath, Entry)> =
+            self.tree.below(&from).map(|(path, entry)| (path.clone(), entry.clone())).collect();
+        for (path, entry) in paths {
+            let inside = &path.as_bytes()[from.len() + 1..];
+            let first = inside.split(|&b| b == b'/').next().unwrap_or_default();
+            if is_seed(first) && entry.kind == EntryKind::File {
+                let content = self.tree.content(path.as_bytes()).map(<[u8]>::to_vec);
+                self.tree.put(Entry { path: site.site_dir.join(inside), ..entry }, content);
+            }
+        }
+        for name in ["pip", "pip3", &format!("pip{}", base.python)] {
+            let size = 215 + folder.to_string().len() as u64;
+            self.tree.put(Entry { mode: 0o755, ..Entry::file(folder.join(b"bin").join(name.as_bytes()), size) }, None);
+        }
+        true
+    }
+}
