@@ -114,6 +114,12 @@ impl Stage {
         self.is_root() && self.is_plain(&real) && is_writable && !self.tree.is_doubtful(real.as_bytes())
     }
 
+    /// Whether a path is a folder, and no link to one.
+    fn is_own_folder(&self, path: &ImagePath) -> bool {
+        let real = self.place_of(path.as_bytes());
+        self.tree.is_directory(real.as_bytes())
+    }
+
     /// Whether a file can be read.
     pub(super) fn can_read(&self, path: &ImagePath) -> bool {
         let real = self.tree.resolve(path.as_bytes());
@@ -130,8 +136,20 @@ impl Stage {
         };
         let forces = read.has(&["-f", "--force"]);
         let deep = read.has(&["-r", "-R", "--recursive"]);
-        let mut worst = if read.words.is_empty() && !forces { Grasp::Open } else { Grasp::Sure };
+        let operands = match name {
+            "unlink" => read.words.len() == 1,
+            _ => forces || !read.words.is_empty(),
+        };
+        let mut worst = if operands { Grasp::Sure } else { Grasp::Open };
         for word in &read.words {
+            // A slash at the end asks for a folder, and no link to one.
+            if word.ends_with('/') && !self.at(word).is_some_and(|path| self.is_own_folder(&path)) {
+                return Grasp::Open;
+            }
+            // Neither is ever removed.
+            if matches!(word.trim_end_matches('/').rsplit('/').next(), Some("" | "." | "..")) {
+                return Grasp::Open;
+            }
             let Some(path) = self.at(word) else { return Grasp::Open };
             let real = self.place_of(path.as_bytes());
             if word.contains(['*', '?', '[']) {

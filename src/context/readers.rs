@@ -148,7 +148,11 @@ impl Stage {
                     .and_then(|place| self.at(place))
                     .is_none_or(|place| self.tree.is_doubtful(place.as_bytes()));
                 let said: String = paths.map(|path| format!("{path}{end}")).collect();
-                Some(if doubtful { Ran::unknown() } else { known(Some(said)) })
+                let are_there = arguments.iter().take_while(|word| !word.starts_with(['-', '(', '!'])).all(|place| {
+                    let path = self.at(place);
+                    path.is_some_and(|path| self.tree.exists(&self.tree.resolve(path.as_bytes())))
+                });
+                Some(if doubtful || !are_there { Ran::unknown() } else { known(Some(said)) })
             }
             ("file", words) => {
                 (!words.iter().any(|word| word.starts_with("-C") || word.starts_with("--c"))).then(Ran::unknown)

@@ -298,6 +298,13 @@ const LOUD: &[&str] = &[
     // A removal that may not happen.
     "RUN head -c 9000 /dev/zero > /a; rm --bogus /a; true",
     "RUN head -c 9000 /dev/zero > /a; rm -i /a < /dev/null; true",
+    "RUN head -c 9000 /dev/zero > /a; rm /a/; true",
+    "RUN head -c 9000 /dev/zero > /a; rm -r /a/; true",
+    "RUN head -c 9000 /dev/zero > /a; unlink /a x; true",
+    "RUN mkdir /d; head -c 9000 /dev/zero > /d/a; ln -s /d /l; rm -r /l/; true",
+    "RUN mkdir /d; head -c 9000 /dev/zero > /d/a; cd /d; rm -rf .; true",
+    "RUN mkdir -p /d/e; head -c 9000 /dev/zero > /d/a; rm -rf /d/e/..; true",
+    "RUN find /none || head -c 9000 /dev/zero > /a",
     "RUN head -c 9000 /dev/zero > /a; rm -i /a < /dev/null",
     "RUN head -c 9000 /dev/zero > /a; rm --help /a && true",
     "RUN head -c 9000 /dev/zero > /a; PATH=/x rm /a; true",
