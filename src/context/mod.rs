@@ -240,6 +240,7 @@ fn finish(
     if let Some(base) = &base {
         config.labels.entry("org.opencontainers.image.base.name".into()).or_insert_with(|| base.clone());
     }
+    let base_layers = stage.tree.base_layers();
     let image = Image {
         name,
         other_names: Vec::new(),
@@ -249,6 +250,7 @@ fn finish(
         basis: Basis::Predicted,
         problems: stage.problems,
         gaps,
+        base: Some(base_layers),
     };
     Virtual { image, dockerfile, base, notes: world.take_notes() }
 }

@@ -195,7 +195,13 @@ impl<'w> World<'w> {
         let mut stage = match definition.parent {
             // It stands before this one.
             Some(parent) if parent < number => Stage::clone(&*self.stage(parent)?),
-            _ => self.base(from, &definition.image)?,
+            _ => {
+                let mut base = self.base(from, &definition.image)?;
+                // Builders give a base that names none this one (BuildKit, dockerfile2llb).
+                let path = base.scope.variables.entry("PATH".to_owned());
+                path.or_insert_with(|| super::places::USUAL_PATH.to_owned());
+                base
+            }
         };
         stage.number = number;
         for position in definition.instructions.clone().skip(1) {

@@ -114,6 +114,7 @@ impl Stage {
                 basis: crate::base::Basis::Predicted,
                 problems: Vec::new(),
                 gaps: Vec::new(),
+                base: None,
             };
             let view = View::new(&image);
             SystemState { inventory: OsInventory::new(&view), sources: Sources::new(&view) }

@@ -147,6 +147,11 @@ impl Tree {
         Some(content)
     }
 
+    /// How many of the lowest layers are the base image's.
+    pub(super) fn base_layers(&self) -> usize {
+        self.base_layers
+    }
+
     /// Everything below a directory that has an entry, in order.
     pub(super) fn below(&self, directory: &[u8]) -> impl Iterator<Item = (&ImagePath, &Entry)> {
         let mut paths: Vec<Vec<u8>> = Vec::new();

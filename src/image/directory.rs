@@ -54,6 +54,7 @@ pub(super) fn directory(path: &Path, options: &OpenOptions, progress: &dyn Progr
         basis: Basis::Measured,
         problems: reading.problems,
         gaps: Vec::new(),
+        base: None,
     })
 }
 

@@ -45,6 +45,7 @@ pub fn open_manifest(
         basis: Basis::Measured,
         problems: Vec::new(),
         gaps: Vec::new(),
+        base: None,
     };
     Ok((image, false))
 }

@@ -60,6 +60,9 @@ pub struct Image {
     /// What its layers should have and could not be known: only a virtual image has any. Sizes are then too small by an
     /// unknown amount.
     pub gaps: Vec<Gap>,
+    /// How many of the lowest layers are the base image's, where that is known: of a virtual image only.
+    #[serde(skip)]
+    pub base: Option<usize>,
 }
 
 /// How a problem begins that says that a part of the input could not be read.
@@ -104,6 +107,10 @@ impl Image {
     /// of its own Dockerfile, and few write one before their own `RUN` and `COPY`: so the base ends at the
     /// last such row that layers follow. 0 when the history does not tell.
     pub fn base_layers(&self) -> usize {
+        self.base.map_or_else(|| self.base_by_history(), |base| base.min(self.layers.len()))
+    }
+
+    fn base_by_history(&self) -> usize {
         let rows = &self.config.history;
         if rows.iter().filter(|row| !row.empty_layer).count() != self.layers.len() {
             return 0;

@@ -82,6 +82,7 @@ pub(super) fn read_source(
         basis: Basis::Measured,
         problems,
         gaps: Vec::new(),
+        base: None,
     })
 }
 

@@ -85,6 +85,7 @@ impl Prediction<'_> {
             basis: Basis::Predicted,
             problems: Vec::new(),
             gaps: original.gaps.clone(),
+            base: None,
         };
         Predicted { image, taken, added }
     }

@@ -234,6 +234,7 @@ fn shell(image: &Image) -> Image {
         basis: image.basis,
         problems: Vec::new(),
         gaps: image.gaps.clone(),
+        base: None,
     }
 }
 

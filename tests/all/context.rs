@@ -695,3 +695,14 @@ fn an_interpreter_that_is_not_there_installs_nowhere_else() {
         made(&[("Dockerfile", text)], &World::new().with(wheel("six", "1.16.0", &[("six.py", 34_549)]))).unwrap();
     assert!(!has(&made.image, "usr/local/lib/python3.11/site-packages/six.py"));
 }
+
+#[test]
+fn a_command_in_the_middle_of_the_file_does_not_end_the_base() {
+    let text = "FROM python:3.11-slim\nCOPY a /a\nCMD [\"x\"]\nENTRYPOINT [\"y\"]\nCOPY b /b\n";
+    let image = whole(&[("Dockerfile", text), ("a", "a"), ("b", "b")], &World::new());
+    assert_eq!((image.base_layers(), image.layers.len()), (2, 4));
+    let mut unknown = World::new();
+    unknown.base = Base::Unknown("nobody has it".into());
+    let image = made(&[("Dockerfile", text), ("a", "a"), ("b", "b")], &unknown).unwrap().image;
+    assert_eq!((image.base_layers(), image.layers.len()), (0, 2));
+}

@@ -49,6 +49,7 @@ pub fn image(spec: &str) -> Image {
         basis: Basis::Measured,
         problems: Vec::new(),
         gaps: Vec::new(),
+        base: None,
     }
 }
 
