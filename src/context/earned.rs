@@ -37,7 +37,7 @@ impl Stage {
             matches!(entry.kind, EntryKind::File | EntryKind::Hardlink)
                 && (entry.mode & 0o111 != 0 || entry.link.is_some())
         };
-        !self.tree.is_doubtful(&real) && self.tree.get(&real).is_some_and(runs)
+        !self.tree.is_doubtful(&real) && !self.tree.is_doubtful(&path) && self.tree.get(&real).is_some_and(runs)
     }
 
     /// Whether a program is where programs usually are, and `PATH` does not lead there.
@@ -109,9 +109,10 @@ impl Stage {
         let real = ImagePath::new(&self.tree.resolve(path.as_bytes()));
         let is_writable = match self.tree.get(real.as_bytes()) {
             Some(entry) => matches!(entry.kind, EntryKind::File | EntryKind::Hardlink),
-            None => !self.tree.is_directory(real.as_bytes()) && self.is_folder(parent(real.as_bytes())),
+            None => !self.is_folder(real.as_bytes()) && self.is_folder(parent(real.as_bytes())),
         };
-        self.is_root() && self.is_plain(&real) && is_writable && !self.tree.is_doubtful(real.as_bytes())
+        let is_doubtful = self.tree.is_doubtful(real.as_bytes()) || self.tree.is_doubtful(path.as_bytes());
+        self.is_root() && self.is_plain(&real) && is_writable && !is_doubtful
     }
 
     /// Whether a path is a folder, and no link to one.
@@ -126,7 +127,8 @@ impl Stage {
         let is_file = |entry: &Entry| {
             matches!(entry.kind, EntryKind::File | EntryKind::Hardlink) && (self.is_root() || entry.mode & 0o004 != 0)
         };
-        !is_special(&real) && !self.tree.is_doubtful(&real) && self.tree.get(&real).is_some_and(is_file)
+        let is_doubtful = self.tree.is_doubtful(&real) || self.tree.is_doubtful(path.as_bytes());
+        !is_special(&real) && !is_doubtful && self.tree.get(&real).is_some_and(is_file)
     }
 
     fn grasp_remove(&self, name: &str, arguments: &[String], letters: &str, long: &[&str]) -> Grasp {
@@ -253,12 +255,9 @@ impl Stage {
     fn grasp_link(&self, arguments: &[String]) -> Grasp {
         let long = ["--symbolic", "--force", "--verbose", "--no-dereference"];
         let Ok(read) = Arguments::strict(arguments, ("sfvn", ""), (&long, &[])) else { return Grasp::Open };
-        let [target, place] = read.words.as_slice() else { return Grasp::Open };
-        let (Some(target), Some(mut path)) = (self.at(target), self.at(place)) else { return Grasp::Open };
-        if self.tree.is_directory(path.as_bytes()) {
-            path = path.join(file_name(target.as_bytes()));
-        }
-        let path = self.place_of(path.as_bytes());
+        let [written, place] = read.words.as_slice() else { return Grasp::Open };
+        let (Some(target), Some(path)) = (self.at(written), self.at(place)) else { return Grasp::Open };
+        let path = self.link_place(&path, written, !read.has(&["-n", "--no-dereference"]));
         let is_doubtful = self.tree.is_doubtful(path.as_bytes());
         let takes = match self.tree.exists(path.as_bytes()) {
             // Without `-f` it fails.

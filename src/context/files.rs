@@ -16,6 +16,34 @@ use std::collections::BTreeSet;
 impl Stage {
     /// A word as a path of the image.
     pub(super) fn at(&self, word: &str) -> Option<ImagePath> {
+        let path = self.written_at(word)?;
+        if !word.split('/').any(|part| part == "..") {
+            return Some(path);
+        }
+        // `..` is the folder above the one that is there, links followed.
+        let mut real = match word.starts_with('/') {
+            true => ImagePath::default(),
+            false => ImagePath::new(&self.tree.resolve(ImagePath::from(self.scope.directory.as_deref()?).as_bytes())),
+        };
+        let mut at_start = true;
+        for part in word.split('/').filter(|part| !matches!(*part, "" | ".")) {
+            at_start &= part == "..";
+            if part != ".." {
+                real = real.join(part.as_bytes());
+                continue;
+            }
+            let folder = self.tree.resolve(real.as_bytes());
+            let is_there = self.is_folder(&folder) && !self.tree.is_doubtful(&folder);
+            if !at_start && self.is_whole() && !is_there {
+                return None;
+            }
+            real = ImagePath::new(parent(&folder));
+        }
+        Some(real)
+    }
+
+    /// The path of a word as it is written: `..` takes the name before it away.
+    pub(super) fn written_at(&self, word: &str) -> Option<ImagePath> {
         if word.starts_with('/') {
             return Some(ImagePath::from(word));
         }
@@ -46,6 +74,15 @@ impl Stage {
             && !self.tree.is_doubtful(path.as_bytes())
             && !is_working
             && !is_special(path.as_bytes())
+    }
+
+    /// Whether nothing can be made at a path, for sure: there is no folder that would have it.
+    pub(super) fn is_nowhere(&self, path: &ImagePath) -> bool {
+        let folder = parent(path.as_bytes());
+        match self.tree.get(folder) {
+            Some(entry) => entry.kind != EntryKind::Directory && !self.tree.is_doubtful(folder),
+            None => self.is_surely_absent(&ImagePath::new(folder)),
+        }
     }
 
     /// `sure`: whether a failure of the command would end the build.
@@ -135,6 +172,16 @@ impl Stage {
             let Some(path) = self.at(word) else { return Outcome::Unknown(GapReason::Where(word.clone())) };
             let real = ImagePath::new(&self.tree.resolve(path.as_bytes()));
             let is_folder = self.is_folder(real.as_bytes());
+            let is_below_file = |path: &[u8]| {
+                self.tree.get(path).is_some_and(|entry| entry.kind != EntryKind::Directory)
+                    && !self.tree.is_doubtful(path)
+            };
+            let mut above =
+                std::iter::successors(Some(parent(real.as_bytes())), |path| (!path.is_empty()).then(|| parent(path)));
+            if !parents && self.is_nowhere(&real) || above.any(is_below_file) {
+                fails = true;
+                continue;
+            }
             fails |= self.tree.exists(real.as_bytes()) && !(parents && is_folder);
             if !real.is_root()
                 && (is_folder || !self.tree.exists(real.as_bytes()))
@@ -147,10 +194,15 @@ impl Stage {
     }
 
     pub(super) fn touch(&mut self, arguments: &Arguments) -> Outcome {
+        let mut fails = false;
         for word in &arguments.words {
             let Some(path) = self.at(word) else { return Outcome::Unknown(GapReason::Where(word.clone())) };
             let real = ImagePath::new(&self.tree.resolve(path.as_bytes()));
             if is_special(real.as_bytes()) {
+                continue;
+            }
+            if self.is_nowhere(&real) {
+                fails = true;
                 continue;
             }
             match self.tree.exists(real.as_bytes()) {
@@ -159,7 +211,7 @@ impl Stage {
                 false => self.write_again(real, Vec::new()),
             }
         }
-        Outcome::Done
+        if fails { Outcome::Fails } else { Outcome::Done }
     }
 
     /// Files that are written again, of the same size.
@@ -287,6 +339,16 @@ impl Stage {
         }
     }
 
+    /// Where a link goes that is made at a path: into a folder that is there, or one that a link leads to.
+    pub(super) fn link_place(&self, path: &ImagePath, target: &str, follows: bool) -> ImagePath {
+        let place = self.place_of(path.as_bytes());
+        let real = if follows { self.tree.resolve(path.as_bytes()) } else { place.as_bytes().to_vec() };
+        match self.tree.is_directory(&real) {
+            true => ImagePath::new(&real).join(file_name(target.trim_end_matches('/').as_bytes())),
+            false => place,
+        }
+    }
+
     pub(super) fn link(&mut self, arguments: &[String]) -> Outcome {
         let arguments = Arguments::parse(arguments, &[]);
         let is_symbolic = arguments.has(&["-s", "--symbolic"]);
@@ -300,9 +362,10 @@ impl Stage {
         let [target, place] = arguments.words.as_slice() else {
             return Outcome::Unknown(GapReason::Where("what it links".into()));
         };
-        let Some(mut path) = self.at(place) else { return Outcome::Unknown(GapReason::Where("its target".into())) };
-        if self.tree.is_directory(path.as_bytes()) {
-            path = path.join(file_name(target.trim_end_matches('/').as_bytes()));
+        let Some(path) = self.at(place) else { return Outcome::Unknown(GapReason::Where("its target".into())) };
+        let path = self.link_place(&path, target, !arguments.has(&["-n", "-T", "--no-dereference"]));
+        if self.is_nowhere(&path) {
+            return Outcome::Fails;
         }
         if self.tree.exists(path.as_bytes()) && !arguments.has(&["-f", "--force"]) {
             return Outcome::Fails;

@@ -54,7 +54,8 @@ impl Stage {
     /// The content of a file, where no command that is not known may have changed it.
     pub(super) fn text_of(&self, world: &World<'_>, path: &[u8]) -> Option<Vec<u8>> {
         let real = self.tree.resolve(path);
-        if self.tree.is_doubtful(&real) {
+        // A link itself may have become another file.
+        if self.tree.is_doubtful(&real) || self.tree.is_doubtful(path) {
             return None;
         }
         self.content_of(world, &real)

@@ -181,7 +181,7 @@ impl Stage {
     /// The paths that patterns name, for what the shell does itself.
     fn with_paths(&self, fields: Vec<Field>) -> Vec<Field> {
         let name = fields.first().and_then(|field| field.value.clone()).unwrap_or_default();
-        let is_own = self.shell.functions.contains_key(&name) || OWN.contains(&name.as_str());
+        let is_own = self.shell.functions.contains_key(&name) || OWN.contains(&base_name(&name));
         if !is_own && fields.first().is_none_or(|field| !field.pattern) {
             return fields;
         }
@@ -501,8 +501,12 @@ impl Stage {
     }
 
     /// `. FILE`
-    pub(super) fn source(&mut self, setting: Setting<'_>, file: Option<&Field>, text: &str, must: bool) -> Result<Ran> {
-        let path = file.and_then(|file| file.value.clone()).filter(|file| file.contains('/'));
+    pub(super) fn source(&mut self, setting: Setting<'_>, words: &[Field], text: &str, must: bool) -> Result<Ran> {
+        let path = words.first().and_then(|file| file.value.clone()).filter(|file| file.contains('/'));
+        if words.len() > 1 && self.shell.dialect != Dialect::Dash {
+            // They are its `$1` and so on.
+            self.shell.arguments = None;
+        }
         let path = path.and_then(|path| self.at(&path));
         let Some(path) = path else {
             return Ok(self.unknown(setting, text, GapReason::Script, Writes::Anywhere));
@@ -545,10 +549,10 @@ fn folded(mut paths: Vec<ImagePath>) -> Vec<ImagePath> {
 /// What shells do themselves, most of them, and what is a program as well.
 const ALSO_PROGRAMS: [&str; 7] = ["true", "false", "echo", "printf", "test", "[", "pwd"];
 
-/// What the shell does itself, of which patterns are put in here.
-const OWN: [&str; 16] = [
-    "echo", "printf", "test", "[", "export", "readonly", "local", "declare", "typeset", "set", "eval", "exec",
-    "command", "sh", "bash", "dash",
+/// What the shell does itself, and programs that take each word for a path, of which patterns are put in here.
+const OWN: [&str; 20] = [
+    "touch", "mkdir", "ln", "tee", "echo", "printf", "test", "[", "export", "readonly", "local", "declare", "typeset",
+    "set", "eval", "exec", "command", "sh", "bash", "dash",
 ];
 
 /// Programs that do not read their input.

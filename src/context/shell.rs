@@ -63,9 +63,20 @@ impl Stage {
                 }
                 success
             }
-            "cd" | "pushd" => self.change_folder(rest, must),
-            "popd" => {
-                self.scope.directory = None;
+            "cd" => self.change_folder(rest, must),
+            "pushd" | "popd" => {
+                let is_plain = name == "pushd" && rest.len() == 1 && !rest[0].written.starts_with(['+', '-']);
+                match is_plain && self.shell.dialect == Dialect::Bash {
+                    true => Ran { said: None, ..self.change_folder(rest, must) },
+                    false => {
+                        self.scope.directory = None;
+                        Ran::unknown()
+                    }
+                }
+            }
+            "source" if self.shell.dialect == Dialect::Dash => {
+                // It does not have it.
+                self.maybe(setting, |stage| stage.source(setting, rest, text, false));
                 Ran::unknown()
             }
             "export" | "readonly" | "declare" | "typeset" | "local" => self.declare(setting, name, rest, text),
@@ -86,7 +97,7 @@ impl Stage {
                 _ => self.unknown(setting, text, GapReason::Script, Writes::Anywhere),
             },
             "." | "source" => {
-                let ran = self.source(setting, rest.first(), text, must)?;
+                let ran = self.source(setting, rest, text, must)?;
                 if ran.said.is_none() && ran.status == Status::Unknown {
                     self.shell.all_unknown = true;
                 }
@@ -194,14 +205,15 @@ impl Stage {
             None => Some(home),
             Some(field) => field.value.clone().filter(|value| value != "-"),
         };
-        let path = to.and_then(|to| self.at(&to));
+        let is_walked = to.as_deref().is_some_and(|to| self.at(to).is_some());
+        let path = to.and_then(|to| self.written_at(&to));
         let Some(path) = path.filter(|path| !is_special(path.as_bytes())) else {
             self.scope.directory = None;
             return Ran::quiet(Status::Unknown);
         };
         let real = self.tree.resolve(path.as_bytes());
         let is_there = (self.is_folder(&real) || self.is_folder(path.as_bytes())) && !self.tree.is_doubtful(&real);
-        let is_sure = is_there && self.is_root() && rest.len() < 2;
+        let is_sure = is_there && is_walked && self.is_root() && rest.len() < 2;
         let there = format!("/{}", String::from_utf8_lossy(path.as_bytes()));
         // Of a base that nobody has read a gap is told already.
         let stays = must || is_sure || !self.is_whole() || self.scope.directory.as_ref() == Some(&there);

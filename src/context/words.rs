@@ -353,6 +353,21 @@ impl Stage {
         Some(if found.is_empty() { vec![value] } else { found.into_iter().map(name).collect() })
     }
 
+    /// Whether the name of a file is one word for sure: other shells than dash look for a pattern in it, and do not take several words.
+    fn is_one_word(&self, word: &Word) -> bool {
+        let is_plain = |name: &str| match self.value_of(name) {
+            Value::Set(value) => !value.is_empty() && !value.contains(SPECIAL) && !self.has_separators(),
+            _ => false,
+        };
+        let is_one = |part: &Part| match part {
+            Part::Text { text, quoted } => *quoted || !text.contains(['*', '?', '[']),
+            Part::Variable { quoted: true, .. } | Part::Substitution { quoted: true, .. } => true,
+            Part::Variable { name, form: Form::Plain, .. } => is_plain(name),
+            _ => false,
+        };
+        self.shell.dialect == Dialect::Dash || !has_braces(word) && word.parts.iter().all(is_one)
+    }
+
     /// A command with its redirections.
     pub(super) fn redirected(&mut self, setting: Setting<'_>, node: &Node, must: bool) -> Result<Ran> {
         if node.redirects.is_empty() {
@@ -394,7 +409,8 @@ impl Stage {
                 true => None,
                 false => self.text(setting, &redirect.target)?,
             };
-            let Some(file) = file else {
+            let is_one = self.is_one_word(&redirect.target);
+            let Some(file) = file.filter(|file| is_one && !file.is_empty() && !file.ends_with('/')) else {
                 opens = false;
                 continue;
             };
@@ -459,7 +475,8 @@ impl Stage {
                     }
                 }
                 Direction::Write | Direction::Append | Direction::All | Direction::Both => {
-                    let file = self.text(setting, &redirect.target)?;
+                    let is_one = self.is_one_word(&redirect.target);
+                    let file = self.text(setting, &redirect.target)?.filter(|_| is_one);
                     let appends = matches!(redirect.direction, Direction::Append | Direction::Both)
                         || redirect.direction == Direction::All && redirect.target.text.starts_with('>');
                     if redirect.direction == Direction::Write && of_output && file.is_some() {
@@ -526,7 +543,8 @@ impl Stage {
     /// What a command prints, written into a file.
     fn write_output(&mut self, setting: Setting<'_>, node: &Node, file: Option<&str>, said: Said, appends: bool) {
         let place = setting.place.text;
-        if is_sink(file) {
+        // No file has no name.
+        if is_sink(file) || file == Some("") {
             return;
         }
         let Some(path) = file.and_then(|file| self.at(file)) else {
@@ -538,7 +556,10 @@ impl Stage {
             return;
         }
         self.tried.get_or_insert_with(|| shown(node));
-        if is_special(real.as_bytes()) || self.tree.is_directory(real.as_bytes()) {
+        if self.is_nowhere(&real) {
+            return;
+        }
+        if is_special(real.as_bytes()) || self.is_folder(real.as_bytes()) {
             return self.gap(place, &shown(node), GapReason::Output(name), Writes::Anywhere);
         }
         let Some(said) = said else {
