@@ -15,7 +15,7 @@ struct Options {
     uid: u32,
     gid: u32,
     parents: bool,
-    excludes: Vec<String>,
+    excludes: Vec<super::ignore::Ignore>,
     unpack: bool,
 }
 
@@ -66,7 +66,7 @@ impl Stage {
             uid: self.number_of("etc/passwd", user),
             gid: self.number_of("etc/group", group),
             parents: flag("parents").is_some_and(|value| value != "false"),
-            excludes: excludes.map(|flag| flag.value.clone()).collect(),
+            excludes: excludes.map(|flag| super::ignore::Ignore::parse(&flag.value)).collect(),
             unpack: copy.add && flag("unpack") != Some("false"),
         }
     }
@@ -189,8 +189,8 @@ impl Stage {
     fn copy_entry(&mut self, world: &World<'_>, entry: &Entry, from: &[u8], target: &ImagePath, options: &Options) {
         let inside = if from.is_empty() { entry.path.as_bytes() } else { &entry.path.as_bytes()[from.len() + 1..] };
         let text = String::from_utf8_lossy(inside);
-        let excluded = |pattern: &String| super::ignore::Ignore::parse(pattern).hides(&text);
-        if options.excludes.iter().any(excluded) {
+        self.tree.work.steps(options.excludes.len().saturating_mul(20));
+        if options.excludes.iter().any(|pattern| pattern.hides(&text)) {
             return;
         }
         self.put_copy(world, entry, target.join(inside), options);
@@ -263,7 +263,7 @@ impl Stage {
         let other = match own {
             Some(number) => world.stage(number)?,
             None => match self.other_image(world, name) {
-                Ok(stage) => std::rc::Rc::new(stage),
+                Ok(stage) => stage,
                 Err(reason) => {
                     for source in &copy.sources {
                         let what = format!("{source} of the image {name}");
@@ -358,11 +358,13 @@ impl Stage {
         }
     }
 
-    fn other_image(&self, world: &World<'_>, name: &str) -> Result<Self, GapReason> {
-        match world.outside.image(name) {
-            super::Base::Known(image, _) => Ok(Self { tree: super::tree::Tree::of(&image), ..Self::default() }),
-            super::Base::Manifest(image) => Err(GapReason::ManifestOnly(image.wire())),
-            super::Base::Unknown(reason) | super::Base::Missing(reason) => {
+    fn other_image(&self, world: &World<'_>, name: &str) -> Result<std::rc::Rc<Self>, GapReason> {
+        match world.image(name) {
+            Ok(known) => Ok(std::rc::Rc::new(Self { tree: known.0.tree.clone(), ..Self::default() })),
+            Err(super::Base::Manifest(image) | super::Base::Known(image, _)) => {
+                Err(GapReason::ManifestOnly(image.wire()))
+            }
+            Err(super::Base::Unknown(reason) | super::Base::Missing(reason)) => {
                 Err(GapReason::NoImage(format!("that image is not known: {reason}; give it with --image NAME=TARGET")))
             }
         }

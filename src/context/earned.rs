@@ -54,7 +54,7 @@ impl Stage {
                 !field.pattern && field.value.as_deref().is_some_and(|word| word.contains(['*', '?', '[']))
             };
             if let Some(field) = fields[1..].iter().find(is_text) {
-                return Grasp::Other(field.written.clone());
+                return Grasp::Other(field.written.to_string());
             }
         }
         let grasp = match name {

@@ -13,6 +13,9 @@ use crate::image::{Gap, GapReason, Writes};
 use crate::layer::{Entry, EntryKind};
 use std::collections::BTreeSet;
 
+/// Bytes of a path (PATH_MAX of Linux).
+const MOST_PATH: usize = 4_096;
+
 impl Stage {
     /// A word as a path of the image.
     pub(super) fn at(&self, word: &str) -> Option<ImagePath> {
@@ -44,6 +47,10 @@ impl Stage {
 
     /// The path of a word as it is written: `..` takes the name before it away.
     pub(super) fn written_at(&self, word: &str) -> Option<ImagePath> {
+        // Engines and kernels take no longer one.
+        if word.len() > MOST_PATH {
+            return None;
+        }
         if word.starts_with('/') {
             return Some(ImagePath::from(word));
         }
@@ -541,6 +548,7 @@ impl Stage {
             for root in roots {
                 let mut folders: BTreeSet<ImagePath> = BTreeSet::new();
                 for (path, entry) in self.tree.below(&root) {
+                    self.tree.work.steps(tests.iter().map(|all| all.len() * 10).sum());
                     if entry.kind != EntryKind::Directory && holds(entry) {
                         out.push(path.as_bytes().to_vec());
                     }

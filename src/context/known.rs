@@ -158,7 +158,7 @@ impl Stage {
             if layer.rewrites.contains(&position) && !self.tree.exists(entry.path.as_bytes()) {
                 continue;
             }
-            self.tree.put(entry.clone(), layer.index.contents.get(&position).cloned());
+            self.tree.put_known(entry.clone(), layer.index.contents.get(&position).cloned());
         }
         self.tree.by_installer = false;
     }

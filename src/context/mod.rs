@@ -55,6 +55,7 @@ mod users;
 mod uv;
 mod values;
 mod words;
+mod work;
 
 pub use error::ContextError;
 pub use ignore::Ignore;
@@ -246,7 +247,7 @@ fn finish(
         other_names: Vec::new(),
         platform: world.options.platform.clone(),
         config,
-        layers: stage.tree.layers,
+        layers: stage.tree.into_layers(),
         basis: Basis::Predicted,
         problems: stage.problems,
         gaps,

@@ -62,21 +62,28 @@ impl Stage {
     }
 
     fn content_of(&self, world: &World<'_>, path: &[u8]) -> Option<Vec<u8>> {
-        self.files(world).read(&path_of(&ImagePath::new(path)), MOST_READ).ok()
+        let content = self.files(world).read(&path_of(&ImagePath::new(path)), MOST_READ).ok()?;
+        self.tree.work.bytes(content.len());
+        Some(content)
     }
 
     /// Remembers what a file with this digest has in it.
     pub(super) fn remember(&mut self, digest: Digest, content: &[u8]) {
-        let known: usize = self.texts.values().map(|text| text.len()).sum();
-        if content.len() <= MAX_TEXT && known + content.len() <= MAX_TEXTS {
+        let is_new = !self.texts.contains_key(&digest);
+        if is_new && content.len() <= MAX_TEXT && self.text_bytes + content.len() <= MAX_TEXTS {
             self.texts.insert(digest, Rc::from(content));
+            self.text_bytes += content.len();
         }
     }
 
     /// What another stage knows of an entry's content.
     pub(super) fn remember_from(&mut self, other: &Self, entry: &Entry) {
         let Some(digest) = entry.content else { return };
-        self.texts.extend(other.texts.get(&digest).map(|text| (digest, text.clone())));
+        if let Some(text) = other.texts.get(&digest)
+            && self.texts.insert(digest, Rc::clone(text)).is_none()
+        {
+            self.text_bytes += text.len();
+        }
         self.contexts.extend(other.contexts.get(&digest).map(|path| (digest, path.clone())));
     }
 

@@ -2,6 +2,8 @@
 //!
 //! What depends on the shell or on the language (classes, characters beyond ASCII, `[^…]`) is not decided.
 
+use super::work::Work;
+
 /// A part of a pattern.
 enum Sign {
     Any,
@@ -10,15 +12,24 @@ enum Sign {
     Literal(char),
 }
 
-/// Whether a pattern fits a whole text; `None` where that is not followed.
-pub(super) fn matches(pattern: &str, text: &str) -> Option<bool> {
-    let signs = parsed(pattern)?;
-    if !(text.is_ascii() || signs.iter().all(|sign| matches!(sign, Sign::Any | Sign::Literal(_)))) {
-        return None;
-    }
-    let text: Vec<char> = text.chars().collect();
+/// Whether a pattern fits a whole text; `None` where that is not followed, or is too much work.
+pub(super) fn matches(pattern: &str, text: &str, work: &Work) -> Option<bool> {
+    work.bytes(pattern.len() + text.len());
+    let signs = parsed(pattern).filter(|signs| !work.is_spent() && are_decided(signs, text))?;
+    fits(&signs, &text.chars().collect::<Vec<char>>(), work)
+}
+
+fn are_decided(signs: &[Sign], text: &str) -> bool {
+    text.is_ascii() || signs.iter().all(|sign| matches!(sign, Sign::Any | Sign::Literal(_)))
+}
+
+fn fits(signs: &[Sign], text: &[char], work: &Work) -> Option<bool> {
     let (mut p, mut t, mut star) = (0, 0, None);
     while t < text.len() {
+        work.steps(1);
+        if work.is_spent() {
+            return None;
+        }
         let fits = match signs.get(p) {
             Some(Sign::Any) => {
                 star = Some((p, t));
@@ -26,7 +37,10 @@ pub(super) fn matches(pattern: &str, text: &str) -> Option<bool> {
                 continue;
             }
             Some(Sign::One) => true,
-            Some(Sign::Set { not, ranges }) => ranges.iter().any(|(from, to)| (*from..=*to).contains(&text[t])) != *not,
+            Some(Sign::Set { not, ranges }) => {
+                work.steps(ranges.len());
+                ranges.iter().any(|(from, to)| (*from..=*to).contains(&text[t])) != *not
+            }
             Some(Sign::Literal(c)) => *c == text[t],
             None => false,
         };
@@ -90,17 +104,19 @@ fn set(inside: &str) -> Option<Sign> {
     (!ranges.is_empty()).then_some(Sign::Set { not, ranges })
 }
 
-/// `${x%pattern}` and its like; `None` where the pattern is not followed.
-pub(super) fn stripped(value: &str, pattern: &str, end: bool, longest: bool) -> Option<String> {
-    let mut cuts: Vec<usize> = value.char_indices().map(|(at, _)| at).chain([value.len()]).collect();
+/// `${x%pattern}` and its like; `None` where the pattern is not followed, or that is too much work.
+pub(super) fn stripped(value: &str, pattern: &str, end: bool, longest: bool, work: &Work) -> Option<String> {
+    let signs = parsed(pattern).filter(|signs| are_decided(signs, value))?;
+    let text: Vec<char> = value.chars().collect();
+    let mut cuts: Vec<usize> = (0..=text.len()).collect();
     // Shortest first.
     if end != longest {
         cuts.reverse();
     }
     for cut in cuts {
-        let (before, after) = value.split_at(cut);
-        if matches(pattern, if end { after } else { before })? {
-            return Some(if end { before } else { after }.to_owned());
+        let (before, after) = text.split_at(cut);
+        if fits(&signs, if end { after } else { before }, work)? {
+            return Some(if end { before } else { after }.iter().collect());
         }
     }
     Some(value.to_owned())

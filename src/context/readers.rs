@@ -218,7 +218,7 @@ impl Stage {
 
     /// Programs that print lines of files or of their input.
     fn lines_of(&mut self, setting: Setting<'_>, name: &str, arguments: &[String]) -> Option<Ran> {
-        let lines = Lines::parse(name, arguments)?;
+        let lines = Lines::parse(name, arguments, &self.tree.work)?;
         let mut texts = Vec::new();
         if lines.files.is_empty() {
             texts.push(self.shell.input.clone());
@@ -230,7 +230,7 @@ impl Stage {
             }
             let paths = self.path_names(&super::words::Field {
                 value: Some(file.to_owned()),
-                written: file.to_owned(),
+                written: file.as_str().into(),
                 pattern: file.contains(['*', '?', '[']),
             });
             let Some(paths) = paths else { return Some(Ran::unknown()) };
@@ -247,6 +247,7 @@ impl Stage {
         };
         let text = texts.filter(is_plain).map(|texts| texts.concat());
         let Some(text) = text else { return Some(Ran::unknown()) };
+        self.tree.work.steps(text.lines().count().saturating_mul(10) + text.len() / 4);
         Some(match filter_lines(&lines, &text) {
             Some((said, status)) => Ran { status, said: Some(said) },
             None => Ran::unknown(),

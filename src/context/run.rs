@@ -128,6 +128,7 @@ impl Stage {
     /// A program with its words, and the variables before them.
     pub(super) fn simple(&mut self, setting: Setting<'_>, simple: &Simple, must: bool) -> Result<Ran> {
         self.shell.steps += 1;
+        self.tree.work.commands(1);
         (self.substituted, self.missing) = (None, None);
         let mut fields = Vec::new();
         for word in &simple.words {
@@ -171,6 +172,7 @@ impl Stage {
         if self.shell.cannot_print && !must && ran.said.as_deref() != Some("") {
             ran.status = Status::Unknown;
         }
+        self.tree.work.bytes(ran.said.as_ref().map_or(0, String::len));
         // A variable before a command is that command's own.
         for (one, kept) in assigned.into_iter().rev() {
             self.take_back(std::slice::from_ref(&one), kept);
@@ -199,7 +201,7 @@ impl Stage {
     pub(super) fn invoke(&mut self, setting: Setting<'_>, fields: &[Field], text: &str, must: bool) -> Result<Ran> {
         let Some(name) = fields.first().and_then(|field| field.value.clone()) else {
             let word = fields.first().map(|field| field.written.clone()).unwrap_or_default();
-            return Ok(self.unknown(setting, text, GapReason::Value(word), Writes::Anywhere));
+            return Ok(self.unknown(setting, text, GapReason::Value(word.to_string()), Writes::Anywhere));
         };
         if !name.contains('/') {
             if self.shell.shadowed.contains(&name) {
@@ -274,7 +276,7 @@ impl Stage {
                 Some(value) => words.push(value.clone()),
                 None if self.never_writes(&name) => return Ok(Ran::unknown()),
                 None => {
-                    let why = GapReason::Value(field.written.clone());
+                    let why = GapReason::Value(field.written.to_string());
                     self.tried.get_or_insert_with(|| text.to_owned());
                     if !is_manager {
                         return Ok(self.unknown(setting, text, why, Writes::Anywhere));
@@ -409,6 +411,7 @@ impl Stage {
     /// What an installer brings is known by its name.
     fn by_installer(&mut self, run: impl FnOnce(&mut Self) -> Result<Outcome>) -> Result<Outcome> {
         self.tree.by_installer = true;
+        self.tree.work.commands(20);
         let out = run(self);
         self.tree.by_installer = false;
         out

@@ -454,6 +454,7 @@ impl Stage {
         must: bool,
         run: impl FnOnce(&mut Self) -> Result<Ran>,
     ) -> Result<Ran> {
+        self.tree.work.bytes(self.scope.variables.values().map(String::len).sum::<usize>() / 8);
         let (shell, scope) = (self.shell.clone(), self.scope.clone());
         self.shell.tolerated |= !must;
         self.shell.at_exit = AtExit::default();
@@ -476,6 +477,10 @@ impl Stage {
     }
 
     pub(super) fn node(&mut self, setting: Setting<'_>, node: &Node, must: bool) -> Result<Ran> {
+        if self.tree.work.is_spent() {
+            self.shell.all_unknown = true;
+            return Ok(Ran::unknown());
+        }
         if self.shell.depth >= MAX_DEPTH || self.shell.steps >= MAX_STEPS {
             self.gap(setting.place.text, &shown(node), GapReason::TooMuch, Writes::Anywhere);
             self.shell.all_unknown = true;
@@ -698,8 +703,10 @@ impl Stage {
                 fits = match (fits, value, pattern) {
                     (Status::Success, ..) => Status::Success,
                     (_, _, Some(pattern)) if pattern == "*" => Status::Success,
-                    (_, Some(value), Some(pattern)) if matches(&pattern, value) == Some(true) => Status::Success,
-                    (fits, Some(value), Some(pattern)) if matches(&pattern, value).is_some() => fits,
+                    (_, Some(value), Some(pattern)) if matches(&pattern, value, &self.tree.work) == Some(true) => {
+                        Status::Success
+                    }
+                    (fits, Some(value), Some(pattern)) if matches(&pattern, value, &self.tree.work).is_some() => fits,
                     _ => Status::Unknown,
                 };
             }
@@ -732,6 +739,7 @@ impl Stage {
         if !setting.world.may_try() {
             return None;
         }
+        self.tree.work.steps(self.tree.len() / 2);
         let mut trial = self.clone();
         trial.shell.uncertain = false;
         trial.gaps.clear();

@@ -229,7 +229,7 @@ impl Stage {
         let mut is_sure = true;
         while let Some(field) = rest.next() {
             let Some(word) = field.value.as_deref() else {
-                return Ok(self.unknown(setting, text, GapReason::Option(field.written.clone()), Writes::Anywhere));
+                return Ok(self.unknown(setting, text, GapReason::Option(field.written.to_string()), Writes::Anywhere));
             };
             let on = Some(!word.starts_with('+'));
             let unknown = |stage: &mut Self, option: &str| {
@@ -540,6 +540,7 @@ impl Stage {
         let is_sure = rounds.len() == 1 && self.surely_starts("xargs");
         for words in rounds.into_iter().filter(|words| !words.is_empty()) {
             self.shell.steps += 1;
+            self.tree.work.commands(1);
             if self.shell.steps > 4_000 {
                 return Ok(self.unknown(setting, text, GapReason::TooMuch, Writes::Anywhere));
             }

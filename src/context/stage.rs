@@ -2,14 +2,15 @@
 
 use super::folder::Folder;
 use super::tree::Tree;
+use super::work::Work;
 use super::{Base, ContextError, ContextOptions, Outside};
 use crate::base::{Digest, ImagePath, MASK, Problem, escape_str, is_masked, masked, without_credentials};
-use crate::dockerfile::{Dockerfile, Instruction, Kind, Scope};
+use crate::dockerfile::{Dockerfile, Flag, Instruction, Kind, Scope};
 use crate::image::{Config, Gap, GapReason, HistoryRow, Image, Writes};
 use crate::os::OsInventory;
 use crate::repository::{Repositories, Sources};
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -28,6 +29,10 @@ pub(super) struct World<'w> {
     pub(super) outside: &'w dyn Outside,
     /// Stages that were made.
     made: RefCell<BTreeMap<usize, Rc<Stage>>>,
+    /// Images that are known, as stages that have nothing else, with where they came from.
+    images: RefCell<BTreeMap<String, Rc<(Stage, String)>>>,
+    /// What was done so far.
+    work: Rc<Work>,
     notes: RefCell<Vec<String>>,
     /// How often something was tried on a copy.
     tries: Cell<usize>,
@@ -57,6 +62,8 @@ pub(super) struct Stage {
     pub(super) contexts: BTreeMap<Digest, ImagePath>,
     /// What commands wrote.
     pub(super) texts: BTreeMap<Digest, Rc<[u8]>>,
+    /// Bytes of these.
+    pub(super) text_bytes: usize,
     /// The shell of the `RUN` that is carried out.
     pub(super) shell: super::script::Shell,
     /// What the last substitution of a command said of itself.
@@ -109,6 +116,8 @@ impl<'w> World<'w> {
             options,
             outside,
             made: RefCell::default(),
+            images: RefCell::default(),
+            work: Rc::default(),
             notes: RefCell::default(),
             tries: Cell::new(0),
             scratch: RefCell::default(),
@@ -187,6 +196,36 @@ impl<'w> World<'w> {
 
     /// Makes a stage, and those that it needs, once each.
     pub(super) fn stage(&self, number: usize) -> Result<Rc<Stage>, ContextError> {
+        // Those that are needed first, so that a long chain of stages is no deep one.
+        let mut needed = BTreeSet::from([number]);
+        let mut open = vec![number];
+        while let Some(stage) = open.pop() {
+            let is_made = self.made.borrow().contains_key(&stage);
+            let before = self.sources(stage).into_iter().filter(|&other| other < stage && !is_made);
+            open.extend(before.filter(|&other| needed.insert(other)));
+        }
+        let made = needed.into_iter().map(|stage| self.one_stage(stage)).collect::<Result<Vec<_>, _>>()?;
+        made.last().cloned().map_or_else(|| self.one_stage(number), Ok)
+    }
+
+    /// The stages that one begins with or takes files of.
+    fn sources(&self, stage: usize) -> Vec<usize> {
+        let definition = &self.file.stages[stage];
+        let mounted = |flag: &Flag| {
+            let fields = flag.value.trim_matches(['"', '\'']).split(',');
+            fields.filter_map(|field| self.file.stage(field.strip_prefix("from=")?)).next()
+        };
+        let of_one = |position: usize| {
+            let instruction = &self.file.instructions[position];
+            let mounts = instruction.flags.iter().filter(|flag| flag.name == "mount").filter_map(mounted);
+            mounts.chain(self.file.source_stage(position)).collect::<Vec<_>>()
+        };
+        // What is known as a layer takes nothing.
+        let open = definition.instructions.clone().filter(|&position| self.outside.layer(position).is_none());
+        open.flat_map(of_one).chain(definition.parent).collect()
+    }
+
+    fn one_stage(&self, number: usize) -> Result<Rc<Stage>, ContextError> {
         if let Some(made) = self.made.borrow().get(&number) {
             return Ok(made.clone());
         }
@@ -194,7 +233,8 @@ impl<'w> World<'w> {
         let from = &self.file.instructions[definition.instructions.start];
         let mut stage = match definition.parent {
             // It stands before this one.
-            Some(parent) if parent < number => Stage::clone(&*self.stage(parent)?),
+            Some(parent) if parent < number && self.work.is_spent() => self.one_stage(parent)?.without_files(),
+            Some(parent) if parent < number => Stage::clone(&*self.one_stage(parent)?),
             _ => {
                 let mut base = self.base(from, &definition.image)?;
                 // Builders give a base that names none this one (BuildKit, dockerfile2llb).
@@ -204,12 +244,31 @@ impl<'w> World<'w> {
             }
         };
         stage.number = number;
+        stage.tree.work = Rc::clone(&self.work);
+        self.work.entries(stage.tree.len() / 4);
         for position in definition.instructions.clone().skip(1) {
             stage.carry_out(self, position)?;
         }
         let stage = Rc::new(stage);
         self.made.borrow_mut().insert(number, Rc::clone(&stage));
         Ok(stage)
+    }
+
+    /// An image from outside, if its files are known.
+    pub(super) fn image(&self, name: &str) -> Result<Rc<(Stage, String)>, Base> {
+        if let Some(known) = self.images.borrow().get(name) {
+            return Ok(Rc::clone(known));
+        }
+        match self.outside.image(name) {
+            Base::Known(image, how) => {
+                let mut stage = Stage::of_base(&image);
+                stage.tree = Tree::of(*image, Rc::clone(&self.work));
+                let known = Rc::new((stage, how));
+                self.images.borrow_mut().insert(name.to_owned(), Rc::clone(&known));
+                Ok(known)
+            }
+            other => Err(other),
+        }
     }
 
     /// A stage that has only its base image.
@@ -226,23 +285,28 @@ impl<'w> World<'w> {
             return Ok(unknown(&name, GapReason::NoBaseName));
         };
         let shown = escape_str(&name);
-        let stage = match self.outside.image(&name) {
-            _ if name == "scratch" => Stage { config: self.empty_config(), ..Stage::default() },
-            Base::Known(image, how) => {
+        if name == "scratch" {
+            return Ok(Stage { config: self.empty_config(), ..Stage::default() });
+        }
+        let stage = match self.image(&name) {
+            Ok(known) => {
+                let (stage, how) = &*known;
                 self.note(format!("base image {shown}: {how}"));
-                let mut stage = Stage { tree: Tree::of(&image), ..Stage::of_base(&image) };
+                let mut stage = if self.work.is_spent() { stage.without_files() } else { stage.clone() };
                 if !stage.config.on_build.is_empty() {
                     stage.gap(&place, &format!("the base image {shown}"), GapReason::Triggers, Writes::Anywhere);
                     stage.config.on_build.clear();
                 }
                 stage
             }
-            Base::Manifest(image) => {
+            Err(Base::Manifest(image) | Base::Known(image, _)) => {
                 let gaps = unknown(&shown, GapReason::ManifestOnly(image.wire())).gaps;
-                Stage { gaps, base: BaseKnown::NameOnly(name.clone()), ..Stage::of_base(&image) }
+                let mut stage = Stage::of_base(&image);
+                stage.tree.layers = image.layers.iter().cloned().map(Rc::new).collect();
+                Stage { gaps, base: BaseKnown::NameOnly(name.clone()), ..stage }
             }
-            Base::Unknown(reason) => unknown(&shown, GapReason::NoImage(reason)),
-            Base::Missing(message) => {
+            Err(Base::Unknown(reason)) => unknown(&shown, GapReason::NoImage(reason)),
+            Err(Base::Missing(message)) => {
                 return Err(ContextError::NoBase { place, name: shown, message: escape_str(&message) });
             }
         };
@@ -257,6 +321,15 @@ impl<'w> World<'w> {
 }
 
 impl Stage {
+    /// What begins with this one where nothing more is carried out.
+    fn without_files(&self) -> Self {
+        let mut tree = Tree::default();
+        tree.layers.clone_from(&self.tree.layers);
+        let (config, scope, user) = (self.config.clone(), self.scope.clone(), self.user.clone());
+        let (problems, gaps, base) = (self.problems.clone(), self.gaps.clone(), self.base.clone());
+        Self { tree, config, scope, user, problems, gaps, base, ..Self::default() }
+    }
+
     fn of_base(image: &Image) -> Self {
         let mut config = image.config.clone();
         // So that the base can be told from what follows.
@@ -283,17 +356,7 @@ impl Stage {
             }
         }
         let user = config.user.split(':').next().unwrap_or_default().to_owned();
-        let mut tree = Tree::default();
-        tree.layers = image.layers.clone();
-        Self {
-            tree,
-            config,
-            scope,
-            user,
-            problems: image.problems.clone(),
-            gaps: image.gaps.clone(),
-            ..Self::default()
-        }
+        Self { config, scope, user, problems: image.problems.clone(), gaps: image.gaps.clone(), ..Self::default() }
     }
 
     /// Carries out one instruction.
@@ -319,12 +382,18 @@ impl Stage {
                 }
                 true
             }
-            Kind::Run(run) => {
-                self.run(world, instruction, run, &place)?;
-                true
-            }
-            Kind::Copy(copy) => {
-                self.copy(world, position, copy, &place)?;
+            Kind::Run(_) | Kind::Copy(_) => {
+                let done = match &instruction.kind {
+                    _ if world.work.is_spent() => Ok(()),
+                    Kind::Run(run) => self.run(world, instruction, run, &place),
+                    Kind::Copy(copy) => self.copy(world, position, copy, &place),
+                    _ => Ok(()),
+                };
+                match world.work.is_spent() {
+                    // What is not there may be left out here alone.
+                    true => self.give_up(&place, &text),
+                    false => done?,
+                }
                 true
             }
             Kind::Workdir(_) => {
@@ -361,6 +430,13 @@ impl Stage {
             self.tree.commit();
         }
         Ok(())
+    }
+
+    /// From here on nothing is known, which is said once.
+    fn give_up(&mut self, place: &str, text: &str) {
+        if self.gaps.iter().all(|gap| gap.why != GapReason::Work) {
+            self.gap(place, text, GapReason::Work, Writes::Anywhere);
+        }
     }
 
     fn advance(&mut self, world: &World<'_>, instruction: &Instruction) {

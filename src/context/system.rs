@@ -103,14 +103,14 @@ impl Stage {
 
     /// The packages so far, and where more of them are.
     pub(super) fn system(&mut self) -> &mut SystemState {
-        let (layers, config) = (&self.tree.layers, &self.config);
+        let (tree, config) = (&self.tree, &self.config);
         self.system.get_or_insert_with(|| {
             let image = Image {
                 name: String::new(),
                 other_names: Vec::new(),
                 platform: String::new(),
                 config: config.clone(),
-                layers: layers.clone(),
+                layers: tree.layers.iter().map(|layer| (**layer).clone()).collect(),
                 basis: crate::base::Basis::Predicted,
                 problems: Vec::new(),
                 gaps: Vec::new(),

@@ -98,7 +98,7 @@ impl Stage {
                     return Ok(plain.map_or(Status::Unknown, |(a, b)| numbers(&a, &sign.text, &b)));
                 }
                 let pattern = self.pattern(setting, b)?.filter(|_| !is_extended(b));
-                match left.zip(pattern).and_then(|(left, pattern)| matches(&pattern, &left)) {
+                match left.zip(pattern).and_then(|(left, pattern)| matches(&pattern, &left, &self.tree.work)) {
                     Some(fits) => Status::of(fits == (sign.text != "!=")),
                     None => Status::Unknown,
                 }

@@ -8,12 +8,24 @@ use super::run::Outcome;
 use super::script::{Ran, Said, Setting, Status};
 use super::stage::{Stage, World};
 use super::values::Value;
+use super::work::Work;
 use crate::image::{GapReason, Writes};
 use crate::layer::EntryKind;
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 
 /// Bytes of a file that is read line by line.
 const MAX_TEXT: usize = 8 << 20;
+
+/// Bytes of an expression that is made ready.
+const MAX_EXPRESSION: usize = 256 << 10;
+/// Steps that making one ready counts for.
+const EXPRESSION: usize = 20_000;
+
+/// Makes an expression ready; `None` where it is none, or is too large.
+fn expression(text: &str, work: &Work) -> Option<Regex> {
+    work.steps(EXPRESSION + text.len());
+    RegexBuilder::new(text).size_limit(MAX_EXPRESSION).build().ok().filter(|_| !work.is_spent())
+}
 
 /// What is asked of lines.
 pub(super) struct Lines {
@@ -56,7 +68,7 @@ impl Lines {
     }
 
     /// Reads a command line; `None` where it may write a file.
-    pub(super) fn parse(name: &str, arguments: &[String]) -> Option<Self> {
+    pub(super) fn parse(name: &str, arguments: &[String], work: &Work) -> Option<Self> {
         match name {
             "cat" => Some(Self::plain(arguments, Action::All)),
             "head" | "tail" => Some(Self::ends(name == "head", arguments)),
@@ -69,7 +81,7 @@ impl Lines {
                     files: arguments.iter().filter(|word| !word.starts_with('-')).cloned().collect(),
                 })
             }
-            _ => Some(Self::grep(name, arguments)),
+            _ => Some(Self::grep(name, arguments, work)),
         }
     }
 
@@ -117,7 +129,7 @@ impl Lines {
         Some(Self { action: if followed { Action::Sorted { unique, reverse } } else { Action::Unknown }, files })
     }
 
-    fn grep(name: &str, arguments: &[String]) -> Self {
+    fn grep(name: &str, arguments: &[String], work: &Work) -> Self {
         let (mut extended, mut fixed, mut patterns) = (name == "egrep", name == "fgrep", 0);
         let (mut not, mut quiet, mut case, mut whole, mut followed) = (false, false, true, false, true);
         let (mut pattern, mut files): (Option<String>, Vec<String>) = (None, Vec::new());
@@ -150,14 +162,13 @@ impl Lines {
         // Of several patterns, each on its line, any may fit.
         followed &= patterns < 2 && !(extended && fixed);
         let pattern = pattern.filter(|pattern| !pattern.contains('\n'));
-        let expression = pattern.and_then(|pattern| match fixed {
+        let text = pattern.and_then(|pattern| match fixed {
             true => Some(regex::escape(&pattern)),
             false => translated(&pattern, extended),
         });
-        let expression = expression.map(|text| if whole { format!("^(?:{text})$") } else { text });
-        let expression = expression.map(|text| if case { text } else { format!("(?i){text}") });
-        let pattern =
-            expression.filter(|_| followed && (files.len() < 2 || quiet)).and_then(|text| Regex::new(&text).ok());
+        let text = text.map(|text| if whole { format!("^(?:{text})$") } else { text });
+        let text = text.map(|text| if case { text } else { format!("(?i){text}") });
+        let pattern = text.filter(|_| followed && (files.len() < 2 || quiet)).and_then(|text| expression(&text, work));
         let action = if pattern.is_some() { Action::Matching { pattern, not, quiet } } else { Action::Unknown };
         Self { action, files }
     }
@@ -236,7 +247,7 @@ struct Sed {
 
 impl Sed {
     /// `None` where something in it may do more than change lines (`w`, `e`, a script in a file).
-    fn parse(arguments: &[String]) -> Option<Self> {
+    fn parse(arguments: &[String], work: &Work) -> Option<Self> {
         let mut out = Self { commands: Vec::new(), quiet: false, in_place: false, files: Vec::new() };
         let (mut extended, mut scripts, mut words): (bool, Vec<String>, Vec<String>) = (false, Vec::new(), Vec::new());
         let mut rest = arguments.iter();
@@ -262,13 +273,13 @@ impl Sed {
             words.remove(0);
         }
         for script in scripts {
-            sed_script(&script, extended, &mut out.commands)?;
+            sed_script(&script, extended, &mut out.commands, work)?;
         }
         out.files = words;
         Some(out)
     }
 
-    fn apply(&self, text: &str) -> Said {
+    fn apply(&self, text: &str, work: &Work) -> Said {
         if text.len() > MAX_TEXT {
             return None;
         }
@@ -286,6 +297,7 @@ impl Sed {
             let (content, end) = line.strip_suffix('\n').map_or((*line, ""), |line| (line, "\n"));
             let mut space = content.to_owned();
             let (mut before, mut after, mut deleted) = (String::new(), String::new(), false);
+            work.steps((self.commands.len() + 1).saturating_mul(10 + content.len() / 4));
             for (command, open) in self.commands.iter().zip(&mut open) {
                 let holds = |address: &Address| match address {
                     Address::Line(line) => Some(*line == number + 1),
@@ -317,10 +329,7 @@ impl Sed {
                     SedAction::Print => before.push_str(&format!("{space}\n")),
                     SedAction::Substitute { pattern, with, all, print } => {
                         let (pattern, with) = (pattern.as_ref()?, with.as_ref()?);
-                        let new = match all {
-                            true => pattern.replace_all(&space, with.as_str()).into_owned(),
-                            false => pattern.replace(&space, with.as_str()).into_owned(),
-                        };
+                        let new = replaced(&space, pattern, with, *all)?;
                         if *print && pattern.is_match(&space) {
                             before.push_str(&format!("{new}\n"));
                         }
@@ -334,7 +343,8 @@ impl Sed {
                         break;
                     }
                 }
-                if out.len() + space.len() > MAX_TEXT {
+                let length = out.len() + before.len() + space.len() + after.len();
+                if length > MAX_TEXT || work.is_spent() {
                     return None;
                 }
             }
@@ -349,14 +359,34 @@ impl Sed {
     }
 }
 
+/// A text with its first match replaced, or all of them; `None` where that makes it too long.
+fn replaced(text: &str, pattern: &Regex, with: &str, all: bool) -> Said {
+    let mut out = String::new();
+    let mut end = 0;
+    // A match may stand in it as often as it has a `$`.
+    let references = with.matches('$').count();
+    for found in pattern.captures_iter(text).take(if all { usize::MAX } else { 1 }) {
+        let whole = found.get(0)?;
+        let most = with.len().saturating_add(references.saturating_mul(whole.len()));
+        out.push_str(&text[end..whole.start()]);
+        if out.len().saturating_add(most) > MAX_TEXT {
+            return None;
+        }
+        found.expand(with, &mut out);
+        end = whole.end();
+    }
+    out.push_str(&text[end..]);
+    Some(out)
+}
+
 /// Commands between `;` and line breaks.
-fn sed_script(script: &str, extended: bool, out: &mut Vec<SedCommand>) -> Option<()> {
+fn sed_script(script: &str, extended: bool, out: &mut Vec<SedCommand>, work: &Work) -> Option<()> {
     let mut rest = script.trim_start_matches([' ', '\t', ';', '\n']);
     while !rest.is_empty() {
-        let (from, after) = address(rest, extended)?;
+        let (from, after) = address(rest, extended, work)?;
         let (to, after) = match after.strip_prefix(',').filter(|_| from.is_some()) {
             Some(after) => {
-                let (to, after) = address(after, extended)?;
+                let (to, after) = address(after, extended, work)?;
                 (Some(to?), after)
             }
             None => (None, after),
@@ -367,7 +397,7 @@ fn sed_script(script: &str, extended: bool, out: &mut Vec<SedCommand>) -> Option
         let (action, next) = match letters.next()? {
             'd' => (SedAction::Delete, letters.as_str()),
             'p' => (SedAction::Print, letters.as_str()),
-            's' => substitution(letters.as_str(), extended)?,
+            's' => substitution(letters.as_str(), extended, work)?,
             // Of a range it is printed once.
             'c' if to.is_some() || not => return None,
             kind @ ('a' | 'i' | 'c') => {
@@ -396,7 +426,7 @@ fn sed_script(script: &str, extended: bool, out: &mut Vec<SedCommand>) -> Option
     Some(())
 }
 
-fn address(text: &str, extended: bool) -> Option<(Option<Address>, &str)> {
+fn address<'t>(text: &'t str, extended: bool, work: &Work) -> Option<(Option<Address>, &'t str)> {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     if digits > 0 {
         return Some((Some(Address::Line(text[..digits].parse().ok().filter(|line| *line > 0)?)), &text[digits..]));
@@ -407,8 +437,8 @@ fn address(text: &str, extended: bool) -> Option<(Option<Address>, &str)> {
     let Some(inside) = text.strip_prefix('/') else { return Some((None, text)) };
     let (pattern, after) = delimited(inside, '/')?;
     // An empty one is the one before.
-    let expression = translated(&pattern, extended).filter(|text| !text.is_empty());
-    Some((Some(Address::Match(expression.and_then(|text| Regex::new(&text).ok()))), after))
+    let text = translated(&pattern, extended).filter(|text| !text.is_empty());
+    Some((Some(Address::Match(text.and_then(|text| expression(&text, work)))), after))
 }
 
 /// The text up to a delimiter, where it may stand behind a backslash; and what follows.
@@ -436,7 +466,7 @@ fn delimited(text: &str, delimiter: char) -> Option<(String, &str)> {
     None
 }
 
-fn substitution(text: &str, extended: bool) -> Option<(SedAction, &str)> {
+fn substitution<'t>(text: &'t str, extended: bool, work: &Work) -> Option<(SedAction, &'t str)> {
     let delimiter = text.chars().next().filter(|c| !c.is_alphanumeric() && *c != '\\' && *c != '\n')?;
     let (pattern, after) = delimited(&text[delimiter.len_utf8()..], delimiter)?;
     let (with, after) = delimited(after, delimiter)?;
@@ -447,9 +477,9 @@ fn substitution(text: &str, extended: bool) -> Option<(SedAction, &str)> {
         return None;
     }
     // What is the longest match has to be sure.
-    let expression = translated(&pattern, extended).filter(|text| !text.is_empty() && is_one_way(text));
-    let expression = expression.map(|text| if flags.contains(['i', 'I']) { format!("(?i){text}") } else { text });
-    let found = expression.and_then(|text| Regex::new(&text).ok());
+    let text = translated(&pattern, extended).filter(|text| !text.is_empty() && is_one_way(text));
+    let text = text.map(|text| if flags.contains(['i', 'I']) { format!("(?i){text}") } else { text });
+    let found = text.and_then(|text| expression(&text, work));
     let groups = found.as_ref().map_or(0, Regex::captures_len);
     let is_anchor = matches!(pattern.as_str(), "^" | "$");
     let action = SedAction::Substitute {
@@ -487,7 +517,7 @@ fn replacement(text: &str, groups: usize) -> Option<String> {
 impl Stage {
     /// `sed` that prints; `None` where it changes files, or may do more.
     pub(super) fn sed_prints(&mut self, setting: Setting<'_>, arguments: &[String]) -> Option<Ran> {
-        let sed = Sed::parse(arguments).filter(|sed| !sed.in_place)?;
+        let sed = Sed::parse(arguments, &self.tree.work).filter(|sed| !sed.in_place)?;
         let text = match sed.files.as_slice() {
             // It reads all of it.
             [] => self.shell.input.clone(),
@@ -497,13 +527,15 @@ impl Stage {
             }
             _ => None,
         };
-        let said = text.filter(|text| self.is_plain_text(text)).and_then(|text| sed.apply(&text));
+        let said = text.filter(|text| self.is_plain_text(text)).and_then(|text| sed.apply(&text, &self.tree.work));
         Some(Ran { status: if said.is_some() { Status::Success } else { Status::Unknown }, said })
     }
 
     /// `sed -i`
     pub(super) fn sed(&mut self, world: &World<'_>, arguments: &[String]) -> Outcome {
-        let Some(sed) = Sed::parse(arguments) else { return Outcome::Unknown(GapReason::Option("its script".into())) };
+        let Some(sed) = Sed::parse(arguments, &self.tree.work) else {
+            return Outcome::Unknown(GapReason::Option("its script".into()));
+        };
         let mut unknown = Writes::nothing();
         let mut word = None;
         for file in &sed.files {
@@ -521,7 +553,7 @@ impl Stage {
                 if self.tree.get(path.as_bytes()).is_some_and(|entry| entry.kind == EntryKind::Symlink) {
                     self.tree.remove(path.as_bytes());
                 }
-                match text.filter(|text| self.is_plain_text(text)).and_then(|text| sed.apply(&text)) {
+                match text.filter(|text| self.is_plain_text(text)).and_then(|text| sed.apply(&text, &self.tree.work)) {
                     Some(new) => self.write_again(path, new.into_bytes()),
                     None => {
                         unknown = unknown.and(Writes::at(path));

@@ -3,10 +3,12 @@
 //! leaves a whiteout, and the bytes stay where they are.
 
 use super::ignore::pattern;
+use super::work::Work;
 use crate::base::{FastMap, ImagePath, file_name, parent};
 use crate::image::{Image, Writes};
 use crate::layer::{Entry, EntryKind, LayerIndex};
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// A file's place: its layer, and its position in it.
 type Place = (usize, usize);
@@ -17,8 +19,8 @@ const MOST_LINKS: usize = 20;
 /// A tree and its layers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tree {
-    /// The layers that are done.
-    pub(super) layers: Vec<LayerIndex>,
+    /// The layers that are done, which stages share.
+    pub(super) layers: Vec<Rc<LayerIndex>>,
     /// What a container would see, as an instruction begins or goes on.
     visible: FastMap<ImagePath, Place>,
     /// The names in each directory, whether it has an entry of its own or not.
@@ -39,6 +41,8 @@ pub(super) struct Tree {
     base_layers: usize,
     /// The paths that were changed since somebody asked for them.
     touched: Option<Vec<ImagePath>>,
+    /// What all stages have done so far.
+    pub(super) work: Rc<Work>,
 }
 
 /// What commands that are not known may have changed since.
@@ -52,9 +56,10 @@ struct Doubt {
 
 impl Tree {
     /// The tree of an image.
-    pub(super) fn of(image: &Image) -> Self {
+    pub(super) fn of(image: Image, work: Rc<Work>) -> Self {
         let base_layers = image.layers.len();
-        let mut tree = Self { layers: image.layers.clone(), base_layers, ..Self::default() };
+        let layers = image.layers.into_iter().map(Rc::new).collect();
+        let mut tree = Self { layers, base_layers, work, ..Self::default() };
         for layer in 0..tree.layers.len() {
             // What hides lower layers does so wherever it stands.
             let hidden: Vec<(ImagePath, EntryKind)> = tree.layers[layer]
@@ -91,14 +96,27 @@ impl Tree {
     fn show(&mut self, path: ImagePath, place: Place) {
         let mut child = path.clone();
         while !child.is_root() {
-            let folder = ImagePath::new(parent(child.as_bytes()));
-            let names = self.names.entry(folder.clone()).or_default();
-            if !names.insert(file_name(child.as_bytes()).into()) {
+            let folder = parent(child.as_bytes());
+            if let Some(names) = self.names.get_mut(folder) {
+                names.insert(file_name(child.as_bytes()).into());
                 break;
             }
+            let folder = ImagePath::new(folder);
+            self.names.insert(folder.clone(), BTreeSet::from([file_name(child.as_bytes()).into()]));
+            self.work.bytes(folder.as_bytes().len());
             child = folder;
         }
         self.visible.insert(path, place);
+    }
+
+    /// How many entries a container would see.
+    pub(super) fn len(&self) -> usize {
+        self.visible.len()
+    }
+
+    /// The layers, where the tree is done.
+    pub(super) fn into_layers(self) -> Vec<LayerIndex> {
+        self.layers.into_iter().map(Rc::unwrap_or_clone).collect()
     }
 
     /// Takes one path out of sight, and the directories above it that have nothing left and no entry of their own.
@@ -157,7 +175,8 @@ impl Tree {
         let mut paths: Vec<Vec<u8>> = Vec::new();
         self.push_names(directory, &mut paths);
         std::iter::from_fn(move || {
-            let path = paths.pop()?;
+            self.work.steps(15);
+            let path = paths.pop().filter(|_| !self.work.is_spent())?;
             self.push_names(&path, &mut paths);
             Some(self.visible.get_key_value(&path[..]))
         })
@@ -216,6 +235,7 @@ impl Tree {
                 self.doubt = Doubt { anywhere: true, ..Doubt::default() };
             }
             Writes::Within(paths) => {
+                self.work.steps(self.doubt.fresh.len().saturating_mul(paths.len()));
                 let touches = |path: &ImagePath| writes.may_touch(path.as_bytes());
                 self.doubt.fresh.retain(|path| !touches(path));
                 self.doubt.within.extend(paths.iter().cloned());
@@ -282,8 +302,17 @@ impl Tree {
         self.touched.iter_mut().for_each(|touched| touched.push(path.clone()));
     }
 
-    /// Adds an entry, with its kept content; what was at its path goes.
+    /// Adds an entry, with its kept content; what was at its path goes. Beyond what may be done, it is left out.
     pub(super) fn put(&mut self, entry: Entry, content: Option<Vec<u8>>) {
+        self.work.entries(1);
+        self.work.bytes(content.as_ref().map_or(0, Vec::len));
+        if !self.work.is_spent() {
+            self.put_known(entry, content);
+        }
+    }
+
+    /// Adds an entry of an image that was read, which has bounds of its own.
+    pub(super) fn put_known(&mut self, entry: Entry, content: Option<Vec<u8>>) {
         let path = entry.path.clone();
         self.touch(&path);
         if entry.kind != EntryKind::Directory {
@@ -293,9 +322,9 @@ impl Tree {
             }
         }
         let same = entry.kind == EntryKind::Directory && self.is_directory(path.as_bytes());
-        if !same {
+        if !same && self.exists(path.as_bytes()) {
             self.take_back(path.as_bytes());
-        } else if self.visible.contains_key(&path) {
+        } else if same && self.visible.contains_key(&path) {
             // A directory that is there: its attributes are no bytes.
             return;
         }
@@ -333,9 +362,15 @@ impl Tree {
             self.doubt.fresh.insert(whole.clone());
         }
         self.take_back(path);
-        let is_hidden = |covered: &ImagePath| crate::base::is_within(covered.as_bytes(), path);
-        if self.covered.iter().any(is_hidden) {
-            self.covered.retain(|covered| !crate::base::is_within(covered.as_bytes(), path));
+        let below = [path, b"/"].concat();
+        let after = self.covered.range(ImagePath::new(path)..);
+        let hidden: Vec<ImagePath> = after
+            .take_while(|covered| covered.as_bytes().starts_with(path))
+            .filter(|covered| covered.as_bytes() == path || covered.as_bytes().starts_with(&below))
+            .cloned()
+            .collect();
+        if !hidden.is_empty() {
+            hidden.iter().for_each(|covered| _ = self.covered.remove(covered));
             self.draft.push(Some(Entry { kind: EntryKind::Whiteout, ..Entry::file(whole, 0) }));
         }
         true
@@ -367,8 +402,9 @@ impl Tree {
             layer.entries.push(entry);
         }
         let at = self.layers.len();
-        for place in self.visible.values_mut().filter(|place| place.0 == at) {
-            if let Some(new) = moved.get(&place.1) {
+        for (old, new) in moved.iter().filter(|(old, new)| old != new) {
+            let place = self.visible.get_mut(&layer.entries[*new].path);
+            if let Some(place) = place.filter(|place| **place == (at, *old)) {
                 place.1 = *new;
             }
         }
@@ -377,7 +413,7 @@ impl Tree {
             layer.contents.extend(new.map(|new| (new, content)));
         }
         self.covered.clear();
-        self.layers.push(layer);
+        self.layers.push(Rc::new(layer));
     }
 
     /// The paths that a pattern of a shell names: `*`, `?` and `[…]` within a name.
@@ -397,6 +433,7 @@ impl Tree {
                     false => vec![joined(&folder, part)],
                     true => {
                         let names = self.names(&self.resolve(&folder));
+                        self.work.steps(names.len().saturating_mul(20));
                         let is_seen = |name: &[u8]| part.first() == Some(&b'.') || name.first() != Some(&b'.');
                         let fits =
                             |name: &Vec<u8>| expression.is_match(&String::from_utf8_lossy(name)) && is_seen(name);
@@ -405,6 +442,7 @@ impl Tree {
                 })
                 .collect();
         }
+        self.work.bytes(found.iter().map(|path| path.len() + 64).sum());
         found.retain(|path| self.exists(path) || self.exists(&self.resolve(path)));
         found
     }

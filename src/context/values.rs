@@ -151,6 +151,14 @@ impl Stage {
 
     /// The value of a variable.
     pub(super) fn value_of(&self, name: &str) -> Value {
+        let value = self.held_by(name);
+        if let Value::Set(value) = &value {
+            self.tree.work.bytes(value.len());
+        }
+        value
+    }
+
+    fn held_by(&self, name: &str) -> Value {
         if let Some(position) = name.parse::<usize>().ok().filter(|position| *position > 0) {
             let Some(arguments) = &self.shell.arguments else { return Value::Unknown };
             return arguments.get(position - 1).map_or(Value::Unset, |value| Value::Set(value.clone()));
@@ -352,7 +360,7 @@ impl Stage {
                 continue;
             }
             // A shell may take a function of this name away instead.
-            if self.shell.functions.contains_key(name) && rest.first().is_some_and(|first| first.written != "-v") {
+            if self.shell.functions.contains_key(name) && rest.first().is_some_and(|first| &*first.written != "-v") {
                 self.shell.shadowed.insert(name.to_owned());
             }
             self.unset(name);
@@ -376,7 +384,7 @@ impl Stage {
             self.set_unknown("REPLY".to_owned());
             let is_empty = self.shell.input.as_deref() == Some("");
             self.shell.input = self.shell.input.take().filter(|text| text.is_empty());
-            let has_option = rest.iter().any(|field| field.written.starts_with('-') && field.written != "-r");
+            let has_option = rest.iter().any(|field| field.written.starts_with('-') && &*field.written != "-r");
             return Ran::quiet(if is_empty && !has_option { Status::Failure } else { Status::Unknown });
         };
         let Some(input) = self.shell.input.as_mut() else {

@@ -10,6 +10,7 @@ use crate::base::ImagePath;
 use crate::dockerfile::sh::{Direction, Form, Kind, Node, Part, Redirect, Word};
 use crate::image::{GapReason, Writes};
 use crate::layer::{Entry, EntryKind};
+use std::rc::Rc;
 
 /// Devices that take everything and keep nothing, and the terminal's.
 const SINKS: [&[u8]; 5] = [b"dev/null", b"dev/stdout", b"dev/stderr", b"dev/tty", b"dev/full"];
@@ -37,13 +38,16 @@ fn has_quotes(part: &Part) -> bool {
     }
 }
 
+/// Bytes that a word takes beside its text.
+const FIELD: usize = 64;
+
 /// One word of a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Field {
     /// Its value; `None` where that is not known, and neither is into how many words it falls.
     pub(super) value: Option<String>,
     /// As it is written.
-    pub(super) written: String,
+    pub(super) written: Rc<str>,
     /// Whether it is a pattern of paths.
     pub(super) pattern: bool,
 }
@@ -51,14 +55,14 @@ pub(super) struct Field {
 impl Field {
     /// A word that means itself.
     pub(super) fn known(text: &str) -> Self {
-        Self { value: Some(text.to_owned()), written: text.to_owned(), pattern: false }
+        Self { value: Some(text.to_owned()), written: text.into(), pattern: false }
     }
 }
 
 impl Stage {
     /// The words that a word becomes. What is in it is run.
     pub(super) fn fields(&mut self, setting: Setting<'_>, word: &Word) -> Result<Vec<Field>> {
-        let mut fields = Fields { all: Vec::new(), now: None, written: &word.text };
+        let mut fields = Fields { all: Vec::new(), now: None, written: word.text.as_str().into() };
         let braces = self.shell.dialect != Dialect::Dash && has_braces(word);
         for (number, part) in word.parts.iter().enumerate() {
             match part {
@@ -75,6 +79,7 @@ impl Stage {
                 Part::Variable { name, form: Form::Plain, quoted: true } if name == "@" => {
                     match self.shell.arguments.clone() {
                         Some(arguments) => {
+                            self.tree.work.bytes(arguments.iter().map(|argument| argument.len() + FIELD).sum());
                             for (number, argument) in arguments.iter().enumerate() {
                                 if number > 0 {
                                     fields.end();
@@ -105,6 +110,8 @@ impl Stage {
             fields.unknown();
         }
         fields.end();
+        let length = |field: &Field| field.value.as_ref().map_or(0, String::len) + FIELD;
+        self.tree.work.bytes(fields.all.iter().map(length).sum());
         Ok(fields.all)
     }
 
@@ -139,6 +146,7 @@ impl Stage {
             };
             out = out.zip(value).map(|(out, value)| out + &value).filter(|out| out.len() <= MAX_SAID);
         }
+        self.tree.work.bytes(out.as_ref().map_or(0, String::len));
         Ok(out)
     }
 
@@ -160,7 +168,7 @@ impl Stage {
                 // What a value brings unquoted is a pattern.
                 part => self.part(setting, part)?.filter(|text| !text.contains(['*', '?', '[', '\\'])),
             };
-            out = out.zip(value).map(|(out, value)| out + &value);
+            out = out.zip(value).map(|(out, value)| out + &value).filter(|out| out.len() <= MAX_SAID);
         }
         Ok(out)
     }
@@ -292,7 +300,9 @@ impl Stage {
                 let pattern = self.pattern(setting, word)?;
                 let is_plain = !word.text.contains(['\'', '"', '\\']) && value != Value::Unknown;
                 match (value, pattern) {
-                    (Value::Set(value), Some(pattern)) if is_plain => stripped(&value, &pattern, *end, *longest),
+                    (Value::Set(value), Some(pattern)) if is_plain => {
+                        stripped(&value, &pattern, *end, *longest, &self.tree.work)
+                    }
                     (Value::Unset, Some(_)) => Some(String::new()),
                     _ => None,
                 }
@@ -602,13 +612,13 @@ impl Stage {
 }
 
 /// The fields of a word while it is expanded.
-struct Fields<'w> {
+struct Fields {
     all: Vec<Field>,
     now: Option<Field>,
-    written: &'w str,
+    written: Rc<str>,
 }
 
-impl Fields<'_> {
+impl Fields {
     /// Whether a word is `"$@"`, which is no word where there are no arguments.
     fn is_only_arguments(&self, word: &Word) -> bool {
         let is_list = |part: &Part| matches!(part, Part::Variable { name, form: Form::Plain, .. } if name == "@");
@@ -617,10 +627,10 @@ impl Fields<'_> {
     }
 
     fn now(&mut self) -> &mut Field {
-        let written = self.written;
+        let written = &self.written;
         self.now.get_or_insert_with(|| Field {
             value: Some(String::new()),
-            written: written.to_owned(),
+            written: Rc::clone(written),
             pattern: false,
         })
     }

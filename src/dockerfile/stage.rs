@@ -105,6 +105,26 @@ impl Dockerfile<'_> {
         scope
     }
 
+    /// The instructions whose commands are another shell's than those that are read.
+    pub fn in_foreign_shells(&self) -> BTreeSet<usize> {
+        let mut out = BTreeSet::new();
+        let mut at_end: Vec<bool> = Vec::new();
+        for stage in &self.stages {
+            // A parent stands before its child.
+            let mut is_foreign = stage.parent.and_then(|parent| at_end.get(parent).copied()).unwrap_or_default();
+            for position in stage.instructions.clone() {
+                if let Some(Kind::Shell(words)) = self.instructions.get(position).map(|instruction| &instruction.kind) {
+                    is_foreign = is_foreign_shell(words);
+                }
+                if is_foreign {
+                    out.insert(position);
+                }
+            }
+            at_end.push(is_foreign);
+        }
+        out
+    }
+
     /// The defaults of the `ARG`s before the first `FROM`.
     pub fn global_arguments(&self) -> BTreeMap<String, String> {
         let end = self.stages.first().map_or(self.instructions.len(), |stage| stage.instructions.start);
@@ -119,6 +139,11 @@ impl Dockerfile<'_> {
         }
         out
     }
+}
+
+fn is_foreign_shell(words: &[String]) -> bool {
+    let program = words.first().map(|word| word.rsplit('/').next().unwrap_or_default()).unwrap_or_default();
+    !["sh", "bash", "ash", "dash", "zsh", "ksh"].contains(&program)
 }
 
 impl Scope {
@@ -168,9 +193,8 @@ impl Scope {
 
     /// `SHELL`
     pub fn set_shell(&mut self, words: &[String]) {
-        let program = words.first().map(|word| word.rsplit('/').next().unwrap_or_default()).unwrap_or_default();
         self.shell = words.to_vec();
-        self.foreign_shell = !["sh", "bash", "ash", "dash", "zsh", "ksh"].contains(&program);
+        self.foreign_shell = is_foreign_shell(words);
     }
 
     /// A text with its variables' values; `None` where one is not known.
@@ -182,6 +206,10 @@ impl Scope {
     pub fn absolute(&self, path: &str) -> Option<String> {
         let path = expanded(path, &self.variables)?;
         let whole = if path.starts_with('/') { path } else { format!("{}/{path}", self.directory.as_deref()?) };
+        // No file system takes a longer one (PATH_MAX of Linux).
+        if whole.len() > 4_096 {
+            return None;
+        }
         let mut parts: Vec<&str> = Vec::new();
         for part in whole.split('/') {
             match part {

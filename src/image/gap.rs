@@ -160,6 +160,8 @@ pub enum GapReason {
         /// Its name.
         path: String,
     },
+    /// From there on the Dockerfile makes more entries, text or commands than are followed, in all of its stages.
+    Work,
 }
 
 /// Packages that are not looked up.
@@ -194,6 +196,7 @@ impl fmt::Display for GapReason {
             Self::Shell => "its shell is none that is read",
             Self::Grammar => "the shell's grammar does not explain it",
             Self::TooMuch => "it has more commands in each other, or more rounds, than are followed",
+            Self::Work => "from here on it is more work than is followed, in all stages",
             Self::Value(word) => return write!(f, "the value of {} is not known", escape_str(word)),
             Self::Maybe => "whether it runs is not known",
             Self::Background => "it runs beside other commands, in no order",

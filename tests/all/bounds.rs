@@ -20,10 +20,15 @@ use std::time::{Duration, Instant};
 const MEMORY: &str = "524288";
 const SITE: &str = "usr/local/lib/python3.11/site-packages";
 
-/// Runs the program with so much memory and no more.
+/// Runs the program with so much memory and a minute of a processor, and no more.
 fn bounded(arguments: &[&str], cache: &Path) -> Output {
     let mut shell = Command::new("sh");
-    shell.args(["-c", "ulimit -d \"$1\" && shift && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_slimwright"), MEMORY]);
+    shell.args([
+        "-c",
+        "ulimit -t 60 && ulimit -d \"$1\" && shift && exec \"$0\" \"$@\"",
+        env!("CARGO_BIN_EXE_slimwright"),
+        MEMORY,
+    ]);
     shell.args(arguments).env("SLIMWRIGHT_CACHE_DIR", cache).output().unwrap()
 }
 
@@ -269,4 +274,85 @@ fn an_entry_under_another_key_or_behind_a_link_is_no_entry() {
     std::fs::rename(&first, &aside).unwrap();
     std::os::unix::fs::symlink(&aside, &first).unwrap();
     assert!(!known(&one), "a link is not followed");
+}
+
+/// The report of a build context that has only this Dockerfile, of a base with so many files.
+fn simulated(files: usize, dockerfile: &str) -> String {
+    let store = Store::new();
+    let shell = Tar::new().file("bin/sh", "").file("bin/cp", "");
+    let tar = (0..files).fold(shell, |tar, n| tar.file(&format!("usr/{}/f{n}", n % 100), "")).finish();
+    let base = store.folder("base", &oci(&Parts::new(vec![tar]), Packing::Gzip));
+    let context = store.path("context");
+    std::fs::create_dir(&context).unwrap();
+    std::fs::write(context.join("Dockerfile"), dockerfile).unwrap();
+    let (target, image) = (format!("context:{}", context.display()), format!("base=oci:{}", base.display()));
+    let output = bounded(&["audit", "--no-cache", &target, "--image", &image], &store.path("cache"));
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    // A long line is broken.
+    let words: Vec<_> = String::from_utf8_lossy(&output.stdout).split_whitespace().map(str::to_owned).collect();
+    words.join(" ")
+}
+
+const TOO_MUCH: &str = "from here on it is more work than is followed";
+
+#[test]
+fn a_few_lines_that_ask_for_endless_work_are_followed_so_far_and_then_are_one_gap() {
+    let double = |times: usize| format!("A=abcdefgh; {}", "A=$A$A; ".repeat(times));
+    let each = |count: usize, line: &dyn Fn(usize) -> String| (0..count).map(line).collect::<String>();
+    let stages = each(30, &|n| match n {
+        0 => "FROM base AS s0\n".into(),
+        n => format!("FROM base AS s{n}\nCOPY --from=s{} / /x\n", n - 1),
+    });
+    let run = |text: &str, times: usize| format!("FROM base\nRUN {}\n", text.repeat(times));
+    let texts = format!("{}f() {{ echo; }};", double(14).replace("abcdefgh", "'a bcdef '"));
+    let inputs = [
+        ("a pattern", 3, format!("FROM base\nRUN {}B=${{A%%*b*b*b}}\n", double(16))),
+        (
+            "patterns",
+            3,
+            format!(
+                "FROM base\nRUN {}case $A in {}) ls;; esac\n",
+                double(15),
+                each(5_000, &|n| format!("*{n}*|")) + "x"
+            ),
+        ),
+        ("words", 3, format!("FROM base\nRUN {texts}{}\n", "f $A $A $A;".repeat(300))),
+        ("expressions", 3, run("grep -E '((a{1,99}){1,50}){1,10}' /etc/x;", 1_990)),
+        ("stages", 4_000, stages),
+        (
+            "stages of stages",
+            4_000,
+            each(900, &|n| match n {
+                0 => "FROM base AS s0\nRUN touch /x\n".into(),
+                n => format!("FROM s{} AS s{n}\nRUN touch /x\n", n - 1),
+            }),
+        ),
+    ];
+    let said = |(name, files, dockerfile): &(&'static str, usize, String)| {
+        let report = simulated(*files, dockerfile);
+        (*name, report.matches(TOO_MUCH).count())
+    };
+    let wrong: Vec<_> = inputs.iter().map(said).filter(|(_, count)| *count != 1).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+#[test]
+fn what_is_long_but_no_work_is_followed_to_its_end() {
+    let double = format!("A=abcdefgh; {}", "A=$A$A; ".repeat(16));
+    let lines = |count: usize, line: &str| format!("FROM base\n{}", line.repeat(count));
+    let inputs = [
+        ("commands", lines(1_990, "RUN true\n")),
+        ("variables", lines(600, "ENV A=$A-\nRUN true\n")),
+        ("a replacement", format!("FROM base\nRUN {double} echo $A > /t; sed -i \"s/a/$A/g\" /t\n")),
+        ("a deep folder", format!("FROM base\nRUN A=a/a/a/a/; {}mkdir -p $A\n", "A=$A$A; ".repeat(12))),
+    ];
+    for (name, dockerfile) in inputs {
+        assert!(!simulated(3, &dockerfile).contains(TOO_MUCH), "{name}");
+    }
+}
+
+#[test]
+fn a_large_image_that_is_copied_and_changed_once_is_followed_to_its_end() {
+    let report = simulated(60_000, "FROM base AS one\nRUN chown -R 5:5 /usr\nFROM scratch\nCOPY --from=one / /\n");
+    assert!(!report.contains(TOO_MUCH), "{report}");
 }

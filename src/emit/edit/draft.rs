@@ -41,11 +41,20 @@ pub(super) struct Draft<'a> {
     /// Rules that must not be followed.
     skip: &'a [String],
     changes: BTreeMap<usize, Change>,
+    /// Instructions of other shells than those that are read.
+    foreign: BTreeSet<usize>,
 }
 
 impl<'a> Draft<'a> {
     pub(super) fn new(file: &'a Dockerfile<'a>, skip: &'a [String]) -> Self {
-        Self { file, skip, notes: Vec::new(), files: BTreeSet::new(), changes: BTreeMap::new() }
+        Self {
+            file,
+            skip,
+            foreign: file.in_foreign_shells(),
+            notes: Vec::new(),
+            files: BTreeSet::new(),
+            changes: BTreeMap::new(),
+        }
     }
 
     /// Whether a rule must not be followed.
@@ -56,7 +65,7 @@ impl<'a> Draft<'a> {
     /// A `RUN` whose commands can be read and changed: not for another shell, and no program's input.
     pub(super) fn run(&self, instruction: usize) -> Option<&'a Run> {
         let Kind::Run(run) = &self.file.instructions[instruction].kind else { return None };
-        let shell = run.form == Form::Exec || !self.file.scope(instruction).foreign_shell;
+        let shell = run.form == Form::Exec || !self.foreign.contains(&instruction);
         (run.form != Form::Input && shell).then_some(run)
     }
 

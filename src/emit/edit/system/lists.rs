@@ -27,7 +27,9 @@ pub(super) fn edit(draft: &mut Draft<'_>, rows: &[Row], cached: bool) {
     for (position, row) in rows.iter().enumerate() {
         let later = &rows[position + 1..];
         let next = later.iter().find(|row| row.has(Does::Install));
-        let lists_go = !mounts(draft, row.instruction, "/var/lib/apt") && !is_needed_later(draft, row.instruction);
+        let fetches = row.has(Does::Install) || row.has(Does::Update);
+        let lists_go =
+            fetches && !mounts(draft, row.instruction, "/var/lib/apt") && !is_needed_later(draft, row.instruction);
         let next_is_ours =
             next.is_some_and(|next| !mounts(draft, next.instruction, "/var/lib/apt") && can_fetch(draft, next));
         if row.only(&[Does::Update]) && lists_go && next_is_ours {
@@ -37,7 +39,7 @@ pub(super) fn edit(draft: &mut Draft<'_>, rows: &[Row], cached: bool) {
             );
             draft.remove(row.instruction, why);
             fetched_before = true;
-        } else if row.has(Does::Install) || row.has(Does::Update) {
+        } else if fetches {
             if row.has(Does::Install) && !row.has(Does::Update) && fetched_before {
                 prepend_update(draft, row);
             }

@@ -1,0 +1,57 @@
+//! How much one Dockerfile may make a simulation do. Counted and not timed, so that a Dockerfile means the same on every machine: a few
+//! lines can ask for more files, text and matching than any machine has (`A=$A$A`, `cp -r /usr /d/1`, `COPY --from=0 / /x`).
+//! Beyond it nothing more is carried out, and what follows is one gap ([`crate::image::GapReason::Work`]).
+
+use std::cell::Cell;
+
+/// Files, links and directories put into trees, folders that these imply, and a quarter of those of each tree that is begun with.
+const MOST_ENTRIES: u64 = 240_000;
+/// Bytes of values, words, output and contents that are made.
+const MOST_BYTES: u64 = 96 << 20;
+/// Steps of walks, of copies of trees and of patterns.
+const MOST_STEPS: u64 = 30_000_000;
+/// Commands.
+const MOST_COMMANDS: u64 = 20_000;
+
+/// What was done so far, of all stages.
+#[derive(Debug, Default)]
+pub(super) struct Work {
+    entries: Cell<u64>,
+    bytes: Cell<u64>,
+    steps: Cell<u64>,
+    commands: Cell<u64>,
+}
+
+impl Work {
+    /// Whether there was too much of something.
+    pub(super) fn is_spent(&self) -> bool {
+        self.entries.get() > MOST_ENTRIES
+            || self.bytes.get() > MOST_BYTES
+            || self.steps.get() > MOST_STEPS
+            || self.commands.get() > MOST_COMMANDS
+    }
+
+    /// Entries of a tree.
+    pub(super) fn entries(&self, count: usize) {
+        add(&self.entries, count);
+    }
+
+    /// Bytes of text.
+    pub(super) fn bytes(&self, count: usize) {
+        add(&self.bytes, count);
+    }
+
+    /// Steps of a walk or a pattern.
+    pub(super) fn steps(&self, count: usize) {
+        add(&self.steps, count);
+    }
+
+    /// Commands, or what takes as long.
+    pub(super) fn commands(&self, count: usize) {
+        add(&self.commands, count);
+    }
+}
+
+fn add(cell: &Cell<u64>, count: usize) {
+    cell.set(cell.get().saturating_add(u64::try_from(count).unwrap_or(u64::MAX)));
+}
