@@ -21,6 +21,7 @@ use crate::base::ImagePath;
 use crate::plan::{CopyItem, Pin, Plan, TargetEnvironment};
 use crate::python::{EnvironmentKind, is_name};
 use crate::resolve::Verdict;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// Where pip puts the root file system that it installs into, in the build stage.
@@ -41,6 +42,7 @@ pub fn dockerfile(plan: &Plan, requirements: &Requirements, style: Style) -> Str
     }
     copy_application(plan, &mut out);
     make_links(plan, &mut out);
+    set_folders(plan, &mut out);
     out.push_str(&settings(&plan.config));
     out
 }
@@ -367,6 +369,27 @@ fn copy_together(items: &[&CopyItem], out: &mut String) {
     };
     let text = if first.directory { text + "/" } else { text };
     let _ = writeln!(out, "COPY --from=original {owner}{}", copy_words(&text, &text));
+}
+
+/// Folders get the owners and modes that no copy gives them.
+fn set_folders(plan: &Plan, out: &mut String) {
+    let mut by_command: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for folder in &plan.folders {
+        let Some(path) = path_text(&folder.path) else { continue };
+        let owner = folder.owner.map(|(uid, gid)| format!("chown {uid}:{gid}"));
+        let mode = folder.mode.map(|mode| format!("chmod {mode:o}"));
+        // A mode is set last: a change of the owner may take bits away.
+        for command in owner.into_iter().chain(mode) {
+            by_command.entry(command).or_default().push(shell(&path));
+        }
+    }
+    let mut commands: Vec<String> =
+        by_command.into_iter().map(|(command, paths)| format!("{command} {}", paths.join(" "))).collect();
+    commands.sort_by_key(|command| command.starts_with("chmod"));
+    if !commands.is_empty() {
+        out.push_str("# Folders with an owner or a mode of their own.\n");
+        run(&commands, out);
+    }
 }
 
 /// Links are made again: a copy of a link would copy what it leads to.

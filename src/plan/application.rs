@@ -2,12 +2,13 @@
 //! copied and has one owner, single files elsewhere, symbolic links by making them again.
 
 use super::closure::Decisions;
-use super::{CopyItem, LinkItem, TargetEnvironment};
+use super::{CopyItem, FolderItem, LinkItem, TargetEnvironment};
 use crate::base::{FastSet, ImagePath, in_halves, is_within, parent};
 use crate::fs::{Node, View};
 use crate::layer::EntryKind;
 use crate::os::OsInventory;
 use crate::profile::GlobSet;
+use crate::python::EnvironmentKind;
 use crate::rules::{Facts, is_package_manager_state};
 use std::collections::{HashMap, HashSet};
 
@@ -18,6 +19,8 @@ pub(super) struct Application {
     pub copies: Vec<CopyItem>,
     /// Links, sorted.
     pub links: Vec<LinkItem>,
+    /// Folders that copies do not make as they are, sorted.
+    pub folders: Vec<FolderItem>,
     /// Every path that is copied or linked.
     pub paths: Vec<ImagePath>,
 }
@@ -31,6 +34,8 @@ pub(super) struct Chooser<'a> {
     unchanged: HashSet<usize>,
     subject: &'a Decisions,
     site_dirs: Vec<ImagePath>,
+    /// The prefix of an environment that is copied with all that is in it.
+    own_prefix: Option<ImagePath>,
     /// Top-level directories below the site directory that belong to distributions that are gone or removed.
     gone_modules: FastSet<&'a [u8]>,
     /// Directories that OS packages list.
@@ -144,6 +149,9 @@ impl<'a> Chooser<'a> {
         let package_layers = facts.view.image().created_by().into_iter().map(runs_package_manager).collect();
         let site_dirs: Vec<ImagePath> =
             environment.map(|environment| environment.site_dir.clone()).into_iter().collect();
+        let own_prefix = environment
+            .filter(|environment| environment.kind == EnvironmentKind::Virtual)
+            .map(|environment| environment.prefix.clone());
         let mut chooser = Self {
             facts,
             base,
@@ -151,6 +159,7 @@ impl<'a> Chooser<'a> {
             unchanged,
             subject,
             site_dirs,
+            own_prefix,
             gone_modules: FastSet::default(),
             os_directories: os_directories(facts.view),
             dropped,
@@ -223,7 +232,55 @@ impl<'a> Chooser<'a> {
             out.copies.push(CopyItem { path: shared.clone(), directory, uid: entry.uid, gid: entry.gid, bytes });
             inside = directory.then_some(path);
         }
+        out.folders = self.folders(&wanted, &out.copies);
         out
+    }
+
+    /// Folders above the base that something wanted is in, or that are wanted, whose owner or mode neither the base nor a
+    /// copy gives them: engines make the folder that is copied into with mode 0755, and keep one that is there.
+    fn folders(&self, wanted: &[bool], copies: &[CopyItem]) -> Vec<FolderItem> {
+        let view = self.facts.view;
+        let whole: FastSet<&[u8]> =
+            copies.iter().filter(|item| item.directory).map(|item| item.path.as_bytes()).collect();
+        let is_inside = |path: &[u8]| {
+            let mut above = path;
+            while !above.is_empty() {
+                above = parent(above);
+                if whole.contains(above) {
+                    return true;
+                }
+            }
+            false
+        };
+        let mut out = Vec::new();
+        for place in 0..view.len() {
+            let (path, node) = view.at(place);
+            let is_candidate = node.entry.0 as usize >= self.base_layers
+                && self.is_directory(node)
+                && !self.is_of_site(path)
+                && !is_inside(path)
+                && (wanted[place] || view.places_below(path).any(|below| wanted[below]));
+            if !is_candidate || (self.os_directories.contains(path) && self.base.get(path).is_none()) {
+                continue;
+            }
+            let entry = view.entry(node.entry);
+            let base = self.base.get(path).map(|node| self.base.entry(node.entry));
+            let (uid, gid, mode) = base.map_or((0, 0, 0o755), |base| (base.uid, base.gid, base.mode & 0o7777));
+            let is_copied = whole.contains(path);
+            let owner = ((entry.uid, entry.gid) != (uid, gid) && !is_copied).then_some((entry.uid, entry.gid));
+            let mode = (entry.mode & 0o7777 != mode).then_some(entry.mode & 0o7777);
+            if owner.is_some() || mode.is_some() {
+                out.push(FolderItem { path: view.path(node).clone(), owner, mode });
+            }
+        }
+        out
+    }
+
+    /// Whether a folder holds the environment, which is copied as a whole.
+    fn is_of_site(&self, path: &[u8]) -> bool {
+        let is_above = |site: &ImagePath| is_within(path, site.as_bytes()) || is_within(site.as_bytes(), path);
+        self.own_prefix.as_ref().is_some_and(|prefix| is_within(path, prefix.as_bytes()))
+            || self.site_dirs.iter().any(is_above)
     }
 
     /// Directories with something in them that is not wanted.

@@ -149,6 +149,7 @@ impl<'a> Draft<'a> {
             hidden: carried::hidden(facts),
             copies: self.application.copies.clone(),
             links: self.application.links.clone(),
+            folders: self.application.folders.clone(),
             smoke_modules: super::smoke_modules(facts, decisions),
             modules_before: super::modules_before(facts),
             actions,

@@ -98,6 +98,8 @@ pub struct Plan {
     pub copies: Vec<CopyItem>,
     /// Symbolic links of the application outside the copied directories: a copy of a link would follow it.
     pub links: Vec<LinkItem>,
+    /// Folders whose owner or mode no copy gives them.
+    pub folders: Vec<FolderItem>,
     /// Importable modules of the kept distributions, for the smoke test, sorted by distribution.
     pub smoke_modules: Vec<SmokeModule>,
     /// All top-level modules that the original has: a kept module that fails because another one outside this
@@ -345,6 +347,17 @@ pub struct LinkItem {
     pub path: ImagePath,
     /// The target as written.
     pub target: Vec<u8>,
+}
+
+/// A folder with an owner or a mode of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FolderItem {
+    /// Where.
+    pub path: ImagePath,
+    /// Owner and group, where they are to be set.
+    pub owner: Option<(u32, u32)>,
+    /// Permission bits, where they are to be set.
+    pub mode: Option<u32>,
 }
 
 fn check_ids(rules: &[Rule], options: &PlanOptions) -> Result<(), PlanError> {

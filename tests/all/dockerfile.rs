@@ -74,6 +74,7 @@ pub fn quiet() -> Plan {
         hidden: Vec::new(),
         copies: Vec::new(),
         links: Vec::new(),
+        folders: Vec::new(),
         smoke_modules: Vec::new(),
         modules_before: Vec::new(),
         actions: Vec::new(),

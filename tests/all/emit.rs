@@ -83,6 +83,7 @@ fn empty_plan() -> Plan {
         uv_project: None,
         copies: Vec::new(),
         links: Vec::new(),
+        folders: Vec::new(),
         smoke_modules: Vec::new(),
         modules_before: Vec::new(),
         actions: Vec::new(),

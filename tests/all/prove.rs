@@ -310,3 +310,28 @@ fn the_plan_of_a_folder_is_what_the_edited_folder_is_read_as() {
     assert_eq!(plan.predicted.unpacked(), again.unpacked());
     agrees(&image, &plan);
 }
+
+#[test]
+fn folders_keep_the_owners_and_modes_that_no_copy_gives_them() {
+    let image = on_python(
+        "
+        layer COPY . /srv
+        d srv uid=999 gid=7
+        f srv/app.py 900 uid=999 gid=7
+        f srv/other.py 900
+        d drop mode=1777
+        d data mode=700 uid=999
+        f data/a.bin 5000 uid=999
+        d data/sub mode=711 uid=999
+        f data/sub/b.bin 50 uid=999
+        ",
+    );
+    let plan = planned(&image);
+    let set: Vec<(String, Option<(u32, u32)>, Option<u32>)> =
+        plan.folders.iter().map(|folder| (folder.path.to_string(), folder.owner, folder.mode)).collect();
+    let expected = [("/data", None, Some(0o700)), ("/drop", None, Some(0o1777)), ("/srv", Some((999, 7)), None)];
+    assert_eq!(set, expected.map(|(path, owner, mode)| (path.to_owned(), owner, mode)));
+    let files = slimwright::emit::emit(&plan);
+    let text = &files.iter().find(|(name, _)| name == "Dockerfile").unwrap().1;
+    assert!(text.contains("chown 999:7 /srv") && text.contains("chmod 1777 /drop"), "{text}");
+}

@@ -265,6 +265,7 @@ fn a_plan(original: &Image) -> Plan {
         build_system: Vec::new(),
         uv_project: None,
         links: Vec::new(),
+        folders: Vec::new(),
         copies: vec![plan::CopyItem {
             path: ImagePath::from("app"),
             directory: true,
