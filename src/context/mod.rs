@@ -23,6 +23,7 @@
 
 mod arguments;
 mod arithmetic;
+mod branch;
 mod copy;
 mod earned;
 mod error;
@@ -41,6 +42,7 @@ mod places;
 mod programs;
 mod projects;
 mod readers;
+mod redirect;
 mod run;
 mod script;
 mod seed;
@@ -51,6 +53,7 @@ mod system;
 mod test;
 mod text;
 mod tree;
+mod trial;
 mod users;
 mod uv;
 mod values;
