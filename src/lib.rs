@@ -9,7 +9,8 @@
 //! An [`image::Image`] is an immutable value: a configuration and an ordered list of layer indexes, whether it
 //! was read from an archive, read back from a recording, or predicted by a plan. [`fs::View`] merges its layers
 //! and knows the fate of every byte; [`fs::Ledger`] sums them up so that nothing is counted twice or not at
-//! all. [`python`] and [`os`] say who owns what. [`profile`] holds the rules, which are data; [`rules`] turns
+//! all. [`python`] and [`os`] say who owns what, and
+//! [`facts`] puts that together: one owner for each byte, one [`facts::Summary`] of all, and who brought what in. [`profile`] holds the rules, which are data; [`rules`] turns
 //! them into findings with evidence; [`plan`] turns findings into decisions. [`emit`] writes them down so
 //! that they can be built, as a Dockerfile of its own or as edits of the user's ([`dockerfile`]), and [`prove`] reads that
 //! text as [`context`] reads any other: what it makes is the predicted image. A saving is never a
@@ -23,7 +24,7 @@
 //! bytes are; [`registry`] and [`daemon`] fetch bytes and know nothing of images; [`image`] puts them together.
 //! Modules import only from those before them:
 //!
-//! `base`, `http`, `programs`, `dockerfile`, `registry`, `source`, `layer`, `daemon`, `image`, `fs`, `python`, `os`, `profile`, `rules`, `resolve`, `repository`, `context`, `plan`, `verify`, `emit`, `prove`, `budget`, `report`, `cli`.
+//! `base`, `http`, `programs`, `dockerfile`, `registry`, `source`, `layer`, `daemon`, `image`, `fs`, `python`, `os`, `facts`, `profile`, `rules`, `resolve`, `repository`, `context`, `plan`, `verify`, `emit`, `prove`, `budget`, `report`, `cli`.
 
 pub mod base;
 pub mod budget;
@@ -32,6 +33,7 @@ pub mod context;
 pub mod daemon;
 pub mod dockerfile;
 pub mod emit;
+pub mod facts;
 pub mod fs;
 pub mod http;
 pub mod image;

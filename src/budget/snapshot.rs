@@ -4,14 +4,15 @@
 //! with one owner. The parts sum to the image's bytes, always: [`Snapshot::new`] asserts it.
 
 use crate::base::{Basis, ImagePath, LayerIdx, Location, escape_str, parent};
+use crate::facts::{Chain, chains};
+use crate::facts::{Facts, Owners};
 use crate::fs::{Category, Fate, Owner, Row, categorize};
 use crate::image::{Gap, HistoryRow, Image, repository};
 use crate::layer::LayerIndex;
 use crate::os::OsPackage;
-use crate::plan::{Chain, chains};
 use crate::profile::{Severity, Tier};
 use crate::python::{Distribution, RemovedDistribution};
-use crate::rules::{Facts, Finding, Owners};
+use crate::rules::Finding;
 use std::collections::BTreeMap;
 
 /// Characters of an instruction that is shown.

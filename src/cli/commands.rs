@@ -12,6 +12,7 @@ use super::settings::{self, AuditSettings, Input, Look, PlanSettings, Settings, 
 use crate::base::{ByteSize, escape_path, escape_str};
 use crate::budget::Outcome;
 use crate::emit::Style;
+use crate::facts::{self, Facts};
 use crate::image::{Cache, CacheInfo, Progress as _, TargetKind, write_recorded, write_with_environment};
 use crate::plan::{self, Draft, PlanError, PlanOptions};
 use crate::profile::Rule;
@@ -19,7 +20,6 @@ use crate::profile::{explain, list};
 use crate::python::normalize_name;
 use crate::report::check::audit_sarif;
 use crate::report::{self, AuditReport, PlanReport, WhyReport, json, markdown, report_md, text};
-use crate::rules::Facts;
 use crate::verify::{self, Check, Promise};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -173,7 +173,7 @@ fn style_of(settings: &PlanSettings) -> text::Style<'_> {
 fn files(measured: &Measured<'_>, planned: &Planned) -> Result<Vec<(String, String)>> {
     let Planned { plan, files, edits } = planned;
     let report = PlanReport::new(measured.image, plan)
-        .with_heavy(&plan::heaviest(measured.facts, HEAVY))
+        .with_heavy(&facts::heaviest(measured.facts, HEAVY))
         .with_libraries(&plan::libraries_after(measured.facts, plan))
         .with_edits(edits.as_ref());
     let mut files = files.clone();
@@ -207,7 +207,7 @@ fn plan_failure(error: &PlanError) -> Failure {
 fn why(settings: &WhySettings) -> Result<()> {
     let name = normalize_name(&settings.package);
     let image = pipeline::image(&settings.input)?;
-    let report = pipeline::survey(&image, &settings.input.given, |facts| match plan::why(facts, &name) {
+    let report = pipeline::survey(&image, &settings.input.given, |facts| match facts::why(facts, &name) {
         found if found.is_empty() => Err(not_installed(facts, &settings.package, &name)),
         found => Ok(WhyReport::new(&image.name, image.basis, found)),
     })?;

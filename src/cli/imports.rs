@@ -2,7 +2,7 @@
 
 use super::pipeline::interpreter;
 use crate::emit::{SmokeFacts, smoke_script};
-use crate::rules::Facts;
+use crate::facts::Facts;
 use crate::verify::Check;
 use std::collections::BTreeMap;
 use std::io::{self, Read as _, Write as _};

@@ -8,6 +8,8 @@ use super::settings::Input;
 use crate::base::ImagePath;
 use crate::emit::Style;
 use crate::emit::edit::Edits;
+use crate::facts::Facts;
+use crate::facts::Survey;
 use crate::fs::View;
 use crate::image::Image;
 use crate::image::{Progress as _, open};
@@ -17,8 +19,7 @@ use crate::programs::Strangers;
 use crate::prove::{self, Files};
 use crate::python::AskedFor;
 use crate::resolve::{self, Availability, Uv, Verdict};
-use crate::rules::Survey;
-use crate::rules::{self, Facts, Finding};
+use crate::rules::{self, Finding};
 use std::mem::ManuallyDrop;
 use std::path::Path;
 

@@ -9,7 +9,8 @@
 
 use super::quote::comment;
 use crate::base::ImagePath;
-use crate::plan::{Carried, Pin, Plan, Root};
+use crate::facts::Root;
+use crate::plan::{Carried, Pin, Plan};
 use crate::python::{is_name, normalize_name};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

@@ -6,10 +6,10 @@
 use super::predict::stand_in_path;
 use super::{Pin, Plan};
 use crate::base::ImagePath;
+use crate::facts::Facts;
 use crate::fs::View;
 use crate::os::{Libraries, Need, OsInventory, Provider};
 use crate::python::normalize_name;
-use crate::rules::Facts;
 use std::collections::BTreeMap;
 
 /// The needs of an image's shared objects and programs before a plan and after it.

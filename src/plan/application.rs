@@ -4,12 +4,12 @@
 use super::closure::Decisions;
 use super::{CopyItem, FolderItem, LinkItem, TargetEnvironment};
 use crate::base::{FastSet, ImagePath, in_halves, is_within, parent};
+use crate::facts::{Facts, is_package_manager_state};
 use crate::fs::{Node, View};
 use crate::layer::EntryKind;
 use crate::os::OsInventory;
 use crate::profile::GlobSet;
 use crate::python::EnvironmentKind;
-use crate::rules::{Facts, is_package_manager_state};
 use std::collections::{HashMap, HashSet};
 
 /// What is copied.

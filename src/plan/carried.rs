@@ -4,9 +4,10 @@
 use super::Carried;
 use super::closure::Decisions;
 use crate::base::{Basis, ImagePath, is_within};
+use crate::facts::Facts;
 use crate::fs::Fate;
 use crate::python::{Distribution, normalize_name};
-use crate::rules::{Facts, Finding};
+use crate::rules::Finding;
 
 /// Files that are told of; an image with more hides whole trees, of which these are enough to know a removal by.
 const MOST_HIDDEN: usize = 100_000;

@@ -3,11 +3,13 @@
 //! Roots are never guessed away: what nothing requires is a root too, so only what a rule drops, and what then
 //! nobody needs, goes.
 
-use super::{OverriddenEdge, Root, TargetEnvironment, Why};
+use super::{OverriddenEdge, TargetEnvironment, Why};
+use crate::facts::Facts;
+use crate::facts::Root;
 use crate::os::{Need, Provider};
 use crate::profile::{Detect, Replacement, Rule, Tier};
 use crate::python::{DistId, Distribution, Edge, EnvironmentKind, normalize_name};
-use crate::rules::{Facts, Finding};
+use crate::rules::Finding;
 use crate::rules::{in_order, kept_member, needed, places};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -165,7 +167,7 @@ pub(super) fn decide(
     let Some(environment) = environment else { return out };
     let ours = above_base(facts, base_layers).filter(|(_, dist)| dist.environment == environment);
     out.subject = ours.map(|(id, _)| id).collect();
-    out.roots = super::roots::roots(facts, &out.subject);
+    out.roots = crate::facts::roots(facts, &out.subject);
     for finding in findings {
         let Some(rule) = rules.iter().find(|rule| rule.id == finding.rule).filter(|rule| follows(rule, finding.tier))
         else {
@@ -388,7 +390,7 @@ fn take_back_unserved(out: &mut Decisions, facts: &Facts<'_>) -> bool {
     out.gone.remove(&id);
     out.overridden_names.remove(&dists[id].normalized);
     if out.roots.iter().all(|(root, _)| *root != id) {
-        out.roots.push((id, super::roots::named(&dists[id], "what would serve in its place goes too")));
+        out.roots.push((id, crate::facts::named(&dists[id], "what would serve in its place goes too")));
     }
     out.notes.push(format!("{} stays: {name}, which would serve in its place, goes", dists[id].name));
     true

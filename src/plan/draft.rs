@@ -8,13 +8,14 @@ use super::stock::Stock;
 use super::system::{self, Question, SystemDecisions};
 use super::{BaseImage, Plan, PlanError, PlanOptions, TargetEnvironment, availability, base, carried};
 use crate::base::{FastMap, FastSet, ImagePath, both, file_name};
+use crate::facts::Facts;
 use crate::fs::View;
 use crate::image::Image;
 use crate::os::OsInventory;
 use crate::profile::{Rule, Tier};
 use crate::python::DistId;
 use crate::resolve::{Availability, Libc, Platform, Wanted};
-use crate::rules::{Facts, Finding};
+use crate::rules::Finding;
 use std::collections::BTreeMap;
 
 /// The decisions of a plan. [`Draft::wanted`] tells what may be looked up; [`Draft::intent`] makes the plan, with the

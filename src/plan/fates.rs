@@ -180,7 +180,7 @@ impl Judge<'_> {
         match facts.os.owners.get(path) {
             _ if (node.entry.0 as usize) < self.prediction.base.layers => Whose::Base,
             Some(&position) => Whose::Package(position),
-            None if crate::rules::is_package_manager_state(path) => Whose::Manager,
+            None if crate::facts::is_package_manager_state(path) => Whose::Manager,
             None => Whose::Nobody,
         }
     }

@@ -2,9 +2,10 @@
 //! never sees, so it decides nothing, and is named.
 
 use super::closure::Decisions;
+use crate::facts::Facts;
 use crate::profile::{Detect, Rule};
 use crate::python::{DistId, UsedAt};
-use crate::rules::{Facts, SignSet, in_order, needed, places};
+use crate::rules::{SignSet, in_order, needed, places};
 use std::collections::BTreeMap;
 
 /// Who lacks what: a distribution, the name of what was chosen, and the places.

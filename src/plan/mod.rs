@@ -6,32 +6,29 @@ mod availability;
 mod base;
 mod carried;
 mod closure;
-mod dominators;
 mod draft;
 mod fates;
 mod installed;
 mod libraries;
 mod predict;
 mod reason;
-mod roots;
 mod settle;
 mod stock;
 mod system;
-mod why;
 
 use crate::base::{FastSet, ImagePath, Size};
+use crate::facts::{Facts, Root};
 use crate::image::{Config, Image};
 use crate::profile::{GlobSet, Rule, Tier};
 use crate::python::DistId;
 use crate::python::EnvironmentKind;
 use crate::resolve::{Availability, Verdict};
-use crate::rules::{Facts, Finding, Subject};
+use crate::rules::{Finding, Subject};
 pub use after::{LibraryCheck, Unmet, libraries_after};
 use closure::Decisions;
 use predict::Prediction;
 pub use reason::Why;
 use std::collections::BTreeSet;
-pub use why::{Brought, Chain, Cut, Explained, Requirer, chains, heaviest, why};
 
 pub use draft::{Draft, Intent};
 pub use fates::{GonePath, LedgerRow, PlanFate, PlanLedger};
@@ -163,21 +160,6 @@ pub struct TargetEnvironment {
     pub gid: u32,
     /// Whether the original has bytecode (pip compiles by default, uv does not).
     pub bytecode: bool,
-}
-
-/// A distribution that was asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Root {
-    /// Name as written.
-    pub name: String,
-    /// Extras asked for.
-    pub extras: Vec<String>,
-    /// Version specifiers as asked, empty where unknown.
-    pub specifiers: String,
-    /// The installed version, or that of the replacement.
-    pub version: String,
-    /// How it is known to be a root: `requirements.txt in /app`, `pip REQUESTED`, `nothing requires it; imported by …`.
-    pub how: String,
 }
 
 /// A distribution to install.

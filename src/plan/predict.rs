@@ -6,13 +6,14 @@ use super::system::SystemDecisions;
 use super::{Action, BaseImage, TargetEnvironment, installed};
 use crate::base::{Basis, ByteSize, FastMap, FastSet, ImagePath, LayerIdx, Size, Unit, in_halves, is_within, parent};
 use crate::context::KnownFile;
+use crate::facts::{Facts, is_package_manager_state};
 use crate::fs::{DataRef, Fate, Node};
 use crate::image::{HistoryRow, Image};
 use crate::layer::{Entry, EntryKind, LayerIndex};
 use crate::profile::{Detect, GlobSet, Rule, Tier};
 use crate::python::{DistId, Distribution, parse_record};
 use crate::resolve::{Availability, InstalledFile};
-use crate::rules::{Facts, Finding, is_package_manager_state};
+use crate::rules::Finding;
 use std::collections::{BTreeMap, HashSet};
 
 /// All that the prediction depends on.

@@ -9,12 +9,13 @@ use super::predict::{Owing, Prediction, Sums, Taken, actions, rule_of_new};
 use super::system::SystemDecisions;
 use super::{Action, Intent, Plan, Skipped};
 use crate::base::{ByteSize, FastMap, FastSet, ImagePath, LayerIdx, file_name, parent};
+use crate::facts::Facts;
 use crate::fs::DataRef;
 use crate::image::Image;
 use crate::layer::{Entry, EntryKind};
 use crate::profile::{Detect, Rule, Tier};
 use crate::python::DistId;
-use crate::rules::{Facts, Finding, Subject};
+use crate::rules::{Finding, Subject};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many paths a note names.

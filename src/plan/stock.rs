@@ -6,12 +6,12 @@ use super::Intent;
 use super::predict::Prediction;
 use crate::base::{FastMap, ImagePath, in_halves, is_within};
 use crate::context::{KnownDistribution, KnownFile, KnownPackage, KnownPackages};
+use crate::facts::is_package_manager_state;
 use crate::fs::Node;
 use crate::layer::{Entry, EntryKind};
 use crate::os::{OsInventory, PackageManager};
 use crate::python::{DistId, normalize_name};
 use crate::repository::PackageRequest;
-use crate::rules::is_package_manager_state;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

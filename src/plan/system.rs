@@ -2,10 +2,11 @@
 
 use super::closure::Decisions;
 use super::{Dropped, SystemPackage, Why};
+use crate::facts::Facts;
 use crate::image::Gap;
 use crate::os::{OsInventory, Provider, relations};
 use crate::profile::{Detect, GlobSet, Rule, Tier};
-use crate::rules::{Facts, matches};
+use crate::rules::matches;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The decisions, by position in the OS inventory.

@@ -19,10 +19,11 @@ use crate::base::Basis;
 use crate::context::{ContextError, ContextOptions, Written, simulate};
 use crate::emit::edit::Edits;
 use crate::emit::{Style, emit_as};
+use crate::facts::Facts;
 use crate::image::{Gap, GapReason, Image, Writes};
 use crate::plan::{Draft, Intent, Plan, PlanError, PlanOptions};
 use crate::profile::Rule;
-use crate::rules::{Facts, Finding};
+use crate::rules::Finding;
 use std::path::Path;
 
 /// The files of a plan, as `(name, text)`.

@@ -3,12 +3,13 @@
 use super::audit::*;
 use super::{groups, label};
 use crate::base::{ImagePath, LayerIdx, Problem, Text, escape_str};
+use crate::facts::Facts;
 use crate::fs::{Fate, Owner, View};
 use crate::image::{Gap, GapText, HistoryRow, Image};
 use crate::plan::Plan;
 use crate::profile::Rule;
 use crate::python::{DistId, Distribution, Environment, Inventory};
-use crate::rules::{Facts, Finding};
+use crate::rules::Finding;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -5,10 +5,11 @@
 
 use super::audit::Group;
 use crate::base::escape_str;
+use crate::facts::Facts;
 use crate::fs::{Category, Fate, Owner, Row};
 use crate::profile::{Detect, Rule};
 use crate::python::DistId;
-use crate::rules::{Facts, Finding};
+use crate::rules::Finding;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// At most so many groups are told apart.

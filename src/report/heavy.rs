@@ -4,7 +4,7 @@ use super::audit::unpacked;
 use super::layout::count;
 use super::markdown::plain;
 use crate::base::{Basis, ByteSize, Size};
-use crate::plan::{Cut, Explained};
+use crate::facts::{Cut, Explained};
 use serde::Serialize;
 use std::fmt::Write as _;
 

@@ -7,8 +7,9 @@ use super::heavy::{HeavyReport, heavy};
 use super::libraries::LibrariesReport;
 use crate::base::{Basis, ByteSize, Size, Unit, escape_str};
 use crate::emit::edit::{Edit, Edits};
+use crate::facts::Explained;
 use crate::image::Image;
-use crate::plan::{Dropped, Explained, LibraryCheck, OverriddenEdge, Pin, Plan};
+use crate::plan::{Dropped, LibraryCheck, OverriddenEdge, Pin, Plan};
 use crate::profile::Tier;
 use crate::resolve::{Availability, Verdict};
 use serde::Serialize;
@@ -361,7 +362,7 @@ fn environment(environment: &crate::plan::TargetEnvironment) -> EnvironmentSumma
     }
 }
 
-fn root(root: &crate::plan::Root) -> RootReport {
+fn root(root: &crate::facts::Root) -> RootReport {
     RootReport {
         name: escape_str(&root.name),
         extras: escaped(&root.extras),

@@ -3,7 +3,7 @@
 use super::layout::{Tone, count, fit, paint, right, wrap_to};
 use super::text::joined;
 use crate::base::{Basis, ByteSize};
-use crate::plan::{Brought, Chain, Cut, Explained, Requirer};
+use crate::facts::{Brought, Chain, Cut, Explained, Requirer};
 use serde::Serialize;
 
 /// Version of the JSON form.

@@ -1,7 +1,8 @@
 //! What several predicates ask for, prepared once.
 
-use super::{Evidence, Facts, Subject};
+use super::{Evidence, Subject};
 use crate::base::{ImagePath, LayerIdx, Location, escape_str, is_within, parent};
+use crate::facts::Facts;
 use crate::image::HistoryRow;
 use crate::profile::{Detect, Rule, Signs};
 use crate::python::{DistId, Distribution, Edge, SourceFile};

@@ -14,42 +14,17 @@ mod layers;
 mod libraries;
 mod packages;
 mod signs;
-mod state;
 mod subject;
-mod survey;
 mod unused;
 
 pub(crate) use signs::{SignSet, in_order, kept_member, needed, places};
-pub use state::is_package_manager_state;
 pub use subject::Subject;
-pub use survey::{Owners, Survey};
 
 use crate::base::{LayerIdx, Location};
-use crate::fs::{Ledger, View};
-use crate::os::{Libraries, OsInventory};
+use crate::facts::Facts;
 use crate::profile::{Detect, Rule, Severity, Tier};
-use crate::python::{AskedFor, DistId, Graph, Inventory, Uses};
+use crate::python::DistId;
 use context::Context;
-
-/// All that was read of one image.
-pub struct Facts<'a> {
-    /// The merged tree.
-    pub view: &'a View<'a>,
-    /// Every byte's fate and owner.
-    pub ledger: &'a Ledger,
-    /// The Python distributions.
-    pub python: &'a Inventory,
-    /// Who requires whom.
-    pub graph: &'a Graph,
-    /// What was asked for by name, in order: the first that names a distribution says why it is a root.
-    pub asked: &'a [AskedFor],
-    /// The OS packages.
-    pub os: &'a OsInventory,
-    /// Who needs which shared libraries.
-    pub libraries: &'a Libraries,
-    /// What Python source imports and uses.
-    pub uses: &'a Uses,
-}
 
 /// Something a rule found.
 #[derive(Clone, Debug, PartialEq)]

@@ -18,9 +18,9 @@ pub use promise::{Promise, PromiseError};
 pub use tree::{Difference, Group, Kind, Tree, What};
 
 use crate::base::{ByteSize, escape_str};
+use crate::facts::Facts;
 use crate::os::Provider;
 use crate::python::{Distribution, Edge};
-use crate::rules::Facts;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 

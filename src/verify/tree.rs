@@ -4,10 +4,10 @@
 use super::Promise;
 use super::class::{self, Class, Place};
 use crate::base::{FastMap, FastSet, ImagePath, LayerIdx, escape_bytes, escape_str, parent};
+use crate::facts::{Facts, Owners};
 use crate::fs::{DataRef, Lookup, Node, Owner, View};
 use crate::layer::{Compression, Entry, EntryKind, LayerIndex, SHA256_UP_TO};
 use crate::os::{CondaPackage, parse_list};
-use crate::rules::{Facts, Owners};
 use serde::Serialize;
 use std::collections::BTreeMap;
 

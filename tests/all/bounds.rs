@@ -6,11 +6,11 @@ use crate::server::{Request, Server};
 use crate::tarballs::{Packing, Parts, Store, Tar, oci};
 use crate::wheels::{Zip, ranged};
 use slimwright::base::Digest;
+use slimwright::facts::Survey;
+use slimwright::facts::{chains, heaviest};
 use slimwright::fs::View;
 use slimwright::image::{Image, write_recorded};
-use slimwright::plan::{chains, heaviest};
 use slimwright::resolve::{Access, Options, Remote, ZipEntry, ZipError, check_list};
-use slimwright::rules::Survey;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -171,7 +171,7 @@ fn what_goes_with_each_distribution_is_what_no_root_reaches_without_it() {
     let facts = survey.facts(&view);
     for id in 0..60 {
         let name = &facts.python.distributions[id].normalized;
-        let why = slimwright::plan::why(&facts, name).remove(0);
+        let why = slimwright::facts::why(&facts, name).remove(0);
         let roots: Vec<usize> = (0..60).filter(|&n| is_root(&facts, n)).collect();
         let all = facts.graph.closure(&roots, |_| false);
         let others: Vec<usize> = roots.iter().copied().filter(|&root| root != id).collect();
@@ -180,9 +180,9 @@ fn what_goes_with_each_distribution_is_what_no_root_reaches_without_it() {
     }
 }
 
-fn is_root(facts: &slimwright::rules::Facts<'_>, id: usize) -> bool {
+fn is_root(facts: &slimwright::facts::Facts<'_>, id: usize) -> bool {
     let name = &facts.python.distributions[id].normalized;
-    slimwright::plan::why(facts, name)[0].asked_for.is_some()
+    slimwright::facts::why(facts, name)[0].asked_for.is_some()
 }
 
 fn entry(name: &str, offset: u64, packed: u64, size: u64, method: u16) -> ZipEntry {

@@ -9,10 +9,11 @@ use serde_json::Value;
 use slimwright::budget::{
     AcceptedState, BudgetError, CheckId, Config, Date, Lock, LockError, Outcome, Snapshot, Verdict, evaluate,
 };
+use slimwright::facts::Survey;
 use slimwright::fs::View;
 use slimwright::image::{Gap, GapReason, Image, Writes, write_recorded};
 use slimwright::profile::embedded;
-use slimwright::rules::{Survey, evaluate as findings};
+use slimwright::rules::evaluate as findings;
 use std::path::Path;
 
 const SITE: &str = "usr/local/lib/python3.11/site-packages";

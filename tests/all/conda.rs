@@ -1,9 +1,9 @@
 //! What conda installed: which files are whose.
 
 use crate::fixture::image;
+use slimwright::facts::{Owners, Survey};
 use slimwright::fs::{Owner, View};
 use slimwright::os::OsInventory;
-use slimwright::rules::{Owners, Survey};
 
 fn record(name: &str, more: &str, files: &str) -> String {
     format!(

@@ -5,9 +5,9 @@ use crate::fixture::image;
 use proptest::prelude::*;
 use serde_json::Value;
 use slimwright::budget::{Cause, CauseKind, Diff, LayerFate, Snapshot};
+use slimwright::facts::Survey;
 use slimwright::fs::View;
 use slimwright::image::Image;
-use slimwright::rules::Survey;
 
 fn snapshot(image: &Image) -> Snapshot {
     let view = View::new(image);

@@ -3,12 +3,13 @@
 use crate::fixture::image;
 use crate::tarballs::{Tar, gzip};
 use proptest::prelude::*;
+use slimwright::facts::Survey;
 use slimwright::fs::View;
 use slimwright::layer::{Blob, Expected, Limits, Linkage, index_seeking, index_stream, linkage};
 use slimwright::plan::{self, LibraryCheck, Plan, PlanOptions};
 use slimwright::profile::embedded;
 use slimwright::prove;
-use slimwright::rules::{self, Survey};
+use slimwright::rules;
 use std::process::Command;
 use std::sync::Arc;
 

@@ -3,9 +3,10 @@
 
 use slimwright::base::{Basis, ByteSize, ImagePath, Size, Unit};
 use slimwright::emit::{Style, emit, emit_as};
+use slimwright::facts::Root;
 use slimwright::image::{Config, HealthCheck};
 use slimwright::plan::{
-    BaseImage, CopyItem, OverriddenEdge, Pin, Plan, Root, SmokeModule, SystemPackage, TargetEnvironment, Why,
+    BaseImage, CopyItem, OverriddenEdge, Pin, Plan, SmokeModule, SystemPackage, TargetEnvironment, Why,
 };
 use slimwright::python::EnvironmentKind;
 use slimwright::resolve::{Artifact, Availability, Verdict};

@@ -4,11 +4,12 @@ use crate::dockerfile::{action, cpu, dropped, edited, pin, quiet, swap, tools};
 use crate::fixture::image;
 use slimwright::base::ImagePath;
 use slimwright::emit::emit;
+use slimwright::facts::Survey;
 use slimwright::fs::View;
 use slimwright::image::Image;
 use slimwright::plan::{self, Carried, Plan, PlanOptions, SystemPackage, Why};
 use slimwright::profile::embedded;
-use slimwright::rules::{self, Survey};
+use slimwright::rules;
 
 const SITE: &str = "usr/local/lib/python3.11/site-packages";
 

@@ -8,10 +8,10 @@ use crate::tarballs::{
 };
 use serde_json::{Value, json};
 use slimwright::base::Digest;
+use slimwright::facts::Survey;
 use slimwright::fs::View;
 use slimwright::image::{Image, OpenOptions, Target, TargetKind, open, parse_config, parse_docker_manifest};
 use slimwright::layer::{Blob, Expected, IndexError, LayerIndex, Limits, Streamed, detect, index_tar, reader};
-use slimwright::rules::Survey;
 use std::path::Path;
 
 /// Decompresses and indexes; true if that went well.

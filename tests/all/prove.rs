@@ -6,6 +6,7 @@ use slimwright::context::{self, Base, ContextOptions, Outside};
 use slimwright::dockerfile::Dockerfile;
 use slimwright::emit::Style;
 use slimwright::emit::edit::{EditOptions, edit};
+use slimwright::facts::Survey;
 use slimwright::fs::View;
 use slimwright::image::{Image, read_recorded};
 use slimwright::plan::{Draft, Intent, Plan, PlanFate, PlanOptions};
@@ -13,7 +14,7 @@ use slimwright::profile::embedded;
 use slimwright::prove::{self, Edited, Live};
 use slimwright::repository::{Repositories, RepositoryError, Sources};
 use slimwright::resolve::{Files, Platform, Request, RequestError, Resolution};
-use slimwright::rules::{self, Survey};
+use slimwright::rules;
 use std::collections::BTreeSet;
 
 const SITE: &str = "usr/local/lib/python3.11/site-packages";

@@ -2,6 +2,7 @@
 
 use crate::fixture::image;
 use slimwright::base::{Basis, ByteSize, ImagePath, Location, Size, Unit};
+use slimwright::facts::Facts;
 use slimwright::fs::{Ledger, Owner, View};
 use slimwright::image::Image;
 use slimwright::os::{OsInventory, OsPackage};
@@ -10,7 +11,7 @@ use slimwright::profile::{Detect, Installed, Replacement, Rule, Severity, Signs,
 use slimwright::python::{Distribution, Edge, Environment, EnvironmentKind, Graph, Inventory, Uses};
 use slimwright::report::check::audit_sarif;
 use slimwright::report::{AuditReport, PlanReport, json, markdown, report_md, text};
-use slimwright::rules::{Evidence, Facts, Finding, Subject};
+use slimwright::rules::{Evidence, Finding, Subject};
 
 const SITE: &str = "usr/local/lib/python3.11/site-packages";
 
@@ -217,7 +218,7 @@ fn a_plan(original: &Image) -> Plan {
         config: original.config.clone(),
         base: BaseImage { name: "python:3.11-slim".into(), how: "the history".into(), layers: 1 },
         environment: None,
-        roots: vec![plan::Root {
+        roots: vec![slimwright::facts::Root {
             name: "Flask".into(),
             extras: vec!["async".into()],
             specifiers: ">=2".into(),
@@ -324,7 +325,8 @@ fn with(change: impl FnOnce(&mut Image, &mut Inventory, &mut Vec<Finding>)) -> (
         provider: "/usr/lib/libtorch_cuda.so".into(),
     };
     let check = plan::LibraryCheck { unmet_before: 2, unmet: vec![unmet], unknown: 3 };
-    let report = PlanReport::new(&image, &plan).with_heavy(&plan::heaviest(&facts, 3)).with_libraries(&check);
+    let report =
+        PlanReport::new(&image, &plan).with_heavy(&slimwright::facts::heaviest(&facts, 3)).with_libraries(&check);
     (AuditReport::new(&image, &view, &facts, &findings, &rules(), Some(&plan)), report)
 }
 

@@ -15,12 +15,13 @@
 
 use crate::fixture;
 use slimwright::base::ImagePath;
+use slimwright::facts::Facts;
 use slimwright::fs::{Ledger, Owner, View};
 use slimwright::image::Image;
 use slimwright::os::{OsInventory, OsPackage};
 use slimwright::profile::{Rule, Tier, embedded};
 use slimwright::python::{Contest, Distribution, Edge, Graph, Inventory, MissingFile, RemovedDistribution, Uses};
-use slimwright::rules::{Facts, Finding, evaluate};
+use slimwright::rules::{Finding, evaluate};
 
 const SITE: &str = "usr/local/lib/python3.11/site-packages";
 

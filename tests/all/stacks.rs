@@ -4,12 +4,13 @@
 use crate::fixture::image;
 use slimwright::base::Basis;
 use slimwright::emit::emit;
+use slimwright::facts::Survey;
 use slimwright::fs::View;
 use slimwright::plan::{Plan, PlanOptions};
 use slimwright::profile::embedded;
 use slimwright::prove;
 use slimwright::python::Inventory;
-use slimwright::rules::{self, Survey};
+use slimwright::rules;
 
 const SITE: &str = "app/.venv/lib/python3.11/site-packages";
 

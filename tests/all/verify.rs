@@ -2,9 +2,9 @@
 
 use crate::fixture::image;
 use assert_cmd::Command;
+use slimwright::facts::Survey;
 use slimwright::fs::View;
 use slimwright::report;
-use slimwright::rules::Survey;
 use slimwright::verify::{Class, Kind, Outcome, Promise, TOLERANCE, Verification, What, verify};
 
 const SITE: &str = "usr/local/lib/python3.11/site-packages";

@@ -1,12 +1,12 @@
 //! Who brought a distribution in, and which files say what was asked for.
 
 use crate::fixture::image;
+use slimwright::facts::Survey;
+use slimwright::facts::{Explained, why};
 use slimwright::fs::View;
 use slimwright::image::Image;
-use slimwright::plan::{Explained, why};
 use slimwright::python::read_asked_for;
 use slimwright::report::WhyReport;
-use slimwright::rules::Survey;
 
 const SITE: &str = "usr/local/lib/python3.11/site-packages";
 
@@ -211,7 +211,7 @@ fn the_heaviest_come_first_each_with_its_chains() {
     let image = graph(&[dist("app", 1000, &["heavy"]), dist("heavy", 900_000, &[]), dist("light", 10, &[])]);
     let view = View::new(&image);
     let survey = Survey::new(&view, &[]);
-    let found = slimwright::plan::heaviest(&survey.facts(&view), 2);
+    let found = slimwright::facts::heaviest(&survey.facts(&view), 2);
     let names: Vec<&str> = found.iter().map(|why| why.name.as_str()).collect();
     assert_eq!(names, ["heavy", "app"]);
     assert_eq!(found[0].chains[0].to_string(), "app 1 → heavy 1 (nothing requires it)");

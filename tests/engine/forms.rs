@@ -2,10 +2,10 @@
 
 use crate::engine::{Subject, subjects, traps, try_run};
 use crate::tree::tree_of;
+use slimwright::facts::Survey;
 use slimwright::fs::View;
 use slimwright::image::{Image, OpenOptions, Target, open, read_recorded, write_recorded};
 use slimwright::layer::Compression;
-use slimwright::rules::Survey;
 use std::path::Path;
 
 /// Fails where two readings of one image differ in what is made of them.

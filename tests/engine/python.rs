@@ -3,9 +3,9 @@
 use crate::engine::{Subject, assert_same, subjects};
 use serde_json::Value;
 use slimwright::base::ImagePath;
+use slimwright::facts::Survey;
 use slimwright::fs::View;
 use slimwright::python::{DistId, Distribution, Environment, EnvironmentKind, Inventory, normalize_name};
-use slimwright::rules::Survey;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How to ask pip about an environment: the user, if not the image's own, and the command.

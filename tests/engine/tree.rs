@@ -252,7 +252,7 @@ fn visible_bytes_are_the_bytes_of_the_files_in_a_container() {
         let oracle: u64 =
             tree.iter().filter(|(path, item)| holds(path, item) && !own(path)).map(|(_, item)| item.size).sum();
         let view = View::new(&subject.image);
-        let survey = slimwright::rules::Survey::new(&view, &[]);
+        let survey = slimwright::facts::Survey::new(&view, &[]);
         let replaced: u64 = ["etc/hostname", "etc/hosts", "etc/resolv.conf"]
             .iter()
             .filter_map(|path| view.get(path.as_bytes()))

@@ -4,15 +4,29 @@
 //! marks every distribution, so its marks say nothing), and what nothing requires. Of the last it is said who imports it,
 //! where the source tells: that nothing requires it is a weak reason by itself.
 
-use super::Root;
+use super::Facts;
 use crate::base::FastMap;
 use crate::python::{AskedFor, DistId, Distribution, SourceFile, UsedAt};
-use crate::rules::Facts;
 use crate::source::Kind;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// A distribution that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Root {
+    /// Name as written.
+    pub name: String,
+    /// Extras asked for.
+    pub extras: Vec<String>,
+    /// Version specifiers as asked, empty where unknown.
+    pub specifiers: String,
+    /// The installed version, or that of the replacement.
+    pub version: String,
+    /// How it is known to be a root: `requirements.txt in /app`, `pip REQUESTED`, `nothing requires it; imported by …`.
+    pub how: String,
+}
+
 /// The roots among `subject`, by position. Everything in `subject` can be reached from them.
-pub(super) fn roots(facts: &Facts<'_>, subject: &BTreeSet<DistId>) -> Vec<(DistId, Root)> {
+pub(crate) fn roots(facts: &Facts<'_>, subject: &BTreeSet<DistId>) -> Vec<(DistId, Root)> {
     let dists = &facts.python.distributions;
     let mut asked: FastMap<&str, &AskedFor> = FastMap::default();
     facts.asked.iter().for_each(|one| _ = asked.entry(one.name.as_str()).or_insert(one));
@@ -75,7 +89,7 @@ fn import_of<'u>(file: &'u SourceFile, module: &str) -> Option<&'u crate::source
 }
 
 /// A root of which only its name is known.
-pub(super) fn named(dist: &Distribution, how: &str) -> Root {
+pub(crate) fn named(dist: &Distribution, how: &str) -> Root {
     Root {
         name: dist.name.clone(),
         extras: Vec::new(),

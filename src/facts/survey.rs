@@ -1,7 +1,6 @@
 //! Reads all facts of one merged image.
 
-use super::Facts;
-use super::is_package_manager_state;
+use super::{Facts, is_package_manager_state};
 use crate::base::{LayerIdx, both};
 use crate::fs::{Ledger, Owner, View};
 use crate::os::{Libraries, OsInventory};

@@ -5,10 +5,9 @@
 //! distribution and every requirement on the way: what could no longer be reached if that one were gone?
 
 use super::dominators::Dominators;
-use super::roots::roots;
+use super::{Facts, roots};
 use crate::base::escape_str;
 use crate::python::{DistId, Edge};
-use crate::rules::Facts;
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
 
