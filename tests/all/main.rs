@@ -14,6 +14,7 @@ mod context;
 mod daemon;
 mod diff;
 mod dockerfile;
+mod docs;
 mod elf;
 mod emit;
 mod fixture;
