@@ -7,6 +7,7 @@ use crate::base::{Digest, ImagePath, escape_str, file_name, is_within, parent};
 use crate::dockerfile::{Copy, Instruction};
 use crate::image::{Gap, GapReason, Writes};
 use crate::layer::{Entry, EntryKind};
+use std::io::Cursor;
 
 const HIDDEN: &str = "a builder does not see what .dockerignore hides";
 
@@ -227,15 +228,17 @@ impl Stage {
 
     /// `ADD` of an archive of the folder. Whether it was one.
     fn unpack(&mut self, world: &World<'_>, path: &ImagePath, target: &ImagePath, place: &str) -> bool {
-        let name = String::from_utf8_lossy(file_name(path.as_bytes())).to_ascii_lowercase();
-        let endings = [".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".txz", ".tar.zst"];
-        if !endings.iter().any(|ending| name.ends_with(ending)) {
-            return false;
-        }
-        match super::places::archive(world.folder.open(path)) {
-            Ok((entries, mut contents)) => {
+        let read = || world.folder.open(path).map_err(|error| format!("the archive cannot be read: {error}"));
+        let opened = match world.folder.written(path) {
+            Some(text) => super::places::archive(Cursor::new(text)),
+            None => read().and_then(|file| super::places::archive(file)),
+        };
+        match opened {
+            Ok(None) => return false,
+            Ok(Some((entries, mut contents))) => {
                 for (position, entry) in entries.into_iter().enumerate() {
-                    let whole = target.join(entry.path.as_bytes());
+                    // Links that are there, or came with the archive, are followed.
+                    let whole = self.place_of(target.join(entry.path.as_bytes()).as_bytes());
                     let content = u32::try_from(position).ok().and_then(|position| contents.remove(&position));
                     self.tree.put(Entry { path: whole, ..entry }, content);
                 }
@@ -296,7 +299,7 @@ impl Stage {
             }
             let many = into || found.len() > 1;
             // What an installer of the other stage put there is what its name says, and so is uv in its own image.
-            let is_trusted = own.is_some() || name.contains("astral-sh/uv");
+            let is_trusted = own.is_some() || is_of_uv(name);
             for path in found {
                 self.copy_tree(&other, &path, (target, many), options, is_trusted);
             }
@@ -374,6 +377,13 @@ impl Stage {
 /// What stands for the content of a file of the context that nobody reads.
 pub(super) fn identity(path: &ImagePath) -> Digest {
     Digest::of(&[b"a file of the context: ", path.as_bytes()].concat())
+}
+
+/// Whether a name is that of uv's own image.
+fn is_of_uv(name: &str) -> bool {
+    let name = name.split('@').next().unwrap_or_default();
+    let name = name.rsplit_once(':').map_or(name, |(name, _)| name);
+    matches!(name, "ghcr.io/astral-sh/uv" | "astral/uv" | "docker.io/astral/uv")
 }
 
 fn is_remote(source: &str) -> bool {

@@ -180,7 +180,16 @@ impl Stage {
                 let path = ImagePath::new(&path);
                 let old = self.tree.get(path.as_bytes()).map_or(0, |entry| entry.size);
                 let more: usize = rest.iter().map(|word| word.len() + 4).sum();
-                self.tree.put(Entry::file(path, old + more as u64), None);
+                let words: Vec<&&str> = rest.iter().filter(|word| !word.starts_with("--")).collect();
+                let is_plain = matches!(words.as_slice(), [key, _] if super::settings::is_plain_of_git(key));
+                // What is plain is no matter to what git does; the first that is not makes the file one that is not known.
+                if !is_plain || self.is_brought(path.as_bytes()) {
+                    self.tree.put(Entry::file(path, old + more as u64), None);
+                } else {
+                    let entry = Entry::file(path.clone(), old + more as u64);
+                    self.tree.put(entry, None);
+                    self.tree.set_foreign(&path, false);
+                }
                 Outcome::Done
             }
             ("tar", words) => self.tar(words),

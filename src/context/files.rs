@@ -590,10 +590,12 @@ impl Stage {
             let doubts = other.gaps.iter().any(|gap| gap.writes.may_touch(&source));
             if doubts {
                 self.tree.doubt(&Writes::at(target.clone()));
+                self.strange.push(target.clone());
             }
         } else if from.is_some() {
             // Another image's files are not looked up.
             self.tree.doubt(&Writes::at(target.clone()));
+            self.strange.push(target.clone());
         } else {
             let source = ImagePath::from(source);
             let below: Vec<Entry> = world.folder.below(source.as_bytes()).map(|(_, entry)| entry.clone()).collect();

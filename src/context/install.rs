@@ -391,13 +391,12 @@ impl Stage {
         };
         let written = description.name.replace(['-', '.'], "_");
         let metadata = order.site.site_dir.join(format!("{written}-{}.dist-info", description.version).as_bytes());
-        let mut paths: Vec<(ImagePath, u64)> = Vec::new();
+        let (mut paths, mut lists): (Vec<(ImagePath, u64)>, Vec<(ImagePath, String)>) = (Vec::new(), Vec::new());
         if project.editable {
             let line = format!("{}\n", project.folder);
-            paths.push((
-                order.site.site_dir.join(format!("__editable__.{written}-{}.pth", description.version).as_bytes()),
-                line.len() as u64,
-            ));
+            let list =
+                order.site.site_dir.join(format!("__editable__.{written}-{}.pth", description.version).as_bytes());
+            lists.push((list, line));
         } else {
             let packages = self.packages_of(&project.folder, &written);
             if packages.is_empty() {
@@ -414,6 +413,13 @@ impl Stage {
             }
         }
         let mut record = String::new();
+        for (path, line) in lists {
+            let size = line.len() as u64;
+            record.push_str(&row(&path, &order.site, None, size));
+            let digest = crate::layer::content_digest(line.as_bytes());
+            self.remember(digest, line.as_bytes());
+            self.tree.put(Entry { content: Some(digest), ..Entry::file(path, size) }, None);
+        }
         for (path, size) in paths {
             record.push_str(&row(&path, &order.site, None, size));
             if order.compiles

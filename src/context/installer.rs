@@ -9,7 +9,7 @@ use super::run::{Outcome, Place, base_name};
 use super::site::Site;
 use super::stage::{Stage, World};
 use crate::base::{ImagePath, file_name};
-use crate::image::{GapReason, Packages};
+use crate::image::{GapReason, Packages, Writes};
 use crate::layer::Entry;
 use crate::python::INSTALLER_OPTIONS;
 use crate::resolve::{Choice, Input, Request};
@@ -143,17 +143,20 @@ impl Stage {
         words: &[String],
         place: &Place<'_>,
     ) -> Result<Outcome, ContextError> {
-        let stores = words.iter().any(|word| word == "wheel" || word == "download");
-        let more = ["-w", "--wheel-dir", "-d", "--dest"];
-        let options: Vec<&str> = INSTALLER_OPTIONS.iter().chain(more.iter().filter(|_| stores)).copied().collect();
-        let read = Arguments::parse(words, &options);
+        let read = Arguments::parse(words, &INSTALLER_OPTIONS);
         let Some((verb, rest)) = read.words.split_first() else { return Ok(Outcome::Done) };
         match verb.as_str() {
             "install" | "wheel" | "download" => {}
             "uninstall" => return self.uninstall(world, program, &read, rest),
-            "config" => return Ok(self.configure(rest)),
+            "config" => {
+                return Ok(self.pip_configure(world, program, words).map_or_else(Outcome::Unknown, |()| Outcome::Done));
+            }
             "cache" => {
-                self.tree.remove(&[&self.home()[..], b"/.cache/pip"].concat());
+                match rest.first().map(String::as_str) {
+                    Some("purge") => _ = self.tree.remove(&[&self.home()[..], b"/.cache/pip"].concat()),
+                    Some("remove") => return Ok(Outcome::Unknown(GapReason::Option("remove".into()))),
+                    _ => {}
+                }
                 return Ok(Outcome::Done);
             }
             "list" | "freeze" | "check" | "show" | "debug" | "index" | "help" | "inspect" | "hash" => {
@@ -161,34 +164,71 @@ impl Stage {
             }
             _ => return Ok(Outcome::Unknown(GapReason::Makes)),
         }
+        let read = match self.pip_arguments(world, program, verb, words) {
+            Ok(read) => read,
+            Err(why) => return Ok(Outcome::Unknown(why)),
+        };
+        let Some((verb, rest)) = read.words.split_first() else { return Ok(Outcome::Done) };
+        let out = self.pip_installs(world, program, (&read, verb, rest), place)?;
+        // What it tells of itself goes into a file.
+        let told = read.value(&["--report"]).or_else(|| read.value(&["--log", "--log-file", "--local-log"]));
+        match (told.filter(|file| *file != "-"), out) {
+            (Some(file), Outcome::Done) => Ok(match self.at(file) {
+                Some(path) => {
+                    self.tree.put(Entry::file(path.clone(), 0), None);
+                    Outcome::Partly(GapReason::Output(file.to_owned()), Writes::at(path))
+                }
+                None => Outcome::Unknown(GapReason::Output(file.to_owned())),
+            }),
+            (_, out) => Ok(out),
+        }
+    }
+
+    /// What `pip install`, `pip wheel` and `pip download` bring.
+    fn pip_installs(
+        &mut self,
+        world: &World<'_>,
+        program: &str,
+        (read, verb, rest): (&Arguments, &str, &[String]),
+        place: &Place<'_>,
+    ) -> Result<Outcome, ContextError> {
         if read.has(&["--dry-run"]) {
             return Ok(Outcome::Done);
         }
-        let Some(site) = self.pip_site(world, program, &read) else { return Ok(no_python(false)) };
-        let (request, projects) = match self.request(world, &read, rest, place)? {
+        let Some(site) = self.pip_site(world, program, read) else { return Ok(no_python(false)) };
+        let (request, projects) = match self.request(world, read, rest, place)? {
             Ok(found) => found,
             Err(reason) => return Ok(Outcome::Unknown(reason)),
         };
-        let off = |name: &str| self.variable(name).is_some_and(is_true);
+        if read.has(&["--require-hashes"]) && !self.has_all_hashes(world, &request) {
+            return Ok(Outcome::Unknown(GapReason::Option("--require-hashes".into())));
+        }
         let order = Order {
             tool: Tool::Pip,
-            compiles: !read.has(&["--no-compile"]) && !off("PIP_NO_COMPILE"),
-            caches: !read.has(&["--no-cache-dir"]) && self.keeps_downloads(),
-            upgrades: read.has(&["-U", "--upgrade", "--force-reinstall", "-I", "--ignore-installed"])
-                || off("PIP_UPGRADE"),
+            compiles: !read.has(&["--no-compile"]),
+            caches: !read.has(&["--no-cache-dir"]),
+            upgrades: read.has(&["--upgrade", "--force-reinstall", "--ignore-installed"]),
             exact: false,
             request,
             site,
             projects,
         };
         if verb != "install" {
-            let folder = read.value(&["-w", "--wheel-dir", "-d", "--dest"]).unwrap_or(".");
+            let folders = ["--wheel-dir", "--dest", "--destination-dir", "--destination-directory"];
+            let folder = read.value(&folders).unwrap_or(".");
             let Some(folder) = self.at(folder) else {
                 return Ok(Outcome::Unknown(GapReason::Where(folder.to_owned())));
             };
             return self.store(world, order, &folder, place);
         }
-        self.install(world, order, place)
+        let Some(cache) = read.value(&["--cache-dir"]) else { return self.install(world, order, place) };
+        let before = self.scope.variables.insert("PIP_CACHE_DIR".into(), cache.to_owned());
+        let out = self.install(world, order, place);
+        match before {
+            Some(before) => self.scope.variables.insert("PIP_CACHE_DIR".into(), before),
+            None => self.scope.variables.remove("PIP_CACHE_DIR"),
+        };
+        out
     }
 
     /// Whether pip keeps what it downloads: any value of the variable, even `off`, says no.
@@ -201,11 +241,10 @@ impl Stage {
             Some(python) => self.site_of(world, python)?,
             None => self.site_of(world, program)?,
         };
-        let of_variable = |name: &str| self.variable(name).filter(|value| !value.is_empty());
-        if let Some(target) = read.value(&["-t", "--target"]).or_else(|| of_variable("PIP_TARGET")) {
+        if let Some(target) = read.value(&["-t", "--target"]) {
             return Some(site.elsewhere(self.at(target)?, true));
         }
-        if let Some(prefix) = read.value(&["--prefix"]).or_else(|| of_variable("PIP_PREFIX")) {
+        if let Some(prefix) = read.value(&["--prefix"]) {
             return Some(site.elsewhere(self.at(prefix)?, false));
         }
         let root = read.value(&["--root"]).map(|root| self.at(root));
@@ -219,7 +258,7 @@ impl Stage {
     /// Where pip installs as the user that runs it, whatever root that is put below.
     fn without_root(&self, site: Site, read: &Arguments) -> Site {
         let of_variable = |name: &str| self.variable(name).filter(|value| !value.is_empty());
-        let by_user = read.has(&["--user"]) || of_variable("PIP_USER").is_some_and(is_true);
+        let by_user = read.has(&["--user"]);
         let is_virtual = self.tree.exists(site.prefix.join(b"pyvenv.cfg").as_bytes());
         let is_own = crate::base::is_within(site.prefix.as_bytes(), &self.home());
         // pip installs for the user where the place for all cannot be written to.
@@ -320,15 +359,8 @@ impl Stage {
             name => name.to_owned(),
         };
         let places = read.options.iter().filter(|(name, _)| PLACES.contains(&name.as_str()));
-        let mut places: Vec<(String, String)> =
+        let places: Vec<(String, String)> =
             places.map(|(name, value)| (long(name), value.clone().unwrap_or_default())).collect();
-        places.extend(
-            self.settings
-                .iter()
-                .filter(|(name, _)| !places.iter().any(|(other, _)| other == name))
-                .cloned()
-                .collect::<Vec<_>>(),
-        );
         let all = |names: &'static [&str]| read.values(names).map(str::to_owned).collect::<Vec<_>>();
         Request {
             no_deps: read.has(&["--no-deps", "--no-dependencies"]),
@@ -399,21 +431,6 @@ impl Stage {
             self.uninstall_one(&site, &crate::python::normalize_name(name));
         }
         Ok(Outcome::Done)
-    }
-
-    /// `pip config set global.index-url URL`
-    pub(super) fn configure(&mut self, words: &[String]) -> Outcome {
-        if let [verb, key, value] = words
-            && verb == "set"
-        {
-            let name = key.rsplit('.').next().unwrap_or_default();
-            self.settings.push((format!("--{name}"), value.clone()));
-            let path = ImagePath::new(&[&self.home()[..], b"/.config/pip/pip.conf"].concat());
-            let old = self.tree.get(path.as_bytes()).map_or(0, |entry| entry.size);
-            let line = format!("[global]\n{name} = {value}\n\n");
-            self.tree.put(Entry::file(path, old + line.len() as u64), None);
-        }
-        Outcome::Done
     }
 
     /// `python -m compileall FOLDER`

@@ -46,6 +46,7 @@ mod redirect;
 mod run;
 mod script;
 mod seed;
+mod settings;
 mod shell;
 mod site;
 mod stage;
@@ -221,8 +222,13 @@ fn make(
     };
     let world = World::new(&file, name, folder, options, outside);
     let stage = world.stage(target)?;
+    let mut stage = Stage::clone(&stage);
+    if let Some(image) = file.foreign_frontend() {
+        let place = format!("{}, line 1", world.name);
+        stage.gap(&place, &format!("syntax={image}"), GapReason::Frontend(image.to_owned()), Writes::Anywhere);
+    }
     let base = file.lineage(target).first().map(|&first| file.stages[first].image.clone());
-    Ok(finish(&world, Stage::clone(&stage), root, path, base))
+    Ok(finish(&world, stage, root, path, base))
 }
 
 fn finish(

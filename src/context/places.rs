@@ -4,8 +4,7 @@ use super::stage::{BaseKnown, Stage};
 use crate::base::EntryIdx;
 use crate::layer::{Entry, EntryKind, Limits, Streamed, detect, index_tar, reader};
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, BufReader, Read as _, Seek as _};
+use std::io::{self, BufReader, Read, Seek};
 
 /// Where programs are looked for when nothing tells.
 pub(super) const USUAL_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -43,19 +42,51 @@ impl Stage {
 /// Entries, and the kept contents by their positions.
 type Unpacked = (Vec<Entry>, BTreeMap<EntryIdx, Vec<u8>>);
 
-/// What a tar of the context has, in order.
-pub(super) fn archive(file: io::Result<File>) -> Result<Unpacked, String> {
+/// What a tar has, in order; `None` where it is none, whatever its name. Builders go by the content: a tar as it is, or in gzip,
+/// bzip2, xz or zstd.
+///
+/// Source: BuildKit's `unpack` and moby's `archive.DecompressStream`.
+pub(super) fn archive(mut file: impl Read + Seek) -> Result<Option<Unpacked>, String> {
     let failed = |error: io::Error| format!("the archive cannot be read: {error}");
-    let mut file = file.map_err(failed)?;
-    let mut head = [0; 16];
-    let length = file.read(&mut head).map_err(failed)?;
+    let mut head = Vec::new();
+    file.by_ref().take(16).read_to_end(&mut head).map_err(failed)?;
     file.rewind().map_err(failed)?;
-    let mut tar = reader(detect(&head[..length]), BufReader::new(file)).map_err(failed)?;
+    if head.starts_with(b"BZh") || head.starts_with(&[0xfd, b'7', b'z', b'X', b'Z', 0]) {
+        return Err("what is packed with bzip2 or xz is not read, and a builder unpacks it where it is a tar".into());
+    }
+    let mut first = Vec::new();
+    let is_tar = reader(detect(&head), BufReader::new(&mut file))
+        .and_then(|packed| packed.take(BLOCK as u64).read_to_end(&mut first))
+        .is_ok_and(|_| is_header(&first));
+    if !is_tar {
+        // A checksum in binary is one, too.
+        if first.len() == BLOCK && first[148] >= 0x80 {
+            return Err("whether it is a tar is not known".into());
+        }
+        return Ok(None);
+    }
+    file.rewind().map_err(failed)?;
+    let mut tar = reader(detect(&head), BufReader::new(file)).map_err(failed)?;
     let contents = index_tar(&mut Streamed(&mut tar), true, &Limits::default());
     let contents = contents.map_err(|error| format!("the archive cannot be read: {error}"))?;
     let is_plain = |entry: &Entry| !matches!(entry.kind, EntryKind::Whiteout | EntryKind::Opaque);
     if !contents.entries.iter().all(is_plain) {
         return Err("the archive has whiteouts, which a builder would unpack as files".into());
     }
-    Ok((contents.entries, contents.kept))
+    Ok(Some((contents.entries, contents.kept)))
+}
+
+/// Bytes of a block of a tar.
+const BLOCK: usize = 512;
+
+/// Whether a block is the header of a tar's entry: its checksum is that of its bytes.
+fn is_header(block: &[u8]) -> bool {
+    let Some(field) = block.get(148..156).filter(|_| block.len() == BLOCK) else { return false };
+    let text: String = field.iter().map(|&byte| char::from(byte)).collect();
+    let digits = text.trim_matches([' ', '\0']).split('\0').next().unwrap_or_default();
+    let Some(stated) = i64::from_str_radix(digits, 8).ok().filter(|_| !digits.starts_with('+')) else { return false };
+    let own = |at: usize, byte: u8| if (148..156).contains(&at) { b' ' } else { byte };
+    let unsigned: i64 = block.iter().enumerate().map(|(at, &byte)| i64::from(own(at, byte))).sum();
+    let signed: i64 = block.iter().enumerate().map(|(at, &byte)| i64::from(own(at, byte).cast_signed())).sum();
+    stated == unsigned || stated == signed
 }

@@ -23,6 +23,14 @@ impl Stage {
         let verbs: Vec<&str> = read.words.iter().map(String::as_str).collect();
         match verbs.as_slice() {
             ["config", key, value] => {
+                let is_known =
+                    ["virtualenvs.", "http-basic.", "pypi-token.", "certificates.", "repositories.", "warnings."];
+                let of_speed =
+                    ["installer.parallel", "installer.max-workers", "installer.modern-installation", "cache-dir"];
+                let is_plain = is_known.iter().any(|start| key.starts_with(start)) && !key.contains("options.");
+                if !is_plain && !of_speed.contains(key) {
+                    return Ok(Outcome::Unknown(GapReason::Option((*key).to_owned())));
+                }
                 self.poetry.insert((*key).to_owned(), (*value).to_owned());
                 Ok(Outcome::Done)
             }
@@ -44,10 +52,11 @@ impl Stage {
         }
     }
 
-    pub(super) fn poetry_setting(&self, key: &str) -> Option<bool> {
+    /// A setting: of a variable, of the project's own file, or of the user's.
+    fn poetry_setting(&self, world: &World<'_>, folder: &ImagePath, key: &str) -> Option<String> {
         let variable = format!("POETRY_{}", key.to_ascii_uppercase().replace(['.', '-'], "_"));
-        let value = self.variable(&variable).map(str::to_owned).or_else(|| self.poetry.get(key).cloned())?;
-        Some(is_true(&value))
+        let value = self.variable(&variable).map(str::to_owned).or_else(|| self.poetry.get(key).cloned());
+        value.or_else(|| self.poetry_file_setting(world, folder, key))
     }
 
     pub(super) fn poetry_install(
@@ -70,14 +79,18 @@ impl Stage {
         };
         let Some(base) = self.site_of(world, "python3") else { return Ok(no_python(false)) };
         let active = self.variable("VIRTUAL_ENV").and_then(|folder| self.at(folder));
-        let creates = self.poetry_setting("virtualenvs.create") != Some(false);
-        let in_project = self.poetry_setting("virtualenvs.in-project") == Some(true)
-            || self.tree.is_directory(folder.join(b".venv").as_bytes());
+        let is_on = |key: &str| self.poetry_setting(world, &folder, key).map(|value| is_true(&value));
+        let creates = is_on("virtualenvs.create") != Some(false);
+        let in_project =
+            is_on("virtualenvs.in-project") == Some(true) || self.tree.is_directory(folder.join(b".venv").as_bytes());
         let environment = match active {
             Some(active) => Some(active),
             None if !creates => None,
             None if in_project => Some(folder.join(b".venv")),
-            None => Some(self.poetry_environment(table.as_ref(), &folder, &base.python)),
+            None => {
+                let parent = self.poetry_setting(world, &folder, "virtualenvs.path").and_then(|path| self.at(&path));
+                Some(self.poetry_environment(table.as_ref(), &folder, &base.python, parent))
+            }
         };
         let Some(site) = self.site_in(environment, base) else { return Ok(no_python(false)) };
         let installs_root =
@@ -112,6 +125,7 @@ impl Stage {
         table: Option<&toml::Table>,
         folder: &ImagePath,
         python: &str,
+        parent: Option<ImagePath>,
     ) -> ImagePath {
         use base64::Engine as _;
         let name = table.and_then(super::install::project_name).unwrap_or_default();
@@ -119,10 +133,6 @@ impl Stage {
             name.to_lowercase().chars().map(|c| if " $`!*@\"\\".contains(c) { '_' } else { c }).take(42).collect();
         let digest = crate::base::Digest::of(folder.to_string().as_bytes());
         let hash = base64::engine::general_purpose::URL_SAFE.encode(digest.0);
-        let parent = self
-            .variable("POETRY_VIRTUALENVS_PATH")
-            .or_else(|| self.poetry.get("virtualenvs.path").map(String::as_str));
-        let parent = parent.and_then(|path| self.at(path));
         let parent =
             parent.unwrap_or_else(|| ImagePath::new(&[&self.home()[..], b"/.cache/pypoetry/virtualenvs"].concat()));
         parent.join(format!("{name}-{}-py{python}", &hash[..8]).as_bytes())

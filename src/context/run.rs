@@ -50,7 +50,7 @@ impl Stage {
                 let shown: Vec<&str> = run.tokens.iter().map(|token| token.text.as_str()).collect();
                 self.external(setting, &fields, &shown.join(" "), true)?;
             }
-        } else if let Some(why) = self.shell_is_unknown() {
+        } else if let Some(why) = self.shell_is_unknown(world) {
             self.gap(place, text, why, Writes::Anywhere);
         } else {
             match world.file.shell_text(instruction) {
@@ -59,6 +59,7 @@ impl Stage {
             }
         }
         self.mounted.clear();
+        self.strange.clear();
         for path in mounts {
             self.tree.forget(path.as_bytes());
         }
@@ -68,7 +69,7 @@ impl Stage {
     }
 
     /// Why what the shell does is not known by the text that it gets.
-    fn shell_is_unknown(&mut self) -> Option<GapReason> {
+    fn shell_is_unknown(&mut self, world: &World<'_>) -> Option<GapReason> {
         let words = self.scope.shell.clone();
         let (program, options) =
             words.split_first().map_or(("/bin/sh", &[][..]), |(first, rest)| (first.as_str(), rest));
@@ -87,7 +88,7 @@ impl Stage {
         if let Some(path) = self.foreign_program(program) {
             return Some(GapReason::ForeignProgram(path));
         }
-        self.changed_by(name).map(GapReason::Environment)
+        self.changed_by(world, program, &[])
     }
 
     /// `--mount`: what is bound is there while the commands run, and what a cache has is gone behind them. The paths that are
@@ -117,6 +118,10 @@ impl Stage {
             } else if !target.is_root() {
                 // What earlier builds left there is not known.
                 self.tree.doubt(&Writes::at(target.clone()));
+                // A secret is the user's own, who builds.
+                if !matches!(kind, "secret" | "ssh") {
+                    self.strange.push(target.clone());
+                }
             }
             if !target.is_root() {
                 out.push(target);
@@ -263,8 +268,8 @@ impl Stage {
         }
         let starts = self.surely_starts(&program);
         let name = base_name(&program).to_owned();
-        if let Some(variable) = self.changed_by(&name) {
-            self.gap(setting.place.text, text, GapReason::Environment(variable), Writes::Anywhere);
+        if let Some(why) = self.changed_by(setting.world, &program, fields) {
+            self.gap(setting.place.text, text, why, Writes::Anywhere);
         }
         if let Some(ran) = self.wrapper(setting, &name, fields, text, must)? {
             return Ok(ran);
@@ -453,7 +458,7 @@ impl Stage {
                         && option.starts_with('-')
                         && option[1..].chars().all(|c| "ceuxl".contains(c)) =>
                 {
-                    if option.contains('l') && self.has_foreign_profile() {
+                    if option.contains('l') && self.has_foreign_profile(setting.world) {
                         return Ok(self.unknown(setting, text, GapReason::Script, Writes::Anywhere));
                     }
                     runs |= option.contains('c');

@@ -70,6 +70,8 @@ pub(super) struct Stage {
     pub(super) substituted: Option<super::script::Status>,
     /// What is mounted while the commands of a `RUN` run.
     pub(super) mounted: Vec<ImagePath>,
+    /// Mounts of which what is in them is anybody's.
+    pub(super) strange: Vec<ImagePath>,
     /// A variable of the command's that nothing has set.
     pub(super) missing: Option<String>,
     /// Of what is tried the first command that changes something.
@@ -80,8 +82,6 @@ pub(super) struct Stage {
     pub(super) old_gaps: usize,
     /// Settings of Poetry's: `virtualenvs.create`.
     pub(super) poetry: BTreeMap<String, String>,
-    /// Indexes of settings files that a command wrote: `pip config set global.index-url …`.
-    pub(super) settings: Vec<(String, String)>,
 }
 
 /// What is known of the base image.
@@ -99,6 +99,8 @@ pub(super) enum BaseKnown {
 pub(super) struct SystemState {
     pub(super) inventory: OsInventory,
     pub(super) sources: Sources,
+    /// The files that these were read of; none where that was before any instruction.
+    pub(super) stamp: Option<Vec<(ImagePath, Option<Digest>, u64)>>,
 }
 
 impl<'w> World<'w> {
@@ -233,8 +235,12 @@ impl<'w> World<'w> {
         let from = &self.file.instructions[definition.instructions.start];
         let mut stage = match definition.parent {
             // It stands before this one.
-            Some(parent) if parent < number && self.work.is_spent() => self.one_stage(parent)?.without_files(),
-            Some(parent) if parent < number => Stage::clone(&*self.one_stage(parent)?),
+            Some(parent) if parent < number => {
+                let made = self.one_stage(parent)?;
+                let mut stage = if self.work.is_spent() { made.without_files() } else { Stage::clone(&*made) };
+                stage.take_triggers(&self.place(from), &format!("FROM {}", definition.image));
+                stage
+            }
             _ => {
                 let mut base = self.base(from, &definition.image)?;
                 // Builders give a base that names none this one (BuildKit, dockerfile2llb).
@@ -293,10 +299,7 @@ impl<'w> World<'w> {
                 let (stage, how) = &*known;
                 self.note(format!("base image {shown}: {how}"));
                 let mut stage = if self.work.is_spent() { stage.without_files() } else { stage.clone() };
-                if !stage.config.on_build.is_empty() {
-                    stage.gap(&place, &format!("the base image {shown}"), GapReason::Triggers, Writes::Anywhere);
-                    stage.config.on_build.clear();
-                }
+                stage.take_triggers(&place, &format!("the base image {shown}"));
                 stage
             }
             Err(Base::Manifest(image) | Base::Known(image, _)) => {
@@ -418,7 +421,12 @@ impl Stage {
                 self.advance(world, instruction);
                 false
             }
-            Kind::From { .. } | Kind::Other => false,
+            Kind::Other => {
+                let trigger = world.file.trigger(instruction).map(|trigger| one_line(trigger, world.file.escape));
+                self.config.on_build.extend(trigger.as_deref().map(masked));
+                false
+            }
+            Kind::From { .. } => false,
         };
         let created_by = match &instruction.kind {
             Kind::Run(_) => format!("RUN /bin/sh -c {} # buildkit", text.get(3..).unwrap_or_default().trim()),
@@ -461,6 +469,13 @@ impl Stage {
         self.config.working_dir = directory;
     }
 
+    /// What a base has its builds do first (`ONBUILD`).
+    fn take_triggers(&mut self, place: &str, command: &str) {
+        if !std::mem::take(&mut self.config.on_build).is_empty() {
+            self.gap(place, command, GapReason::Triggers, Writes::Anywhere);
+        }
+    }
+
     /// What is not known.
     pub(super) fn gap(&mut self, place: &str, command: &str, why: GapReason, writes: Writes) {
         // A command may have a password in a URL.
@@ -471,6 +486,13 @@ impl Stage {
     /// Takes a gap over.
     pub(super) fn take_gap(&mut self, gap: Gap) {
         self.tree.doubt(&gap.writes);
+        // What may run is known, and what it would bring is told apart from that.
+        let is_known = matches!(gap.why, GapReason::Maybe | GapReason::Background | GapReason::InstallerCache);
+        if let Writes::Within(paths) = &gap.writes
+            && !is_known
+        {
+            self.tree.taint(paths);
+        }
         if self.gaps.contains(&gap) {
             return;
         }

@@ -9,10 +9,10 @@ use super::ContextError;
 use super::arguments::Arguments;
 use super::run::{Outcome, Place};
 use super::stage::{BaseKnown, Stage, SystemState, World};
-use crate::base::ImagePath;
+use crate::base::{Digest, ImagePath};
 use crate::fs::View;
-use crate::image::{GapReason, Image, Writes};
-use crate::layer::Entry;
+use crate::image::{Config, GapReason, Image, Writes};
+use crate::layer::{Entry, LayerIndex};
 use crate::os::{OsInventory, OsPackage, PREDICTED, PackageManager, parse_installed, parse_status};
 use crate::repository::{Installation, NewPackage, PackageRequest, Repositories, Sources, autoremove, removed_with};
 use std::rc::Rc;
@@ -105,20 +105,27 @@ impl Stage {
     pub(super) fn system(&mut self) -> &mut SystemState {
         let (tree, config) = (&self.tree, &self.config);
         self.system.get_or_insert_with(|| {
-            let image = Image {
-                name: String::new(),
-                other_names: Vec::new(),
-                platform: String::new(),
-                config: config.clone(),
-                layers: tree.layers.iter().map(|layer| (**layer).clone()).collect(),
-                basis: crate::base::Basis::Predicted,
-                problems: Vec::new(),
-                gaps: Vec::new(),
-                base: None,
-            };
+            let image = image_of(&tree.layers, config.clone());
             let view = View::new(&image);
-            SystemState { inventory: OsInventory::new(&view), sources: Sources::new(&view) }
+            SystemState { inventory: OsInventory::new(&view), sources: Sources::new(&view), stamp: None }
         })
+    }
+
+    /// Reads again where packages come from, and what apt and dpkg are told, where files of them have changed.
+    fn refresh_sources(&mut self) {
+        let folders: [&[u8]; 3] = [b"etc/apt", b"etc/dpkg", b"etc/apk"];
+        let all = folders.iter().flat_map(|folder| self.tree.below(folder));
+        let stamp: Vec<(ImagePath, Option<Digest>, u64)> =
+            all.map(|(path, entry)| (path.clone(), entry.content, entry.size)).collect();
+        if self.system().stamp.as_ref() == Some(&stamp) {
+            return;
+        }
+        let mut tree = self.tree.clone();
+        tree.commit();
+        let (layers, config) = (tree.layers, self.config.clone());
+        let sources = Sources::new(&View::new(&image_of(&layers, config)));
+        let state = self.system();
+        (state.sources, state.stamp) = (sources, Some(stamp));
     }
 
     fn add_packages(
@@ -134,6 +141,7 @@ impl Stage {
         if self.put_known_packages(world, request, place.text) {
             return Outcome::Done;
         }
+        self.refresh_sources();
         let state = self.system();
         let opened = world.repositories(&state.sources, &request.architecture);
         let repositories: Rc<Repositories> = match opened {
@@ -325,4 +333,19 @@ fn option(read: &Arguments, name: &str) -> Option<bool> {
     let values = read.values(&["-o", "--option"]).filter_map(|text| text.split_once('='));
     let value = values.filter(|(key, _)| key.eq_ignore_ascii_case(name)).last()?.1;
     Some(!matches!(value.to_ascii_lowercase().as_str(), "0" | "false" | "no" | "off"))
+}
+
+/// Layers as an image, to look into.
+fn image_of(layers: &[Rc<LayerIndex>], config: Config) -> Image {
+    Image {
+        name: String::new(),
+        other_names: Vec::new(),
+        platform: String::new(),
+        config,
+        layers: layers.iter().map(|layer| (**layer).clone()).collect(),
+        basis: crate::base::Basis::Predicted,
+        problems: Vec::new(),
+        gaps: Vec::new(),
+        base: None,
+    }
 }

@@ -7,6 +7,7 @@ use super::work::Work;
 use crate::base::{FastMap, ImagePath, file_name, parent};
 use crate::image::{Image, Writes};
 use crate::layer::{Entry, EntryKind, LayerIndex};
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -37,6 +38,10 @@ pub(super) struct Tree {
     pub(super) by_installer: bool,
     /// What commands that are not known may have changed.
     doubt: Doubt,
+    /// Where commands that are not known may have put something of their own.
+    taint: Doubt,
+    /// The names of the base's shared libraries, once they were asked for.
+    libraries: Rc<OnceCell<BTreeSet<Box<[u8]>>>>,
     /// How many of the lowest layers are the base image's.
     base_layers: usize,
     /// The paths that were changed since somebody asked for them.
@@ -52,6 +57,52 @@ struct Doubt {
     within: BTreeSet<ImagePath>,
     /// What was written after that.
     fresh: BTreeSet<ImagePath>,
+}
+
+impl Doubt {
+    fn add(&mut self, paths: &[ImagePath], writes: &Writes) {
+        self.fresh.retain(|path| !writes.may_touch(path.as_bytes()));
+        self.within.extend(paths.iter().cloned());
+    }
+
+    fn has(&self, path: &[u8]) -> bool {
+        let mut above = Some(path).filter(|_| !self.within.is_empty());
+        let mut is_in = self.anywhere;
+        while let Some(folder) = above.filter(|_| !is_in) {
+            is_in = self.within.contains(folder);
+            above = (!folder.is_empty()).then(|| parent(folder));
+        }
+        is_in && !self.fresh.contains(path)
+    }
+
+    /// Something that is known is there now, or nothing.
+    fn settle(&mut self, path: &ImagePath) {
+        if self.anywhere || !self.within.is_empty() {
+            self.fresh.insert(path.clone());
+        }
+    }
+}
+
+/// Folders of the loader's, beside those that are named for a platform in them.
+pub(super) const LIBRARIES: [&[u8]; 8] =
+    [b"lib", b"lib32", b"lib64", b"usr/lib", b"usr/lib32", b"usr/lib64", b"usr/local/lib", b"usr/local/lib64"];
+
+/// Folders of programs.
+pub(super) const PROGRAMS: [&[u8]; 6] = [b"bin", b"sbin", b"usr/bin", b"usr/sbin", b"usr/local/bin", b"usr/local/sbin"];
+
+/// Whether the loader looks for libraries in a folder.
+pub(super) fn is_of_loader(folder: &[u8]) -> bool {
+    let is_for_platform =
+        || file_name(folder).windows(7).any(|part| part == b"-linux-") && LIBRARIES.contains(&parent(folder));
+    LIBRARIES.contains(&folder) || is_for_platform()
+}
+
+fn is_library(path: &[u8]) -> bool {
+    file_name(path).windows(3).any(|part| part == b".so") && is_of_loader(parent(path))
+}
+
+fn is_program(path: &[u8]) -> bool {
+    PROGRAMS.contains(&parent(path))
 }
 
 impl Tree {
@@ -236,22 +287,49 @@ impl Tree {
             }
             Writes::Within(paths) => {
                 self.work.steps(self.doubt.fresh.len().saturating_mul(paths.len()));
-                let touches = |path: &ImagePath| writes.may_touch(path.as_bytes());
-                self.doubt.fresh.retain(|path| !touches(path));
-                self.doubt.within.extend(paths.iter().cloned());
+                self.doubt.add(paths, writes);
             }
         }
     }
 
+    /// A command that is not known may have put something of its own there: a program, a library, settings.
+    pub(super) fn taint(&mut self, paths: &[ImagePath]) {
+        self.work.steps(self.taint.fresh.len().saturating_mul(paths.len()));
+        self.taint.add(paths, &Writes::Within(paths.to_vec()));
+    }
+
+    /// Whether what is at a path may be something that a command which is not known has put there.
+    pub(super) fn is_tainted(&self, path: &[u8]) -> bool {
+        self.taint.has(path)
+    }
+
+    /// The paths below a folder that may be such.
+    pub(super) fn tainted_below<'s>(&'s self, folder: &'s [u8]) -> impl Iterator<Item = &'s ImagePath> {
+        let from = self.taint.within.range(ImagePath::new(folder)..);
+        let below = from.take_while(move |path| path.as_bytes().starts_with(folder));
+        let is_in = move |path: &&ImagePath| crate::base::is_within(path.as_bytes(), folder);
+        below.filter(is_in).filter(|path| !self.taint.fresh.contains(*path))
+    }
+
+    /// Whether the base has a shared library of this name where the loader looks.
+    pub(super) fn has_library(&self, name: &[u8]) -> bool {
+        let names = self.libraries.get_or_init(|| {
+            let entries = self.layers.iter().take(self.base_layers).flat_map(|layer| &layer.entries);
+            let found = entries.map(|entry| entry.path.as_bytes()).filter(|path| is_library(path));
+            found.map(|path| file_name(path).into()).collect()
+        });
+        names.contains(name)
+    }
+
+    /// Whether the base has a program of this name in one of its usual folders.
+    pub(super) fn has_program(&self, name: &[u8]) -> bool {
+        let entries = self.layers.iter().take(self.base_layers).flat_map(|layer| &layer.entries);
+        entries.map(|entry| entry.path.as_bytes()).any(|path| file_name(path) == name && is_program(path))
+    }
+
     /// Whether a command that is not known may have changed what is at a path.
     pub(super) fn is_doubtful(&self, path: &[u8]) -> bool {
-        let mut above = Some(path).filter(|_| !self.doubt.within.is_empty());
-        let mut is_in = self.doubt.anywhere;
-        while let Some(folder) = above.filter(|_| !is_in) {
-            is_in = self.doubt.within.contains(folder);
-            above = (!folder.is_empty()).then(|| parent(folder));
-        }
-        is_in && !self.doubt.fresh.contains(path)
+        self.doubt.has(path)
     }
 
     /// Whether an instruction has put something at a path.
@@ -317,9 +395,8 @@ impl Tree {
         self.touch(&path);
         if entry.kind != EntryKind::Directory {
             self.set_foreign(&path, !self.by_installer);
-            if self.doubt.anywhere || !self.doubt.within.is_empty() {
-                self.doubt.fresh.insert(path.clone());
-            }
+            self.doubt.settle(&path);
+            self.taint.settle(&path);
         }
         let same = entry.kind == EntryKind::Directory && self.is_directory(path.as_bytes());
         if !same && self.exists(path.as_bytes()) {
@@ -358,9 +435,9 @@ impl Tree {
         }
         let whole = ImagePath::new(path);
         self.touch(&whole);
-        if self.doubt.anywhere || !self.doubt.within.is_empty() {
-            self.doubt.fresh.insert(whole.clone());
-        }
+        self.doubt.settle(&whole);
+        self.taint.settle(&whole);
+        self.taint.within.retain(|path| !crate::base::is_within(path.as_bytes(), whole.as_bytes()));
         self.take_back(path);
         let below = [path, b"/"].concat();
         let after = self.covered.range(ImagePath::new(path)..);

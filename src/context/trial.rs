@@ -2,6 +2,7 @@
 
 use super::script::{Leave, Ran, Result, Setting, Status};
 use super::stage::Stage;
+use crate::base::ImagePath;
 use crate::image::{GapReason, Writes};
 
 impl Stage {
@@ -47,6 +48,12 @@ impl Stage {
         }
         if failed {
             writes = Writes::Anywhere;
+        }
+        if let Writes::Within(paths) = &writes {
+            let is_brought =
+                |path: &&ImagePath| self.tree.foreign().contains(*path) || trial.tree.foreign().contains(*path);
+            let brought: Vec<ImagePath> = paths.iter().filter(is_brought).cloned().collect();
+            self.tree.taint(&brought);
         }
         if writes != Writes::nothing() {
             let command = trial.tried.clone().unwrap_or_else(|| "a condition".to_owned());

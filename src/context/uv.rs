@@ -166,14 +166,14 @@ impl Stage {
             None => match self.is_project(&folder).then(|| path_of(&folder)) {
                 Some(dir) => {
                     let choice = uv_choice(read);
-                    let mut groups = choice.groups;
-                    groups.extend((!choice.no_default).then(|| "dev".to_owned()));
+                    let only_groups = !choice.only_groups.is_empty();
+                    let groups = groups_of(&choice, table.as_ref());
                     Input::Project {
                         dir,
                         extras: choice.extras,
                         all_extras: choice.all_extras,
                         groups,
-                        only_groups: false,
+                        only_groups,
                         install: false,
                         editable: false,
                     }
@@ -208,4 +208,29 @@ impl Stage {
         let named = self.variable("UV_CACHE_DIR").and_then(|folder| self.at(folder));
         named.map_or_else(|| [&self.home()[..], b"/.cache/uv"].concat(), |folder| folder.as_bytes().to_vec())
     }
+}
+
+/// The groups that uv installs of a project that has no lock: its default ones, of which `dev` may be missing, and those that are
+/// asked for.
+fn groups_of(choice: &Choice, table: Option<&toml::Table>) -> Vec<String> {
+    let tables = |key: &str| table.and_then(|table| table.get(key)).and_then(toml::Value::as_table);
+    let uv = tables("tool").and_then(|tool| tool.get("uv")).and_then(toml::Value::as_table);
+    let mut known: Vec<String> =
+        tables("dependency-groups").into_iter().flatten().map(|(name, _)| name.clone()).collect();
+    known.extend(uv.filter(|uv| uv.contains_key("dev-dependencies")).map(|_| "dev".to_owned()));
+    let defaults: Vec<String> = match uv.and_then(|uv| uv.get("default-groups")) {
+        Some(toml::Value::Array(names)) => names.iter().filter_map(toml::Value::as_str).map(str::to_owned).collect(),
+        Some(toml::Value::String(all)) if all == "all" => known.clone(),
+        _ => known.iter().filter(|name| *name == "dev").cloned().collect(),
+    };
+    let mut groups = match (choice.only_groups.as_slice(), choice.all_groups) {
+        ([], true) => known,
+        ([], false) if choice.no_default => choice.groups.clone(),
+        ([], false) => [defaults, choice.groups.clone()].concat(),
+        (only, _) => only.to_vec(),
+    };
+    groups.retain(|name| !choice.without_groups.contains(name));
+    groups.sort();
+    groups.dedup();
+    groups
 }

@@ -42,6 +42,26 @@ pub fn escape_character(text: &str) -> u8 {
     b'\\'
 }
 
+/// The `syntax` directive of a file: the image whose program reads it. BuildKit looks for it in the first lines: as a comment of
+/// `#` or `//`, behind a `#!`, or in JSON.
+pub(super) fn frontend(text: &str) -> Option<&str> {
+    let text = text.trim_start_matches('\u{feff}');
+    let text = if text.starts_with("#!") { &text[line_end(text, 0)..] } else { text };
+    let named = |sign: &str| {
+        let lines = text.lines().map(|line| line.trim().strip_prefix(sign).and_then(|line| line.split_once('=')));
+        let is_key = |key: &str| !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric());
+        let mut pairs = lines.map_while(|pair| pair.filter(|(key, _)| is_key(key.trim())));
+        pairs.find(|(key, _)| key.trim().eq_ignore_ascii_case("syntax")).map(|(_, value)| value)
+    };
+    let in_json = || {
+        let rest = text.trim_start().strip_prefix('{')?;
+        let (_, rest) = rest.split_once("\"syntax\"")?;
+        rest.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?.split('"').next()
+    };
+    let value = named("#").or_else(|| named("//")).or_else(in_json)?;
+    value.split_whitespace().next()
+}
+
 /// The blocks of a file, in order. What is between them is comments and blank lines.
 pub fn blocks(text: &str, escape: u8) -> Vec<Block> {
     let mut blocks = Vec::new();

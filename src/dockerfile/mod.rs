@@ -242,6 +242,20 @@ impl<'t> Dockerfile<'t> {
         })
     }
 
+    /// The image whose program reads the file in the place of the builder's own (`# syntax=`), where it is none of Docker's.
+    pub fn foreign_frontend(&self) -> Option<&'t str> {
+        let image = lines::frontend(self.text)?;
+        let name = ["docker.io/", "index.docker.io/"].iter().find_map(|host| image.strip_prefix(host)).unwrap_or(image);
+        let name = name.split('@').next().unwrap_or_default().split(':').next().unwrap_or_default();
+        (!matches!(name, "docker/dockerfile" | "docker/dockerfile-upstream")).then_some(image)
+    }
+
+    /// What an `ONBUILD` has a build do that builds on its stage.
+    pub fn trigger(&self, instruction: &Instruction) -> Option<&'t str> {
+        let is_trigger = self.text[instruction.keyword.clone()].eq_ignore_ascii_case("ONBUILD");
+        is_trigger.then(|| self.text[instruction.keyword.end..instruction.head.end].trim())
+    }
+
     /// What the file's lines end with.
     pub fn line_break(&self) -> &'static str {
         let first = self.text.find('\n').unwrap_or_default();

@@ -74,6 +74,8 @@ pub enum GapReason {
     NoImage(String),
     /// The base image has triggers (`ONBUILD`), which are not read.
     Triggers,
+    /// The Dockerfile is read by the program of an image that is none of Docker's.
+    Frontend(String),
     /// What the base image has decides, and is not known.
     UnknownBase,
     /// What a stage or an image has at the path is not known.
@@ -96,6 +98,10 @@ pub enum GapReason {
     ForeignProgram(String),
     /// A variable changes what known programs do.
     Environment(String),
+    /// A file of settings changes what known programs do, in a way that is not followed.
+    Settings(String),
+    /// A library or module that an instruction brought, and that known programs load.
+    Library(String),
     /// A script, whose commands are not known.
     Script,
     /// A Python program.
@@ -191,6 +197,13 @@ impl fmt::Display for GapReason {
             }
             Self::NoImage(why) | Self::Repositories(why) | Self::Unreadable(why) => return text(f, why),
             Self::Triggers => "the base image has ONBUILD triggers, which run first",
+            Self::Frontend(image) => {
+                return write!(
+                    f,
+                    "the program of {} reads this Dockerfile, and what it makes of it is not known",
+                    escape_str(image)
+                );
+            }
             Self::UnknownBase => "the base image's packages and repositories are not known",
             Self::UnknownSource(name) => return write!(f, "it is not known what `{}` has there", escape_str(name)),
             Self::Shell => "its shell is none that is read",
@@ -206,6 +219,12 @@ impl fmt::Display for GapReason {
             }
             Self::Environment(name) => {
                 return write!(f, "the variable {} may change what it does", escape_str(name));
+            }
+            Self::Settings(path) => {
+                return write!(f, "the settings in {} may change what it does", escape_str(path));
+            }
+            Self::Library(path) => {
+                return write!(f, "it may load {}, which did not come with the base or its packages", escape_str(path));
             }
             Self::Script => "what a script does is not known",
             Self::PythonProgram => "what a Python program writes is not known",
@@ -261,7 +280,10 @@ impl GapReason {
             Self::UnknownSource(text) => Self::UnknownSource(f(&text)),
             Self::Value(text) => Self::Value(f(&text)),
             Self::ForeignProgram(text) => Self::ForeignProgram(f(&text)),
+            Self::Frontend(text) => Self::Frontend(f(&text)),
             Self::Environment(text) => Self::Environment(f(&text)),
+            Self::Settings(text) => Self::Settings(f(&text)),
+            Self::Library(text) => Self::Library(f(&text)),
             Self::Output(text) => Self::Output(f(&text)),
             Self::Option(text) => Self::Option(f(&text)),
             Self::Where(text) => Self::Where(f(&text)),

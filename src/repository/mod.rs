@@ -43,7 +43,7 @@ pub use relation::{
 };
 pub use release::{ListedFile, Release, parse_release};
 pub use remove::{autoremove, removed_with};
-pub use settings::{excludes_documentation, read_apt_conf};
+pub use settings::{apt_conf_items, excludes_documentation, read_apt_conf};
 pub use sources::{parse_deb822_sources, parse_repositories, parse_sources_list};
 pub use version::{begins_alpine, compare, compare_alpine, compare_debian};
 

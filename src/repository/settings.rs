@@ -28,6 +28,41 @@ pub fn read_apt_conf(bytes: &[u8], settings: &mut Settings) {
     }
 }
 
+/// The names and values of a file of apt's configuration; `None` where it is not so plainly written that every reader takes it alike, or
+/// has a directive (`#include`, `#clear`).
+pub fn apt_conf_items(text: &str) -> Option<Vec<(String, String)>> {
+    let mut depth = 0_usize;
+    let mut words = 0_usize;
+    if text.contains("#include") || text.contains("#clear") || text.contains("#x-apt") || text.contains('\0') {
+        return None;
+    }
+    let mut open = false;
+    for token in tokens(text) {
+        match token {
+            Token::Word(word) => {
+                words += 1;
+                if words > 2
+                    || word.contains(['\n', '#'])
+                    || word.contains("/*") && !text.contains(&format!("\"{word}\""))
+                {
+                    return None;
+                }
+                // Unquoted, a comment begins there.
+                if word.contains("//") && !text.contains(&format!("\"{word}\"")) {
+                    return None;
+                }
+            }
+            Token::Open if words == 1 => (depth, words) = (depth + 1, 0),
+            Token::Close if depth > 0 && words == 0 => depth -= 1,
+            Token::End => words = 0,
+            Token::Open | Token::Close => return None,
+        }
+        open = words > 0;
+    }
+    let quotes = text.matches('"').count() % 2 == 0;
+    (depth == 0 && !open && quotes).then(|| parse_apt_conf(text.as_bytes()))
+}
+
 /// Whether a file of dpkg's configuration leaves documentation out.
 pub fn excludes_documentation(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);

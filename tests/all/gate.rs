@@ -12,7 +12,7 @@ use std::cell::RefCell;
 use std::fs;
 
 /// A base image with the programs that these lines name.
-const BASE: &str = "
+pub const BASE: &str = "
     layer ADD rootfs.tar /
     f etc/os-release = ID=debian\\nVERSION_CODENAME=bookworm\\n
     f etc/passwd 900

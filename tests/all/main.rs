@@ -43,6 +43,7 @@ mod secrets;
 #[path = "../registry/server.rs"]
 #[expect(dead_code, reason = "the tests of registries use the rest")]
 mod server;
+mod settings;
 mod shells;
 mod stacks;
 mod strangers;
