@@ -235,6 +235,11 @@ impl Stage {
         };
         match opened {
             Ok(None) => return false,
+            Ok(Some((entries, _))) if !target.is_root() && entries.iter().any(leads_out) => {
+                let name = String::from_utf8_lossy(path.as_bytes()).into_owned();
+                let why = "the archive has links that lead out of it".to_owned();
+                self.gap(place, &name, GapReason::Unreadable(why), Writes::Anywhere);
+            }
             Ok(Some((entries, mut contents))) => {
                 for (position, entry) in entries.into_iter().enumerate() {
                     // Links that are there, or came with the archive, are followed.
@@ -377,6 +382,25 @@ impl Stage {
 /// What stands for the content of a file of the context that nobody reads.
 pub(super) fn identity(path: &ImagePath) -> Digest {
     Digest::of(&[b"a file of the context: ", path.as_bytes()].concat())
+}
+
+/// Whether a link of an archive leads out of it.
+fn leads_out(entry: &Entry) -> bool {
+    let Some(link) = entry.link.as_deref().filter(|_| entry.kind == EntryKind::Symlink) else { return false };
+    let mut depth = parent(entry.path.as_bytes()).split(|byte| *byte == b'/').filter(|part| !part.is_empty()).count();
+    link.starts_with(b"/")
+        || link.split(|byte| *byte == b'/').any(|part| match part {
+            b".." if depth == 0 => true,
+            b".." => {
+                depth -= 1;
+                false
+            }
+            b"" | b"." => false,
+            _ => {
+                depth += 1;
+                false
+            }
+        })
 }
 
 /// Whether a name is that of uv's own image.

@@ -346,7 +346,8 @@ impl Stage {
             config.history = [vec![row; image.layers.len()], vec![end]].concat();
         }
         config.diff_ids = Vec::new();
-        let mut scope = Scope { directory: Some(directory_of(&config.working_dir)), ..Scope::default() };
+        let directory = Some(directory_of(&config.working_dir));
+        let mut scope = Scope { directory, complete: true, ..Scope::default() };
         if let Some(shell) = &config.shell {
             scope.set_shell(shell);
         }

@@ -32,6 +32,8 @@ pub struct Scope {
     pub declared: BTreeSet<String>,
     /// Variables that have a value which is not known.
     pub unknown: BTreeSet<String>,
+    /// Whether all variables of the base are known: one that is not there has no value then, and counts as an empty text.
+    pub complete: bool,
     /// The words of `SHELL`; empty where there is none.
     pub shell: Vec<String>,
 }
@@ -162,6 +164,7 @@ impl Scope {
             Kind::Variables { environment, pairs } => {
                 // All of one instruction have the values from before it.
                 let before = self.variables.clone();
+                let named: BTreeSet<String> = self.environment.union(&self.unknown).cloned().collect();
                 for (name, value) in pairs {
                     let given = given.get(name).filter(|_| !environment);
                     let value = given.or(value.as_ref()).or_else(|| global.get(name)).cloned();
@@ -174,7 +177,7 @@ impl Scope {
                     self.unknown.remove(name);
                     self.declared.insert(name.clone());
                     let has_value = value.is_some();
-                    match value.and_then(|value| expanded(&value, &before)) {
+                    match value.and_then(|value| self.with_empty(&value, &before, &named)) {
                         Some(value) => _ = self.variables.insert(name.clone(), value),
                         None => {
                             let had_value = self.variables.remove(name).is_some();
@@ -189,6 +192,28 @@ impl Scope {
             Kind::Shell(words) => self.set_shell(words),
             _ => {}
         }
+    }
+
+    /// A value with those of its variables, of which some may be set nowhere; `named` are set to what is not known.
+    fn with_empty(
+        &self,
+        value: &str,
+        variables: &BTreeMap<String, String>,
+        named: &BTreeSet<String>,
+    ) -> Option<String> {
+        let found = expanded(value, variables);
+        if found.is_some() || !self.complete {
+            return found;
+        }
+        let mut variables = variables.clone();
+        for rest in value.split('$').skip(1) {
+            let name = rest.strip_prefix('{').unwrap_or(rest);
+            let end = name.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(name.len());
+            if end > 0 && !named.contains(&name[..end]) {
+                variables.entry(name[..end].to_owned()).or_default();
+            }
+        }
+        expanded(value, &variables)
     }
 
     /// `SHELL`

@@ -222,7 +222,6 @@ const LOUD: &[&str] = &[
     "COPY env.sh /env.sh\nENV BASH_ENV=/env.sh\nSHELL [\"/bin/bash\", \"-c\"]\nRUN ls",
     "COPY lib.so /lib.so\nENV LD_PRELOAD=/lib.so\nRUN ls",
     "COPY lib.so /l/lib.so\nENV LD_LIBRARY_PATH=/l\nRUN ls",
-    "ENV PIP_REQUIREMENT=/r.txt\nRUN pip install flask",
     "WORKDIR /w\nCOPY pip.py .\nRUN python -m pip install flask",
     "COPY pip.py /p/\nENV PYTHONPATH=/p\nRUN pip install flask",
     "COPY evil.pth /usr/local/lib/python3.11/site-packages/\nRUN pip install flask",

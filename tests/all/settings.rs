@@ -21,6 +21,7 @@ const MORE: &str = "
     f lib64/ld-linux-x86-64.so.2 200000
     f usr/bin/apt-get 50000 mode=755
     f usr/bin/dpkg 300000 mode=755
+    f usr/bin/ldconfig 90000 mode=755
     f usr/bin/git 300000 mode=755
     f usr/bin/curl 300000 mode=755
     f usr/bin/tar 300000 mode=755
@@ -189,7 +190,7 @@ const LOUD: &[&str] = &[
     "RUN pip config set install.platform any && pip install six",
     "RUN pip config edit",
     "RUN curl -o /etc/pip.conf https://example.org; pip install six; rm /etc/pip.conf",
-    "RUN [ -n \"$HOSTNAME\" ] && cp /nowhere/x /etc/pip.conf; pip install six",
+    "RUN [ -n \"$HOSTNAME\" ] && cp /etc/group /etc/pip.conf; pip install six",
     "RUN --mount=type=cache,target=/root/.config pip install six",
     "ENV PIP_PLATFORM=any\nRUN pip install six",
     "ENV PIP_NO_SUCH=1\nRUN pip install six",
@@ -315,7 +316,7 @@ const KNOWN: &[&str] = &[
     "ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=on PIP_DEFAULT_TIMEOUT=100 PIP_ROOT_USER_ACTION=ignore PIP_PROGRESS_BAR=off PIP_VERSION=24.0\nRUN pip install six",
     "ENV PIP_CONFIG_FILE=/dev/null\nCOPY abi.conf /etc/pip.conf\nRUN pip install six",
     "COPY r.txt hashed.txt /\nRUN pip install -qqr /r.txt && pip install --require-hashes --requirement=/hashed.txt",
-    "RUN pip install --no-cache --pref /opt/x six",
+    "RUN pip install --no-cache --prefi /opt/x six",
     "RUN pip install --dry-run six",
     "RUN python -m pip install -U --no-warn-script-location --break-system-packages --prefer-binary --retries 3 six",
     "COPY quiet.toml /etc/uv/uv.toml\nRUN uv pip install --system six",

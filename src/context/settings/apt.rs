@@ -109,7 +109,9 @@ impl Stage {
             }
             let file = match word {
                 "-c" | "--config-file" => Some(words.next().flatten().ok_or_else(open)?),
-                _ => word.strip_prefix("--config-file=").or_else(|| word.strip_prefix("-c")),
+                _ => word
+                    .strip_prefix("--config-file=")
+                    .or_else(|| word.strip_prefix("-c").map(|file| file.trim_start_matches('='))),
             };
             if let Some(file) = file {
                 let path = self.at(file).ok_or_else(open)?;
@@ -217,7 +219,7 @@ impl Stage {
 
     /// Whether a script does nothing but to end: `exit 101`, as `policy-rc.d` is written everywhere.
     fn only_ends(&self, world: &World<'_>, path: &[u8]) -> bool {
-        let Some(text) = self.text_of(world, path).and_then(|text| String::from_utf8(text).ok()) else { return false };
+        let Some(text) = self.own_text(world, path) else { return false };
         let first = text.lines().next().unwrap_or_default();
         let is_end = |line: &str| {
             let line = line.trim();

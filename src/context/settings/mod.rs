@@ -62,7 +62,8 @@ impl Stage {
 
     /// A variable's value, where it is set to something; the error where it may be set to anything.
     fn setting(&self, name: &str) -> Result<Option<&str>, GapReason> {
-        if self.shell.unknown.contains(name) || self.scope.unknown.contains(name) {
+        // What a base that nobody has read sets is told with it.
+        if self.shell.unknown.contains(name) || self.is_whole() && self.scope.unknown.contains(name) {
             return Err(GapReason::Environment(name.to_owned()));
         }
         Ok(self.variable(name).filter(|value| !value.is_empty()))
@@ -113,10 +114,16 @@ impl Stage {
         if !self.is_brought(path) {
             return Found::Own;
         }
-        match self.text_of(world, &real).and_then(|text| String::from_utf8(text).ok()) {
-            Some(text) => Found::Text(text),
-            None => Found::Unknown,
-        }
+        self.own_text(world, &real).map_or(Found::Unknown, Found::Text)
+    }
+
+    /// The text of a file, as far as no command is told to have put something else there.
+    fn own_text(&self, world: &World<'_>, path: &[u8]) -> Option<String> {
+        let told = self.doubts.borrow().len();
+        let text = self.bytes(world, &ImagePath::new(path));
+        // That everything may have been changed is told already.
+        self.doubts.borrow_mut().truncate(told);
+        String::from_utf8(text.filter(|_| !self.is_strange(path))?).ok()
     }
 
     /// The settings files in a folder.
@@ -149,10 +156,9 @@ impl Stage {
     fn homes(&self, world: &World<'_>) -> Vec<Vec<u8>> {
         let mut out = vec![self.home()];
         if self.is_brought(b"etc/passwd")
-            && let Some(text) = self.text_of(world, b"etc/passwd")
+            && let Some(text) = self.own_text(world, b"etc/passwd")
         {
             let name = if self.is_root() { "root" } else { self.user.as_str() };
-            let text = String::from_utf8_lossy(&text).into_owned();
             let rows = text.lines().map(|line| line.split(':').collect::<Vec<_>>());
             let own = rows.filter(|row| row.first() == Some(&name) || row.get(2) == Some(&name));
             out.extend(own.filter_map(|row| Some(ImagePath::from(*row.get(5)?).as_bytes().to_vec())));

@@ -160,7 +160,7 @@ impl Stage {
 
     /// Whether a `.pth` runs something: a line of it begins with `import`, or it leads to what Python asks for first.
     fn list_runs(&self, world: &World<'_>, path: &[u8]) -> bool {
-        let Some(text) = self.text_of(world, path).and_then(|text| String::from_utf8(text).ok()) else { return true };
+        let Some(text) = self.own_text(world, path) else { return true };
         self.text_runs(&text, parent(path))
     }
 
@@ -183,7 +183,7 @@ impl Stage {
         let lists = self.tree.names(site).into_iter().filter(is_list).map(|name| [site, b"/", &name].concat());
         let mut lists = lists.filter(|path| self.tree.is_new_since_base(path));
         let found = lists.find(|path| {
-            let text = self.bytes(world, &ImagePath::new(path)).and_then(|text| String::from_utf8(text).ok());
+            let text = self.own_text(world, path);
             text.is_some_and(|text| {
                 let lines = text.lines().filter(|line| line.starts_with('/')).map(ImagePath::from);
                 lines
