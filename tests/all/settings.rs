@@ -29,7 +29,13 @@ const MORE: &str = "
     f usr/local/bin/uv 300000 mode=755
     f usr/local/bin/poetry 230 mode=755
     f etc/apt/apt.conf.d/docker-clean = DPkg::Post-Invoke { \"rm -f /var/cache/apt/archives/*.deb || true\"; };\\n
+    f etc/apt/sources.list.d/README 0
+    f etc/dpkg/dpkg.cfg 500
+    f etc/dpkg/dpkg.cfg.d/README 0
+    f etc/ld.so.conf 30
+    f etc/ld.so.conf.d/libc.conf 40
     f etc/ld.so.cache 9000
+    f usr/lib/os-release 300
 ";
 
 /// The world outside: all packages are known, and bring nothing.
