@@ -37,7 +37,9 @@ impl Stage {
                 Ok(Ran::quiet(status))
             }
             Kind::Arithmetic(word) => {
-                if self.shell.dialect != Dialect::Bash {
+                // It may be two subshells.
+                let is_sum = |c: char| c.is_ascii_alphanumeric() || "_ +-*/%<>=!${}".contains(c);
+                if self.shell.dialect != Dialect::Bash || !word.text.chars().all(is_sum) {
                     return Ok(self.unknown(setting, "((", GapReason::Grammar, Writes::Anywhere));
                 }
                 self.text(setting, word)?;

@@ -137,7 +137,9 @@ impl Stage {
         (self.substituted, self.missing) = (None, None);
         let mut fields = Vec::new();
         for word in &simple.words {
-            fields.extend(self.fields(setting, word)?);
+            let name = simple.words.first().map(|word| word.text.as_str()).unwrap_or_default();
+            let declares = matches!(name, "export" | "readonly" | "local" | "declare" | "typeset");
+            fields.extend(if declares { self.declared(setting, word)? } else { self.fields(setting, word)? });
         }
         let mut assigned = Vec::new();
         let is_special = |field: &Field| field.value.as_deref().is_some_and(|name| SPECIAL.contains(&name));

@@ -110,6 +110,23 @@ impl Stage {
         Ok(fields.all)
     }
 
+    /// A word of `export` and its like. Where it is an assignment, bash and newer dashes do not split it, and others do.
+    pub(super) fn declared(&mut self, setting: Setting<'_>, word: &Word) -> Result<Vec<Field>> {
+        let starts = |text: &str| text.split_once('=').is_some_and(|(name, _)| crate::dockerfile::sh::is_name(name));
+        if !matches!(word.parts.first(), Some(Part::Text { text, quoted: false }) if starts(text)) {
+            return self.fields(setting, word);
+        }
+        let is_quoted = |part: &Part| match part {
+            Part::Text { text, quoted } => *quoted || !text.contains(SPECIAL),
+            Part::Variable { quoted, .. } | Part::Substitution { quoted, .. } => *quoted,
+            _ => true,
+        };
+        let is_one = self.shell.dialect == Dialect::Bash || word.parts.iter().all(is_quoted);
+        let value = self.text(setting, word)?;
+        let value = value.filter(|value| is_one || !value.contains(SPECIAL) && !self.has_separators());
+        Ok(vec![Field { value, written: word.text.clone().into(), pattern: false }])
+    }
+
     /// Whether words are split elsewhere than at blanks.
     pub(super) fn has_separators(&self) -> bool {
         let is_set = |name: &str| self.scope.variables.contains_key(name) || self.shell.unknown.contains(name);
@@ -258,6 +275,10 @@ impl Stage {
                 }
                 _ if *assigns && !crate::dockerfile::sh::is_name(name) => {
                     self.may_skip();
+                    None
+                }
+                _ if *assigns && self.shell.readonly.contains(name) => {
+                    self.shell.uncertain = true;
                     None
                 }
                 _ => {
