@@ -57,6 +57,10 @@ impl Stage {
                 return Grasp::Other(field.written.to_string());
             }
         }
+        // Where they go to, or what they take as well, is named by a pattern.
+        if let ("cp" | "mv" | "install", Some(field)) = (name, fields.last().filter(|field| field.pattern)) {
+            return Grasp::Other(field.written.to_string());
+        }
         let grasp = match name {
             "rm" => self.grasp_remove(name, arguments, "rRfv", &["--recursive", "--force", "--verbose"]),
             "rmdir" => self.grasp_remove(name, arguments, "v", &["--verbose"]),

@@ -477,6 +477,7 @@ const LOUD: &[&str] = &[
     "SHELL [\"/bin/bash\", \"-c\"]\nRUN ((case a in a) make;; esac); true)",
     "SHELL [\"/bin/bash\", \"-c\"]\nRUN ((case a in a) true;; esac; make))",
     "RUN ((make); true)",
+    "RUN echo abc > /w.x; mkdir /d; cp -r /bin/dd /d; mv /d/* /*.x; true",
     "RUN export A=$(echo b c); [ \"$A\" = 'b c' ] && make; true",
     "RUN <<EOF\nreadonly A\necho \\${A=b} > /x\nmake\nEOF",
     "SHELL [\"/bin/bash\", \"-c\"]\nRUN A=(b c); [ ${A[1]} = c ] && make; true",
