@@ -1,9 +1,11 @@
 //! Who is to blame: what weighs most, or what grew most, each with its bytes and the requirements that brought it.
 
 use super::lock::Baseline;
-use super::snapshot::{DistributionSize, FindingSize, LayerSize, PackageSize, Part, Snapshot};
+use super::snapshot::{DistributionSize, FindingSize, LayerSize, PackageSize, Snapshot};
 use super::verdict::{Culprit, CulpritKind};
 use crate::base::{ByteSize, Size, Unit};
+use crate::facts::Part;
+use crate::fs::Owner;
 use std::collections::BTreeMap;
 
 /// Single things that a group names as examples.
@@ -56,11 +58,7 @@ impl<'a> Culprits<'a> {
 
     /// Distributions with bytes above the base image, by those bytes.
     fn own_distributions(&self) -> Vec<(&DistributionSize, u64)> {
-        let of = |(part, bytes): (&Part, &u64)| match part {
-            Part::Distribution(id) => self.snapshot.distributions.get(*id).map(|dist| (dist, *bytes)),
-            _ => None,
-        };
-        self.snapshot.parts.iter().filter_map(of).collect()
+        self.snapshot.own(&self.snapshot.distributions, Owner::distribution)
     }
 
     pub(super) fn distribution(&self, dist: &DistributionSize, bytes: u64) -> Culprit {
@@ -197,7 +195,7 @@ impl<'a> Culprits<'a> {
             let what = format!("bytes that {} hides", self.layer_title(*by as usize));
             Some(self.plain(CulpritKind::DeadBytes, &name, what, rest))
         };
-        self.snapshot.parts.iter().filter_map(of).collect()
+        self.snapshot.summary.parts.iter().filter_map(of).collect()
     }
 
     /// Bytes that no container sees.
@@ -210,30 +208,24 @@ impl<'a> Culprits<'a> {
 
     /// What is neither of a distribution nor hidden.
     fn groups(&self, base: bool) -> Vec<Culprit> {
-        let (mut packages, mut of_base, mut caches, mut application) = (Vec::new(), 0u64, 0u64, 0u64);
-        for (part, bytes) in &self.snapshot.parts {
-            match part {
-                Part::OsPackage(id) => packages.extend(self.snapshot.os_packages.get(*id).map(|p| (p, *bytes))),
-                Part::Base(_) => of_base = of_base.saturating_add(*bytes),
-                Part::Caches => caches = *bytes,
-                Part::Application => application = *bytes,
-                Part::Distribution(_) | Part::Hidden(_) => {}
-            }
-        }
+        let summary = &self.snapshot.summary;
         let before = self.baseline.map(|baseline| &baseline.unpacked);
         let with = |culprit: Culprit, before: Option<u64>| Culprit {
             growth: before.map(|before| change(before, culprit.size.bytes.0)),
             ..culprit
         };
-        let sum = packages.iter().fold(0u64, |sum, (_, bytes)| sum.saturating_add(*bytes));
-        let what = format!("OS packages above the base image ({})", packages.len());
-        packages.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.name.cmp(&b.0.name)));
-        let packages = Culprit {
-            place: Some(examples(packages.iter().map(|(package, bytes)| (package.name.as_str(), *bytes)))),
-            ..self.plain(CulpritKind::OsPackages, "os-packages", what, sum)
-        };
+        let (caches, application) = (summary.own(Owner::PackageManager), summary.own(Owner::Application));
+        let os = self.snapshot.own(&self.snapshot.os_packages, Owner::os_package);
+        let conda = self.snapshot.own(&self.snapshot.conda_packages, Owner::conda_package);
         let mut out = vec![
-            with(packages, before.map(|before| before.os_packages.values().sum())),
+            with(
+                self.packages(CulpritKind::OsPackages, "OS packages", os),
+                before.map(|before| before.os_packages.values().sum()),
+            ),
+            with(
+                self.packages(CulpritKind::CondaPackages, "conda packages", conda),
+                before.map(|before| before.conda_packages),
+            ),
             with(
                 self.plain(CulpritKind::Caches, "caches", "caches and lists of package managers".to_owned(), caches),
                 before.map(|before| before.caches),
@@ -244,10 +236,21 @@ impl<'a> Culprits<'a> {
             ),
         ];
         if base {
-            let what = "the base image".to_owned();
-            out.push(with(self.plain(CulpritKind::Base, "base", what, of_base), before.map(|before| before.base)));
+            let culprit = self.plain(CulpritKind::Base, "base", "the base image".to_owned(), summary.base());
+            out.push(with(culprit, before.map(|before| before.base)));
         }
         out
+    }
+
+    /// Packages above the base image as one, with the largest as examples.
+    fn packages(&self, kind: CulpritKind, what: &str, mut packages: Vec<(&PackageSize, u64)>) -> Culprit {
+        packages.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.name.cmp(&b.0.name)));
+        let sum = packages.iter().fold(0u64, |sum, (_, bytes)| sum.saturating_add(*bytes));
+        let what = format!("{what} above the base image ({})", packages.len());
+        Culprit {
+            place: Some(examples(packages.iter().map(|(package, bytes)| (package.name.as_str(), *bytes)))),
+            ..self.plain(kind, kind.as_str(), what, sum)
+        }
     }
 
     /// What grew, most first. Nothing without a baseline.
@@ -276,18 +279,16 @@ impl<'a> Culprits<'a> {
     }
 
     fn grown_packages(&self, before: &BTreeMap<String, u64>) -> Vec<Culprit> {
-        let of = |(part, bytes): (&Part, &u64)| {
-            let Part::OsPackage(id) = part else { return None };
-            let package = self.snapshot.os_packages.get(*id)?;
+        let of = |(package, bytes): (&PackageSize, u64)| {
             let old = before.get(&package.name);
             let new = if old.is_none() { " (new)" } else { "" };
-            Some(Culprit {
-                growth: Some(change(old.copied().unwrap_or(0), *bytes)),
+            Culprit {
+                growth: Some(change(old.copied().unwrap_or(0), bytes)),
                 what: format!("{} {}{new}", package.name, package.version),
-                ..self.package(package, *bytes)
-            })
+                ..self.package(package, bytes)
+            }
         };
-        self.snapshot.parts.iter().filter_map(of).collect()
+        self.snapshot.own(&self.snapshot.os_packages, Owner::os_package).into_iter().map(of).collect()
     }
 
     pub(super) fn package(&self, package: &PackageSize, bytes: u64) -> Culprit {

@@ -1,13 +1,13 @@
 //! The difference of two images by cause.
 //!
-//! Every byte of every layer of either image has one cause: it is hidden, it is of the base image's layers, or it is
-//! visible above them and has one owner. So the causes sum to the difference of the totals, always: [`Diff::new`] asserts
+//! Every byte of every layer of either image is in one part of its [`crate::facts::Summary`], and each part has one cause. So the causes sum to the difference of the totals, always: [`Diff::new`] asserts
 //! it. The layers are told besides: they are another cut through the same bytes.
 
 use super::SCHEMA_VERSION;
 use super::culprits::change;
-use super::snapshot::{LayerSize, Part, Snapshot};
+use super::snapshot::{LayerSize, PackageSize, Snapshot};
 use crate::base::{Basis, ByteSize, Size, Unit};
+use crate::fs::Owner;
 use serde::Serialize;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -62,6 +62,8 @@ pub enum CauseKind {
     DistributionsResized,
     /// OS packages above the base image.
     OsPackages,
+    /// conda packages above the base image.
+    CondaPackages,
     /// The layers of the base image: it moved, or it is another one.
     Base,
     /// Files of no package: the application's.
@@ -81,6 +83,7 @@ impl CauseKind {
             Self::DistributionsChanged => "distributions-changed",
             Self::DistributionsResized => "distributions-resized",
             Self::OsPackages => "os-packages",
+            Self::CondaPackages => "conda-packages",
             Self::Base => "base",
             Self::Application => "application",
             Self::Caches => "caches",
@@ -96,6 +99,7 @@ impl CauseKind {
             Self::DistributionsChanged => "distributions in another version",
             Self::DistributionsResized => "distributions with other bytes",
             Self::OsPackages => "OS packages above the base",
+            Self::CondaPackages => "conda packages above the base",
             Self::Base => "base image",
             Self::Application => "application, other files",
             Self::Caches => "caches, package lists",
@@ -246,7 +250,7 @@ fn size_change(before: &Snapshot, first: u64, after: &Snapshot, second: u64, uni
 fn distributions(snapshot: &Snapshot) -> Things {
     let mut out = Things::new();
     for (id, dist) in snapshot.distributions.iter().enumerate() {
-        let bytes = snapshot.parts.get(&Part::Distribution(id)).copied().unwrap_or(0);
+        let bytes = snapshot.summary.own(Owner::Distribution(id));
         let thing = out.entry(dist.normalized.clone()).or_default();
         if !thing.versions.contains(&dist.version) {
             thing.versions.push(dist.version.clone());
@@ -318,11 +322,12 @@ fn finished(kind: CauseKind, before: u64, after: u64, mut rows: Vec<DiffRow>) ->
 type Other = (CauseKind, fn(&Snapshot) -> Things);
 
 /// The other causes.
-const OTHERS: [Other; 5] = [
-    (CauseKind::OsPackages, os_packages),
-    (CauseKind::Base, base),
+const OTHERS: [Other; 6] = [
+    (CauseKind::OsPackages, |image| packages(&image.own(&image.os_packages, Owner::os_package))),
+    (CauseKind::CondaPackages, |image| packages(&image.own(&image.conda_packages, Owner::conda_package))),
+    (CauseKind::Base, |image| one("what is visible of the base image's layers", image.summary.base())),
     (CauseKind::Application, application),
-    (CauseKind::Caches, caches),
+    (CauseKind::Caches, |image| one("caches and lists of package managers", image.summary.own(Owner::PackageManager))),
     (CauseKind::DeadBytes, dead),
 ];
 
@@ -337,28 +342,24 @@ fn plain(bytes: u64) -> Thing {
     Thing { bytes, ..Thing::default() }
 }
 
-fn os_packages(snapshot: &Snapshot) -> Things {
+fn packages(packages: &[(&PackageSize, u64)]) -> Things {
     let mut out = Things::new();
-    for (part, bytes) in &snapshot.parts {
-        let Part::OsPackage(id) = part else { continue };
-        let Some(package) = snapshot.os_packages.get(*id) else { continue };
+    for (package, bytes) in packages {
         let thing = out.entry(package.name.clone()).or_default();
         thing.versions.push(package.version.clone());
         thing.bytes = thing.bytes.saturating_add(*bytes);
     }
+    out.values_mut().for_each(|thing| thing.versions.sort());
     out
 }
 
-fn base(snapshot: &Snapshot) -> Things {
-    let bytes = snapshot.parts.iter().filter(|(part, _)| matches!(part, Part::Base(_))).map(|(_, bytes)| *bytes);
-    let bytes = bytes.fold(0u64, u64::saturating_add);
-    let name = "what is visible of the base image's layers".to_owned();
-    if bytes > 0 { Things::from([(name, plain(bytes))]) } else { Things::new() }
+fn one(name: &str, bytes: u64) -> Things {
+    if bytes > 0 { Things::from([(name.to_owned(), plain(bytes))]) } else { Things::new() }
 }
 
 /// By folder, where the folders were told.
 fn application(snapshot: &Snapshot) -> Things {
-    let all = snapshot.parts.get(&Part::Application).copied().unwrap_or(0);
+    let all = snapshot.summary.own(Owner::Application);
     let told = snapshot.folders.values().fold(0u64, |sum, bytes| sum.saturating_add(*bytes));
     let mut out = Things::new();
     if told <= all {
@@ -369,15 +370,6 @@ fn application(snapshot: &Snapshot) -> Things {
         out.insert("other files".to_owned(), plain(rest));
     }
     out
-}
-
-fn caches(snapshot: &Snapshot) -> Things {
-    let bytes = snapshot.parts.get(&Part::Caches).copied().unwrap_or(0);
-    if bytes > 0 {
-        Things::from([("caches and lists of package managers".to_owned(), plain(bytes))])
-    } else {
-        Things::new()
-    }
 }
 
 /// Uninstalled distributions by name, and the rest.
@@ -443,9 +435,9 @@ fn pairs<'l>(
 fn layer_change(before: &Snapshot, after: &Snapshot, old: Option<Place<'_>>, new: Option<Place<'_>>) -> LayerChange {
     let bytes = |place: Option<Place<'_>>| place.map_or(0, |(_, layer)| layer.unpacked);
     let (fate, base) = match (old, new) {
-        (Some((at, _)), None) => (LayerFate::Removed, at < before.base_layers),
-        (None, Some((at, _))) => (LayerFate::Added, at < after.base_layers),
-        (_, at) => (LayerFate::Rebuilt, at.is_some_and(|(at, _)| at < after.base_layers)),
+        (Some((at, _)), None) => (LayerFate::Removed, at < before.summary.base_layers),
+        (None, Some((at, _))) => (LayerFate::Added, at < after.summary.base_layers),
+        (_, at) => (LayerFate::Rebuilt, at.is_some_and(|(at, _)| at < after.summary.base_layers)),
     };
     LayerChange {
         fate,

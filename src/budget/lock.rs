@@ -5,8 +5,10 @@
 //! never compared with what was measured), and each has its sizes by unit. A version that is not known, a file that was
 //! not merged to its end, sums that are none: errors, never an empty baseline.
 
-use super::snapshot::{Part, Snapshot, total};
+use super::snapshot::{Snapshot, total};
 use crate::base::{Basis, Excerpt, escape_str};
+use crate::facts::Part;
+use crate::fs::Owner;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -49,6 +51,8 @@ pub struct Unpacked {
     pub caches: u64,
     /// Files of no package above the base.
     pub application: u64,
+    /// What conda installed above the base and is no distribution.
+    pub conda_packages: u64,
     /// The layers, lowest first.
     pub layers: Vec<Layer>,
     /// Distributions by normalized name: the versions, and the bytes of all of that name.
@@ -154,6 +158,8 @@ struct RawUnpacked {
     base: u64,
     caches: u64,
     application: u64,
+    #[serde(default)]
+    conda_packages: u64,
     layers: Vec<Layer>,
     #[serde(default)]
     distributions: BTreeMap<String, RawDistribution>,
@@ -284,6 +290,7 @@ fn read_image(raw: RawImage) -> Result<(Key, Baseline), (Range<usize>, &'static 
         base: sizes.base,
         caches: sizes.caches,
         application: sizes.application,
+        conda_packages: sizes.conda_packages,
         layers: sizes.layers,
         distributions: distributions.collect(),
         os_packages: sizes.os_packages,
@@ -312,21 +319,16 @@ impl Unpacked {
             total: snapshot.unpacked(),
             own_layers: total(snapshot.own_layers()),
             dead_bytes: snapshot.dead(),
+            base: snapshot.summary.base(),
+            caches: snapshot.summary.own(Owner::PackageManager),
+            application: snapshot.summary.own(Owner::Application),
+            conda_packages: snapshot.summary.bytes_of(|part| matches!(part, Part::Own(Owner::CondaPackage(_)))),
             layers: layers(snapshot, |layer| Some(layer.unpacked)).unwrap_or_default(),
             ..Self::default()
         };
-        for (part, bytes) in &snapshot.parts {
-            match part {
-                Part::Base(_) => out.base = out.base.saturating_add(*bytes),
-                Part::Caches => out.caches = *bytes,
-                Part::Application => out.application = *bytes,
-                Part::OsPackage(id) => {
-                    let name = snapshot.os_packages.get(*id).map(|package| package.name.clone()).unwrap_or_default();
-                    let sum = out.os_packages.entry(name).or_default();
-                    *sum = sum.saturating_add(*bytes);
-                }
-                Part::Distribution(_) | Part::Hidden(_) => {}
-            }
+        for (package, bytes) in snapshot.own(&snapshot.os_packages, Owner::os_package) {
+            let sum = out.os_packages.entry(package.name.clone()).or_default();
+            *sum = sum.saturating_add(bytes);
         }
         for dist in &snapshot.distributions {
             let (versions, bytes) = out.distributions.entry(dist.normalized.clone()).or_default();
@@ -356,6 +358,7 @@ impl Unpacked {
             base: self.base.min(now.base),
             caches: self.caches.min(now.caches),
             application: self.application.min(now.application),
+            conda_packages: self.conda_packages.min(now.conda_packages),
             // Only whole lists of layers sum to a total.
             layers: if smaller { now.layers.clone() } else { self.layers.clone() },
             distributions: distributions.collect(),
@@ -376,6 +379,9 @@ impl Unpacked {
                 ("application", self.application),
             ],
         );
+        if self.conda_packages > 0 {
+            rows(out, &[("conda-packages", self.conda_packages)]);
+        }
         layers_text(out, &self.layers);
         if !self.distributions.is_empty() {
             out.push_str("\n[image.unpacked.distributions]\n");

@@ -175,7 +175,7 @@ impl Gauge<'_> {
 
     /// `the layers above the base image unpack to`.
     fn own(&self, layers: &str, verb: &str) -> String {
-        match self.snapshot.base_layers {
+        match self.snapshot.summary.base_layers {
             0 => format!("all {layers}, as no base image is known, {verb}"),
             _ => format!("the {layers} above the base image {verb}"),
         }
@@ -259,7 +259,7 @@ impl Gauge<'_> {
 
     fn category(&self, bound: &Bound) -> Measured {
         let category = Category::ALL.into_iter().find(|category| category.as_str() == bound.subject);
-        let bytes = category.and_then(|category| self.snapshot.categories.get(&category)).copied().unwrap_or(0);
+        let bytes = category.and_then(|category| self.snapshot.summary.categories.get(&category)).copied().unwrap_or(0);
         self.bytes(bytes, format!("files of the category {} have {}", bound.subject, ByteSize(bytes)), Vec::new())
     }
 

@@ -30,7 +30,7 @@ pub use date::Date;
 pub use diff::{Cause, CauseKind, Diff, DiffRow, LayerChange, LayerFate, SizeChange};
 pub use evaluate::{BudgetError, evaluate};
 pub use lock::{Baseline, Layer, Lock, LockError, Unpacked, Wire};
-pub use snapshot::{DistributionSize, FindingSize, HiddenSize, LayerSize, PackageSize, Part, Snapshot};
+pub use snapshot::{DistributionSize, FindingSize, HiddenSize, LayerSize, PackageSize, Snapshot};
 pub use verdict::{
     Accepted, AcceptedState, Amount, Check, CheckId, CheckKind, Culprit, CulpritKind, Outcome, Place, Planned, RestsOn,
     Severity, Verdict, Warning, WarningId,

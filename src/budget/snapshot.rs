@@ -1,15 +1,13 @@
 //! What an image weighs, by everything that a limit or a comparison asks for.
 //!
-//! Every byte of every layer is in exactly one [`Part`]: hidden, of the base image's layers, or visible above them
-//! with one owner. The parts sum to the image's bytes, always: [`Snapshot::new`] asserts it.
+//! Every byte is in exactly one part of the image's [`Summary`]; the rest gives the parts their names.
 
 use crate::base::{Basis, ImagePath, LayerIdx, Location, escape_str, parent};
-use crate::facts::{Chain, chains};
-use crate::facts::{Facts, Owners};
-use crate::fs::{Category, Fate, Owner, Row, categorize};
+use crate::facts::{Chain, Facts, LayerSummary, Owners, Part, Summary, chains};
+use crate::fs::Owner;
 use crate::image::{Gap, HistoryRow, Image, repository};
 use crate::layer::LayerIndex;
-use crate::os::OsPackage;
+use crate::os::{CondaPackage, OsPackage};
 use crate::profile::{Severity, Tier};
 use crate::python::{Distribution, RemovedDistribution};
 use crate::rules::Finding;
@@ -33,8 +31,8 @@ pub struct Snapshot {
     pub platform: String,
     /// How its numbers are known.
     pub basis: Basis,
-    /// How many of the lowest layers are the base image's; 0 where that is not known.
-    pub base_layers: usize,
+    /// Every byte, by what it is.
+    pub summary: Summary,
     /// All layers, lowest first.
     pub layers: Vec<LayerSize>,
     /// Distributions, sorted by environment and name.
@@ -43,11 +41,9 @@ pub struct Snapshot {
     pub hidden: Vec<HiddenSize>,
     /// OS packages, sorted by name.
     pub os_packages: Vec<PackageSize>,
-    /// Visible bytes by category.
-    pub categories: BTreeMap<Category, u64>,
-    /// Every byte, by what it is.
-    pub parts: BTreeMap<Part, u64>,
-    /// Of [`Part::Application`], bytes by folder: only after [`Snapshot::with_folders`].
+    /// conda packages, with what no distribution owns of them.
+    pub conda_packages: Vec<PackageSize>,
+    /// Of the application's, bytes by folder: only after [`Snapshot::with_folders`].
     pub folders: BTreeMap<String, u64>,
     /// What the rules found.
     pub findings: Vec<FindingSize>,
@@ -57,23 +53,6 @@ pub struct Snapshot {
     pub gaps: Vec<Gap>,
     /// What could not be read, a line each.
     pub unread: Vec<String>,
-}
-
-/// What a byte is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Part {
-    /// No container sees it; the layer that hid it.
-    Hidden(LayerIdx),
-    /// Of a layer of the base image.
-    Base(LayerIdx),
-    /// Of a distribution, by its position in [`Snapshot::distributions`].
-    Distribution(usize),
-    /// Of an OS package, by its position in [`Snapshot::os_packages`].
-    OsPackage(usize),
-    /// A package manager's cache or list.
-    Caches,
-    /// Nobody's: the application's.
-    Application,
 }
 
 /// One layer.
@@ -87,8 +66,6 @@ pub struct LayerSize {
     pub unpacked: u64,
     /// Compressed bytes.
     pub wire: Option<u64>,
-    /// Of its bytes, those that no container sees.
-    pub dead: u64,
     /// The distributions that have most bytes in it, with these bytes.
     pub largest: Vec<(String, u64)>,
 }
@@ -170,28 +147,24 @@ impl Snapshot {
     pub fn new(facts: &Facts<'_>, findings: &[Finding]) -> Self {
         let image = facts.view.image();
         let distributions = distributions(facts);
-        let out = Self {
+        Self {
             name: escape_str(&image.name),
             repository: escape_str(repository(&image.name)),
             names: names(image),
             platform: escape_str(&image.platform),
             basis: image.basis,
-            base_layers: image.base_layers(),
+            summary: facts.summary.clone(),
             layers: layers(image, facts),
             hidden: hidden(facts, &distributions),
             distributions,
             os_packages: os_packages(facts),
-            categories: facts.ledger.by_category(),
-            parts: parts(facts, image.base_layers()),
+            conda_packages: conda_packages(facts),
             folders: BTreeMap::new(),
             findings: findings.iter().map(finding).collect(),
             has_python: !facts.python.environments.is_empty() || !facts.python.distributions.is_empty(),
             gaps: image.gaps.clone(),
             unread: image.unread().map(|problem| format!("{}: {}", problem.place, problem.message)).collect(),
-        };
-        let sum = out.parts.values().fold(0u64, |sum, bytes| sum.saturating_add(*bytes));
-        assert_eq!(sum, out.unpacked(), "the parts must sum to the bytes of the layers");
-        out
+        }
     }
 
     /// With another name: that of its baseline and of its section in a configuration.
@@ -208,8 +181,8 @@ impl Snapshot {
         let owners = Owners::new(facts.view, facts.python, facts.os);
         for (path, node) in facts.view.iter().filter(|(_, node)| facts.view.holds_bytes(*node)) {
             let layer = node.data.0;
-            let is_own = layer as usize >= self.base_layers && categorize(path) != Category::Cache;
-            if is_own && matches!(owners.of(path, layer), Owner::Application | Owner::Base) {
+            let part = Part::visible(owners.of(path, layer), layer, self.summary.base_layers);
+            if part == Part::Own(Owner::Application) {
                 let sum = self.folders.entry(ImagePath::new(folder(path)).to_string()).or_default();
                 *sum = sum.saturating_add(facts.view.size(node));
             }
@@ -230,7 +203,7 @@ impl Snapshot {
 
     /// Bytes of all layers.
     pub fn unpacked(&self) -> u64 {
-        total(&self.layers)
+        self.summary.total()
     }
 
     /// Compressed bytes of all layers, where all are known.
@@ -240,12 +213,17 @@ impl Snapshot {
 
     /// The layers above the base image.
     pub fn own_layers(&self) -> &[LayerSize] {
-        self.layers.get(self.base_layers..).unwrap_or_default()
+        self.layers.get(self.summary.base_layers..).unwrap_or_default()
     }
 
     /// Bytes that no container sees.
     pub fn dead(&self) -> u64 {
-        self.layers.iter().fold(0, |sum, layer| sum.saturating_add(layer.dead))
+        self.summary.dead()
+    }
+
+    /// Those of a list of things that have bytes above the base image, with these: the most first.
+    pub(super) fn own<'s, T>(&self, list: &'s [T], position: fn(Owner) -> Option<usize>) -> Vec<(&'s T, u64)> {
+        self.summary.largest(position).into_iter().filter_map(|(at, bytes)| Some((list.get(at)?, bytes))).collect()
     }
 
     /// Whether sizes may be too small by an unknown amount.
@@ -287,34 +265,23 @@ fn names(image: &Image) -> Vec<String> {
 
 fn layers(image: &Image, facts: &Facts<'_>) -> Vec<LayerSize> {
     let created_by = image.created_by();
-    let mut largest = largest_by_layer(facts);
-    let layer = |(position, index): (usize, &LayerIndex)| {
-        let sums = facts.ledger.of_layer(position as LayerIdx);
-        LayerSize {
-            digest: index.diff_id.or(index.blob).map(|digest| digest.to_string()),
-            instruction: created_by.get(position).copied().flatten().and_then(instruction),
-            unpacked: sums.total,
-            wire: index.wire,
-            dead: sums.dead(),
-            largest: largest.remove(&(position as LayerIdx)).unwrap_or_default(),
-        }
+    let layer = |(position, (index, sums)): (usize, (&LayerIndex, &LayerSummary))| LayerSize {
+        digest: index.diff_id.or(index.blob).map(|digest| digest.to_string()),
+        instruction: created_by.get(position).copied().flatten().and_then(instruction),
+        unpacked: sums.total,
+        wire: index.wire,
+        largest: largest(facts, sums),
     };
-    image.layers.iter().enumerate().map(layer).collect()
+    image.layers.iter().zip(&facts.summary.layers).enumerate().map(layer).collect()
 }
 
-/// The distributions of each layer that have most bytes in it.
-fn largest_by_layer(facts: &Facts<'_>) -> BTreeMap<LayerIdx, Vec<(String, u64)>> {
-    let mut out: BTreeMap<LayerIdx, Vec<(String, u64)>> = BTreeMap::new();
-    for dist in &facts.python.distributions {
-        for (layer, bytes) in dist.bytes_by_layer.iter().filter(|(_, bytes)| **bytes > 0) {
-            let title = escape_str(&format!("{} {}", dist.name, dist.version));
-            out.entry(*layer).or_default().push((title, *bytes));
-        }
-    }
-    for largest in out.values_mut() {
-        largest.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        largest.truncate(LARGEST);
-    }
+/// The distributions that have most bytes in a layer.
+fn largest(facts: &Facts<'_>, layer: &LayerSummary) -> Vec<(String, u64)> {
+    let distributions = layer.owners.iter().filter(|(owner, _)| owner.distribution().is_some());
+    let mut out: Vec<(String, u64)> =
+        distributions.filter_map(|(owner, bytes)| Some((escape_str(&facts.title(*owner)?), *bytes))).collect();
+    out.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    out.truncate(LARGEST);
     out
 }
 
@@ -387,23 +354,14 @@ fn os_packages(facts: &Facts<'_>) -> Vec<PackageSize> {
     facts.os.packages.iter().map(size).collect()
 }
 
-fn parts(facts: &Facts<'_>, base_layers: usize) -> BTreeMap<Part, u64> {
-    let part = |row: &Row| match (row.fate, row.owner) {
-        (Fate::Replaced { by } | Fate::Rewritten { by } | Fate::Deleted { by, .. }, _) => Part::Hidden(by),
-        (Fate::Shadowed, _) => Part::Hidden(row.layer),
-        _ if (row.layer as usize) < base_layers => Part::Base(row.layer),
-        (_, Some(Owner::Distribution(id))) => Part::Distribution(id),
-        (_, Some(Owner::OsPackage(id))) => Part::OsPackage(id),
-        (_, Some(Owner::PackageManager)) => Part::Caches,
-        _ if row.category == Category::Cache => Part::Caches,
-        _ => Part::Application,
+fn conda_packages(facts: &Facts<'_>) -> Vec<PackageSize> {
+    let size = |(id, package): (usize, &CondaPackage)| PackageSize {
+        name: escape_str(&package.name),
+        version: escape_str(&package.version),
+        bytes: facts.summary.owners.get(&Owner::CondaPackage(id)).map_or(0, |(bytes, _)| *bytes),
+        manual: false,
     };
-    let mut out = BTreeMap::new();
-    for (row, (bytes, _)) in facts.ledger.rows.iter().filter(|(_, (bytes, _))| *bytes > 0) {
-        let sum: &mut u64 = out.entry(part(row)).or_default();
-        *sum = sum.saturating_add(*bytes);
-    }
-    out
+    facts.os.conda.packages.iter().enumerate().map(size).collect()
 }
 
 fn finding(finding: &Finding) -> FindingSize {

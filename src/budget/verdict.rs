@@ -333,6 +333,8 @@ pub enum CulpritKind {
     OsPackage,
     /// Several of them.
     OsPackages,
+    /// What conda installed and is no distribution.
+    CondaPackages,
     /// The layers of the base image.
     Base,
     /// Caches and lists of package managers.
@@ -354,6 +356,7 @@ impl CulpritKind {
             Self::DeadBytes => "dead-bytes",
             Self::OsPackage => "os-package",
             Self::OsPackages => "os-packages",
+            Self::CondaPackages => "conda-packages",
             Self::Base => "base",
             Self::Caches => "caches",
             Self::Application => "application",

@@ -3,16 +3,18 @@
 mod dominators;
 mod roots;
 mod state;
+mod summary;
 mod survey;
 mod why;
 
 pub use roots::Root;
 pub(crate) use roots::{named, roots};
 pub use state::is_package_manager_state;
+pub use summary::{LayerSummary, Part, Summary};
 pub use survey::{Owners, Survey};
 pub use why::{Brought, Chain, Cut, Explained, Requirer, chains, heaviest, why};
 
-use crate::fs::{Ledger, View};
+use crate::fs::{Owner, View};
 use crate::os::{Libraries, OsInventory};
 use crate::python::{AskedFor, Graph, Inventory, Uses};
 
@@ -20,8 +22,8 @@ use crate::python::{AskedFor, Graph, Inventory, Uses};
 pub struct Facts<'a> {
     /// The merged tree.
     pub view: &'a View<'a>,
-    /// Every byte's fate and owner.
-    pub ledger: &'a Ledger,
+    /// Every byte, by what it is.
+    pub summary: &'a Summary,
     /// The Python distributions.
     pub python: &'a Inventory,
     /// Who requires whom.
@@ -34,4 +36,17 @@ pub struct Facts<'a> {
     pub libraries: &'a Libraries,
     /// What Python source imports and uses.
     pub uses: &'a Uses,
+}
+
+impl Facts<'_> {
+    /// Name and version of what owns something, as the image has them; nothing of what no package owns.
+    pub fn title(&self, owner: Owner) -> Option<String> {
+        let (name, version) = match owner {
+            Owner::Distribution(id) => self.python.distributions.get(id).map(|dist| (&dist.name, &dist.version)),
+            Owner::OsPackage(id) => self.os.packages.get(id).map(|package| (&package.name, &package.version)),
+            Owner::CondaPackage(id) => self.os.conda.packages.get(id).map(|package| (&package.name, &package.version)),
+            Owner::Base | Owner::PackageManager | Owner::Application => None,
+        }?;
+        Some(format!("{name} {version}"))
+    }
 }

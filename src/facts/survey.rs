@@ -1,6 +1,6 @@
 //! Reads all facts of one merged image.
 
-use super::{Facts, is_package_manager_state};
+use super::{Facts, Summary, is_package_manager_state};
 use crate::base::{LayerIdx, both};
 use crate::fs::{Ledger, Owner, View};
 use crate::os::{Libraries, OsInventory};
@@ -18,8 +18,8 @@ pub struct Survey {
     pub os: OsInventory,
     /// Who needs which shared libraries.
     pub libraries: Libraries,
-    /// Every byte's fate and owner.
-    pub ledger: Ledger,
+    /// Every byte, by what it is.
+    pub summary: Summary,
     /// What Python source imports and uses.
     pub uses: Uses,
 }
@@ -34,12 +34,13 @@ impl Survey {
             (os, libraries)
         };
         let ((python, graph), (os, libraries)) = both(|| Self::python(view, &asked), system);
-        let ledger = {
+        let summary = {
             let owners = Owners::new(view, &python, &os);
-            Ledger::new(view, |path, layer| owners.of(path, layer))
+            let ledger = Ledger::new(view, |path, layer| owners.of(path, layer));
+            Summary::new(&ledger, view.image().base_layers())
         };
         let uses = Uses::new(view, &python);
-        Self { python, graph, asked, os, libraries, ledger, uses }
+        Self { python, graph, asked, os, libraries, summary, uses }
     }
 
     fn python(view: &View<'_>, asked: &[AskedFor]) -> (Inventory, Graph) {
@@ -53,7 +54,7 @@ impl Survey {
     pub fn facts<'a>(&'a self, view: &'a View<'a>) -> Facts<'a> {
         Facts {
             view,
-            ledger: &self.ledger,
+            summary: &self.summary,
             python: &self.python,
             graph: &self.graph,
             asked: &self.asked,
@@ -65,7 +66,7 @@ impl Survey {
 }
 
 /// Who owns a visible path: a Python distribution before an OS or conda package (both may list a file), then the
-/// package managers' own state, then the base image, then the application.
+/// base image, then the package managers' own state, then the application.
 pub struct Owners<'a> {
     python: &'a Inventory,
     os: &'a OsInventory,
@@ -89,9 +90,10 @@ impl<'a> Owners<'a> {
         if let Some(package) = self.os.conda.owners.get(path) {
             return Owner::CondaPackage(*package);
         }
-        if is_package_manager_state(path) {
-            return Owner::PackageManager;
+        match layer < self.base_layers {
+            true => Owner::Base,
+            false if is_package_manager_state(path) => Owner::PackageManager,
+            false => Owner::Application,
         }
-        if layer < self.base_layers { Owner::Base } else { Owner::Application }
     }
 }

@@ -18,10 +18,27 @@ pub enum Owner {
     CondaPackage(usize),
     /// Nobody, in a layer of the base image.
     Base,
-    /// Nobody, in a package manager's cache or database.
+    /// Nobody, in a package manager's cache or database above the base image.
     PackageManager,
     /// Nobody: the application's own files and whatever was put there by hand.
     Application,
+}
+
+impl Owner {
+    /// The distribution, if it is one.
+    pub fn distribution(self) -> Option<usize> {
+        if let Self::Distribution(id) = self { Some(id) } else { None }
+    }
+
+    /// The OS package, if it is one.
+    pub fn os_package(self) -> Option<usize> {
+        if let Self::OsPackage(id) = self { Some(id) } else { None }
+    }
+
+    /// The conda package, if it is one.
+    pub fn conda_package(self) -> Option<usize> {
+        if let Self::CondaPackage(id) = self { Some(id) } else { None }
+    }
 }
 
 /// One line of the ledger: these bytes of this layer.
@@ -44,30 +61,6 @@ pub struct Ledger {
     pub rows: BTreeMap<Row, (u64, u64)>,
     /// Bytes of each layer.
     pub layers: Vec<u64>,
-}
-
-/// One layer's bytes by fate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LayerLedger {
-    /// All bytes of the layer.
-    pub total: u64,
-    /// A container sees them.
-    pub visible: u64,
-    /// Other bytes took their place in a higher layer.
-    pub replaced: u64,
-    /// The same bytes again in a higher layer.
-    pub rewritten: u64,
-    /// A higher layer removed them.
-    pub deleted: u64,
-    /// The same tar has the path again.
-    pub shadowed: u64,
-}
-
-impl LayerLedger {
-    /// Bytes that no container sees.
-    pub fn dead(&self) -> u64 {
-        self.replaced + self.rewritten + self.deleted + self.shadowed
-    }
 }
 
 /// Some of a layer's entries.
@@ -109,57 +102,8 @@ impl Ledger {
             }
             ledger.layers.push(total);
         }
-        let by_layer = |layer: usize| ledger.of_layer(layer as LayerIdx).total;
-        let sums: Vec<u64> = (0..ledger.layers.len()).map(by_layer).collect();
         let counted: Vec<u64> = view.image().layers.iter().map(crate::layer::LayerIndex::unpacked).collect();
-        assert_eq!(sums, counted, "the ledger's rows must sum to the bytes of the layers");
+        assert_eq!(ledger.layers, counted, "the ledger's rows must sum to the bytes of the layers");
         ledger
-    }
-
-    /// Bytes of all layers.
-    pub fn total(&self) -> u64 {
-        self.layers.iter().fold(0, |sum, bytes| sum.saturating_add(*bytes))
-    }
-
-    /// Bytes that no container sees.
-    pub fn dead(&self) -> u64 {
-        (0..self.layers.len()).map(|layer| self.of_layer(layer as LayerIdx).dead()).sum()
-    }
-
-    /// One layer by fate.
-    pub fn of_layer(&self, layer: LayerIdx) -> LayerLedger {
-        let mut out = LayerLedger::default();
-        for (row, (bytes, _)) in self.rows.iter().filter(|(row, _)| row.layer == layer) {
-            out.total = out.total.saturating_add(*bytes);
-            let slot = match row.fate {
-                Fate::Visible => &mut out.visible,
-                Fate::Replaced { .. } => &mut out.replaced,
-                Fate::Rewritten { .. } => &mut out.rewritten,
-                Fate::Deleted { .. } => &mut out.deleted,
-                Fate::Shadowed => &mut out.shadowed,
-            };
-            *slot = slot.saturating_add(*bytes);
-        }
-        out
-    }
-
-    /// Visible bytes by owner.
-    pub fn by_owner(&self) -> BTreeMap<Owner, u64> {
-        let mut out = BTreeMap::new();
-        for (row, (bytes, _)) in &self.rows {
-            if let Some(owner) = row.owner {
-                *out.entry(owner).or_default() += bytes;
-            }
-        }
-        out
-    }
-
-    /// Visible bytes by category.
-    pub fn by_category(&self) -> BTreeMap<Category, u64> {
-        let mut out = BTreeMap::new();
-        for (row, (bytes, _)) in self.rows.iter().filter(|(row, _)| row.fate == Fate::Visible) {
-            *out.entry(row.category).or_default() += bytes;
-        }
-        out
     }
 }

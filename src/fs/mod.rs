@@ -7,7 +7,7 @@ mod merge;
 mod view;
 
 pub use category::{Category, categorize};
-pub use ledger::{LayerLedger, Ledger, Owner, Row};
+pub use ledger::{Ledger, Owner, Row};
 pub use lookup::Lookup;
 pub use view::{DataRef, Node, View};
 

@@ -3,7 +3,8 @@
 use super::Intent;
 use super::predict::{Owing, Prediction};
 use crate::base::{ImagePath, is_within};
-use crate::fs::{Node, View};
+use crate::facts::Owners;
+use crate::fs::{Node, Owner, View};
 use crate::image::Image;
 use std::collections::BTreeMap;
 
@@ -63,10 +64,12 @@ pub struct PlanLedger {
 
 /// Judges every visible file.
 pub(super) fn ledger(intent: &Intent<'_>, prediction: &Prediction<'_>, predicted: &Image) -> PlanLedger {
-    let judge =
-        Judge { intent, prediction, owing: Owing::new(prediction, intent.draft.findings), after: View::new(predicted) };
-    let view = prediction.facts.view;
-    let mut sums: BTreeMap<(Whose, PlanFate, By<'_>), (u64, u64)> = BTreeMap::new();
+    let facts = prediction.facts;
+    let view = facts.view;
+    let owing = Owing::new(prediction, intent.draft.findings);
+    let owners = Owners::new(view, facts.python, facts.os);
+    let judge = Judge { intent, prediction, owing, after: View::new(predicted), owners };
+    let mut sums: BTreeMap<(Owner, PlanFate, By<'_>), (u64, u64)> = BTreeMap::new();
     let mut gone: Vec<Leaf<'_>> = Vec::with_capacity(view.len());
     for (path, node) in view.iter() {
         let entry = view.entry(node.entry);
@@ -84,7 +87,7 @@ pub(super) fn ledger(intent: &Intent<'_>, prediction: &Prediction<'_>, predicted
         let sum = sums.entry((judge.whose(path, node), fate, by)).or_default();
         (sum.0, sum.1) = (sum.0.saturating_add(bytes), sum.1 + 1);
     }
-    let row = |((whose, fate, by), (bytes, files)): ((Whose, PlanFate, By<'_>), (u64, u64))| LedgerRow {
+    let row = |((whose, fate, by), (bytes, files)): ((Owner, PlanFate, By<'_>), (u64, u64))| LedgerRow {
         owner: judge.name(whose),
         fate,
         by: judge.reason(by),
@@ -93,21 +96,11 @@ pub(super) fn ledger(intent: &Intent<'_>, prediction: &Prediction<'_>, predicted
     };
     let mut rows: Vec<LedgerRow> = sums.into_iter().map(row).collect();
     rows.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| (&a.owner, a.fate).cmp(&(&b.owner, b.fate))));
-    let visible = prediction.facts.ledger.total().saturating_sub(prediction.facts.ledger.dead());
+    let visible = prediction.facts.summary.visible();
     let sum = rows.iter().fold(0u64, |sum, row| sum.saturating_add(row.bytes));
     let bytes_of_names = judge.linked_bytes();
     debug_assert_eq!(sum + bytes_of_names, visible, "every visible byte has a fate");
     PlanLedger { rows, gone: grouped(&gone), visible }
-}
-
-/// Whose a file is, short.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Whose {
-    Distribution(usize),
-    Package(usize),
-    Base,
-    Manager,
-    Nobody,
 }
 
 /// What a fate is owed to, short.
@@ -123,6 +116,7 @@ struct Judge<'j> {
     prediction: &'j Prediction<'j>,
     owing: Owing<'j, 'j>,
     after: View<'j>,
+    owners: Owners<'j>,
 }
 
 impl Judge<'_> {
@@ -172,34 +166,21 @@ impl Judge<'_> {
         }
     }
 
-    fn whose(&self, path: &[u8], node: Node) -> Whose {
-        let facts = self.prediction.facts;
-        if let Some(id) = facts.python.owner(path) {
-            return Whose::Distribution(id);
-        }
-        match facts.os.owners.get(path) {
-            _ if (node.entry.0 as usize) < self.prediction.base.layers => Whose::Base,
-            Some(&position) => Whose::Package(position),
-            None if crate::facts::is_package_manager_state(path) => Whose::Manager,
-            None => Whose::Nobody,
+    fn whose(&self, path: &[u8], node: Node) -> Owner {
+        match self.owners.of(path, node.data.0) {
+            owner @ Owner::Distribution(_) => owner,
+            _ if (node.data.0 as usize) < self.prediction.base.layers => Owner::Base,
+            owner => owner,
         }
     }
 
-    fn name(&self, whose: Whose) -> String {
-        let facts = self.prediction.facts;
-        match whose {
-            Whose::Distribution(id) => {
-                let dist = &facts.python.distributions[id];
-                format!("{} {}", dist.name, dist.version)
-            }
-            Whose::Package(position) => {
-                let package = &facts.os.packages[position];
-                format!("{} {}", package.name, package.version)
-            }
-            Whose::Base => "base image".into(),
-            Whose::Manager => "caches, package lists".into(),
-            Whose::Nobody => "application, other files".into(),
-        }
+    fn name(&self, owner: Owner) -> String {
+        let nobodys = match owner {
+            Owner::Base => "base image",
+            Owner::PackageManager => "caches, package lists",
+            _ => "application, other files",
+        };
+        self.prediction.facts.title(owner).unwrap_or_else(|| nobodys.to_owned())
     }
 
     /// Bytes whose own name is gone, and which another name leads to: they are nobody's of the names above.

@@ -3,9 +3,10 @@
 use super::audit::*;
 use super::{groups, label};
 use crate::base::{ImagePath, LayerIdx, Problem, Text, escape_str};
-use crate::facts::Facts;
-use crate::fs::{Fate, Owner, View};
+use crate::facts::{Facts, LayerSummary};
+use crate::fs::{Owner, View};
 use crate::image::{Gap, GapText, HistoryRow, Image};
+use crate::layer::LayerIndex;
 use crate::plan::Plan;
 use crate::profile::Rule;
 use crate::python::{DistId, Distribution, Environment, Inventory};
@@ -111,11 +112,11 @@ fn python_version(environment: &Environment) -> Option<String> {
 }
 
 fn sizes(image: &Image, facts: &Facts<'_>) -> Sizes {
-    let (total, dead) = (facts.ledger.total(), facts.ledger.dead());
+    let (total, dead) = (facts.summary.total(), facts.summary.dead());
     Sizes {
         unpacked: unpacked(total, image.basis),
         wire: image.wire().map(|bytes| wire(bytes, image.basis)),
-        visible: unpacked(total.saturating_sub(dead), image.basis),
+        visible: unpacked(facts.summary.visible(), image.basis),
         dead: unpacked(dead, image.basis),
     }
 }
@@ -123,13 +124,12 @@ fn sizes(image: &Image, facts: &Facts<'_>) -> Sizes {
 fn layers(image: &Image, facts: &Facts<'_>, names: &Names) -> Vec<LayerReport> {
     let base = image.base_layers();
     let mut instructions = instructions(image).into_iter();
-    let mut owners = owners_by_layer(facts);
-    let mut hidden = hidden_by_layer(facts);
-    let report = |(position, index): (usize, &crate::layer::LayerIndex)| {
-        let sums = facts.ledger.of_layer(position as LayerIdx);
-        let mut owners: Vec<_> = owners.remove(&(position as LayerIdx)).unwrap_or_default().into_iter().collect();
+    let report = |(position, (index, sums)): (usize, (&LayerIndex, &LayerSummary))| {
+        let mut owners: Vec<(Owner, u64)> = sums.owners.iter().map(|(owner, bytes)| (*owner, *bytes)).collect();
         owners.sort_by_key(|(owner, bytes)| (Reverse(*bytes), *owner));
         let named = |(owner, bytes)| NamedBytes { name: names.owner(owner), bytes };
+        let hidden =
+            |(&(by, fate), &bytes): (&(LayerIdx, &'static str), &u64)| HiddenBytes { by: by as usize + 1, fate, bytes };
         LayerReport {
             position: position + 1,
             instruction: instructions.next().flatten(),
@@ -149,11 +149,11 @@ fn layers(image: &Image, facts: &Facts<'_>, names: &Names) -> Vec<LayerReport> {
                 shadowed: sums.shadowed,
                 dead: sums.dead(),
             },
-            hidden_by: hidden.remove(&(position as LayerIdx)).unwrap_or_default(),
-            largest_owners: owners.into_iter().filter(|(_, bytes)| *bytes > 0).take(5).map(named).collect(),
+            hidden_by: sums.hidden_by.iter().map(hidden).collect(),
+            largest_owners: owners.into_iter().take(5).map(named).collect(),
         }
     };
-    image.layers.iter().enumerate().map(report).collect()
+    image.layers.iter().zip(&facts.summary.layers).enumerate().map(report).collect()
 }
 
 /// The layers' instructions; none at all when the history does not account for exactly these layers.
@@ -166,37 +166,9 @@ pub(super) fn instructions(image: &Image) -> Vec<Option<String>> {
     rows.iter().map(|row| Some(escape_str(&text(row))).filter(|text| !text.is_empty())).collect()
 }
 
-fn owners_by_layer(facts: &Facts<'_>) -> BTreeMap<LayerIdx, BTreeMap<Owner, u64>> {
-    let mut out: BTreeMap<LayerIdx, BTreeMap<Owner, u64>> = BTreeMap::new();
-    for (row, (bytes, _)) in &facts.ledger.rows {
-        if let Some(owner) = row.owner {
-            *out.entry(row.layer).or_default().entry(owner).or_default() += bytes;
-        }
-    }
-    out
-}
-
-fn hidden_by_layer(facts: &Facts<'_>) -> BTreeMap<LayerIdx, Vec<HiddenBytes>> {
-    let mut sums: BTreeMap<(LayerIdx, LayerIdx, &'static str), u64> = BTreeMap::new();
-    for (row, (bytes, _)) in &facts.ledger.rows {
-        let (by, fate) = match row.fate {
-            Fate::Visible | Fate::Shadowed => continue,
-            Fate::Replaced { by } => (by, "replaced"),
-            Fate::Rewritten { by } => (by, "rewritten"),
-            Fate::Deleted { by, .. } => (by, "deleted"),
-        };
-        *sums.entry((row.layer, by, fate)).or_default() += bytes;
-    }
-    let mut out: BTreeMap<LayerIdx, Vec<HiddenBytes>> = BTreeMap::new();
-    for ((layer, by, fate), bytes) in sums.into_iter().filter(|(_, bytes)| *bytes > 0) {
-        out.entry(layer).or_default().push(HiddenBytes { by: by as usize + 1, fate, bytes });
-    }
-    out
-}
-
 fn visible(image: &Image, facts: &Facts<'_>) -> VisibleBytes {
     let mut owners: BTreeMap<&'static str, u64> = BTreeMap::new();
-    for (owner, bytes) in facts.ledger.by_owner() {
+    for (owner, (bytes, _)) in &facts.summary.owners {
         let name = match owner {
             Owner::Distribution(_) => "distributions",
             Owner::OsPackage(_) => "os-packages",
@@ -205,26 +177,18 @@ fn visible(image: &Image, facts: &Facts<'_>) -> VisibleBytes {
             Owner::PackageManager => "package-manager",
             Owner::Application => "application",
         };
-        *owners.entry(name).or_default() += bytes;
+        let sum = owners.entry(name).or_default();
+        *sum = sum.saturating_add(*bytes);
     }
     let mut by_owner: Vec<NamedBytes> =
         owners.into_iter().map(|(name, bytes)| NamedBytes { name: name.to_owned(), bytes }).collect();
-    let categories = facts.ledger.by_category().into_iter();
+    let categories = facts.summary.categories.iter();
     let mut by_category: Vec<NamedBytes> =
-        categories.map(|(category, bytes)| NamedBytes { name: category_name(category), bytes }).collect();
+        categories.map(|(category, bytes)| NamedBytes { name: category.as_str().to_owned(), bytes: *bytes }).collect();
     for list in [&mut by_owner, &mut by_category] {
         list.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
     }
-    let total = facts.ledger.total().saturating_sub(facts.ledger.dead());
-    VisibleBytes { total: unpacked(total, image.basis), by_owner, by_category }
-}
-
-/// The public name of a category: its serde form.
-fn category_name(category: crate::fs::Category) -> String {
-    match serde_json::to_value(category) {
-        Ok(serde_json::Value::String(name)) => name,
-        _ => "other".to_owned(),
-    }
+    VisibleBytes { total: unpacked(facts.summary.visible(), image.basis), by_owner, by_category }
 }
 
 fn environments(python: &Inventory) -> Vec<EnvironmentReport> {
@@ -303,15 +267,8 @@ fn removed(python: &Inventory) -> Vec<RemovedReport> {
 
 /// Files that a Python distribution owns are that distribution's.
 fn conda_packages(facts: &Facts<'_>) -> Vec<CondaPackageReport> {
-    let mut sums: BTreeMap<usize, (u64, u64)> = BTreeMap::new();
-    for (row, (bytes, files)) in &facts.ledger.rows {
-        if let Some(Owner::CondaPackage(id)) = row.owner {
-            let sum = sums.entry(id).or_default();
-            *sum = (sum.0.saturating_add(*bytes), sum.1 + files);
-        }
-    }
     let report = |(id, package): (usize, &crate::os::CondaPackage)| {
-        let (bytes, files) = sums.get(&id).copied().unwrap_or_default();
+        let (bytes, files) = facts.summary.owners.get(&Owner::CondaPackage(id)).copied().unwrap_or_default();
         CondaPackageReport {
             name: escape_str(&package.name),
             version: escape_str(&package.version),

@@ -5,8 +5,8 @@
 
 use super::audit::Group;
 use crate::base::escape_str;
-use crate::facts::Facts;
-use crate::fs::{Category, Fate, Owner, Row};
+use crate::facts::{Facts, LayerSummary, Part};
+use crate::fs::Owner;
 use crate::profile::{Detect, Rule};
 use crate::python::DistId;
 use crate::rules::Finding;
@@ -31,13 +31,12 @@ enum Kind {
 /// The groups, largest first.
 pub(super) fn groups(facts: &Facts<'_>, findings: &[Finding], rules: &[Rule], names: &[Vec<String>]) -> Vec<Group> {
     let gpu = gpu_libraries(facts, findings, rules);
-    let base = facts.view.image().base_layers();
+    let base = facts.summary.base_layers;
     let mut sums: BTreeMap<Kind, u64> = BTreeMap::new();
-    for (row, (bytes, _)) in &facts.ledger.rows {
-        let sum = sums.entry(kind(row, base, &gpu)).or_default();
+    for (part, bytes) in &facts.summary.parts {
+        let sum = sums.entry(kind(*part, &gpu)).or_default();
         *sum = sum.saturating_add(*bytes);
     }
-    sums.retain(|_, bytes| *bytes > 0);
     let (distributions, others): (Vec<_>, Vec<_>) =
         sums.into_iter().partition(|(kind, _)| matches!(kind, Kind::Distribution(_)));
     let mut out: Vec<Group> =
@@ -48,18 +47,16 @@ pub(super) fn groups(facts: &Facts<'_>, findings: &[Finding], rules: &[Rule], na
     out
 }
 
-fn kind(row: &Row, base: usize, gpu: &BTreeSet<DistId>) -> Kind {
-    match row.owner {
-        _ if row.fate != Fate::Visible => Kind::Hidden,
-        _ if (row.layer as usize) < base => Kind::BaseImage,
-        Some(Owner::Distribution(id)) if gpu.contains(&id) => Kind::Gpu,
-        Some(Owner::Distribution(id)) => Kind::Distribution(id),
-        Some(Owner::OsPackage(_)) => Kind::OsPackages,
-        Some(Owner::CondaPackage(_)) => Kind::CondaPackages,
-        Some(Owner::PackageManager) => Kind::PackageManager,
-        _ if row.category == Category::Cache => Kind::PackageManager,
-        Some(Owner::Base) => Kind::BaseImage,
-        _ => Kind::Application,
+fn kind(part: Part, gpu: &BTreeSet<DistId>) -> Kind {
+    match part {
+        Part::Hidden(_) => Kind::Hidden,
+        Part::Base(_) | Part::Own(Owner::Base) => Kind::BaseImage,
+        Part::Own(Owner::Distribution(id)) if gpu.contains(&id) => Kind::Gpu,
+        Part::Own(Owner::Distribution(id)) => Kind::Distribution(id),
+        Part::Own(Owner::OsPackage(_)) => Kind::OsPackages,
+        Part::Own(Owner::CondaPackage(_)) => Kind::CondaPackages,
+        Part::Own(Owner::PackageManager) => Kind::PackageManager,
+        Part::Own(Owner::Application) => Kind::Application,
     }
 }
 
@@ -68,8 +65,8 @@ fn fixed_group(facts: &Facts<'_>, kind: Kind, bytes: u64, gpu: &BTreeSet<DistId>
         Kind::Hidden => ("hidden", "hidden in lower layers".to_owned(), hidden_note(facts)),
         Kind::BaseImage => ("base-image", base_label(base), release(facts)),
         Kind::Gpu => ("gpu-libraries", format!("GPU libraries ({})", gpu.len()), gpu_note(facts, gpu)),
-        Kind::OsPackages => ("os-packages", os_label(base).to_owned(), os_note(facts, base)),
-        Kind::CondaPackages => ("conda-packages", conda_label(facts, base), conda_note(facts, base)),
+        Kind::OsPackages => ("os-packages", os_label(base).to_owned(), os_note(facts)),
+        Kind::CondaPackages => ("conda-packages", conda_label(facts), conda_note(facts)),
         Kind::PackageManager => ("package-manager", "caches, package lists".to_owned(), String::new()),
         _ => ("application", "application, other files".to_owned(), "owned by no package".to_owned()),
     };
@@ -96,17 +93,13 @@ fn release(facts: &Facts<'_>) -> String {
 
 /// What became of the hidden bytes, most of them first.
 fn hidden_note(facts: &Facts<'_>) -> String {
-    let mut sums = [("deleted", 0u64), ("rewritten", 0), ("replaced", 0), ("shadowed", 0)];
-    for (row, (bytes, _)) in &facts.ledger.rows {
-        let slot = match row.fate {
-            Fate::Visible => continue,
-            Fate::Deleted { .. } => 0,
-            Fate::Rewritten { .. } => 1,
-            Fate::Replaced { .. } => 2,
-            Fate::Shadowed => 3,
-        };
-        sums[slot].1 = sums[slot].1.saturating_add(*bytes);
-    }
+    let sum = |of: fn(&LayerSummary) -> u64| facts.summary.layers.iter().map(of).fold(0, u64::saturating_add);
+    let mut sums = [
+        ("deleted", sum(|layer| layer.deleted)),
+        ("rewritten", sum(|layer| layer.rewritten)),
+        ("replaced", sum(|layer| layer.replaced)),
+        ("shadowed", sum(|layer| layer.shadowed)),
+    ];
     sums.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
     let names: Vec<&str> = sums.iter().filter(|(_, bytes)| *bytes > 0).map(|(name, _)| *name).collect();
     names.join(", ")
@@ -135,38 +128,18 @@ fn families(facts: &Facts<'_>, gpu: &BTreeSet<DistId>) -> String {
     some(families.iter().map(String::as_str), 3)
 }
 
-fn os_note(facts: &Facts<'_>, base: usize) -> String {
-    let mut sums: BTreeMap<usize, u64> = BTreeMap::new();
-    for (row, (bytes, _)) in &facts.ledger.rows {
-        if let (Some(Owner::OsPackage(id)), true) = (row.owner, row.layer as usize >= base) {
-            *sums.entry(id).or_default() += bytes;
-        }
-    }
-    let mut sums: Vec<_> = sums.into_iter().filter(|(_, bytes)| *bytes > 0).collect();
-    sums.sort_by_key(|(id, bytes)| (std::cmp::Reverse(*bytes), *id));
-    some(sums.iter().filter_map(|(id, _)| facts.os.packages.get(*id)).map(|package| package.name.as_str()), 2)
+fn os_note(facts: &Facts<'_>) -> String {
+    let largest = facts.summary.largest(Owner::os_package);
+    some(largest.iter().filter_map(|(id, _)| facts.os.packages.get(*id)).map(|package| package.name.as_str()), 2)
 }
 
-/// The conda packages with bytes above the base image, most first.
-fn conda_sums(facts: &Facts<'_>, base: usize) -> Vec<(usize, u64)> {
-    let mut sums: BTreeMap<usize, u64> = BTreeMap::new();
-    for (row, (bytes, _)) in &facts.ledger.rows {
-        if let (Some(Owner::CondaPackage(id)), true) = (row.owner, row.layer as usize >= base) {
-            *sums.entry(id).or_default() += bytes;
-        }
-    }
-    let mut sums: Vec<_> = sums.into_iter().filter(|(_, bytes)| *bytes > 0).collect();
-    sums.sort_by_key(|(id, bytes)| (std::cmp::Reverse(*bytes), *id));
-    sums
+fn conda_label(facts: &Facts<'_>) -> String {
+    format!("conda packages ({})", facts.summary.largest(Owner::conda_package).len())
 }
 
-fn conda_label(facts: &Facts<'_>, base: usize) -> String {
-    format!("conda packages ({})", conda_sums(facts, base).len())
-}
-
-fn conda_note(facts: &Facts<'_>, base: usize) -> String {
-    let packages = conda_sums(facts, base).into_iter().filter_map(|(id, _)| facts.os.conda.packages.get(id));
-    let titles: Vec<String> = packages.map(|package| format!("{} {}", package.name, package.version)).collect();
+fn conda_note(facts: &Facts<'_>) -> String {
+    let largest = facts.summary.largest(Owner::conda_package).into_iter();
+    let titles: Vec<String> = largest.filter_map(|(id, _)| facts.title(Owner::CondaPackage(id))).collect();
     some(titles.iter().map(String::as_str), 2)
 }
 
@@ -186,7 +159,7 @@ fn distribution_groups(
     required_by: &[Vec<String>],
 ) -> Vec<Group> {
     sums.sort_by_key(|(kind, bytes)| (std::cmp::Reverse(*bytes), *kind));
-    let total = facts.ledger.total();
+    let total = facts.summary.total();
     // One alone needs no "others"; a crumb needs no line of its own.
     let large = sums.iter().take_while(|(_, bytes)| bytes.saturating_mul(100) >= total).count();
     let shown = if sums.len() == large.min(room) + 1 { sums.len() } else { large.min(room) };

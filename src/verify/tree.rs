@@ -7,7 +7,7 @@ use crate::base::{FastMap, FastSet, ImagePath, LayerIdx, escape_bytes, escape_st
 use crate::facts::{Facts, Owners};
 use crate::fs::{DataRef, Lookup, Node, Owner, View};
 use crate::layer::{Compression, Entry, EntryKind, LayerIndex, SHA256_UP_TO};
-use crate::os::{CondaPackage, parse_list};
+use crate::os::parse_list;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -247,8 +247,8 @@ impl<'a> Comparison<'a> {
             Owner::Application if self.of_metadata(path).is_some() => (Kind::Distribution, self.of_metadata(path)),
             Owner::OsPackage(id) => (Kind::OsPackage, Some(id)),
             Owner::CondaPackage(id) => (Kind::CondaPackage, Some(id)),
-            _ if (layer as usize) < self.before.view.image().base_layers() => (Kind::Base, None),
-            _ => (Kind::Application, None),
+            Owner::Base => (Kind::Base, None),
+            Owner::PackageManager | Owner::Application => (Kind::Application, None),
         }
     }
 
@@ -418,20 +418,14 @@ impl<'a> Comparison<'a> {
     fn group(&self, (kind, id): GroupKey, note: String, mut differences: Vec<Difference>) -> Group {
         differences.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.path.cmp(&b.path)));
         let bytes = differences.iter().fold(0u64, |sum, difference| sum.saturating_add(difference.bytes));
+        let title = |owner| self.before.title(owner).unwrap_or_default();
         let (owner, is_gone) = match (kind, id) {
-            (Kind::Distribution, Some(id)) => {
-                let dist = &self.before.python.distributions[id];
-                (format!("{} {}", dist.name, dist.version), self.distributions[id].is_none())
-            }
-            (Kind::OsPackage, Some(id)) => {
-                let package = &self.before.os.packages[id];
-                (format!("{} {}", package.name, package.version), self.packages[id].is_none())
-            }
+            (Kind::Distribution, Some(id)) => (title(Owner::Distribution(id)), self.distributions[id].is_none()),
+            (Kind::OsPackage, Some(id)) => (title(Owner::OsPackage(id)), self.packages[id].is_none()),
             (Kind::CondaPackage, Some(id)) => {
-                let package = &self.before.os.conda.packages[id];
-                let has = |other: &CondaPackage| other.name == package.name;
-                let is_gone = !self.after.os.conda.packages.iter().any(has);
-                (format!("{} {}", package.name, package.version), is_gone)
+                let name = &self.before.os.conda.packages[id].name;
+                let is_gone = self.after.os.conda.packages.iter().all(|other| other.name != *name);
+                (title(Owner::CondaPackage(id)), is_gone)
             }
             (Kind::Base, _) => ("the base image".to_owned(), false),
             _ => ("the application".to_owned(), false),

@@ -57,7 +57,7 @@ fn what_no_python_distribution_owns_is_its_conda_packages() {
     ] {
         assert_eq!(owners.of(path.as_bytes(), 0), owner, "{path}");
     }
-    let bytes = survey.ledger.by_owner()[&Owner::CondaPackage(1)];
+    let bytes = survey.summary.owners[&Owner::CondaPackage(1)].0;
     let record = record("libblas", r#""channel":"conda-forge","#, r#"["lib/libblas.so.3","lib64/libblas.so"]"#);
     let record = record.trim_end().split_once(" = ").unwrap().1.len() as u64;
     assert_eq!(bytes, 8000 + record);

@@ -409,7 +409,7 @@ fn survey(image: &Image) -> Survey {
         assert_escaped(&problem.place);
         assert_escaped(&problem.message);
     }
-    assert_eq!(survey.ledger.total(), image.unpacked());
+    assert_eq!(survey.summary.total(), image.unpacked());
     survey
 }
 

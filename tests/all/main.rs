@@ -17,6 +17,7 @@ mod dockerfile;
 mod docs;
 mod elf;
 mod emit;
+mod facts;
 mod fixture;
 mod gallery;
 mod gate;

@@ -4,6 +4,7 @@ use crate::fixture::image;
 use crate::tarballs::{Tar, indexed};
 use proptest::prelude::*;
 use slimwright::base::clean_path;
+use slimwright::facts::Summary;
 use slimwright::fs::{Fate, Ledger, Owner, View};
 use slimwright::layer::{Entry, EntryKind, LayerIndex};
 use std::collections::{BTreeMap, BTreeSet};
@@ -113,12 +114,12 @@ fn check(layers: &[Vec<(u8, String, String, usize)>]) {
         })
         .collect();
     assert_eq!(shown(&real), shown(&tree));
-    let ledger = Ledger::new(&view, |_, _| Owner::Application);
+    let summary = Summary::new(&Ledger::new(&view, |_, _| Owner::Application), 0);
     let data: BTreeSet<At> = tree.values().map(|(_, _, data)| *data).collect();
     let visible: u64 = data.iter().map(|(layer, entry)| entries[*layer][*entry].size).sum();
     let all: u64 = entries.iter().flatten().map(|entry| entry.size).sum();
-    assert_eq!(ledger.total(), all);
-    assert_eq!(ledger.total() - ledger.dead(), visible, "what is not dead is what the tree leads to");
+    assert_eq!(summary.total(), all);
+    assert_eq!(summary.visible(), visible, "what is not dead is what the tree leads to");
     for (number, entries) in entries.iter().enumerate() {
         for (position, entry) in entries.iter().enumerate() {
             let fate = view.fate((number as u32, position as u32));

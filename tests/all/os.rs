@@ -1,6 +1,7 @@
 //! Package databases of the operating system, whole and broken.
 
 use crate::fixture::image;
+use slimwright::facts::Summary;
 use slimwright::fs::{Ledger, Owner, View};
 use slimwright::os::{
     OsInventory, PackageManager, parse_extended_states, parse_installed, parse_list, parse_md5sums, parse_os_release,
@@ -12,9 +13,9 @@ fn inventory(spec: &str) -> OsInventory {
     let view = View::new(&image);
     let os = OsInventory::new(&view);
     let owner = |path: &[u8], _| os.owners.get(path).map_or(Owner::Base, |position| Owner::OsPackage(*position));
-    let by_owner = Ledger::new(&view, owner).by_owner();
+    let by_owner = Summary::new(&Ledger::new(&view, owner), 0).owners;
     for (position, package) in os.packages.iter().enumerate() {
-        let counted = by_owner.get(&Owner::OsPackage(position)).copied().unwrap_or(0);
+        let counted = by_owner.get(&Owner::OsPackage(position)).map_or(0, |(bytes, _)| *bytes);
         assert_eq!(counted, package.bytes, "the ledger and the bytes of {} agree", package.name);
     }
     os

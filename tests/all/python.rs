@@ -2,6 +2,7 @@
 
 use crate::fixture::image;
 use slimwright::base::Digest;
+use slimwright::facts::Summary;
 use slimwright::fs::{Ledger, Owner, View};
 use slimwright::python::{
     DistId, Distribution, EnvironmentKind, Graph, Inventory, normalize_name, parse_metadata, parse_pyvenv, parse_record,
@@ -16,9 +17,9 @@ fn inventory(spec: &str) -> Inventory {
     let inventory = Inventory::new(&view);
     let owners = inventory.owners();
     let owner = |path: &[u8], _| owners.get(path).map_or(Owner::Application, |id| Owner::Distribution(*id));
-    let by_owner = Ledger::new(&view, owner).by_owner();
+    let by_owner = Summary::new(&Ledger::new(&view, owner), 0).owners;
     for (id, dist) in inventory.distributions.iter().enumerate() {
-        let counted = by_owner.get(&Owner::Distribution(id)).copied().unwrap_or(0);
+        let counted = by_owner.get(&Owner::Distribution(id)).map_or(0, |(bytes, _)| *bytes);
         assert_eq!(counted, dist.bytes, "the ledger and the bytes of {} agree", dist.name);
         assert_eq!(dist.bytes, dist.bytes_by_layer.values().sum::<u64>());
         assert!(dist.files.is_sorted());

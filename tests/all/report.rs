@@ -2,7 +2,7 @@
 
 use crate::fixture::image;
 use slimwright::base::{Basis, ByteSize, ImagePath, Location, Size, Unit};
-use slimwright::facts::Facts;
+use slimwright::facts::{Facts, Summary};
 use slimwright::fs::{Ledger, Owner, View};
 use slimwright::image::Image;
 use slimwright::os::{OsInventory, OsPackage};
@@ -300,13 +300,13 @@ fn with(change: impl FnOnce(&mut Image, &mut Inventory, &mut Vec<Finding>)) -> (
     let mut findings = findings();
     change(&mut image, &mut python, &mut findings);
     let view = View::new(&image);
-    let ledger = Ledger::new(&view, owner);
+    let summary = Summary::new(&Ledger::new(&view, owner), view.image().base_layers());
     let (graph, os) = (graph(), os());
     let asked = slimwright::python::asked_for(view.image(), &[]);
     let libraries = slimwright::os::Libraries::new(&view, &os);
     let facts = Facts {
         view: &view,
-        ledger: &ledger,
+        summary: &summary,
         python: &python,
         graph: &graph,
         asked: &asked,
@@ -518,13 +518,13 @@ fn a_target_that_a_shell_would_not_take_as_it_is_is_not_printed_as_a_command() {
 fn an_empty_image_is_reported_too() {
     let image = image("");
     let view = View::new(&image);
-    let ledger = Ledger::new(&view, owner);
+    let summary = Summary::new(&Ledger::new(&view, owner), view.image().base_layers());
     let (python, graph, os) = (Inventory::default(), Graph::default(), OsInventory::default());
     let asked = slimwright::python::asked_for(view.image(), &[]);
     let libraries = slimwright::os::Libraries::new(&view, &os);
     let facts = Facts {
         view: &view,
-        ledger: &ledger,
+        summary: &summary,
         python: &python,
         graph: &graph,
         asked: &asked,

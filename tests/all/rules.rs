@@ -15,7 +15,7 @@
 
 use crate::fixture;
 use slimwright::base::ImagePath;
-use slimwright::facts::Facts;
+use slimwright::facts::{Facts, Summary};
 use slimwright::fs::{Ledger, Owner, View};
 use slimwright::image::Image;
 use slimwright::os::{OsInventory, OsPackage};
@@ -152,13 +152,13 @@ impl Case {
     fn evaluate(&self, rules: &[Rule]) -> Vec<Finding> {
         let image: Image = fixture::image(if self.image.is_empty() { "layer" } else { &self.image });
         let view = View::new(&image);
-        let ledger = Ledger::new(&view, |_, _| Owner::Application);
+        let summary = Summary::new(&Ledger::new(&view, |_, _| Owner::Application), image.base_layers());
         let uses = Uses::new(&view, &self.python);
         let libraries = slimwright::os::Libraries::new(&view, &self.os);
         evaluate(
             &Facts {
                 view: &view,
-                ledger: &ledger,
+                summary: &summary,
                 python: &self.python,
                 graph: &self.graph,
                 asked: &[],

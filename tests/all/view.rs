@@ -1,6 +1,7 @@
 //! The merge and the ledger: every trap of the layer format.
 
 use crate::fixture::image;
+use slimwright::facts::Summary;
 use slimwright::fs::{Fate, Ledger, Owner, View};
 
 /// The visible paths, joined by spaces.
@@ -103,9 +104,9 @@ fn links_are_resolved_inside_the_root_and_loops_end() {
 fn the_ledger_sums_to_the_layers_by_fate() {
     let image = image("layer\nf a 10\nf b 20\nf c 40\nlayer\nf a 10 uid=1\nf b 5\nw c\nlayer\nf z 1\nf z 2");
     let view = View::new(&image);
-    let ledger = Ledger::new(&view, |_, _| Owner::Application);
-    let lowest = ledger.of_layer(0);
+    let summary = Summary::new(&Ledger::new(&view, |_, _| Owner::Application), 0);
+    let lowest = &summary.layers[0];
     assert_eq!((lowest.rewritten, lowest.replaced, lowest.deleted, lowest.visible), (10, 20, 40, 0));
-    assert_eq!(ledger.of_layer(2).shadowed, 1);
-    assert_eq!((ledger.total(), ledger.dead()), (88, 71));
+    assert_eq!(summary.layers[2].shadowed, 1);
+    assert_eq!((summary.total(), summary.dead()), (88, 71));
 }

@@ -24,7 +24,7 @@ fn assert_equal_facts(what: &str, image: &Image, other: &Image) {
     assert!(survey.graph == other_survey.graph, "{what}: the graphs differ");
     assert!(survey.os == other_survey.os, "{what}: the OS inventories differ");
     assert!(survey.libraries == other_survey.libraries, "{what}: the needs of shared objects differ");
-    assert!(survey.ledger == other_survey.ledger, "{what}: the ledgers differ");
+    assert!(survey.summary == other_survey.summary, "{what}: the summaries differ");
 }
 
 #[test]

@@ -258,6 +258,6 @@ fn visible_bytes_are_the_bytes_of_the_files_in_a_container() {
             .filter_map(|path| view.get(path.as_bytes()))
             .map(|node| view.size(node))
             .sum();
-        assert_eq!(survey.ledger.total() - survey.ledger.dead() - replaced, oracle, "{}", subject.name);
+        assert_eq!(survey.summary.visible() - replaced, oracle, "{}", subject.name);
     }
 }
