@@ -24,7 +24,7 @@
 //! bytes are; [`registry`] and [`daemon`] fetch bytes and know nothing of images; [`image`] puts them together.
 //! Modules import only from those before them:
 //!
-//! `base`, `http`, `programs`, `dockerfile`, `registry`, `source`, `layer`, `daemon`, `image`, `fs`, `python`, `os`, `facts`, `profile`, `rules`, `resolve`, `repository`, `context`, `plan`, `verify`, `emit`, `prove`, `budget`, `report`, `cli`.
+//! `base`, `manifest`, `http`, `programs`, `dockerfile`, `registry`, `source`, `layer`, `daemon`, `image`, `fs`, `python`, `os`, `facts`, `profile`, `rules`, `resolve`, `repository`, `context`, `plan`, `verify`, `emit`, `prove`, `budget`, `report`, `cli`.
 
 pub mod base;
 pub mod budget;
@@ -38,6 +38,7 @@ pub mod fs;
 pub mod http;
 pub mod image;
 pub mod layer;
+pub mod manifest;
 pub mod os;
 pub mod plan;
 pub mod profile;

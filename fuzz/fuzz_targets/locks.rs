@@ -2,9 +2,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use slimwright::python::is_name;
+use slimwright::manifest::{Markers, is_name};
 use slimwright::resolve::{
-    Choice, Markers, Pins, parse_pdm_lock, parse_pipfile_lock, parse_poetry_lock, parse_project, parse_uv_lock,
+    Choice, Pins, parse_pdm_lock, parse_pipfile_lock, parse_poetry_lock, parse_project, parse_uv_lock,
     parse_whole_lock,
 };
 

@@ -2,9 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use slimwright::resolve::{
-    LineKind, Markers, parse_entry_points, parse_requirement_line, parse_requirements_file,
-};
+use slimwright::manifest::{LineKind, Markers, parse_requirement_line, parse_requirements_file};
+use slimwright::resolve::parse_entry_points;
 
 fuzz_target!(|bytes: &[u8]| {
     let text = String::from_utf8_lossy(bytes);

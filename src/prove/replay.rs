@@ -7,13 +7,12 @@ use crate::context::{Base, ContextOptions, KnownDistribution, KnownLayer, KnownP
 use crate::dockerfile::{Dockerfile, Kind};
 use crate::image::{HistoryRow, Image};
 use crate::layer::LayerIndex;
+use crate::manifest::{LineKind, Requirement, parse_requirements_file};
 use crate::os::OsInventory;
 use crate::plan::{Intent, Stock};
 use crate::python::normalize_name;
 use crate::repository::{PackageRequest, Repositories, RepositoryError, Sources};
-use crate::resolve::{
-    Files, Input, LineKind, Platform, Request, RequestError, Requirement, Resolution, Resolved, parse_requirements_file,
-};
+use crate::resolve::{Files, Input, Platform, Request, RequestError, Resolution, Resolved};
 use std::path::Path;
 
 /// Larger lists are none of a plan's, in bytes.

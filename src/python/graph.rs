@@ -1,10 +1,8 @@
 //! Who requires whom, with markers evaluated for the image's own Python and platform.
 
-use super::requirement::{self, AnyUrl};
-use super::{DistId, Environment, Inventory, normalize_name};
+use super::{DistId, Environment, Inventory};
 use crate::base::{Problem, escape_str};
-use pep440_rs::Version;
-use pep508_rs::{ExtraName, MarkerEnvironment, MarkerEnvironmentBuilder, Requirement};
+use crate::manifest::{Markers, Requirement, normalize_name, parse_requirement_line};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Requirements of all distributions together that are read; an image of a thousand distributions has some tens of
@@ -12,20 +10,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 const MAX_REQUIREMENTS: usize = 200_000;
 /// How often a marker is evaluated for extras that somebody asks for.
 const MAX_EVALUATED: usize = 2_000_000;
+/// The longest requirement, in bytes.
+const LONGEST: usize = 8192;
 /// Requirements of one distribution that cannot be read and are told of one by one.
 const MAX_UNREADABLE: usize = 20;
 
 /// What markers are evaluated against where nothing in the image tells its Python.
-const UNKNOWN_PYTHON: &str = "3.12.0";
-
-/// What markers are evaluated against.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MarkerContext {
-    /// `3.11.7`, or `3.11.0` where only the minor version is known.
-    pub python_full: String,
-    /// `linux/amd64`.
-    pub platform: String,
-}
+const UNKNOWN_PYTHON: &str = "3.12";
 
 /// A requirement of an installed distribution that applies here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,50 +50,16 @@ pub struct Graph {
     by_target: Vec<usize>,
 }
 
-impl MarkerContext {
-    /// The context of one environment; `others` help where it does not tell its Python. The second value says
-    /// whether the Python had to be guessed.
-    pub fn of(environment: &Environment, others: &[Environment], platform: &str) -> (Self, bool) {
-        let stated = |environment: &Environment| {
-            let minor = environment.python.map(|(major, minor)| format!("{major}.{minor}.0"));
-            environment.python_full.clone().or(minor)
-        };
-        let known = stated(environment).or_else(|| others.iter().find_map(stated));
-        let guessed = known.is_none();
-        let python_full = known.unwrap_or_else(|| UNKNOWN_PYTHON.to_owned());
-        (Self { python_full, platform: platform.to_owned() }, guessed)
-    }
-
-    /// `platform_machine`, as `uname -m` has it.
-    fn machine(&self) -> &str {
-        match self.platform.strip_prefix("linux/").unwrap_or(&self.platform) {
-            "" | "amd64" | "amd64/v1" | "amd64/v2" | "amd64/v3" | "amd64/v4" => "x86_64",
-            "arm64" | "arm64/v8" => "aarch64",
-            "arm" | "arm/v7" => "armv7l",
-            "arm/v6" => "armv6l",
-            "arm/v5" => "armv5tel",
-            "386" => "i686",
-            other => other,
-        }
-    }
-
-    fn environment(&self) -> Option<MarkerEnvironment> {
-        let minor: Vec<&str> = self.python_full.splitn(3, '.').take(2).collect();
-        let builder = MarkerEnvironmentBuilder {
-            implementation_name: "cpython",
-            implementation_version: &self.python_full,
-            os_name: "posix",
-            platform_machine: self.machine(),
-            platform_python_implementation: "CPython",
-            platform_release: "",
-            platform_system: "Linux",
-            platform_version: "",
-            python_full_version: &self.python_full,
-            python_version: &minor.join("."),
-            sys_platform: "linux",
-        };
-        MarkerEnvironment::try_from(builder).ok()
-    }
+/// What markers of one environment are evaluated against; `others` help where it does not tell its Python. The second value
+/// says whether the Python had to be guessed.
+fn markers_of(environment: &Environment, others: &[Environment], platform: &str) -> (Markers, bool) {
+    let stated = |environment: &Environment| {
+        let minor = environment.python.map(|(major, minor)| format!("{major}.{minor}"));
+        environment.python_full.clone().or(minor)
+    };
+    let known = stated(environment).or_else(|| others.iter().find_map(stated));
+    let guessed = known.is_none();
+    (Markers::new(known.as_deref().unwrap_or(UNKNOWN_PYTHON), platform), guessed)
 }
 
 impl Graph {
@@ -164,16 +121,24 @@ impl Graph {
 /// A requirement, read once.
 struct Parsed<'i> {
     text: &'i str,
-    requirement: Requirement<AnyUrl>,
+    requirement: Requirement,
     name: String,
     /// Whether it applies without any extra.
     applies: bool,
 }
 
+/// A `Requires-Dist` line. It comes from the image: one that is longer than any should be is none.
+fn requirement(text: &str) -> Result<Requirement, String> {
+    if text.len() > LONGEST {
+        return Err("longer than any requirement should be".into());
+    }
+    parse_requirement_line(text).map_err(|expected| format!("expected {expected}"))
+}
+
 struct Builder<'i> {
     inventory: &'i Inventory,
     by_name: HashMap<(usize, &'i str), DistId>,
-    markers: Vec<Option<MarkerEnvironment>>,
+    markers: Vec<Markers>,
     parsed: Vec<Vec<Parsed<'i>>>,
 }
 
@@ -181,14 +146,14 @@ impl<'i> Builder<'i> {
     fn new(inventory: &'i Inventory, platform: &str, problems: &mut Vec<Problem>) -> Self {
         let mut markers = Vec::new();
         for environment in &inventory.environments {
-            let (context, guessed) = MarkerContext::of(environment, &inventory.environments, platform);
+            let (context, guessed) = markers_of(environment, &inventory.environments, platform);
             if guessed {
                 let message = format!(
                     "nothing tells which Python this environment has; markers are evaluated for {UNKNOWN_PYTHON}"
                 );
                 problems.push(Problem::new(&environment.prefix, message));
             }
-            markers.push(context.environment());
+            markers.push(context);
         }
         let mut by_name = HashMap::new();
         for (id, dist) in inventory.distributions.iter().enumerate() {
@@ -218,10 +183,10 @@ impl<'i> Builder<'i> {
         let mut out = Vec::new();
         let mut unreadable = 0;
         for text in dist.requires.iter().take(most) {
-            match requirement::parse(text) {
+            match requirement(text) {
                 Ok(requirement) => {
-                    let applies = self.applies(dist.environment, &requirement, &[]);
-                    let name = normalize_name(requirement.name.as_ref());
+                    let applies = self.applies(dist.environment, &requirement, None);
+                    let name = requirement.normalized();
                     out.push(Parsed { text, requirement, name, applies });
                 }
                 Err(_) if unreadable >= MAX_UNREADABLE => unreadable += 1,
@@ -241,27 +206,30 @@ impl<'i> Builder<'i> {
         out
     }
 
-    fn applies(&self, environment: usize, requirement: &Requirement<AnyUrl>, extras: &[ExtraName]) -> bool {
-        let markers = self.markers.get(environment).and_then(Option::as_ref);
-        markers.is_none_or(|markers| requirement.evaluate_markers(markers, extras))
+    fn applies(&self, environment: usize, requirement: &Requirement, extra: Option<&str>) -> bool {
+        let Some(markers) = self.markers.get(environment) else { return true };
+        // It was read, so it holds or does not.
+        match extra {
+            None => markers.hold(&requirement.marker).unwrap_or(true),
+            Some(extra) => markers.with_extra(extra).hold(&requirement.marker).unwrap_or(true),
+        }
     }
 
     /// Follows extras until nobody asks for more.
     fn edges(&self, roots: &[(String, Vec<String>)], problems: &mut Vec<Problem>) -> Vec<Edge> {
         let mut edges: BTreeMap<(DistId, usize), Edge> = BTreeMap::new();
-        let mut asked: BTreeSet<(DistId, ExtraName)> = BTreeSet::new();
-        let mut todo: Vec<(DistId, ExtraName)> = Vec::new();
-        let mut follow = |to: DistId, extras: &[ExtraName], todo: &mut Vec<(DistId, ExtraName)>| {
-            todo.extend(extras.iter().map(|extra| (to, extra.clone())).filter(|ask| asked.insert(ask.clone())));
+        let mut asked: BTreeSet<(DistId, String)> = BTreeSet::new();
+        let mut todo: Vec<(DistId, String)> = Vec::new();
+        let mut follow = |to: DistId, extras: &[String], todo: &mut Vec<(DistId, String)>| {
+            todo.extend(extras.iter().map(|extra| (to, normalize_name(extra))).filter(|ask| asked.insert(ask.clone())));
         };
         let mut named: HashMap<&str, Vec<DistId>> = HashMap::new();
         for (id, dist) in self.inventory.distributions.iter().enumerate() {
             named.entry(&dist.normalized).or_default().push(id);
         }
         for (name, extras) in roots.iter().filter(|(_, extras)| !extras.is_empty()) {
-            let extras: Vec<ExtraName> = extras.iter().filter_map(|e| ExtraName::new(e.clone()).ok()).collect();
             for id in named.get(normalize_name(name).as_str()).into_iter().flatten() {
-                follow(*id, &extras, &mut todo);
+                follow(*id, extras, &mut todo);
             }
         }
         let unconditional = (0..self.parsed.len()).flat_map(|id| (0..self.parsed[id].len()).map(move |n| (id, n)));
@@ -282,11 +250,10 @@ impl<'i> Builder<'i> {
             left = rest;
             let environment = dist.environment;
             for (position, parsed) in self.parsed[from].iter().enumerate() {
-                let one = std::slice::from_ref(&extra);
-                if parsed.applies || !self.applies(environment, &parsed.requirement, one) {
+                if parsed.applies || !self.applies(environment, &parsed.requirement, Some(&extra)) {
                     continue;
                 }
-                let edge = self.edge(from, position, Some(extra.to_string()));
+                let edge = self.edge(from, position, Some(extra.clone()));
                 edge.to.into_iter().for_each(|to| follow(to, &parsed.requirement.extras, &mut todo));
                 let first = edges.entry((from, position)).or_insert_with(|| edge.clone());
                 if edge.by_extra < first.by_extra {
@@ -301,20 +268,16 @@ impl<'i> Builder<'i> {
     fn edge(&self, from: DistId, position: usize, by_extra: Option<String>) -> Edge {
         let parsed = &self.parsed[from][position];
         let to = self.imported(from, &parsed.name);
-        let specifiers = requirement::specifiers(&parsed.requirement);
         let satisfied = to.is_some_and(|to| {
-            let version = self.inventory.distributions[to].version.parse::<Version>();
-            specifiers.is_none_or(|specifiers| {
-                specifiers.is_empty() || version.is_ok_and(|version| specifiers.contains(&version))
-            })
+            let version = &self.inventory.distributions[to].version;
+            parsed.requirement.specifiers.is_empty() || parsed.requirement.allows(version) == Some(true)
         });
-        let specifiers = specifiers.map(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
         Edge {
             from,
             requirement: parsed.text.to_owned(),
             name: parsed.name.clone(),
-            extras: parsed.requirement.extras.iter().map(ToString::to_string).collect(),
-            specifiers: specifiers.unwrap_or_default(),
+            extras: parsed.requirement.extras.iter().map(|extra| normalize_name(extra)).collect(),
+            specifiers: parsed.requirement.specifiers.clone(),
             by_extra,
             to,
             satisfied,

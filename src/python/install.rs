@@ -2,7 +2,7 @@
 
 use super::claims::Claim;
 use super::inventory::{Distribution, MissingFile};
-use super::metadata::{MAX_REQUIRES, Metadata, normalize_name, parse_metadata, parse_requires_txt};
+use super::metadata::{MAX_REQUIRES, Metadata, parse_metadata, parse_requires_txt};
 use super::modules::importable;
 use super::record::parse_record;
 use super::scan::{Form, Found, Scan};
@@ -10,6 +10,7 @@ use super::vendor::VendorLists;
 use crate::base::{FastSet, ImagePath, Problem, both, clean_path, file_name, is_within, parent, without_credentials};
 use crate::fs::{Lookup, View};
 use crate::layer::EntryKind;
+use crate::manifest::normalize_name;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

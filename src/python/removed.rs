@@ -3,12 +3,13 @@
 
 use super::install::{absolute, is_bytecode};
 use super::inventory::{DistId, Inventory, RemovedDistribution};
-use super::metadata::{normalize_name, parse_metadata};
+use super::metadata::parse_metadata;
 use super::record::parse_record;
 use super::scan::{Form, Found, is_site_dir, is_target_dir};
 use crate::base::{EntryIdx, FastMap, ImagePath, LayerIdx, parent};
 use crate::fs::{Fate, Lookup, View};
 use crate::layer::EntryKind;
+use crate::manifest::normalize_name;
 use std::collections::{BTreeSet, HashSet};
 
 /// Fills in [`Inventory::removed`].

@@ -5,10 +5,10 @@
 //! what is taken from it is not known.
 
 use super::gather::Root;
-use super::marker::Markers;
 use super::request::RequestError;
-use super::requirements::{LineKind, Requirement, parse_requirements_file};
 use crate::http::{Reach, causes, client, is_loopback, may_speak};
+use crate::manifest::Markers;
+use crate::manifest::{LineKind, Requirement, parse_requirements_file};
 use crate::python::is_name;
 use reqwest::Url;
 use std::io::Read as _;
@@ -48,7 +48,7 @@ impl Bounds {
         markers: &Markers,
     ) -> Result<(), RequestError> {
         if requirement.name.is_empty() || requirement.editable {
-            let found = super::requirements::shown(&requirement.from);
+            let found = crate::manifest::shown(&requirement.from);
             return Err(RequestError::Syntax { place, expected: "a requirement with a name".into(), found });
         }
         if !markers.hold(&requirement.marker).unwrap_or(true) {
@@ -80,7 +80,7 @@ impl Bounds {
                 LineKind::Requirement(requirement) => self.add(Kind::Constraint, requirement, place, markers)?,
                 LineKind::Include(found) | LineKind::Constraint(found) => {
                     let expected = "no further file to be named by a file on a server".into();
-                    return Err(RequestError::Syntax { place, expected, found: super::requirements::shown(&found) });
+                    return Err(RequestError::Syntax { place, expected, found: crate::manifest::shown(&found) });
                 }
                 LineKind::Option(..) => {}
             }

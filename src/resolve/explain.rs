@@ -5,10 +5,10 @@
 
 use super::gather::Root;
 use super::request::RequestError;
-use super::requirements::shown;
 use super::search::{Cause, cause_of, has_name};
 use super::uv::{cut, shortened};
 use crate::base::masked;
+use crate::manifest::shown;
 use crate::python::normalize_name;
 
 /// The longest explanation, in characters: uv's may fill pages.
@@ -98,8 +98,8 @@ fn host(stderr: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::requirements::parse_requirement_line;
     use super::*;
+    use crate::manifest::parse_requirement_line;
 
     fn root(line: &str, at: usize) -> Root {
         Root { requirement: parse_requirement_line(line).expect("a requirement"), place: format!("r.txt:{at}") }

@@ -7,11 +7,11 @@ use super::constraints::Kind;
 use super::files::{Files, Unread};
 use super::lock::{Direct, LockedPackage, parse_whole_lock};
 use super::locks::{Pins, parse_pdm_lock, parse_pipfile_lock, parse_poetry_lock, parse_uv_lock};
-use super::marker::Markers;
 use super::project::{Dependency, Part, Project, parse_project, parse_settings};
 use super::request::{Choice, Input, Request, RequestError, Resolved};
-use super::requirements::{LineKind, Requirement, parse_requirements_file, shown};
 use crate::base::Found;
+use crate::manifest::Markers;
+use crate::manifest::{LineKind, Requirement, parse_requirements_file, shown};
 use crate::python::{is_name, normalize_name};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
@@ -145,7 +145,7 @@ pub fn export(
     disk: &dyn Files,
     platform: &Platform,
 ) -> Result<(String, Vec<(String, String)>), RequestError> {
-    let mut found = gather(request, disk, &Markers::of(platform, request.python_full.as_deref()))?;
+    let mut found = gather(request, disk, &request.markers(platform))?;
     let mut lines = Vec::new();
     lines.extend(found.roots.iter().map(|root| root.requirement.line()));
     for pin in found.pins.iter().flat_map(|locked| &locked.pins.pins) {
@@ -197,7 +197,7 @@ impl Gatherer<'_> {
                     let list = list.ok_or_else(|| RequestError::Syntax {
                         place: shown.clone(),
                         expected: "a dependency group of that name".into(),
-                        found: super::requirements::shown(group),
+                        found: crate::manifest::shown(group),
                     })?;
                     self.roots(&project, Part::Group(&normalize_name(group)), list, (&shown, dir))?;
                 }
@@ -583,7 +583,7 @@ impl Gatherer<'_> {
                 self.out.indexes.push(index);
             } else {
                 let why = "it is no URL of HTTP or HTTPS".to_owned();
-                self.out.not_predicted.push((format!("what the index {} has", super::requirements::shown(url)), why));
+                self.out.not_predicted.push((format!("what the index {} has", crate::manifest::shown(url)), why));
             }
         }
         Ok(())
@@ -599,7 +599,7 @@ impl Gatherer<'_> {
             let list = project.extras.get(&normalize_name(extra)).ok_or_else(|| RequestError::Syntax {
                 place: shown.to_owned(),
                 expected: "an extra of that name".into(),
-                found: super::requirements::shown(extra),
+                found: crate::manifest::shown(extra),
             })?;
             self.roots(project, Part::Extra(&normalize_name(extra)), list, (shown, folder))?;
         }

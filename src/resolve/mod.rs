@@ -39,13 +39,11 @@ mod gather;
 mod install;
 mod lock;
 mod locks;
-mod marker;
 mod page;
 mod pip;
 mod project;
 mod remote;
 mod request;
-mod requirements;
 mod run;
 mod search;
 mod solve;
@@ -62,13 +60,9 @@ pub use gather::{export, member_folder};
 pub use install::{EntryPoint, Installation, Installer, parse_entry_points};
 pub use lock::{Direct, LockHead, LockedPackage, parse_lock, parse_whole_lock};
 pub use locks::{Pin, Pins, parse_pdm_lock, parse_pipfile_lock, parse_poetry_lock, parse_uv_lock};
-pub use marker::Markers;
 pub use project::{Dependency, Part, Project, ProjectError, Source, parse_project};
 pub use remote::{Listed, Remote, RemoteError};
 pub use request::{Choice, Input, Request, RequestError, Resolution, Resolved, WheelInfo};
-pub use requirements::{
-    LineError, LineKind, Requirement, RequirementsLine, parse_requirement_line, parse_requirements_file,
-};
 pub use solve::{FRESH, resolve};
 pub use uv::{OLDEST, Uv};
 pub use wheel::{Contents, InstalledFile, Layout, WheelFile, predicted_bytecode};
@@ -301,11 +295,7 @@ impl Wanted {
 impl Platform {
     /// The architecture as wheels say it.
     fn machine(&self) -> &str {
-        match self.architecture.as_str() {
-            "amd64" => "x86_64",
-            "arm64" => "aarch64",
-            other => other,
-        }
+        crate::manifest::machine(&self.architecture)
     }
 
     /// As uv names it.

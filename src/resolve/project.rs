@@ -7,8 +7,8 @@
 //! <https://packaging.python.org/en/latest/specifications/dependency-groups/>,
 //! <https://python-poetry.org/docs/dependency-specification/>
 
-use super::marker::Markers;
-use super::requirements::{Requirement, parse_requirement_line, shown};
+use crate::manifest::Markers;
+use crate::manifest::{Requirement, parse_requirement_line, shown};
 use crate::python::normalize_name;
 use std::collections::{BTreeMap, BTreeSet};
 use toml::{Table, Value};

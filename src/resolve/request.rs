@@ -1,6 +1,7 @@
 //! What an installation asks for, and what is known of it before it runs: the types of [`super::resolve`].
 
 use super::{Artifact, Contents, ResolveError};
+use crate::manifest::Markers;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -240,6 +241,11 @@ pub enum RequestError {
 }
 
 impl Request {
+    /// What its markers are evaluated against.
+    pub(super) fn markers(&self, platform: &super::Platform) -> Markers {
+        Markers::new(self.python_full.as_deref().unwrap_or(&platform.python), &platform.architecture)
+    }
+
     /// A variable as the installer would see it.
     pub(super) fn variable(&self, name: &str) -> Option<String> {
         self.environment.iter().rev().find(|(other, _)| other == name).map(|(_, value)| value.clone())

@@ -21,7 +21,6 @@ use super::files::Files;
 use super::gather::{Bounds, Gathered, LockedPins, Root, cleaned, gather};
 use super::lock::{Direct, LockedPackage, without_secrets};
 use super::locks::Pin;
-use super::marker::Markers;
 use super::request::{Request, RequestError, Resolution, Resolved};
 use super::search::Search;
 use super::user::PLACES;
@@ -65,7 +64,7 @@ pub fn resolve(
     options: &Options,
 ) -> Result<Resolution, RequestError> {
     let deadline = Instant::now() + options.wait;
-    let markers = Markers::of(platform, request.python_full.as_deref());
+    let markers = request.markers(platform);
     let gathered = gather(request, files, &markers)?;
     let uv = with_places(uv, request, &gathered);
     // What the repository itself says of its own places: the user's own credentials come first.
@@ -423,11 +422,11 @@ impl Solver<'_> {
         let mut bounds = self.gathered.bounds.clone();
         for (url, place) in &self.gathered.constraint_urls {
             let text = super::constraints::fetch(url, self.deadline).map_err(|message| RequestError::Missing {
-                file: super::requirements::shown(url),
+                file: crate::manifest::shown(url),
                 message,
                 place: place.clone(),
             })?;
-            bounds.add_text(&text, &super::requirements::shown(url), &self.gathered.markers)?;
+            bounds.add_text(&text, &crate::manifest::shown(url), &self.gathered.markers)?;
         }
         Ok(bounds)
     }

@@ -3,9 +3,9 @@
 use crate::requests::{Lab, files, pins, platform};
 use crate::wheels::index;
 use slimwright::base::Digest;
+use slimwright::manifest::{LineKind, Markers, parse_requirement_line, parse_requirements_file};
 use slimwright::resolve::{
-    Choice, Input, LineKind, Markers, Request, parse_pdm_lock, parse_pipfile_lock, parse_poetry_lock, parse_project,
-    parse_requirement_line, parse_requirements_file, parse_uv_lock,
+    Choice, Input, Request, parse_pdm_lock, parse_pipfile_lock, parse_poetry_lock, parse_project, parse_uv_lock,
 };
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -92,7 +92,7 @@ fn a_line_that_is_none_is_told_with_its_number() {
 }
 
 fn markers() -> Markers {
-    Markers::of(&platform(), None)
+    Markers::new(&platform().python, &platform().architecture)
 }
 
 fn names(pins: &slimwright::resolve::Pins) -> Vec<&str> {

@@ -442,7 +442,7 @@ fn markers_specifiers_and_extras_are_followed() {
         [
             "app -> celery>=5,<6 ok",
             "app -> direct ok",
-            "app -> old>=2.7 ok",
+            "app -> old>=2.7.* ok",
             "app -> triton==2.1.0 ok",
             "celery[redis] -> redis>=4 bad"
         ]
@@ -479,13 +479,13 @@ fn requirements_are_met_by_what_the_interpreter_sees() {
 }
 
 #[test]
-fn hostile_markers_are_refused_and_not_computed() {
+fn hostile_markers_take_the_time_of_reading_them() {
     let pairs: Vec<String> = (0..40).map(|n| format!("(extra == 'a{n}' and extra == 'b{n}')")).collect();
     let wide = format!("x; {}", pairs.join(" or "));
     let deep = format!("x; {}os_name == 'a'{}", "(".repeat(3000), ")".repeat(3000));
     let mut inventory = inventory(&format!("layer\n{}", requiring(SITE, "a", "1", &[&wide, &deep])));
     assert!(edges(&mut inventory, "linux/amd64", &[]).is_empty());
-    assert_eq!(inventory.problems.iter().filter(|p| p.message.contains("more parts")).count(), 2);
+    assert_eq!(inventory.problems.iter().filter(|p| p.message.contains("at most 32 levels")).count(), 1);
 }
 
 proptest::proptest! {

@@ -1,7 +1,7 @@
 //! Requirements: what is read is read the same when it is written again, because uv reads what is written.
 
 use proptest::prelude::*;
-use slimwright::resolve::{LineKind, parse_requirement_line, parse_requirements_file};
+use slimwright::manifest::{LineKind, parse_requirement_line, parse_requirements_file};
 
 fn assert_same(text: &str) {
     let lines = parse_requirements_file(text, &|_| None).unwrap_or_default();

@@ -3,69 +3,39 @@
 
 use super::AskedFor;
 use crate::base::escape_str;
-use crate::python::normalize_name;
+use crate::manifest::{LineKind, Requirement, normalize_name, parse_requirement_line, requirements_lines};
+use crate::python::INSTALLER_OPTIONS;
 
-/// One requirement a line; options, comments and what is no requirement are passed over.
+/// The requirements of a requirements file; options and what is no requirement are passed over.
 pub fn parse_requirements(content: &[u8], source: &str, out: &mut Vec<AskedFor>) {
-    for (number, line) in String::from_utf8_lossy(content).lines().enumerate() {
-        let line = line.split(" #").next().unwrap_or_default();
-        out.extend(parse_requirement(line, &format!("{source}, line {}", number + 1)));
+    let text = String::from_utf8_lossy(content);
+    for line in requirements_lines(&text, &|_| None).flatten() {
+        if let LineKind::Requirement(found) = line.what {
+            out.extend(asked(found, &format!("{source}, line {}", line.line)));
+        }
     }
 }
 
 /// `name[extras] specifiers ; marker`, `name @ url`. `None` for options, paths, URLs and comments.
 pub fn parse_requirement(text: &str, source: &str) -> Option<AskedFor> {
     let text = text.trim().trim_matches(['"', '\'']);
-    let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || "._-".contains(c))).unwrap_or(text.len());
-    let (written, rest) = text.split_at(end);
-    let named = written.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && written.ends_with(|c: char| c.is_ascii_alphanumeric());
-    let rest = rest.trim_start();
-    if !named || !(rest.is_empty() || rest.starts_with(['[', '<', '>', '=', '!', '~', ';', '@', '\\'])) {
-        return None;
-    }
-    let (mut extras, rest) = match rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((extras, rest)) => {
-            (extras.split(',').map(normalize_name).filter(|extra| !extra.is_empty()).collect::<Vec<_>>(), rest)
-        }
-        None => (Vec::new(), rest),
-    };
+    asked(parse_requirement_line(text).ok()?, source)
+}
+
+fn asked(found: Requirement, source: &str) -> Option<AskedFor> {
+    let mut extras: Vec<String> = found.extras.iter().map(|extra| normalize_name(extra)).collect();
     extras.sort();
-    let rest = rest.split(';').next().unwrap_or_default().split("--hash").next().unwrap_or_default();
-    let rest = rest.trim_end_matches(['\\', ' ']).trim_start();
-    let specifiers = if rest.starts_with('@') { "" } else { rest };
-    Some(AskedFor {
-        name: normalize_name(written),
-        written: written.to_owned(),
+    (!found.name.is_empty() && !found.editable).then(|| AskedFor {
+        name: found.normalized(),
         extras,
-        specifiers: escape_str(&specifiers.split_whitespace().collect::<String>()),
+        specifiers: escape_str(&found.specifiers),
         source: source.to_owned(),
+        written: found.name,
     })
 }
 
-/// Options of install commands that take the next word.
-const WITH_VALUE: [&str; 20] = [
-    "-r",
-    "--requirement",
-    "-c",
-    "--constraint",
-    "-i",
-    "--index",
-    "--index-url",
-    "--default-index",
-    "--extra-index-url",
-    "-f",
-    "--find-links",
-    "-t",
-    "--target",
-    "--prefix",
-    "--root",
-    "-p",
-    "--python",
-    "-G",
-    "--group",
-    "--source",
-];
+/// Options of `uv add`, `poetry add`, `pdm add` and `pipenv install` that take the next word, beside pip's.
+const WITH_VALUE: [&str; 3] = ["-G", "--source", "--extra"];
 
 /// The names behind `pip install`, `uv add` and their like in a command line.
 pub(super) fn parse_command(command: &str, source: &str, out: &mut Vec<AskedFor>) {
@@ -79,7 +49,7 @@ pub(super) fn parse_command(command: &str, source: &str, out: &mut Vec<AskedFor>
                 continue;
             }
             if word.starts_with('-') {
-                takes_value = WITH_VALUE.contains(word);
+                takes_value = INSTALLER_OPTIONS.contains(word) || WITH_VALUE.contains(word);
             } else if !word.starts_with(['.', '/']) {
                 out.extend(parse_requirement(word, source));
             }

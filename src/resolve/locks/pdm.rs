@@ -1,10 +1,10 @@
 //! `pdm.lock`: a list of packages, each with its groups, its marker and its files' digests.
 
 use super::{Pin, Pins, hashes, name, of_package, packages, table, text, texts};
+use crate::manifest::Markers;
 use crate::python::normalize_name;
 use crate::resolve::Artifact;
 use crate::resolve::lock::{file_of, without_secrets};
-use crate::resolve::marker::Markers;
 use crate::resolve::project::Project;
 use crate::resolve::request::Choice;
 use std::collections::BTreeSet;

@@ -1,8 +1,8 @@
 //! `Pipfile.lock`: JSON, a section a category of packages.
 
 use super::{Pin, Pins, of_package};
+use crate::manifest::Markers;
 use crate::python::{is_name, normalize_name};
-use crate::resolve::marker::Markers;
 use crate::resolve::request::Choice;
 use serde_json::{Map, Value};
 

@@ -2,11 +2,11 @@
 //! own file knows the groups, and the edges lead from there.
 
 use super::{Pin, Pins, hashes, name, of_package, packages, table, text, texts};
+use crate::manifest::Markers;
+use crate::manifest::{Requirement, parse_requirement_line};
 use crate::python::normalize_name;
-use crate::resolve::marker::Markers;
 use crate::resolve::project::{Dependency, Project, poetry_alternatives};
 use crate::resolve::request::Choice;
-use crate::resolve::requirements::{Requirement, parse_requirement_line};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use toml::{Table, Value};
 

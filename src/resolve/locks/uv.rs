@@ -1,10 +1,10 @@
 //! `uv.lock`: a graph of packages with the URLs, sizes and digests of their files.
 
 use super::{Pin, Pins, name, of_package, packages, table, text, texts};
+use crate::manifest::Markers;
 use crate::python::normalize_name;
 use crate::resolve::Artifact;
 use crate::resolve::lock::{file_of, without_secrets};
-use crate::resolve::marker::Markers;
 use crate::resolve::project::Project;
 use crate::resolve::request::Choice;
 use std::collections::{BTreeMap, BTreeSet};

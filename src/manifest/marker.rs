@@ -6,8 +6,7 @@
 //!
 //! Source: <https://packaging.python.org/en/latest/specifications/dependency-specifiers/#environment-markers>
 
-use super::Platform;
-use crate::python::normalize_name;
+use super::requirement::normalize_name;
 use pep440_rs::{Version, VersionSpecifier};
 use std::collections::BTreeSet;
 use std::str::FromStr as _;
@@ -46,12 +45,31 @@ enum Kind {
     Groups,
 }
 
+/// What `uname -m` says on a platform: `linux/arm64/v8`, `amd64`.
+pub fn machine(platform: &str) -> &str {
+    match platform.strip_prefix("linux/").unwrap_or(platform) {
+        "" | "amd64" | "amd64/v1" | "amd64/v2" | "amd64/v3" | "amd64/v4" => "x86_64",
+        "arm64" | "arm64/v8" => "aarch64",
+        "arm" | "arm/v7" => "armv7l",
+        "arm/v6" => "armv6l",
+        "arm/v5" => "armv5tel",
+        "386" => "i686",
+        other => other,
+    }
+}
+
 impl Markers {
-    /// Those of a platform, without extras and groups. `python_full` where more than the minor version is known;
-    /// otherwise it counts as its newest release, which is what images of a minor version have.
-    pub fn of(platform: &Platform, python_full: Option<&str>) -> Self {
-        let python_full = python_full.map_or_else(|| format!("{}.99", platform.python), str::to_owned);
-        Self { python_full, machine: platform.machine().to_owned(), ..Self::default() }
+    /// Those of a Python on a platform (`linux/amd64`, `amd64`), without extras and groups. A Python of which only the minor
+    /// version is known counts as its newest release, which is what images of a minor version have.
+    pub fn new(python: &str, platform: &str) -> Self {
+        let is_full = python.split('.').count() > 2;
+        let python_full = if is_full { python.to_owned() } else { format!("{python}.99") };
+        Self { python_full, machine: machine(platform).to_owned(), ..Self::default() }
+    }
+
+    /// The same with one extra.
+    pub fn with_extra(&self, extra: &str) -> Self {
+        Self { extras: BTreeSet::from([normalize_name(extra)]), ..self.clone() }
     }
 
     /// Whether a marker holds. The error says what was expected where.
