@@ -9,7 +9,8 @@ use super::super::stage::{Stage, World};
 use super::{Found, shown};
 use crate::base::ImagePath;
 use crate::image::GapReason;
-use crate::resolve::{Files as _, Input, Request, RequirementsLine, parse_requirements_file};
+use crate::manifest::{LineKind, RequirementsLine, parse_requirements_file};
+use crate::resolve::{Files as _, Input, Request};
 use std::collections::BTreeMap;
 
 /// Whether an option takes a value.
@@ -380,8 +381,8 @@ impl Stage {
             let Ok(bytes) = self.files(world).read(path, 1 << 20) else { return false };
             let text = String::from_utf8_lossy(&bytes).into_owned();
             let is_fine = |line: &RequirementsLine| match &line.what {
-                crate::resolve::LineKind::Requirement(requirement) => !requirement.hashes.is_empty(),
-                crate::resolve::LineKind::Include(_) => false,
+                LineKind::Requirement(requirement) => !requirement.hashes.is_empty(),
+                LineKind::Include(_) => false,
                 _ => true,
             };
             parse_requirements_file(&text, &unset).is_ok_and(|lines| lines.iter().all(is_fine))
