@@ -231,7 +231,7 @@ impl Stage {
         let read = || world.folder.open(path).map_err(|error| format!("the archive cannot be read: {error}"));
         let opened = match world.folder.written(path) {
             Some(text) => super::places::archive(Cursor::new(text)),
-            None => read().and_then(|file| super::places::archive(file)),
+            None => read().and_then(super::places::archive),
         };
         match opened {
             Ok(None) => return false,

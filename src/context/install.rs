@@ -391,7 +391,8 @@ impl Stage {
         };
         let written = description.name.replace(['-', '.'], "_");
         let metadata = order.site.site_dir.join(format!("{written}-{}.dist-info", description.version).as_bytes());
-        let (mut paths, mut lists): (Vec<(ImagePath, u64)>, Vec<(ImagePath, String)>) = (Vec::new(), Vec::new());
+        let mut paths: Vec<(ImagePath, u64)> = Vec::new();
+        let mut lists: Vec<(ImagePath, String)> = Vec::new();
         if project.editable {
             let line = format!("{}\n", project.folder);
             let list =

@@ -40,20 +40,20 @@ impl Stage {
         let is_exec = changes_shell(node);
         self.shell.cannot_print |= !opens || !prints;
         if opens || must {
-            let ran = self.into_files(setting, node, must);
+            let ran = self.carry_redirected(setting, node, must);
             self.shell.cannot_print = before || is_exec && !(opens && prints);
             return ran;
         }
         // Where a file cannot be opened, the command does not run.
         if is_harmless(node) {
             let noted = self.tree.pause();
-            let ran = self.into_files(setting, node, must);
+            let ran = self.carry_redirected(setting, node, must);
             let changed = self.tree.resume(noted);
             self.tree.doubt(&Writes::Within(changed));
             self.shell.cannot_print = before;
             return ran.map(|ran| Ran { status: Status::Unknown, ..ran });
         }
-        self.maybe(setting, |stage| stage.into_files(setting, node, true));
+        self.maybe(setting, |stage| stage.carry_redirected(setting, node, true));
         self.shell.cannot_print = before || is_exec;
         self.shell.uncertain |= self.shell.tolerated && is_special_builtin(node);
         Ok(Ran::unknown())
@@ -96,7 +96,7 @@ impl Stage {
         Ok((opens, prints))
     }
 
-    fn into_files(&mut self, setting: Setting<'_>, node: &Node, must: bool) -> Result<Ran> {
+    fn carry_redirected(&mut self, setting: Setting<'_>, node: &Node, must: bool) -> Result<Ran> {
         let input = self.shell.input.clone();
         let is_input =
             |direction: Direction| matches!(direction, Direction::Document | Direction::Line | Direction::Read);

@@ -335,9 +335,8 @@ impl Stage {
                 "-n" if other || rest.len() == words.len() => newline = false,
                 option if other && option.len() > 1 && option.starts_with('-') && is_of(&option[1..], "neE") => {
                     newline &= !option.contains('n');
-                    match option.rfind(['e', 'E']) {
-                        Some(at) => escapes = option[at..].starts_with('e'),
-                        None => {}
+                    if let Some(at) = option.rfind(['e', 'E']) {
+                        escapes = option[at..].starts_with('e');
                     }
                 }
                 _ => break,

@@ -287,7 +287,7 @@ impl Sed {
             matches!(command.action, SedAction::Substitute { print: false, .. } | SedAction::Delete)
         };
         // The line break that the last line does not have is given back in other places.
-        if !text.is_empty() && !text.ends_with('\n') && !(self.commands.iter().all(only_substitutes) && !self.quiet) {
+        if !text.is_empty() && !text.ends_with('\n') && (self.quiet || !self.commands.iter().all(only_substitutes)) {
             return None;
         }
         let lines: Vec<&str> = text.split_inclusive('\n').collect();

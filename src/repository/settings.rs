@@ -59,7 +59,7 @@ pub fn apt_conf_items(text: &str) -> Option<Vec<(String, String)>> {
         }
         open = words > 0;
     }
-    let quotes = text.matches('"').count() % 2 == 0;
+    let quotes = text.matches('"').count().is_multiple_of(2);
     (depth == 0 && !open && quotes).then(|| parse_apt_conf(text.as_bytes()))
 }
 

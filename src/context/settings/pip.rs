@@ -194,8 +194,8 @@ fn command_line(words: &[String]) -> Result<Arguments, GapReason> {
             }
             out.options.push((format!("--{name}"), value));
         } else if word.len() > 1 && word.starts_with('-') {
-            let mut letters = word[1..].char_indices();
-            while let Some((at, letter)) = letters.next() {
+            let letters = word[1..].char_indices();
+            for (at, letter) in letters {
                 let (name, takes, treat) = short(letter).ok_or_else(unknown)?;
                 if treat == Open {
                     return Err(unknown());
