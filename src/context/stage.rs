@@ -487,8 +487,11 @@ impl Stage {
     /// Takes a gap over.
     pub(super) fn take_gap(&mut self, gap: Gap) {
         self.tree.doubt(&gap.writes);
-        // What may run is known, and what it would bring is told apart from that.
-        let is_known = matches!(gap.why, GapReason::Maybe | GapReason::Background | GapReason::InstallerCache);
+        // What may run is known, and what it would bring is told apart from that. What an installer brings, it brings by name.
+        let is_known = matches!(
+            gap.why,
+            GapReason::Maybe | GapReason::Background | GapReason::InstallerCache | GapReason::Distribution { .. }
+        );
         if let Writes::Within(paths) = &gap.writes
             && !is_known
         {

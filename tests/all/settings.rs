@@ -177,6 +177,7 @@ const LOUD: &[&str] = &[
     "COPY loud.sh /usr/local/bin/rm\nRUN apt-get install -y x",
     "COPY loud.sh /usr/sbin/policy-rc.d\nRUN apt-get install -y x",
     "COPY loud.sh /var/lib/dpkg/info/libc-bin.postinst\nRUN apt-get install -y x",
+    "RUN curl -o /etc/apt/sources.list.d/x.list https://example.org; apt-get install -y clean x; rm /etc/apt/sources.list.d/x.list",
     "ENV PERL5OPT=-Mx\nRUN apt-get install -y x",
     "RUN curl -o /etc/apt/sources.list.d/x.list https://example.org; apt-get update; rm /etc/apt/sources.list.d/x.list",
     // pip.
@@ -334,6 +335,7 @@ const KNOWN: &[&str] = &[
     "COPY path.pth /usr/local/lib/python3.11/site-packages/mine.pth\nRUN pip install six",
     "COPY hook.py /usr/local/lib/python3.11/site-packages/mine/__init__.py\nRUN pip install six",
     "ENV LD_LIBRARY_PATH=/usr/local/cuda/lib64:$LD_LIBRARY_PATH\nRUN ls && pip install six",
+    "RUN git clone https://example.org/x /t && cd /t && ls && pip install six && rm -rf /t",
     "ENV LD_PRELOAD=/usr/lib/x86_64-linux-gnu/libz.so.1\nRUN ls",
     "COPY lib.so /usr/local/lib/libmine.so.1\nRUN ldconfig && ls && pip install six",
     "COPY lib.so /opt/mine/lib/libmine.so\nRUN echo /opt/mine/lib > /etc/ld.so.conf.d/mine.conf && ldconfig && ls",

@@ -85,6 +85,7 @@ impl Stage {
         self.any_set(&variables)
             .or_else(|| self.apt_options(world, fields).err())
             .or_else(|| self.apt_files(world).err())
+            .or_else(|| self.apt_sources(world, fields).err())
             .or_else(|| self.apt_runs(world))
     }
 
@@ -153,14 +154,6 @@ impl Stage {
         for home in self.homes(world) {
             self.dpkg_file(world, &[&home[..], b"/.dpkg.cfg"].concat())?;
         }
-        let lists = self.settings_in(b"etc/apt/sources.list.d")?.into_iter().chain([b"etc/apt/sources.list".to_vec()]);
-        let pins = self.settings_in(b"etc/apt/preferences.d")?.into_iter().chain([b"etc/apt/preferences".to_vec()]);
-        // Where packages come from is read with them; pins are told there.
-        for file in lists.chain(pins) {
-            if self.settings_file(world, &file) == Found::Unknown {
-                return Err(GapReason::Settings(shown(&file)));
-            }
-        }
         let database: [&[u8]; 2] = [b"var/lib/dpkg", b"var/lib/apt/extended_states"];
         let brought = database.iter().find_map(|folder| {
             let found = self.brought_below(folder).chain(self.strange_below(folder));
@@ -171,6 +164,26 @@ impl Stage {
                 .or_else(|| self.is_strange(folder).then(|| shown(folder)))
         });
         brought.map_or(Ok(()), |path| Err(GapReason::Settings(path)))
+    }
+
+    /// The files that say where packages come from: where they are known they are read with them, and pins are told there.
+    fn apt_sources(&self, world: &World<'_>, fields: &[Field]) -> Result<(), GapReason> {
+        let words = fields.iter().skip(1).filter_map(|field| field.value.as_deref());
+        let quiet = ["clean", "autoclean", "remove", "purge", "autoremove", "check", "list"];
+        let brings =
+            ["install", "reinstall", "update", "upgrade", "dist-upgrade", "full-upgrade", "build-dep", "source"];
+        let words: Vec<&str> = words.collect();
+        if words.iter().any(|word| quiet.contains(word)) && !words.iter().any(|word| brings.contains(word)) {
+            return Ok(());
+        }
+        let lists = self.settings_in(b"etc/apt/sources.list.d")?.into_iter().chain([b"etc/apt/sources.list".to_vec()]);
+        let pins = self.settings_in(b"etc/apt/preferences.d")?.into_iter().chain([b"etc/apt/preferences".to_vec()]);
+        for file in lists.chain(pins) {
+            if self.settings_file(world, &file) == Found::Unknown {
+                return Err(GapReason::Settings(shown(&file)));
+            }
+        }
+        Ok(())
     }
 
     fn dpkg_file(&self, world: &World<'_>, path: &[u8]) -> Result<(), GapReason> {

@@ -22,7 +22,7 @@ impl Stage {
             }
         }
         let Ok(folders) = self.setting("LD_LIBRARY_PATH") else { return environment("LD_LIBRARY_PATH") };
-        if folders.unwrap_or_default().split([':', ';']).any(|folder| self.has_strangers_libraries(folder)) {
+        if folders.is_some_and(|all| all.split([':', ';']).any(|folder| self.has_strangers_libraries(folder))) {
             return environment("LD_LIBRARY_PATH");
         }
         match self.settings_file(world, b"etc/ld.so.preload") {
