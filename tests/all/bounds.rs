@@ -324,7 +324,7 @@ fn a_few_lines_that_ask_for_endless_work_are_followed_so_far_and_then_are_one_ga
             "stages of stages",
             4_000,
             each(900, &|n| match n {
-                0 => format!("FROM base AS s0\nRUN {}touch /x\n", each(1_900, &|d| format!("mkdir -p /d/{d}/a;"))),
+                0 => format!("FROM base AS s0\nRUN {}touch /x\n", each(1_900, &|d| format!("mkdir -p /d/{d}/a/b/c;"))),
                 n => format!("FROM s{} AS s{n}\nRUN touch /d/x\n", n - 1),
             }),
         ),
