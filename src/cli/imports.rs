@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 const MAX_OUTPUT: u64 = 8 << 20;
 /// How long it may take. Importing large frameworks on a busy machine takes minutes.
 const DEADLINE: Duration = Duration::from_secs(15 * 60);
+/// How long an engine may take to remove a container.
+const REMOVAL: Duration = Duration::from_secs(60);
 
 /// What may be run in an engine.
 pub(super) struct Trial<'a> {
@@ -110,7 +112,9 @@ impl Trial<'_> {
         let output = bounded_output(child, DEADLINE);
         if output.is_err() {
             // The client is gone; what it started is not.
-            let _ = Command::new(&self.client).args(["rm", "--force", &name]).stdin(Stdio::null()).output();
+            let mut remove = Command::new(&self.client);
+            remove.args(["rm", "--force", &name]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            let _ = remove.spawn().and_then(|child| bounded_output(child, REMOVAL));
         }
         let _ = writer.join();
         output

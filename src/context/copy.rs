@@ -210,7 +210,7 @@ impl Stage {
         let kept = world.folder.kept(entry.path.as_bytes(), to.as_bytes());
         let (digest, content) = match kept {
             Some((digest, content)) => {
-                self.contexts.insert(digest, entry.path.clone());
+                self.is_of_context(digest, &entry.path);
                 (Some(digest), Some(content))
             }
             None => (self.identity_of(entry), None),
@@ -222,7 +222,7 @@ impl Stage {
     /// What stands for the content of a file of the folder that nobody reads.
     pub(super) fn identity_of(&mut self, entry: &Entry) -> Option<Digest> {
         let digest = (entry.kind == EntryKind::File).then(|| identity(&entry.path))?;
-        self.contexts.insert(digest, entry.path.clone());
+        self.is_of_context(digest, &entry.path);
         Some(digest)
     }
 
@@ -336,28 +336,31 @@ impl Stage {
         is_trusted: bool,
     ) {
         let real = other.tree.resolve(path);
-        let entries: Vec<(ImagePath, Entry)> = if other.tree.is_directory(&real) {
+        let is_directory = other.tree.is_directory(&real);
+        if is_directory {
             self.put_directory(target, options);
-            let inside =
-                |path: &ImagePath| path.as_bytes()[if real.is_empty() { 0 } else { real.len() + 1 }..].to_vec();
-            other.tree.below(&real).map(|(path, entry)| (target.join(&inside(path)), entry.clone())).collect()
-        } else {
-            let to = if many { target.join(file_name(path)) } else { target.clone() };
-            other.tree.get(&real).map(|entry| (to, entry.clone())).into_iter().collect()
-        };
+        }
+        let one = other.tree.get(&real).filter(|_| !is_directory);
+        let below = other.tree.below(&real).filter(|_| is_directory).map(|(_, entry)| entry);
         let mut doubtful = false;
-        for (to, entry) in entries {
-            let from = entry.path.clone();
-            self.remember_from(other, &entry);
+        for entry in one.into_iter().chain(below) {
+            let from = &entry.path;
+            let to = match is_directory {
+                true => target.join(&from.as_bytes()[if real.is_empty() { 0 } else { real.len() + 1 }..]),
+                false if many => target.join(file_name(path)),
+                false => target.clone(),
+            };
+            self.remember_from(other, entry);
             doubtful |= other.tree.is_doubtful(from.as_bytes());
             let content = other.tree.content(from.as_bytes()).map(<[u8]>::to_vec);
             // What was linked within the stage is a file of its own here, unless both are copied.
             let entry = match entry.kind {
-                EntryKind::Hardlink => linked(other, &real, target, entry),
-                _ => entry,
+                EntryKind::Hardlink => linked(other, &real, target, entry.clone()),
+                _ => entry.clone(),
             };
+            let is_own = is_trusted && !other.tree.foreign().contains(&entry.path);
             self.tree.put(Entry { path: to.clone(), uid: options.uid, gid: options.gid, ..entry }, content);
-            if is_trusted && !other.tree.foreign().contains(&from) {
+            if is_own {
                 self.tree.set_foreign(&to, false);
             }
         }

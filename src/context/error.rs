@@ -31,6 +31,16 @@ pub enum ContextError {
         /// How many are read.
         most: usize,
     },
+    /// There is too much to compare.
+    #[error("{path}: {patterns} patterns with `*`, `?` or `[…]` are too many for a folder of {files} files or more")]
+    TooManyPatterns {
+        /// The ignore file, escaped.
+        path: String,
+        /// How many there are.
+        patterns: usize,
+        /// How many files they were tried on.
+        files: usize,
+    },
     /// Nothing in the folder says what is built.
     #[error("{path}: expected a Dockerfile, a lock, requirements.txt or pyproject.toml, found none")]
     Nothing {
@@ -150,6 +160,7 @@ impl ContextError {
             Self::Request { source, .. } => return Some(source.hint()).filter(|hint| !hint.is_empty()),
             Self::NotThere { hint, .. } => (*hint)?,
             Self::Nothing { .. } | Self::NoFolder { .. } => "context:DIR takes the folder that is built from",
+            Self::TooManyPatterns { .. } => "patterns without these signs, and `**/NAME`, may be as many as you like",
             Self::NoPython => "say it with --python 3.11, or write a .python-version",
             Self::NoStage { .. } => "--target-stage takes a stage's name or number",
             Self::NoBase { .. } => {

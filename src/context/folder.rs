@@ -3,7 +3,7 @@
 //! Nothing outside of it is read, whatever its links say ([`Root`]); nothing is written, and files are read up to a bound.
 
 use super::ContextError;
-use super::ignore::Ignore;
+use super::ignore::{Ignore, Walk};
 use crate::base::{Found, ImagePath, Root, escape_path, parent};
 use crate::layer::{Entry, EntryKind, content_digest, distil, is_kept};
 use crate::resolve::Unread;
@@ -52,13 +52,19 @@ impl Folder {
         let (written, entries) = (BTreeMap::new(), BTreeMap::new());
         let mut out = Self { root: root.to_owned(), disk, written, entries, bad_patterns };
         let relative = |path: &Path| path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned();
-        let hidden = |path: &Path| ignore.hides(&relative(path));
-        let walk = WalkDir::new(root).min_depth(1).sort_by_file_name().into_iter();
-        let walk = walk.filter_entry(|item| !(ignore.is_final() && item.file_type().is_dir() && hidden(item.path())));
-        for item in walk {
+        let mut hidden = Walk::new(&ignore);
+        let mut walk = WalkDir::new(root).min_depth(1).sort_by_file_name().into_iter();
+        while let Some(item) = walk.next() {
             // What cannot be looked into fails the build as well, if it is asked for.
             let Ok(item) = item else { continue };
-            if hidden(item.path()) {
+            let is_folder = item.file_type().is_dir();
+            let is_hidden = hidden.hides(&relative(item.path()), is_folder).map_err(|many| {
+                ContextError::TooManyPatterns { path: name.clone(), patterns: many.patterns, files: many.paths }
+            })?;
+            if is_hidden {
+                if is_folder && ignore.is_final() {
+                    walk.skip_current_dir();
+                }
                 continue;
             }
             let path = ImagePath::new(item.path().strip_prefix(root).unwrap_or(item.path()).as_os_str().as_bytes());

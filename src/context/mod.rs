@@ -36,6 +36,7 @@ mod ignore;
 mod install;
 mod installer;
 mod known;
+mod names;
 mod origin;
 mod pattern;
 mod places;
@@ -76,6 +77,7 @@ use stage::{Stage, World};
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// A Dockerfile with more instructions is none: engines stop at 127 layers.
 const MOST_INSTRUCTIONS: usize = 2_000;
@@ -222,7 +224,8 @@ fn make(
     };
     let world = World::new(&file, name, folder, options, outside);
     let stage = world.stage(target)?;
-    let mut stage = Stage::clone(&stage);
+    world.forget_stages();
+    let mut stage = Rc::unwrap_or_clone(stage);
     if let Some(image) = file.foreign_frontend() {
         let place = format!("{}, line 1", world.name);
         stage.gap(&place, &format!("syntax={image}"), GapReason::Frontend(image.to_owned()), Writes::Anywhere);

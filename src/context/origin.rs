@@ -7,6 +7,7 @@
 use super::ContextError;
 use super::run::Place;
 use super::stage::{Stage, World};
+use super::work::own;
 use crate::base::{Digest, Found, ImagePath, escape_str, file_name, is_within};
 use crate::image::GapReason;
 use crate::layer::{Entry, EntryKind};
@@ -84,7 +85,17 @@ impl Stage {
         {
             self.text_bytes += text.len();
         }
-        self.contexts.extend(other.contexts.get(&digest).map(|path| (digest, path.clone())));
+        if let Some(path) = other.contexts.get(&digest) {
+            self.is_of_context(digest, path);
+        }
+    }
+
+    /// Remembers that this is the content of a file of the context.
+    pub(super) fn is_of_context(&mut self, digest: Digest, path: &ImagePath) {
+        let count = self.contexts.len();
+        if self.contexts.get(&digest) != Some(path) {
+            own(&mut self.contexts, count, &self.tree.work).insert(digest, path.clone());
+        }
     }
 
     /// What stands for a requirements file that is the standard input; the inner `None` where that is not known.

@@ -57,9 +57,9 @@ pub(super) struct Stage {
     /// Whether the base image's files are known.
     pub(super) base: BaseKnown,
     /// The OS packages, once they were asked for.
-    pub(super) system: Option<SystemState>,
+    pub(super) system: Option<Rc<SystemState>>,
     /// Contents by their digests: files of the context, and where they are in it.
-    pub(super) contexts: BTreeMap<Digest, ImagePath>,
+    pub(super) contexts: Rc<BTreeMap<Digest, ImagePath>>,
     /// What commands wrote.
     pub(super) texts: BTreeMap<Digest, Rc<[u8]>>,
     /// Bytes of these.
@@ -251,13 +251,18 @@ impl<'w> World<'w> {
         };
         stage.number = number;
         stage.tree.work = Rc::clone(&self.work);
-        self.work.entries(stage.tree.len() / 4);
         for position in definition.instructions.clone().skip(1) {
             stage.carry_out(self, position)?;
         }
         let stage = Rc::new(stage);
         self.made.borrow_mut().insert(number, Rc::clone(&stage));
         Ok(stage)
+    }
+
+    /// Lets go of all stages and images, so that the last stage's layers are its own.
+    pub(super) fn forget_stages(&self) {
+        self.made.take();
+        self.images.take();
     }
 
     /// An image from outside, if its files are known.
@@ -267,6 +272,7 @@ impl<'w> World<'w> {
         }
         match self.outside.image(name) {
             Base::Known(image, how) => {
+                self.work.entries(image.layers.iter().map(|layer| layer.entries.len()).sum::<usize>() / 4);
                 let mut stage = Stage::of_base(&image);
                 stage.tree = Tree::of(*image, Rc::clone(&self.work));
                 let known = Rc::new((stage, how));

@@ -9,6 +9,7 @@ use super::ContextError;
 use super::arguments::Arguments;
 use super::run::{Outcome, Place};
 use super::stage::{BaseKnown, Stage, SystemState, World};
+use super::work::own;
 use crate::base::{Digest, ImagePath};
 use crate::fs::View;
 use crate::image::{Config, GapReason, Image, Writes};
@@ -104,11 +105,14 @@ impl Stage {
     /// The packages so far, and where more of them are.
     pub(super) fn system(&mut self) -> &mut SystemState {
         let (tree, config) = (&self.tree, &self.config);
-        self.system.get_or_insert_with(|| {
+        let system = self.system.get_or_insert_with(|| {
             let image = image_of(&tree.layers, config.clone());
             let view = View::new(&image);
-            SystemState { inventory: OsInventory::new(&view), sources: Sources::new(&view), stamp: None }
-        })
+            let (inventory, sources) = (OsInventory::new(&view), Sources::new(&view));
+            Rc::new(SystemState { inventory, sources, stamp: None })
+        });
+        let count = system.inventory.owners.len();
+        own(system, count, &tree.work)
     }
 
     /// Reads again where packages come from, and what apt and dpkg are told, where files of them have changed.

@@ -3,17 +3,17 @@
 //! leaves a whiteout, and the bytes stay where they are.
 
 use super::ignore::pattern;
-use super::work::Work;
-use crate::base::{FastMap, ImagePath, file_name, parent};
+use super::names::{Names, Place, place};
+use super::work::{Work, own};
+use crate::base::{ImagePath, file_name, parent};
 use crate::image::{Image, Writes};
 use crate::layer::{Entry, EntryKind, LayerIndex};
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-/// A file's place: its layer, and its position in it.
-type Place = (usize, usize);
-
+/// Steps that each path of a walk takes.
+const BELOW: usize = 5;
 /// How many links of a path are followed.
 const MOST_LINKS: usize = 20;
 
@@ -23,23 +23,21 @@ pub(super) struct Tree {
     /// The layers that are done, which stages share.
     pub(super) layers: Vec<Rc<LayerIndex>>,
     /// What a container would see, as an instruction begins or goes on.
-    visible: FastMap<ImagePath, Place>,
-    /// The names in each directory, whether it has an entry of its own or not.
-    names: FastMap<ImagePath, BTreeSet<Box<[u8]>>>,
+    visible: Names,
     /// The layer that is being made; entries that were removed again are `None`.
     draft: Vec<Option<Entry>>,
-    contents: BTreeMap<usize, Vec<u8>>,
+    contents: BTreeMap<u32, Vec<u8>>,
     /// Paths of lower layers that the draft has put something else in the place of.
     covered: BTreeSet<ImagePath>,
     /// Files and links that instructions brought, and no package of the system's and no installer: what runs by such a name
     /// is not known by it.
-    foreign: BTreeSet<ImagePath>,
+    foreign: Rc<BTreeSet<ImagePath>>,
     /// Whether an installer is at work.
     pub(super) by_installer: bool,
     /// What commands that are not known may have changed.
-    doubt: Doubt,
+    doubt: Rc<Doubt>,
     /// Where commands that are not known may have put something of their own.
-    taint: Doubt,
+    taint: Rc<Doubt>,
     /// The names of the base's shared libraries, once they were asked for.
     libraries: Rc<OnceCell<BTreeSet<Box<[u8]>>>>,
     /// How many of the lowest layers are the base image's.
@@ -132,7 +130,7 @@ impl Tree {
                     if entry.kind != EntryKind::Directory {
                         tree.forget_below(path.as_bytes());
                     }
-                    tree.show(path, (layer, position));
+                    tree.show(path, place(layer, position));
                 }
             }
         }
@@ -145,24 +143,11 @@ impl Tree {
     }
 
     fn show(&mut self, path: ImagePath, place: Place) {
-        let mut child = path.clone();
-        while !child.is_root() {
-            let folder = parent(child.as_bytes());
-            if let Some(names) = self.names.get_mut(folder) {
-                names.insert(file_name(child.as_bytes()).into());
-                break;
-            }
-            let folder = ImagePath::new(folder);
-            self.names.insert(folder.clone(), BTreeSet::from([file_name(child.as_bytes()).into()]));
-            self.work.bytes(folder.as_bytes().len());
-            child = folder;
-        }
-        self.visible.insert(path, place);
+        self.visible.insert(path, place, &self.work);
     }
 
-    /// How many entries a container would see.
-    pub(super) fn len(&self) -> usize {
-        self.visible.len()
+    fn hide(&mut self, path: &ImagePath) {
+        self.visible.remove(path, &self.work);
     }
 
     /// The layers, where the tree is done.
@@ -170,47 +155,30 @@ impl Tree {
         self.layers.into_iter().map(Rc::unwrap_or_clone).collect()
     }
 
-    /// Takes one path out of sight, and the directories above it that have nothing left and no entry of their own.
-    fn hide(&mut self, path: &ImagePath) {
-        self.visible.remove(path);
-        let mut child = path.clone();
-        while !child.is_root() && !self.names.contains_key(&child) && !self.visible.contains_key(&child) {
-            let folder = ImagePath::new(parent(child.as_bytes()));
-            if let Some(names) = self.names.get_mut(&folder) {
-                names.remove(file_name(child.as_bytes()));
-                if !names.is_empty() {
-                    break;
-                }
-                self.names.remove(&folder);
-            }
-            child = folder;
-        }
-    }
-
     fn at(&self, (layer, position): Place) -> Option<&Entry> {
-        match self.layers.get(layer) {
-            Some(layer) => layer.entries.get(position),
-            None => self.draft.get(position)?.as_ref(),
+        match self.layers.get(layer as usize) {
+            Some(layer) => layer.entries.get(position as usize),
+            None => self.draft.get(position as usize)?.as_ref(),
         }
     }
 
     /// What is at a path, links not followed.
     pub(super) fn get(&self, path: &[u8]) -> Option<&Entry> {
-        self.at(*self.visible.get(path)?)
+        self.at(self.visible.get(path)?)
     }
 
     /// The bytes of a file of the layer that is being made.
     pub(super) fn new_bytes(&self, path: &[u8]) -> Option<u64> {
-        let &(layer, position) = self.visible.get(path)?;
-        let entry = self.draft.get(position).filter(|_| layer == self.layers.len())?.as_ref()?;
+        let (layer, position) = self.visible.get(path)?;
+        let entry = self.draft.get(position as usize).filter(|_| layer as usize == self.layers.len())?.as_ref()?;
         (entry.kind == EntryKind::File).then_some(entry.size)
     }
 
     /// The kept content of a file.
     pub(super) fn content(&self, path: &[u8]) -> Option<&[u8]> {
-        let &(layer, position) = self.visible.get(path)?;
-        let content = match self.layers.get(layer) {
-            Some(layer) => layer.contents.get(&u32::try_from(position).ok()?)?,
+        let (layer, position) = self.visible.get(path)?;
+        let content = match self.layers.get(layer as usize) {
+            Some(layer) => layer.contents.get(&position)?,
             None => self.contents.get(&position)?,
         };
         Some(content)
@@ -223,40 +191,28 @@ impl Tree {
 
     /// Everything below a directory that has an entry, in order.
     pub(super) fn below(&self, directory: &[u8]) -> impl Iterator<Item = (&ImagePath, &Entry)> {
-        let mut paths: Vec<Vec<u8>> = Vec::new();
-        self.push_names(directory, &mut paths);
-        std::iter::from_fn(move || {
-            self.work.steps(15);
-            let path = paths.pop().filter(|_| !self.work.is_spent())?;
-            self.push_names(&path, &mut paths);
-            Some(self.visible.get_key_value(&path[..]))
-        })
-        .flatten()
-        .filter_map(|(path, place)| Some((path, self.at(*place)?)))
-    }
-
-    /// Puts the paths in a directory onto a pile, the first on top.
-    fn push_names(&self, directory: &[u8], pile: &mut Vec<Vec<u8>>) {
-        let Some(names) = self.names.get(directory) else { return };
-        let whole = |name: &[u8]| if directory.is_empty() { name.to_vec() } else { [directory, b"/", name].concat() };
-        pile.extend(names.iter().rev().map(|name| whole(name)));
+        let all = self.visible.below(directory).take_while(|_| {
+            self.work.steps(BELOW);
+            !self.work.is_spent()
+        });
+        all.filter_map(|(path, place)| Some((path, self.at(place?)?)))
     }
 
     /// The names in a directory, in order.
     pub(super) fn names(&self, directory: &[u8]) -> BTreeSet<Vec<u8>> {
-        self.names.get(directory).into_iter().flatten().map(|name| name.to_vec()).collect()
+        self.visible.within(directory).map(<[u8]>::to_vec).collect()
     }
 
     /// Whether there is a directory.
     pub(super) fn is_directory(&self, path: &[u8]) -> bool {
         path.is_empty()
             || self.get(path).is_some_and(|entry| entry.kind == EntryKind::Directory)
-            || self.names.contains_key(path)
+            || self.visible.is_folder(path)
     }
 
     /// Whether there is anything.
     pub(super) fn exists(&self, path: &[u8]) -> bool {
-        self.visible.contains_key(path) || self.is_directory(path)
+        self.visible.get(path).is_some() || self.is_directory(path)
     }
 
     /// The path with all links on the way followed, whether or not there is something in the end.
@@ -283,11 +239,11 @@ impl Tree {
     pub(super) fn doubt(&mut self, writes: &Writes) {
         match writes {
             Writes::Anywhere => {
-                self.doubt = Doubt { anywhere: true, ..Doubt::default() };
+                self.doubt = Rc::new(Doubt { anywhere: true, ..Doubt::default() });
             }
             Writes::Within(paths) => {
                 self.work.steps(self.doubt.fresh.len().saturating_mul(paths.len()));
-                self.doubt.add(paths, writes);
+                own_doubt(&mut self.doubt, &self.work).add(paths, writes);
             }
         }
     }
@@ -295,7 +251,7 @@ impl Tree {
     /// A command that is not known may have put something of its own there: a program, a library, settings.
     pub(super) fn taint(&mut self, paths: &[ImagePath]) {
         self.work.steps(self.taint.fresh.len().saturating_mul(paths.len()));
-        self.taint.add(paths, &Writes::Within(paths.to_vec()));
+        own_doubt(&mut self.taint, &self.work).add(paths, &Writes::Within(paths.to_vec()));
     }
 
     /// Whether what is at a path may be something that a command which is not known has put there.
@@ -334,7 +290,7 @@ impl Tree {
 
     /// Whether an instruction has put something at a path.
     pub(super) fn is_new_since_base(&self, path: &[u8]) -> bool {
-        self.visible.get(path).is_some_and(|&(layer, _)| layer >= self.base_layers)
+        self.visible.get(path).is_some_and(|(layer, _)| layer as usize >= self.base_layers)
     }
 
     /// Files and links that instructions brought.
@@ -344,11 +300,15 @@ impl Tree {
 
     /// A file or link is one that the image came with, or one that it did not.
     pub(super) fn set_foreign(&mut self, path: &ImagePath, foreign: bool) {
-        if foreign {
-            self.foreign.insert(path.clone());
-        } else {
-            self.foreign.remove(path);
+        if foreign == self.foreign.contains(path) {
+            return;
         }
+        let count = self.foreign.len();
+        let all = own(&mut self.foreign, count, &self.work);
+        match foreign {
+            true => all.insert(path.clone()),
+            false => all.remove(path),
+        };
     }
 
     /// Notes from now on which paths are changed.
@@ -395,37 +355,46 @@ impl Tree {
         self.touch(&path);
         if entry.kind != EntryKind::Directory {
             self.set_foreign(&path, !self.by_installer);
-            self.doubt.settle(&path);
-            self.taint.settle(&path);
+            settle(&mut self.doubt, &path, &self.work);
+            settle(&mut self.taint, &path, &self.work);
         }
         let same = entry.kind == EntryKind::Directory && self.is_directory(path.as_bytes());
         if !same && self.exists(path.as_bytes()) {
             self.take_back(path.as_bytes());
-        } else if same && self.visible.contains_key(&path) {
+        } else if same && self.visible.get(path.as_bytes()).is_some() {
             // A directory that is there: its attributes are no bytes.
             return;
         }
-        let position = self.draft.len();
+        let new = place(self.layers.len(), self.draft.len());
         self.draft.push(Some(entry));
-        self.contents.extend(content.map(|content| (position, content)));
-        self.show(path, (self.layers.len(), position));
+        self.contents.extend(content.map(|content| (new.1, content)));
+        self.show(path, new);
     }
 
     /// Takes what is at a path, and below it, out of sight, without a whiteout.
     fn take_back(&mut self, path: &[u8]) {
-        let own = self.visible.get_key_value(path).map(|(path, place)| (path.clone(), *place));
-        let below = self.below(path).map(|(path, _)| path.clone()).collect::<Vec<_>>();
-        let places = below.into_iter().filter_map(|path| self.visible.get(&path).map(|place| (path.clone(), *place)));
-        let all: Vec<(ImagePath, Place)> = own.into_iter().chain(places).collect();
-        for (path, (layer, position)) in all {
+        for (path, (layer, position)) in self.visible_from(path) {
             self.hide(&path);
-            if layer < self.layers.len() {
+            if (layer as usize) < self.layers.len() {
                 self.covered.insert(path);
-            } else if let Some(slot) = self.draft.get_mut(position) {
-                *slot = None;
-                self.contents.remove(&position);
+            } else {
+                self.undraft(position);
             }
         }
+    }
+
+    fn undraft(&mut self, position: u32) {
+        if let Some(slot) = self.draft.get_mut(position as usize) {
+            *slot = None;
+        }
+        self.contents.remove(&position);
+    }
+
+    /// What is at a path and below it.
+    fn visible_from(&self, path: &[u8]) -> Vec<(ImagePath, Place)> {
+        let own = self.get(path).and_then(|entry| Some((entry.path.clone(), self.visible.get(path)?)));
+        let below = self.below(path).filter_map(|(path, _)| Some((path.clone(), self.visible.get(path.as_bytes())?)));
+        own.into_iter().chain(below).collect()
     }
 
     /// Removes a path and all below it, as `rm -rf` does. Whether there was anything.
@@ -435,9 +404,12 @@ impl Tree {
         }
         let whole = ImagePath::new(path);
         self.touch(&whole);
-        self.doubt.settle(&whole);
-        self.taint.settle(&whole);
-        self.taint.within.retain(|path| !crate::base::is_within(path.as_bytes(), whole.as_bytes()));
+        settle(&mut self.doubt, &whole, &self.work);
+        settle(&mut self.taint, &whole, &self.work);
+        let is_in = |path: &ImagePath| crate::base::is_within(path.as_bytes(), whole.as_bytes());
+        if self.taint.within.iter().any(is_in) {
+            own_doubt(&mut self.taint, &self.work).within.retain(|path| !is_in(path));
+        }
         self.take_back(path);
         let below = [path, b"/"].concat();
         let after = self.covered.range(ImagePath::new(path)..);
@@ -456,39 +428,31 @@ impl Tree {
     /// Takes what the layer that is being made has at a path and below it out of it: it is no part of the image.
     pub(super) fn forget(&mut self, path: &[u8]) {
         let here = self.layers.len();
-        let own = self.visible.get_key_value(path).map(|(path, place)| (path.clone(), *place));
-        let below: Vec<ImagePath> = self.below(path).map(|(path, _)| path.clone()).collect();
-        let below = below.into_iter().filter_map(|path| self.visible.get(&path).map(|place| (path.clone(), *place)));
-        let all: Vec<(ImagePath, Place)> = own.into_iter().chain(below).collect();
-        for (path, (_, position)) in all.into_iter().filter(|(_, (layer, _))| *layer == here) {
-            self.hide(&path);
-            self.contents.remove(&position);
-            if let Some(slot) = self.draft.get_mut(position) {
-                *slot = None;
+        for (path, (layer, position)) in self.visible_from(path) {
+            if layer as usize == here {
+                self.hide(&path);
+                self.undraft(position);
             }
         }
     }
 
     /// Ends the layer that is being made.
     pub(super) fn commit(&mut self) {
-        let mut layer = LayerIndex { sources: false, ..LayerIndex::default() };
-        let mut moved = BTreeMap::new();
-        for (position, entry) in std::mem::take(&mut self.draft).into_iter().enumerate() {
-            let Some(entry) = entry else { continue };
-            moved.insert(position, layer.entries.len());
-            layer.entries.push(entry);
-        }
-        let at = self.layers.len();
-        for (old, new) in moved.iter().filter(|(old, new)| old != new) {
-            let place = self.visible.get_mut(&layer.entries[*new].path);
-            if let Some(place) = place.filter(|place| **place == (at, *old)) {
-                place.1 = *new;
+        let draft = std::mem::take(&mut self.draft);
+        let mut contents = BTreeMap::new();
+        for (new, (old, entry)) in
+            draft.iter().enumerate().filter_map(|(at, entry)| Some((at, entry.as_ref()?))).enumerate()
+        {
+            let (old, new) = (place(self.layers.len(), old), place(self.layers.len(), new));
+            if old != new && self.visible.get(entry.path.as_bytes()) == Some(old) {
+                self.visible.insert(entry.path.clone(), new, &self.work);
             }
+            contents.extend(self.contents.remove(&old.1).map(|content| (new.1, content)));
         }
-        for (position, content) in std::mem::take(&mut self.contents) {
-            let new = moved.get(&position).and_then(|new| u32::try_from(*new).ok());
-            layer.contents.extend(new.map(|new| (new, content)));
-        }
+        self.contents.clear();
+        let mut entries: Vec<Entry> = draft.into_iter().flatten().collect();
+        entries.shrink_to_fit();
+        let layer = LayerIndex { sources: false, entries, contents, ..LayerIndex::default() };
         self.covered.clear();
         self.layers.push(Rc::new(layer));
     }
@@ -522,6 +486,17 @@ impl Tree {
         self.work.bytes(found.iter().map(|path| path.len() + 64).sum());
         found.retain(|path| self.exists(path) || self.exists(&self.resolve(path)));
         found
+    }
+}
+
+fn own_doubt<'d>(doubt: &'d mut Rc<Doubt>, work: &Work) -> &'d mut Doubt {
+    let count = doubt.fresh.len() + doubt.within.len();
+    own(doubt, count, work)
+}
+
+fn settle(doubt: &mut Rc<Doubt>, path: &ImagePath, work: &Work) {
+    if doubt.anywhere || !doubt.within.is_empty() {
+        own_doubt(doubt, work).settle(path);
     }
 }
 

@@ -5,6 +5,9 @@ use super::stage::Stage;
 use crate::base::ImagePath;
 use crate::image::{GapReason, Writes};
 
+/// Steps that a copy of a stage takes, which shares its files.
+const TRIAL: usize = 10_000;
+
 impl Stage {
     /// Tries what may run or not: what it would change is a gap, and its variables have no known value any more.
     pub(super) fn maybe(&mut self, setting: Setting<'_>, run: impl FnOnce(&mut Self) -> Result<Ran>) {
@@ -21,7 +24,7 @@ impl Stage {
         if !setting.world.may_try() {
             return None;
         }
-        self.tree.work.steps(self.tree.len() / 2);
+        self.tree.work.steps(TRIAL);
         let mut trial = self.clone();
         trial.shell.uncertain = false;
         trial.gaps.clear();

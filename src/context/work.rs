@@ -3,9 +3,13 @@
 //! Beyond it nothing more is carried out, and what follows is one gap ([`crate::image::GapReason::Work`]).
 
 use std::cell::Cell;
+use std::rc::Rc;
 
-/// Files, links and directories put into trees, folders that these imply, and a quarter of those of each tree that is begun with.
-const MOST_ENTRIES: u64 = 240_000;
+/// Files, links and directories put into trees, some 300 bytes each, and what takes as much memory. A base of 200,000
+/// files with a dozen stages and three whole copies of it stays below.
+const MOST_ENTRIES: u64 = 800_000;
+/// As many parts of what is copied because it is shared take the memory of an entry.
+const COPIED: usize = 8;
 /// Bytes of values, words, output and contents that are made.
 const MOST_BYTES: u64 = 96 << 20;
 /// Steps of walks, of copies of trees and of patterns.
@@ -50,6 +54,14 @@ impl Work {
     pub(super) fn commands(&self, count: usize) {
         add(&self.commands, count);
     }
+}
+
+/// What only this stage writes to: a copy, where others have it as well, which is paid for. `count` are its parts.
+pub(super) fn own<'s, T: Clone>(shared: &'s mut Rc<T>, count: usize, work: &Work) -> &'s mut T {
+    if Rc::strong_count(shared) > 1 {
+        work.entries(count / COPIED);
+    }
+    Rc::make_mut(shared)
 }
 
 fn add(cell: &Cell<u64>, count: usize) {

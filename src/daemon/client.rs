@@ -1,8 +1,8 @@
 //! The three questions that are asked of an engine, and the stream of an image.
 //!
-//! HTTP over a socket, blocking. Answers that are kept are bounded; the stream is not, and it has no time limit
-//! either: before its first byte the classic store puts the whole archive together on disk, which takes minutes for
-//! a large image, and nobody can tell that from an engine that hangs.
+//! HTTP over a socket, blocking. Answers that are kept are bounded; the stream is not, and may take as long as it likes
+//! while something comes. Before its first byte the classic store puts the whole archive together on disk, which takes
+//! minutes for a large image: silence is taken for that, up to a limit.
 
 use super::answers::{complaint, parse_info, parse_inspect, version_prefix};
 use super::{DaemonError, Endpoint, Info, Inspected, Surroundings};
@@ -18,6 +18,8 @@ use std::time::Duration;
 const MOST_JSON: u64 = 16 << 20;
 /// An engine that removes containers may be slow to say anything.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// An engine that says nothing for so long while an image is awaited hangs.
+const SILENCE: Duration = Duration::from_secs(600);
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A container engine that answers.
@@ -26,6 +28,7 @@ pub struct Engine {
     /// URL and version of the API.
     base: String,
     place: String,
+    silence: Duration,
 }
 
 impl Engine {
@@ -41,13 +44,21 @@ impl Engine {
 
     /// Agrees with the engine at an address on a version of the API.
     pub fn connect_to(endpoint: &Endpoint) -> Result<Self, DaemonError> {
+        Self::connect_with(endpoint, SILENCE)
+    }
+
+    /// The same, with an own limit of how long an engine may say nothing while an image is awaited.
+    pub fn connect_with(endpoint: &Endpoint, silence: Duration) -> Result<Self, DaemonError> {
         let place = endpoint.to_string();
         let base = match endpoint {
             Endpoint::Unix(_) => "http://localhost".to_owned(),
             Endpoint::Tcp { url, .. } => url.clone(),
         };
-        let client = client_for(endpoint)?.build().map_err(|error| request_error(&place, "TLS", error))?;
-        let mut engine = Self { client, base, place };
+        let client = client_for(endpoint)?
+            .timeout(silence)
+            .build()
+            .map_err(|error| request_error(&place, "TLS", error, silence))?;
+        let mut engine = Self { client, base, place, silence };
         let answer = engine.get("/_ping", Some(PATIENCE))?;
         let version = answer.headers().get("api-version").and_then(|version| version.to_str().ok());
         let prefix = version_prefix(version);
@@ -74,14 +85,15 @@ impl Engine {
         parse_info(&self.bounded("/info", answer)?).map_err(|error| self.shape("/info", &error))
     }
 
-    /// Streams the archive that `docker save NAME` would write. The first byte may take minutes.
+    /// Streams the archive that `docker save NAME` would write. The first byte may take minutes; an engine that then or later
+    /// says nothing for ten of them is an error.
     ///
     /// An engine that fails on the way cuts the connection, which is an error, or writes its complaint into the
     /// stream, which is then no whole archive.
     pub fn export(&self, name: &str) -> Result<Export, DaemonError> {
         let what = format!("/images/{}/get", self.encoded(name)?);
         let answer = self.of_image(name, &what, None)?;
-        Ok(Export { answer, place: self.place.clone(), at: 0 })
+        Ok(Export { answer, place: self.place.clone(), silence: self.silence, at: 0 })
     }
 
     fn of_image(&self, name: &str, what: &str, patience: Option<Duration>) -> Result<Response, DaemonError> {
@@ -98,7 +110,7 @@ impl Engine {
         if let Some(patience) = patience {
             request = request.timeout(patience);
         }
-        request.send().map_err(|error| request_error(&self.place, path, error))
+        request.send().map_err(|error| request_error(&self.place, path, error, patience.unwrap_or(self.silence)))
     }
 
     fn accepted(&self, what: &str, answer: Response) -> Result<Response, DaemonError> {
@@ -143,6 +155,7 @@ impl Engine {
 pub struct Export {
     answer: Response,
     place: String,
+    silence: Duration,
     at: u64,
 }
 
@@ -150,6 +163,11 @@ impl Read for Export {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.answer.read(buffer).map_err(|error| {
             let (place, at, why) = (&self.place, self.at, innermost(&error));
+            let is_silent = error.get_ref().and_then(|error| error.downcast_ref::<reqwest::Error>());
+            let why = match is_silent.is_some_and(reqwest::Error::is_timeout) {
+                true => format!("it said nothing for {} seconds", self.silence.as_secs_f32()),
+                false => why,
+            };
             let message = format!("the container engine at {place} cut the image off after {at} bytes: {why}");
             io::Error::new(error.kind(), message)
         })?;
@@ -161,8 +179,7 @@ impl Read for Export {
 /// Certificates of the system are not loaded where they are not needed: that takes a while, and fails where there
 /// are none.
 fn client_for(endpoint: &Endpoint) -> Result<ClientBuilder, DaemonError> {
-    let builder =
-        Client::builder().timeout(None).connect_timeout(CONNECT_PATIENCE).redirect(Policy::none()).http1_only();
+    let builder = Client::builder().connect_timeout(CONNECT_PATIENCE).redirect(Policy::none()).http1_only();
     match endpoint {
         Endpoint::Unix(path) => Ok(builder.no_proxy().tls_certs_only([]).unix_socket(path.clone())),
         Endpoint::Tcp { url, certificates } => {
@@ -196,14 +213,14 @@ fn with_certificates(builder: ClientBuilder, folder: &Path) -> Result<ClientBuil
     Ok(builder.tls_certs_only(authorities).identity(identity))
 }
 
-fn request_error(place: &str, what: &str, error: reqwest::Error) -> DaemonError {
+fn request_error(place: &str, what: &str, error: reqwest::Error, patience: Duration) -> DaemonError {
     let place = place.to_owned();
     let mut causes = std::iter::successors(error.source(), |&error| error.source());
     let system = causes.find_map(|cause| cause.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error));
     match system {
         Some(code) if error.is_connect() => DaemonError::Connect { place, source: io::Error::from_raw_os_error(code) },
         _ if error.is_timeout() => {
-            let message = format!("no answer within {} seconds", PATIENCE.as_secs());
+            let message = format!("no answer within {} seconds", patience.as_secs_f32());
             DaemonError::Request { place, what: escape_str(what), message }
         }
         _ => DaemonError::Request { place, what: escape_str(what), message: innermost(&error) },

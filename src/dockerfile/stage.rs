@@ -163,11 +163,13 @@ impl Scope {
             }
             Kind::Variables { environment, pairs } => {
                 // All of one instruction have the values from before it.
-                let before = self.variables.clone();
-                let named: BTreeSet<String> = self.environment.union(&self.unknown).cloned().collect();
-                for (name, value) in pairs {
+                let valued = |(name, value): &(String, Option<String>)| {
                     let given = given.get(name).filter(|_| !environment);
-                    let value = given.or(value.as_ref()).or_else(|| global.get(name)).cloned();
+                    let value = given.or(value.as_ref()).or_else(|| global.get(name));
+                    value.map(|value| self.with_empty(value))
+                };
+                let values: Vec<Option<Option<String>>> = pairs.iter().map(valued).collect();
+                for ((name, _), value) in pairs.iter().zip(values) {
                     if *environment {
                         self.environment.insert(name.clone());
                     } else if self.environment.contains(name) {
@@ -177,7 +179,7 @@ impl Scope {
                     self.unknown.remove(name);
                     self.declared.insert(name.clone());
                     let has_value = value.is_some();
-                    match value.and_then(|value| self.with_empty(&value, &before, &named)) {
+                    match value.flatten() {
                         Some(value) => _ = self.variables.insert(name.clone(), value),
                         None => {
                             let had_value = self.variables.remove(name).is_some();
@@ -194,22 +196,19 @@ impl Scope {
         }
     }
 
-    /// A value with those of its variables, of which some may be set nowhere; `named` are set to what is not known.
-    fn with_empty(
-        &self,
-        value: &str,
-        variables: &BTreeMap<String, String>,
-        named: &BTreeSet<String>,
-    ) -> Option<String> {
-        let found = expanded(value, variables);
+    /// A value with those of its variables, of which some may be set nowhere.
+    fn with_empty(&self, value: &str) -> Option<String> {
+        let found = expanded(value, &self.variables);
         if found.is_some() || !self.complete {
             return found;
         }
-        let mut variables = variables.clone();
+        let mut variables = self.variables.clone();
         for rest in value.split('$').skip(1) {
             let name = rest.strip_prefix('{').unwrap_or(rest);
             let end = name.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(name.len());
-            if end > 0 && !named.contains(&name[..end]) {
+            // Those are set to what is not known.
+            let is_named = self.environment.contains(&name[..end]) || self.unknown.contains(&name[..end]);
+            if end > 0 && !is_named {
                 variables.entry(name[..end].to_owned()).or_default();
             }
         }

@@ -19,7 +19,7 @@ use reqwest::blocking::{Client, Response};
 use reqwest::header::{ETAG, HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
 use serde::{Deserialize, Serialize};
 use std::io::{BufRead, BufReader, Read};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -31,6 +31,8 @@ const MOST_RELEASE: u64 = 16 << 20;
 const MOST_WIRE: u64 = 64 << 20;
 /// Largest index, unpacked.
 const MOST_UNPACKED: u64 = 256 << 20;
+/// Memory of all indexes together, in bytes. Debian's and Ubuntu's largest take about 40 MB each.
+const MOST_KEPT: usize = 192 << 20;
 /// Memory that an xz file may ask for, in KiB: `xz -9` takes 65 MiB.
 const MOST_XZ_MEMORY: u32 = 96 << 10;
 
@@ -46,6 +48,8 @@ pub(super) struct Fetcher<'a> {
     deadline: Instant,
     /// Held by who unpacks an index.
     reading: Mutex<()>,
+    /// Memory of the indexes so far, in bytes.
+    kept: AtomicUsize,
     pub downloaded: AtomicU64,
     pub requests: AtomicU64,
 }
@@ -109,6 +113,7 @@ impl<'a> Fetcher<'a> {
             options,
             deadline: Instant::now() + options.wait,
             reading: Mutex::default(),
+            kept: AtomicUsize::default(),
             downloaded: counter(),
             requests: counter(),
         })
@@ -208,7 +213,7 @@ impl<'a> Fetcher<'a> {
         let key = format!("packages {folder}{path} {}", file.digest);
         let kept = self.options.cache.as_ref().and_then(|cache| cache.get::<Index>(&key));
         if let Some(index) = kept {
-            return Ok(index);
+            return self.count(index);
         }
         let bytes = self.listed(folder, release, file)?;
         let most = plain.map_or(MOST_UNPACKED, |plain| plain.size.min(MOST_UNPACKED));
@@ -220,7 +225,16 @@ impl<'a> Fetcher<'a> {
         if let Some(cache) = &self.options.cache {
             cache.put(&key, &index);
         }
-        Ok(index)
+        self.count(index)
+    }
+
+    /// Counts what an index takes. Too many are refused together, though each of them may be as large.
+    fn count(&self, index: Index) -> Result<Index, String> {
+        let all = self.kept.fetch_add(index.memory(), Ordering::Relaxed).saturating_add(index.memory());
+        match all {
+            0..=MOST_KEPT => Ok(index),
+            _ => Err(format!("the indexes of all sources take more than {MOST_KEPT} bytes of memory")),
+        }
     }
 
     /// A file that a suite lists, verified.
@@ -259,19 +273,25 @@ impl<'a> Fetcher<'a> {
         let known = self.known::<(Index, u64)>(&key);
         let suite = |(index, size): (Index, u64), stale| {
             let lists = Lists { packages: size, ..Lists::default() };
-            Suite { release: Release::default(), indexes: vec![index], lists, stale }
+            Ok(Suite { release: Release::default(), indexes: vec![self.count(index)?], lists, stale })
         };
-        if let Some(known) = known.as_ref().filter(|known| self.is_fresh(known)) {
-            return Ok(suite(known.value.clone(), None));
-        }
-        let version = known.as_ref().map(|known| &known.version);
-        let read = || match self.get(&url, MOST_WIRE, version)? {
+        let known = match known {
+            Some(known) if self.is_fresh(&known) => return suite(known.value, None),
+            known => known,
+        };
+        let version = known.as_ref().map(|known| known.version.clone());
+        let read = || match self.get(&url, MOST_WIRE, version.as_ref())? {
             Answer::Missing => Err("`APKINDEX.tar.gz` is not there (HTTP 404)".to_owned()),
             Answer::Unchanged => Ok(None),
-            Answer::Body(bytes, version) => Ok(Some(((apkindex(&bytes)?, bytes.len() as u64), version))),
+            Answer::Body(bytes, version) => {
+                // One after another: what is read takes more memory than what is kept.
+                let _alone = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+                Ok(Some(((apkindex(&bytes)?, bytes.len() as u64), version)))
+            }
         };
-        let (value, stale) = self.renewed(&key, known.clone(), read())?;
-        Ok(suite(value, stale))
+        let read = read();
+        let (value, stale) = self.renewed(&key, known, read)?;
+        suite(value, stale)
     }
 
     /// Asks until there is an answer.

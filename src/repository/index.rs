@@ -15,6 +15,8 @@ const MOST_LINE: u64 = 4 << 20;
 
 /// Memory of what is kept of one index, in bytes. Debian's largest takes about 40 MB.
 const MAX_KEPT: usize = 96 << 20;
+/// Longest field of a package, in bytes. Debian's longest have some ten thousand.
+const MOST_FIELD: usize = 256 << 10;
 /// What a name that a package provides takes besides itself: a row, and a line of the directory.
 const ROW: usize = 64;
 
@@ -71,6 +73,11 @@ impl Index {
         self.packages as usize
     }
 
+    /// Memory that it takes, in bytes.
+    pub(super) fn memory(&self) -> usize {
+        self.records.capacity() + self.directory.capacity()
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.packages == 0
@@ -119,6 +126,8 @@ impl Index {
             out.directory.push_str(&offset.to_string());
             out.directory.push('\n');
         }
+        out.records.shrink_to_fit();
+        out.directory.shrink_to_fit();
         out
     }
 }
@@ -233,14 +242,22 @@ impl Record {
         value.clone_into(text);
     }
 
-    /// A field of a stanza of `Packages`; its name in small letters.
-    fn set_field(&mut self, name: &str, value: &str) {
+    /// A field of a stanza of `Packages`; its name in small letters. What is needed before the package goes to `first`.
+    fn set_field(&mut self, name: &str, value: &str, first: &mut String) -> Result<(), String> {
         let declared = &mut self.declared;
-        let join = |text: &mut String, first: bool| match (text.is_empty(), first) {
-            (true, _) => value.clone_into(text),
-            (false, true) => *text = format!("{value}, {text}"),
-            (false, false) => *text = format!("{text}, {value}"),
+        let text = match name {
+            "depends" => &mut declared.depends,
+            "pre-depends" => first,
+            "conflicts" | "breaks" => &mut declared.conflicts,
+            "recommends" | "suggests" | "provides" => return bounded(value).map(|value| self.set_plain(name, value)),
+            _ => return Ok(self.set_plain(name, value)),
         };
+        append(text, value);
+        bounded(text).map(drop)
+    }
+
+    fn set_plain(&mut self, name: &str, value: &str) {
+        let declared = &mut self.declared;
         match name {
             "package" => value.clone_into(&mut self.name),
             "version" => value.clone_into(&mut self.version),
@@ -252,12 +269,9 @@ impl Record {
                 declared.installed_size = value.parse().ok().and_then(|size: u64| size.checked_mul(1024));
             }
             "size" => self.wire = value.parse().unwrap_or(0),
-            "depends" => join(&mut declared.depends, false),
-            "pre-depends" => join(&mut declared.depends, true),
             "recommends" => value.clone_into(&mut declared.recommends),
             "suggests" => value.clone_into(&mut declared.suggests),
             "provides" => value.clone_into(&mut declared.provides),
-            "conflicts" | "breaks" => join(&mut declared.conflicts, false),
             "multi-arch" => value.clone_into(&mut declared.multi_arch),
             _ => {}
         }
@@ -281,6 +295,7 @@ pub fn parse_packages(input: impl BufRead) -> Result<Index, String> {
     let mut records = Kept::default();
     let mut current = Record::default();
     let mut field = (String::new(), String::new());
+    let mut first = String::new();
     let mut any = false;
     read_lines(input, |line| {
         let folded = matches!(line.first(), Some(b' ' | b'\t'));
@@ -288,30 +303,31 @@ pub fn parse_packages(input: impl BufRead) -> Result<Index, String> {
         if folded {
             if !OF_THE_ARCHIVE.contains(&field.0.as_str()) {
                 current.stanza += length;
-                if field.1.len() < MOST_LINE as usize {
+                // A description is longer than what is read of it.
+                if field.1.len() <= MOST_FIELD {
                     field.1.push(' ');
                     field.1.push_str(String::from_utf8_lossy(line).trim());
                 }
             }
-            return;
+            return Ok(());
         }
         let (name, value) = std::mem::take(&mut field);
-        current.set_field(&name, &value);
+        current.set_field(&name, &value, &mut first)?;
         if line.trim_ascii().is_empty() {
-            records.take(&mut current, STATUS_LINE);
-            return;
+            return records.take_needing(&mut current, &mut first);
         }
         any = true;
-        let Some(colon) = memchr::memchr(b':', line) else { return };
+        let Some(colon) = memchr::memchr(b':', line) else { return Ok(()) };
         let name = String::from_utf8_lossy(&line[..colon]).trim().to_ascii_lowercase();
         if !OF_THE_ARCHIVE.contains(&name.as_str()) {
             current.stanza += length;
         }
         field = (name, clean(&line[colon + 1..]));
+        Ok(())
     })?;
     let (name, value) = field;
-    current.set_field(&name, &value);
-    records.take(&mut current, STATUS_LINE);
+    current.set_field(&name, &value, &mut first)?;
+    records.take_needing(&mut current, &mut first)?;
     whole(records, any, "stanzas with `Package` and `Version`")
 }
 
@@ -322,21 +338,21 @@ pub fn parse_apkindex(input: impl BufRead) -> Result<Index, String> {
     let mut any = false;
     read_lines(input, |line| {
         if line.trim_ascii().is_empty() {
-            records.take(&mut current, 0);
-            return;
+            return records.take(&mut current, 0);
         }
         any = true;
         let (&[letter, b':', ref value @ ..], true) = (line, line.is_ascii() || std::str::from_utf8(line).is_ok())
         else {
-            return;
+            return Ok(());
         };
         current.stanza += line.len() as u64 + 1;
         // These mean something else there, or nothing here.
         if matches!(letter, b'P' | b'V' | b'A' | b'I' | b'S' | b'D' | b'p' | b'i' | b'k') {
-            current.set(letter.into(), &clean(value));
+            current.set(letter.into(), bounded(&clean(value))?);
         }
+        Ok(())
     })?;
-    records.take(&mut current, 0);
+    records.take(&mut current, 0)?;
     whole(records, any, "records with `P:` and `V:`")
 }
 
@@ -347,6 +363,20 @@ fn clean(value: &[u8]) -> String {
     if text.contains(char::is_control) { text.replace(char::is_control, " ") } else { text.to_owned() }
 }
 
+fn append(text: &mut String, value: &str) {
+    if !text.is_empty() {
+        text.push_str(", ");
+    }
+    text.push_str(value);
+}
+
+fn bounded(value: &str) -> Result<&str, String> {
+    match value.len() {
+        0..=MOST_FIELD => Ok(value),
+        _ => Err(format!("a field of a package is longer than {MOST_FIELD} bytes")),
+    }
+}
+
 /// Records while they are read, and the memory that they take.
 #[derive(Default)]
 struct Kept {
@@ -355,17 +385,29 @@ struct Kept {
 }
 
 impl Kept {
-    fn take(&mut self, current: &mut Record, more: u64) {
+    fn take(&mut self, current: &mut Record, more: u64) -> Result<(), String> {
         let mut record = std::mem::take(current);
-        if record.is_whole() && !self.is_full() {
+        if record.is_whole() {
             record.stanza += more;
             self.bytes += record.memory();
             self.records.push(record);
         }
+        match self.bytes {
+            0..=MAX_KEPT => Ok(()),
+            _ => Err(format!("what it has takes more than {MAX_KEPT} bytes of memory")),
+        }
     }
 
-    fn is_full(&self) -> bool {
-        self.bytes > MAX_KEPT
+    /// Takes a stanza of `Packages`; what it needs first comes first.
+    fn take_needing(&mut self, current: &mut Record, first: &mut String) -> Result<(), String> {
+        let mut depends = std::mem::take(first);
+        if !depends.is_empty() {
+            if !current.declared.depends.is_empty() {
+                append(&mut depends, &current.declared.depends);
+            }
+            current.declared.depends = depends;
+        }
+        self.take(current, STATUS_LINE)
     }
 }
 
@@ -383,9 +425,6 @@ impl Record {
 }
 
 fn whole(records: Kept, any: bool, expected: &str) -> Result<Index, String> {
-    if records.is_full() {
-        return Err(format!("what it has takes more than {MAX_KEPT} bytes of memory"));
-    }
     match records.records.is_empty() && any {
         true => Err(format!("expected {expected}, found none")),
         false => Ok(Index::new(records)),
@@ -393,7 +432,7 @@ fn whole(records: Kept, any: bool, expected: &str) -> Result<Index, String> {
 }
 
 /// Hands out the lines without their ends.
-fn read_lines(mut input: impl BufRead, mut each: impl FnMut(&[u8])) -> Result<(), String> {
+fn read_lines(mut input: impl BufRead, mut each: impl FnMut(&[u8]) -> Result<(), String>) -> Result<(), String> {
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -404,6 +443,6 @@ fn read_lines(mut input: impl BufRead, mut each: impl FnMut(&[u8])) -> Result<()
             _ => {}
         }
         let end = line.strip_suffix(b"\n").unwrap_or(&line);
-        each(end.strip_suffix(b"\r").unwrap_or(end));
+        each(end.strip_suffix(b"\r").unwrap_or(end))?;
     }
 }

@@ -319,12 +319,13 @@ fn a_few_lines_that_ask_for_endless_work_are_followed_so_far_and_then_are_one_ga
         ("words", 3, format!("FROM base\nRUN {texts}{}\n", "f $A $A $A;".repeat(300))),
         ("expressions", 3, run("grep -E '((a{1,99}){1,50}){1,10}' /etc/x;", 1_990)),
         ("stages", 4_000, stages),
+        // What stages share costs nothing until they write into it.
         (
             "stages of stages",
             4_000,
             each(900, &|n| match n {
-                0 => "FROM base AS s0\nRUN touch /x\n".into(),
-                n => format!("FROM s{} AS s{n}\nRUN touch /x\n", n - 1),
+                0 => format!("FROM base AS s0\nRUN {}touch /x\n", each(1_900, &|d| format!("mkdir -p /d/{d}/a/b/c;"))),
+                n => format!("FROM s{} AS s{n}\nRUN touch /d/x\n", n - 1),
             }),
         ),
     ];
@@ -353,6 +354,9 @@ fn what_is_long_but_no_work_is_followed_to_its_end() {
 
 #[test]
 fn a_large_image_that_is_copied_and_changed_once_is_followed_to_its_end() {
+    let stages: String = (1..80).map(|n| format!("FROM s{} AS s{n}\nRUN echo {n} > /usr/1/n{n}\n", n - 1)).collect();
+    let report = simulated(20_000, &format!("FROM base AS s0\n{stages}"));
+    assert!(!report.contains(TOO_MUCH), "{report}");
     let report = simulated(60_000, "FROM base AS one\nRUN chown -R 5:5 /usr\nFROM scratch\nCOPY --from=one / /\n");
     assert!(!report.contains(TOO_MUCH), "{report}");
 }

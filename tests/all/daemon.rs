@@ -227,6 +227,43 @@ fn an_export_is_the_stream_or_an_error() {
     }
 }
 
+/// An engine that answers the first question, and the second with this; then it is silent until the client has left.
+fn silent_after(said: Vec<u8>) -> String {
+    let folder = Store::new();
+    let path = folder.path("engine.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let thread = std::thread::spawn(move || {
+        for answer in [ping("1.41"), said] {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+            let mut request = [0; 4096];
+            assert!(stream.read(&mut request).unwrap() > 0);
+            stream.write_all(&answer).unwrap();
+            let is_first = answer.starts_with(b"HTTP") && answer.ends_with(b"OK");
+            let _ = if is_first { Ok(0) } else { stream.read(&mut request) };
+        }
+    });
+    let engine = Engine::connect_with(&Endpoint::Unix(path), Duration::from_millis(300)).unwrap();
+    let mut bytes = Vec::new();
+    let error = match engine.export("x") {
+        Ok(mut export) => export.read_to_end(&mut bytes).unwrap_err().to_string(),
+        Err(error) => error.to_string(),
+    };
+    drop(engine);
+    thread.join().unwrap();
+    error
+}
+
+#[test]
+fn an_engine_that_hangs_is_given_up() {
+    let error = silent_after(Vec::new());
+    assert!(error.contains("engine.sock") && error.contains("no answer within 0.3 seconds"), "{error}");
+    let begun = raw_answer(200, "Transfer-Encoding: chunked\r\n", &chunked(&[&[7; 1000]]));
+    let error = silent_after(begun);
+    let expected = "cut the image off after 1000 bytes: it said nothing for 0.3 seconds";
+    assert!(error.contains("engine.sock") && error.contains(expected), "{error}");
+}
+
 #[test]
 fn nobody_answers() {
     let folder = Store::new();

@@ -430,6 +430,29 @@ fn passwords_are_not_kept() {
 }
 
 #[test]
+fn fields_of_an_index_are_joined_up_to_a_length() {
+    let index =
+        parse_packages(&b"Package: p\nVersion: 1\nDepends: a\nPre-Depends: c\nBreaks: x\nConflicts: y\n"[..]).unwrap();
+    let declared = &index.packages("p")[0].declared;
+    assert_eq!((declared.depends.as_str(), declared.conflicts.as_str()), ("c, a", "x, y"));
+    let head = "Package: p\nVersion: 1\n";
+    let long = [
+        format!("{head}{}", "Depends: a\n".repeat(200_000)),
+        format!("{head}{}", "Pre-Depends: a\n".repeat(200_000)),
+        format!("{head}Provides: a{}", "\n b,".repeat(200_000)),
+        format!("{head}Recommends: {}", "b,".repeat(200_000)),
+    ];
+    for text in long {
+        let error = parse_packages(text.as_bytes()).unwrap_err();
+        assert_eq!(error, "a field of a package is longer than 262144 bytes");
+    }
+    let described = format!("{head}Description: a{}\n", "\n b".repeat(200_000));
+    assert_eq!(parse_packages(described.as_bytes()).unwrap().len(), 1);
+    let apk = format!("P:p\nV:1\nD:{}\n", "b ".repeat(200_000));
+    assert!(parse_apkindex(apk.as_bytes()).unwrap_err().contains("longer than 262144 bytes"));
+}
+
+#[test]
 fn parsers_take_any_bytes() {
     let release = b"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nSuite: x\nSHA256:\n e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 3 main/binary-amd64/Packages.gz\n-----BEGIN PGP SIGNATURE-----\n";
     let index = packages("a 1 Depends=b (>= 1) | c, d;Provides=x (= 1), y");

@@ -24,12 +24,13 @@ pub(super) fn edit(draft: &mut Draft<'_>, rows: &[Row], cached: bool) {
     let cached = cached || cleaned_later(&rows);
     let mut writers: Vec<Writer> = Vec::new();
     let mut fetched_before = false;
+    let readers = Readers::of(draft);
     for (position, row) in rows.iter().enumerate() {
         let later = &rows[position + 1..];
         let next = later.iter().find(|row| row.has(Does::Install));
         let fetches = row.has(Does::Install) || row.has(Does::Update);
         let lists_go =
-            fetches && !mounts(draft, row.instruction, "/var/lib/apt") && !is_needed_later(draft, row.instruction);
+            fetches && !mounts(draft, row.instruction, "/var/lib/apt") && !readers.has(draft, row.instruction);
         let next_is_ours =
             next.is_some_and(|next| !mounts(draft, next.instruction, "/var/lib/apt") && can_fetch(draft, next));
         if row.only(&[Does::Update]) && lists_go && next_is_ours {
@@ -97,28 +98,49 @@ fn is_behind(row: &Row, what: Does, other: Does) -> bool {
     row.does[last.unwrap_or_default()..].contains(&what)
 }
 
-/// Whether something behind an instruction may read the lists that it wrote: another stage that builds on this one and
+/// Where something behind an instruction may read the lists that it wrote: another stage that builds on this one and
 /// installs, or a program of which nothing is known.
-fn is_needed_later(draft: &Draft<'_>, instruction: usize) -> bool {
-    let file = draft.file;
-    let Some(own) = file.stage_of(instruction) else { return true };
-    let mut on_this = (0..file.stages.len()).filter(|&stage| file.lineage(stage).contains(&own));
-    on_this.any(|stage| {
-        let later = file.instructions_of(stage).into_iter().filter(|&position| position > instruction);
-        for position in later {
-            let crate::dockerfile::Kind::Run(_) = file.instructions[position].kind else { continue };
-            let Some(run) = draft.run(position) else { return true };
-            for command in &run.commands {
-                match does(run, command) {
-                    // Its own lists, from here on.
-                    Does::Update => return false,
-                    Does::Install if file.stage_of(position) != Some(own) => return true,
-                    Does::Other if !is_known(run, command) => return true,
-                    _ => {}
-                }
+struct Readers {
+    /// For each instruction: whether what follows in its stage reads them; `None` where that does not tell.
+    behind: Vec<Option<bool>>,
+    /// For each stage: whether one that builds on it reads them.
+    children: Vec<bool>,
+}
+
+impl Readers {
+    fn of(draft: &Draft<'_>) -> Self {
+        let file = draft.file;
+        let mut out = Self { behind: vec![None; file.instructions.len()], children: vec![false; file.stages.len()] };
+        // A child stands behind its parent.
+        for (number, stage) in file.stages.iter().enumerate().rev() {
+            let (mut own, mut of_parent) = (None, None);
+            for position in stage.instructions.clone().rev() {
+                out.behind[position] = own;
+                own = reads(draft, position, false).or(own);
+                of_parent = reads(draft, position, true).or(of_parent);
+            }
+            if let Some(parent) = stage.parent {
+                out.children[parent] |= of_parent.unwrap_or(out.children[number]);
             }
         }
-        false
+        out
+    }
+
+    fn has(&self, draft: &Draft<'_>, instruction: usize) -> bool {
+        let children = || draft.file.stage_of(instruction).is_none_or(|stage| self.children[stage]);
+        self.behind[instruction].unwrap_or_else(children)
+    }
+}
+
+/// Whether an instruction reads lists that are there; `false` where it fetches its own, `None` where it does neither.
+fn reads(draft: &Draft<'_>, instruction: usize, is_of_parent: bool) -> Option<bool> {
+    let crate::dockerfile::Kind::Run(_) = draft.file.instructions[instruction].kind else { return None };
+    let Some(run) = draft.run(instruction) else { return Some(true) };
+    run.commands.iter().find_map(|command| match does(run, command) {
+        Does::Update => Some(false),
+        Does::Install if is_of_parent => Some(true),
+        Does::Other if !is_known(run, command) => Some(true),
+        _ => None,
     })
 }
 
