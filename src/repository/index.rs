@@ -250,7 +250,10 @@ impl Record {
             "pre-depends" => first,
             "conflicts" | "breaks" => &mut declared.conflicts,
             "recommends" | "suggests" | "provides" => return bounded(value).map(|value| self.set_plain(name, value)),
-            _ => return Ok(self.set_plain(name, value)),
+            _ => {
+                self.set_plain(name, value);
+                return Ok(());
+            }
         };
         append(text, value);
         bounded(text).map(drop)
