@@ -328,8 +328,7 @@ fn folders_keep_the_owners_and_modes_that_no_copy_gives_them() {
         ",
     );
     let plan = planned(&image);
-    let set: Vec<(String, Option<(u32, u32)>, Option<u32>)> =
-        plan.folders.iter().map(|folder| (folder.path.to_string(), folder.owner, folder.mode)).collect();
+    let set: Vec<_> = plan.folders.iter().map(|folder| (folder.path.to_string(), folder.owner, folder.mode)).collect();
     let expected = [("/data", None, Some(0o700)), ("/drop", None, Some(0o1777)), ("/srv", Some((999, 7)), None)];
     assert_eq!(set, expected.map(|(path, owner, mode)| (path.to_owned(), owner, mode)));
     let files = slimwright::emit::emit(&plan);

@@ -144,10 +144,12 @@ fn archives(folder: &std::path::Path) {
     fs::write(folder.join("y.doc"), b"\xfd7zXZ\0\0").unwrap();
     let mut links = tar::Builder::new(Vec::new());
     let mut link = tar::Header::new_gnu();
-    (link.set_entry_type(tar::EntryType::Symlink), link.set_size(0));
+    link.set_entry_type(tar::EntryType::Symlink);
+    link.set_size(0);
     links.append_link(&mut link, "way", "/usr/local/bin").unwrap();
     let mut program = tar::Header::new_gnu();
-    (program.set_size(4), program.set_mode(0o755));
+    program.set_size(4);
+    program.set_mode(0o755);
     links.append_data(&mut program, "way/pip", &b"make"[..]).unwrap();
     fs::write(folder.join("links.tar"), links.into_inner().unwrap()).unwrap();
 }
