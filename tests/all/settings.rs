@@ -310,6 +310,7 @@ const KNOWN: &[&str] = &[
     "RUN echo 'APT::Install-Recommends \"0\";' > /etc/apt/apt.conf.d/01norecommend && apt-get update",
     "RUN rm -f /etc/apt/apt.conf.d/docker-clean; echo 'Binary::apt::APT::Keep-Downloaded-Packages \"true\";' > /etc/apt/apt.conf.d/keep-cache\nRUN apt-get update",
     "RUN apt-get -o Acquire::Retries=3 -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 update",
+    "RUN --mount=type=cache,target=/var/cache/apt --mount=type=cache,target=/var/lib/apt apt-get update && apt-get install -y x",
     "RUN apt-get -qq -y --no-install-recommends install x",
     "RUN printf 'path-exclude /usr/share/doc/*\\n' > /etc/dpkg/dpkg.cfg.d/01-nodoc && apt-get install -y x",
     "COPY policy /usr/sbin/policy-rc.d\nRUN apt-get install -y x",

@@ -154,7 +154,7 @@ impl Stage {
         for home in self.homes(world) {
             self.dpkg_file(world, &[&home[..], b"/.dpkg.cfg"].concat())?;
         }
-        let database: [&[u8]; 2] = [b"var/lib/dpkg", b"var/lib/apt/extended_states"];
+        let database: [&[u8]; 1] = [b"var/lib/dpkg"];
         let brought = database.iter().find_map(|folder| {
             let found = self.brought_below(folder).chain(self.strange_below(folder));
             found
