@@ -389,6 +389,10 @@ impl Stage {
             let what = format!("the project in {}", project.folder);
             return self.gap(place.text, &what, GapReason::ProjectName, Writes::Anywhere);
         };
+        if table.as_ref().is_some_and(|table| self.runs_own_code(world, &project.folder, table)) {
+            let what = format!("the build of the project in {}", project.folder);
+            self.gap(place.text, &what, GapReason::Makes, Writes::Anywhere);
+        }
         let written = description.name.replace(['-', '.'], "_");
         let metadata = order.site.site_dir.join(format!("{written}-{}.dist-info", description.version).as_bytes());
         let mut paths: Vec<(ImagePath, u64)> = Vec::new();

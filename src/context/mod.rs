@@ -23,6 +23,7 @@
 
 mod arguments;
 mod arithmetic;
+mod backend;
 mod branch;
 mod copy;
 mod earned;

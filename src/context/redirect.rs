@@ -186,6 +186,8 @@ impl Stage {
             self.write_output(setting, node, file.as_deref(), None, true);
         }
         let last = outputs.len().checked_sub(1);
+        // What goes to where it went anyway is no less.
+        let to_itself = outputs.iter().any(|(file, _)| file.as_deref().is_none_or(|file| file.starts_with("/dev/std")));
         for (number, (file, appends)) in
             outputs.into_iter().enumerate().filter(|(_, (file, _))| !is_sink(file.as_deref()))
         {
@@ -197,7 +199,7 @@ impl Stage {
             self.write_output(setting, node, file.as_deref(), said, appends);
         }
         if last.is_some() || turned {
-            ran.said = if changes_all { None } else { Some(String::new()) };
+            ran.said = if changes_all || to_itself { None } else { Some(String::new()) };
         }
         Ok(ran)
     }

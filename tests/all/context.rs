@@ -706,3 +706,38 @@ fn a_command_in_the_middle_of_the_file_does_not_end_the_base() {
     let image = made(&[("Dockerfile", text), ("a", "a"), ("b", "b")], &unknown).unwrap().image;
     assert_eq!((image.base_layers(), image.layers.len()), (0, 2));
 }
+
+#[test]
+fn a_project_whose_build_runs_its_own_code_is_a_gap() {
+    let project = "[project]\nname = \"x\"\nversion = \"1\"\n";
+    let gaps = |more: &str, file: (&str, &str)| {
+        let files = [
+            (
+                "Dockerfile",
+                "FROM python:3.11-slim\nCOPY . /app\nRUN pip install --no-cache-dir --no-build-isolation -e /app\n",
+            ),
+            ("pyproject.toml", &format!("{project}{more}")),
+            file,
+        ];
+        made(&files, &World::new()).unwrap().image.gaps.len()
+    };
+    let none = ("other", "");
+    for more in [
+        "",
+        "[build-system]\nrequires = [\"setuptools>=61\", \"wheel\"]\nbuild-backend = \"setuptools.build_meta\"\n",
+        "[build-system]\nrequires = [\"hatchling\"]\nbuild-backend = \"hatchling.build\"\n[tool.hatch.build.hooks.vcs]\n",
+    ] {
+        assert_eq!(gaps(more, none), 0, "{more}");
+        assert_eq!(gaps(more, ("setup.py", "from setuptools import setup\n\nsetup()\n")), 0, "{more}");
+    }
+    for more in [
+        "[build-system]\nrequires = []\nbuild-backend = \"own\"\nbackend-path = [\".\"]\n",
+        "[build-system]\nrequires = [\"setuptools\", \"some-plugin\"]\n",
+        "[build-system]\nrequires = [\"hatchling\"]\nbuild-backend = \"hatchling.build\"\n[tool.hatch.build.hooks.custom]\n",
+        "[tool.poetry.build]\nscript = \"build.py\"\n",
+        "[tool.setuptools.dynamic]\nversion = { attr = \"x.v\" }\n",
+    ] {
+        assert_ne!(gaps(more, none), 0, "{more}");
+    }
+    assert_ne!(gaps("", ("setup.py", "open('/big', 'w')\n")), 0);
+}

@@ -298,6 +298,7 @@ const LOUD: &[&str] = &[
     "RUN head -c 9000 /dev/zero > /a; rm --bogus /a; true",
     "RUN head -c 9000 /dev/zero > /a; rm -i /a < /dev/null; true",
     "RUN head -c 9000 /dev/zero > /a; rm /a/; true",
+    "RUN head -c 9000 /dev/zero > /dev/stdout | cat > /a",
     "RUN head -c 9000 /dev/zero > /a; rm -r /a/; true",
     "RUN head -c 9000 /dev/zero > /a; unlink /a x; true",
     "RUN mkdir /d; head -c 9000 /dev/zero > /d/a; ln -s /d /l; rm -r /l/; true",
