@@ -21,7 +21,7 @@ pub use digest::{Digest, DigestError, Sha256Writer};
 pub use escape::{Text, escape_bytes, escape_path, escape_str, is_hidden};
 pub use excerpt::Excerpt;
 pub use hash::{FastMap, FastSet, Seeded};
-pub use path::{ImagePath, clean_path, file_name, is_within, parent};
+pub use path::{ImagePath, ancestors, clean_path, file_name, is_within, parent};
 pub use problem::{Location, Problem};
 pub use root::{Found, Root, read_named};
 pub use secrets::{

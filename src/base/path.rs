@@ -119,6 +119,11 @@ pub fn parent(path: &[u8]) -> &[u8] {
     path.iter().rposition(|&b| b == b'/').map_or(b"", |slash| &path[..slash])
 }
 
+/// The directories above a cleaned path, the root last.
+pub fn ancestors(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::successors(Some(parent(path)), |dir| (!dir.is_empty()).then(|| parent(dir)))
+}
+
 /// The last component of a cleaned path.
 pub fn file_name(path: &[u8]) -> &[u8] {
     path.iter().rposition(|&b| b == b'/').map_or(path, |slash| &path[slash + 1..])

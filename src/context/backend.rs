@@ -36,27 +36,25 @@ const REQUIRES: [&str; 13] = [
     "packaging",
 ];
 /// Lines of a `setup.py` that only hands over to the settings.
-const SHIM: [&str; 8] = [
+const SHIM: [&str; 6] = [
     "import setuptools",
     "from setuptools import setup",
     "setup()",
     "setuptools.setup()",
     "if __name__ == \"__main__\":",
     "if __name__ == '__main__':",
-    "#!/usr/bin/env python",
-    "#!/usr/bin/env python3",
 ];
 
 impl Stage {
     /// Whether the build runs code of the project's own, or of packages that are not known.
     pub(super) fn runs_own_code(&self, world: &World<'_>, folder: &ImagePath, table: &toml::Table) -> bool {
-        let is_there = |name: &str| self.bytes(world, &folder.join(name.as_bytes()));
-        let setup = is_there("setup.py").is_some_and(|text| !is_shim(&text));
-        let settings = is_there("setup.cfg").is_some_and(|text| {
+        let content = |name: &str| self.bytes(world, &folder.join(name.as_bytes()));
+        let setup = content("setup.py").is_some_and(|text| !is_shim(&text));
+        let settings = content("setup.cfg").is_some_and(|text| {
             let text = String::from_utf8_lossy(&text).into_owned();
             text.contains("attr:") || text.contains("cmdclass") || text.contains("setup_hooks")
         });
-        setup || settings || is_there("pdm_build.py").is_some() || by_settings(table)
+        setup || settings || content("pdm_build.py").is_some() || by_settings(table)
     }
 }
 

@@ -15,8 +15,8 @@ use std::str::FromStr as _;
 const DEEPEST: usize = 32;
 /// Longer ones are no markers.
 const LONGEST: usize = 64 << 10;
-/// Numbers that can be compared and incremented.
-const MOST_DIGITS: usize = 18;
+/// Digits of a version's number that can be compared and incremented.
+pub(super) const MAX_DIGITS: usize = 18;
 
 /// What markers are evaluated against.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -249,7 +249,7 @@ fn compare(markers: &Markers, left: &Side, operator: &str, right: &Side) -> Resu
 
 /// Compares as versions, where both are some. `turned` when the variable stands on the right.
 fn versions(left: &str, operator: &str, right: &str, turned: bool) -> Option<bool> {
-    let fine = |text: &str| text.split(|c: char| !c.is_ascii_digit()).all(|number| number.len() <= MOST_DIGITS);
+    let fine = |text: &str| text.split(|c: char| !c.is_ascii_digit()).all(|number| number.len() <= MAX_DIGITS);
     if !fine(left) || !fine(right) || left.len() > 200 || right.len() > 200 {
         return None;
     }

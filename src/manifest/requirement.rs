@@ -2,12 +2,9 @@
 //!
 //! Source: <https://packaging.python.org/en/latest/specifications/dependency-specifiers/>
 
-use super::marker::Markers;
+use super::marker::{MAX_DIGITS, Markers};
 use pep440_rs::{Version, VersionSpecifiers};
 use std::str::FromStr as _;
-
-/// Numbers of a version that can be compared.
-const MAX_DIGITS: usize = 18;
 
 /// Something to install.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -159,9 +156,7 @@ impl Requirement {
         let marker = if self.marker.is_empty() { String::new() } else { format!(" ; {}", self.marker) };
         format!("{}{extras}{what}{marker}", self.name)
     }
-}
 
-impl Requirement {
     /// Whether a version is one that the specifiers allow; none where they or the version cannot be compared. Pre-releases
     /// count: what is installed is there.
     pub fn allows(&self, version: &str) -> Option<bool> {

@@ -3,7 +3,7 @@
 
 use super::closure::Decisions;
 use super::{CopyItem, FolderItem, LinkItem, TargetEnvironment};
-use crate::base::{FastSet, ImagePath, in_halves, is_within, parent};
+use crate::base::{FastSet, ImagePath, ancestors, in_halves, is_within, parent};
 use crate::facts::{Facts, is_package_manager_state};
 use crate::fs::{Node, View};
 use crate::layer::EntryKind;
@@ -242,25 +242,11 @@ impl<'a> Chooser<'a> {
         let view = self.facts.view;
         let whole: FastSet<&[u8]> =
             copies.iter().filter(|item| item.directory).map(|item| item.path.as_bytes()).collect();
-        let is_inside = |path: &[u8]| {
-            let mut above = path;
-            while !above.is_empty() {
-                above = parent(above);
-                if whole.contains(above) {
-                    return true;
-                }
-            }
-            false
-        };
+        let is_inside = |path: &[u8]| ancestors(path).any(|above| whole.contains(above));
         let mut out = Vec::new();
         for place in 0..view.len() {
             let (path, node) = view.at(place);
-            let is_candidate = node.entry.0 as usize >= self.base_layers
-                && self.is_directory(node)
-                && !self.is_of_site(path)
-                && !is_inside(path)
-                && (wanted[place] || view.places_below(path).any(|below| wanted[below]));
-            if !is_candidate || (self.os_directories.contains(path) && self.base.get(path).is_none()) {
+            if (node.entry.0 as usize) < self.base_layers || !self.is_directory(node) {
                 continue;
             }
             let entry = view.entry(node.entry);
@@ -269,7 +255,15 @@ impl<'a> Chooser<'a> {
             let is_copied = whole.contains(path);
             let owner = ((entry.uid, entry.gid) != (uid, gid) && !is_copied).then_some((entry.uid, entry.gid));
             let mode = (entry.mode & 0o7777 != mode).then_some(entry.mode & 0o7777);
-            if owner.is_some() || mode.is_some() {
+            // What is seldom comes first: few folders are not as they would be made.
+            let differs = owner.is_some() || mode.is_some();
+            let is_packages = base.is_none() && self.os_directories.contains(path);
+            if differs
+                && !is_packages
+                && !self.is_of_site(path)
+                && !is_inside(path)
+                && (wanted[place] || view.places_below(path).any(|below| wanted[below]))
+            {
                 out.push(FolderItem { path: view.path(node).clone(), owner, mode });
             }
         }

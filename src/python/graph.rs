@@ -135,6 +135,11 @@ fn requirement(text: &str) -> Result<Requirement, String> {
     parse_requirement_line(text).map_err(|expected| format!("expected {expected}"))
 }
 
+/// Whether a requirement applies where these markers hold. It was read, so its marker holds or does not.
+fn applies(markers: Option<&Markers>, requirement: &Requirement) -> bool {
+    markers.is_none_or(|markers| markers.hold(&requirement.marker).unwrap_or(true))
+}
+
 struct Builder<'i> {
     inventory: &'i Inventory,
     by_name: HashMap<(usize, &'i str), DistId>,
@@ -185,7 +190,7 @@ impl<'i> Builder<'i> {
         for text in dist.requires.iter().take(most) {
             match requirement(text) {
                 Ok(requirement) => {
-                    let applies = self.applies(dist.environment, &requirement, None);
+                    let applies = applies(self.markers.get(dist.environment), &requirement);
                     let name = requirement.normalized();
                     out.push(Parsed { text, requirement, name, applies });
                 }
@@ -204,15 +209,6 @@ impl<'i> Builder<'i> {
             problems.push(Problem::new(&dist.metadata, message));
         }
         out
-    }
-
-    fn applies(&self, environment: usize, requirement: &Requirement, extra: Option<&str>) -> bool {
-        let Some(markers) = self.markers.get(environment) else { return true };
-        // It was read, so it holds or does not.
-        match extra {
-            None => markers.hold(&requirement.marker).unwrap_or(true),
-            Some(extra) => markers.with_extra(extra).hold(&requirement.marker).unwrap_or(true),
-        }
     }
 
     /// Follows extras until nobody asks for more.
@@ -248,9 +244,9 @@ impl<'i> Builder<'i> {
                 break;
             };
             left = rest;
-            let environment = dist.environment;
+            let markers = self.markers.get(dist.environment).map(|markers| markers.with_extra(&extra));
             for (position, parsed) in self.parsed[from].iter().enumerate() {
-                if parsed.applies || !self.applies(environment, &parsed.requirement, Some(&extra)) {
+                if parsed.applies || !applies(markers.as_ref(), &parsed.requirement) {
                     continue;
                 }
                 let edge = self.edge(from, position, Some(extra.clone()));

@@ -1,6 +1,6 @@
 //! One walk over the merged tree that notes everything that belongs to Python's packaging.
 
-use crate::base::{FastMap, file_name, parent};
+use crate::base::{FastMap, ancestors, file_name, parent};
 use crate::fs::View;
 use crate::layer::EntryKind;
 use std::collections::BTreeSet;
@@ -178,11 +178,6 @@ pub(super) fn is_site_dir(dir: &[u8]) -> bool {
 /// A directory that may be the target of `pip install --target`.
 pub(super) fn is_target_dir(dir: &[u8]) -> bool {
     dir.split(|&b| b == b'/').all(|part| !is_site_name(part) && !NOT_INSTALLED.contains(&part))
-}
-
-/// The directories above a cleaned path, the root last.
-fn ancestors(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    std::iter::successors(Some(parent(path)), |dir| (!dir.is_empty()).then(|| parent(dir)))
 }
 
 /// `a/__pycache__/X` of `a/__pycache__/X.cpython-311.pyc` and `a/__pycache__/X.cpython-311.opt-1.pyc` (PEP 3147,

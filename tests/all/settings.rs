@@ -2,7 +2,7 @@
 //! program that reads the Dockerfile. It is followed, or it is a gap.
 
 use crate::fixture;
-use crate::gate::BASE;
+use crate::gate::{BASE, all_have_gaps, none_has_gaps};
 use slimwright::context::{Base, ContextOptions, KnownPackages, Outside, Virtual, read};
 use slimwright::fs::View;
 use slimwright::image::{GapReason, Image};
@@ -300,8 +300,7 @@ const LOUD: &[&str] = &[
 
 #[test]
 fn what_changes_a_command_from_outside_and_is_not_followed_is_a_gap() {
-    let quiet: Vec<&&str> = LOUD.iter().filter(|lines| image(lines).gaps.is_empty()).collect();
-    assert!(quiet.is_empty(), "{quiet:#?}");
+    all_have_gaps(LOUD, image);
 }
 
 /// Lines that people write, of which all is known.
@@ -359,16 +358,7 @@ const KNOWN: &[&str] = &[
 
 #[test]
 fn settings_that_are_understood_are_no_gap() {
-    let loud: Vec<String> = KNOWN
-        .iter()
-        .map(|lines| (lines, image(lines).gaps))
-        .filter(|(_, gaps)| !gaps.is_empty())
-        .map(|(lines, gaps)| {
-            let told: Vec<String> = gaps.iter().map(|gap| format!("{}: {}", gap.command, gap.why)).collect();
-            format!("{lines}\n    {}", told.join("\n    "))
-        })
-        .collect();
-    assert!(loud.is_empty(), "{}", loud.join("\n"));
+    none_has_gaps(KNOWN, image);
 }
 
 /// What the last installation asked for.
