@@ -1,7 +1,7 @@
 //! Build contexts: `context:DIR`, and what lies outside of the folder.
 
-use super::args::Source;
 use super::failure::{Failure, Result};
+use super::options::Source;
 use super::progress::Bar;
 use crate::context::{self, Base, ContextError, ContextOptions, Outside};
 use crate::image::{Cache, Image, ImageError, OpenOptions, Progress as _, Target, TargetKind, open, open_manifest};

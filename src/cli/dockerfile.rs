@@ -1,6 +1,8 @@
 //! The user's own Dockerfile: read and checked before anything is measured.
 
+use super::context;
 use super::failure::{Failure, Result};
+use super::input::Input;
 use crate::base::{Root, escape_str, read_named};
 use crate::dockerfile::{Dockerfile, DockerfileError, MOST_BYTES};
 use crate::emit::edit::{EditError, EditOptions, Edits, edit};
@@ -31,6 +33,16 @@ impl UserDockerfile {
         let read = Self { text, shown, options };
         read.stage()?;
         Ok(read)
+    }
+
+    /// That of a build context that was read; none where it has none, or where the target is none.
+    pub fn of_input(input: &Input) -> Result<Option<Box<Self>>> {
+        let Some(context) = &input.context else { return Ok(None) };
+        let Some(path) = context::dockerfile(&context.folder, context.options.dockerfile.as_deref()) else {
+            return Ok(None);
+        };
+        let stage = context.options.target_stage.clone();
+        Ok(Some(Box::new(Self::read(&path, Some(&context.folder), stage, Vec::new())?)))
     }
 
     fn parsed(&self) -> Result<Dockerfile<'_>> {

@@ -3,7 +3,7 @@
 //! A page a command, as `man` expects them: `slimwright.1`, `slimwright-audit.1`. They carry no date, so that the
 //! same version writes the same bytes.
 
-use super::args::Args;
+use super::options::Args;
 use clap::Command;
 use clap::CommandFactory as _;
 use clap_complete::Shell;

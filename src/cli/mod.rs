@@ -1,34 +1,33 @@
 //! Arguments, progress, exit codes: the only place that prints or exits.
 //!
 //! ```text
-//! Args ─► Settings ─► pipeline ─► report ─► renderer ─► output
+//! options ─► commands/NAME ─► input ─► pipeline ─► report ─► renderer ─► output
 //! ```
 //!
 //! What was asked for goes to stdout or into the named file, everything else to stderr. Exit codes: 0 fine, 1
 //! the verdict is no, 2 usage or configuration, 3 could not measure. A
 //! reader that closes the pipe early is no failure.
 
-mod args;
+mod budget;
 mod budget_files;
-mod check;
 mod commands;
 mod context;
-mod diff;
 mod dockerfile;
 mod failure;
 mod given;
 mod imports;
+mod input;
 mod manual;
+mod near;
+mod options;
 mod output;
 mod pipeline;
 mod plugin;
 mod progress;
-mod settings;
 
-use args::Args;
 use clap::{CommandFactory as _, FromArgMatches as _};
+use options::Args;
 use plugin::{Call, Plugin};
-use settings::Settings;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -58,7 +57,7 @@ fn run(name: &str, words: Vec<OsString>) -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    exit_code(Settings::new(args).and_then(commands::run))
+    exit_code(commands::run(args))
 }
 
 fn exit_code(outcome: failure::Result<()>) -> ExitCode {

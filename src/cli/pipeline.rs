@@ -3,8 +3,8 @@
 use super::context;
 use super::dockerfile::UserDockerfile;
 use super::failure::{Failure, Result};
+use super::input::Input;
 use super::progress::Bar;
-use super::settings::Input;
 use crate::base::ImagePath;
 use crate::emit::Style;
 use crate::emit::edit::Edits;
@@ -18,6 +18,7 @@ use crate::profile::{self, Rule};
 use crate::programs::Strangers;
 use crate::prove::{self, Files};
 use crate::python::AskedFor;
+use crate::report::AuditReport;
 use crate::resolve::{self, Availability, Uv, Verdict};
 use crate::rules::{self, Finding};
 use std::mem::ManuallyDrop;
@@ -73,6 +74,25 @@ pub fn rules(dir: Option<&Path>) -> Result<Vec<Rule>> {
     })
 }
 
+/// Whether there are rules that are accepted or skipped: before a long measurement, not after it.
+pub fn check_rules(rules: &[Rule], options: &PlanOptions) -> Result<()> {
+    let known = |id: &String| rules.iter().any(|rule| rule.id == *id);
+    let asked = options.accept.iter().map(|id| ("accept", id)).chain(options.skip.iter().map(|id| ("skip", id)));
+    match asked.into_iter().find(|(_, id)| !known(id)) {
+        None => Ok(()),
+        Some((option, id)) => Err(plan_failure(&PlanError::UnknownRule { option, id: id.clone() })),
+    }
+}
+
+/// Why there is no plan.
+pub fn plan_failure(error: &PlanError) -> Failure {
+    let failure = Failure::usage(anyhow::anyhow!("{error}"));
+    match error {
+        PlanError::UnknownRule { .. } => failure.hint("`slimwright rules` lists them"),
+        PlanError::UnknownBase(_) => failure.hint("name it with --base IMAGE, for example --base python:3.11-slim"),
+    }
+}
+
 /// All that is known of an image, for as long as `then` looks at it.
 pub struct Measured<'a> {
     /// The image.
@@ -85,6 +105,18 @@ pub struct Measured<'a> {
     pub findings: &'a [Finding],
     /// The plan and its files, or why there is none.
     pub plan: std::result::Result<&'a Planned, &'a PlanError>,
+}
+
+impl Measured<'_> {
+    /// The report, with the plan or why there is none.
+    pub fn report(&self, rules: &[Rule]) -> AuditReport {
+        let plan = self.plan.ok().map(|planned| &planned.plan);
+        let report = AuditReport::new(self.image, self.view, self.facts, self.findings, rules, plan);
+        match self.plan {
+            Ok(_) => report,
+            Err(error) => report.without_plan(error),
+        }
+    }
 }
 
 /// A plan whose text was read again, and its files.

@@ -161,7 +161,7 @@ pub struct Context {
 }
 
 /// What the user says is asked for.
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Default, ClapArgs)]
 pub struct Asked {
     /// A requirements file, project file or lock that says what the image was asked to have; may be repeated
     #[arg(long, value_name = "FILE")]

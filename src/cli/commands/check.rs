@@ -3,17 +3,18 @@
 //! Files are read before the image is, so that nothing is measured for a configuration that cannot work. The lock is
 //! written last, as a whole, and only after a verdict that is no failure.
 
-use super::args::{Check as Args, Report};
-use super::budget_files::{BudgetFile, CONFIG, LOCK};
-use super::failure::{Failure, Result};
-use super::output::Destination;
-use super::pipeline::{self, Ask, Found, Measured};
-use super::progress::Bar;
-use super::settings::{Input, Look, input, look};
 use crate::base::{escape_path, escape_str};
-use crate::budget::{
-    Baseline, BudgetError, Config, ConfigError, Date, Lock, Outcome, Planned, RestsOn, Snapshot, Verdict, evaluate,
-};
+use crate::budget::{Baseline, Config, Date, Outcome, Planned, Snapshot, Verdict, evaluate};
+use crate::cli::budget::{self, LockFile, MINIMAL, budget_failure, config_failure};
+use crate::cli::budget_files::{BudgetFile, CONFIG, LOCK};
+use crate::cli::context;
+use crate::cli::dockerfile::UserDockerfile;
+use crate::cli::failure::{Failure, Result};
+use crate::cli::input::{Input, Look};
+use crate::cli::options::{Check as Args, Report};
+use crate::cli::output::Destination;
+use crate::cli::pipeline::{self, Ask, Found};
+use crate::cli::progress::Bar;
 use crate::emit::Style;
 use crate::image::Progress as _;
 use crate::plan::{Plan, PlanOptions};
@@ -24,21 +25,12 @@ use crate::rules;
 use clap::ValueEnum as _;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
-
-/// Larger ones are no such files.
-const MOST_CONFIG: u64 = 1 << 20;
-const MOST_LOCK: u64 = 64 << 20;
-/// What a folder without a configuration may begin with.
-const MINIMAL: &str = "write slimwright.toml, for example `limits.unpacked = \"900 MB\"`, or give --limit 'unpacked=900 MB'; \
-                       docs/budget.md has every key";
 
 /// What was typed, checked.
-pub struct CheckSettings {
+struct Settings {
     /// Which image.
-    pub input: Input,
+    input: Input,
     config: Config,
     /// Where the configuration is from.
     file: Option<BudgetFile>,
@@ -55,6 +47,12 @@ pub struct CheckSettings {
     today: Date,
 }
 
+/// Runs the command.
+pub fn run(args: Args) -> Result<()> {
+    let settings = Settings::new(args)?;
+    settings.input.keeping_cache(|| check(&settings))
+}
+
 /// What to do about the lock, or instead.
 #[derive(Clone, Copy, PartialEq)]
 enum Mode {
@@ -64,17 +62,9 @@ enum Mode {
     Planned,
 }
 
-/// The lock as it was found.
-struct LockFile {
-    path: PathBuf,
-    lock: Lock,
-    /// Whether it is there.
-    is_there: bool,
-}
-
-impl CheckSettings {
+impl Settings {
     /// Checks the arguments, and reads the configuration and the lock.
-    pub fn new(args: Args) -> Result<Self> {
+    fn new(args: Args) -> Result<Self> {
         let reports = reports(&args)?;
         let (found, mut config) = configuration(&args)?;
         for limit in &args.limit {
@@ -88,7 +78,7 @@ impl CheckSettings {
             (.., true) => Mode::Planned,
             _ => Mode::Judge,
         };
-        let mut input = input(args.source, &args.asked)?;
+        let mut input = Input::new(args.source, &args.asked)?;
         input.options.whole = !args.trust_contents;
         Ok(Self {
             input,
@@ -100,9 +90,9 @@ impl CheckSettings {
             mode,
             options: PlanOptions { accept: args.accept, skip: args.skip, ..PlanOptions::default() },
             profiles: args.profiles.profiles,
-            look: look(&args.print, true),
+            look: Look::new(&args.print, true),
             reports,
-            today: today()?,
+            today: budget::today()?,
         })
     }
 }
@@ -144,18 +134,9 @@ fn parse_report(text: &str) -> Result<(Report, PathBuf)> {
     }
 }
 
-fn config_failure(error: ConfigError) -> Failure {
-    let hint = error.hint.clone();
-    let failure = Failure::usage(anyhow::Error::new(error));
-    match hint {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
-}
-
 /// The configuration and its file: the named one, the repository's, the build context's, or that of the current folder.
 fn configuration(args: &Args) -> Result<(Option<BudgetFile>, Config)> {
-    let folder = super::context::folder(&args.source.target).filter(|folder| folder.as_os_str() != ".");
+    let folder = context::folder(&args.source.target).filter(|folder| folder.as_os_str() != ".");
     let found = args.config.as_deref().map(BudgetFile::named).or_else(|| BudgetFile::find(folder.as_deref()));
     let Some(file) = found else {
         return match args.limit.is_empty() {
@@ -163,96 +144,15 @@ fn configuration(args: &Args) -> Result<(Option<BudgetFile>, Config)> {
             false => Ok((None, Config::empty())),
         };
     };
-    let config = load(&file)?;
+    let config = budget::load(&file)?;
     Ok((Some(file), config))
 }
 
-fn load(file: &BudgetFile) -> Result<Config> {
-    let text = file.read(MOST_CONFIG).map_err(|error| Failure::usage(error).hint(MINIMAL))?;
-    Config::parse(&text, &file.path.display().to_string()).map_err(config_failure)
-}
-
-/// What a verdict rests on.
-fn rests_on(file: Option<&BudgetFile>, lock: Option<&Path>, limits: &[String]) -> RestsOn {
-    let passed_over = file.map(|file| file.passed_over.as_slice()).unwrap_or_default();
-    RestsOn {
-        configuration: file.map(|file| escape_path(&file.path)),
-        passed_over: passed_over.iter().map(|path| escape_path(path)).collect(),
-        limits: limits.to_vec(),
-        baseline: lock.map(escape_path),
-    }
-}
-
-/// The budget of a build context, whose audit ends with the verdict.
-pub struct Budget {
-    config: Config,
-    file: BudgetFile,
-    lock: LockFile,
-    today: Date,
-}
-
-impl Budget {
-    /// What `slimwright.toml` and `slimwright.lock` in the folder or the current one say; `None` where there is none.
-    pub fn of_context(folder: &Path) -> Result<Option<Self>> {
-        let Some(file) = BudgetFile::find(Some(folder)) else { return Ok(None) };
-        let lock = LockFile::read(None, file.lock(), false)?;
-        Ok(Some(Self { config: load(&file)?, file, lock, today: today()? }))
-    }
-
-    /// Judges.
-    pub fn judge(&self, rules: &[Rule], measured: &Measured<'_>) -> Result<Verdict> {
-        self.config.check_rules(rules).map_err(config_failure)?;
-        let snapshot = Snapshot::new(measured.facts, measured.findings);
-        let baseline = self.lock.lock.get(&snapshot);
-        let verdict = evaluate(&snapshot, &self.config, baseline, self.today).map_err(budget_failure)?;
-        let lock = baseline.map(|_| self.lock.path.as_path());
-        Ok(Verdict { rests_on: rests_on(Some(&self.file), lock, &[]), ..verdict })
-    }
-}
-
-impl LockFile {
-    /// The named file must be there, unless it is about to be written.
-    fn read(named: Option<&Path>, beside: BudgetFile, is_written: bool) -> Result<Self> {
-        let file = named.map_or(beside, BudgetFile::named);
-        let path = file.path.clone();
-        match path.symlink_metadata() {
-            Err(error) if error.kind() == ErrorKind::NotFound && (named.is_none() || is_written) => {
-                return Ok(Self { path, lock: Lock::default(), is_there: false });
-            }
-            _ => {}
-        }
-        let text = file
-            .read(MOST_LOCK)
-            .map_err(|error| Failure::usage(error).hint("`slimwright check TARGET --update` writes it"))?;
-        let lock = Lock::parse(&text, &path.display().to_string()).map_err(|error| {
-            let hint = error.hint();
-            Failure::usage(anyhow::Error::new(error)).hint(hint)
-        })?;
-        Ok(Self { path, lock, is_there: true })
-    }
-
-    fn write(&self, lock: &Lock) -> Result<()> {
-        let text = lock.render();
-        Destination::File(self.path.clone(), true).write(|out| Ok(out.write_all(text.as_bytes())?))
-    }
-}
-
-/// Today in UTC, or the day that SOURCE_DATE_EPOCH names.
-fn today() -> Result<Date> {
-    let seconds = match std::env::var("SOURCE_DATE_EPOCH") {
-        Ok(text) => text.trim().parse::<u64>().map_err(|_| {
-            Failure::usage(anyhow::anyhow!("SOURCE_DATE_EPOCH: expected seconds since 1970, found `{text}`"))
-        })?,
-        Err(_) => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()),
-    };
-    Ok(Date::of_unix_seconds(seconds))
-}
-
 /// Judges.
-pub fn check(settings: &CheckSettings) -> Result<()> {
+fn check(settings: &Settings) -> Result<()> {
     let rules = pipeline::rules(settings.profiles.as_deref())?;
     settings.config.check_rules(&rules).map_err(config_failure)?;
-    super::commands::check_rules(&rules, &settings.options)?;
+    pipeline::check_rules(&rules, &settings.options)?;
     let opened = pipeline::opened(&settings.input)?;
     let given = &settings.input.given;
     let (snapshot, verdict) = pipeline::find(&opened, given, &rules, |found| judge(settings, &rules, &found))?;
@@ -264,7 +164,7 @@ pub fn check(settings: &CheckSettings) -> Result<()> {
 }
 
 /// The verdict on the image, or on the plan's.
-fn judge(settings: &CheckSettings, rules: &[Rule], found: &Found<'_>) -> Result<(Snapshot, Verdict)> {
+fn judge(settings: &Settings, rules: &[Rule], found: &Found<'_>) -> Result<(Snapshot, Verdict)> {
     let mut snapshot = Snapshot::new(found.facts, found.findings);
     if let Some(name) = &settings.name {
         snapshot = snapshot.named(name);
@@ -275,13 +175,13 @@ fn judge(settings: &CheckSettings, rules: &[Rule], found: &Found<'_>) -> Result<
         _ => settings.lock.lock.get(&snapshot).cloned(),
     };
     let lock = baseline.as_ref().filter(|_| settings.mode != Mode::Update).map(|_| settings.lock.path.as_path());
-    let rests_on = rests_on(settings.file.as_ref(), lock, &settings.limits);
+    let rests_on = budget::rests_on(settings.file.as_ref(), lock, &settings.limits);
     let evaluate = |snapshot: &Snapshot| {
         let verdict = evaluate(snapshot, &settings.config, baseline.as_ref(), settings.today);
         let verdict = verdict.map_err(budget_failure)?;
         Ok::<_, Failure>(Verdict { rests_on: rests_on.clone(), ..verdict })
     };
-    let dockerfile = super::settings::dockerfile_of(&settings.input)?;
+    let dockerfile = UserDockerfile::of_input(&settings.input)?;
     let options = PlanOptions { own_dockerfile: dockerfile.is_some(), ..settings.options.clone() };
     let ask = Ask { rules, options: &options, style: Style::default(), dockerfile: dockerfile.as_deref() };
     if settings.mode == Mode::Planned {
@@ -305,13 +205,8 @@ fn judge(settings: &CheckSettings, rules: &[Rule], found: &Found<'_>) -> Result<
     Ok((snapshot, verdict))
 }
 
-fn budget_failure(error: BudgetError) -> Failure {
-    let hint = error.hint();
-    Failure::usage(anyhow::Error::new(error)).hint(hint)
-}
-
 /// What the plan leads to. Rules are applied to it only where somebody asks for findings.
-fn predicted(settings: &CheckSettings, rules: &[Rule], plan: &Plan, original: &Snapshot) -> Snapshot {
+fn predicted(settings: &Settings, rules: &[Rule], plan: &Plan, original: &Snapshot) -> Snapshot {
     let names: Vec<&str> = original.names.iter().map(String::as_str).collect();
     let limits = settings.config.limits(&names, &original.platform);
     let asks = settings.mode == Mode::Planned || limits.asks_for_findings();
@@ -356,12 +251,12 @@ fn render(format: Report, verdict: &Verdict, look: Look, is_stdout: bool) -> Res
 }
 
 /// Writes the lock where that was asked for, and ends with the verdict's exit code.
-fn settle(settings: &CheckSettings, snapshot: &Snapshot, verdict: &Verdict) -> Result<()> {
+fn settle(settings: &Settings, snapshot: &Snapshot, verdict: &Verdict) -> Result<()> {
     let bar = Bar::new(settings.input.quiet);
     let file = escape_path(&settings.lock.path);
     let writes = matches!(settings.mode, Mode::Update | Mode::Tighten);
     if matches!(verdict.outcome, Outcome::Fail | Outcome::CouldNotMeasure) {
-        let failed = failure(verdict);
+        let failed = budget::failure(verdict);
         return Err(if writes { failed.hint(format!("{file} was left as it is")) } else { failed });
     }
     let mut lock = settings.lock.lock.clone();
@@ -386,24 +281,4 @@ fn settle(settings: &CheckSettings, snapshot: &Snapshot, verdict: &Verdict) -> R
     settings.lock.write(&lock)?;
     bar.note(&format!("wrote {file}"));
     Ok(())
-}
-
-/// A verdict that is no pass.
-pub(super) fn failure(verdict: &Verdict) -> Failure {
-    let worst = verdict.checks.iter().filter(|check| check.outcome == verdict.outcome);
-    let titles: Vec<String> = worst.map(|check| check.title()).collect();
-    let image = &verdict.image;
-    match verdict.outcome {
-        Outcome::Fail => Failure::verdict(anyhow::anyhow!("{image} is over its budget: {}", titles.join(", "))),
-        _ => {
-            let failure =
-                Failure::measure(anyhow::anyhow!("{image} could not be measured whole: {}", titles.join(", ")));
-            match verdict.gaps.is_empty() {
-                true => failure,
-                false => {
-                    failure.hint("`unpredicted = \"allow\"` in the configuration lets what could be predicted count")
-                }
-            }
-        }
-    }
 }

@@ -1,0 +1,63 @@
+//! `slimwright audit`: where the bytes are, what is wrong, and of a build context the verdict of its budget.
+
+use crate::budget::Outcome;
+use crate::cli::budget::{self, Budget};
+use crate::cli::dockerfile::UserDockerfile;
+use crate::cli::failure::{Failure, Result};
+use crate::cli::input::{Input, Look};
+use crate::cli::options::{self, AuditFormat};
+use crate::cli::output::Destination;
+use crate::cli::pipeline::{self, Ask};
+use crate::emit::Style;
+use crate::plan::PlanOptions;
+use crate::report::check::audit_sarif;
+use crate::report::{self, AuditReport, json, markdown, text};
+
+/// Runs the command.
+pub fn run(args: options::Audit) -> Result<()> {
+    let destination = Destination::new(args.output, args.force)?;
+    let input = Input::new(args.source, &args.asked)?;
+    let look = Look::new(&args.print, destination.is_stdout());
+    input.keeping_cache(|| {
+        let rules = pipeline::rules(args.profiles.profiles.as_deref())?;
+        let context = input.context.as_ref();
+        let budget = context.map(|context| Budget::of_context(&context.folder)).transpose()?.flatten();
+        let opened = pipeline::opened(&input)?;
+        let dockerfile = UserDockerfile::of_input(&input)?;
+        let options = PlanOptions { own_dockerfile: dockerfile.is_some(), ..PlanOptions::default() };
+        let ask = Ask { rules: &rules, options: &options, style: Style::default(), dockerfile: dockerfile.as_deref() };
+        let (report, verdict) = pipeline::measure(
+            &opened,
+            &input.given,
+            &ask,
+            |_| Vec::new(),
+            |measured| {
+                let verdict = budget.as_ref().map(|budget| budget.judge(&rules, &measured)).transpose()?;
+                Ok((measured.report(&rules), verdict))
+            },
+        )?;
+        let text = match args.format {
+            AuditFormat::Text => {
+                let judged =
+                    verdict.as_ref().map(|verdict| report::check_text(verdict, look.color, look.width, look.details));
+                let judged = judged.map_or_else(String::new, |text| format!("\n{text}"));
+                screen(&report, &input, look) + &judged
+            }
+            AuditFormat::Json => json(&report).map_err(Failure::measure)?,
+            AuditFormat::Markdown => markdown::render(&report),
+            AuditFormat::Sarif => audit_sarif(&report, &rules),
+        };
+        destination.write(|out| Ok(out.write_all(text.as_bytes())?))?;
+        match verdict {
+            Some(verdict) if matches!(verdict.outcome, Outcome::Fail | Outcome::CouldNotMeasure) => {
+                Err(budget::failure(&verdict))
+            }
+            _ => Ok(()),
+        }
+    })
+}
+
+fn screen(report: &AuditReport, input: &Input, look: Look) -> String {
+    let style = text::Style { color: look.color, width: look.width, details: look.details, target: &input.text };
+    text::render(report, style)
+}

@@ -1,0 +1,38 @@
+//! `slimwright cache`: the cache of layer indexes.
+
+use crate::base::{ByteSize, escape_str};
+use crate::cli::failure::{Failure, Result};
+use crate::cli::input::cache;
+use crate::cli::options::{self, CacheAction};
+use crate::cli::output::print;
+use crate::image::{Cache, CacheInfo};
+
+const HINT: &str = "set SLIMWRIGHT_CACHE_DIR, XDG_CACHE_HOME or HOME";
+
+/// Runs the command.
+pub fn run(args: &options::Cache) -> Result<()> {
+    let cache = cache()?;
+    let cache = cache.ok_or_else(|| Failure::usage(anyhow::anyhow!("there is no folder for a cache")).hint(HINT))?;
+    match args.action {
+        CacheAction::Info => info(&cache.info()),
+        CacheAction::Clear => clear(&cache),
+    }
+}
+
+fn info(info: &CacheInfo) -> Result<()> {
+    print(&format!(
+        "{}\n{} entries, {} of at most {}\n",
+        escape_str(&info.folder.display().to_string()),
+        info.entries,
+        ByteSize(info.bytes),
+        ByteSize(info.most_bytes)
+    ))
+}
+
+fn clear(cache: &Cache) -> Result<()> {
+    let folder = cache.info().folder;
+    let removed = cache.clear().map_err(|error| {
+        Failure::usage(anyhow::Error::new(error).context(format!("{}: cannot clear", folder.display())))
+    })?;
+    print(&format!("removed {} entries, {}\n", removed.entries, ByteSize(removed.bytes)))
+}

@@ -1,0 +1,109 @@
+//! `slimwright verify`: a rebuilt image against the original.
+
+use crate::cli::failure::{Failure, Result};
+use crate::cli::imports;
+use crate::cli::input::{self, Input, Look};
+use crate::cli::options::{self, Asked, Plain, Source};
+use crate::cli::output::print;
+use crate::cli::pipeline;
+use crate::cli::progress::Bar;
+use crate::facts::Facts;
+use crate::image::{Progress as _, TargetKind};
+use crate::report::{self, json};
+use crate::verify::{self, Check, Promise};
+use std::path::{Path, PathBuf};
+
+struct Settings {
+    before: Input,
+    after: Input,
+    /// The plan's folder.
+    plan: Option<PathBuf>,
+    /// Whether the images may be run.
+    run: bool,
+    /// Per cent.
+    tolerance: f64,
+    look: Look,
+    format: Plain,
+}
+
+/// Runs the command.
+pub fn run(args: options::Verify) -> Result<()> {
+    let settings = Settings::new(args)?;
+    settings.before.keeping_cache(|| verify(&settings))
+}
+
+impl Settings {
+    fn new(args: options::Verify) -> Result<Self> {
+        let look = Look::new(&args.print, true);
+        if !args.tolerance.is_finite() || args.tolerance < 0.0 {
+            let error = anyhow::anyhow!("--tolerance {}: expected per cent, 0 or more", args.tolerance);
+            return Err(Failure::usage(error));
+        }
+        let after = Source { target: args.after, ..args.source.clone() };
+        let (mut before, mut after) = input::pair((args.source, after), &Asked::default())?;
+        before.options.digests = !args.sizes_only;
+        after.options.digests = !args.sizes_only;
+        Ok(Self {
+            before,
+            after,
+            tolerance: args.tolerance,
+            plan: args.plan,
+            run: !args.no_run,
+            look,
+            format: args.format,
+        })
+    }
+}
+
+fn verify(settings: &Settings) -> Result<()> {
+    let promise = settings.plan.as_deref().map(read_promise).transpose()?;
+    let (before, after) = (pipeline::image(&settings.before)?, pipeline::image(&settings.after)?);
+    let verification = pipeline::survey(&before, &[], |before| {
+        pipeline::survey(&after, &[], |after| {
+            let mut verification = verify::verify(before, after, promise.as_ref(), settings.tolerance);
+            verification.checks.push(imports(settings, before, after));
+            verification
+        })
+    });
+    let look = settings.look;
+    match settings.format {
+        Plain::Json => print(&json(&verification).map_err(Failure::measure)?)?,
+        Plain::Text => print(&report::verify(&verification, look.color, look.width, look.details))?,
+    }
+    if verification.failed() {
+        let text = format!("{} lost something that {} has", settings.after.text, settings.before.text);
+        return Err(Failure::verdict(anyhow::anyhow!(text)));
+    }
+    Ok(())
+}
+
+fn read_promise(folder: &Path) -> Result<Promise> {
+    let path = folder.join("plan.json");
+    let failed = |error: anyhow::Error| {
+        Failure::usage(error.context(path.display().to_string()))
+            .hint("give the folder that `slimwright plan -o` wrote")
+    };
+    let text = std::fs::read(&path).map_err(|error| failed(error.into()))?;
+    Promise::parse(&text).map_err(|error| failed(error.into()))
+}
+
+/// Two images of one engine can be run.
+fn imports(settings: &Settings, before: &Facts<'_>, after: &Facts<'_>) -> Check {
+    let name = |input: &Input| {
+        let is_engine = input.target.kind == Some(TargetKind::Daemon);
+        input.target.reference.clone().filter(|_| is_engine)
+    };
+    let (Some(original), Some(rebuilt)) = (name(&settings.before), name(&settings.after)) else {
+        return Check::skipped("imports", "not tried: only images of an engine (docker-daemon:) can be run");
+    };
+    if !settings.run {
+        return Check::skipped("imports", "not tried: --no-run");
+    }
+    let Some(client) = imports::client() else {
+        return Check::skipped("imports", "not tried: neither docker nor podman was found");
+    };
+    let script = settings.plan.as_deref().and_then(|plan| std::fs::read_to_string(plan.join("smoke_test.py")).ok());
+    let bar = Bar::new(settings.before.quiet);
+    let trial = imports::Trial { client, before: (&original, before), after: (&rebuilt, after), script };
+    trial.run(&|text| bar.note(text))
+}

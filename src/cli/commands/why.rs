@@ -1,0 +1,45 @@
+//! `slimwright why`: who brought a distribution in.
+
+use crate::base::escape_str;
+use crate::cli::failure::{Failure, Result};
+use crate::cli::input::{Input, Look};
+use crate::cli::near;
+use crate::cli::options::{self, Plain};
+use crate::cli::output::print;
+use crate::cli::pipeline;
+use crate::facts::{self, Facts};
+use crate::python::normalize_name;
+use crate::report::{self, WhyReport, json};
+use std::collections::BTreeSet;
+
+/// Runs the command.
+pub fn run(args: options::Why) -> Result<()> {
+    let look = Look::new(&args.print, true);
+    let input = Input::new(args.source, &args.asked)?;
+    input.keeping_cache(|| {
+        let name = normalize_name(&args.package);
+        let image = pipeline::image(&input)?;
+        let report = pipeline::survey(&image, &input.given, |facts| match facts::why(facts, &name) {
+            found if found.is_empty() => Err(not_installed(facts, &args.package, &name)),
+            found => Ok(WhyReport::new(&image.name, image.basis, found)),
+        })?;
+        match args.format {
+            Plain::Json => print(&json(&report).map_err(Failure::measure)?),
+            Plain::Text => print(&report::why(&report, look.color, look.width, look.details)),
+        }
+    })
+}
+
+fn not_installed(facts: &Facts<'_>, package: &str, name: &str) -> Failure {
+    let failure = Failure::usage(anyhow::anyhow!("no distribution of the image is named `{}`", escape_str(package)));
+    if let Some(removed) = facts.python.removed.iter().find(|removed| removed.normalized == name) {
+        let layer = removed.removed_by + 1;
+        return failure.hint(format!("layer {layer} uninstalled it; its bytes are still in the layers below"));
+    }
+    let all = facts.python.distributions.iter().map(|dist| dist.normalized.as_str());
+    let near: BTreeSet<&str> = all.filter(|known| near::is_near(known, name)).collect();
+    match near.into_iter().take(5).collect::<Vec<_>>().as_slice() {
+        [] => failure.hint("`slimwright audit TARGET --details` lists them"),
+        near => failure.hint(format!("did you mean {}?", escape_str(&near.join(" or ")))),
+    }
+}
