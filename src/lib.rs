@@ -10,8 +10,8 @@
 //! was read from an archive, read back from a recording, or predicted by a plan. [`fs::View`] merges its layers
 //! and knows the fate of every byte; [`fs::Ledger`] sums them up so that nothing is counted twice or not at
 //! all. [`python`] and [`os`] say who owns what, and
-//! [`facts`] puts that together: one owner for each byte, one [`facts::Summary`] of all, and who brought what in. [`profile`] holds the rules, which are data; [`rules`] turns
-//! them into findings with evidence; [`plan`] turns findings into decisions. [`emit`] writes them down so
+//! [`facts`] puts that together: one owner for each byte, one [`facts::Summary`] of all, and who brought what in. [`rules`] are data, and turn it
+//! into findings with evidence; [`plan`] turns findings into decisions. [`emit`] writes them down so
 //! that they can be built, as a Dockerfile of its own or as edits of the user's ([`dockerfile`]), and [`prove`] reads that
 //! text as [`context`] reads any other: what it makes is the predicted image. A saving is never a
 //! number in a table: it is the ledger before minus the ledger of the predicted image. [`report`] writes the plan down
@@ -24,7 +24,7 @@
 //! bytes are; [`registry`] and [`daemon`] fetch bytes and know nothing of images; [`image`] puts them together.
 //! Modules import only from those before them:
 //!
-//! `base`, `manifest`, `http`, `programs`, `dockerfile`, `registry`, `source`, `layer`, `daemon`, `image`, `fs`, `python`, `os`, `facts`, `profile`, `rules`, `resolve`, `repository`, `context`, `plan`, `verify`, `emit`, `prove`, `budget`, `report`, `cli`.
+//! `base`, `manifest`, `http`, `programs`, `dockerfile`, `registry`, `source`, `layer`, `daemon`, `image`, `fs`, `python`, `os`, `facts`, `rules`, `resolve`, `repository`, `context`, `plan`, `verify`, `emit`, `prove`, `budget`, `report`, `cli`.
 
 pub mod base;
 pub mod budget;
@@ -41,7 +41,6 @@ pub mod layer;
 pub mod manifest;
 pub mod os;
 pub mod plan;
-pub mod profile;
 pub mod programs;
 pub mod prove;
 pub mod python;

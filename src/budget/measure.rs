@@ -7,7 +7,7 @@ use super::snapshot::{DistributionSize, LayerSize, PackageSize, Snapshot, total,
 use super::verdict::{Amount, CheckId, Culprit, Severity};
 use crate::base::{Basis, ByteSize, Size, Unit};
 use crate::fs::Category;
-use crate::profile::{Severity as RuleSeverity, Tier};
+use crate::rules::{Severity as RuleSeverity, Tier};
 
 /// One number.
 pub(super) struct Measured {

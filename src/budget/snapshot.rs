@@ -8,9 +8,9 @@ use crate::fs::Owner;
 use crate::image::{Gap, HistoryRow, Image, repository};
 use crate::layer::LayerIndex;
 use crate::os::{CondaPackage, OsPackage};
-use crate::profile::{Severity, Tier};
 use crate::python::{Distribution, RemovedDistribution};
 use crate::rules::Finding;
+use crate::rules::{Severity, Tier};
 use std::collections::BTreeMap;
 
 /// Characters of an instruction that is shown.

@@ -6,7 +6,7 @@ use super::output::Destination;
 use super::pipeline::Measured;
 use crate::base::escape_path;
 use crate::budget::{BudgetError, Config, ConfigError, Date, Lock, Outcome, RestsOn, Snapshot, Verdict, evaluate};
-use crate::profile::Rule;
+use crate::rules::Rule;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -7,7 +7,7 @@ use crate::base::{Root, escape_str, read_named};
 use crate::dockerfile::{Dockerfile, DockerfileError, MOST_BYTES};
 use crate::emit::edit::{EditError, EditOptions, Edits, edit};
 use crate::plan::Plan;
-use crate::profile::Rule;
+use crate::rules::Rule;
 use anyhow::Context as _;
 use std::collections::BTreeSet;
 use std::fs;

@@ -18,7 +18,6 @@ mod given;
 mod imports;
 mod input;
 mod manual;
-mod near;
 mod options;
 mod output;
 mod pipeline;

@@ -5,7 +5,7 @@ use super::dockerfile::UserDockerfile;
 use super::failure::{Failure, Result};
 use super::input::Input;
 use super::progress::Bar;
-use crate::base::ImagePath;
+use crate::base::{ImagePath, did_you_mean, escape_str};
 use crate::emit::Style;
 use crate::emit::edit::Edits;
 use crate::facts::Facts;
@@ -14,13 +14,12 @@ use crate::fs::View;
 use crate::image::Image;
 use crate::image::{Progress as _, open};
 use crate::plan::{Draft, Plan, PlanError, PlanOptions};
-use crate::profile::{self, Rule};
 use crate::programs::Strangers;
 use crate::prove::{self, Files};
 use crate::python::AskedFor;
 use crate::report::AuditReport;
 use crate::resolve::{self, Availability, Uv, Verdict};
-use crate::rules::{self, Finding};
+use crate::rules::{self, Finding, Rule};
 use std::mem::ManuallyDrop;
 use std::path::Path;
 
@@ -69,7 +68,7 @@ pub fn image(input: &Input) -> Result<ManuallyDrop<Image>> {
 
 /// Reads the rules.
 pub fn rules(dir: Option<&Path>) -> Result<Vec<Rule>> {
-    profile::load(dir).map_err(|error| {
+    rules::load(dir).map_err(|error| {
         Failure::usage(anyhow::Error::new(error)).hint("`slimwright explain RULE` shows what a rule says")
     })
 }
@@ -80,8 +79,17 @@ pub fn check_rules(rules: &[Rule], options: &PlanOptions) -> Result<()> {
     let asked = options.accept.iter().map(|id| ("accept", id)).chain(options.skip.iter().map(|id| ("skip", id)));
     match asked.into_iter().find(|(_, id)| !known(id)) {
         None => Ok(()),
-        Some((option, id)) => Err(plan_failure(&PlanError::UnknownRule { option, id: id.clone() })),
+        Some((option, id)) => {
+            let error = PlanError::UnknownRule { option, id: escape_str(id) };
+            Err(no_rule(anyhow::anyhow!("{error}"), id, rules))
+        }
     }
+}
+
+/// A name that is no rule's, with the one that may be meant.
+pub fn no_rule(error: anyhow::Error, id: &str, rules: &[Rule]) -> Failure {
+    let hint = did_you_mean(id, rules.iter().map(|rule| rule.id.as_str()));
+    Failure::usage(error).hint(hint.unwrap_or_else(|| "`slimwright rules` lists them".to_owned()))
 }
 
 /// Why there is no plan.

@@ -8,8 +8,8 @@ use crate::facts::{Facts, is_package_manager_state};
 use crate::fs::{Node, View};
 use crate::layer::EntryKind;
 use crate::os::OsInventory;
-use crate::profile::GlobSet;
 use crate::python::EnvironmentKind;
+use crate::rules::GlobSet;
 use std::collections::{HashMap, HashSet};
 
 /// What is copied.
@@ -164,7 +164,7 @@ impl<'a> Chooser<'a> {
             os_directories: os_directories(facts.view),
             dropped,
             package_layers,
-            by_scripts: GlobSet::of(&BY_SCRIPTS.map(str::to_owned)).unwrap_or_default(),
+            by_scripts: GlobSet::of(&BY_SCRIPTS),
             own_certificates: false,
             own_loader_folders: false,
         };

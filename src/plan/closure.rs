@@ -7,10 +7,8 @@ use super::{OverriddenEdge, TargetEnvironment, Why};
 use crate::facts::Facts;
 use crate::facts::Root;
 use crate::os::{Need, Provider};
-use crate::profile::{Detect, Replacement, Rule, Tier};
 use crate::python::{DistId, Distribution, Edge, EnvironmentKind, normalize_name};
-use crate::rules::Finding;
-use crate::rules::{in_order, kept_member, needed, places};
+use crate::rules::{Detect, Finding, Replacement, Rule, Tier, actions, in_order, kept_member, needed, places};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Why a distribution goes.
@@ -287,8 +285,7 @@ fn gpu(out: &mut Decisions, facts: &Facts<'_>, rule: &Rule, replace: &Replacemen
         out.swaps.entry(other).or_insert_with(|| swap(rule, &same, &dists[other].name, &dists[other]));
     }
     for other in out.subject.iter().copied().filter(|&other| other != id).collect::<Vec<_>>() {
-        let company = |glob: &String| crate::rules::matches(glob.as_bytes(), dists[other].normalized.as_bytes());
-        if replace.company.iter().any(company) && !serves_others(facts, other) {
+        if replace.company.matches(dists[other].normalized.as_bytes()) && !serves_others(facts, other) {
             let why = Why::CompanyOf(dists[id].name.clone());
             out.gone.entry(other).or_insert_with(|| gone(rule, why));
         }
@@ -340,9 +337,7 @@ fn close(out: &mut Decisions, facts: &Facts<'_>) {
         let swapped = &out.swaps;
         let skip = |edge: &Edge| {
             let company = swapped.get(&edge.from).and_then(|swap| swap.replacement.as_ref());
-            let is_company = company.is_some_and(|replacement| {
-                replacement.company.iter().any(|glob| crate::rules::matches(glob.as_bytes(), edge.name.as_bytes()))
-            });
+            let is_company = company.is_some_and(|replacement| replacement.company.matches(edge.name.as_bytes()));
             is_company || families.contains(&edge.name)
         };
         out.kept = facts.graph.closure(&roots, skip).into_iter().filter(|id| out.subject.contains(id)).collect();
@@ -369,7 +364,7 @@ fn close(out: &mut Decisions, facts: &Facts<'_>) {
         let rule = by.iter().find_map(|from| out.gone.get(from).map(|gone| gone.rule.clone()));
         let rule = rule.or_else(|| by.iter().find_map(|from| out.swaps.get(from).map(|swap| swap.rule.clone())));
         let why = Why::OnlyNeededBy(names.into_iter().map(str::to_owned).collect());
-        out.gone.insert(id, Gone { rule: rule.unwrap_or_else(|| "unused-closure".into()), why });
+        out.gone.insert(id, Gone { rule: rule.unwrap_or_else(|| actions::UNUSED_CLOSURE.into()), why });
     }
     out.swaps.retain(|id, _| out.kept.contains(id));
     out.roots.retain(|(id, _)| out.kept.contains(id));

@@ -12,10 +12,10 @@ use crate::facts::Facts;
 use crate::fs::View;
 use crate::image::Image;
 use crate::os::OsInventory;
-use crate::profile::{Rule, Tier};
 use crate::python::DistId;
 use crate::resolve::{Availability, Libc, Platform, Wanted};
 use crate::rules::Finding;
+use crate::rules::{Rule, Tier};
 use std::collections::BTreeMap;
 
 /// The decisions of a plan. [`Draft::wanted`] tells what may be looked up; [`Draft::intent`] makes the plan, with the

@@ -3,9 +3,9 @@
 
 use super::closure::Decisions;
 use crate::facts::Facts;
-use crate::profile::{Detect, Rule};
 use crate::python::{DistId, UsedAt};
-use crate::rules::{SignSet, in_order, needed, places};
+use crate::rules::{Detect, Rule};
+use crate::rules::{in_order, needed, places};
 use std::collections::BTreeMap;
 
 /// Who lacks what: a distribution, the name of what was chosen, and the places.
@@ -44,7 +44,6 @@ fn lacks<'u>(decisions: &'u Decisions, facts: &Facts<'u>, rules: &'u [Rule]) -> 
             (Detect::GpuBuild { unless, replace, .. }, _)
                 if decisions.swaps.values().any(|swap| swap.rule == rule.id) =>
             {
-                let Some(unless) = SignSet::new(unless) else { continue };
                 for used in facts.uses.in_libraries().filter(|used| unless.has(used)) {
                     if let Some(id) = stays(&used) {
                         lacks.entry((id, &replace.name)).or_default().push(used);

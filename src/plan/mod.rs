@@ -19,11 +19,11 @@ mod system;
 use crate::base::{FastSet, ImagePath, Size};
 use crate::facts::{Facts, Root};
 use crate::image::{Config, Image};
-use crate::profile::{GlobSet, Rule, Tier};
 use crate::python::DistId;
 use crate::python::EnvironmentKind;
 use crate::resolve::{Availability, Verdict};
 use crate::rules::{Finding, Subject};
+use crate::rules::{Rule, Tier};
 pub use after::{LibraryCheck, Unmet, libraries_after};
 use closure::Decisions;
 use predict::Prediction;
@@ -443,8 +443,10 @@ fn smoke_modules(facts: &Facts<'_>, decisions: &Decisions) -> Vec<SmokeModule> {
         let distribution = swap.map_or_else(|| dist.name.clone(), |swap| swap.name.clone());
         // Modules that only the GPU build has (torch's `nvfuser`) nobody can import from the other one.
         let without = swap.and_then(|swap| swap.replacement.as_ref()).map(|replacement| &replacement.without);
-        let without = without.and_then(|globs| GlobSet::of(globs).ok()).unwrap_or_default();
-        let stays = |module: &&String| !without.matches(format!("{}/__init__.py", module.replace('.', "/")).as_bytes());
+        let stays = |module: &&String| {
+            let path = format!("{}/__init__.py", module.replace('.', "/"));
+            without.is_none_or(|without| !without.matches(path.as_bytes()))
+        };
         SmokeModule { distribution, modules: dist.modules.iter().filter(stays).cloned().collect() }
     };
     let mut out: Vec<SmokeModule> =

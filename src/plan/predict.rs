@@ -10,10 +10,9 @@ use crate::facts::{Facts, is_package_manager_state};
 use crate::fs::{DataRef, Fate, Node};
 use crate::image::{HistoryRow, Image};
 use crate::layer::{Entry, EntryKind, LayerIndex};
-use crate::profile::{Detect, GlobSet, Rule, Tier};
 use crate::python::{DistId, Distribution, parse_record};
 use crate::resolve::{Availability, InstalledFile};
-use crate::rules::Finding;
+use crate::rules::{Finding, Rule, Tier, actions};
 use std::collections::{BTreeMap, HashSet};
 
 /// All that the prediction depends on.
@@ -312,9 +311,7 @@ fn swapped_size(
         return (bytes.saturating_add(dist.bytecode), Basis::Catalogue);
     }
     let site = environment.map(|environment| environment.site_dir.as_bytes().len() + 1).unwrap_or_default();
-    // Profiles are checked when they are loaded.
-    let without = GlobSet::of(&replacement.without).unwrap_or_default();
-    let gpu_only = |path: &ImagePath| without.matches(path.as_bytes().get(site..).unwrap_or_default());
+    let gpu_only = |path: &ImagePath| replacement.without.matches(path.as_bytes().get(site..).unwrap_or_default());
     let gone: u64 = dist
         .files
         .iter()
@@ -406,7 +403,7 @@ pub(super) fn actions(prediction: &Prediction<'_>, rules: &[Rule], sums: Sums) -
 
 /// What the new files of a distribution are owed to.
 pub(super) fn rule_of_new<'p>(prediction: &'p Prediction<'_>, id: DistId) -> &'p str {
-    prediction.distributions.swaps.get(&id).map_or("broken-distribution", |swap| &swap.rule)
+    prediction.distributions.swaps.get(&id).map_or(actions::BROKEN, |swap| &swap.rule)
 }
 
 /// The largest subjects, a line each.
@@ -472,10 +469,10 @@ impl<'p, 'f> Owing<'p, 'f> {
     pub(super) fn owed(&self, at: DataRef, entry: &'p Entry) -> Owed<'p> {
         let facts = self.prediction.facts;
         match facts.view.fate(at) {
-            Fate::Rewritten { by } => return ("rewritten-bytes", Subject::WrittenAgain(by)),
-            Fate::Deleted { by, .. } => return ("deleted-bytes", Subject::Removed(by)),
-            Fate::Replaced { by } => return ("deleted-bytes", Subject::Replaced(by)),
-            Fate::Shadowed => return ("deleted-bytes", Subject::Twice),
+            Fate::Rewritten { by } => return (actions::REWRITTEN, Subject::WrittenAgain(by)),
+            Fate::Deleted { by, .. } => return (actions::HIDDEN, Subject::Removed(by)),
+            Fate::Replaced { by } => return (actions::HIDDEN, Subject::Replaced(by)),
+            Fate::Shadowed => return (actions::HIDDEN, Subject::Twice),
             Fate::Visible => {}
         }
         let path = facts.view.visible_path(at).unwrap_or(entry.path.as_bytes());
@@ -484,19 +481,19 @@ impl<'p, 'f> Owing<'p, 'f> {
         }
         if let Some(&package) = facts.os.owners.get(path) {
             let gone = self.prediction.system.gone.get(&package);
-            return (gone.map_or("rebuild", String::as_str), Subject::Package(package));
+            return (gone.map_or(actions::REBUILD, String::as_str), Subject::Package(package));
         }
         // The first one that has the path.
         let has = |finding: &&Finding| finding.paths.binary_search_by(|other| other.as_bytes().cmp(path)).is_ok();
         let found = self.findings.iter().find(has);
-        (found.map_or("rebuild", |finding| &finding.rule), Subject::Folder(folder(path)))
+        (found.map_or(actions::REBUILD, |finding| &finding.rule), Subject::Folder(folder(path)))
     }
 
     fn of_distribution(&self, id: DistId) -> &'p str {
         let decisions = self.prediction.distributions;
         let swap = decisions.swaps.get(&id).map(|swap| swap.rule.as_str());
         let gone = decisions.gone.get(&id).map(|gone| gone.rule.as_str());
-        swap.or(gone).unwrap_or(if self.is_new[id] { "broken-distribution" } else { "rebuild" })
+        swap.or(gone).unwrap_or(if self.is_new[id] { actions::BROKEN } else { actions::REBUILD })
     }
 }
 
@@ -528,13 +525,8 @@ fn title(prediction: &Prediction<'_>, rule: &str, known: Option<&Rule>, subjects
     let mut largest: Vec<(&str, u64)> = subjects.iter().map(|(subject, bytes)| (subject.as_str(), *bytes)).collect();
     largest.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
     let largest: Vec<&str> = largest.into_iter().map(|(subject, _)| subject).collect();
-    match rule {
-        "rebuild" => format!("leave behind what no package owns: {}", some(&largest)),
-        "deleted-bytes" => "build without the bytes that later layers hide".into(),
-        "rewritten-bytes" => "copy with the right owner at once, not a second time".into(),
-        "unused-packages" => format!("without OS packages that nothing kept depends on: {}", some(&largest)),
-        "unused-closure" => format!("drop {}: nothing that stays requires them", some(&gone)),
-        "broken-distribution" => format!("install again, whole: {}", some(&largest)),
+    let names = some(if gone.is_empty() { &largest } else { &gone });
+    match (known, actions::own_reason(rule)) {
         _ if !swapped.is_empty() => {
             let to: Vec<String> = swapped.iter().map(|swap| format!("{} {}", swap.name, swap.version)).collect();
             let to: Vec<&str> = to.iter().map(String::as_str).collect();
@@ -547,11 +539,8 @@ fn title(prediction: &Prediction<'_>, rule: &str, known: Option<&Rule>, subjects
             };
             format!("install {build}{}{company}", some(&to))
         }
-        _ if !gone.is_empty() => format!("drop {}", some(&gone)),
-        _ => match known.map(|rule| &rule.detect) {
-            Some(Detect::OsPackages { .. }) => format!("without build packages: {}", some(&largest)),
-            Some(Detect::Paths { .. }) => format!("leave behind {}", some(&largest)),
-            _ => known.map_or_else(|| rule.to_owned(), |rule| rule.summary.clone()),
-        },
+        (_, Some(own)) => own.action.replace("{}", &names),
+        (Some(rule), None) => rule.action(&names),
+        (None, None) => rule.to_owned(),
     }
 }

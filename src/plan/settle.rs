@@ -13,9 +13,8 @@ use crate::facts::Facts;
 use crate::fs::DataRef;
 use crate::image::Image;
 use crate::layer::{Entry, EntryKind};
-use crate::profile::{Detect, Rule, Tier};
 use crate::python::DistId;
-use crate::rules::{Finding, Subject};
+use crate::rules::{Detect, Finding, Rule, Subject, Tier, actions};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many paths a note names.
@@ -60,7 +59,7 @@ impl Intent<'_> {
             reason: "left to you: no edit of the Dockerfile does it".into(),
         };
         // What a rebuild leaves behind of its own is no finding.
-        let mut rows: Vec<Skipped> = left.into_iter().filter(|(rule, _)| *rule != "rebuild").map(row).collect();
+        let mut rows: Vec<Skipped> = left.into_iter().filter(|(rule, _)| *rule != actions::REBUILD).map(row).collect();
         rows.sort_by_key(|skipped| std::cmp::Reverse(skipped.bytes));
         rows
     }
@@ -217,13 +216,14 @@ impl<'c> Comparison<'c> {
         for entry in new() {
             if take(&mut counts, entry) {
                 let rule = owner_of_new(&prediction, &intent.added, &tops, &entry.path);
-                let rule =
-                    rule.filter(|&id| prediction.is_new(id)).map_or("rebuild", |id| rule_of_new(&prediction, id));
+                let rule = rule
+                    .filter(|&id| prediction.is_new(id))
+                    .map_or(actions::REBUILD, |id| rule_of_new(&prediction, id));
                 out.sums.entry(rule.to_owned()).or_default().1 += entry.size;
             }
         }
         let rules = &intent.draft.rules;
-        let own = ["unused-packages", "unused-closure", "broken-distribution"];
+        let own = [actions::UNUSED_PACKAGES, actions::UNUSED_CLOSURE, actions::BROKEN];
         let known = |rule: &str| -> Option<&'c str> {
             rules.iter().map(|known| known.id.as_str()).chain(own).find(|known| *known == rule)
         };
@@ -295,7 +295,7 @@ impl Found {
                 lost.push((entry.path.clone(), entry.size));
             }
             let subject = owing.owed(at, entry).1.title(facts);
-            self.goes("rebuild", subject, entry.size);
+            self.goes(actions::REBUILD, subject, entry.size);
         }
         lost
     }

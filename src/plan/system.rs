@@ -5,8 +5,7 @@ use super::{Dropped, SystemPackage, Why};
 use crate::facts::Facts;
 use crate::image::Gap;
 use crate::os::{OsInventory, Provider, relations};
-use crate::profile::{Detect, GlobSet, Rule, Tier};
-use crate::rules::matches;
+use crate::rules::{Detect, GlobSet, Rule, Tier, actions};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The decisions, by position in the OS inventory.
@@ -87,7 +86,7 @@ pub(super) fn decide(question: &Question<'_, '_>) -> SystemDecisions {
         let package = &os.packages[position];
         let (rule, why) = match unwanted.get(&position) {
             Some(rule) => (rule.clone(), Why::BuildOnly),
-            None => ("unused-packages".to_owned(), Why::NothingNeeds),
+            None => (actions::UNUSED_PACKAGES.to_owned(), Why::NothingNeeds),
         };
         if why.is_build_only() && package.manual {
             out.build.push(package.name.clone());
@@ -200,7 +199,7 @@ fn recommended(
     compiles: bool,
     kept: &mut BTreeSet<usize>,
 ) -> Vec<(usize, Why)> {
-    let idle = GlobSet::of(&IDLE.map(str::to_owned)).unwrap_or_default();
+    let idle = GlobSet::of(&IDLE);
     let is_idle = |position: &usize| {
         idle.matches(os.packages[*position].name.as_bytes()) || (build.contains_key(position) && !compiles)
     };
@@ -239,7 +238,7 @@ fn unwanted(os: &OsInventory, above: &BTreeSet<usize>, question: &Question<'_, '
         let Detect::OsPackages { names, .. } = &rule.detect else { continue };
         for &position in above {
             let name = os.packages[position].name.as_bytes();
-            if names.iter().any(|glob| matches(glob.as_bytes(), name)) {
+            if names.matches(name) {
                 out.entry(position).or_insert_with(|| rule.id.clone());
             }
         }
@@ -310,7 +309,7 @@ fn left_behind(
     };
     for rule in question.rules.iter().filter(|rule| (question.follows)(rule, rule.tier)) {
         let Detect::OsPackages { leave, .. } = &rule.detect else { continue };
-        stay(&mut out, &|name| leave.iter().any(|glob| matches(glob.as_bytes(), name.as_bytes())));
+        stay(&mut out, &|name| leave.matches(name.as_bytes()));
     }
     if question.facts.libraries.unread > 0 {
         stay(&mut out, &|name| WHEELS_EXPECT.contains(&name));

@@ -22,8 +22,8 @@ use crate::emit::{Style, emit_as};
 use crate::facts::Facts;
 use crate::image::{Gap, GapReason, Image, Writes};
 use crate::plan::{Draft, Intent, Plan, PlanError, PlanOptions};
-use crate::profile::Rule;
 use crate::rules::Finding;
+use crate::rules::Rule;
 use std::path::Path;
 
 /// The files of a plan, as `(name, text)`.

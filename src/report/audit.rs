@@ -2,8 +2,8 @@
 
 use crate::base::{Basis, ByteSize, Size, Text, Unit};
 use crate::layer::Compression;
-use crate::profile::{Severity, Tier};
 use crate::python::EnvironmentKind;
+use crate::rules::{Severity, Tier};
 use serde::Serialize;
 
 /// The version of the JSON formats. Grows when a field changes its meaning or goes, not when one is added.

@@ -1,16 +1,16 @@
 //! From facts to an [`AuditReport`]. Pure: every text is escaped here, and nothing is read or printed.
 
 use super::audit::*;
-use super::{groups, label};
+use super::groups;
 use crate::base::{ImagePath, LayerIdx, Problem, Text, escape_str};
 use crate::facts::{Facts, LayerSummary};
 use crate::fs::{Owner, View};
 use crate::image::{Gap, GapText, HistoryRow, Image};
 use crate::layer::LayerIndex;
 use crate::plan::Plan;
-use crate::profile::Rule;
 use crate::python::{DistId, Distribution, Environment, Inventory};
 use crate::rules::Finding;
+use crate::rules::Rule;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -305,7 +305,7 @@ fn finding_report(image: &Image, finding: &Finding, rules: &[Rule], names: &Name
     };
     FindingReport {
         rule: escape_str(&finding.rule),
-        label: label::of(&finding.rule, rule),
+        label: rule.map_or("other", Rule::label).to_owned(),
         severity: finding.severity,
         tier: finding.tier,
         subject: finding.subject.to_string(),

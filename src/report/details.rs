@@ -5,7 +5,7 @@ use super::groups::some;
 use super::layout::{Tone, change, columns, count, fit, left, paint, right, wrap};
 use super::text::Style;
 use crate::base::{ByteSize, Size};
-use crate::profile::Severity;
+use crate::rules::Severity;
 
 /// The lines below the first screen.
 pub(super) fn details(report: &AuditReport, style: Style<'_>) -> Vec<String> {

@@ -7,9 +7,9 @@ use super::audit::Group;
 use crate::base::escape_str;
 use crate::facts::{Facts, LayerSummary, Part};
 use crate::fs::Owner;
-use crate::profile::{Detect, Rule};
 use crate::python::DistId;
 use crate::rules::Finding;
+use crate::rules::{Detect, GlobSet, Rule};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// At most so many groups are told apart.
@@ -201,10 +201,10 @@ fn one_distribution(
 }
 
 /// The rules that found a GPU build, with the findings.
-fn gpu_rules<'r>(findings: &[Finding], rules: &'r [Rule]) -> Vec<(&'r str, &'r [String])> {
+fn gpu_rules<'r>(findings: &[Finding], rules: &'r [Rule]) -> Vec<(&'r str, &'r GlobSet)> {
     let fired: BTreeSet<&str> = findings.iter().map(|finding| finding.rule.as_str()).collect();
     let of_gpu = rules.iter().filter(|rule| fired.contains(rule.id.as_str())).filter_map(|rule| match &rule.detect {
-        Detect::GpuBuild { distribution, replace, .. } => Some((distribution.as_str(), replace.company.as_slice())),
+        Detect::GpuBuild { distribution, replace, .. } => Some((distribution.as_str(), &replace.company)),
         _ => None,
     });
     of_gpu.collect()
@@ -213,9 +213,7 @@ fn gpu_rules<'r>(findings: &[Finding], rules: &'r [Rule]) -> Vec<(&'r str, &'r [
 fn gpu_libraries(facts: &Facts<'_>, findings: &[Finding], rules: &[Rule]) -> BTreeSet<DistId> {
     let rules = gpu_rules(findings, rules);
     let belongs = |name: &str| {
-        rules
-            .iter()
-            .any(|(_, company)| company.iter().any(|glob| crate::rules::matches(glob.as_bytes(), name.as_bytes())))
+        rules.iter().any(|(_, company)| company.matches(name.as_bytes()))
             && !rules.iter().any(|(build, _)| *build == name)
     };
     let all = facts.python.distributions.iter().enumerate();

@@ -4,7 +4,7 @@ use super::audit::{AuditReport, FindingReport};
 use super::groups::some;
 use super::layout::{change, count, percent, percents, relative};
 use crate::base::{Basis, ByteSize};
-use crate::profile::Severity;
+use crate::rules::Severity;
 use std::fmt::Write as _;
 
 /// A text that Markdown shows as it is: no markup, no HTML, no mention, no end of a table's cell.

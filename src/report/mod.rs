@@ -18,7 +18,6 @@ mod fates;
 mod groups;
 mod heavy;
 mod json;
-mod label;
 mod layout;
 mod libraries;
 mod plan;

@@ -10,8 +10,8 @@ use crate::emit::edit::{Edit, Edits};
 use crate::facts::Explained;
 use crate::image::Image;
 use crate::plan::{Dropped, LibraryCheck, OverriddenEdge, Pin, Plan};
-use crate::profile::Tier;
 use crate::resolve::{Availability, Verdict};
+use crate::rules::Tier;
 use serde::Serialize;
 
 /// Everything that a plan decided.

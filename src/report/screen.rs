@@ -5,7 +5,7 @@ use super::groups::some;
 use super::layout::{Tone, bar, change, columns, count, fit, left, paint, percent, percents, relative, right, wrap_to};
 use super::text::Style;
 use crate::base::{Basis, ByteSize};
-use crate::profile::{Severity, Tier};
+use crate::rules::{Severity, Tier};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A screen has so many lines.

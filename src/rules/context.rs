@@ -1,10 +1,10 @@
 //! What several predicates ask for, prepared once.
 
+use super::{Detect, GlobSet, Rule, Signs};
 use super::{Evidence, Subject};
 use crate::base::{ImagePath, LayerIdx, Location, escape_str, is_within, parent};
 use crate::facts::Facts;
 use crate::image::HistoryRow;
-use crate::profile::{Detect, Rule, Signs};
 use crate::python::{DistId, Distribution, Edge, SourceFile};
 use std::collections::{BTreeMap, HashMap};
 
@@ -27,7 +27,7 @@ pub(super) struct Context<'a> {
     /// Distributions with GPU builds, and the signs that these are needed.
     pub(super) gpu: Vec<(&'a str, &'a Signs)>,
     /// Globs of the rules about tools, for the rule that leaves tools to them.
-    pub(super) tools: Vec<&'a [String]>,
+    pub(super) tools: Vec<&'a GlobSet>,
 }
 
 impl<'a> Context<'a> {
@@ -48,7 +48,7 @@ impl<'a> Context<'a> {
             _ => None,
         };
         let tools = |rule: &'a Rule| match &rule.detect {
-            Detect::Distributions { names } => Some(names.as_slice()),
+            Detect::Distributions { names } => Some(names),
             _ => None,
         };
         let gpu = |rule: &'a Rule| match &rule.detect {

@@ -3,8 +3,8 @@
 use super::context::{Context, count, names as join};
 use super::signs::{places, rows};
 use super::{Evidence, Finding, Subject};
+use super::{GlobSet, Rule};
 use crate::base::{ByteSize, LayerIdx, Location, escape_str};
-use crate::profile::{GlobSet, Rule};
 use crate::python::{Contest, DistId, Distribution, UsedAt, Uses};
 use crate::source::{Kind, Sign};
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,11 +13,10 @@ use std::collections::{BTreeMap, BTreeSet};
 const PATHS_SHOWN: usize = 6;
 
 /// One finding for each named distribution above the base image that nothing that stays requires.
-pub(super) fn not_needed(context: &Context<'_>, rule: &Rule, names: &[String]) -> Vec<Finding> {
-    let Ok(globs) = GlobSet::of(names) else { return Vec::new() };
+pub(super) fn not_needed(context: &Context<'_>, rule: &Rule, names: &GlobSet) -> Vec<Finding> {
     let named: BTreeSet<DistId> = context
         .distributions()
-        .filter(|(_, dist)| globs.matches(dist.normalized.as_bytes()))
+        .filter(|(_, dist)| names.matches(dist.normalized.as_bytes()))
         .map(|(id, _)| id)
         .collect();
     if named.is_empty() {

@@ -5,10 +5,10 @@
 
 use super::context::{Context, count, names as join, title};
 use super::distributions::{contest_row, removed_by};
-use super::signs::{SignSet, in_order, kept_member, needed, places, rows};
+use super::signs::{in_order, kept_member, needed, places, rows};
 use super::{Evidence, Finding, Subject};
+use super::{Rule, Signs};
 use crate::base::{ByteSize, LayerIdx, Location, escape_str};
-use crate::profile::Rule;
 use crate::python::{DistId, Distribution, RemovedDistribution};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -102,7 +102,7 @@ impl Family<'_> {
         let gone = self.present.iter().map(|&id| context.distribution(id).normalized.as_str());
         let gone: Vec<&str> = gone.filter(|name| name != first).collect();
         let signs = context.gpu.iter().filter(|(name, _)| gone.contains(name));
-        let signs: Vec<SignSet<'_>> = signs.filter_map(|(_, signs)| SignSet::new(signs)).collect();
+        let signs: Vec<&Signs> = signs.map(|(_, signs)| *signs).collect();
         let uses = context.facts.uses.in_application();
         let uses = in_order(uses.filter(|used| signs.iter().any(|signs| signs.has(used))));
         (!uses.is_empty()).then(|| format!("the application asks for a GPU: {}", places(&uses)))

@@ -1,11 +1,11 @@
 //! Visible paths: one walk for all rules.
 
 use super::context::{Context, FileRows, count};
+use super::{Detect, GlobSet, Rule};
 use super::{Finding, Subject};
 use crate::base::{ByteSize, FastMap, FastSet, ImagePath, in_halves};
 use crate::fs::{DataRef, Node};
 use crate::layer::EntryKind;
-use crate::profile::{Detect, GlobSet, Rule};
 use std::cell::OnceCell;
 use std::ops::Range;
 
@@ -91,8 +91,8 @@ fn matchers(rules: &[Rule]) -> (Vec<Matcher<'_>>, GlobSet, GlobSet) {
     for rule in rules {
         let Detect::Paths { globs, except, owned, at_least } = &rule.detect else { continue };
         let place = matchers.len();
-        wanted.extend(globs.iter().map(|glob| (glob.as_str(), place)));
-        unwanted.extend(except.iter().map(|glob| (glob.as_str(), place)));
+        wanted.push((globs, place));
+        unwanted.push((except, place));
         let (owned, at_least) = (*owned, *at_least);
         matchers.push(Matcher {
             rule,
@@ -104,8 +104,7 @@ fn matchers(rules: &[Rule]) -> (Vec<Matcher<'_>>, GlobSet, GlobSet) {
             linked: FastMap::default(),
         });
     }
-    // Profiles are checked when they are loaded; a rule made by hand with a glob that is none matches nothing.
-    (matchers, GlobSet::new(wanted).unwrap_or_default(), GlobSet::new(unwanted).unwrap_or_default())
+    (matchers, GlobSet::tagged(wanted), GlobSet::tagged(unwanted))
 }
 
 impl Matcher<'_> {

@@ -1,10 +1,10 @@
 //! Distributions that were built for a GPU.
 
 use super::context::{Context, count};
-use super::signs::{self, SignSet, in_order, places};
+use super::signs::{self, in_order, places};
 use super::{Evidence, Finding};
+use super::{GlobSet, Installed, Replacement, Rule, Signs};
 use crate::base::{ByteSize, ImagePath, escape_str, is_within, parent};
-use crate::profile::{GlobSet, Installed, Replacement, Rule, Signs as SourceSigns};
 use crate::python::{DistId, Distribution, UsedAt};
 use std::collections::BTreeSet;
 
@@ -15,15 +15,6 @@ const GPU_VARIABLES: [&str; 4] =
 /// Distributions on a chain of requirements that are named.
 const CHAIN: usize = 12;
 
-/// The signs, compiled.
-struct Signs {
-    always: bool,
-    requires: GlobSet,
-    beside: GlobSet,
-    local_version: GlobSet,
-    files: GlobSet,
-}
-
 /// One finding for each installation of the distribution that shows a sign of a GPU build.
 pub(super) fn builds(
     context: &Context<'_>,
@@ -31,34 +22,20 @@ pub(super) fn builds(
     name: &str,
     when: &Installed,
     replace: &Replacement,
-    unless: &SourceSigns,
+    unless: &Signs,
 ) -> Vec<Finding> {
     let installed: Vec<DistId> = context.facts.python.named(name).map(|(id, _)| id).collect();
-    let (Some(signs), Ok(company)) = (Signs::new(when), GlobSet::of(&replace.company)) else { return Vec::new() };
-    let uses: Vec<UsedAt<'_>> = match SignSet::new(unless) {
-        Some(unless) => in_order(context.facts.uses.in_application().filter(|used| unless.has(used))),
-        None => return Vec::new(),
-    };
+    let uses = in_order(context.facts.uses.in_application().filter(|used| unless.has(used)));
     let findings = installed.into_iter().filter_map(|id| {
-        let proof = signs.of(context, id);
-        (!proof.is_empty()).then(|| finding(context, rule, id, proof, replace, &company, &uses))
+        let proof = when.proof(context, id);
+        (!proof.is_empty()).then(|| finding(context, rule, id, proof, replace, &uses))
     });
     findings.collect()
 }
 
-impl Signs {
-    fn new(when: &Installed) -> Option<Self> {
-        Some(Self {
-            always: when.always,
-            requires: GlobSet::of(&when.requires).ok()?,
-            beside: GlobSet::of(&when.beside).ok()?,
-            local_version: GlobSet::of(&when.local_version).ok()?,
-            files: GlobSet::of(&when.files).ok()?,
-        })
-    }
-
+impl Installed {
     /// What shows that it is a GPU build, in words.
-    fn of(&self, context: &Context<'_>, id: DistId) -> Vec<String> {
+    fn proof(&self, context: &Context<'_>, id: DistId) -> Vec<String> {
         let dist = context.distribution(id);
         let mut proof = Vec::new();
         let required = context.requires(id).map(|edge| edge.name.as_str());
@@ -76,7 +53,7 @@ impl Signs {
         {
             proof.push(format!("its local version is `{}`", escape_str(local)));
         }
-        let files = self.files(dist);
+        let files = self.files_of(dist);
         if let Some(first) = files.first() {
             let more = if files.len() > 1 { format!(" and {} more", files.len() - 1) } else { String::new() };
             proof.push(format!("it has {}{more}", crate::base::escape_bytes(first)));
@@ -87,7 +64,7 @@ impl Signs {
         proof
     }
 
-    fn files<'d>(&self, dist: &'d Distribution) -> Vec<&'d [u8]> {
+    fn files_of<'d>(&self, dist: &'d Distribution) -> Vec<&'d [u8]> {
         let relative = dist.files.iter().filter_map(|path| in_site(dist, path));
         relative.filter(|path| self.files.matches(path)).collect()
     }
@@ -113,11 +90,10 @@ fn finding(
     id: DistId,
     proof: Vec<String>,
     replace: &Replacement,
-    globs: &GlobSet,
     uses: &[UsedAt<'_>],
 ) -> Finding {
     let dist = context.distribution(id);
-    let (company, shared) = company(context, id, globs);
+    let (company, shared) = company(context, id, &replace.company);
     let company_bytes = company.iter().fold(0u64, |sum, &id| sum.saturating_add(context.distribution(id).bytes));
     let bytes = dist.bytes.saturating_add(company_bytes);
     let variable = gpu_variable(context);

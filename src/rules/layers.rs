@@ -1,11 +1,11 @@
 //! Bytes that the image carries and no container sees.
 
+use super::Rule;
 use super::context::{Context, FileRows, count};
 use super::{Evidence, Finding, Subject};
 use crate::base::{ByteSize, EntryIdx, FastMap, ImagePath, LayerIdx};
 use crate::fs::Fate;
 use crate::layer::{Entry, EntryKind};
-use crate::profile::Rule;
 use std::collections::BTreeMap;
 
 /// Less than this between two layers is not worth a line.

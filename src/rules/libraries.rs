@@ -1,10 +1,10 @@
 //! Libraries that are needed and not there.
 
+use super::Rule;
 use super::context::{Context, count, names};
 use super::{Evidence, Finding, Subject};
 use crate::base::{Location, escape_str};
 use crate::os::{Need, Provider};
-use crate::profile::Rule;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the container's runtime brings from the host: the driver's own libraries (NVIDIA Container Toolkit,

@@ -1,28 +1,43 @@
-//! From facts and rules to findings with evidence.
+//! Rules, and from facts and rules to findings with evidence.
+//!
+//! A rule is one TOML file, embedded from `profiles/` or of a folder that `--profiles DIR` names, which overrides by id. It
+//! is read in one step into what is evaluated ([`Rule`]): globs are compiled, unknown keys and wrong values are errors with
+//! file, line and column. A rule carries its own words, so `explain`, the list of rules, reports and plans need no other
+//! place. Source of the format: TOML 1.0.
 //!
 //! One file a family of predicates; [`evaluate`] prepares once what several rules ask for (`Context`) and
 //! walks the view once for all `paths` rules together and the entries once for all rules about layers. A
 //! finding's subject holds no sizes and no order, so that two runs can be compared; its message holds the names
 //! and numbers of this image. Every name that came from the image is escaped where it enters a text.
 
+pub mod actions;
+mod check;
 mod context;
 mod distributions;
 mod duplicates;
+mod explain;
 mod files;
+mod glob;
 mod gpu;
 mod layers;
 mod libraries;
+mod load;
 mod packages;
+mod read;
+mod rule;
 mod signs;
 mod subject;
 mod unused;
 
-pub(crate) use signs::{SignSet, in_order, kept_member, needed, places};
+pub use explain::{explain, explain_own, list};
+pub use glob::{Glob, GlobSet, Walk};
+pub use load::{EMBEDDED, ProfileError, embedded, load, parse};
+pub use rule::{Detect, Installed, Replacement, Rule, Severity, Signs, Tier};
+pub(crate) use signs::{in_order, kept_member, needed, places};
 pub use subject::Subject;
 
 use crate::base::{LayerIdx, Location};
 use crate::facts::Facts;
-use crate::profile::{Detect, Rule, Severity, Tier};
 use crate::python::DistId;
 use context::Context;
 
@@ -134,12 +149,12 @@ pub fn evaluate(facts: &Facts<'_>, rules: &[Rule]) -> Vec<Finding> {
             }
             Detect::UnusedDistributions { except } => findings.extend(unused::unused(&context, rule, except)),
             Detect::Distributions { names } => findings.extend(distributions::not_needed(&context, rule, names)),
-            Detect::BrokenDistribution => findings.extend(distributions::broken(&context, rule)),
-            Detect::ContestedFiles => findings.extend(distributions::contested(&context, rule)),
-            Detect::DeadBytes => findings.extend(layers::dead(&context, rule)),
-            Detect::RewrittenBytes => findings.extend(layers::rewritten(&context, rule)),
+            Detect::BrokenDistribution {} => findings.extend(distributions::broken(&context, rule)),
+            Detect::ContestedFiles {} => findings.extend(distributions::contested(&context, rule)),
+            Detect::DeadBytes {} => findings.extend(layers::dead(&context, rule)),
+            Detect::RewrittenBytes {} => findings.extend(layers::rewritten(&context, rule)),
             Detect::OsPackages { names, leave } => findings.extend(packages::named(&context, rule, names, leave)),
-            Detect::MissingLibraries => findings.extend(libraries::missing(&context, rule)),
+            Detect::MissingLibraries {} => findings.extend(libraries::missing(&context, rule)),
             Detect::Paths { .. } => {}
         }
     }
@@ -151,9 +166,8 @@ pub fn evaluate(facts: &Facts<'_>, rules: &[Rule]) -> Vec<Finding> {
     findings
 }
 
-/// Whether a name or a relative path matches a glob of a profile. A pattern that is no glob matches nothing;
-/// profiles are checked when they are loaded.
+/// Whether a name or a relative path matches a glob. A pattern that is no glob matches nothing.
 pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
     let pattern = std::str::from_utf8(pattern).unwrap_or_default();
-    crate::profile::Glob::new(pattern).is_ok_and(|glob| glob.matches(text))
+    Glob::new(pattern).is_ok_and(|glob| glob.matches(text))
 }

@@ -2,14 +2,12 @@
 
 use super::context::{Context, count, names as join, title};
 use super::{Evidence, Finding, Subject};
+use super::{GlobSet, Rule};
 use crate::base::{ByteSize, Location, escape_str};
 use crate::os::OsPackage;
-use crate::profile::{GlobSet, Rule};
 
 /// One finding for all named packages that were installed above the base image.
-pub(super) fn named(context: &Context<'_>, rule: &Rule, names: &[String], leave: &[String]) -> Option<Finding> {
-    let names = GlobSet::of(names).ok()?;
-    let leave = GlobSet::of(leave).ok()?;
+pub(super) fn named(context: &Context<'_>, rule: &Rule, names: &GlobSet, leave: &GlobSet) -> Option<Finding> {
     let packages = &context.facts.os.packages;
     let wanted = |package: &OsPackage| {
         let name = package.name.as_bytes();

@@ -2,7 +2,7 @@
 //! library has code for machines that the service never sees.
 
 use super::Evidence;
-use crate::profile::{GlobSet, Signs};
+use super::Signs;
 use crate::python::{UsedAt, Uses};
 use crate::source::Kind;
 use std::collections::BTreeMap;
@@ -11,28 +11,7 @@ use std::collections::BTreeMap;
 const SHOWN: usize = 3;
 const ROWS: usize = 8;
 
-/// Signs, compiled.
-pub(crate) struct SignSet<'s> {
-    uses: GlobSet,
-    except: GlobSet,
-    calls: GlobSet,
-    texts: GlobSet,
-    flags: GlobSet,
-    modules: &'s [String],
-}
-
-impl<'s> SignSet<'s> {
-    pub(crate) fn new(signs: &'s Signs) -> Option<Self> {
-        Some(Self {
-            uses: GlobSet::of(&signs.uses).ok()?,
-            except: GlobSet::of(&signs.except).ok()?,
-            calls: GlobSet::of(&signs.calls).ok()?,
-            texts: GlobSet::of(&signs.texts).ok()?,
-            flags: GlobSet::of(&signs.flags).ok()?,
-            modules: &signs.modules,
-        })
-    }
-
+impl Signs {
     /// Whether a sign is one of these, and no condition about a GPU guards it.
     pub(crate) fn has(&self, used: &UsedAt<'_>) -> bool {
         let name = used.sign.name.as_bytes();

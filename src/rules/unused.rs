@@ -6,26 +6,24 @@
 use super::context::{Context, count};
 use super::signs::{blind_spots, places};
 use super::{Evidence, Finding};
+use super::{GlobSet, Rule, Tier};
 use crate::base::{ByteSize, file_name, is_within, parent};
-use crate::profile::{GlobSet, Rule, Tier};
 use crate::python::{DistId, Distribution, EnvironmentKind, SourceFile};
 use crate::source::Kind;
 use std::collections::BTreeSet;
 
 /// One finding for each distribution above the base image. None without the application's source.
-pub(super) fn unused(context: &Context<'_>, rule: &Rule, except: &[String]) -> Vec<Finding> {
-    let Ok(except) = GlobSet::of(except) else { return Vec::new() };
+pub(super) fn unused(context: &Context<'_>, rule: &Rule, except: &GlobSet) -> Vec<Finding> {
     let mut application = context.facts.uses.in_application();
     if !application.any(|used| used.sign.kind == Kind::Import) {
         return Vec::new();
     }
-    let tools: Vec<GlobSet> = context.tools.iter().filter_map(|names| GlobSet::of(names).ok()).collect();
     let started = Started::of(context);
     let is_unused = |&(id, dist): &(DistId, &Distribution)| {
         let name = dist.normalized.as_bytes();
         is_candidate(context, id, dist)
             && !except.matches(name)
-            && !tools.iter().any(|names| names.matches(name))
+            && !context.tools.iter().any(|names| names.matches(name))
             && !started.may_start(context, dist)
             && !is_imported(context, id, dist)
     };

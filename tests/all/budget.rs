@@ -12,7 +12,7 @@ use slimwright::budget::{
 use slimwright::facts::Survey;
 use slimwright::fs::View;
 use slimwright::image::{Gap, GapReason, Image, Writes, write_recorded};
-use slimwright::profile::embedded;
+use slimwright::rules::embedded;
 use slimwright::rules::evaluate as findings;
 use std::path::Path;
 

@@ -9,8 +9,8 @@ use slimwright::image::{Config, HistoryRow};
 use slimwright::plan::{
     Action, BaseImage, CopyItem, Dropped, OverriddenEdge, Pin, Plan, SystemPackage, TargetEnvironment, Why,
 };
-use slimwright::profile::{Rule, Tier};
 use slimwright::python::EnvironmentKind;
+use slimwright::rules::{Rule, Tier};
 use std::path::Path;
 use std::process::Command;
 
@@ -147,7 +147,7 @@ fn owned() -> Plan {
 }
 
 fn rules() -> Vec<Rule> {
-    slimwright::profile::load(None).unwrap()
+    slimwright::rules::load(None).unwrap()
 }
 
 pub fn edited(plan: &Plan, text: &str) -> Edits {

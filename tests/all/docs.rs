@@ -100,43 +100,45 @@ fn decisions_have_numbers_of_their_own() {
     assert_eq!(numbers.len(), distinct.len(), "{numbers:?}");
 }
 
-/// The keys of a type of `src/profile/raw.rs`, as TOML has them.
-fn keys(source: &str, name: &str) -> BTreeSet<String> {
-    let (_, rest) = source.split_once(&format!("struct {name} {{\n")).unwrap_or_else(|| panic!("no type {name}"));
-    let body = rest.split("\n}").next().unwrap();
+/// The keys that follow `head` in a type of `src/rules/rule.rs`, as TOML has them.
+fn keys(source: &str, head: &str, end: &str) -> BTreeSet<String> {
+    let (_, rest) = source.split_once(head).unwrap_or_else(|| panic!("no type {head}"));
     let field = |line: &str| {
-        let line = line.trim().trim_start_matches("pub(super) ");
-        let (field, _) = line.split_once(": ").filter(|_| !line.starts_with(['#', '/']))?;
-        Some(field.replace('_', "-"))
+        let (field, _) = line.trim().trim_start_matches("pub ").split_once(": ")?;
+        field.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_').then(|| field.replace('_', "-"))
     };
-    body.lines().filter_map(field).collect()
+    rest.split(end).next().unwrap().lines().filter_map(field).collect()
 }
 
 #[test]
 fn the_page_of_the_rules_format_has_every_key() {
-    let (source, page) = (text("src/profile/raw.rs"), text("docs/profile-format.md"));
-    for (name, heading) in [
-        ("RawRule", "The rule"),
-        ("RawDetect", "`[detect]`"),
-        ("RawInstalled", "`[detect.when]`"),
-        ("RawSigns", "`[detect.unless]`"),
-        ("RawReplacement", "`[detect.replace]`"),
-    ] {
-        let told: BTreeSet<String> = first_cells(section(&page, heading)).into_iter().map(str::to_owned).collect();
-        assert_eq!(told, keys(&source, name), "{heading}");
-    }
-    let (_, list) = source.split_once("const KINDS: &str = ").unwrap();
-    let kinds: BTreeSet<&str> = list.split(';').next().unwrap().split('`').skip(1).step_by(2).collect();
-    let rows = section(&page, "Kinds");
-    let told: BTreeSet<&str> = first_cells(rows).into_iter().collect();
-    assert_eq!(told, kinds);
-    let named: BTreeSet<String> = rows
+    let (source, page) = (text("src/rules/rule.rs"), text("docs/profile-format.md"));
+    let mut all = keys(&source, "pub enum Detect {\n", "\n}");
+    let named: BTreeSet<String> = section(&page, "Kinds")
         .lines()
         .filter(|line| line.starts_with("| `"))
         .flat_map(|line| quoted(&line.split('|').skip(3).collect::<String>()))
         .collect();
-    let all: BTreeSet<String> = keys(&source, "RawDetect").into_iter().filter(|key| key != "kind").collect();
     assert_eq!(named, all, "each key belongs to a kind");
+    all.insert("kind".to_owned());
+    for (keys, heading) in [
+        (keys(&source, "pub struct Rule {\n", "\n}"), "The rule"),
+        (all, "`[detect]`"),
+        (keys(&source, "pub struct Installed {\n", "\n}"), "`[detect.when]`"),
+        (keys(&source, "pub struct Signs {\n", "\n}"), "`[detect.unless]`"),
+        (keys(&source, "pub struct Replacement {\n", "\n}"), "`[detect.replace]`"),
+    ] {
+        let told: BTreeSet<String> = first_cells(section(&page, heading)).into_iter().map(str::to_owned).collect();
+        assert_eq!(told, keys, "{heading}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let wrong = example.replace("kind = \"paths\"", "kind = \"no-such-kind\"");
+    std::fs::write(folder.path().join("editor-backups.toml"), wrong).unwrap();
+    let error = slimwright::rules::load(Some(folder.path())).unwrap_err().to_string();
+    let expected = error.lines().next().unwrap().split_once("expected one of").unwrap().1;
+    let kinds: BTreeSet<&str> = expected.split('`').skip(1).step_by(2).filter(|kind| *kind != "no-such-kind").collect();
+    assert_eq!(first_cells(section(&page, "Kinds")).into_iter().collect::<BTreeSet<_>>(), kinds);
 }
 
 #[test]
@@ -145,6 +147,6 @@ fn the_example_of_the_rules_format_loads() {
     let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("editor-backups.toml"), example).unwrap();
-    let rules = slimwright::profile::load(Some(folder.path())).unwrap();
+    let rules = slimwright::rules::load(Some(folder.path())).unwrap();
     assert!(rules.iter().any(|rule| rule.id == "editor-backups"));
 }

@@ -7,9 +7,9 @@ use slimwright::facts::Survey;
 use slimwright::fs::View;
 use slimwright::layer::{Blob, Expected, Limits, Linkage, index_seeking, index_stream, linkage};
 use slimwright::plan::{self, LibraryCheck, Plan, PlanOptions};
-use slimwright::profile::embedded;
 use slimwright::prove;
 use slimwright::rules;
+use slimwright::rules::embedded;
 use std::process::Command;
 use std::sync::Arc;
 

@@ -7,8 +7,8 @@ use slimwright::budget::{CauseKind, Diff, Snapshot};
 use slimwright::facts::{Part, Summary, Survey};
 use slimwright::fs::{Owner, View};
 use slimwright::image::Image;
-use slimwright::profile::embedded;
 use slimwright::report::AuditReport;
+use slimwright::rules::embedded;
 use slimwright::rules::evaluate;
 
 const SITE: &str = "usr/local/lib/python3.11/site-packages";

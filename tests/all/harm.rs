@@ -8,8 +8,8 @@ use slimwright::facts::Survey;
 use slimwright::fs::View;
 use slimwright::image::Image;
 use slimwright::plan::{self, Carried, Plan, PlanOptions, SystemPackage, Why};
-use slimwright::profile::embedded;
 use slimwright::rules;
+use slimwright::rules::embedded;
 
 const SITE: &str = "usr/local/lib/python3.11/site-packages";
 

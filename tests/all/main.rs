@@ -29,7 +29,6 @@ mod merge;
 mod order;
 mod os;
 mod outputs;
-mod profile;
 mod prove;
 mod python;
 mod reads;
@@ -39,6 +38,7 @@ mod repository;
 mod requests;
 mod requirements;
 mod resolve;
+mod rule_files;
 mod rules;
 mod secrets;
 #[path = "../registry/server.rs"]

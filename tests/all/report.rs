@@ -7,11 +7,10 @@ use slimwright::fs::{Ledger, Owner, View};
 use slimwright::image::Image;
 use slimwright::os::{OsInventory, OsPackage};
 use slimwright::plan::{self, BaseImage, Plan};
-use slimwright::profile::{Detect, Installed, Replacement, Rule, Severity, Signs, Tier};
 use slimwright::python::{Distribution, Edge, Environment, EnvironmentKind, Graph, Inventory, Uses};
 use slimwright::report::check::audit_sarif;
 use slimwright::report::{AuditReport, PlanReport, json, markdown, report_md, text};
-use slimwright::rules::{Evidence, Finding, Subject};
+use slimwright::rules::{Evidence, Finding, Rule, Severity, Subject, Tier, embedded};
 
 const SITE: &str = "usr/local/lib/python3.11/site-packages";
 
@@ -117,45 +116,9 @@ fn os() -> OsInventory {
     }
 }
 
-fn rule(id: &str, tier: Tier, detect: Detect) -> Rule {
-    Rule {
-        id: id.into(),
-        summary: String::new(),
-        why: String::new(),
-        evidence: String::new(),
-        when_not: String::new(),
-        remedy: String::new(),
-        references: Vec::new(),
-        severity: Severity::Warning,
-        tier,
-        detect,
-    }
-}
-
 fn rules() -> Vec<Rule> {
-    let replace = Replacement {
-        name: "torch".into(),
-        drop_extras: Vec::new(),
-        index: None,
-        together: Vec::new(),
-        company: vec!["nvidia-*".into(), "triton".into()],
-        sizes: [].into(),
-        without: Vec::new(),
-        version: None,
-    };
-    let gpu = Detect::GpuBuild {
-        distribution: "torch".into(),
-        when: Installed::default(),
-        replace,
-        unless: Signs::default(),
-    };
-    let compilers = Detect::OsPackages { names: vec!["gcc*".into()], leave: Vec::new() };
-    vec![
-        rule("broken-distribution", Tier::Auto, Detect::BrokenDistribution),
-        rule("compilers", Tier::Confirm, compilers),
-        rule("rewritten-bytes", Tier::Auto, Detect::RewrittenBytes),
-        rule("torch-cuda", Tier::Auto, gpu),
-    ]
+    let ids = ["broken-distribution", "compilers", "rewritten-bytes", "torch-cuda"];
+    embedded().into_iter().filter(|rule| ids.contains(&rule.id.as_str())).collect()
 }
 
 fn about(name: &str) -> Subject {

@@ -19,9 +19,9 @@ use slimwright::facts::{Facts, Summary};
 use slimwright::fs::{Ledger, Owner, View};
 use slimwright::image::Image;
 use slimwright::os::{OsInventory, OsPackage};
-use slimwright::profile::{Rule, Tier, embedded};
 use slimwright::python::{Contest, Distribution, Edge, Graph, Inventory, MissingFile, RemovedDistribution, Uses};
 use slimwright::rules::{Finding, evaluate};
+use slimwright::rules::{Rule, Tier, embedded};
 
 const SITE: &str = "usr/local/lib/python3.11/site-packages";
 

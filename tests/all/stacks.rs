@@ -7,10 +7,10 @@ use slimwright::emit::emit;
 use slimwright::facts::Survey;
 use slimwright::fs::View;
 use slimwright::plan::{Plan, PlanOptions};
-use slimwright::profile::embedded;
 use slimwright::prove;
 use slimwright::python::Inventory;
 use slimwright::rules;
+use slimwright::rules::embedded;
 
 const SITE: &str = "app/.venv/lib/python3.11/site-packages";
 

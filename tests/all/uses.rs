@@ -7,9 +7,9 @@ use slimwright::facts::Survey;
 use slimwright::fs::View;
 use slimwright::image::{Cache, Image, OpenOptions, Target, open, read_recorded, write_recorded};
 use slimwright::plan::{Plan, PlanOptions};
-use slimwright::profile::{Tier, embedded};
 use slimwright::prove;
 use slimwright::rules::{Finding, evaluate};
+use slimwright::rules::{Tier, embedded};
 use slimwright::source::{Kind, Sign, application, decode, encode, library};
 
 const SITE: &str = "usr/local/lib/python3.11/site-packages";

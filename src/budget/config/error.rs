@@ -53,12 +53,3 @@ impl Fault {
         }
     }
 }
-
-/// `` did you mean `x`? `` for a name that is near one of the known ones.
-pub(super) fn nearest(name: &str, known: &[&str]) -> Option<String> {
-    let name = name.to_lowercase().replace('_', "-");
-    let distance = |other: &&&str| strsim::damerau_levenshtein(&name, other);
-    let near = known.iter().min_by_key(distance)?;
-    let is_near = distance(&near) * 3 <= name.len().max(3);
-    is_near.then(|| format!("did you mean `{near}`?"))
-}

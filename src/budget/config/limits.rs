@@ -2,7 +2,7 @@
 
 use super::super::{CheckId, Place};
 use super::Unpredicted;
-use crate::profile::Glob;
+use crate::rules::Glob;
 use std::ops::Range;
 
 /// All that applies to one image.

@@ -13,8 +13,9 @@ pub use error::ConfigError;
 pub use limits::{Bound, Forbidden, Limits, Measure, Pattern};
 
 use super::{Date, Place};
-use crate::profile::Rule;
-use error::{Fault, nearest};
+use crate::base::did_you_mean;
+use crate::rules::Rule;
+use error::Fault;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -121,8 +122,8 @@ impl Config {
         let accepted = self.accept.iter().map(|accept| (accept.rule.as_str(), accept.rule_span.clone()));
         for (id, span) in named.chain(accepted) {
             if rules.iter().all(|rule| rule.id != id) {
-                let ids: Vec<&str> = rules.iter().map(|rule| rule.id.as_str()).collect();
-                let hint = nearest(id, &ids).unwrap_or_else(|| "`slimwright rules` lists them".to_owned());
+                let hint = did_you_mean(id, rules.iter().map(|rule| rule.id.as_str()));
+                let hint = hint.unwrap_or_else(|| "`slimwright rules` lists them".to_owned());
                 let fault = Fault::new(span, format!("no rule has the id `{id}`")).hint(hint);
                 return Err(fault.in_file(&self.source.file, &self.source.text));
             }

@@ -1,9 +1,9 @@
 //! From TOML to a [`Config`].
 
 use super::super::{CheckId, Date, Place};
-use super::error::{Fault, nearest};
+use super::error::Fault;
 use super::{Accept, Bound, Config, ImageSection, Measure, Pattern, Section, Source, Unpredicted};
-use crate::base::{Excerpt, escape_str, parse_byte_size};
+use crate::base::{Excerpt, did_you_mean, escape_str, parse_byte_size};
 use crate::fs::Category;
 use crate::python::normalize_name;
 use std::ops::Range;
@@ -116,7 +116,7 @@ fn syntax(error: &toml::de::Error) -> Fault {
 fn unknown(key: &str, span: Range<usize>, what: &str, known: &[&str]) -> Fault {
     let list = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let fault = Fault::new(span, format!("unknown {what} `{key}`, expected one of {list}"));
-    match nearest(key, known) {
+    match did_you_mean(key, known.iter().copied()) {
         Some(hint) => fault.hint(hint),
         None => fault.hint("docs/budget.md has every key with an example"),
     }

@@ -4,7 +4,7 @@ use crate::cli::failure::Result;
 use crate::cli::options;
 use crate::cli::output::print;
 use crate::cli::pipeline;
-use crate::profile::list;
+use crate::rules::list;
 
 /// Lists the rules.
 pub fn run(args: &options::Rules) -> Result<()> {

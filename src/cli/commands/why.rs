@@ -1,16 +1,14 @@
 //! `slimwright why`: who brought a distribution in.
 
-use crate::base::escape_str;
+use crate::base::{did_you_mean, escape_str};
 use crate::cli::failure::{Failure, Result};
 use crate::cli::input::{Input, Look};
-use crate::cli::near;
 use crate::cli::options::{self, Plain};
 use crate::cli::output::print;
 use crate::cli::pipeline;
 use crate::facts::{self, Facts};
 use crate::python::normalize_name;
 use crate::report::{self, WhyReport, json};
-use std::collections::BTreeSet;
 
 /// Runs the command.
 pub fn run(args: options::Why) -> Result<()> {
@@ -37,9 +35,6 @@ fn not_installed(facts: &Facts<'_>, package: &str, name: &str) -> Failure {
         return failure.hint(format!("layer {layer} uninstalled it; its bytes are still in the layers below"));
     }
     let all = facts.python.distributions.iter().map(|dist| dist.normalized.as_str());
-    let near: BTreeSet<&str> = all.filter(|known| near::is_near(known, name)).collect();
-    match near.into_iter().take(5).collect::<Vec<_>>().as_slice() {
-        [] => failure.hint("`slimwright audit TARGET --details` lists them"),
-        near => failure.hint(format!("did you mean {}?", escape_str(&near.join(" or ")))),
-    }
+    let hint = did_you_mean(name, all).map(|hint| escape_str(&hint));
+    failure.hint(hint.unwrap_or_else(|| "`slimwright audit TARGET --details` lists them".to_owned()))
 }

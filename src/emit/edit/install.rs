@@ -8,8 +8,8 @@ use crate::dockerfile::{Flag, Form, Kind, Run};
 use crate::emit::requirements::Requirements;
 use crate::image::Gap;
 use crate::plan::{Pin, Plan};
-use crate::profile::Rule;
 use crate::python::normalize_name;
+use crate::rules::{Rule, actions};
 use std::collections::BTreeSet;
 
 mod cache;
@@ -46,11 +46,11 @@ pub(super) fn edit(
     options: &EditOptions,
 ) -> BTreeSet<String> {
     let found = collect(draft, reach);
-    let uninstalled = if draft.skips("deleted-bytes") { BTreeSet::new() } else { later_uninstalls(&found) };
+    let uninstalled = if draft.skips(actions::HIDDEN) { BTreeSet::new() } else { later_uninstalls(&found) };
     let wanted = Wanted::new(plan, rules, uninstalled);
     let advised = wanted.is_any() && other_installers(draft, plan, reach);
     let mut covered = BTreeSet::new();
-    if !draft.skips("deleted-bytes") {
+    if !draft.skips(actions::HIDDEN) {
         uninstalls(draft, &found, &wanted);
     }
     if wanted.is_any() && installs(draft, plan, &found, &wanted, options) {
@@ -62,7 +62,7 @@ pub(super) fn edit(
             wanted.summary
         ));
     }
-    if !draft.skips("pip-cache") {
+    if !draft.skips(actions::DOWNLOADS) {
         cache::edit(draft, plan, &found);
     }
     covered
@@ -183,7 +183,7 @@ impl Wanted {
         let changes = !swaps.is_empty() || !dropped.is_empty() || plan.pins.iter().any(|pin| pin.index.is_some());
         Self {
             rules: actions.iter().map(|rule| (*rule).to_owned()).collect(),
-            rule: actions.first().map_or_else(|| "deleted-bytes".to_owned(), |rule| (*rule).to_owned()),
+            rule: actions.first().map_or_else(|| actions::HIDDEN.to_owned(), |rule| (*rule).to_owned()),
             summary: summary(&swaps, &dropped, &uninstalled),
             uninstalled,
             changes,
@@ -252,7 +252,7 @@ fn uninstalls(draft: &mut Draft<'_>, found: &[Found], wanted: &Wanted) {
         let same = found.iter().any(|other| other.instruction == one.instruction && is_install(other));
         let why = match same {
             false => Why::new(
-                "deleted-bytes",
+                actions::HIDDEN,
                 format!(
                     "the layer below keeps the bytes of {}, and files that others share would go; it is not installed instead",
                     some(&names)
@@ -330,10 +330,12 @@ fn draft_line(draft: &Draft<'_>, found: &Found) -> usize {
 
 /// An install behind the one of the plan's list.
 fn later(draft: &mut Draft<'_>, found: &Found, line: usize) {
-    let why = Why::new("rebuild", format!("the plan's list, installed in line {line}, has what this one installs"));
+    let why =
+        Why::new(actions::REBUILD, format!("the plan's list, installed in line {line}, has what this one installs"));
     let pip = &found.pip;
     if pip.has(&What::Source) {
-        let why = Why::new("rebuild", format!("what it requires is in the plan's list, installed in line {line}"));
+        let why =
+            Why::new(actions::REBUILD, format!("what it requires is in the plan's list, installed in line {line}"));
         if !pip.has_option(&["--no-deps", "--no-dependencies"]) {
             draft.put_word(found.instruction, pip.verb, "--no-deps", why.clone());
         }

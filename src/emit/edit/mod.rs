@@ -18,7 +18,7 @@ mod system;
 use crate::base::{escape_str, is_masked, masked};
 use crate::dockerfile::{Dockerfile, Span};
 use crate::plan::Plan;
-use crate::profile::{Detect, Rule};
+use crate::rules::{Detect, Rule, actions};
 use draft::Draft;
 use reach::Reach;
 use std::collections::BTreeSet;
@@ -161,6 +161,6 @@ fn is_about_distributions(rule: &str, rules: &[Rule]) -> bool {
         Some(detect) => {
             matches!(detect, Detect::DuplicateFamily { .. } | Detect::GpuBuild { .. } | Detect::Distributions { .. })
         }
-        None => rule == "unused-closure",
+        None => rule == actions::UNUSED_CLOSURE,
     }
 }

@@ -6,7 +6,7 @@ use super::reach::Reach;
 use crate::base::{ByteSize, ImagePath, is_within};
 use crate::dockerfile::{Kind, Run, Scope};
 use crate::plan::Plan;
-use crate::profile::Glob;
+use crate::rules::{Glob, actions};
 
 /// Commands that write outside the application's folder, or nothing.
 const ELSEWHERE: [&str; 26] = [
@@ -59,7 +59,7 @@ pub(super) fn edit(draft: &mut Draft<'_>, plan: &Plan, reach: &Reach) {
         let scope = draft.file.scope(instruction);
         for (at, command) in run.commands.iter().enumerate() {
             match words(run, command).first() {
-                Some(&"chown" | &"chmod") if !draft.skips("rewritten-bytes") => {
+                Some(&"chown" | &"chmod") if !draft.skips(actions::REWRITTEN) => {
                     if let Some(found) = recursive(run, instruction, at, &scope)
                         && let Err(why_not) = fold(draft, plan, &reach.layers[..position], &found)
                     {
@@ -67,7 +67,7 @@ pub(super) fn edit(draft: &mut Draft<'_>, plan: &Plan, reach: &Reach) {
                             .note(instruction, format!("this {} -R writes its files once more: {why_not}", found.flag));
                     }
                 }
-                Some(&"rm") if !draft.skips("deleted-bytes") => {
+                Some(&"rm") if !draft.skips(actions::HIDDEN) => {
                     removal(draft, plan, &reach.layers[..position], instruction, run, at)
                 }
                 _ => {}
@@ -136,16 +136,16 @@ fn fold(draft: &mut Draft<'_>, plan: &Plan, before: &[usize], found: &Recursive)
         return Err("COPY --link knows no account's name; use COPY --chown with numbers".into());
     }
     let why =
-        Why::new("rewritten-bytes", format!("{} -R in a later layer would write every file once more", found.flag));
+        Why::new(actions::REWRITTEN, format!("{} -R in a later layer would write every file once more", found.flag));
     for &copy in &copies {
         let end = draft.file.instructions[copy].keyword.end;
         draft.put(copy, end..end, format!(" --{}={value}", found.flag), why.clone());
     }
     if found.flag == "chown" {
-        let why = Why::new("rewritten-bytes", "the folder alone: what is in it has its owner from COPY --chown");
+        let why = Why::new(actions::REWRITTEN, "the folder alone: what is in it has its owner from COPY --chown");
         draft.remove_tokens(found.instruction, [found.option], &why);
     } else if !draft.remove_command(found.instruction, found.command, why) {
-        let why = Why::new("rewritten-bytes", "the folder alone: what is in it has its mode from COPY --chmod");
+        let why = Why::new(actions::REWRITTEN, "the folder alone: what is in it has its mode from COPY --chmod");
         draft.remove_tokens(found.instruction, [found.option], &why);
     }
     Ok(())
@@ -300,13 +300,13 @@ fn removal(draft: &mut Draft<'_>, plan: &Plan, before: &[usize], instruction: us
         let text = raw.collect::<Vec<_>>().join(" ");
         let line = draft.file.line(draft.file.instructions[instruction].span.start);
         let why = Why::new(
-            "deleted-bytes",
+            actions::HIDDEN,
             format!("removed in the layer that made it, and not in line {line}, it takes no room"),
         );
         if draft.append(made, &text, why) {
             draft.remove(
                 instruction,
-                Why::new("deleted-bytes", "a layer below keeps what is removed here; it is removed there instead"),
+                Why::new(actions::HIDDEN, "a layer below keeps what is removed here; it is removed there instead"),
             );
             return;
         }

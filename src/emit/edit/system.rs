@@ -6,6 +6,7 @@ use super::pip::{self, words};
 use super::reach::Reach;
 use crate::dockerfile::{Command, Form, Run};
 use crate::plan::{self, Plan};
+use crate::rules::actions;
 use std::collections::BTreeSet;
 
 mod lists;
@@ -44,9 +45,11 @@ pub(super) fn edit(draft: &mut Draft<'_>, plan: &Plan, reach: &Reach) -> BTreeSe
     let mut covered = BTreeSet::new();
     if packages(draft, plan, reach, &rows) {
         let rules = plan.actions.iter().map(|action| action.rule.as_str());
-        covered.extend(rules.filter(|rule| ["compilers", "unused-packages"].contains(rule)).map(str::to_owned));
+        covered.extend(
+            rules.filter(|rule| [actions::COMPILERS, actions::UNUSED_PACKAGES].contains(rule)).map(str::to_owned),
+        );
     }
-    if !draft.skips("apt-lists-and-cache") {
+    if !draft.skips(actions::PACKAGE_LISTS) {
         lists::edit(draft, &rows, plan.package_cache);
         rows.iter().for_each(|row| lists::apk(draft, row));
     }
@@ -180,7 +183,10 @@ fn packages(draft: &mut Draft<'_>, plan: &Plan, reach: &Reach, rows: &[Row]) -> 
         };
         any |= !cut.is_empty() || !recommended.is_empty();
         if movable && !cut.is_empty() && !missing.is_empty() {
-            let why = Why::new("compilers", format!("what stays needs {}; it came with what goes", missing.join(", ")));
+            let why = Why::new(
+                actions::COMPILERS,
+                format!("what stays needs {}; it came with what goes", missing.join(", ")),
+            );
             let kept = packages.iter().rev().find(|(token, _)| cut.iter().all(|(cut, _)| cut != token));
             match kept {
                 Some((token, _)) => draft.put_words(instruction, *token, &missing, &why),
@@ -190,7 +196,7 @@ fn packages(draft: &mut Draft<'_>, plan: &Plan, reach: &Reach, rows: &[Row]) -> 
                         |name: &&str| if run.form == Form::Exec { format!("\"{name}\"") } else { (*name).to_owned() };
                     let glue = if run.form == Form::Exec { ", " } else { " " };
                     let text = missing.iter().map(quote).collect::<Vec<_>>().join(glue);
-                    let why = Why::new("compilers", format!("{}; {}", gone.reason, why.reason));
+                    let why = Why::new(actions::COMPILERS, format!("{}; {}", gone.reason, why.reason));
                     draft.put(instruction, run.tokens[token].span.clone(), text, why);
                 }
             }
@@ -241,7 +247,7 @@ impl Install<'_> {
         let last = packages.iter().rev().find(|(token, _)| cut.iter().all(|(cut, _)| cut != token));
         let stays = last.is_some() || !missing.is_empty();
         let (Some(verb), true, true, true) = (verb, unneeded, all_known, stays) else { return Vec::new() };
-        if draft.skips("unused-packages")
+        if draft.skips(actions::UNUSED_PACKAGES)
             || does(self.run, self.command) != Does::Install
             || self.command.nested
             || recommends_are_off(draft, self.instruction, self.run, self.at)
@@ -260,11 +266,11 @@ impl Install<'_> {
         if useful.len() > MOST_NAMED || (last.is_none() && !useful.is_empty()) {
             return Vec::new();
         }
-        let why = Why::new("unused-packages", "recommended packages were installed that nothing depends on");
+        let why = Why::new(actions::UNUSED_PACKAGES, "recommended packages were installed that nothing depends on");
         draft.put_word(self.instruction, verb, "--no-install-recommends", why);
         if let (Some((token, _)), false) = (last, useful.is_empty()) {
             let why = Why::new(
-                "unused-packages",
+                actions::UNUSED_PACKAGES,
                 format!("{} came as a recommendation, and may be what the rest works with", useful.join(", ")),
             );
             draft.put_words(self.instruction, *token, &useful, &why);
@@ -304,7 +310,7 @@ fn each_install<'d>(draft: &Draft<'d>, rows: &[Row]) -> impl Iterator<Item = (us
 /// Nothing is installed any more: the command goes, and with it what serves it alone.
 fn remove_install(draft: &mut Draft<'_>, instruction: usize, run: &Run, at: usize, cut: Vec<(usize, Why)>) {
     let reasons: Vec<&str> = cut.iter().map(|(_, why)| why.reason.as_str()).collect();
-    let why = Why::new(cut.first().map_or("compilers", |(_, why)| &why.rule), reasons.join("; "));
+    let why = Why::new(cut.first().map_or(actions::COMPILERS, |(_, why)| &why.rule), reasons.join("; "));
     let all: Vec<Does> = run.commands.iter().map(|command| does(run, command)).collect();
     let serves = |does: Does| matches!(does, Does::Update | Does::Clean | Does::RemoveLists | Does::ApkUpdate);
     let installs = all.iter().filter(|does| matches!(does, Does::Install | Does::ApkAdd)).count();

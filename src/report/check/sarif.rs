@@ -6,8 +6,8 @@
 
 use super::{Distinct, blame, fingerprint, in_words, name, project_path, sentence, sized, subject, uri, worst_first};
 use crate::budget::{Check, CheckId, CulpritKind, Outcome, Place, Verdict, Warning, WarningId};
-use crate::profile::{Rule, Severity};
 use crate::report::{AuditReport, FindingReport};
+use crate::rules::{Rule, Severity};
 use serde_json::{Map, Value, json};
 
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";

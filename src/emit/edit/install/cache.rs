@@ -5,6 +5,7 @@ use crate::dockerfile::{Command, Run, Scope};
 use crate::emit::edit::draft::{Draft, Why};
 use crate::emit::edit::pip::{Action, words};
 use crate::plan::Plan;
+use crate::rules::actions;
 
 /// Adds the option to every install in the image's own layers that writes a cache.
 pub(super) fn edit(draft: &mut Draft<'_>, plan: &Plan, found: &[Found]) {
@@ -13,7 +14,7 @@ pub(super) fn edit(draft: &mut Draft<'_>, plan: &Plan, found: &[Found]) {
             continue;
         }
         if let Some(flag) = flag(draft, plan, one) {
-            let why = Why::new("pip-cache", "what was downloaded would stay in the layer once more");
+            let why = Why::new(actions::DOWNLOADS, "what was downloaded would stay in the layer once more");
             draft.put_word(one.instruction, one.pip.verb, flag, why);
         }
     }

@@ -5,8 +5,9 @@ use crate::dockerfile::{Form, Operator, Run};
 use crate::emit::edit::builds::is_harmless;
 use crate::emit::edit::draft::{Draft, Why};
 use crate::emit::edit::pip::{self, words};
+use crate::rules::actions;
 
-const RULE: &str = "apt-lists-and-cache";
+const RULE: &str = actions::PACKAGE_LISTS;
 const CLEAN: &str = "apt-get clean";
 const REMOVE: &str = "rm -rf /var/lib/apt/lists/*";
 

@@ -5,6 +5,9 @@
 //! star, so it is bounded by the product of the two lengths, and most paths are refused by the pattern's
 //! literal start or end alone.
 
+use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
+use std::fmt;
+
 /// One compiled pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glob {
@@ -170,30 +173,45 @@ pub struct GlobSet {
 impl GlobSet {
     /// Compiles patterns, each with a tag of the caller's.
     pub fn new<'p>(patterns: impl IntoIterator<Item = (&'p str, usize)>) -> Result<Self, String> {
-        let mut set = Self {
-            globs: Vec::new(),
-            by_first: vec![Vec::new(); 256],
-            by_last: vec![Vec::new(); 256],
-            by_component: vec![Vec::new(); 256],
-            always: Vec::new(),
-        };
+        let mut set = Self::default();
         for (pattern, tag) in patterns {
-            let glob = Glob::new(pattern)?;
-            let place = set.globs.len();
-            match (glob.prefix.first(), glob.suffix.last(), glob.last_literal()) {
-                (_, Some(&last), _) if glob.prefix.len() < 2 => set.by_last[last as usize].push(place),
-                (Some(&first), ..) => set.by_first[first as usize].push(place),
-                (_, _, Some(literal)) => set.by_component[literal[0] as usize].push((literal.to_vec(), place)),
-                _ => set.always.push(place),
-            }
-            set.globs.push((glob, tag));
+            set.add(Glob::new(pattern)?, tag);
         }
         Ok(set)
     }
 
-    /// [`GlobSet::new`] for a plain list: all tags are 0.
-    pub fn of(patterns: &[String]) -> Result<Self, String> {
-        Self::new(patterns.iter().map(|pattern| (pattern.as_str(), 0)))
+    fn add(&mut self, glob: Glob, tag: usize) {
+        let place = self.globs.len();
+        match (glob.prefix.first(), glob.suffix.last(), glob.last_literal()) {
+            (_, Some(&last), _) if glob.prefix.len() < 2 => put(&mut self.by_last, last, place),
+            (Some(&first), ..) => put(&mut self.by_first, first, place),
+            (_, _, Some(literal)) => put(&mut self.by_component, literal[0], (literal.to_vec(), place)),
+            _ => self.always.push(place),
+        }
+        self.globs.push((glob, tag));
+    }
+
+    /// Of a list that the program brings, of which no pattern is wrong. All tags are 0.
+    ///
+    /// # Panics
+    ///
+    /// If one is.
+    pub fn of(patterns: &[&str]) -> Self {
+        Self::new(patterns.iter().map(|pattern| (*pattern, 0))).expect("the patterns are part of the program")
+    }
+
+    /// All patterns of several sets, those of each with a tag of its own.
+    pub fn tagged<'s>(sets: impl IntoIterator<Item = (&'s GlobSet, usize)>) -> Self {
+        let mut all = Self::default();
+        for (set, tag) in sets {
+            set.globs.iter().for_each(|(glob, _)| all.add(glob.clone(), tag));
+        }
+        all
+    }
+
+    /// Whether there is no pattern.
+    pub fn is_empty(&self) -> bool {
+        self.globs.is_empty()
     }
 
     /// The tags of all patterns that match, possibly more than once.
@@ -225,6 +243,14 @@ impl GlobSet {
     pub fn matches(&self, path: &[u8]) -> bool {
         self.tags(path).next().is_some()
     }
+}
+
+/// Tables by the first or last byte are empty until they are needed.
+fn put<T>(table: &mut Vec<Vec<T>>, byte: u8, item: T) {
+    if table.is_empty() {
+        table.resize_with(256, Vec::new);
+    }
+    table[byte as usize].push(item);
 }
 
 fn bucket<'t, T>(table: &'t [Vec<T>], byte: Option<&u8>) -> &'t [T] {
@@ -273,15 +299,60 @@ impl<'p> Walk<'_, 'p> {
     }
 }
 
+impl<'de> Deserialize<'de> for Glob {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Text)
+    }
+}
+
+impl<'de> Deserialize<'de> for GlobSet {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(List)
+    }
+}
+
+/// Compiles where the text is read, so that an error has the place of the text.
+struct Text;
+
+impl Visitor<'_> for Text {
+    type Value = Glob;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a glob")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Glob, E> {
+        Glob::new(text).map_err(E::custom)
+    }
+}
+
+struct List;
+
+impl<'de> Visitor<'de> for List {
+    type Value = GlobSet;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a list of globs")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<GlobSet, A::Error> {
+        let mut set = GlobSet::default();
+        while let Some(glob) = list.next_element()? {
+            set.add(glob, 0);
+        }
+        Ok(set)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn matches(pattern: &str, path: &str) -> bool {
         let alone = Glob::new(pattern).expect("a glob").matches(path.as_bytes());
-        let in_a_set = GlobSet::of(&[pattern.to_owned()]).expect("a glob").matches(path.as_bytes());
+        let in_a_set = GlobSet::of(&[pattern]).matches(path.as_bytes());
         assert_eq!(alone, in_a_set, "{pattern} {path}");
-        let set = GlobSet::of(&[pattern.to_owned()]).expect("a glob");
+        let set = GlobSet::of(&[pattern]);
         let mut walk = set.walk();
         let beside = [path, "_"].concat();
         for path in [&beside, path, &beside, path] {

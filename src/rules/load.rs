@@ -1,7 +1,7 @@
-//! Reading profiles.
+//! Reading files of rules. Those of `profiles/` are embedded: `build.rs` lists them.
 
 use super::Rule;
-use super::raw::{self, Fault};
+use super::read::{self, Fault};
 use crate::base::{Excerpt, escape_path, escape_str};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -47,63 +47,13 @@ pub enum ProfileError {
     },
 }
 
-macro_rules! profiles {
-    ($($id:literal),* $(,)?) => {
-        &[$(($id, include_str!(concat!("../../profiles/", $id, ".toml")))),*]
-    };
-}
-
-/// The embedded profiles as `(id, text)`, sorted by id. A test checks that this is the folder's content.
-pub const EMBEDDED: &[(&str, &str)] = profiles!(
-    "apt-lists-and-cache",
-    "broken-distribution",
-    "bundled-openblas",
-    "bundled-tests",
-    "bytecode",
-    "compilers",
-    "contested-files",
-    "copied-leftovers",
-    "deleted-bytes",
-    "development-tools",
-    "documentation",
-    "faiss-duplicates",
-    "faiss-gpu",
-    "faiss-gpu-cu11",
-    "faiss-gpu-cu12",
-    "gpu-only-distributions",
-    "headers-and-static-libraries",
-    "installers-left-behind",
-    "jax-cuda",
-    "missing-libraries",
-    "model-caches",
-    "onnxruntime-duplicates",
-    "onnxruntime-gpu",
-    "opencv-duplicates",
-    "other-caches",
-    "packaging-tools",
-    "paddlepaddle-duplicates",
-    "paddlepaddle-gpu",
-    "pillow-duplicates",
-    "pip-cache",
-    "polars-duplicates",
-    "psycopg2-duplicates",
-    "pycrypto-duplicates",
-    "rewritten-bytes",
-    "spacy-cuda",
-    "tensorflow-duplicates",
-    "tensorflow-gpu",
-    "torch-cuda",
-    "type-stubs",
-    "unused-distribution",
-    "xgboost-cuda",
-    "xgboost-duplicates",
-);
+include!(concat!(env!("OUT_DIR"), "/profiles.rs"));
 
 /// The embedded rules, sorted by id.
 pub fn embedded() -> Vec<Rule> {
     let parse = |(id, text): &(&str, &str)| {
-        parse_file(&PathBuf::from(format!("profiles/{id}.toml")), text)
-            .expect("the embedded profiles are part of the program, and a test loads each of them")
+        parse(&PathBuf::from(format!("profiles/{id}.toml")), text)
+            .expect("the embedded rules are part of the program, and a test loads each of them")
     };
     EMBEDDED.iter().map(parse).collect()
 }
@@ -127,7 +77,7 @@ fn load_folder(dir: &Path) -> Result<BTreeMap<String, Rule>, ProfileError> {
     for path in files {
         let text =
             std::fs::read_to_string(&path).map_err(|source| ProfileError::Read { path: path.clone(), source })?;
-        let rule = parse_file(&path, &text)?;
+        let rule = parse(&path, &text)?;
         if let Some(first) = sources.insert(rule.id.clone(), path.clone()) {
             return Err(ProfileError::Duplicate { id: rule.id, first, second: path });
         }
@@ -150,14 +100,14 @@ fn profiles_in(dir: &Path) -> Result<Vec<PathBuf>, ProfileError> {
     Ok(files)
 }
 
-/// Parses one profile; its id must be its file's stem.
-fn parse_file(path: &Path, text: &str) -> Result<Rule, ProfileError> {
-    let (head, rule) = raw::parse(text).map_err(|fault| invalid(path, text, fault))?;
+/// Reads one rule; its id must be its file's stem.
+pub fn parse(path: &Path, text: &str) -> Result<Rule, ProfileError> {
+    let rule = read::parse(text).map_err(|fault| invalid(path, text, fault))?;
     if path.file_stem().is_some_and(|stem| stem == rule.id.as_str()) {
         return Ok(rule);
     }
     let message = format!("expected the id to be the file's name without `.toml`, found `{}`", rule.id);
-    Err(invalid(path, text, Fault { span: head.id, message }))
+    Err(invalid(path, text, Fault { span: read::place(text, &["id".to_owned()]), message }))
 }
 
 /// Turns a place in the text into line and column, and shows the line.

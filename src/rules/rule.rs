@@ -1,22 +1,32 @@
 //! What a rule says.
 
-use serde::{Deserialize, Serialize};
+use super::GlobSet;
+use serde::{Deserialize, Deserializer, Serialize};
+use std::collections::BTreeMap;
 
-/// One rule. A profile file is exactly one of these in TOML.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// One rule. A file of a rule is exactly one of these in TOML.
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Rule {
     /// Kebab-case; names the problem and not the fix; never changes.
     pub id: String,
     /// One line, without a full stop.
     pub summary: String,
+    /// The word in the left column of screens; without it that of the kind. See [`Rule::label`].
+    pub label: Option<String>,
+    /// What a plan does about it, `{}` for the names of what goes; without it the words of the kind.
+    pub action: Option<String>,
     /// Why it matters, in a paragraph.
+    #[serde(deserialize_with = "paragraph")]
     pub why: String,
     /// What a finding shows as evidence.
+    #[serde(deserialize_with = "paragraph")]
     pub evidence: String,
     /// When not to follow it.
+    #[serde(deserialize_with = "paragraph")]
     pub when_not: String,
     /// What to do about it.
+    #[serde(deserialize_with = "paragraph")]
     pub remedy: String,
     /// Public sources (URLs).
     pub references: Vec<String>,
@@ -52,10 +62,10 @@ pub enum Tier {
     Auto,
 }
 
-/// The predicates. Patterns are globs over normalized names or cleaned paths (`*` stays inside a component,
+/// The predicates, by the word that `kind` has. Patterns are globs over normalized names or cleaned paths (`*` stays inside a component,
 /// `**` crosses them).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields, tag = "kind")]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 #[expect(clippy::large_enum_variant, reason = "there are a few dozen rules, and nobody moves them about")]
 pub enum Detect {
     /// Two or more of these distributions are installed in one environment, and they share files.
@@ -67,7 +77,7 @@ pub enum Detect {
         /// Modules and functions of the shared package that only some members have: `name = [members]`. What the
         /// application's source uses decides which member is kept.
         #[serde(default)]
-        needs: std::collections::BTreeMap<String, Vec<String>>,
+        needs: BTreeMap<String, Vec<String>>,
     },
     /// A distribution is installed in a GPU build.
     GpuBuild {
@@ -85,32 +95,32 @@ pub enum Detect {
     /// required by a distribution that stays.
     Distributions {
         /// Globs.
-        names: Vec<String>,
+        names: GlobSet,
     },
     /// Distributions that nothing requires and no source imports, in an image with the application's source. Left
     /// out are those that work without an import: plugins, programs that something starts, `.pth` files.
     UnusedDistributions {
         /// Globs over names of more such.
         #[serde(default)]
-        except: Vec<String>,
+        except: GlobSet,
     },
     /// A distribution whose RECORD lists files that are gone.
-    BrokenDistribution,
+    BrokenDistribution {},
     /// A shared object or program of a distribution or the application needs a library that the image does not have.
-    MissingLibraries,
+    MissingLibraries {},
     /// Files that several distributions claim with different contents, outside the known families.
-    ContestedFiles,
+    ContestedFiles {},
     /// Bytes in a layer that a higher layer deleted, replaced or shadowed.
-    DeadBytes,
+    DeadBytes {},
     /// Bytes in a layer that a higher layer wrote again unchanged.
-    RewrittenBytes,
+    RewrittenBytes {},
     /// Visible paths.
     Paths {
         /// Globs.
-        globs: Vec<String>,
+        globs: GlobSet,
         /// Of these, not counted.
         #[serde(default)]
-        except: Vec<String>,
+        except: GlobSet,
         /// Only when a distribution or OS package owns the path (true), or only when none does (false).
         #[serde(default)]
         owned: Option<bool>,
@@ -121,41 +131,41 @@ pub enum Detect {
     /// OS packages.
     OsPackages {
         /// Globs over names.
-        names: Vec<String>,
+        names: GlobSet,
         /// Packages that stay when the named ones go, if they are installed: runtime libraries that
         /// wheels rely on without saying so.
         #[serde(default)]
-        leave: Vec<String>,
+        leave: GlobSet,
     },
 }
 
 /// Signs in Python source, any of which suffices. Globs; dots are no more than letters to them. What stands under a
 /// condition about a GPU is no sign.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Signs {
     /// Dotted names of what is imported: `torch.cuda.*`.
     #[serde(default)]
-    pub uses: Vec<String>,
+    pub uses: GlobSet,
     /// Of these, no sign: `torch.cuda.is_available`.
     #[serde(default)]
-    pub except: Vec<String>,
+    pub except: GlobSet,
     /// Methods that are called: `cuda`.
     #[serde(default)]
-    pub calls: Vec<String>,
+    pub calls: GlobSet,
     /// Strings: `cuda:*`.
     #[serde(default)]
-    pub texts: Vec<String>,
+    pub texts: GlobSet,
     /// Arguments that are true: `use_gpu`.
     #[serde(default)]
-    pub flags: Vec<String>,
+    pub flags: GlobSet,
     /// Methods, strings and arguments count in files that import one of these modules.
     #[serde(default)]
     pub modules: Vec<String>,
 }
 
 /// Signs of a GPU build, any of which suffices.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Installed {
     /// Being installed at all is the sign (`onnxruntime-gpu`).
@@ -163,21 +173,21 @@ pub struct Installed {
     pub always: bool,
     /// Globs over the names that it requires (its own active `Requires-Dist`): `nvidia-*`.
     #[serde(default)]
-    pub requires: Vec<String>,
+    pub requires: GlobSet,
     /// Globs over the names of distributions of the same environment that nothing else requires: what an extra
     /// brought that nobody asks for in metadata (`jax-cuda12-plugin` beside `jax`).
     #[serde(default)]
-    pub beside: Vec<String>,
+    pub beside: GlobSet,
     /// Globs over the local version: `cu*`.
     #[serde(default)]
-    pub local_version: Vec<String>,
+    pub local_version: GlobSet,
     /// Globs over its own files, relative to the site directory: `torch/lib/libtorch_cuda*.so`.
     #[serde(default)]
-    pub files: Vec<String>,
+    pub files: GlobSet,
 }
 
 /// What is installed instead of a GPU build.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Replacement {
     /// Distribution name (may be the same one).
@@ -193,17 +203,68 @@ pub struct Replacement {
     pub together: Vec<String>,
     /// Globs over names that go too, unless something that stays requires them: `nvidia-*`, `triton`.
     #[serde(default)]
-    pub company: Vec<String>,
+    pub company: GlobSet,
     /// Installed bytes by public version, where they are known: `"2.1.1" = 700_000_000` (basis: catalogue).
     /// The sum of the sizes of the files in the wheel for CPython 3.11 on x86_64 (`unpacked`), without the
     /// bytecode and the few bytes of metadata that an installer adds.
     #[serde(default)]
-    pub sizes: std::collections::BTreeMap<String, u64>,
+    pub sizes: BTreeMap<String, u64>,
     /// Globs over the original's files, relative to the site directory, that the replacement does not have;
     /// used to predict its size for versions that `sizes` does not list.
     #[serde(default)]
-    pub without: Vec<String>,
+    pub without: GlobSet,
     /// Whether the version must change: `"same"` (the public version) is the default; a version otherwise.
     #[serde(default)]
     pub version: Option<String>,
+}
+
+/// One line: the line breaks of a TOML text are for its file's reader.
+fn paragraph<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Ok(text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+impl Rule {
+    /// The word for its findings.
+    pub fn label(&self) -> &str {
+        self.label.as_deref().unwrap_or(self.detect.label())
+    }
+
+    /// What a plan does about it, for rules that name things which go; `names` are the names.
+    pub fn action(&self, names: &str) -> String {
+        let words = self.action.as_deref().or(self.detect.action()).unwrap_or(&self.summary);
+        words.replace("{}", names)
+    }
+}
+
+impl Detect {
+    /// The word for findings of a kind.
+    fn label(&self) -> &'static str {
+        match self {
+            Self::DuplicateFamily { .. } => "duplicate",
+            Self::GpuBuild { .. } => "gpu",
+            Self::Distributions { .. } => "dev",
+            Self::UnusedDistributions { .. } => "unused",
+            Self::BrokenDistribution {} => "broken",
+            Self::MissingLibraries {} => "missing",
+            Self::ContestedFiles {} => "contested",
+            Self::DeadBytes {} => "hidden",
+            Self::RewrittenBytes {} => "rewritten",
+            Self::Paths { .. } => "files",
+            Self::OsPackages { .. } => "system",
+        }
+    }
+
+    /// The words for what a plan does about findings of a kind, where a plan does anything.
+    fn action(&self) -> Option<&'static str> {
+        match self {
+            Self::Paths { .. } => Some("leave behind {}"),
+            Self::OsPackages { .. } => Some("without {}"),
+            Self::DuplicateFamily { .. }
+            | Self::GpuBuild { .. }
+            | Self::Distributions { .. }
+            | Self::UnusedDistributions { .. } => Some("drop {}"),
+            _ => None,
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! What a person reads about rules: plain text, at most 80 columns wide.
 
+use super::actions::OwnReason;
 use super::{Rule, Severity, Tier};
 use crate::base::escape_str;
 
@@ -21,6 +22,14 @@ pub fn explain(rule: &Rule) -> String {
         out.push_str(&format!("  {}\n", escape_str(url)));
     }
     out
+}
+
+/// What a plan does for a reason of its own.
+pub fn explain_own(reason: &OwnReason) -> String {
+    let action = reason.action.replace("{}", "…").trim_end_matches(": …").to_owned();
+    let head =
+        format!("{}\n{}\n{}", reason.id, "=".repeat(reason.id.len()), wrap(&format!("A plan's own: {action}."), 0));
+    format!("{head}\nWhy\n{}", wrap(reason.why, 2))
 }
 
 fn severity_in_words(severity: Severity) -> &'static str {
@@ -79,34 +88,6 @@ fn severity_name(severity: Severity) -> &'static str {
         Severity::Warning => "warning",
         Severity::Error => "error",
     }
-}
-
-/// The rule that somebody who wrote `id` most likely meant: the closest id by edit distance, or one that
-/// contains what was written. `None` when nothing is close.
-pub fn unknown_rule_hint<'r>(id: &str, rules: &'r [Rule]) -> Option<&'r str> {
-    let id: String = id.to_lowercase().replace('_', "-").chars().take(100).collect();
-    let distance = |rule: &Rule| {
-        let part = id.len() >= 3 && (rule.id.contains(&id) || id.contains(&rule.id));
-        if part { 1 } else { edit_distance(&id, &rule.id) }
-    };
-    let (best, rule) = rules.iter().map(|rule| (distance(rule), rule)).min_by_key(|(distance, _)| *distance)?;
-    (best <= id.chars().count().max(rule.id.len()) / 3).then_some(rule.id.as_str())
-}
-
-/// Insertions, deletions and substitutions from one text to another.
-fn edit_distance(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (i, a) in from.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in to.iter().enumerate() {
-            let substituted = diagonal + usize::from(a != *b);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(row[j + 1] + 1);
-        }
-    }
-    row[to.len()]
 }
 
 fn wrap(text: &str, indent: usize) -> String {

@@ -1,6 +1,7 @@
 //! Profiles: what is embedded, what a file may say, and how errors point at it.
 
-use slimwright::profile::{EMBEDDED, embedded, explain, list, load, unknown_rule_hint};
+use slimwright::rules::actions::{FOR_RULES, OWN_REASONS};
+use slimwright::rules::{EMBEDDED, embedded, explain, explain_own, list, load};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -28,14 +29,14 @@ fn error(text: &str) -> String {
 }
 
 #[test]
-fn the_table_of_embedded_profiles_is_the_folder() {
+fn every_rule_of_the_folder_is_embedded() {
     let folder: BTreeSet<String> = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/profiles"))
         .unwrap()
         .map(|file| file.unwrap().file_name().into_string().unwrap())
         .map(|name| name.strip_suffix(".toml").unwrap().to_owned())
         .collect();
     let table: Vec<&str> = EMBEDDED.iter().map(|(id, _)| *id).collect();
-    assert_eq!(folder.iter().map(String::as_str).collect::<Vec<_>>(), table, "the table is the folder, sorted by id");
+    assert_eq!(folder.iter().map(String::as_str).collect::<Vec<_>>(), table, "all of the folder, sorted by id");
 }
 
 #[test]
@@ -104,8 +105,13 @@ fn a_wrong_value_is_shown_where_it_stands() {
         ("**/*.tmp", "/etc/x", "13:10", "relative path"),
         ("**/*.tmp", "[ab]", "13:10", "not allowed"),
         ("globs = [\"**/*.tmp\"]", "globs = []", "13:9", "at least one"),
-        ("globs = [\"**/*.tmp\"]", "globs = [\"x\"]\nmembers = [\"a\"]", "14:11", "no meaning for kind `paths`"),
-        ("globs = [\"**/*.tmp\"]", "globs = [\"x\"]\nglobz = 1", "14:1", "unknown field `globz`"),
+        ("globs = [\"**/*.tmp\"]", "globs = [\"x\"]\nmembers = [\"a\"]", "14:1", "in a rule of kind `paths`"),
+        (
+            "globs = [\"**/*.tmp\"]",
+            "globs = [\"x\"]\nglobz = 1",
+            "14:1",
+            "unexpected keys in table: globz, available keys: globs, except, owned, at-least",
+        ),
         ("globs = [\"**/*.tmp\"]", "globs = [\"x\"]\nowned = \"yes\"", "14:9", "boolean"),
         ("tier = \"report-only\"", "tier = ", "9:8", ""),
     ] {
@@ -144,7 +150,10 @@ fn an_index_is_named_by_https_or_is_on_this_machine() {
 #[test]
 fn what_is_left_out_is_named() {
     assert!(error(&RULE.replace("remedy = \"Remove it.\"\n", "")).contains("missing field `remedy`"));
-    assert!(error(&RULE.replace("globs = [\"**/*.tmp\"]\n", "")).contains("missing key `globs` of kind `paths`"));
+    assert!(
+        error(&RULE.replace("globs = [\"**/*.tmp\"]\n", ""))
+            .contains("missing field `globs`, in a rule of kind `paths`")
+    );
     assert!(error("").contains("missing field `id`"));
 }
 
@@ -173,10 +182,56 @@ fn errors_show_hostile_text_escaped() {
 }
 
 #[test]
-fn a_misspelt_id_is_guessed() {
+fn a_label_is_one_short_word_and_an_action_one_line() {
+    let with = |line: &str| RULE.replace("tier = \"report-only\"", &format!("tier = \"report-only\"\n{line}"));
+    assert!(error(&with("label = \"Much Too\"")).starts_with("my-rule.toml:10:9: expected one word"));
+    assert!(error(&with("label = \"wordswithoutend\"")).starts_with("my-rule.toml:10:9: expected one word"));
+    assert!(
+        error(&with("action = \"goes.\"")).starts_with("my-rule.toml:10:10: expected one line without a full stop")
+    );
+    assert!(error(&with("action = \"\"")).starts_with("my-rule.toml:10:10: expected a text"));
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("my-rule.toml"), with("label = \"mine\"\naction = \"away with {}\"")).unwrap();
+    let rules = load(Some(dir.path())).unwrap();
+    let rule = rules.iter().find(|rule| rule.id == "my-rule").unwrap();
+    assert_eq!((rule.label(), rule.action("a, b").as_str()), ("mine", "away with a, b"));
+    std::fs::write(dir.path().join("my-rule.toml"), RULE).unwrap();
+    let rules = load(Some(dir.path())).unwrap();
+    let rule = rules.iter().find(|rule| rule.id == "my-rule").unwrap();
+    assert_eq!((rule.label(), rule.action("a, b").as_str()), ("files", "leave behind a, b"));
+}
+
+#[test]
+fn a_key_of_a_kind_without_keys_is_shown_where_it_stands() {
+    let detect = "kind = \"dead-bytes\"\nglobs = [\"x\"]\n";
+    let text = error(&RULE.replace("kind = \"paths\"\nglobs = [\"**/*.tmp\"]\n", detect));
+    assert!(text.starts_with("my-rule.toml:13:1: "), "{text}");
+    assert!(text.contains("globs") && text.contains("in a rule of kind `dead-bytes`"), "{text}");
+}
+
+#[test]
+fn the_program_names_no_rule_that_is_not_there() {
     let rules = embedded();
-    assert_eq!(unknown_rule_hint("torch-cude", &rules), Some("torch-cuda"));
-    assert_eq!(unknown_rule_hint("OpenCV_duplicates", &rules), Some("opencv-duplicates"));
-    assert_eq!(unknown_rule_hint("opencv", &rules), Some("opencv-duplicates"));
-    assert_eq!(unknown_rule_hint("zzzzzzzzzzzz", &rules), None);
+    assert!(FOR_RULES.iter().all(|id| rules.iter().any(|rule| rule.id == *id)));
+    for own in &OWN_REASONS {
+        assert!(rules.iter().all(|rule| rule.id != own.id), "{}", own.id);
+        let text = explain_own(own);
+        assert!(text.starts_with(own.id) && text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    }
+}
+
+#[test]
+fn no_source_but_the_table_of_actions_names_a_rule() {
+    let ids: Vec<String> = embedded().into_iter().map(|rule| format!("\"{}\"", rule.id)).collect();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for file in walkdir::WalkDir::new(&source).into_iter().map(Result::unwrap) {
+        let path = file.path();
+        if path.extension().is_none_or(|end| end != "rs") || path.ends_with("rules/actions.rs") {
+            continue;
+        }
+        let text = std::fs::read_to_string(path).unwrap();
+        // `bytecode` is a category of files, too.
+        let named: Vec<&String> = ids.iter().filter(|id| *id != "\"bytecode\"" && text.contains(*id)).collect();
+        assert!(named.is_empty(), "{}: {named:?}", path.display());
+    }
 }
