@@ -17,14 +17,14 @@
 //! number in a table: it is the ledger before minus the ledger of the predicted image. [`report`] writes the plan down
 //! so that it can be read; [`verify`] compares the rebuilt image with the original.
 //!
-//! [`resolve`] asks the user's package index, through uv, whether what is pinned is still there, and what its wheels
+//! [`index`] asks the user's package index, through uv, whether what is pinned is still there, and what its wheels
 //! unpack to. The plan takes the answers as data, and is made without them too.
 //!
 //! [`source`] reads Python source for what it imports and uses; [`layer`] makes an index from a blob, wherever its
 //! bytes are; [`registry`] and [`daemon`] fetch bytes and know nothing of images; [`image`] puts them together.
 //! Modules import only from those before them:
 //!
-//! `base`, `manifest`, `http`, `programs`, `dockerfile`, `registry`, `source`, `layer`, `daemon`, `image`, `fs`, `python`, `os`, `facts`, `rules`, `resolve`, `repository`, `context`, `plan`, `verify`, `emit`, `prove`, `budget`, `report`, `cli`.
+//! `base`, `manifest`, `http`, `programs`, `dockerfile`, `registry`, `source`, `layer`, `daemon`, `image`, `fs`, `python`, `os`, `facts`, `rules`, `wheel`, `index`, `ospackages`, `context`, `plan`, `verify`, `emit`, `prove`, `budget`, `report`, `cli`.
 
 pub mod base;
 pub mod budget;
@@ -37,17 +37,18 @@ pub mod facts;
 pub mod fs;
 pub mod http;
 pub mod image;
+pub mod index;
 pub mod layer;
 pub mod manifest;
 pub mod os;
+pub mod ospackages;
 pub mod plan;
 pub mod programs;
 pub mod prove;
 pub mod python;
 pub mod registry;
 pub mod report;
-pub mod repository;
-pub mod resolve;
 pub mod rules;
 pub mod source;
 pub mod verify;
+pub mod wheel;

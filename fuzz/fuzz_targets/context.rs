@@ -5,8 +5,9 @@
 use libfuzzer_sys::fuzz_target;
 use slimwright::context::{Base, ContextOptions, Ignore, Outside, read};
 use slimwright::fs::{Ledger, Owner, View};
-use slimwright::repository::{Repositories, RepositoryError, Sources};
-use slimwright::resolve::{Platform, Request, RequestError, Resolution};
+use slimwright::ospackages::{Repositories, RepositoryError, Sources};
+use slimwright::index::{Request, RequestError, Resolution};
+use slimwright::wheel::Platform;
 
 struct Nobody;
 

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use slimwright::repository::{apkindex, parse_apkindex, parse_packages, parse_release};
+use slimwright::ospackages::{apkindex, parse_apkindex, parse_packages, parse_release};
 
 fuzz_target!(|bytes: &[u8]| {
     for index in [parse_packages(bytes), parse_apkindex(bytes), apkindex(bytes)].into_iter().flatten() {

@@ -3,7 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use slimwright::base::masked;
-use slimwright::resolve::{parse_lock, parse_netrc};
+use slimwright::index::parse_netrc;
+use slimwright::manifest::parse_lock;
 
 fuzz_target!(|bytes: &[u8]| {
     let text = String::from_utf8_lossy(bytes);

@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use slimwright::manifest::{LineKind, Markers, parse_requirement_line, parse_requirements_file};
-use slimwright::resolve::parse_entry_points;
+use slimwright::wheel::parse_entry_points;
 
 fuzz_target!(|bytes: &[u8]| {
     let text = String::from_utf8_lossy(bytes);

@@ -2,12 +2,12 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use slimwright::source::{MOST_SIGNS, application, decode, encode, library};
+use slimwright::source::{MAX_SIGNS, application, decode, encode, library};
 
 fuzz_target!(|bytes: &[u8]| {
     let signs = application(bytes);
-    assert!(signs.len() <= MOST_SIGNS);
+    assert!(signs.len() <= MAX_SIGNS);
     assert_eq!(decode(&encode(&signs)), signs);
-    assert!(library(bytes, "a").len() <= MOST_SIGNS);
+    assert!(library(bytes, "a").len() <= MAX_SIGNS);
     decode(bytes);
 });

@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use slimwright::layer::distil;
-use slimwright::repository::{
+use slimwright::ospackages::{
     Settings, excludes_documentation, parse_deb822_sources, parse_repositories, parse_sources_list, read_apt_conf,
 };
 

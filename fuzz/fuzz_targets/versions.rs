@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use slimwright::os::PackageManager;
-use slimwright::repository::{compare, parse_alpine, parse_alpine_provides, parse_debian, parse_debian_provides};
+use slimwright::ospackages::{compare, parse_alpine, parse_alpine_provides, parse_debian, parse_debian_provides};
 use std::cmp::Ordering;
 
 fuzz_target!(|text: &str| {

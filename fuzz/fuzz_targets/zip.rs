@@ -3,11 +3,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use slimwright::resolve::{Contents, Layout, MOST_DIRECTORY, MOST_ENTRY, find_directory, parse_directory, read_entry};
+use slimwright::wheel::{Contents, Layout, MAX_DIRECTORY, MAX_ENTRY, find_directory, parse_directory, read_entry};
 
 fn read(bytes: &[u8], length: u64) {
     let Ok(found) = find_directory(bytes, length) else { return };
-    assert!(found.size <= MOST_DIRECTORY && found.offset + found.size <= length);
+    assert!(found.size <= MAX_DIRECTORY && found.offset + found.size <= length);
     let start = length - bytes.len() as u64;
     let Some(offset) = found.offset.checked_sub(start) else { return };
     let directory = &bytes[offset as usize..(offset + found.size) as usize];
@@ -16,7 +16,7 @@ fn read(bytes: &[u8], length: u64) {
     for entry in &entries {
         let Some(at) = entry.offset.checked_sub(start).filter(|at| *at < bytes.len() as u64) else { continue };
         let Ok(content) = read_entry(&bytes[at as usize..], entry) else { continue };
-        assert!(content.len() as u64 == entry.size && entry.size <= MOST_ENTRY);
+        assert!(content.len() as u64 == entry.size && entry.size <= MAX_ENTRY);
     }
     let Some(contents) = Contents::new(entries, length) else { return };
     let layout = Layout { prefix: "usr/local".into(), site_dir: "usr/local/lib/site".into(), python: "3.11".into() };

@@ -15,7 +15,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path};
 
 /// How many links of a path are followed.
-const MOST_LINKS: usize = 40;
+const MAX_LINKS: usize = 40;
 /// How deep a folder may be.
 const DEEPEST: usize = 256;
 
@@ -121,7 +121,7 @@ impl Root {
             match readlinkat(self.last(&end), OsStr::from_bytes(&part), Vec::new()) {
                 Ok(target) => {
                     links += 1;
-                    if links > MOST_LINKS {
+                    if links > MAX_LINKS {
                         return Err(Error::new(ErrorKind::InvalidInput, "too many links lead to one another"));
                     }
                     if target.as_bytes().starts_with(b"/") {

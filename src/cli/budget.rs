@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Larger ones are no such files.
-const MOST_CONFIG: u64 = 1 << 20;
-const MOST_LOCK: u64 = 64 << 20;
+const MAX_CONFIG: u64 = 1 << 20;
+const MAX_LOCK: u64 = 64 << 20;
 /// What a folder without a configuration may begin with.
 pub const MINIMAL: &str = "write slimwright.toml, for example `limits.unpacked = \"900 MB\"`, or give --limit 'unpacked=900 MB'; \
                        docs/budget.md has every key";
@@ -67,7 +67,7 @@ impl LockFile {
             _ => {}
         }
         let text = file
-            .read(MOST_LOCK)
+            .read(MAX_LOCK)
             .map_err(|error| Failure::usage(error).hint("`slimwright check TARGET --update` writes it"))?;
         let lock = Lock::parse(&text, &path.display().to_string()).map_err(|error| {
             let hint = error.hint();
@@ -85,7 +85,7 @@ impl LockFile {
 
 /// Reads the configuration.
 pub fn load(file: &BudgetFile) -> Result<Config> {
-    let text = file.read(MOST_CONFIG).map_err(|error| Failure::usage(error).hint(MINIMAL))?;
+    let text = file.read(MAX_CONFIG).map_err(|error| Failure::usage(error).hint(MINIMAL))?;
     Config::parse(&text, &file.path.display().to_string()).map_err(config_failure)
 }
 

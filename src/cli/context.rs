@@ -5,11 +5,12 @@ use super::options::Source;
 use super::progress::Bar;
 use crate::context::{self, Base, ContextError, ContextOptions, Outside};
 use crate::image::{Cache, Image, ImageError, OpenOptions, Progress as _, Target, TargetKind, open, open_manifest};
+use crate::index::{self, Files, Request, RequestError, Resolution, Resolved, Uv};
+use crate::ospackages::{self, Repositories, RepositoryError, Sources};
 use crate::programs::Strangers;
 use crate::prove::Live;
 use crate::registry::RegistryError;
-use crate::repository::{self, Repositories, RepositoryError, Sources};
-use crate::resolve::{self, Files, Platform, Request, RequestError, Resolution, Resolved, Uv};
+use crate::wheel::Platform;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -120,7 +121,7 @@ pub(super) struct World<'w> {
     input: &'w ContextInput,
     options: &'w OpenOptions,
     bar: Bar,
-    uv: std::cell::OnceCell<std::result::Result<Uv, resolve::ResolveError>>,
+    uv: std::cell::OnceCell<std::result::Result<Uv, index::ResolveError>>,
     /// Images that were asked for.
     images: RefCell<BTreeMap<String, Base>>,
     /// What installers were told.
@@ -211,8 +212,8 @@ impl Outside for World<'_> {
             .as_ref()
             .map_err(|error| RequestError::Uv(error.clone()))?;
         self.bar.start(&format!("asking package indexes (uv {})", uv.version()), None);
-        let options = resolve::Options { cache: self.cache(), ..resolve::Options::default() };
-        let found = resolve::resolve(uv, request, files, platform, &options)?;
+        let options = crate::wheel::Options { cache: self.cache(), ..crate::wheel::Options::default() };
+        let found = index::resolve(uv, request, files, platform, &options)?;
         self.told.borrow_mut().extend(found.packages.iter().cloned());
         Ok(found)
     }
@@ -226,7 +227,7 @@ impl Outside for World<'_> {
         Repositories::open(
             sources,
             architecture,
-            &repository::Options { cache: self.cache(), ..repository::Options::default() },
+            &ospackages::Options { cache: self.cache(), ..ospackages::Options::default() },
         )
     }
 }

@@ -4,7 +4,7 @@ use super::context;
 use super::failure::{Failure, Result};
 use super::input::Input;
 use crate::base::{Root, escape_str, read_named};
-use crate::dockerfile::{Dockerfile, DockerfileError, MOST_BYTES};
+use crate::dockerfile::{Dockerfile, DockerfileError, MAX_BYTES};
 use crate::emit::edit::{EditError, EditOptions, Edits, edit};
 use crate::plan::Plan;
 use crate::rules::Rule;
@@ -78,7 +78,7 @@ impl UserDockerfile {
 
 fn bytes(path: &Path, context: Option<&Path>) -> std::io::Result<Vec<u8>> {
     // One byte more than is allowed, so that the parser says what is wrong.
-    let most = MOST_BYTES as u64 + 1;
+    let most = MAX_BYTES as u64 + 1;
     match context.and_then(|context| Some((context, path.strip_prefix(context).ok()?))) {
         Some((context, inside)) => Root::open(context)?.read(inside.as_os_str().as_bytes(), most),
         None => read_named(path, most),

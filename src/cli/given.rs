@@ -8,9 +8,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// Larger ones are no such files.
-const MOST_BYTES: u64 = 64 << 20;
+const MAX_BYTES: u64 = 64 << 20;
 /// Requirement files that name requirement files: so many in all.
-const MOST_FILES: usize = 200;
+const MAX_FILES: usize = 200;
 
 /// Reads `files`, and in `project` the files that say what a project requires.
 pub(super) fn read(files: &[PathBuf], project: Option<&Path>) -> Result<Vec<AskedFor>> {
@@ -49,9 +49,9 @@ fn project_files(project: &Path) -> Result<Vec<PathBuf>> {
 /// Reads a file that the user names, and those that it includes.
 fn read_file(path: &Path, seen: &mut BTreeSet<PathBuf>, out: &mut Vec<AskedFor>) -> Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut todo = vec![(path.to_owned(), read_named(path, MOST_BYTES))];
+    let mut todo = vec![(path.to_owned(), read_named(path, MAX_BYTES))];
     while let Some((path, content)) = todo.pop() {
-        if seen.len() >= MOST_FILES || !seen.insert(path.clone()) {
+        if seen.len() >= MAX_FILES || !seen.insert(path.clone()) {
             continue;
         }
         let shown = escape_path(&path);
@@ -79,13 +79,13 @@ fn read_included(folder: &Path, path: &Path) -> std::io::Result<Vec<u8>> {
     let outside = || std::io::Error::other("it is included, and outside of the folder of the file that was named");
     if let Ok(inside) = path.strip_prefix(folder) {
         // `..` in it leads no higher than the folder.
-        let below = Root::open(folder)?.read(inside.as_os_str().as_bytes(), MOST_BYTES);
+        let below = Root::open(folder)?.read(inside.as_os_str().as_bytes(), MAX_BYTES);
         if below.is_ok() || path.is_absolute() {
             return below;
         }
     }
     match path.is_relative() {
-        true => Root::open(Path::new("."))?.read(path.as_os_str().as_bytes(), MOST_BYTES),
+        true => Root::open(Path::new("."))?.read(path.as_os_str().as_bytes(), MAX_BYTES),
         false => Err(outside()),
     }
 }

@@ -13,12 +13,12 @@ use crate::facts::Survey;
 use crate::fs::View;
 use crate::image::Image;
 use crate::image::{Progress as _, open};
+use crate::index::{self, Availability, Uv, Verdict};
 use crate::plan::{Draft, Plan, PlanError, PlanOptions};
 use crate::programs::Strangers;
 use crate::prove::{self, Files};
 use crate::python::AskedFor;
 use crate::report::AuditReport;
-use crate::resolve::{self, Availability, Uv, Verdict};
 use crate::rules::{self, Finding, Rule};
 use std::mem::ManuallyDrop;
 use std::path::Path;
@@ -261,8 +261,8 @@ pub fn look_up(draft: &Draft<'_>, input: &Input) -> Vec<Availability> {
         }
     };
     bar.start(&format!("asking package indexes for {} pins (uv {})", wanted.len(), uv.version()), None);
-    let options = resolve::Options { cache: input.options.cache.clone(), ..resolve::Options::default() };
-    let found = resolve::look_up(&uv, &wanted, &platform, &options);
+    let options = crate::wheel::Options { cache: input.options.cache.clone(), ..crate::wheel::Options::default() };
+    let found = index::look_up(&uv, &wanted, &platform, &options);
     bar.finish();
     bar.note(&tally(&found, &uv));
     found

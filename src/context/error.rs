@@ -2,7 +2,7 @@
 
 use crate::base::{escape_path, escape_str};
 use crate::dockerfile::{Dockerfile, DockerfileError};
-use crate::resolve::{RequestError, ResolveError};
+use crate::index::{RequestError, ResolveError};
 use std::io;
 use std::path::Path;
 

@@ -9,7 +9,8 @@ use super::run::{Outcome, Place, base_name};
 use super::stage::{Stage, World};
 use crate::base::{ImagePath, file_name};
 use crate::image::{GapReason, Writes};
-use crate::resolve::{Choice, Input, Request, export};
+use crate::index::{Input, Request, export};
+use crate::manifest::Choice;
 use std::path::PathBuf;
 
 /// Whether a command prints requirements.

@@ -14,7 +14,7 @@ use crate::layer::{Entry, EntryKind};
 use std::collections::BTreeSet;
 
 /// Bytes of a path (PATH_MAX of Linux).
-const MOST_PATH: usize = 4_096;
+const MAX_PATH: usize = 4_096;
 
 impl Stage {
     /// A word as a path of the image.
@@ -48,7 +48,7 @@ impl Stage {
     /// The path of a word as it is written: `..` takes the name before it away.
     pub(super) fn written_at(&self, word: &str) -> Option<ImagePath> {
         // Engines and kernels take no longer one.
-        if word.len() > MOST_PATH {
+        if word.len() > MAX_PATH {
             return None;
         }
         if word.starts_with('/') {

@@ -5,8 +5,8 @@
 use super::ContextError;
 use super::ignore::{Ignore, Walk};
 use crate::base::{Found, ImagePath, Root, escape_path, parent};
+use crate::index::Unread;
 use crate::layer::{Entry, EntryKind, content_digest, distil, is_kept};
-use crate::resolve::Unread;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
@@ -16,11 +16,11 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 /// Files that are read whole are not larger, in bytes.
-const MOST_READ: u64 = 16 << 20;
+const MAX_READ: u64 = 16 << 20;
 /// A folder with more files is no build context.
-const MOST_ENTRIES: usize = 2_000_000;
+const MAX_ENTRIES: usize = 2_000_000;
 /// How many links of a path are followed.
-const MOST_LINKS: usize = 40;
+const MAX_LINKS: usize = 40;
 
 /// A build context.
 #[derive(Debug)]
@@ -71,8 +71,8 @@ impl Folder {
             if let Some(entry) = entry(&item, path.clone()) {
                 out.entries.insert(path, entry);
             }
-            if out.entries.len() > MOST_ENTRIES {
-                return Err(ContextError::TooMany { path: escape_path(root), most: MOST_ENTRIES });
+            if out.entries.len() > MAX_ENTRIES {
+                return Err(ContextError::TooMany { path: escape_path(root), most: MAX_ENTRIES });
             }
         }
         Ok(out)
@@ -149,7 +149,7 @@ impl Folder {
     /// Where a path leads, if there is something that a builder sees.
     fn followed(&self, path: &ImagePath) -> Option<ImagePath> {
         let mut whole = path.clone();
-        for _ in 0..MOST_LINKS {
+        for _ in 0..MAX_LINKS {
             let ends = whole.as_bytes().iter().enumerate().filter(|(_, b)| **b == b'/').map(|(at, _)| at);
             let ends = ends.chain([whole.as_bytes().len()]).collect::<Vec<_>>();
             let link = ends.into_iter().find_map(|end| {
@@ -207,8 +207,8 @@ impl Folder {
 
     /// The content of a file, if it is not too large.
     pub(super) fn content(&self, path: &[u8]) -> Option<Vec<u8>> {
-        self.get(path).filter(|entry| entry.kind == EntryKind::File && entry.size <= MOST_READ)?;
-        self.read_file(&ImagePath::new(path), MOST_READ).ok()
+        self.get(path).filter(|entry| entry.kind == EntryKind::File && entry.size <= MAX_READ)?;
+        self.read_file(&ImagePath::new(path), MAX_READ).ok()
     }
 
     /// What the index of a layer keeps of a file that is copied to `target`, and the digest of its content.

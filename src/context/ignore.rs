@@ -25,11 +25,11 @@ pub struct Ignore {
 }
 
 /// More patterns with signs are nobody's, and would take much memory.
-const MOST_EXPRESSIONS: usize = 2_000;
+const MAX_EXPRESSIONS: usize = 2_000;
 /// Bytes of a pattern's expression, and of what is kept while it is tried.
-const MOST_EXPRESSION: usize = 128 << 10;
+const MAX_EXPRESSION: usize = 128 << 10;
 /// How often a pattern with signs is tried on a path.
-const MOST_TRIES: usize = 30_000_000;
+const MAX_TRIES: usize = 30_000_000;
 
 impl Ignore {
     /// Reads a file. Lines that are no patterns are in [`Ignore::bad`].
@@ -57,9 +57,9 @@ impl Ignore {
             self.names.insert(name.to_owned(), rule);
         } else if is_plain(&pattern) {
             self.paths.insert(pattern, rule);
-        } else if self.expressions.len() == MOST_EXPRESSIONS {
+        } else if self.expressions.len() == MAX_EXPRESSIONS {
             let is_first = self.bad.last().is_none_or(|(_, why)| !why.starts_with("more than"));
-            let why = format!("more than {MOST_EXPRESSIONS} patterns with `*`, `?` or `[…]` are not read");
+            let why = format!("more than {MAX_EXPRESSIONS} patterns with `*`, `?` or `[…]` are not read");
             self.bad.extend(is_first.then_some((line, why)));
             return;
         } else {
@@ -122,7 +122,7 @@ impl<'i> Walk<'i> {
     pub(super) fn hides(&mut self, path: &str, is_folder: bool) -> Result<bool, TooMany> {
         let patterns = self.ignore.expressions.len();
         self.tries += patterns;
-        if self.tries > MOST_TRIES {
+        if self.tries > MAX_TRIES {
             return Err(TooMany { patterns, paths: self.tries / patterns });
         }
         // A folder is asked for before what is in it.
@@ -160,7 +160,7 @@ pub(super) fn pattern(text: &str) -> Option<Regex> {
 
 fn expression(pattern: &str) -> Option<Regex> {
     let mut builder = RegexBuilder::new(&translated(pattern));
-    builder.size_limit(MOST_EXPRESSION).dfa_size_limit(MOST_EXPRESSION).build().ok()
+    builder.size_limit(MAX_EXPRESSION).dfa_size_limit(MAX_EXPRESSION).build().ok()
 }
 
 /// As a regular expression of the whole path.

@@ -10,12 +10,10 @@ use super::stage::{Stage, World};
 use super::tree::directory;
 use crate::base::{Digest, ImagePath, file_name, parent};
 use crate::image::{GapReason, Writes};
+use crate::index::{Request, RequestError, Resolution, Resolved};
 use crate::layer::{Entry, EntryKind, distil, is_kept};
 use crate::python::{is_name, normalize_name, parse_record};
-use crate::resolve::{
-    Installation, Installer, Layout, Libc, Platform, Request, RequestError, Resolution, Resolved, WheelInfo,
-    predicted_bytecode,
-};
+use crate::wheel::{Installation, Installer, Layout, Libc, Platform, WheelInfo, predicted_bytecode};
 use base64::Engine as _;
 use std::collections::{BTreeMap, BTreeSet};
 

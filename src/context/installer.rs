@@ -10,9 +10,10 @@ use super::site::Site;
 use super::stage::{Stage, World};
 use crate::base::{ImagePath, file_name};
 use crate::image::{GapReason, Packages, Writes};
+use crate::index::{Input, Request};
 use crate::layer::Entry;
+use crate::manifest::Choice;
 use crate::python::INSTALLER_OPTIONS;
-use crate::resolve::{Choice, Input, Request};
 use std::path::PathBuf;
 
 /// An installer, as far as its habits decide over bytes.

@@ -10,8 +10,8 @@ use crate::base::{FastSet, ImagePath, file_name, is_within, parent};
 use crate::image::{GapReason, Writes};
 use crate::layer::{Entry, EntryKind, LayerIndex};
 use crate::os::{PackageManager, parse_installed, parse_status};
-use crate::repository::PackageRequest;
-use crate::resolve::predicted_bytecode;
+use crate::ospackages::PackageRequest;
+use crate::wheel::predicted_bytecode;
 
 /// A file, and what the index of a layer keeps of it.
 #[derive(Clone, Debug)]

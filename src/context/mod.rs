@@ -68,11 +68,12 @@ pub use ignore::Ignore;
 pub use known::{KnownDistribution, KnownFile, KnownLayer, KnownPackage, KnownPackages};
 
 use crate::base::{Basis, Found, Root, escape_str, read_named};
-use crate::dockerfile::{Dockerfile, MOST_BYTES};
+use crate::dockerfile::{Dockerfile, MAX_BYTES};
 use crate::image::{Gap, GapReason, Image, Writes};
+use crate::index::{Files, Request, RequestError, Resolution, Resolved};
 use crate::os::OsInventory;
-use crate::repository::{PackageRequest, Repositories, RepositoryError, Sources};
-use crate::resolve::{Files, Platform, Request, RequestError, Resolution, Resolved};
+use crate::ospackages::{PackageRequest, Repositories, RepositoryError, Sources};
+use crate::wheel::Platform;
 use folder::Folder;
 use stage::{Stage, World};
 use std::collections::BTreeMap;
@@ -81,7 +82,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// A Dockerfile with more instructions is none: engines stop at 127 layers.
-const MOST_INSTRUCTIONS: usize = 2_000;
+const MAX_INSTRUCTIONS: usize = 2_000;
 
 /// What the user may choose.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -216,8 +217,8 @@ fn make(
 ) -> Result<Virtual, ContextError> {
     let Names { name, root, dockerfile: path } = names;
     let file = Dockerfile::parse(text).map_err(|source| ContextError::Dockerfile { path: name.clone(), source })?;
-    if file.instructions.len() > MOST_INSTRUCTIONS {
-        return Err(ContextError::TooLong { path: name, most: MOST_INSTRUCTIONS });
+    if file.instructions.len() > MAX_INSTRUCTIONS {
+        return Err(ContextError::TooLong { path: name, most: MAX_INSTRUCTIONS });
     }
     let target = match &options.target_stage {
         Some(wanted) => file.stage(wanted).ok_or_else(|| ContextError::no_stage(&name, wanted, &file))?,
@@ -312,13 +313,13 @@ fn read_dockerfile(root: &Path, named: Option<&Path>, found: &Path) -> Result<St
 
 /// Reads a text file of the context's, up to a bound.
 fn text_in(disk: &Root, path: &Path) -> Result<String, ContextError> {
-    let bytes = disk.read(path.as_os_str().as_bytes(), MOST_BYTES as u64 + 1);
+    let bytes = disk.read(path.as_os_str().as_bytes(), MAX_BYTES as u64 + 1);
     text_of(path, bytes)
 }
 
 /// Reads a text file of the user's, up to a bound.
 fn read_text(path: &Path) -> Result<String, ContextError> {
-    text_of(path, read_named(path, MOST_BYTES as u64 + 1))
+    text_of(path, read_named(path, MAX_BYTES as u64 + 1))
 }
 
 fn text_of(path: &Path, bytes: std::io::Result<Vec<u8>>) -> Result<String, ContextError> {

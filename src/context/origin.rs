@@ -10,8 +10,8 @@ use super::stage::{Stage, World};
 use super::work::own;
 use crate::base::{Digest, Found, ImagePath, escape_str, file_name, is_within};
 use crate::image::GapReason;
+use crate::index::{Files, Input, Unread};
 use crate::layer::{Entry, EntryKind};
-use crate::resolve::{Files, Input, Unread};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ use std::rc::Rc;
 const MAX_TEXT: usize = 1 << 20;
 const MAX_TEXTS: usize = 32 << 20;
 /// Files that are read whole are not larger, in bytes.
-const MOST_READ: u64 = 16 << 20;
+const MAX_READ: u64 = 16 << 20;
 
 impl Stage {
     /// A file that a command names; `None` where nobody knows where or whether it is.
@@ -63,7 +63,7 @@ impl Stage {
     }
 
     fn content_of(&self, world: &World<'_>, path: &[u8]) -> Option<Vec<u8>> {
-        let content = self.files(world).read(&path_of(&ImagePath::new(path)), MOST_READ).ok()?;
+        let content = self.files(world).read(&path_of(&ImagePath::new(path)), MAX_READ).ok()?;
         self.tree.work.bytes(content.len());
         Some(content)
     }
@@ -149,7 +149,7 @@ impl Stage {
 
     /// The content of a file, if it is known.
     pub(super) fn bytes(&self, world: &World<'_>, path: &ImagePath) -> Option<Vec<u8>> {
-        self.files(world).read(&path_of(path), MOST_READ).ok()
+        self.files(world).read(&path_of(path), MAX_READ).ok()
     }
 }
 

@@ -8,14 +8,14 @@ use crate::base::{Digest, ImagePath, MASK, Problem, escape_str, is_masked, maske
 use crate::dockerfile::{Dockerfile, Flag, Instruction, Kind, Scope};
 use crate::image::{Config, Gap, GapReason, HistoryRow, Image, Writes};
 use crate::os::OsInventory;
-use crate::repository::{Repositories, Sources};
+use crate::ospackages::{Repositories, Sources};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::rc::Rc;
 
 /// More gaps are not told apart.
-const MOST_GAPS: usize = 500;
+const MAX_GAPS: usize = 500;
 /// Conditions that are tried on a copy of a stage, in all.
 const MAX_TRIES: usize = 200;
 
@@ -507,9 +507,9 @@ impl Stage {
             return;
         }
         match self.gaps.len() {
-            MOST_GAPS.. => {}
+            MAX_GAPS.. => {}
             // The last one stands for all that follow.
-            count if count + 1 == MOST_GAPS => {
+            count if count + 1 == MAX_GAPS => {
                 self.gaps.push(Gap { why: GapReason::TooMuch, writes: Writes::Anywhere, ..gap });
             }
             _ => self.gaps.push(gap),

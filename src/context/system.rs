@@ -15,7 +15,7 @@ use crate::fs::View;
 use crate::image::{Config, GapReason, Image, Writes};
 use crate::layer::{Entry, LayerIndex};
 use crate::os::{OsInventory, OsPackage, PREDICTED, PackageManager, parse_installed, parse_status};
-use crate::repository::{Installation, NewPackage, PackageRequest, Repositories, Sources, autoremove, removed_with};
+use crate::ospackages::{Installation, NewPackage, PackageRequest, Repositories, Sources, autoremove, removed_with};
 use std::rc::Rc;
 
 const STATUS: &[u8] = b"var/lib/dpkg/status";

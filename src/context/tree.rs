@@ -15,7 +15,7 @@ use std::rc::Rc;
 /// Steps that each path of a walk takes.
 const BELOW: usize = 5;
 /// How many links of a path are followed.
-const MOST_LINKS: usize = 20;
+const MAX_LINKS: usize = 20;
 
 /// A tree and its layers.
 #[derive(Clone, Debug, Default)]
@@ -218,7 +218,7 @@ impl Tree {
     /// The path with all links on the way followed, whether or not there is something in the end.
     pub(super) fn resolve(&self, path: &[u8]) -> Vec<u8> {
         let mut whole = ImagePath::new(path);
-        for _ in 0..MOST_LINKS {
+        for _ in 0..MAX_LINKS {
             let Some((link, target)) = self.first_link(whole.as_bytes()) else { break };
             let rest = whole.as_bytes()[link.len()..].to_vec();
             let target = if target.starts_with(b"/") { target } else { [parent(&link), b"/", &target].concat() };

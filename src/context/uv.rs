@@ -9,7 +9,8 @@ use super::site::Site;
 use super::stage::{Stage, World};
 use crate::base::{ImagePath, parent};
 use crate::image::GapReason;
-use crate::resolve::{Choice, Input, Request};
+use crate::index::{Input, Request};
+use crate::manifest::Choice;
 
 impl Stage {
     pub(super) fn uv(

@@ -7,15 +7,15 @@ use std::rc::Rc;
 
 /// Files, links and directories put into trees, some 300 bytes each, and what takes as much memory. A base of 200,000
 /// files with a dozen stages and three whole copies of it stays below.
-const MOST_ENTRIES: u64 = 800_000;
+const MAX_ENTRIES: u64 = 800_000;
 /// As many parts of what is copied because it is shared take the memory of an entry.
 const COPIED: usize = 8;
 /// Bytes of values, words, output and contents that are made.
-const MOST_BYTES: u64 = 96 << 20;
+const MAX_BYTES: u64 = 96 << 20;
 /// Steps of walks, of copies of trees and of patterns.
-const MOST_STEPS: u64 = 30_000_000;
+const MAX_STEPS: u64 = 30_000_000;
 /// Commands.
-const MOST_COMMANDS: u64 = 20_000;
+const MAX_COMMANDS: u64 = 20_000;
 
 /// What was done so far, of all stages.
 #[derive(Debug, Default)]
@@ -29,10 +29,10 @@ pub(super) struct Work {
 impl Work {
     /// Whether there was too much of something.
     pub(super) fn is_spent(&self) -> bool {
-        self.entries.get() > MOST_ENTRIES
-            || self.bytes.get() > MOST_BYTES
-            || self.steps.get() > MOST_STEPS
-            || self.commands.get() > MOST_COMMANDS
+        self.entries.get() > MAX_ENTRIES
+            || self.bytes.get() > MAX_BYTES
+            || self.steps.get() > MAX_STEPS
+            || self.commands.get() > MAX_COMMANDS
     }
 
     /// Entries of a tree.

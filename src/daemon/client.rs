@@ -15,7 +15,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Largest answer that is kept.
-const MOST_JSON: u64 = 16 << 20;
+const MAX_JSON: u64 = 16 << 20;
 /// An engine that removes containers may be slow to say anything.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// An engine that says nothing for so long while an image is awaited hangs.
@@ -124,10 +124,10 @@ impl Engine {
 
     fn bounded(&self, what: &str, answer: Response) -> Result<Vec<u8>, DaemonError> {
         let mut bytes = Vec::new();
-        let read = answer.take(MOST_JSON + 1).read_to_end(&mut bytes);
+        let read = answer.take(MAX_JSON + 1).read_to_end(&mut bytes);
         let message = match read {
-            Ok(_) if bytes.len() as u64 <= MOST_JSON => return Ok(bytes),
-            Ok(_) => format!("expected an answer of at most {MOST_JSON} bytes, found more"),
+            Ok(_) if bytes.len() as u64 <= MAX_JSON => return Ok(bytes),
+            Ok(_) => format!("expected an answer of at most {MAX_JSON} bytes, found more"),
             Err(error) => format!("the answer broke off: {}", innermost(&error)),
         };
         Err(DaemonError::Request { place: self.place.clone(), what: escape_str(what), message })
@@ -202,7 +202,7 @@ fn is_loopback(url: &str) -> bool {
 fn with_certificates(builder: ClientBuilder, folder: &Path) -> Result<ClientBuilder, DaemonError> {
     let read = |name: &str| {
         let path = folder.join(name);
-        super::store::read_small(&path, MOST_JSON).map_err(|source| DaemonError::open(&path, source))
+        super::store::read_small(&path, MAX_JSON).map_err(|source| DaemonError::open(&path, source))
     };
     let wrong = |names: &str, error: &reqwest::Error| {
         DaemonError::shape(escape_path(&folder.join(names)), format!("expected PEM: {}", innermost(error)))

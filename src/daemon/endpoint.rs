@@ -65,7 +65,7 @@ struct ContextEndpoint {
 }
 
 /// Configuration files are small.
-const MOST_JSON: u64 = 1 << 20;
+const MAX_JSON: u64 = 1 << 20;
 const DOCKER_SOCKET: &str = "/var/run/docker.sock";
 
 impl Surroundings<'_> {
@@ -170,7 +170,7 @@ fn parse_host(origin: &str, host: &str, certificates: Option<PathBuf>) -> Result
 
 /// `None` if there is no such file.
 fn read_json<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<Option<T>, DaemonError> {
-    let bytes = match super::store::read_small(path, MOST_JSON) {
+    let bytes = match super::store::read_small(path, MAX_JSON) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other.map_err(|source| DaemonError::open(path, source))?,
     };

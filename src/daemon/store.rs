@@ -25,8 +25,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
-const MOST_CONFIG: u64 = 16 << 20;
-const MOST_TEXT: u64 = 1024;
+const MAX_CONFIG: u64 = 16 << 20;
+const MAX_TEXT: u64 = 1024;
 const BUFFER: usize = 128 << 10;
 const CHUNKS: usize = 4;
 
@@ -101,7 +101,7 @@ impl Store {
     /// An image, by the digest of its configuration. No layer is read yet.
     pub fn image(&self, id: &Digest) -> Result<StoredImage, DaemonError> {
         let path = self.images().join(id.hex());
-        let config = read_small(&path, MOST_CONFIG).map_err(|source| DaemonError::open(&path, source))?;
+        let config = read_small(&path, MAX_CONFIG).map_err(|source| DaemonError::open(&path, source))?;
         check(&path, "the digest of the configuration", *id, Digest::of(&config))?;
         let wrong = |message: String| DaemonError::shape(escape_path(&path), message);
         let raw: RawConfig =
@@ -235,7 +235,7 @@ fn check(path: &Path, what: &'static str, expected: Digest, found: Digest) -> Re
 }
 
 fn read_text(path: &Path) -> Result<String, DaemonError> {
-    let bytes = read_small(path, MOST_TEXT).map_err(|source| DaemonError::open(path, source))?;
+    let bytes = read_small(path, MAX_TEXT).map_err(|source| DaemonError::open(path, source))?;
     Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
 }
 

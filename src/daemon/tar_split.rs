@@ -24,13 +24,13 @@ use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// Bytes of one line. A header with its extensions has at most 4 MiB where we read tars.
-const MOST_LINE: u64 = 16 << 20;
+const MAX_LINE: u64 = 16 << 20;
 /// Bytes of all lines. Five million entries have 7 GB.
-const MOST_LINES: u64 = 16 << 30;
+const MAX_LINES: u64 = 16 << 30;
 /// Bytes that are kept: those that are not zero, and names.
-const MOST_KEPT: usize = 512 << 20;
+const MAX_KEPT: usize = 512 << 20;
 /// Pieces of one tar.
-const MOST_PIECES: usize = 20_000_000;
+const MAX_PIECES: usize = 20_000_000;
 /// The kernel's `PATH_MAX`.
 const LONGEST_NAME: usize = 4096;
 /// Zeros are looked for in chunks of this many characters of base64, each of which can be decoded by itself.
@@ -84,11 +84,11 @@ struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 impl TarSplit {
     /// Parses the lines. Memory is bounded, whatever they say.
     pub fn parse(lines: impl BufRead) -> io::Result<Self> {
-        let mut lines = lines.take(MOST_LINES);
+        let mut lines = lines.take(MAX_LINES);
         let (mut split, mut line) = (Self::default(), Vec::new());
         for number in 1u64.. {
             line.clear();
-            if (&mut lines).take(MOST_LINE).read_until(b'\n', &mut line)? == 0 {
+            if (&mut lines).take(MAX_LINE).read_until(b'\n', &mut line)? == 0 {
                 break;
             }
             split
@@ -96,7 +96,7 @@ impl TarSplit {
                 .map_err(|message| io::Error::new(io::ErrorKind::InvalidData, format!("line {number}: {message}")))?;
         }
         if lines.limit() == 0 {
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("more than {MOST_LINES} bytes of JSON")));
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("more than {MAX_LINES} bytes of JSON")));
         }
         split.pieces.shrink_to_fit();
         split.literals.shrink_to_fit();
@@ -105,8 +105,8 @@ impl TarSplit {
     }
 
     fn add_line(&mut self, line: &[u8]) -> Result<(), String> {
-        if line.len() as u64 == MOST_LINE {
-            return Err(format!("more than {MOST_LINE} bytes"));
+        if line.len() as u64 == MAX_LINE {
+            return Err(format!("more than {MAX_LINE} bytes"));
         }
         let line: Line<'_> = serde_json::from_slice(line).map_err(|error| format!("expected an entry: {error}"))?;
         match line.kind {
@@ -172,7 +172,7 @@ impl TarSplit {
         if !goes_on {
             self.pieces.push(Piece { at, from });
         }
-        if self.pieces.len() > MOST_PIECES || self.literals.len() + self.names.len() > MOST_KEPT {
+        if self.pieces.len() > MAX_PIECES || self.literals.len() + self.names.len() > MAX_KEPT {
             return Err("the layer has more entries than any should have".into());
         }
         Ok(())

@@ -28,7 +28,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub type Span = std::ops::Range<usize>;
 
 /// The largest file that is read, in bytes.
-pub const MOST_BYTES: usize = 4 << 20;
+pub const MAX_BYTES: usize = 4 << 20;
 
 /// A file.
 #[derive(Clone, Debug)]
@@ -148,8 +148,8 @@ pub enum DockerfileError {
         /// What is there, cut.
         found: String,
     },
-    /// The file has more than [`MOST_BYTES`].
-    #[error("{0} bytes are no Dockerfile: at most {MOST_BYTES} are read")]
+    /// The file has more than [`MAX_BYTES`].
+    #[error("{0} bytes are no Dockerfile: at most {MAX_BYTES} are read")]
     TooLarge(u64),
     /// The file is no text.
     #[error("line {0} is no UTF-8, which a Dockerfile has to be")]
@@ -159,7 +159,7 @@ pub enum DockerfileError {
 impl<'t> Dockerfile<'t> {
     /// Checks that bytes are text of a bearable size.
     pub fn text(bytes: &'t [u8]) -> Result<&'t str, DockerfileError> {
-        if bytes.len() > MOST_BYTES {
+        if bytes.len() > MAX_BYTES {
             return Err(DockerfileError::TooLarge(bytes.len() as u64));
         }
         let line = |end: usize| bytes[..end].iter().filter(|&&byte| byte == b'\n').count() + 1;
@@ -168,7 +168,7 @@ impl<'t> Dockerfile<'t> {
 
     /// Parses a file.
     pub fn parse(text: &'t str) -> Result<Self, DockerfileError> {
-        if text.len() > MOST_BYTES {
+        if text.len() > MAX_BYTES {
             return Err(DockerfileError::TooLarge(text.len() as u64));
         }
         let escape = lines::escape_character(text);

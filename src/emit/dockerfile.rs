@@ -18,9 +18,9 @@ use super::requirements::Requirements;
 use super::settings::settings;
 use super::{Style, lock};
 use crate::base::ImagePath;
+use crate::index::Verdict;
 use crate::plan::{CopyItem, Pin, Plan, TargetEnvironment};
 use crate::python::{EnvironmentKind, is_name};
-use crate::resolve::Verdict;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 

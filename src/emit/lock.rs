@@ -5,9 +5,9 @@
 
 use super::quote::comment;
 use super::requirements::{is_url, is_version};
+use crate::manifest::Artifact;
 use crate::plan::{Pin, Plan};
 use crate::python::{is_name, normalize_name};
-use crate::resolve::Artifact;
 use std::fmt::Write as _;
 
 /// The file's name: `pylock.NAME.toml`, as PEP 751 has it.

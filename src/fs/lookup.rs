@@ -7,7 +7,7 @@ use crate::base::{FastMap, file_name, parent};
 use crate::layer::EntryKind;
 
 /// Paths with more components than this are taken as they are.
-const MOST_COMPONENTS: usize = 128;
+const MAX_COMPONENTS: usize = 128;
 
 /// Spells paths as the merged tree does.
 pub struct Lookup<'v, 'a> {
@@ -38,7 +38,7 @@ impl<'v, 'a> Lookup<'v, 'a> {
     /// A cleaned path with the links among its directories followed, whether it exists or not.
     pub fn spell(&mut self, path: &[u8]) -> Vec<u8> {
         let dir = parent(path);
-        if dir.is_empty() || path.iter().filter(|&&b| b == b'/').count() > MOST_COMPONENTS {
+        if dir.is_empty() || path.iter().filter(|&&b| b == b'/').count() > MAX_COMPONENTS {
             return path.to_vec();
         }
         if !self.directories.contains_key(dir) {

@@ -12,7 +12,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
 /// How often a hard link is tried before it leads to nothing.
-const MOST_TRIES: usize = 16;
+const MAX_TRIES: usize = 16;
 
 /// No place.
 const NONE: u32 = u32::MAX;
@@ -169,7 +169,7 @@ impl<'a> Merge<'a> {
                 let count = tries.entry(at).or_default();
                 *count += 1;
                 // A bound for tars whose links are made to remove each other's targets.
-                let waits_at = if *count > MOST_TRIES { &b""[..] } else { target };
+                let waits_at = if *count > MAX_TRIES { &b""[..] } else { target };
                 waiting.entry(waits_at).or_default().push(at);
             }
         }

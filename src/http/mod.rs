@@ -19,10 +19,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 /// Most redirects that are followed.
-const MOST_HOPS: usize = 10;
+const MAX_HOPS: usize = 10;
 
 /// Longest wait between two tries, and longest that a server may ask for.
-pub const MOST_WAIT: Duration = Duration::from_secs(60);
+pub const MAX_WAIT: Duration = Duration::from_secs(60);
 
 /// Where a client may be led.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,8 +66,8 @@ pub fn client(idle: Duration, local: bool, reach: Reach) -> ClientBuilder {
 /// no server's honest wish, and is refused.
 fn may_follow(previous: &[Url], next: &Url, reach: Reach) -> Result<(), String> {
     let refused = |why: &str| Err(format!("redirected to {}: {why}", authority(next)));
-    if previous.len() > MOST_HOPS {
-        return Err(format!("expected at most {MOST_HOPS} redirects, found more"));
+    if previous.len() > MAX_HOPS {
+        return Err(format!("expected at most {MAX_HOPS} redirects, found more"));
     }
     if let Err(why) = may_speak(next, reach) {
         return refused(why);
@@ -149,7 +149,7 @@ pub fn causes(error: reqwest::Error) -> String {
 /// The wait after so many failures: the first, then twice as long each time. Without chance in it: one process
 /// with a handful of connections is no crowd that has to be spread.
 pub fn backoff(first: Duration, failures: u32) -> Duration {
-    first.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(MOST_WAIT)
+    first.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(MAX_WAIT)
 }
 
 /// Statuses after which trying again may help.
@@ -192,7 +192,7 @@ mod tests {
         }
         assert!(!follows("https://127.0.0.1:1/x", "https://a.example/x", Reach::Here));
         assert!(!follows("https://a.example/x", "http://b.example/x", Reach::Secure));
-        let many = vec![url("https://a.example/x"); MOST_HOPS + 1];
+        let many = vec![url("https://a.example/x"); MAX_HOPS + 1];
         assert!(may_follow(&many, &url("https://b.example/"), Reach::Any).is_err());
     }
 
@@ -226,6 +226,6 @@ mod tests {
     fn each_wait_is_twice_the_one_before() {
         let waits: Vec<u64> = (1..5).map(|n| backoff(Duration::from_millis(500), n).as_millis() as u64).collect();
         assert_eq!(waits, [500, 1_000, 2_000, 4_000]);
-        assert_eq!(backoff(Duration::MAX, u32::MAX), MOST_WAIT);
+        assert_eq!(backoff(Duration::MAX, u32::MAX), MAX_WAIT);
     }
 }

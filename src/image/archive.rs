@@ -5,7 +5,7 @@ use super::choice::{self, Candidate};
 use super::config::parse_config;
 use super::layout::{layout, lists_images};
 use super::manifest::{Descriptor, DockerManifestRow, parse_docker_manifest};
-use super::open::{MOST_JSON, names_match};
+use super::open::{MAX_JSON, names_match};
 use super::source::{Files, LayerSource, SourceImage};
 use super::{ImageError, OpenOptions, Target};
 use crate::base::{Digest, clean_path, parent};
@@ -88,7 +88,7 @@ impl Files for InArchive<'_> {
     }
 
     fn document(&self, name: &str, _: Option<&Descriptor>) -> Result<Vec<u8>, ImageError> {
-        self.get(name)?.read_all(MOST_JSON).map_err(|source| ImageError::open(&self.place(name), source))
+        self.get(name)?.read_all(MAX_JSON).map_err(|source| ImageError::open(&self.place(name), source))
     }
 
     fn layer(&self, name: &str, digest: Option<Digest>, _: Option<u64>) -> Result<LayerSource, ImageError> {

@@ -21,11 +21,11 @@ struct Found {
 }
 
 /// Most descriptors of a layout's indexes.
-const MOST_DESCRIPTORS: usize = 100_000;
+const MAX_DESCRIPTORS: usize = 100_000;
 /// Most nested indexes that are read.
 const DEEPEST_INDEX: usize = 4;
 /// Most manifests that are read to tell images from artifacts.
-const MOST_MANIFESTS: usize = 200;
+const MAX_MANIFESTS: usize = 200;
 
 /// Chooses an image of a layout.
 pub(super) fn layout(
@@ -78,7 +78,7 @@ pub(super) fn from_index(
 fn images(files: &dyn Files, found: &mut Found, left: Vec<usize>) -> Vec<usize> {
     let mut read = 0;
     let mut is_image = |place: &usize| {
-        if found.candidates[*place].platform.is_some() || read >= MOST_MANIFESTS {
+        if found.candidates[*place].platform.is_some() || read >= MAX_MANIFESTS {
             return true;
         }
         read += 1;
@@ -156,7 +156,7 @@ fn collect(
     let index = parse_index(bytes).map_err(|error| ImageError::shape(place, error))?;
     // A nested index costs reading it, whatever it holds.
     out.visited += index.manifests.len() + 100;
-    if depth > DEEPEST_INDEX || out.visited > MOST_DESCRIPTORS {
+    if depth > DEEPEST_INDEX || out.visited > MAX_DESCRIPTORS {
         return Err(ImageError::shape(place, "expected an image index, found indexes nested too deeply or too widely"));
     }
     for (position, descriptor) in index.manifests.into_iter().enumerate() {

@@ -227,14 +227,14 @@ fn fields(bytes: &[u8]) -> Vec<String> {
 
 /// Reads JSON as Go's decoder does: types state their fields' names in lower case.
 pub(super) fn go_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> {
-    if values(bytes) > MOST_VALUES {
-        return Err(serde::de::Error::custom(format!("more than {MOST_VALUES} values")));
+    if values(bytes) > MAX_VALUES {
+        return Err(serde::de::Error::custom(format!("more than {MAX_VALUES} values")));
     }
     T::deserialize(folded(serde_json::from_slice(bytes)?))
 }
 
 /// Most values of a document: each takes a hundred bytes of memory, and may be one of the document.
-const MOST_VALUES: usize = 1_000_000;
+const MAX_VALUES: usize = 1_000_000;
 
 /// How many values a document has at most: what stands outside of texts and begins one.
 fn values(bytes: &[u8]) -> usize {

@@ -14,7 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// Largest manifest or configuration that is read.
-pub(super) const MOST_JSON: u64 = 16 << 20;
+pub(super) const MAX_JSON: u64 = 16 << 20;
 
 /// What the user may choose about reading.
 #[derive(Clone, Debug, Default)]
@@ -143,7 +143,7 @@ impl Files for Folder<'_> {
     }
 
     fn document(&self, name: &str, _: Option<&Descriptor>) -> Result<Vec<u8>, ImageError> {
-        self.get(name)?.read_all(MOST_JSON).map_err(|source| ImageError::open(&self.place(name), source))
+        self.get(name)?.read_all(MAX_JSON).map_err(|source| ImageError::open(&self.place(name), source))
     }
 
     fn layer(&self, name: &str, digest: Option<Digest>, _: Option<u64>) -> Result<LayerSource, ImageError> {

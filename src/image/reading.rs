@@ -17,9 +17,9 @@ use std::path::Path;
 use std::sync::Mutex;
 
 /// Most layers that are read. Engines stop at 127 or so.
-const MOST_LAYERS: usize = 1_000;
+const MAX_LAYERS: usize = 1_000;
 /// Most layers that are read at once: each takes a few buffers.
-const MOST_WORKERS: usize = 6;
+const MAX_WORKERS: usize = 6;
 
 /// One layer read, and where its bodies are if it was sought in.
 struct Indexed {
@@ -97,8 +97,8 @@ pub(super) fn is_cached(path: &Path, source: &SourceImage, options: &OpenOptions
 /// The digests that the manifest and the configuration promise, one pair a layer.
 fn expected(path: &Path, source: &SourceImage, diff_ids: &[String]) -> Result<Vec<Expected>, ImageError> {
     let count = source.layers.len();
-    if count > MOST_LAYERS {
-        let message = format!("expected at most {MOST_LAYERS} layers, found {count}");
+    if count > MAX_LAYERS {
+        let message = format!("expected at most {MAX_LAYERS} layers, found {count}");
         return Err(ImageError::shape(path, message));
     }
     if diff_ids.len() != count {
@@ -174,7 +174,7 @@ fn layer_error(path: &Path, layers: &[LayerSource], position: usize, source: Blo
 }
 
 fn workers() -> usize {
-    std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, MOST_WORKERS))
+    std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, MAX_WORKERS))
 }
 
 /// Bounds all layers together: one small blob may be named as a layer many times.

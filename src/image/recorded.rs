@@ -18,7 +18,7 @@ pub const MAGIC: &[u8] = b"SLIMIDX\n";
 const SCHEMA: u32 = 5;
 const HEAD: usize = 8 + 4 + 32;
 /// Bytes of an image's layers: sums of them must not overflow.
-const MOST_BYTES: u64 = 1 << 60;
+const MAX_BYTES: u64 = 1 << 60;
 /// A recorded index is small (that of an image of 8 GB has 12 MB, unpacked); one that unpacks to more bytes is refused.
 const MAX_UNPACKED: u64 = 96 << 20;
 /// Memory that what is in it may take.
@@ -136,7 +136,7 @@ fn check(image: &Image) -> Result<(), &'static str> {
     if !image.gaps.iter().all(|gap| escaped(&gap.place) && escaped(&gap.command)) {
         return Err("a text that is not escaped");
     }
-    if image.unpacked() > MOST_BYTES {
+    if image.unpacked() > MAX_BYTES {
         return Err("more bytes than any image has");
     }
     Ok(())
@@ -155,7 +155,7 @@ pub(super) fn check_layer(layer: &LayerIndex) -> Result<(), &'static str> {
         return Err("bytes of what is no file");
     }
     check_problems(&layer.oddities)?;
-    if layer.unpacked() > MOST_BYTES {
+    if layer.unpacked() > MAX_BYTES {
         return Err("more bytes than any image has");
     }
     Ok(())

@@ -4,7 +4,7 @@
 use super::archive::{links, missing};
 use super::error::ImageError;
 use super::manifest::Descriptor;
-use super::open::MOST_JSON;
+use super::open::MAX_JSON;
 use super::source::{Files, LayerBytes, LayerSource, Passed};
 use super::{OpenOptions, Progress};
 use crate::base::{Digest, clean_path};
@@ -18,9 +18,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Bytes of all documents of an archive.
-const MOST_DOCUMENTS: u64 = 64 << 20;
+const MAX_DOCUMENTS: u64 = 64 << 20;
 /// Most members of an archive.
-const MOST_MEMBERS: usize = 1_000_000;
+const MAX_MEMBERS: usize = 1_000_000;
 /// Enough to tell a tar from a document.
 const HEAD_BYTES: u64 = 512;
 
@@ -57,7 +57,7 @@ pub(super) fn read<'p>(
     let whole = BufReader::with_capacity(1 << 18, io::Cursor::new(head).chain(watched));
     let mut tar = reader(compression, whole).map_err(open)?;
     let mut reading = Reading { members: HashMap::new(), documents: 0, entries: 0, failed: None, options, progress };
-    let limits = Limits { entries: MOST_MEMBERS, ..options.limits };
+    let limits = Limits { entries: MAX_MEMBERS, ..options.limits };
     let contents = visit_tar(&mut Streamed(&mut tar), &limits, &mut |entry, body| {
         reading.visit(entry.path.as_bytes(), entry.size, body);
     });
@@ -130,7 +130,7 @@ impl Reading<'_> {
         body.take(HEAD_BYTES).read_to_end(&mut head)?;
         if is_document(&head) {
             self.documents = self.documents.saturating_add(size);
-            if size > MOST_JSON || self.documents > MOST_DOCUMENTS {
+            if size > MAX_JSON || self.documents > MAX_DOCUMENTS {
                 let message = format!("{size} bytes are too many for a document of an image");
                 return Err(io::Error::new(io::ErrorKind::FileTooLarge, message).into());
             }

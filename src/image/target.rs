@@ -16,7 +16,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 /// Largest recorded index that is read.
-const MOST_RECORDED: u64 = 1 << 30;
+const MAX_RECORDED: u64 = 1 << 30;
 
 /// A kind of source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -204,7 +204,7 @@ impl Target {
         let is_recorded = head.starts_with(super::recorded::MAGIC);
         self.check_kind(is_recorded)?;
         if is_recorded {
-            return Ok(Found::Recorded(blob.read_all(MOST_RECORDED).map_err(open)?));
+            return Ok(Found::Recorded(blob.read_all(MAX_RECORDED).map_err(open)?));
         }
         match detect(&head) {
             Compression::None => Ok(Found::Archive(blob)),
@@ -248,7 +248,7 @@ impl Target {
             return Ok(Found::Stream(Box::new(whole)));
         }
         let mut bytes = Vec::new();
-        whole.by_ref().take(MOST_RECORDED).read_to_end(&mut bytes).map_err(open)?;
+        whole.by_ref().take(MAX_RECORDED).read_to_end(&mut bytes).map_err(open)?;
         Ok(Found::Recorded(bytes))
     }
 

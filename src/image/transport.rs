@@ -6,7 +6,7 @@
 
 use super::layout::{from_index, from_manifest};
 use super::manifest::{Descriptor, looks_like_index, parse_manifest};
-use super::open::{Folder, MOST_JSON};
+use super::open::{Folder, MAX_JSON};
 use super::source::{Files, LayerSource, SourceImage};
 use super::{ImageError, OpenOptions};
 use crate::base::Digest;
@@ -63,7 +63,7 @@ impl Files for InTransport<'_> {
     }
 
     fn document(&self, name: &str, _: Option<&Descriptor>) -> Result<Vec<u8>, ImageError> {
-        let read = |name: &str| self.get(name)?.read_all(MOST_JSON);
+        let read = |name: &str| self.get(name)?.read_all(MAX_JSON);
         read(name).map_err(|source| ImageError::open(&self.place(name), source))
     }
 

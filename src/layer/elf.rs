@@ -18,10 +18,10 @@ use std::io::{self, Read, Seek, SeekFrom};
 /// Bytes at each end of a file that are looked at.
 const WINDOW: u64 = 8 << 20;
 /// Most program headers and bytes of the dynamic section: far more than any linker writes.
-const MOST_HEADERS: u16 = 1024;
-const MOST_DYNAMIC: u64 = 1 << 20;
+const MAX_HEADERS: u16 = 1024;
+const MAX_DYNAMIC: u64 = 1 << 20;
 /// Most libraries that one file may need, and the longest name.
-const MOST_NAMES: usize = 1024;
+const MAX_NAMES: usize = 1024;
 const LONGEST_NAME: u64 = 4096;
 const MAGIC: &[u8] = b"\x7fELF";
 
@@ -108,14 +108,14 @@ fn read_exact_at(file: &dyn ReadAt, buffer: &mut [u8]) -> io::Result<()> {
 fn of<H: FileHeader<Endian = Endianness>>(data: &ReadCache<Ends<'_>>) -> Option<Linkage> {
     let header = H::parse(data).ok()?;
     let endian = header.endian().ok()?;
-    if header.e_phnum(endian) > MOST_HEADERS {
+    if header.e_phnum(endian) > MAX_HEADERS {
         return None;
     }
     let segments = header.program_headers(endian, data).ok()?;
     let dynamic = segments.iter().find(|segment| segment.p_type(endian) == elf::PT_DYNAMIC);
     // A static program.
     let Some(dynamic) = dynamic else { return Some(Linkage::default()) };
-    if dynamic.p_filesz(endian).into() > MOST_DYNAMIC {
+    if dynamic.p_filesz(endian).into() > MAX_DYNAMIC {
         return None;
     }
     let entries = dynamic.dynamic(endian, data).ok()??;
@@ -146,7 +146,7 @@ fn of<H: FileHeader<Endian = Endianness>>(data: &ReadCache<Ends<'_>>) -> Option<
             }
             _ => {}
         }
-        if out.needed.len() + out.search.len() > MOST_NAMES {
+        if out.needed.len() + out.search.len() > MAX_NAMES {
             return None;
         }
     }

@@ -8,15 +8,15 @@ use crate::base::{EntryIdx, FastMap, ImagePath, Problem, clean_path, escape_byte
 use std::collections::BTreeMap;
 use tar_core::EntryType;
 
-const MOST_ODDITIES: usize = 50;
+const MAX_ODDITIES: usize = 50;
 /// The kernel's `PATH_MAX`: no engine can make what has a longer name, or a link to one.
 const LONGEST_PATH: usize = 4096;
 /// Bytes of names, link targets and extended attributes of one layer.
-const MOST_NAMED: usize = 128 << 20;
+const MAX_NAMED: usize = 128 << 20;
 
 /// Notes an oddity, unless there are many already.
 pub(super) fn odd(oddities: &mut Vec<Problem>, place: impl std::fmt::Display, message: impl std::fmt::Display) {
-    if oddities.len() < MOST_ODDITIES {
+    if oddities.len() < MAX_ODDITIES {
         oddities.push(Problem::new(place, message));
     }
 }
@@ -34,8 +34,8 @@ pub(super) struct Held {
 }
 
 /// Links that are followed one after the other, and directories of a path that may be links: no honest layer comes near.
-const MOST_LINKS: usize = 8;
-const MOST_DIRECTORIES: usize = 32;
+const MAX_LINKS: usize = 8;
+const MAX_DIRECTORIES: usize = 32;
 
 impl Held {
     /// Puts an entry where an engine that unpacks the tar puts it: what stands below a link of the same tar, behind the link,
@@ -66,11 +66,11 @@ impl Held {
     /// A path whose directories are links, where there are such.
     fn followed(&self, path: &[u8]) -> Option<Vec<u8>> {
         let mut followed: Option<Vec<u8>> = None;
-        for _ in 0..MOST_LINKS {
+        for _ in 0..MAX_LINKS {
             let at = followed.as_deref().unwrap_or(path);
             let ends = at.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(end, _)| end);
             let link = ends
-                .take(MOST_DIRECTORIES)
+                .take(MAX_DIRECTORIES)
                 .map(|end| (end, self.links.get(&at[..end])))
                 .find_map(|(end, link)| Some((end, link?)));
             let Some((end, target)) = link else { return followed };
@@ -85,9 +85,9 @@ impl Held {
         let link = entry.link.as_deref().map_or(0, <[u8]>::len);
         let attributes: usize = entry.xattrs.iter().map(|(name, value)| name.len() + value.len()).sum();
         self.named += entry.path.as_bytes().len() + link + attributes;
-        if self.named > MOST_NAMED {
+        if self.named > MAX_NAMED {
             let what = "the layer's names and attributes have more bytes than any should have";
-            return Err(IndexError::Bound { what, limit: MOST_NAMED as u64 });
+            return Err(IndexError::Bound { what, limit: MAX_NAMED as u64 });
         }
         Ok(())
     }

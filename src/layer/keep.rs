@@ -163,11 +163,11 @@ fn distil_direct_url(content: &[u8]) -> Vec<u8> {
 }
 
 /// Longest file about repositories of which all is kept.
-const MOST_OF_REPOSITORIES: usize = 256 << 10;
+const MAX_OF_REPOSITORIES: usize = 256 << 10;
 
 /// The beginning of the file, up to the end of a line, without secrets: URLs stay ones to use.
 fn distil_repositories(content: &[u8]) -> Vec<u8> {
-    let mut kept = &content[..content.len().min(MOST_OF_REPOSITORIES)];
+    let mut kept = &content[..content.len().min(MAX_OF_REPOSITORIES)];
     if kept.len() < content.len() {
         kept = &kept[..memchr::memrchr(b'\n', kept).map_or(0, |end| end + 1)];
     }

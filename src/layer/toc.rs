@@ -100,7 +100,7 @@ pub enum TocError {
 }
 
 /// The largest table that is read, in bytes, compressed and uncompressed.
-const MOST_TOC: u64 = 256 << 20;
+const MAX_TOC: u64 = 256 << 20;
 /// Bytes of one request.
 const REQUEST: u64 = 4 << 20;
 

@@ -1,7 +1,7 @@
 //! What the user should know of look-ups before building.
 
 use super::Pin;
-use crate::resolve::{Availability, Verdict};
+use crate::index::{Availability, Verdict};
 use std::collections::BTreeMap;
 
 /// Notes on pins that cannot be installed as they are, and on what could not be found out; sorted.

@@ -10,7 +10,7 @@ use crate::python::{Distribution, normalize_name};
 use crate::rules::Finding;
 
 /// Files that are told of; an image with more hides whole trees, of which these are enough to know a removal by.
-const MOST_HIDDEN: usize = 100_000;
+const MAX_HIDDEN: usize = 100_000;
 
 /// Requirements of which a virtual image does not know what they install: what the gaps name and somebody asked for.
 pub(super) fn carried(facts: &Facts<'_>) -> Vec<Carried> {
@@ -60,7 +60,7 @@ pub(super) fn hidden(facts: &Facts<'_>) -> Vec<(ImagePath, u64)> {
     for (layer, index) in facts.view.image().layers.iter().enumerate() {
         for (position, entry) in index.entries.iter().enumerate().filter(|(_, entry)| entry.size > 0) {
             let at = (layer as crate::base::LayerIdx, position as u32);
-            if matches!(facts.view.fate(at), Fate::Deleted { .. }) && out.len() < MOST_HIDDEN {
+            if matches!(facts.view.fate(at), Fate::Deleted { .. }) && out.len() < MAX_HIDDEN {
                 out.push((entry.path.clone(), entry.size));
             }
         }

@@ -11,11 +11,12 @@ use crate::base::{FastMap, FastSet, ImagePath, both, file_name};
 use crate::facts::Facts;
 use crate::fs::View;
 use crate::image::Image;
+use crate::index::{Availability, Wanted};
 use crate::os::OsInventory;
 use crate::python::DistId;
-use crate::resolve::{Availability, Libc, Platform, Wanted};
 use crate::rules::Finding;
 use crate::rules::{Rule, Tier};
+use crate::wheel::{Libc, Platform};
 use std::collections::BTreeMap;
 
 /// The decisions of a plan. [`Draft::wanted`] tells what may be looked up; [`Draft::intent`] makes the plan, with the

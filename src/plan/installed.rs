@@ -4,7 +4,7 @@ use super::TargetEnvironment;
 use crate::base::{ImagePath, file_name, parent};
 use crate::facts::Facts;
 use crate::python::Distribution;
-use crate::resolve::{Contents, InstalledFile, Layout};
+use crate::wheel::{Contents, InstalledFile, Layout};
 
 /// Bytes of bytecode to bytes of source in nearly all distributions, where the original has nothing to go by.
 const USUAL: (u64, u64) = (1, 1);

@@ -9,10 +9,11 @@ use crate::context::KnownFile;
 use crate::facts::{Facts, is_package_manager_state};
 use crate::fs::{DataRef, Fate, Node};
 use crate::image::{HistoryRow, Image};
+use crate::index::Availability;
 use crate::layer::{Entry, EntryKind, LayerIndex};
 use crate::python::{DistId, Distribution, parse_record};
-use crate::resolve::{Availability, InstalledFile};
 use crate::rules::{Finding, Rule, Tier, actions};
+use crate::wheel::InstalledFile;
 use std::collections::{BTreeMap, HashSet};
 
 /// All that the prediction depends on.

@@ -10,8 +10,8 @@ use crate::facts::is_package_manager_state;
 use crate::fs::Node;
 use crate::layer::{Entry, EntryKind};
 use crate::os::{OsInventory, PackageManager};
+use crate::ospackages::PackageRequest;
 use crate::python::{DistId, normalize_name};
-use crate::repository::PackageRequest;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

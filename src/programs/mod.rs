@@ -7,4 +7,4 @@ mod strangers;
 mod talk;
 
 pub use strangers::{Strangers, is_program};
-pub use talk::{MOST_ANSWER, converse};
+pub use talk::{MAX_ANSWER, converse};

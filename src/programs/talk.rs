@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 /// Largest answer that is read, in bytes.
-pub const MOST_ANSWER: u64 = 64 << 20;
+pub const MAX_ANSWER: u64 = 64 << 20;
 
 /// Runs a command with an input until it ends or the deadline has come. The error says in words what went wrong.
 pub fn converse(mut command: Command, input: &str, deadline: Instant) -> Result<(ExitStatus, String, String), String> {
@@ -47,7 +47,7 @@ fn reader(stream: Option<impl Read + Send + 'static>) -> mpsc::Receiver<String> 
         let mut bytes = Vec::new();
         if let Some(stream) = stream {
             // What came before a failure is all there is.
-            let _ = stream.take(MOST_ANSWER).read_to_end(&mut bytes);
+            let _ = stream.take(MAX_ANSWER).read_to_end(&mut bytes);
         }
         let _ = send.send(String::from_utf8_lossy(&bytes).into_owned());
     });

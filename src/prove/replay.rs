@@ -6,17 +6,18 @@ use crate::base::{FastSet, ImagePath};
 use crate::context::{Base, ContextOptions, KnownDistribution, KnownLayer, KnownPackages, Outside};
 use crate::dockerfile::{Dockerfile, Kind};
 use crate::image::{HistoryRow, Image};
+use crate::index::{Files, Input, Request, RequestError, Resolution, Resolved};
 use crate::layer::LayerIndex;
 use crate::manifest::{LineKind, Requirement, parse_requirements_file};
 use crate::os::OsInventory;
+use crate::ospackages::{PackageRequest, Repositories, RepositoryError, Sources};
 use crate::plan::{Intent, Stock};
 use crate::python::normalize_name;
-use crate::repository::{PackageRequest, Repositories, RepositoryError, Sources};
-use crate::resolve::{Files, Input, Platform, Request, RequestError, Resolution, Resolved};
+use crate::wheel::Platform;
 use std::path::Path;
 
 /// Larger lists are none of a plan's, in bytes.
-const MOST_READ: u64 = 16 << 20;
+const MAX_READ: u64 = 16 << 20;
 
 /// A build context, and the world around it.
 pub struct Live<'l> {
@@ -116,7 +117,7 @@ impl<'r> Replay<'r> {
 
 /// The lines of a request; none where something else is asked for.
 fn requirements(request: &Request, files: &dyn Files) -> Option<Vec<Requirement>> {
-    let text_of = |path: &Path| String::from_utf8(files.read(path, MOST_READ).ok()?).ok();
+    let text_of = |path: &Path| String::from_utf8(files.read(path, MAX_READ).ok()?).ok();
     let mut out = Vec::new();
     for input in &request.inputs {
         let text = match input {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 
 /// Nobody compiles so much in the build of an image; but large projects (PaddlePaddle, PyTorch on its own index) tag what they
 /// publish as if they had been built where they are installed. In bytes.
-const MOST_BUILT: u64 = 100_000_000;
+const MAX_BUILT: u64 = 100_000_000;
 
 /// The position of a distribution in [`Inventory::distributions`].
 pub type DistId = usize;
@@ -149,7 +149,7 @@ impl Inventory {
         inventory.report_duplicates();
         claims.settle(view, &mut inventory);
         for dist in &mut inventory.distributions {
-            dist.built_here &= dist.bytes < MOST_BUILT;
+            dist.built_here &= dist.bytes < MAX_BUILT;
         }
         removed::find(view, &mut inventory);
         inventory.problems.sort();

@@ -1,6 +1,6 @@
 //! Asking a registry.
 
-use super::manifest::{MOST_WHOLE, Manifest};
+use super::manifest::{MAX_WHOLE, Manifest};
 use super::wire::Wire;
 use super::{AuthFiles, BlobStream, Reference, RegistryError};
 use crate::base::Digest;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Largest part of a blob that is kept: tables of contents of large layers.
-const MOST_PART: u64 = 64 << 20;
+const MAX_PART: u64 = 64 << 20;
 
 /// What the user, or a test, may choose.
 #[derive(Clone, Debug)]
@@ -80,7 +80,7 @@ impl Client {
 
     /// A whole blob of exactly `size` bytes, at most 16 MiB, verified: an image's configuration.
     pub fn small_blob(&self, digest: &Digest, size: u64) -> Result<Vec<u8>, RegistryError> {
-        self.0.at_most(size, MOST_WHOLE, &format!("blob {digest}"))?;
+        self.0.at_most(size, MAX_WHOLE, &format!("blob {digest}"))?;
         let bytes = self.blob(digest, size).whole()?;
         self.0.verify("the blob's digest", digest, &bytes)?;
         Ok(bytes)
@@ -95,7 +95,7 @@ impl Client {
     /// `length` bytes (at most 64 MiB) of a blob from `offset` on. From a server that ignores `Range` only near
     /// the beginning of the blob (8 MiB), else [`RegistryError::Unsupported`]. They cannot be verified here.
     pub fn range(&self, digest: &Digest, offset: u64, length: u64) -> Result<Vec<u8>, RegistryError> {
-        self.0.at_most(length, MOST_PART, &format!("part of blob {digest}"))?;
+        self.0.at_most(length, MAX_PART, &format!("part of blob {digest}"))?;
         // Nothing is that long, and sums must not overflow.
         self.0.at_most(offset, u64::MAX / 2, &format!("offset in blob {digest}"))?;
         BlobStream::part_of(self.0.clone(), *digest, offset, length).whole()

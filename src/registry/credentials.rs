@@ -9,7 +9,7 @@ use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 /// Largest file with credentials that is read.
-const MOST_FILE: u64 = 4 << 20;
+const MAX_FILE: u64 = 4 << 20;
 
 /// What a person is known by. No `Debug`: nothing should print it.
 #[derive(Clone, PartialEq, Eq)]
@@ -93,12 +93,12 @@ fn failed(name: &str, message: String, reference: &Reference) -> RegistryError {
 
 fn read(path: &Path, must_exist: bool) -> Result<Option<AuthConfig>, RegistryError> {
     let mut bytes = Vec::new();
-    match File::open(path).and_then(|file| file.take(MOST_FILE + 1).read_to_end(&mut bytes)) {
+    match File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes)) {
         Err(error) if !must_exist && matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Ok(None);
         }
         Err(error) => return Err(RegistryError::auth_file(path, error.to_string())),
-        Ok(_) if bytes.len() as u64 > MOST_FILE => {
+        Ok(_) if bytes.len() as u64 > MAX_FILE => {
             return Err(RegistryError::auth_file(path, "expected a file of at most 4 MiB, found a larger one"));
         }
         Ok(_) => {}

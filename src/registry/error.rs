@@ -5,7 +5,7 @@ use crate::base::{Digest, escape_bytes, escape_str};
 use std::path::Path;
 
 /// Most characters of somebody else's text in a message.
-const MOST_QUOTED: usize = 300;
+const MAX_QUOTED: usize = 300;
 
 /// Why something could not be read from a registry. Every text names the place (`host/repository`, never with
 /// credentials or a query), what was expected and what was found.
@@ -232,7 +232,7 @@ pub(super) fn read_as(reference: &Reference) -> String {
 
 /// Somebody else's text: escaped, and cut at a length that fits a message.
 pub(super) fn quoted(text: &str) -> String {
-    let cut: String = text.chars().take(MOST_QUOTED).collect();
+    let cut: String = text.chars().take(MAX_QUOTED).collect();
     let dots = if cut.len() < text.len() { "…" } else { "" };
     format!("`{}{dots}`", escape_str(&cut))
 }

@@ -12,7 +12,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 /// Largest answer that is read.
-const MOST_ANSWER: u64 = 1 << 20;
+const MAX_ANSWER: u64 = 1 << 20;
 
 #[derive(Deserialize)]
 struct Answer {
@@ -75,7 +75,7 @@ fn converse(child: &mut Child, server: &str, deadline: Instant) -> Result<(ExitS
     let (send, receive) = mpsc::channel();
     std::thread::spawn(move || {
         let mut answer = Vec::new();
-        let read = stdout.take(MOST_ANSWER).read_to_end(&mut answer).map(|_| answer);
+        let read = stdout.take(MAX_ANSWER).read_to_end(&mut answer).map(|_| answer);
         let _ = send.send(read);
     });
     let left = deadline.saturating_duration_since(Instant::now());

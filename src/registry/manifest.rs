@@ -10,7 +10,7 @@ use serde::Deserialize;
 use std::io::Read;
 
 /// Largest manifest, configuration or other thing that is kept whole.
-pub(super) const MOST_WHOLE: u64 = 16 << 20;
+pub(super) const MAX_WHOLE: u64 = 16 << 20;
 
 /// The kinds of manifests that are understood: index and manifest of OCI, and list and manifest of Docker.
 pub(super) const KINDS: [&str; 4] = [
@@ -36,11 +36,11 @@ impl Wire {
         let path = format!("manifests/{name}");
         let (headers, bytes) = retried(self.options.first_wait, || {
             let response = self.once(&Ask { path: &path, what, range: None })?;
-            self.at_most(response.content_length().unwrap_or(0), MOST_WHOLE, what)?;
+            self.at_most(response.content_length().unwrap_or(0), MAX_WHOLE, what)?;
             let headers = response.headers().clone();
             let mut bytes = Vec::new();
-            response.take(MOST_WHOLE + 1).read_to_end(&mut bytes).map_err(|error| self.cut(what, &error))?;
-            self.at_most(bytes.len() as u64, MOST_WHOLE, what)?;
+            response.take(MAX_WHOLE + 1).read_to_end(&mut bytes).map_err(|error| self.cut(what, &error))?;
+            self.at_most(bytes.len() as u64, MAX_WHOLE, what)?;
             Ok((headers, bytes))
         })?;
         // Another algorithm's digest cannot be compared with anything here.

@@ -12,7 +12,7 @@ const HUB: &str = "docker.io";
 const HUB_API: &str = "registry-1.docker.io";
 
 /// Longest name, with the registry (distribution-spec, "Pulling manifests").
-const MOST_NAME: usize = 255;
+const MAX_NAME: usize = 255;
 
 /// Which image of which registry: `NAME[:TAG][@DIGEST]`, read as Docker reads it. Without a tag and a digest the
 /// tag is `latest`. Displayed in the short form that people know (`alpine:3.20`).
@@ -116,7 +116,7 @@ impl FromStr for Reference {
         if registry == HUB && is_image_id(path) {
             return Err(wrong("a name", "64 hexadecimal digits, which name no repository"));
         }
-        if registry.len() + 1 + repository.len() > MOST_NAME {
+        if registry.len() + 1 + repository.len() > MAX_NAME {
             return Err(wrong("a name of at most 255 characters", "a longer one"));
         }
         let tag = tag.map(str::to_owned).or_else(|| digest.is_none().then(|| "latest".into()));

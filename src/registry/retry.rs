@@ -1,7 +1,7 @@
 //! When to try again, and how long to wait before.
 
 use super::RegistryError;
-use crate::http::{MOST_WAIT, backoff};
+use crate::http::{MAX_WAIT, backoff};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How often something is tried.
@@ -42,7 +42,7 @@ pub(super) fn retried<T>(
                 return Err(RegistryError::GaveUp { tries, last: error });
             }
             Err(Failed::ForNow(_, wait)) => {
-                std::thread::sleep(wait.unwrap_or(backoff(first_wait, tries)).min(MOST_WAIT))
+                std::thread::sleep(wait.unwrap_or(backoff(first_wait, tries)).min(MAX_WAIT))
             }
         }
     }
@@ -52,10 +52,10 @@ pub(super) fn retried<T>(
 pub(super) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
     if let Ok(seconds) = value.parse::<u32>() {
-        return Some(Duration::from_secs(seconds.into()).min(MOST_WAIT));
+        return Some(Duration::from_secs(seconds.into()).min(MAX_WAIT));
     }
     let wait = http_date(value)?.duration_since(now).unwrap_or_default();
-    Some(wait.min(MOST_WAIT))
+    Some(wait.min(MAX_WAIT))
 }
 
 /// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, 5.6.7). The two obsolete forms are not read.
@@ -105,10 +105,10 @@ mod tests {
     #[test]
     fn a_server_may_ask_for_a_minute_at_most() {
         assert_eq!(retry_after("7", at(0)), Some(Duration::from_secs(7)));
-        assert_eq!(retry_after("86400", at(0)), Some(MOST_WAIT));
+        assert_eq!(retry_after("86400", at(0)), Some(MAX_WAIT));
         assert_eq!(retry_after("Thu, 01 Jan 1970 00:00:09 GMT", at(4)), Some(Duration::from_secs(5)));
         assert_eq!(retry_after("Thu, 01 Jan 1970 00:00:09 GMT", at(400)), Some(Duration::ZERO));
-        assert_eq!(retry_after("Thu, 01 Jan 2970 00:00:09 GMT", at(4)), Some(MOST_WAIT));
+        assert_eq!(retry_after("Thu, 01 Jan 2970 00:00:09 GMT", at(4)), Some(MAX_WAIT));
         assert_eq!(retry_after("soon", at(4)), None);
     }
 }

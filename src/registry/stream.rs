@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 
 /// Most connections that one stream is read from. Each failure without a byte in between counts towards
 /// [`TRIES`]; this bounds a server that sends a byte each time.
-const MOST_RESUMED: u32 = 1_000;
+const MAX_RESUMED: u32 = 1_000;
 
 /// Most bytes that are passed over to reach a part of a blob.
-const MOST_PASSED: u64 = 8 << 20;
+const MAX_PASSED: u64 = 8 << 20;
 
 /// A blob, or a part of one, as a stream. A connection that is cut, or that is silent for [`super::Options::idle`],
 /// is followed by another that goes on at the same byte. An error is an [`io::Error`] with a [`RegistryError`]
@@ -163,7 +163,7 @@ impl BlobStream {
         self.body = None;
         self.failures += 1;
         self.resumed += 1;
-        if self.failures < TRIES && self.resumed < MOST_RESUMED {
+        if self.failures < TRIES && self.resumed < MAX_RESUMED {
             std::thread::sleep(backoff(self.wire.options.first_wait, self.failures));
             return Ok(());
         }
@@ -221,7 +221,7 @@ impl BlobStream {
         if let Some(length) = response.content_length() {
             self.check_size(length)?;
         }
-        if self.size.is_none() && self.position > MOST_PASSED {
+        if self.size.is_none() && self.position > MAX_PASSED {
             return Err(RegistryError::Unsupported { place: self.wire.place.clone(), what: self.what() });
         }
         let passed = io::copy(&mut response.by_ref().take(self.position), &mut io::sink());

@@ -14,7 +14,7 @@ use std::io::Read;
 use std::time::{Duration, SystemTime};
 
 /// Most of a failure's text that is read.
-const MOST_FAILURE: u64 = 64 << 10;
+const MAX_FAILURE: u64 = 64 << 10;
 
 /// What all requests have in common.
 pub(super) struct Wire {
@@ -197,7 +197,7 @@ fn challenges(headers: &HeaderMap) -> String {
 /// The beginning of a short body.
 pub(super) fn body_of(response: Response) -> Result<Vec<u8>, String> {
     let mut body = Vec::new();
-    match response.take(MOST_FAILURE).read_to_end(&mut body) {
+    match response.take(MAX_FAILURE).read_to_end(&mut body) {
         Ok(_) => Ok(body),
         Err(error) => Err(escape_str(&error.to_string())),
     }

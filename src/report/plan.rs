@@ -9,8 +9,8 @@ use crate::base::{Basis, ByteSize, Size, Unit, escape_str};
 use crate::emit::edit::{Edit, Edits};
 use crate::facts::Explained;
 use crate::image::Image;
+use crate::index::{Availability, Verdict};
 use crate::plan::{Dropped, LibraryCheck, OverriddenEdge, Pin, Plan};
-use crate::resolve::{Availability, Verdict};
 use crate::rules::Tier;
 use serde::Serialize;
 

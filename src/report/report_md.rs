@@ -5,7 +5,7 @@ use super::layout::{change, relative};
 use super::markdown::{plain, table};
 use super::plan::{AvailabilityReport, ImageSize, PlanReport, RequirementReport, TakenAway};
 use crate::base::{Basis, ByteSize, Size};
-use crate::resolve::Verdict;
+use crate::index::Verdict;
 use std::fmt::Write as _;
 
 /// The report.

@@ -2,7 +2,7 @@
 //! the tree gets to the left (`a.b.c.…`, `1+1+…`), and a deep tree overflows the stack of whoever walks it or drops
 //! it. So the tokens are counted before, and the work is done on a stack of its own.
 
-use super::{MOST_BYTES, Sign, names, visit};
+use super::{MAX_BYTES, Sign, names, visit};
 use ruff_python_ast::PySourceType;
 use ruff_python_ast::token::TokenKind;
 use ruff_python_parser::lexer::lex;
@@ -11,13 +11,13 @@ use ruff_python_parser::{Mode, parse_unchecked_source};
 /// Steps from the root of an expression to its leaves. Python itself refuses a few thousand.
 const DEEPEST: usize = 1_000;
 /// Where the tokens are not what they seem (a string that does not end), the file's bytes bound the depth.
-const MOST_BROKEN_BYTES: usize = 128 << 10;
+const MAX_BROKEN_BYTES: usize = 128 << 10;
 /// Address space, of which only what is used is taken. A level takes less than half a kilobyte.
 const STACK: usize = 64 << 20;
 
 /// Parses and walks a file. The error says why it is not read.
 pub(super) fn parse(source: &[u8]) -> Result<Vec<Sign>, &'static str> {
-    if source.len() > MOST_BYTES {
+    if source.len() > MAX_BYTES {
         return Err("too large");
     }
     let text = String::from_utf8_lossy(source);
@@ -73,7 +73,7 @@ fn check_depth(text: &str) -> Result<(), &'static str> {
             return Err("its expressions are too deep");
         }
     }
-    match !broken || text.len() <= MOST_BROKEN_BYTES {
+    match !broken || text.len() <= MAX_BROKEN_BYTES {
         true => Ok(()),
         false => Err("it is no Python 3, and large"),
     }

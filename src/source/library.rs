@@ -1,7 +1,7 @@
 //! Files of installed distributions: tens of thousands. Which distributions they import is read off their lines,
 //! and only those that speak of what rules ask about are parsed.
 
-use super::{Kind, MOST_BYTES, Sign, application, settle};
+use super::{Kind, MAX_BYTES, Sign, application, settle};
 use memchr::memmem;
 use std::collections::HashSet;
 use std::sync::OnceLock;
@@ -15,7 +15,7 @@ const ROOTS: [&str; 4] = ["cv2", "onnxruntime", "faiss", "cupy"];
 /// The signs of a library's file: the names at the top of what it imports, but for its `own` and those of Python's
 /// own library, and uses of a few modules. Sorted.
 pub fn library(source: &[u8], own: &str) -> Vec<Sign> {
-    if source.len() > MOST_BYTES {
+    if source.len() > MAX_BYTES {
         return Vec::new();
     }
     let foreign = |name: &str| name != own && !is_standard(name) && !name.is_empty();

@@ -10,8 +10,8 @@
 //! another file bound, and what compiled modules do. A condition that asks for a GPU guards what it decides
 //! about; whether it holds is not known.
 //!
-//! Bounds: a file has at most [`MOST_BYTES`], its expressions are at most so deep that no stack overflows
-//! (`bounds`), and it gives at most [`MOST_SIGNS`].
+//! Bounds: a file has at most [`MAX_BYTES`], its expressions are at most so deep that no stack overflows
+//! (`bounds`), and it gives at most [`MAX_SIGNS`].
 //!
 //! Source: The Python Language Reference, "Simple statements: import" and "Expressions"; the library reference of
 //! `importlib` and of `typing.TYPE_CHECKING`.
@@ -26,9 +26,9 @@ pub use library::{WORDS, library};
 pub use text::{decode, encode};
 
 /// Larger files are not read: people do not write such, and what generates them imports little.
-pub const MOST_BYTES: usize = 4 << 20;
+pub const MAX_BYTES: usize = 4 << 20;
 /// Signs of one file.
-pub const MOST_SIGNS: usize = 2_000;
+pub const MAX_SIGNS: usize = 2_000;
 
 /// One thing that a file does, and where it does it first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,6 +76,6 @@ pub fn application(source: &[u8]) -> Vec<Sign> {
 fn settle(mut signs: Vec<Sign>) -> Vec<Sign> {
     signs.sort_unstable();
     signs.dedup_by(|next, first| (next.kind, &next.name, next.guarded) == (first.kind, &first.name, first.guarded));
-    signs.truncate(MOST_SIGNS);
+    signs.truncate(MAX_SIGNS);
     signs
 }

@@ -1,6 +1,6 @@
 //! Signs as text: a line each, `KIND[?] LINE NAME`, the question mark for what is guarded.
 
-use super::{Kind, MOST_SIGNS, Sign};
+use super::{Kind, MAX_SIGNS, Sign};
 
 const KINDS: [(Kind, &str); 8] = [
     (Kind::Import, "import"),
@@ -26,7 +26,7 @@ pub fn encode(signs: &[Sign]) -> Vec<u8> {
 
 /// From text, which may be anything: lines that are no signs are passed over.
 pub fn decode(text: &[u8]) -> Vec<Sign> {
-    String::from_utf8_lossy(text).lines().filter_map(sign).take(MOST_SIGNS).collect()
+    String::from_utf8_lossy(text).lines().filter_map(sign).take(MAX_SIGNS).collect()
 }
 
 fn sign(line: &str) -> Option<Sign> {

@@ -50,7 +50,7 @@ impl<'n> Walk<'n> {
         }
         let line = self.lines.partition_point(|&start| start <= at.to_usize()) as u32;
         self.signs.push(Sign { kind, name: name.to_owned(), guarded, line });
-        if self.signs.len() > 8 * super::MOST_SIGNS {
+        if self.signs.len() > 8 * super::MAX_SIGNS {
             self.signs = settle(std::mem::take(&mut self.signs));
         }
     }

@@ -3,10 +3,11 @@
 use crate::requests::{Lab, files, pins, platform};
 use crate::wheels::index;
 use slimwright::base::Digest;
-use slimwright::manifest::{LineKind, Markers, parse_requirement_line, parse_requirements_file};
-use slimwright::resolve::{
-    Choice, Input, Request, parse_pdm_lock, parse_pipfile_lock, parse_poetry_lock, parse_project, parse_uv_lock,
+use slimwright::index::{Input, Request};
+use slimwright::manifest::{
+    Choice, parse_pdm_lock, parse_pipfile_lock, parse_poetry_lock, parse_project, parse_uv_lock,
 };
+use slimwright::manifest::{LineKind, Markers, parse_requirement_line, parse_requirements_file};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -95,7 +96,7 @@ fn markers() -> Markers {
     Markers::new(&platform().python, &platform().architecture)
 }
 
-fn names(pins: &slimwright::resolve::Pins) -> Vec<&str> {
+fn names(pins: &slimwright::manifest::Pins) -> Vec<&str> {
     pins.pins.iter().map(|pin| pin.name.as_str()).collect()
 }
 

@@ -4,11 +4,10 @@ use crate::fixture;
 use slimwright::context::{Base, ContextError, ContextOptions, Outside, Virtual, read};
 use slimwright::fs::{Fate, View};
 use slimwright::image::Image;
+use slimwright::index::{Files, Input, Request, RequestError, Resolution, Resolved};
+use slimwright::ospackages::{Repositories, RepositoryError, Sources};
 use slimwright::python::{Inventory, normalize_name};
-use slimwright::repository::{Repositories, RepositoryError, Sources};
-use slimwright::resolve::{
-    Contents, Files, Input, Platform, Request, RequestError, Resolution, Resolved, WheelFile, WheelInfo,
-};
+use slimwright::wheel::{Contents, Platform, WheelFile, WheelInfo};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;

@@ -493,7 +493,7 @@ fn what_cannot_be_read_is_said_with_its_line() {
     assert!(matches!(failure(""), DockerfileError::Syntax { .. }));
     assert!(matches!(failure("FROM a\nRUN <<E\nx\n"), DockerfileError::Syntax { .. }));
     assert_eq!(Dockerfile::text(b"FROM a\n\xff"), Err(DockerfileError::NotText(2)));
-    let large = vec![b'#'; slimwright::dockerfile::MOST_BYTES + 1];
+    let large = vec![b'#'; slimwright::dockerfile::MAX_BYTES + 1];
     assert!(matches!(Dockerfile::text(&large), Err(DockerfileError::TooLarge(_))));
 }
 

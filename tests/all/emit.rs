@@ -5,11 +5,12 @@ use slimwright::base::{Basis, ByteSize, ImagePath, Size, Unit};
 use slimwright::emit::{Style, emit, emit_as};
 use slimwright::facts::Root;
 use slimwright::image::{Config, HealthCheck};
+use slimwright::index::{Availability, Verdict};
+use slimwright::manifest::Artifact;
 use slimwright::plan::{
     BaseImage, CopyItem, OverriddenEdge, Pin, Plan, SmokeModule, SystemPackage, TargetEnvironment, Why,
 };
 use slimwright::python::EnvironmentKind;
-use slimwright::resolve::{Artifact, Availability, Verdict};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;

@@ -6,8 +6,9 @@ use slimwright::base::ImagePath;
 use slimwright::context::{Base, ContextOptions, Outside, Virtual, read};
 use slimwright::fs::View;
 use slimwright::image::{GapReason, Image, Writes};
-use slimwright::repository::{Repositories, RepositoryError, Sources};
-use slimwright::resolve::{Files, Input, Platform, Request, RequestError, Resolution};
+use slimwright::index::{Files, Input, Request, RequestError, Resolution};
+use slimwright::ospackages::{Repositories, RepositoryError, Sources};
+use slimwright::wheel::Platform;
 use std::cell::RefCell;
 use std::fs;
 

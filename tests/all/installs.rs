@@ -4,16 +4,17 @@ use crate::requests::{Lab, files, options, package};
 use crate::server::{Server, ok};
 use crate::wheels::{Zip, index};
 use slimwright::image::read_recorded;
-use slimwright::resolve::{Access, Installation, Installer, Layout, Remote, parse_entry_points, predicted_bytecode};
+use slimwright::index::Access;
+use slimwright::wheel::{Installation, Installer, Layout, Remote, parse_entry_points, predicted_bytecode};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-fn read(server: &Server, claimed: Option<u64>) -> Result<slimwright::resolve::Listed, String> {
+fn read(server: &Server, claimed: Option<u64>) -> Result<slimwright::wheel::Listed, String> {
     let access = Access::default();
     let remote = Remote::new(&access, &options(), Instant::now() + Duration::from_secs(20)).unwrap();
     let wanted =
-        |entry: &slimwright::resolve::ZipEntry| entry.name.ends_with(b"METADATA") || entry.name.ends_with(b"WHEEL");
+        |entry: &slimwright::wheel::ZipEntry| entry.name.ends_with(b"METADATA") || entry.name.ends_with(b"WHEEL");
     remote.read(&format!("http://{}/a.whl", server.host()), claimed, &wanted).map_err(|error| error.to_string())
 }
 

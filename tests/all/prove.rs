@@ -9,12 +9,13 @@ use slimwright::emit::edit::{EditOptions, edit};
 use slimwright::facts::Survey;
 use slimwright::fs::View;
 use slimwright::image::{Image, read_recorded};
+use slimwright::index::{Files, Request, RequestError, Resolution};
+use slimwright::ospackages::{Repositories, RepositoryError, Sources};
 use slimwright::plan::{Draft, Intent, Plan, PlanFate, PlanOptions};
 use slimwright::prove::{self, Edited, Live};
-use slimwright::repository::{Repositories, RepositoryError, Sources};
-use slimwright::resolve::{Files, Platform, Request, RequestError, Resolution};
 use slimwright::rules;
 use slimwright::rules::embedded;
+use slimwright::wheel::Platform;
 use std::collections::BTreeSet;
 
 const SITE: &str = "usr/local/lib/python3.11/site-packages";

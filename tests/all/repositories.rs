@@ -4,7 +4,7 @@ use crate::server::{Reply, Request, Server, ok, reply};
 use flate2::{Compression, write::GzEncoder};
 use slimwright::base::Digest;
 use slimwright::os::{OsInventory, PackageManager, parse_installed, parse_status};
-use slimwright::repository::{Installation, Options, PackageRequest, Repositories, Sources};
+use slimwright::ospackages::{Installation, Options, PackageRequest, Repositories, Sources};
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::time::Duration;
@@ -91,7 +91,7 @@ pub fn debian(lines: &str) -> Server {
 /// The suite `bookworm` of a server.
 pub fn sources(server: &Server) -> Sources {
     let line = format!("deb http://{}/debian bookworm main\n", server.host());
-    let (list, ignored) = slimwright::repository::parse_sources_list(line.as_bytes(), "sources.list");
+    let (list, ignored) = slimwright::ospackages::parse_sources_list(line.as_bytes(), "sources.list");
     Sources { list, ignored, ..Sources::default() }
 }
 

@@ -7,7 +7,7 @@ use crate::server::{ok, reply};
 use slimwright::fs::View;
 use slimwright::image::Cache;
 use slimwright::os::{PackageManager, parse_installed, parse_status};
-use slimwright::repository::*;
+use slimwright::ospackages::*;
 use std::cmp::Ordering;
 
 #[test]

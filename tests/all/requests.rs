@@ -5,9 +5,8 @@ use crate::server::{Request as Asked, Server, reply};
 use crate::wheels::{Listed, Zip, index, index_with};
 use slimwright::base::Digest;
 use slimwright::image::Cache;
-use slimwright::resolve::{
-    Disk, Input, Libc, Options, Platform, Request, RequestError, Resolution, Resolved, Uv, resolve,
-};
+use slimwright::index::{Disk, Input, Request, RequestError, Resolution, Resolved, Uv, resolve};
+use slimwright::wheel::{Libc, Options, Platform};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 

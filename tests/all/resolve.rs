@@ -6,7 +6,8 @@ use crate::wheels::{Listed, index, index_with};
 use assert_cmd::Command;
 use serde_json::Value;
 use slimwright::image::{Cache, write_recorded};
-use slimwright::resolve::{Availability, Libc, Options, Platform, Uv, Verdict, Wanted, look_up};
+use slimwright::index::{Availability, Uv, Verdict, Wanted, look_up};
+use slimwright::wheel::{Libc, Options, Platform};
 use std::path::Path;
 use std::time::Duration;
 

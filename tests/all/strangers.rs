@@ -6,7 +6,7 @@ use crate::requests::package;
 use crate::server::{Server, ok, reply};
 use crate::wheels::{Listed, index, index_with};
 use slimwright::image::write_recorded;
-use slimwright::resolve::Uv;
+use slimwright::index::Uv;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 

@@ -3,8 +3,9 @@
 use crate::server::{Reply, Request, Server, ok, reply};
 use crate::wheels::{Zip, ranged, wheel};
 use slimwright::base::Basis;
-use slimwright::resolve::{
-    Access, Contents, Directory, Layout, Options, Remote, ZipEntry, ZipError, find_directory, parse_directory,
+use slimwright::index::Access;
+use slimwright::wheel::{
+    Contents, Directory, Layout, Options, Remote, ZipEntry, ZipError, find_directory, parse_directory,
 };
 use std::sync::Arc;
 use std::time::{Duration, Instant};

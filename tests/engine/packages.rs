@@ -4,7 +4,7 @@
 use crate::engine::{Subject, assert_same, run, skip, subjects, try_run};
 use slimwright::fs::View;
 use slimwright::os::{OsInventory, PackageManager};
-use slimwright::repository::{Installation, Options, PackageRequest, Repositories, Sources};
+use slimwright::ospackages::{Installation, Options, PackageRequest, Repositories, Sources};
 use std::collections::BTreeMap;
 
 /// What is asked for, with the recommended packages and without.

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// Most connections that one server takes.
-const MOST_CONNECTIONS: usize = 400;
+const MAX_CONNECTIONS: usize = 400;
 
 /// A request as it came.
 #[derive(Clone, Debug, Default)]
@@ -179,7 +179,7 @@ impl Server {
         let (requests, stop) = (Arc::default(), Arc::<AtomicBool>::default());
         let shared = (Arc::clone(&requests), Arc::clone(&stop), Arc::<Script>::from(Box::new(script) as Box<Script>));
         let thread = std::thread::spawn(move || {
-            for stream in listener.incoming().take(MOST_CONNECTIONS) {
+            for stream in listener.incoming().take(MAX_CONNECTIONS) {
                 let (requests, stop, script) = shared.clone();
                 if stop.load(Ordering::Relaxed) {
                     return;

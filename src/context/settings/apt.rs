@@ -7,10 +7,10 @@ use super::super::words::Field;
 use super::{Found, shown};
 use crate::base::{file_name, parent};
 use crate::image::GapReason;
-use crate::repository::apt_conf_items;
+use crate::ospackages::apt_conf_items;
 
 /// Names, and beginnings of names, that say how apt talks, asks, waits and downloads, or that are followed
-/// ([`crate::repository::read_apt_conf`]).
+/// ([`crate::ospackages::read_apt_conf`]).
 const KNOWN: [&str; 36] = [
     "acquire::",
     "apt::acquire::",

@@ -9,8 +9,8 @@ use super::super::stage::{Stage, World};
 use super::{Found, shown};
 use crate::base::ImagePath;
 use crate::image::GapReason;
+use crate::index::{Files as _, Input, Request};
 use crate::manifest::{LineKind, RequirementsLine, parse_requirements_file};
-use crate::resolve::{Files as _, Input, Request};
 use std::collections::BTreeMap;
 
 /// Whether an option takes a value.

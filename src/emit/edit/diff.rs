@@ -6,7 +6,7 @@ use similar::TextDiff;
 use std::fmt::Write as _;
 
 /// Of a hunk's reasons, so that its header can still be read.
-const MOST_CHARACTERS: usize = 160;
+const MAX_CHARACTERS: usize = 160;
 
 /// A diff with a reason for each hunk; empty when nothing changed.
 pub(super) fn unified(path: &str, before: &str, after: &str, edits: &[Edit]) -> String {
@@ -63,7 +63,7 @@ fn reasons(before: &str, edits: &[Edit], lines: std::ops::RangeInclusive<usize>)
         }
     }
     let text = out.join("; ");
-    match text.char_indices().nth(MOST_CHARACTERS) {
+    match text.char_indices().nth(MAX_CHARACTERS) {
         Some((end, _)) => format!("{}… (all above)", &text[..end]),
         None => text,
     }

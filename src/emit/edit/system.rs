@@ -221,7 +221,7 @@ struct Install<'d> {
 }
 
 /// Most recommended packages that are named in a list; where more are of use, the list stays as it is.
-const MOST_NAMED: usize = 6;
+const MAX_NAMED: usize = 6;
 
 impl Install<'_> {
     /// A compiler only recommends the C library's headers.
@@ -263,7 +263,7 @@ impl Install<'_> {
         };
         let useful: Vec<&str> = unnamed.iter().filter(of_this).map(|package| package.name.as_str()).collect();
         // Without a word that stays there is no place to name them.
-        if useful.len() > MOST_NAMED || (last.is_none() && !useful.is_empty()) {
+        if useful.len() > MAX_NAMED || (last.is_none() && !useful.is_empty()) {
             return Vec::new();
         }
         let why = Why::new(actions::UNUSED_PACKAGES, "recommended packages were installed that nothing depends on");

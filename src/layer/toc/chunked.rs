@@ -1,6 +1,6 @@
 //! zstd:chunked: the table's place is annotated, and the table is a skippable frame of the blob.
 
-use super::{MOST_TOC, Ranges, TocError, TocPlace, check, unusable};
+use super::{MAX_TOC, Ranges, TocError, TocPlace, check, unusable};
 use crate::layer::{Compression, reader};
 use std::io::Read;
 
@@ -25,7 +25,7 @@ pub(super) fn read(source: &Ranges<'_>, place: &TocPlace) -> Result<(Vec<u8>, u6
     let TocPlace::Chunked { checksum, offset, compressed, uncompressed } = *place else {
         return Err(unusable("it is no zstd:chunked"));
     };
-    if compressed > MOST_TOC || uncompressed > MOST_TOC {
+    if compressed > MAX_TOC || uncompressed > MAX_TOC {
         return Err(unusable(format!("{compressed} bytes, {uncompressed} uncompressed: too many")));
     }
     let frame = offset.checked_sub(FRAME_HEADER).ok_or_else(|| unusable("its position is in no frame"))?;

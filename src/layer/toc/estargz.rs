@@ -2,7 +2,7 @@
 
 use super::entries::Table;
 use super::fetch::Tail;
-use super::{MOST_TOC, Ranges, TocError, check, unusable};
+use super::{MAX_TOC, Ranges, TocError, check, unusable};
 use crate::base::Digest;
 use crate::layer::{Compression, Contents, EntryKind, Limits, Streamed, index_tar, interpret, reader};
 use std::io::Read;
@@ -30,7 +30,7 @@ pub(super) fn read(source: &Ranges<'_>, digest: Digest, limits: &Limits) -> Resu
     let end = source.get(from, source.length)?;
     let (at, footer) = toc_offset(&end).ok_or_else(|| unusable("the blob has no footer of an eStargz"))?;
     let until = source.length - footer as u64;
-    if at >= until || until - at > MOST_TOC {
+    if at >= until || until - at > MAX_TOC {
         return Err(unusable(format!("bytes {at} to {until} of a blob of {}", source.length)));
     }
     let member = match at.checked_sub(from) {
@@ -70,13 +70,13 @@ fn parse_offset(subfield: &[u8]) -> Option<u64> {
 
 fn decompress(member: &[u8]) -> Result<Vec<u8>, TocError> {
     // With the tar's header, padding and end.
-    const MOST: u64 = MOST_TOC + (1 << 20);
+    const MOST: u64 = MAX_TOC + (1 << 20);
     let mut tar = Vec::new();
     reader(Compression::Gzip, member)
         .and_then(|reader| reader.take(MOST + 1).read_to_end(&mut tar))
         .map_err(|error| unusable(format!("it does not decompress: {error}")))?;
     if tar.len() as u64 > MOST {
-        return Err(unusable(format!("it has more than {MOST_TOC} bytes")));
+        return Err(unusable(format!("it has more than {MAX_TOC} bytes")));
     }
     Ok(tar)
 }

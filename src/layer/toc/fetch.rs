@@ -10,11 +10,11 @@ use std::io::{self, Read};
 /// Bytes between two ranges that are read as one.
 const GAP: u64 = 64 << 10;
 /// With more requests than this the blob is as well read whole.
-const MOST_REQUESTS: u64 = 256;
+const MAX_REQUESTS: u64 = 256;
 /// Uncompressed bytes of a member before a content in it.
-const MOST_INNER: u64 = 64 << 20;
+const MAX_INNER: u64 = 64 << 20;
 /// Bytes of the tar behind the last content, uncompressed, and of the member that it is in, compressed.
-const MOST_TAIL: u64 = 64 << 20;
+const MAX_TAIL: u64 = 64 << 20;
 
 /// A file whose content is kept, and is not empty.
 pub(super) struct KeptFile {
@@ -74,7 +74,7 @@ impl KeptFile {
                 piece.end = piece.end.min(frames_end);
             }
             frames_end = 0;
-            if piece.end <= piece.offset || piece.inner > MOST_INNER {
+            if piece.end <= piece.offset || piece.inner > MAX_INNER {
                 return Err(unusable(format!("a content that begins at byte {} and ends before", piece.offset)));
             }
             // Behind it may be more in the same member. What does not compress grows by far less than this.
@@ -171,7 +171,7 @@ fn weigh(runs: &[Run<'_>], tail: Option<&Tail>, length: u64) -> Result<(), TocEr
     let lengths = || runs.iter().map(Run::length).chain(ends);
     let bytes = lengths().fold(0, u64::saturating_add);
     let requests = lengths().map(|length| length.div_ceil(REQUEST)).fold(0, u64::saturating_add);
-    if bytes > length / 4 || requests > MOST_REQUESTS || ends.is_some_and(|end| end > MOST_TAIL) {
+    if bytes > length / 4 || requests > MAX_REQUESTS || ends.is_some_and(|end| end > MAX_TAIL) {
         return Err(TocError::TooMuch { bytes, requests, length });
     }
     Ok(())
@@ -231,8 +231,8 @@ impl Tail {
         let mut reader = reader(compression, &bytes[..]).map_err(broken)?;
         let passed = io::copy(&mut (&mut reader).take(self.skip), &mut io::sink()).map_err(broken)?;
         let mut tail = Vec::new();
-        reader.take(MOST_TAIL + 1).read_to_end(&mut tail).map_err(broken)?;
-        if passed != self.skip || tail.len() as u64 > MOST_TAIL {
+        reader.take(MAX_TAIL + 1).read_to_end(&mut tail).map_err(broken)?;
+        if passed != self.skip || tail.len() as u64 > MAX_TAIL {
             return Err(unusable("the tar's end is not where the last content ends"));
         }
         Ok(tail)

@@ -3,7 +3,7 @@
 
 use super::AskedFor;
 use crate::base::escape_str;
-use crate::manifest::{LineKind, Requirement, normalize_name, parse_requirement_line, requirements_lines};
+use crate::manifest::{Asked, LineKind, Requirement, normalize_name, parse_requirement_line, requirements_lines};
 use crate::python::INSTALLER_OPTIONS;
 
 /// The requirements of a requirements file; options and what is no requirement are passed over.
@@ -32,6 +32,14 @@ fn asked(found: Requirement, source: &str) -> Option<AskedFor> {
         source: source.to_owned(),
         written: found.name,
     })
+}
+
+/// What a project's file or lock asks for, and where: `/app/pyproject.toml, line 3 (group dev)`.
+pub(super) fn asked_in(found: Asked, shown: &str) -> Option<AskedFor> {
+    let line = if found.line > 0 { format!(", line {}", found.line) } else { String::new() };
+    let part = if found.part.is_empty() { String::new() } else { format!(" ({})", escape_str(&found.part)) };
+    // What a project names is asked for, however it is installed.
+    asked(Requirement { editable: false, ..found.requirement }, &format!("{shown}{line}{part}"))
 }
 
 /// Options of `uv add`, `poetry add`, `pdm add` and `pipenv install` that take the next word, beside pip's.

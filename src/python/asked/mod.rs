@@ -1,16 +1,13 @@
 //! What was asked for by name: requirement files, project files and locks in any layer of the image or given by the
 //! user, and the install commands in the image's history.
-//!
-//! A lock names everything, so of a lock only what its project requires counts, or what nothing else in it requires.
 
 mod lines;
-mod locks;
-mod project;
 
 pub use lines::{parse_requirement, parse_requirements};
 
 use crate::base::file_name;
 use crate::image::Image;
+use crate::manifest::{is_pylock, roots};
 use std::collections::HashSet;
 
 /// Requirements of an image that are read; one has some hundreds.
@@ -61,16 +58,11 @@ pub fn asked_for(image: &Image, given: &[AskedFor]) -> Vec<AskedFor> {
 /// `Pipfile.lock`. Nothing of other files, nor of what cannot be read. `shown` is what to call the file.
 pub fn read_asked_for(path: &[u8], content: &[u8], shown: &str) -> Vec<AskedFor> {
     let mut out = Vec::new();
-    match file_name(path) {
-        b"pyproject.toml" => project::pyproject(content, shown, &mut out),
-        b"setup.cfg" => project::setup_cfg(content, shown, &mut out),
-        b"Pipfile" => project::pipfile(content, shown, &mut out),
-        b"uv.lock" => locks::uv(content, shown, &mut out),
-        b"poetry.lock" | b"pdm.lock" => locks::packages(content, shown, &mut out),
-        b"Pipfile.lock" => locks::pipfile_lock(content, shown, &mut out),
-        name if is_pylock(name) => locks::pylock(content, shown, &mut out),
-        name if is_requirements_file(name) => parse_requirements(content, shown, &mut out),
-        _ => {}
+    let (name, text) = (String::from_utf8_lossy(file_name(path)), String::from_utf8_lossy(content));
+    match roots(&name, &text) {
+        Some(found) => out.extend(found.into_iter().filter_map(|asked| lines::asked_in(asked, shown))),
+        None if is_requirements_file(file_name(path)) => parse_requirements(content, shown, &mut out),
+        None => {}
     }
     out
 }
@@ -80,12 +72,7 @@ pub fn is_asked_for_file(path: &[u8]) -> bool {
     const NAMES: [&[u8]; 7] =
         [b"pyproject.toml", b"setup.cfg", b"Pipfile", b"uv.lock", b"poetry.lock", b"pdm.lock", b"Pipfile.lock"];
     let name = file_name(path);
-    NAMES.contains(&name) || is_pylock(name) || is_requirements_file(name)
-}
-
-/// `pylock.toml` or `pylock.NAME.toml` (PEP 751).
-fn is_pylock(name: &[u8]) -> bool {
-    name == b"pylock.toml" || (name.starts_with(b"pylock.") && name.ends_with(b".toml"))
+    NAMES.contains(&name) || std::str::from_utf8(name).is_ok_and(is_pylock) || is_requirements_file(name)
 }
 
 fn is_requirements_file(name: &[u8]) -> bool {

@@ -1,0 +1,601 @@
+//! From a request to what is installed and what each wheel of it has.
+//!
+//! ```text
+//! Request ─► gather: roots with places, pins of locks ─► uv, once: the set ─► wheels, 16 at a time ─► Resolution
+//! ```
+//!
+//! Nothing is built: what has no wheel for the platform is found by uv's refusal, taken out of the set, and reported with
+//! its source distribution; the rest is resolved without it, and so without what only it requires.
+//!
+//! An answer is kept for ten minutes ([`FRESH`]): uv asks the index anew each time, and two runs of a check after one
+//! another should not wait for it twice. Whatever may change the answer on this side is part of its key: the requirements
+//! and all files of them, the platform, uv's version, the settings that say where to look. What wheels have is kept by
+//! their digests, without a term.
+//!
+//! pip and uv resolve alike with two exceptions. pip prefers the newest version even if it is there as source only, where
+//! this takes the newest that has a wheel; and pip takes pre-releases of what requirements deep down ask for by name.
+
+use super::compile::{Failure, Set};
+use super::explain::{explain, without_wheels};
+use super::files::Files;
+use super::gather::{Bounds, Gathered, LockedPins, Root, cleaned, gather};
+use super::request::{Request, RequestError, Resolution, Resolved};
+use super::search::Search;
+use super::user::PLACES;
+use super::uv::{Ask, Uv};
+use super::{Access, Verdict, Wanted, in_each_index, pip};
+use crate::base::{Digest, escape_path};
+use crate::manifest::Artifact;
+use crate::manifest::Pin;
+use crate::manifest::{Direct, LockedPackage, without_secrets};
+use crate::python::{is_name, normalize_name};
+use crate::wheel::{Options, Platform};
+use crate::wheel::{best, read, read_local};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::str::FromStr as _;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// How long an answer counts.
+pub const FRESH: Duration = Duration::from_secs(600);
+
+/// How often a set is tried without what has no wheel.
+const MAX_RUNS: usize = 24;
+
+/// What the index said, kept for a while.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Answer {
+    /// When, in seconds since 1970.
+    made: u64,
+    packages: Vec<Resolved>,
+    not_predicted: Vec<(String, String)>,
+}
+
+/// Finds out what an installation makes, without installing, building or downloading it.
+///
+/// # Errors
+///
+/// What is asked for cannot be read or met, or the index cannot be asked.
+pub fn resolve(
+    uv: &Uv,
+    request: &Request,
+    files: &dyn Files,
+    platform: &Platform,
+    options: &Options,
+) -> Result<Resolution, RequestError> {
+    let deadline = Instant::now() + options.wait;
+    let markers = request.markers(platform);
+    let gathered = gather(request, files, &markers)?;
+    let uv = with_places(uv, request, &gathered);
+    // What the repository itself says of its own places: the user's own credentials come first.
+    let scope = |name: &str| request.variable(name);
+    let uv = uv.with_access(|access| {
+        gathered.roots.iter().for_each(|root| access.add_url(&root.requirement.from));
+        for index in &gathered.indexes {
+            let text = |key: &str| index.get(key).and_then(toml::Value::as_str);
+            let Some(url) = text("url") else { continue };
+            access.add_url(url);
+            text("name").into_iter().for_each(|name| access.add_named(name, url, &scope));
+        }
+    });
+    let solver = Solver { uv: &uv, request, platform, gathered: &gathered, deadline, wait: options.wait };
+    let answer = solver.answer(options)?;
+    let mut packages = answer.packages;
+    let traffic = look_into(&mut packages, uv.access(), options, deadline);
+    packages.sort_by(|a, b| (&a.normalized, &a.name).cmp(&(&b.normalized, &b.name)));
+    let mut not_predicted = [gathered.not_predicted.clone(), answer.not_predicted].concat();
+    for package in packages.iter().filter(|package| package.info.is_none() && package.wheel.is_some()) {
+        not_predicted.push((package.name.clone(), package.reason.clone()));
+    }
+    not_predicted.sort();
+    not_predicted.dedup();
+    let (requests, downloaded) = traffic;
+    Ok(Resolution { packages, not_predicted, requests, downloaded, notes: gathered.notes.clone() })
+}
+
+/// Reads what the wheels have. Returns the requests and bytes that it took.
+fn look_into(packages: &mut [Resolved], access: &Access, options: &Options, deadline: Instant) -> (u64, u64) {
+    let is_remote =
+        |package: &Resolved| package.reason.is_empty() && package.local.is_none() && package.wheel.is_some();
+    let ats: Vec<usize> = (0..packages.len()).filter(|at| is_remote(&packages[*at])).collect();
+    let wheels: Vec<Artifact> = ats.iter().filter_map(|at| packages[*at].wheel.clone()).collect();
+    let (found, traffic) = read(&wheels.iter().collect::<Vec<_>>(), access, options, deadline);
+    for (at, info) in ats.into_iter().zip(found) {
+        match info {
+            Ok(info) => packages[at].info = Some(info),
+            Err(reason) => packages[at].reason = format!("its files could not be listed: {reason}"),
+        }
+    }
+    for package in packages.iter_mut().filter(|package| package.reason.is_empty()) {
+        let Some(path) = &package.local else { continue };
+        match read_local(path) {
+            Ok(info) => package.info = Some(info),
+            Err(reason) => package.reason = format!("its files could not be listed: {reason}"),
+        }
+    }
+    traffic
+}
+
+/// uv with the environment that says where to look: the user's, then the installer's, then the command line's.
+fn with_places(uv: &Uv, request: &Request, gathered: &Gathered) -> Uv {
+    let knows = uv.knows_its_index();
+    let mut settings: Vec<(String, OsString)> = if knows { Vec::new() } else { pip::environment_for_uv(uv.user()) };
+    let variable = |name: &str| request.variable(name);
+    if request.for_pip {
+        let mut of_pip = BTreeMap::new();
+        for name in ["index-url", "extra-index-url", "no-index"] {
+            let value = variable(&format!("PIP_{}", name.to_ascii_uppercase().replace('-', "_")));
+            of_pip.extend(value.map(|value| (name.to_owned(), value)));
+        }
+        settings.extend(pip::translated(&of_pip, true).into_iter().map(|(name, value)| (name, value.into())));
+    } else {
+        // Folders are those of the image; certificates are checked, whatever a repository says of them.
+        let own = PLACES.iter().chain(&["UV_INDEX_STRATEGY"]).filter(|name| **name != "UV_FIND_LINKS");
+        settings.extend(own.filter_map(|name| Some(((*name).to_owned(), variable(name)?.into()))));
+    }
+    settings
+        .iter_mut()
+        .filter(|(name, _)| PLACES.contains(&name.as_str()) && name != "UV_NO_INDEX" && name != "UV_FIND_LINKS")
+        .for_each(|(_, value)| *value = of_the_web(value));
+    settings.extend(of_options(request, gathered));
+    let default =
+        gathered.pins.iter().find_map(|pins| pins.pins.default_index.clone()).filter(|url| !url.contains('$'));
+    if let Some(default) =
+        default.filter(|url| !knows && settings.is_empty() && !pip::is_configured(uv.user()) && is_of_the_web(url))
+    {
+        settings.push(("UV_DEFAULT_INDEX".into(), default.into()));
+    }
+    uv.clone().with(settings)
+}
+
+/// The options that say where to look, as uv's variables: on its command line others could read secrets.
+fn of_options(request: &Request, gathered: &Gathered) -> Vec<(String, OsString)> {
+    let all = |names: &[&str]| -> Vec<String> {
+        let named = gathered.places.iter().filter(|(name, _)| names.contains(&name.as_str()));
+        named.map(|(_, value)| value.clone()).collect()
+    };
+    let mut out: Vec<(String, OsString)> = Vec::new();
+    let mut set = |name: &str, value: String| out.push((name.to_owned(), value.into()));
+    if let Some(url) = all(&["--index-url", "-i", "--default-index", "--pypi-url"]).pop() {
+        set("UV_DEFAULT_INDEX", url);
+    }
+    let (own, extra) = (all(&["--index"]), all(&["--extra-index-url"]));
+    if !own.is_empty() || !extra.is_empty() {
+        set("UV_INDEX", [own, extra].concat().join(" "));
+        if request.for_pip {
+            set("UV_INDEX_STRATEGY", "unsafe-best-match".into());
+        }
+    }
+    // Folders of the context have been told apart from those of the image where they were found.
+    let links = all(&["--find-links"]);
+    if !links.is_empty() {
+        set("UV_FIND_LINKS", links.join(","));
+    }
+    if !all(&["--no-index"]).is_empty() {
+        set("UV_NO_INDEX", "1".into());
+    }
+    if let Some(strategy) = all(&["--index-strategy"]).pop() {
+        set("UV_INDEX_STRATEGY", strategy);
+    }
+    out
+}
+
+/// Words that are URLs of HTTP or HTTPS; all others of a repository are nothing for uv.
+fn of_the_web(value: &OsString) -> OsString {
+    let words = value.to_str().unwrap_or_default().split_whitespace();
+    words.filter(|word| is_of_the_web(super::user::named(word).1)).collect::<Vec<_>>().join(" ").into()
+}
+
+pub(super) fn is_of_the_web(url: &str) -> bool {
+    let url = reqwest::Url::parse(url).ok();
+    url.is_some_and(|url| crate::http::may_speak(&url, crate::http::Reach::Any).is_ok())
+}
+
+/// A package that a constraint or an override takes from a place that nothing is looked up in.
+fn elsewhere(root: &Root, requested: bool) -> Resolved {
+    let requirement = &root.requirement;
+    let reason = format!(
+        "{} takes it from somewhere else than an index, and nothing is built here; what it requires is not known",
+        root.place
+    );
+    Resolved {
+        name: requirement.name.clone(),
+        normalized: requirement.normalized(),
+        url: Some(without_secrets(&requirement.from)),
+        requested,
+        reason,
+        ..Resolved::default()
+    }
+}
+
+struct Solver<'a> {
+    uv: &'a Uv,
+    request: &'a Request,
+    platform: &'a Platform,
+    gathered: &'a Gathered,
+    deadline: Instant,
+    wait: Duration,
+}
+
+impl Solver<'_> {
+    /// The answer: a fresh one that is kept, or a new one.
+    fn answer(&self, options: &Options) -> Result<Answer, RequestError> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let key = format!("answer {}", Digest::of(self.identity().as_bytes()));
+        let known = options.cache.as_ref().and_then(|cache| cache.get::<Answer>(&key));
+        let is_fresh = |known: &Answer| known.made <= now && now - known.made < FRESH.as_secs();
+        if let Some(known) = known.filter(is_fresh) {
+            return Ok(known);
+        }
+        let mut answer = self.ask()?;
+        answer.made = now;
+        // What could not be found out may be, the next time.
+        let is_whole = answer.packages.iter().all(|package| package.reason.is_empty() || package.wheel.is_none());
+        if let Some(cache) = options.cache.as_ref().filter(|_| is_whole) {
+            cache.put(&key, &answer);
+        }
+        Ok(answer)
+    }
+
+    /// All that the answer depends on, but the index. It is digested, for it may have secrets.
+    fn identity(&self) -> String {
+        let mut out = String::new();
+        let local = self.gathered.roots.iter().filter_map(|root| root.requirement.from.strip_prefix("file://"));
+        let stamps: Vec<_> =
+            local.map(|path| std::fs::metadata(path).ok().map(|found| (found.len(), found.modified().ok()))).collect();
+        // Debug forms are not for people here: they tell all fields apart.
+        let _ = write!(
+            out,
+            "{:?}\n{:?}\n{:?}\n{}\n{:?}\n{stamps:?}\n{:?}\n{:?}",
+            self.gathered,
+            self.request,
+            self.platform,
+            self.uv.version(),
+            self.uv.given(),
+            self.uv.user().environment,
+            self.uv.settings(),
+        );
+        out
+    }
+
+    fn ask(&self) -> Result<Answer, RequestError> {
+        let mut answer = Answer::default();
+        for locked in &self.gathered.pins {
+            self.pins(locked, &mut answer)?;
+        }
+        for locked in &self.gathered.packages {
+            let packages = locked.packages.iter().map(|package| self.package(package, Some(&locked.folder), false));
+            answer.packages.extend(packages.collect::<Vec<_>>());
+        }
+        answer.packages.extend(self.gathered.opaque.iter().cloned());
+        if !self.gathered.roots.is_empty() {
+            self.set(&mut answer)?;
+        }
+        for package in &answer.packages {
+            // What is installed but not by a wheel was told where it was found.
+            let told = package.wheel.is_some() || package.info.is_some() || self.gathered.opaque.contains(package);
+            if !told && !package.reason.is_empty() {
+                answer.not_predicted.push((package.name.clone(), package.reason.clone()));
+            }
+        }
+        Ok(answer)
+    }
+
+    /// The packages of the set, without those that have no wheel.
+    fn set(&self, answer: &mut Answer) -> Result<(), RequestError> {
+        let bounds = self.bounds()?;
+        let mut opaque: BTreeSet<String> = self
+            .gathered
+            .opaque
+            .iter()
+            .map(|package| package.normalized.clone())
+            .filter(|name| is_name(name))
+            .collect();
+        let requested: BTreeSet<String> =
+            self.gathered.roots.iter().map(|root| root.requirement.normalized()).collect();
+        // What is bound to a place that nothing is looked up in: no index is asked for it in its stead.
+        for root in bounds.elsewhere.iter().filter(|root| requested.contains(&root.requirement.normalized())) {
+            if opaque.insert(root.requirement.normalized()) {
+                answer.packages.push(elsewhere(root, true));
+            }
+        }
+        for _ in 0..MAX_RUNS {
+            let stderr = match self.compile(&opaque, &bounds) {
+                Ok(packages) => {
+                    let found = packages.iter().filter(|package| !opaque.contains(&package.name));
+                    let of = |name: &str| bounds.elsewhere.iter().find(|root| root.requirement.normalized() == name);
+                    let found = found.map(|package| match of(&package.name) {
+                        Some(root) => elsewhere(root, false),
+                        None => self.package(package, None, requested.contains(&package.name)),
+                    });
+                    answer.packages.extend(found.collect::<Vec<_>>());
+                    return Ok(());
+                }
+                Err(Failure::Said(stderr)) => stderr,
+                Err(Failure::Broke(message)) if Instant::now() >= self.deadline => {
+                    let _ = message;
+                    return Err(RequestError::Late(self.wait.as_secs()));
+                }
+                Err(Failure::Broke(message)) => return Err(RequestError::Failed(message)),
+            };
+            let all = self.gathered.only_binary.contains(":all:");
+            let may_be_built =
+                |name: &String| !all && !self.gathered.only_binary.contains(name) && !opaque.contains(name);
+            let culprits: Vec<String> = without_wheels(&stderr).into_iter().filter(may_be_built).collect();
+            let mut found = Vec::new();
+            for name in culprits {
+                found.extend(self.source_of(&name));
+            }
+            if found.is_empty() {
+                let roots: Vec<&Root> = self.gathered.roots.iter().chain(&bounds.constraints).collect();
+                return Err(self.with_near(explain(&stderr, &roots)));
+            }
+            for package in found {
+                opaque.insert(package.normalized.clone());
+                answer.packages.push(package);
+            }
+        }
+        Err(RequestError::Failed(format!("more than {MAX_RUNS} packages are there as source only")))
+    }
+
+    /// An error with the nearest versions, where one is asked for that is not there.
+    fn with_near(&self, mut error: RequestError) -> RequestError {
+        let RequestError::Unsatisfiable { explanation, suggestion, .. } = &mut error else { return error };
+        let pin = explanation.split_once("there is no version of ").map_or("", |(_, rest)| rest);
+        let pin = pin.split_whitespace().next().unwrap_or_default().trim_end_matches([',', '.']);
+        let Some((name, version)) = pin.split_once("==").filter(|_| suggestion.is_empty()) else { return error };
+        let wanted = Wanted { name: name.into(), version: version.into(), index: None, measure: false };
+        let found = Search::run(self.uv, self.for_one(), &[&wanted]);
+        match found.first().map(|found| found.near.as_slice()).unwrap_or_default() {
+            [] => {}
+            [one] => *suggestion = format!("the nearest version of {name} that installs is {one}"),
+            many => *suggestion = format!("the nearest versions of {name} that install are {}", many.join(" and ")),
+        }
+        error
+    }
+
+    /// How packages are looked up by themselves.
+    fn for_one(&self) -> Ask<'_> {
+        Ask { platform: self.platform, index: None, universal: false, lowest: false, deadline: self.deadline }
+    }
+
+    /// A package of which there is no wheel, if there is its source.
+    fn source_of(&self, name: &str) -> Option<Resolved> {
+        let roots: Vec<&Root> =
+            self.gathered.roots.iter().filter(|root| root.requirement.normalized() == name).collect();
+        let all = roots
+            .iter()
+            .copied()
+            .chain(self.gathered.bounds.constraints.iter().filter(|root| root.requirement.normalized() == name));
+        let specifiers: Vec<&str> =
+            all.map(|root| root.requirement.specifiers.as_str()).filter(|text| !text.is_empty()).collect();
+        let written = roots.first().map_or(name, |root| root.requirement.name.as_str());
+        let fits = pep440_rs::VersionSpecifiers::from_str(&specifiers.join(",")).unwrap_or_default();
+        let source = super::page::source(self.uv, self.for_one(), name, |version| fits.contains(version))?;
+        let reason = "there is no wheel of it for this Python and platform: it is made from source, and nothing is built here; \
+                      what it requires is not known either";
+        Some(Resolved {
+            name: written.to_owned(),
+            normalized: name.to_owned(),
+            version: Some(source.version.to_string()),
+            sdist: Some(source.file),
+            requested: !roots.is_empty(),
+            reason: reason.to_owned(),
+            ..Resolved::default()
+        })
+    }
+
+    fn compile(&self, opaque: &BTreeSet<String>, bounds: &Bounds) -> Result<Vec<LockedPackage>, Failure> {
+        let gathered = self.gathered;
+        let lines = |roots: &[Root]| -> String {
+            let counts =
+                |root: &&Root| !root.requirement.name.is_empty() && !opaque.contains(&root.requirement.normalized());
+            roots.iter().filter(counts).map(|root| root.requirement.line() + "\n").collect()
+        };
+        // An override that never applies takes a package out of all that require it.
+        let out = |name: &String| format!("{name} ; python_version < '0'\n");
+        let overrides = lines(&bounds.overrides) + &opaque.iter().map(out).collect::<String>();
+        let minor = self.platform.python.as_str();
+        let python = self.request.python_full.clone().unwrap_or_else(|| format!("{minor}.99"));
+        self.uv.compile(&Set {
+            requirements: &lines(&gathered.roots),
+            constraints: &lines(&bounds.constraints),
+            overrides: &overrides,
+            indexes: &gathered.general_indexes(),
+            project: self.tables(),
+            arguments: &self.arguments(),
+            python: &python,
+            platform: self.platform,
+            deadline: self.deadline,
+        })
+    }
+
+    /// uv's own tables of the projects that are asked for, where they bind something to an index or name some.
+    fn tables(&self) -> Option<toml::Table> {
+        let (indexes, bindings) = (&self.gathered.indexes, &self.gathered.bindings);
+        let all = [("index", toml::Value::Array(indexes.clone())), ("sources", toml::Value::Table(bindings.clone()))];
+        (!indexes.is_empty()).then(|| all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    }
+
+    /// What bounds the set, with the files of constraints that are on servers.
+    fn bounds(&self) -> Result<Bounds, RequestError> {
+        let mut bounds = self.gathered.bounds.clone();
+        for (url, place) in &self.gathered.constraint_urls {
+            let text = super::constraints::fetch(url, self.deadline).map_err(|message| RequestError::Missing {
+                file: crate::manifest::shown(url),
+                message,
+                place: place.clone(),
+            })?;
+            bounds.add_text(&text, &crate::manifest::shown(url), &self.gathered.markers)?;
+        }
+        Ok(bounds)
+    }
+
+    /// Further arguments of uv: how to resolve, as the request says.
+    fn arguments(&self) -> Vec<String> {
+        let mut out = Vec::new();
+        if self.request.no_deps {
+            out.push("--no-deps".to_owned());
+        }
+        let last = |option: &str| {
+            let named = self.gathered.places.iter().rev().find(|(name, _)| name == option);
+            let variable = format!("UV_{}", option.trim_start_matches('-').to_ascii_uppercase().replace('-', "_"));
+            let set = self.request.environment.iter().rev().find(|(name, _)| *name == variable);
+            named
+                .or(set.filter(|_| !self.request.for_pip))
+                .map(|(_, value)| value.clone())
+                .filter(|value| !value.is_empty())
+        };
+        for option in ["--torch-backend", "--resolution", "--exclude-newer"] {
+            out.extend(last(option).into_iter().map(|value| format!("{option}={value}")));
+        }
+        match last("--prerelease") {
+            Some(value) => out.push(format!("--prerelease={value}")),
+            None if self.gathered.pre => out.push("--prerelease=allow".to_owned()),
+            None => {}
+        }
+        out
+    }
+
+    /// A package as uv names it for this platform, or as a lock in a folder does for all.
+    fn package(&self, package: &LockedPackage, folder: Option<&Path>, requested: bool) -> Resolved {
+        let place = |path: &str| folder.map_or_else(|| path.into(), |folder| cleaned(&folder.join(path)));
+        let mut out = Resolved {
+            name: package.name.clone(),
+            normalized: package.name.clone(),
+            version: package.version.clone(),
+            sdist: package.sdist.clone(),
+            requested,
+            ..Resolved::default()
+        };
+        let written = self.gathered.roots.iter().find(|root| root.requirement.normalized() == package.name);
+        if let Some(root) = written {
+            out.name.clone_from(&root.requirement.name);
+        }
+        match &package.direct {
+            Some(Direct::Archive(archive)) => {
+                out.url = archive.url.clone();
+                out.wheel = Some(archive.clone()).filter(|archive| archive.file.ends_with(".whl"));
+            }
+            Some(Direct::Url(url)) => out.url = Some(without_secrets(url)),
+            Some(Direct::Local { path, editable }) => {
+                (out.local, out.editable) = (Some(place(path)), *editable);
+            }
+            None => {
+                let hashes: BTreeSet<&str> =
+                    written.into_iter().flat_map(|root| root.requirement.hashes.iter().map(String::as_str)).collect();
+                // uv has told only those that fit, some of which are of kinds that are not known here.
+                let first = || package.wheels.first().filter(|_| folder.is_none() && hashes.is_empty()).cloned();
+                out.wheel = self.best(&package.wheels, &hashes).or_else(first);
+                let local =
+                    out.wheel.as_ref().and_then(|wheel| package.local.iter().find(|(name, _)| *name == wheel.file));
+                out.local = local.map(|(_, path)| place(path.strip_prefix("file://").unwrap_or(path)));
+            }
+        }
+        self.judge(&mut out);
+        out
+    }
+
+    /// The wheel for the platform, of those that have one of the digests, if any are told.
+    fn best(&self, wheels: &[Artifact], hashes: &BTreeSet<&str>) -> Option<Artifact> {
+        let fits = |wheel: &&Artifact| {
+            let known = wheel.hashes.iter().map(|(name, digest)| format!("{name}:{}", digest.to_ascii_lowercase()));
+            hashes.is_empty() || known.into_iter().any(|known| hashes.contains(known.as_str()))
+        };
+        let wheels: Vec<Artifact> =
+            wheels.iter().filter(|wheel| wheel.file.ends_with(".whl")).filter(fits).cloned().collect();
+        best(&wheels, self.platform).cloned()
+    }
+
+    /// Says why a package cannot be looked into, where it cannot.
+    fn judge(&self, package: &mut Resolved) {
+        let is_wheel = package.wheel.is_some()
+            || package.local.as_ref().is_some_and(|path| path.extension().is_some_and(|end| end == "whl"));
+        let all = self.gathered.no_binary.contains(":all:");
+        package.reason = if all || self.gathered.no_binary.contains(&package.normalized) {
+            package.wheel = None;
+            "it is made from source, as `--no-binary` says, and nothing is built here".into()
+        } else if is_wheel {
+            String::new()
+        } else if let Some(path) = &package.local {
+            format!("it is made from {}, and nothing is built here", escape_path(path))
+        } else if package.url.is_some() {
+            "it is made from source, and nothing is built here".into()
+        } else if package.sdist.is_some() {
+            "there is no wheel of it for this Python and platform: it is made from source, and nothing is built here"
+                .into()
+        } else {
+            "none of its files fits this Python and platform, or has a digest that is asked for".into()
+        };
+    }
+
+    /// What a lock pins: from the lock itself, or looked up.
+    fn pins(&self, locked: &LockedPins, answer: &mut Answer) -> Result<(), RequestError> {
+        let (mut wanted, mut ats) = (Vec::new(), Vec::new());
+        let start = answer.packages.len();
+        for pin in &locked.pins.pins {
+            answer.packages.push(self.pinned(pin, &locked.folder));
+            let is_open = pin.files.is_empty() && pin.url.is_none() && pin.path.is_none();
+            if let Some(version) = pin.version.clone().filter(|_| is_open) {
+                ats.push((answer.packages.len() - 1, pin));
+                wanted.push(Wanted { name: pin.name.clone(), version, index: pin.index.clone(), measure: false });
+            }
+        }
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let ask = self.for_one();
+        let found = in_each_index(&wanted, |index, group| Search::run(self.uv, Ask { index, ..ask }, group));
+        let unknown = found.iter().all(|found| found.verdict == Verdict::Unknown);
+        if let Some(first) = found.first().filter(|_| unknown) {
+            let message = first.reason.clone();
+            return Err(RequestError::Index {
+                host: "of the lock".into(),
+                message: format!("{message} ({})", locked.place),
+            });
+        }
+        for ((at, pin), found) in ats.into_iter().zip(found) {
+            let package = &mut answer.packages[at];
+            let has = |file: &Artifact| {
+                let mut known =
+                    file.hashes.iter().map(|(name, digest)| format!("{name}:{}", digest.to_ascii_lowercase()));
+                pin.hashes.is_empty() || known.any(|known| pin.hashes.contains(&known))
+            };
+            package.wheel = found.wheel.filter(has);
+            package.sdist = found.sdist;
+            match found.verdict {
+                Verdict::Gone => package.reason = "the package index does not have this version any more".into(),
+                Verdict::Unknown => package.reason = format!("it could not be looked up: {}", found.reason),
+                _ => self.judge(package),
+            }
+        }
+        debug_assert!(answer.packages.len() >= start);
+        Ok(())
+    }
+
+    fn pinned(&self, pin: &Pin, folder: &Path) -> Resolved {
+        let mut out = Resolved {
+            name: pin.name.clone(),
+            normalized: normalize_name(&pin.name),
+            version: pin.version.clone(),
+            wheel: self.best(&pin.files, &BTreeSet::new()),
+            sdist: pin.files.iter().find(|file| !file.file.ends_with(".whl")).cloned(),
+            url: pin.url.as_deref().map(without_secrets),
+            local: pin.path.as_ref().map(|path| cleaned(&folder.join(path))),
+            editable: pin.editable,
+            requested: pin.requested,
+            ..Resolved::default()
+        };
+        if let Some(url) =
+            out.url.clone().filter(|url| out.wheel.is_none() && url.starts_with("http") && url.ends_with(".whl"))
+        {
+            let file = crate::manifest::file_of(&url);
+            out.wheel = Some(Artifact { file, url: Some(url), size: None, hashes: BTreeMap::new() });
+        }
+        self.judge(&mut out);
+        out
+    }
+}

@@ -1,0 +1,29 @@
+//! Wheels: what one has, by the list at its end, and what an installer makes of it.
+//!
+//! What a wheel unpacks to stands in the list at its end ([`find_directory`]), which two range requests fetch: a wheel of 700 MB
+//! costs about one. [`WheelInfo::installed`] says which files an installer makes of it.
+//!
+//! Source: the binary distribution format
+//! (<https://packaging.python.org/en/latest/specifications/binary-distribution-format/>).
+
+mod install;
+mod layout;
+mod options;
+mod platform;
+mod read;
+mod remote;
+mod tags;
+mod zip;
+
+pub use install::{EntryPoint, Installation, Installer, parse_entry_points};
+pub use layout::{Contents, InstalledFile, Layout, WheelFile, predicted_bytecode};
+pub use options::Options;
+pub use platform::{Libc, Platform};
+pub use read::WheelInfo;
+pub(crate) use read::{read, read_local};
+pub use remote::{Credentials, Listed, Remote, RemoteError};
+pub(crate) use tags::best;
+pub use zip::{
+    Directory, MAX_DIRECTORY, MAX_ENTRY, TAIL, ZipEntry, ZipError, check_list, find_directory, parse_directory,
+    read_entry,
+};
