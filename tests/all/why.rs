@@ -128,18 +128,25 @@ fn project_files_are_read_with_their_lines_extras_and_groups() {
     let text = "[project]\nname = 'x'\ndependencies = [\n  'Celery[redis] >= 5',\n  'numpy',\n]\n\
                 [project.optional-dependencies]\ngpu = ['torch']\n\
                 [dependency-groups]\ndev = ['pytest', {include-group = 'x'}]\n\
-                [tool.poetry.dependencies]\npython = '^3.11'\nrich = '^13'\nhttpx = {version = '>=0.2, <1', extras = ['http2']}\n\
-                [tool.poetry.group.docs.dependencies]\nmkdocs = '*'\n";
+                [tool.poetry.dependencies]\nnumpy = {source = 'own'}\n";
     assert_eq!(
         asked("p/pyproject.toml", text),
         [
             "celery[redis]>=5: p/pyproject.toml, line 4",
             "numpy: p/pyproject.toml, line 5",
-            "rich: p/pyproject.toml, line 13",
-            "httpx[http2]>=0.2,<1: p/pyproject.toml, line 14",
             "torch: p/pyproject.toml, line 8 (extra gpu)",
             "pytest: p/pyproject.toml, line 10 (group dev)",
-            "mkdocs: p/pyproject.toml, line 16 (group docs)",
+        ]
+    );
+    let text = "[tool.poetry.dependencies]\npython = '^3.11'\nrich = '^13'\n\
+                httpx = {version = '>=0.2, <1', extras = ['http2']}\n\
+                [tool.poetry.group.docs.dependencies]\nmkdocs = '*'\n";
+    assert_eq!(
+        asked("p/pyproject.toml", text),
+        [
+            "rich>=13,<14: p/pyproject.toml, line 3",
+            "httpx[http2]>=0.2,<1: p/pyproject.toml, line 4",
+            "mkdocs: p/pyproject.toml, line 6 (group docs)",
         ]
     );
     assert_eq!(
@@ -215,4 +222,12 @@ fn the_heaviest_come_first_each_with_its_chains() {
     let names: Vec<&str> = found.iter().map(|why| why.name.as_str()).collect();
     assert_eq!(names, ["heavy", "app"]);
     assert_eq!(found[0].chains[0].to_string(), "app 1 → heavy 1 (nothing requires it)");
+}
+
+#[test]
+fn a_line_is_that_of_the_entry_and_not_of_a_name_that_holds_it() {
+    let text = "# torch is heavy\n[project]\nname = 'torch-app'\ndependencies = [\n  'torchvision',\n  'torch',\n]\n";
+    assert_eq!(asked("pyproject.toml", text), ["torchvision: pyproject.toml, line 5", "torch: pyproject.toml, line 6"]);
+    let torn = "[project]\ndependencies = ['numpy', 'not a name!!', 'rich']\n[tool.x\n";
+    assert_eq!(asked("pyproject.toml", torn), ["numpy: pyproject.toml, line 2", "rich: pyproject.toml, line 2"]);
 }
