@@ -48,7 +48,7 @@ pub enum Unit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Basis {
-    /// Counted in the image itself, or in the list of files of a wheel that is to be installed.
+    /// Counted in the image itself, or in a wheel that was read whole.
     Measured,
     /// Derived from what was counted, by a stated rule.
     Predicted,

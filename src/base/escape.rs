@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::path::Path;
 
 /// Whether a character is not to be seen, or makes other characters be seen in another way or place: controls,
 /// format characters (general category Cf: direction, joining, tags, soft hyphens, interlinear annotation), separators of
@@ -70,7 +71,7 @@ pub fn escape_str(text: &str) -> String {
 }
 
 /// [`escape_bytes`] of a path of this machine.
-pub fn escape_path(path: &std::path::Path) -> String {
+pub fn escape_path(path: &Path) -> String {
     escape_bytes(path.as_os_str().as_encoded_bytes())
 }
 
@@ -84,6 +85,15 @@ pub fn escape_bytes(bytes: &[u8]) -> String {
         }
     }
     out
+}
+
+/// A writer that escapes all that passes: for a `Display` whose sentence has somebody else's words in it.
+pub struct Escaping<W>(pub W);
+
+impl<W: fmt::Write> fmt::Write for Escaping<W> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.write_str(&escape_str(text))
+    }
 }
 
 /// Somebody else's text, to be shown: escaped when it is made, so that whoever shows it need not think of it.
@@ -106,6 +116,12 @@ impl Text {
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
         Self(escape_str(text))
+    }
+}
+
+impl From<&Path> for Text {
+    fn from(path: &Path) -> Self {
+        Self(escape_path(path))
     }
 }
 

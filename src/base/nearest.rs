@@ -1,7 +1,12 @@
 //! What somebody meant who wrote a name that is not there.
 
+use std::path::{Path, PathBuf};
+
 /// Names that a hint says, at most.
 const MAX_NAMES: usize = 3;
+
+/// Names of a folder that are looked at.
+const MAX_LISTED: usize = 10_000;
 
 /// Characters of a name that are looked at.
 const MAX_LENGTH: usize = 100;
@@ -33,6 +38,26 @@ pub fn did_you_mean<'k>(asked: &str, known: impl IntoIterator<Item = &'k str>) -
 fn shares_a_word(known: &str, asked: &str) -> bool {
     let mut words = asked.split(['-', '.', ' ']).filter(|word| word.len() > 2);
     words.any(|word| known.split(['-', '.']).any(|part| part.starts_with(word)))
+}
+
+/// The path that is there and most like one that is not: with another name in the deepest folder of it that is there.
+/// What stands behind a colon or `@` may be meant as a choice.
+pub fn nearest_path(path: &Path) -> Option<PathBuf> {
+    let there = path.ancestors().skip(1).find(|above| above.as_os_str().is_empty() || above.is_dir())?;
+    let wanted = path.strip_prefix(there).ok()?.iter().next()?.to_str()?;
+    let folder = if there.as_os_str().is_empty() { Path::new(".") } else { there };
+    let rows = std::fs::read_dir(folder).ok()?.flatten().take(MAX_LISTED);
+    let mut names: Vec<String> = rows.filter_map(|row| row.file_name().into_string().ok()).collect();
+    names.sort();
+    let name = wanted.split([':', '@']).next().unwrap_or(wanted);
+    nearest(wanted, &names).or_else(|| nearest(name, &names)).map(|name| there.join(name))
+}
+
+/// The name with the fewest typing errors, if they are at most a third of it.
+fn nearest<'n>(wanted: &str, names: &'n [String]) -> Option<&'n String> {
+    let wanted: String = wanted.chars().take(MAX_LENGTH).collect();
+    let (errors, name) = names.iter().map(|name| (strsim::damerau_levenshtein(&wanted, name), name)).min()?;
+    (errors * 3 <= wanted.chars().count()).then_some(name)
 }
 
 #[cfg(test)]

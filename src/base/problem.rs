@@ -1,6 +1,6 @@
 //! Where a fact was found, and what was wrong with the input.
 
-use super::{ImagePath, LayerIdx};
+use super::{ImagePath, LayerIdx, Text};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -25,14 +25,14 @@ impl fmt::Display for Location {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Problem {
     /// Where, in words: a [`Location`] or a file of the input.
-    pub place: String,
-    /// What was expected and what was found. Already escaped for a terminal.
-    pub message: String,
+    pub place: Text,
+    /// What was expected and what was found.
+    pub message: Text,
 }
 
 impl Problem {
-    /// A problem at a place; both are escaped here.
+    /// A problem at a place.
     pub fn new(place: impl fmt::Display, message: impl fmt::Display) -> Self {
-        Self { place: super::escape_str(&place.to_string()), message: super::escape_str(&message.to_string()) }
+        Self { place: place.to_string().into(), message: message.to_string().into() }
     }
 }

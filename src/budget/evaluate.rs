@@ -10,7 +10,7 @@ use super::verdict::{
     Amount, Check, CheckId, CheckKind, Culprit, Outcome, Place, Severity, Verdict, Warning, WarningId, fingerprint,
 };
 use super::{Date, SCHEMA_VERSION};
-use crate::base::{ByteSize, Size, Unit, escape_str};
+use crate::base::{ByteSize, Hint, Size, Unit, escape_str};
 
 /// Culprits of a check that are shown.
 const CULPRITS: usize = 10;
@@ -48,17 +48,17 @@ pub enum BudgetError {
     },
 }
 
-impl BudgetError {
-    /// What may help.
-    pub fn hint(&self) -> &'static str {
-        match self {
+impl Hint for BudgetError {
+    fn hint(&self) -> Option<String> {
+        let text = match self {
             Self::NoLimits { .. } => {
                 "write limits under [limits], or a [[image]] whose name and platform are the image's; docs/budget.md has examples"
             }
             Self::NoBaseline { .. } => {
                 "`slimwright check TARGET --update` writes it into slimwright.lock, which belongs into version control"
             }
-        }
+        };
+        Some(text.to_owned())
     }
 }
 
@@ -225,6 +225,11 @@ impl Judge<'_> {
         let message = match unknown {
             true => format!("{}, which is too small by an unknown amount: {}", measured.text, self.what_is_missing()),
             false => measured.against(limit, broken.is_some(), severity),
+        };
+        // Nothing else in the verdict says so.
+        let message = match known == Outcome::Warn && self.doubts() && !unknown {
+            true => format!("{message}, or more: {}", self.what_is_missing()),
+            false => message,
         };
         let baseline = measured.before.map(|bytes| {
             Amount::Bytes(Size { bytes: ByteSize(bytes), unit: measured.unit, basis: self.snapshot.basis })

@@ -6,7 +6,7 @@
 //! not merged to its end, sums that are none: errors, never an empty baseline.
 
 use super::snapshot::{Snapshot, total};
-use crate::base::{Basis, Excerpt, escape_str};
+use crate::base::{Basis, Excerpt, Hint, escape_str};
 use crate::facts::Part;
 use crate::fs::Owner;
 use serde::Deserialize;
@@ -111,17 +111,17 @@ pub enum LockError {
     },
 }
 
-impl LockError {
-    /// What may help.
-    pub fn hint(&self) -> &'static str {
-        match self {
+impl Hint for LockError {
+    fn hint(&self) -> Option<String> {
+        let text = match self {
             Self::Damaged { .. } => {
                 "restore it from version control, or delete it and write it anew with `check --update`"
             }
             Self::Version { .. } => {
                 "use the slimwright that wrote it, or delete it and write it anew with `check --update`"
             }
-        }
+        };
+        Some(text.to_owned())
     }
 }
 

@@ -12,6 +12,7 @@ use crate::python::{Distribution, RemovedDistribution};
 use crate::rules::Finding;
 use crate::rules::{Severity, Tier};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Characters of an instruction that is shown.
 const INSTRUCTION_WIDTH: usize = 72;
@@ -163,7 +164,7 @@ impl Snapshot {
             findings: findings.iter().map(finding).collect(),
             has_python: !facts.python.environments.is_empty() || !facts.python.distributions.is_empty(),
             gaps: image.gaps.clone(),
-            unread: image.unread().map(|problem| format!("{}: {}", problem.place, problem.message)).collect(),
+            unread: image.unread.iter().map(|problem| format!("{}: {}", problem.place, problem.message)).collect(),
         }
     }
 
@@ -265,7 +266,7 @@ fn names(image: &Image) -> Vec<String> {
 
 fn layers(image: &Image, facts: &Facts<'_>) -> Vec<LayerSize> {
     let created_by = image.created_by();
-    let layer = |(position, (index, sums)): (usize, (&LayerIndex, &LayerSummary))| LayerSize {
+    let layer = |(position, (index, sums)): (usize, (&Arc<LayerIndex>, &LayerSummary))| LayerSize {
         digest: index.diff_id.or(index.blob).map(|digest| digest.to_string()),
         instruction: created_by.get(position).copied().flatten().and_then(instruction),
         unpacked: sums.total,

@@ -5,7 +5,7 @@ use super::failure::{Failure, Result};
 use super::output::Destination;
 use super::pipeline::Measured;
 use crate::base::escape_path;
-use crate::budget::{BudgetError, Config, ConfigError, Date, Lock, Outcome, RestsOn, Snapshot, Verdict, evaluate};
+use crate::budget::{Config, Date, Lock, Outcome, RestsOn, Snapshot, Verdict, evaluate};
 use crate::rules::Rule;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -36,10 +36,11 @@ impl Budget {
 
     /// Judges.
     pub fn judge(&self, rules: &[Rule], measured: &Measured<'_>) -> Result<Verdict> {
-        self.config.check_rules(rules).map_err(config_failure)?;
+        self.config.check_rules(rules).map_err(|error| Failure::of(true, error))?;
         let snapshot = Snapshot::new(measured.facts, measured.findings);
         let baseline = self.lock.lock.get(&snapshot);
-        let verdict = evaluate(&snapshot, &self.config, baseline, self.today).map_err(budget_failure)?;
+        let verdict =
+            evaluate(&snapshot, &self.config, baseline, self.today).map_err(|error| Failure::of(true, error))?;
         let lock = baseline.map(|_| self.lock.path.as_path());
         Ok(Verdict { rests_on: rests_on(Some(&self.file), lock, &[]), ..verdict })
     }
@@ -69,10 +70,7 @@ impl LockFile {
         let text = file
             .read(MAX_LOCK)
             .map_err(|error| Failure::usage(error).hint("`slimwright check TARGET --update` writes it"))?;
-        let lock = Lock::parse(&text, &path.display().to_string()).map_err(|error| {
-            let hint = error.hint();
-            Failure::usage(anyhow::Error::new(error)).hint(hint)
-        })?;
+        let lock = Lock::parse(&text, &path.display().to_string()).map_err(|error| Failure::of(true, error))?;
         Ok(Self { path, lock, is_there: true })
     }
 
@@ -86,7 +84,7 @@ impl LockFile {
 /// Reads the configuration.
 pub fn load(file: &BudgetFile) -> Result<Config> {
     let text = file.read(MAX_CONFIG).map_err(|error| Failure::usage(error).hint(MINIMAL))?;
-    Config::parse(&text, &file.path.display().to_string()).map_err(config_failure)
+    Config::parse(&text, &file.path.display().to_string()).map_err(|error| Failure::of(true, error))
 }
 
 /// What a verdict rests on.
@@ -109,22 +107,6 @@ pub fn today() -> Result<Date> {
         Err(_) => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()),
     };
     Ok(Date::of_unix_seconds(seconds))
-}
-
-/// What is wrong with a configuration.
-pub fn config_failure(error: ConfigError) -> Failure {
-    let hint = error.hint.clone();
-    let failure = Failure::usage(anyhow::Error::new(error));
-    match hint {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
-}
-
-/// What cannot be judged.
-pub fn budget_failure(error: BudgetError) -> Failure {
-    let hint = error.hint();
-    Failure::usage(anyhow::Error::new(error)).hint(hint)
 }
 
 /// A verdict that is no pass.

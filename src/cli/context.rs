@@ -3,8 +3,8 @@
 use super::failure::{Failure, Result};
 use super::options::Source;
 use super::progress::Bar;
-use crate::context::{self, Base, ContextError, ContextOptions, Outside};
-use crate::image::{Cache, Image, ImageError, OpenOptions, Progress as _, Target, TargetKind, open, open_manifest};
+use crate::context::{self, Base, ContextOptions, Outside};
+use crate::image::{Cache, Image, ImageError, OpenOptions, Progress as _, Target, open, open_manifest};
 use crate::index::{self, Files, Request, RequestError, Resolution, Resolved, Uv};
 use crate::ospackages::{self, Repositories, RepositoryError, Sources};
 use crate::programs::Strangers;
@@ -14,8 +14,6 @@ use crate::wheel::Platform;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-
-const PREFIX: &str = "context:";
 
 /// A build context as it was asked for.
 pub struct ContextInput {
@@ -27,21 +25,15 @@ pub struct ContextInput {
     pub images: BTreeMap<String, Target>,
 }
 
-/// The folder of `context:DIR`.
-pub(super) fn folder(target: &str) -> Option<PathBuf> {
-    let folder = target.strip_prefix(PREFIX)?;
-    Some(PathBuf::from(if folder.is_empty() { "." } else { folder }))
-}
-
 /// The Dockerfile that is read: the named one, or the folder's.
 pub(super) fn dockerfile(folder: &Path, named: Option<&Path>) -> Option<PathBuf> {
     named.map(Path::to_owned).or_else(|| context::dockerfile_in(folder))
 }
 
 /// Checks the arguments; `None` where the target is no build context.
-pub(super) fn input(source: &Source, asks: bool) -> Result<Option<ContextInput>> {
+pub(super) fn input(source: &Source, target: &Target, asks: bool) -> Result<Option<ContextInput>> {
     let args = &source.context;
-    let Some(folder) = folder(&source.target) else {
+    let Some(folder) = target.context().map(Path::to_owned) else {
         let given = args.file.is_some()
             || !args.build_arg.is_empty()
             || !args.image.is_empty()
@@ -69,7 +61,13 @@ pub(super) fn input(source: &Source, asks: bool) -> Result<Option<ContextInput>>
         let (name, target) = pair("image", text)?;
         let target = target.parse::<Target>();
         let target = target.map_err(|error| Failure::usage(anyhow::anyhow!("--image {name}: {error}")))?;
-        Ok((name, target))
+        match target {
+            Target::Context(_) => {
+                let error = anyhow::anyhow!("--image {name}: expected an image, found a build context");
+                Err(Failure::usage(error).hint("build it, and name what comes out"))
+            }
+            target => Ok((name, target)),
+        }
     };
     let images = args.image.iter().map(image).collect::<Result<_>>()?;
     let platform = source.platform.clone().unwrap_or_else(crate::image::host_platform);
@@ -101,19 +99,9 @@ pub(super) fn read<'w>(input: &'w ContextInput, options: &'w OpenOptions, quiet:
     world.bar.start("reading the build context", None);
     let read = context::read(&input.folder, &input.options, &world);
     world.bar.finish();
-    let read = read.map_err(failure)?;
+    let read = read.map_err(|error| Failure::of(error.is_configuration(), error))?;
     read.notes.iter().for_each(|note| world.bar.note(note));
     Ok((read.image, world))
-}
-
-fn failure(error: ContextError) -> Failure {
-    let (is_configuration, hint) = (error.is_configuration(), error.hint());
-    let error = anyhow::Error::new(error);
-    let failure = if is_configuration { Failure::usage(error) } else { Failure::measure(error) };
-    match hint {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
 }
 
 /// The machine and the network.
@@ -147,7 +135,7 @@ impl World<'_> {
     fn find(&self, name: &str) -> Base {
         let given = self.input.images.iter().find(|(known, _)| is_same_image(known, name));
         if let Some((_, target)) = given {
-            let how = format!("given as {}", target.path.display());
+            let how = format!("given as {target}");
             return match open(target, &self.options(), &self.bar) {
                 Ok(image) if image.layers.is_empty() => Base::Missing("it has no layers".into()),
                 Ok(image) => Base::Known(Box::new(image), how),
@@ -169,17 +157,11 @@ impl World<'_> {
     }
 
     fn engine(&self, name: &str) -> Option<Image> {
-        let target = Target { kind: Some(TargetKind::Daemon), path: name.into(), reference: Some(name.to_owned()) };
-        open(&target, &self.options(), &()).ok()
+        open(&Target::Daemon(name.to_owned()), &self.options(), &()).ok()
     }
 
     fn registry(&self, name: &str) -> Base {
-        let target = Target {
-            kind: Some(TargetKind::Registry),
-            path: format!("docker://{name}").into(),
-            reference: Some(name.to_owned()),
-        };
-        match open_manifest(&target, &self.options(), &()) {
+        match open_manifest(name, &self.options(), &()) {
             Ok((image, true)) => Base::Known(Box::new(image), "every layer is in the cache".into()),
             Ok((image, false)) => Base::Manifest(Box::new(image)),
             Err(ImageError::Registry(error)) if matches!(*error, RegistryError::NotFound { .. }) => {

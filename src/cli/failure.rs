@@ -1,6 +1,6 @@
 //! Why a run ends early: what went wrong, what may help, and the exit code.
 
-use crate::base::escape_str;
+use crate::base::{Hint, escape_str};
 use anstyle::AnsiColor;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -30,6 +30,14 @@ impl Failure {
     /// The image was measured, and the answer is no.
     pub fn verdict(error: impl Into<anyhow::Error>) -> Self {
         Self { code: 1, error: error.into(), hint: None }
+    }
+
+    /// An error that knows what may help: `usage` where the user must change something, otherwise the image could not be
+    /// measured.
+    pub fn of<E: std::error::Error + Hint + Send + Sync + 'static>(usage: bool, error: E) -> Self {
+        let hint = error.hint();
+        let failure = if usage { Self::usage(error) } else { Self::measure(error) };
+        Self { hint, ..failure }
     }
 
     /// Adds what may help.

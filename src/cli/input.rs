@@ -5,9 +5,10 @@ use super::failure::{Failure, Result};
 use super::given;
 use super::options::{Asked, Color, Print, Source};
 use super::progress::Bar;
-use crate::base::{escape_path, parse_byte_size};
-use crate::image::{CACHE_BYTES, Cache, OpenOptions, Progress as _, Target};
+use crate::base::{escape_str, parse_byte_size};
+use crate::image::{CACHE_BYTES, Cache, OpenOptions, Progress as _, TARGETS, Target};
 use crate::python::AskedFor;
+use crate::report::text::Style;
 use std::io::IsTerminal as _;
 
 /// Which image, and how to read it.
@@ -51,11 +52,8 @@ pub(super) fn cache() -> Result<Option<Cache>> {
 impl Input {
     /// Checks the arguments, and reads the files that say what is asked for.
     pub fn new(source: Source, asked: &Asked) -> Result<Self> {
-        let context = context::input(&source, asked.project.is_some() || !asked.requirements.is_empty())?;
-        let target = source.target.parse::<Target>().map_err(|error| {
-            Failure::usage(anyhow::anyhow!("TARGET `{}`: {error}", source.target))
-                .hint("write docker-daemon:NAME, docker://NAME, docker-archive:FILE, oci:DIR[:TAG], oci-archive:FILE, dir:FOLDER, index:FILE, context:DIR, a path or -")
-        })?;
+        let target = target(&source.target)?;
+        let context = context::input(&source, &target, asked.project.is_some() || !asked.requirements.is_empty())?;
         let mut options = OpenOptions {
             platform: source.platform,
             verify: source.verify,
@@ -70,7 +68,7 @@ impl Input {
         }
         options.limits.entries = source.max_entries.unwrap_or(options.limits.entries);
         let given = given::read(&asked.requirements, asked.project.as_deref())?;
-        let target = if context.is_none() { followed(target, &options)? } else { target };
+        let target = followed(target, &options)?;
         Ok(Self { text: source.target, target, options, given, quiet: source.quiet, context })
     }
 
@@ -91,6 +89,16 @@ impl Input {
 }
 
 impl Look {
+    /// For a file.
+    pub fn plain(self) -> Self {
+        Self { color: false, width: 80, ..self }
+    }
+
+    /// For text about a target.
+    pub fn style<'t>(&self, target: &'t str) -> Style<'t> {
+        Style { color: self.color, width: self.width, details: self.details, target }
+    }
+
     /// For text that goes to stdout, or not.
     pub fn new(print: &Print, to_stdout: bool) -> Self {
         let stdout = std::io::stdout();
@@ -107,12 +115,18 @@ impl Look {
     }
 }
 
+/// Which image a text means.
+pub(super) fn target(text: &str) -> Result<Target> {
+    text.parse()
+        .map_err(|error| Failure::usage(anyhow::anyhow!("TARGET `{text}`: {error}")).hint(format!("write {TARGETS}")))
+}
+
 /// What the target cannot do is said before anything is read.
 fn followed(target: Target, options: &OpenOptions) -> Result<Target> {
     match target.unfollowed(options).first() {
         None => Ok(target),
         Some((option, why)) => {
-            let error = anyhow::anyhow!("{}: {option} cannot be followed: {why}", escape_path(&target.path));
+            let error = anyhow::anyhow!("{}: {option} cannot be followed: {why}", escape_str(&target.to_string()));
             Err(Failure::usage(error).hint(format!("leave {option} out")))
         }
     }
@@ -128,8 +142,7 @@ pub(super) fn pair((mut before, mut after): (Source, Source), asked: &Asked) -> 
             insecure: source.insecure,
             ..OpenOptions::default()
         };
-        context::folder(&source.target).is_none()
-            && target.unfollowed(&options).iter().any(|(lacked, _)| *lacked == option)
+        target.unfollowed(&options).iter().any(|(lacked, _)| *lacked == option)
     };
     for option in ["--platform", "--verify", "--insecure"] {
         let leave_out = |source: &mut Source| match option {

@@ -1,5 +1,10 @@
 //! The command line as clap reads it, with its help texts.
 
+use crate::budget::{self, Verdict};
+use crate::image::TARGETS;
+use crate::report::check::FORMATS;
+use crate::report::{AUDIT_FORMATS, DIFF_FORMATS, Format, Render, RenderAudit};
+use clap::builder::PossibleValue;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -107,10 +112,8 @@ A plan from such an index leaves the others out of its Dockerfile and names them
 /// Which image, and how to read it.
 #[derive(Clone, Debug, ClapArgs)]
 pub struct Source {
-    /// docker-daemon:NAME, docker://NAME (a registry), docker-archive:FILE, oci:DIR[:TAG], oci-archive:FILE,
-    /// dir:FOLDER, index:FILE, a path of any of these, - for an archive on standard input, or context:DIR for what a
-    /// folder with a Dockerfile will become
-    #[arg(value_name = "TARGET")]
+    /// Which image, as [`TARGETS`] says.
+    #[arg(value_name = "TARGET", help = TARGETS)]
     pub target: String,
     /// Which image of several, for example linux/arm64
     #[arg(long, value_name = "OS/ARCH")]
@@ -201,28 +204,48 @@ pub enum Color {
     Never,
 }
 
-/// The formats of an audit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum AuditFormat {
-    /// For a terminal: one screen
-    Text,
-    /// For programs; see docs/schema/audit.schema.json
-    Json,
-    /// For a pull request or a wiki
-    Markdown,
-    /// SARIF 2.1.0: the findings
-    Sarif,
+/// A format of an audit.
+pub type AuditFormat = Format<RenderAudit>;
+/// A format of a verdict.
+pub type CheckFormat = Format<Render<Verdict>>;
+/// A format of a difference.
+pub type DiffFormat = Format<Render<budget::Diff>>;
+
+/// Formats of one thing.
+pub trait Table: Sized + 'static {
+    /// All of them, the default one first.
+    fn rows() -> &'static [Self];
 }
 
-/// The formats of a difference.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For a terminal: one screen
-    Text,
-    /// For programs; see docs/schema/diff.schema.json
-    Json,
-    /// For a pull request or a wiki
-    Markdown,
+impl Table for AuditFormat {
+    fn rows() -> &'static [Self] {
+        &AUDIT_FORMATS
+    }
+}
+
+impl Table for CheckFormat {
+    fn rows() -> &'static [Self] {
+        &FORMATS
+    }
+}
+
+impl Table for DiffFormat {
+    fn rows() -> &'static [Self] {
+        &DIFF_FORMATS
+    }
+}
+
+impl<F: Clone> ValueEnum for Format<F>
+where
+    Self: Table,
+{
+    fn value_variants<'a>() -> &'a [Self] {
+        Self::rows()
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name).help(self.help))
+    }
 }
 
 /// `slimwright audit`.
@@ -412,7 +435,7 @@ pub struct Check {
     pub print: Print,
     /// What to write to stdout
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub format: Report,
+    pub format: CheckFormat,
     /// Write the verdict in a format into FILE as well, for example json=verdict.json; may be repeated. A FILE of - is
     /// stdout, in the place of --format
     #[arg(long, value_name = "FORMAT=FILE")]
@@ -420,27 +443,6 @@ pub struct Check {
     /// Overwrite the FILEs of --report
     #[arg(long)]
     pub force: bool,
-}
-
-/// The formats of a verdict.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Report {
-    /// For a terminal
-    Text,
-    /// For programs; see docs/schema/check.schema.json
-    Json,
-    /// For a comment on a pull request: at most 65,536 bytes, what matters most first
-    Markdown,
-    /// The same for a job's summary: at most 1 MiB
-    Summary,
-    /// GitHub's annotations, as workflow commands
-    Github,
-    /// SARIF 2.1.0
-    Sarif,
-    /// JUnit's XML, a test case for each check
-    Junit,
-    /// GitLab's code quality report
-    Gitlab,
 }
 
 /// `slimwright diff`.
@@ -460,7 +462,7 @@ pub struct Diff {
     pub print: Print,
     /// What to write
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub format: Format,
+    pub format: DiffFormat,
     /// Write to FILE instead of stdout
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,

@@ -22,6 +22,7 @@ use crate::report::AuditReport;
 use crate::rules::{self, Finding, Rule};
 use std::mem::ManuallyDrop;
 use std::path::Path;
+use std::sync::Arc;
 
 /// An image, and the world around it where it is a build context's.
 pub struct Opened<'i> {
@@ -53,17 +54,10 @@ pub fn image(input: &Input) -> Result<ManuallyDrop<Image>> {
     // answer must not depend on where the image is.
     let asked = input.options.limits.sources;
     let image = image.map(|mut image| {
-        image.layers.iter_mut().for_each(|layer| layer.sources &= asked);
+        image.layers.iter_mut().for_each(|layer| Arc::make_mut(layer).sources &= asked);
         image
     });
-    image.map(ManuallyDrop::new).map_err(|error| {
-        let hint = error.hint();
-        let failure = if error.is_usage() { Failure::usage(error) } else { Failure::measure(error) };
-        match hint {
-            Some(hint) => failure.hint(hint),
-            None => failure,
-        }
-    })
+    image.map(ManuallyDrop::new).map_err(|error| Failure::of(error.is_usage(), error))
 }
 
 /// Reads the rules.

@@ -4,7 +4,6 @@
 //! Source: POSIX.1-2017; the manual pages of GNU coreutils.
 
 use super::arguments::Arguments;
-use super::places::USUAL_PATH;
 use super::stage::Stage;
 use super::words::{Field, is_special};
 use crate::base::{ImagePath, file_name, is_within, parent};
@@ -43,7 +42,7 @@ impl Stage {
     /// Whether a program is where programs usually are, and `PATH` does not lead there.
     pub(super) fn is_hidden(&self, program: &str) -> bool {
         let is_in = |folder: &str| self.tree.exists(&self.tree.resolve(format!("{folder}/{program}").as_bytes()));
-        !program.contains('/') && self.program(program).is_none() && USUAL_PATH.split(':').any(is_in)
+        !program.contains('/') && self.program(program).is_none() && crate::image::DEFAULT_PATH.split(':').any(is_in)
     }
 
     /// How far a command is understood.

@@ -1,6 +1,6 @@
 //! Why a build context does not become an image.
 
-use crate::base::{escape_path, escape_str};
+use crate::base::{Hint, escape_path, escape_str};
 use crate::dockerfile::{Dockerfile, DockerfileError};
 use crate::index::{RequestError, ResolveError};
 use std::io;
@@ -18,10 +18,14 @@ pub enum ContextError {
         source: io::Error,
     },
     /// The path is no folder.
-    #[error("{path}: expected a folder to build from, found a file")]
+    #[error("{path}: expected a folder to build from, found {found}")]
     NoFolder {
         /// The path, escaped.
         path: String,
+        /// What is there.
+        found: &'static str,
+        /// A path that is there and most like it, escaped.
+        near: Option<String>,
     },
     /// The folder is too large.
     #[error("{path}: more than {most} files are no build context")]
@@ -153,12 +157,14 @@ impl ContextError {
             _ => true,
         }
     }
+}
 
-    /// What may help.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for ContextError {
+    fn hint(&self) -> Option<String> {
         let text = match self {
-            Self::Request { source, .. } => return Some(source.hint()).filter(|hint| !hint.is_empty()),
+            Self::Request { source, .. } => return source.hint(),
             Self::NotThere { hint, .. } => (*hint)?,
+            Self::NoFolder { near: Some(near), .. } => return Some(format!("did you mean `{near}`?")),
             Self::Nothing { .. } | Self::NoFolder { .. } => "context:DIR takes the folder that is built from",
             Self::TooManyPatterns { .. } => "patterns without these signs, and `**/NAME`, may be as many as you like",
             Self::NoPython => "say it with --python 3.11, or write a .python-version",

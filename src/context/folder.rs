@@ -4,7 +4,7 @@
 
 use super::ContextError;
 use super::ignore::{Ignore, Walk};
-use crate::base::{Found, ImagePath, Root, escape_path, parent};
+use crate::base::{Found, ImagePath, Root, escape_path, nearest_path, parent};
 use crate::index::Unread;
 use crate::layer::{Entry, EntryKind, content_digest, distil, is_kept};
 use std::collections::BTreeMap;
@@ -40,9 +40,15 @@ impl Folder {
     /// Lists a folder, without what its ignore file hides. `dockerfile` is the path of the Dockerfile, beside which an
     /// ignore file of its own may stand.
     pub(super) fn read(root: &Path, dockerfile: Option<&Path>) -> Result<Self, ContextError> {
-        let metadata = std::fs::metadata(root).map_err(|source| ContextError::read(root, source))?;
-        if !metadata.is_dir() {
-            return Err(ContextError::NoFolder { path: escape_path(root) });
+        let no_folder = |found| {
+            let near = nearest_path(root).map(|near| escape_path(&near));
+            ContextError::NoFolder { path: escape_path(root), found, near }
+        };
+        match std::fs::metadata(root) {
+            Ok(metadata) if metadata.is_dir() => {}
+            Ok(_) => return Err(no_folder("a file")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(no_folder("nothing")),
+            Err(error) => return Err(ContextError::read(root, error)),
         }
         let disk = Root::open(root).map_err(|source| ContextError::read(root, source))?;
         let (ignore, name) = ignore_file(&disk, root, dockerfile)?;

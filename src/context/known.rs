@@ -12,6 +12,7 @@ use crate::layer::{Entry, EntryKind, LayerIndex};
 use crate::os::{PackageManager, parse_installed, parse_status};
 use crate::ospackages::PackageRequest;
 use crate::wheel::predicted_bytecode;
+use std::sync::Arc;
 
 /// A file, and what the index of a layer keeps of it.
 #[derive(Clone, Debug)]
@@ -63,7 +64,7 @@ pub struct KnownPackage {
 #[derive(Clone, Debug)]
 pub struct KnownLayer {
     /// Its entries.
-    pub index: LayerIndex,
+    pub index: Arc<LayerIndex>,
     /// Positions of those that have the content of the path below them: only attributes changed.
     pub rewrites: FastSet<u32>,
 }

@@ -261,9 +261,10 @@ fn finish(
         other_names: Vec::new(),
         platform: world.options.platform.clone(),
         config,
-        layers: stage.tree.into_layers(),
+        layers: stage.tree.layers,
         basis: Basis::Predicted,
         problems: stage.problems,
+        unread: stage.unread,
         gaps,
         base: Some(base_layers),
     };

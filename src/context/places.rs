@@ -2,17 +2,15 @@
 
 use super::stage::{BaseKnown, Stage};
 use crate::base::EntryIdx;
+use crate::image::DEFAULT_PATH;
 use crate::layer::{Entry, EntryKind, Limits, Streamed, detect, index_tar, reader};
 use std::collections::BTreeMap;
 use std::io::{self, BufReader, Read, Seek};
 
-/// Where programs are looked for when nothing tells.
-pub(super) const USUAL_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
 impl Stage {
     /// The folders of `PATH`.
     pub(super) fn path(&self) -> Vec<Vec<u8>> {
-        let path = self.variable("PATH").unwrap_or(USUAL_PATH);
+        let path = self.variable("PATH").unwrap_or(DEFAULT_PATH);
         // An empty one is the working directory.
         path.split(':').filter_map(|folder| self.at(folder)).map(|folder| folder.as_bytes().to_vec()).collect()
     }
@@ -45,7 +43,10 @@ type Unpacked = (Vec<Entry>, BTreeMap<EntryIdx, Vec<u8>>);
 /// What a tar has, in order; `None` where it is none, whatever its name. Builders go by the content: a tar as it is, or in gzip,
 /// bzip2, xz or zstd.
 ///
-/// Source: BuildKit's `unpack` and moby's `archive.DecompressStream`.
+/// Source: moby/go-archive, compression/compression.go (`Detect`, `DecompressStream`: these four, by their first bytes),
+/// which BuildKit's `ADD` unpacks with. zstd is among them since 2020 (moby/moby#28394, moby/buildkit#3801), as are frames of
+/// it that are skipped (moby/buildkit#7069). A builder without the program `xz` may leave such a file as it is
+/// (moby/buildkit#7071).
 pub(super) fn archive(mut file: impl Read + Seek) -> Result<Option<Unpacked>, String> {
     let failed = |error: io::Error| format!("the archive cannot be read: {error}");
     let mut head = Vec::new();

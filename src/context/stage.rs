@@ -54,6 +54,8 @@ pub(super) struct Stage {
     pub(super) user: String,
     pub(super) gaps: Vec<Gap>,
     pub(super) problems: Vec<Problem>,
+    /// What of the base could not be read.
+    pub(super) unread: Vec<Problem>,
     /// Whether the base image's files are known.
     pub(super) base: BaseKnown,
     /// The OS packages, once they were asked for.
@@ -245,7 +247,7 @@ impl<'w> World<'w> {
                 let mut base = self.base(from, &definition.image)?;
                 // Builders give a base that names none this one (BuildKit, dockerfile2llb).
                 let path = base.scope.variables.entry("PATH".to_owned());
-                path.or_insert_with(|| super::places::USUAL_PATH.to_owned());
+                path.or_insert_with(|| crate::image::DEFAULT_PATH.to_owned());
                 base
             }
         };
@@ -259,7 +261,7 @@ impl<'w> World<'w> {
         Ok(stage)
     }
 
-    /// Lets go of all stages and images, so that the last stage's layers are its own.
+    /// Lets go of all stages and images: only the last stage is asked for.
     pub(super) fn forget_stages(&self) {
         self.made.take();
         self.images.take();
@@ -311,7 +313,7 @@ impl<'w> World<'w> {
             Err(Base::Manifest(image) | Base::Known(image, _)) => {
                 let gaps = unknown(&shown, GapReason::ManifestOnly(image.wire())).gaps;
                 let mut stage = Stage::of_base(&image);
-                stage.tree.layers = image.layers.iter().cloned().map(Rc::new).collect();
+                stage.tree.layers.clone_from(&image.layers);
                 Stage { gaps, base: BaseKnown::NameOnly(name.clone()), ..stage }
             }
             Err(Base::Unknown(reason)) => unknown(&shown, GapReason::NoImage(reason)),
@@ -335,8 +337,9 @@ impl Stage {
         let mut tree = Tree::default();
         tree.layers.clone_from(&self.tree.layers);
         let (config, scope, user) = (self.config.clone(), self.scope.clone(), self.user.clone());
-        let (problems, gaps, base) = (self.problems.clone(), self.gaps.clone(), self.base.clone());
-        Self { tree, config, scope, user, problems, gaps, base, ..Self::default() }
+        let (problems, unread) = (self.problems.clone(), self.unread.clone());
+        let (gaps, base) = (self.gaps.clone(), self.base.clone());
+        Self { tree, config, scope, user, problems, unread, gaps, base, ..Self::default() }
     }
 
     fn of_base(image: &Image) -> Self {
@@ -366,7 +369,15 @@ impl Stage {
             }
         }
         let user = config.user.split(':').next().unwrap_or_default().to_owned();
-        Self { config, scope, user, problems: image.problems.clone(), gaps: image.gaps.clone(), ..Self::default() }
+        Self {
+            config,
+            scope,
+            user,
+            problems: image.problems.clone(),
+            unread: image.unread.clone(),
+            gaps: image.gaps.clone(),
+            ..Self::default()
+        }
     }
 
     /// Carries out one instruction.

@@ -17,6 +17,7 @@ use crate::layer::{Entry, LayerIndex};
 use crate::os::{OsInventory, OsPackage, PREDICTED, PackageManager, parse_installed, parse_status};
 use crate::ospackages::{Installation, NewPackage, PackageRequest, Repositories, Sources, autoremove, removed_with};
 use std::rc::Rc;
+use std::sync::Arc;
 
 const STATUS: &[u8] = b"var/lib/dpkg/status";
 
@@ -340,15 +341,16 @@ fn option(read: &Arguments, name: &str) -> Option<bool> {
 }
 
 /// Layers as an image, to look into.
-fn image_of(layers: &[Rc<LayerIndex>], config: Config) -> Image {
+fn image_of(layers: &[Arc<LayerIndex>], config: Config) -> Image {
     Image {
         name: String::new(),
         other_names: Vec::new(),
         platform: String::new(),
         config,
-        layers: layers.iter().map(|layer| (**layer).clone()).collect(),
+        layers: layers.to_vec(),
         basis: crate::base::Basis::Predicted,
         problems: Vec::new(),
+        unread: Vec::new(),
         gaps: Vec::new(),
         base: None,
     }

@@ -11,6 +11,7 @@ use crate::layer::{Entry, EntryKind, LayerIndex};
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// Steps that each path of a walk takes.
 const BELOW: usize = 5;
@@ -21,7 +22,7 @@ const MAX_LINKS: usize = 20;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tree {
     /// The layers that are done, which stages share.
-    pub(super) layers: Vec<Rc<LayerIndex>>,
+    pub(super) layers: Vec<Arc<LayerIndex>>,
     /// What a container would see, as an instruction begins or goes on.
     visible: Names,
     /// The layer that is being made; entries that were removed again are `None`.
@@ -107,8 +108,7 @@ impl Tree {
     /// The tree of an image.
     pub(super) fn of(image: Image, work: Rc<Work>) -> Self {
         let base_layers = image.layers.len();
-        let layers = image.layers.into_iter().map(Rc::new).collect();
-        let mut tree = Self { layers, base_layers, work, ..Self::default() };
+        let mut tree = Self { layers: image.layers, base_layers, work, ..Self::default() };
         for layer in 0..tree.layers.len() {
             // What hides lower layers does so wherever it stands.
             let hidden: Vec<(ImagePath, EntryKind)> = tree.layers[layer]
@@ -148,11 +148,6 @@ impl Tree {
 
     fn hide(&mut self, path: &ImagePath) {
         self.visible.remove(path, &self.work);
-    }
-
-    /// The layers, where the tree is done.
-    pub(super) fn into_layers(self) -> Vec<LayerIndex> {
-        self.layers.into_iter().map(Rc::unwrap_or_clone).collect()
     }
 
     fn at(&self, (layer, position): Place) -> Option<&Entry> {
@@ -454,7 +449,7 @@ impl Tree {
         entries.shrink_to_fit();
         let layer = LayerIndex { sources: false, entries, contents, ..LayerIndex::default() };
         self.covered.clear();
-        self.layers.push(Rc::new(layer));
+        self.layers.push(Arc::new(layer));
     }
 
     /// The paths that a pattern of a shell names: `*`, `?` and `[…]` within a name.

@@ -1,6 +1,6 @@
 //! Why an engine's image could not be had.
 
-use crate::base::{Digest, escape_path, escape_str};
+use crate::base::{Digest, Hint, escape_path, escape_str};
 use std::io;
 use std::path::Path;
 
@@ -118,10 +118,11 @@ impl DaemonError {
     pub(super) fn shape(place: impl Into<String>, message: impl std::fmt::Display) -> Self {
         Self::Shape { place: place.into(), message: escape_str(&message.to_string()) }
     }
+}
 
-    /// What may help.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
+impl Hint for DaemonError {
+    fn hint(&self) -> Option<String> {
+        let text = match self {
             Self::NoEngine { .. } => Some(START),
             Self::Host { host, .. } if host.starts_with("ssh:") => Some(
                 "save the image there and copy it, `ssh HOST docker save NAME > image.tar`, or forward the socket, \
@@ -137,7 +138,8 @@ impl DaemonError {
             Self::NoSuchImage { .. } => Some("list the names with `docker image ls`; this program pulls nothing"),
             Self::NoStore { .. } => Some("the image is streamed through the engine instead, which is slower"),
             _ => None,
-        }
+        };
+        text.map(str::to_owned)
     }
 }
 

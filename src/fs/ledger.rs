@@ -102,7 +102,7 @@ impl Ledger {
             }
             ledger.layers.push(total);
         }
-        let counted: Vec<u64> = view.image().layers.iter().map(crate::layer::LayerIndex::unpacked).collect();
+        let counted: Vec<u64> = view.image().layers.iter().map(|layer| layer.unpacked()).collect();
         assert_eq!(ledger.layers, counted, "the ledger's rows must sum to the bytes of the layers");
         ledger
     }

@@ -7,7 +7,7 @@ use super::layout::{layout, lists_images};
 use super::manifest::{Descriptor, DockerManifestRow, parse_docker_manifest};
 use super::open::{MAX_JSON, names_match};
 use super::source::{Files, LayerSource, SourceImage};
-use super::{ImageError, OpenOptions, Target};
+use super::{Form, ImageError, Local, OpenOptions};
 use crate::base::{Digest, clean_path, parent};
 use crate::layer::{Blob, Contents, Entry, EntryKind, Limits, index_tar};
 use std::collections::HashMap;
@@ -107,23 +107,22 @@ pub(super) fn missing(place: &Path) -> ImageError {
 
 /// Chooses an image of an archive. One that has both forms is a docker-archive, unless the user says, or asks for a
 /// platform or digest that the other form alone tells.
-pub(super) fn choose(target: &Target, files: &dyn Files, options: &OpenOptions) -> Result<SourceImage, ImageError> {
-    use super::TargetKind::{DockerArchive, OciArchive};
-    let (path, reference) = (&target.path, target.reference.as_deref());
+pub(super) fn choose(local: &Local, files: &dyn Files, options: &OpenOptions) -> Result<SourceImage, ImageError> {
+    let (path, reference) = (&local.path, local.choice.as_deref());
     let (docker, oci) = (files.has("manifest.json"), files.has("index.json") && files.has("oci-layout"));
     let asks_layout = || {
         (options.platform.is_some() || reference.is_some_and(|wanted| choice::digest(wanted).is_some()))
             && lists_images(files)
     };
-    let as_layout = match target.kind {
-        Some(OciArchive) => true,
-        Some(DockerArchive) => false,
+    let as_layout = match local.form {
+        Some(Form::OciArchive) => true,
+        Some(Form::DockerArchive) => false,
         // Docker 25.0 wrote a layout's index without any image beside a good `manifest.json`.
         _ => oci && (!docker || asks_layout()),
     };
     match (as_layout, docker, oci) {
         (false, true, _) => docker_archive(path, files, reference, options),
-        (true, true, true) if target.kind.is_none() => match layout(path, files, reference, options) {
+        (true, true, true) if local.form.is_none() => match layout(path, files, reference, options) {
             // A digest may be that of the configuration, which engines call the image's ID.
             Err(ImageError::NoSuchImage { .. }) => docker_archive(path, files, reference, options),
             found => found,

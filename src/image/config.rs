@@ -6,6 +6,11 @@ use crate::base::{masked, masked_arguments, masked_value, masked_variable};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// The `PATH` that engines and BuildKit set where an image has none.
+///
+/// Source: moby/buildkit, util/system (`DefaultPathEnvUnix`); moby/moby, pkg/system/path_deprecated.go.
+pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// The parts of a configuration that are used. Every field may be missing or `null` in the input.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Config {

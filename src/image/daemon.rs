@@ -4,36 +4,37 @@
 use super::archive::choose;
 use super::cache::{KnownImage, KnownLayerSource};
 use super::source::{LayerBytes, LayerSource, OpenBlob, SourceImage};
-use super::{ImageError, OpenOptions, Progress, Target, stream};
+use super::{ImageError, Local, OpenOptions, Progress, stream};
 use crate::base::Digest;
 use crate::daemon::{DaemonError, Engine, Inspected, Store, StoredImage, StoredLayer};
 use crate::layer::Blob;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
-/// Chooses the image of a target's name. Of a stream the layers are read already.
+/// Chooses the image of a name or ID; `path` is what to call it in an error. Of a stream the layers are read already.
 pub(super) fn daemon(
-    target: &Target,
+    name: &str,
+    path: &Path,
     options: &OpenOptions,
     progress: &dyn Progress,
 ) -> Result<SourceImage, ImageError> {
-    let name = target.reference.as_deref().unwrap_or_default();
     let engine = Engine::connect()?;
     let inspected = engine.inspect(name)?;
     let id = inspected.id.clone();
     let known = options.cache.as_ref().filter(|_| !options.verify).and_then(|cache| cache.image(&id));
     if let Some(known) = known.filter(|known| is_cached(known, &inspected, options)) {
-        return Ok(from_cache(target, &inspected, known));
+        return Ok(from_cache((name, path), &inspected, known));
     }
     match stored(&engine, &inspected) {
-        Ok(image) => Ok(from_store(target, &inspected, image)),
+        Ok(image) => Ok(from_store((name, path), &inspected, image)),
         Err(why) => {
             progress.note(&format!("{why}; the engine exports the whole image instead, which takes it a while"));
             progress.start("waiting for the engine, then reading", Some(inspected.size));
-            let arrived = stream::read(&target.path, &mut engine.export(name)?, options, progress)?;
-            let whole = Target { reference: None, ..target.clone() };
+            let arrived = stream::read(path, &mut engine.export(name)?, options, progress)?;
+            let whole = Local { form: None, path: path.to_owned(), choice: None };
             let mut source = choose(&whole, &arrived, options)?;
-            rename(&mut source, target, &inspected);
+            rename(&mut source, name, &inspected);
             remember(&source, &inspected, options);
             Ok(source)
         }
@@ -50,15 +51,15 @@ fn is_cached(known: &KnownImage, inspected: &Inspected, options: &OpenOptions) -
     same && known.layers.iter().zip(&inspected.diff_ids).all(has)
 }
 
-fn from_cache(target: &Target, inspected: &Inspected, known: KnownImage) -> SourceImage {
+fn from_cache((name, path): (&str, &Path), inspected: &Inspected, known: KnownImage) -> SourceImage {
     let layers = known
         .layers
         .iter()
         .map(|layer| LayerSource::new(layer.diff_id.to_string(), layer.blob, layer.length, LayerBytes::Cached));
     let layers = layers.collect();
-    let config = (target.path.clone(), known.config);
+    let config = (path.to_owned(), known.config);
     let mut source = SourceImage { name: None, other_names: Vec::new(), config, layers };
-    rename(&mut source, target, inspected);
+    rename(&mut source, name, inspected);
     source
 }
 
@@ -72,21 +73,20 @@ fn stored(engine: &Engine, inspected: &Inspected) -> Result<StoredImage, DaemonE
     Store::open(&root_dir, &driver)?.image(&id)
 }
 
-fn from_store(target: &Target, inspected: &Inspected, image: StoredImage) -> SourceImage {
+fn from_store((name, path): (&str, &Path), inspected: &Inspected, image: StoredImage) -> SourceImage {
     let layers = image.layers.into_iter().map(|layer| {
-        let (name, length) = (layer.diff_id.to_string(), layer.split_bytes);
-        LayerSource::new(name, None, length, LayerBytes::Lazy(Arc::new(layer)))
+        let (diff_id, length) = (layer.diff_id.to_string(), layer.split_bytes);
+        LayerSource::new(diff_id, None, length, LayerBytes::Lazy(Arc::new(layer)))
     });
     let layers = layers.collect();
-    let config = (target.path.clone(), image.config);
+    let config = (path.to_owned(), image.config);
     let mut source = SourceImage { name: None, other_names: Vec::new(), config, layers };
-    rename(&mut source, target, inspected);
+    rename(&mut source, name, inspected);
     source
 }
 
 /// The engine knows the names; what was typed may be an ID.
-fn rename(source: &mut SourceImage, target: &Target, inspected: &Inspected) {
-    let typed = target.reference.as_deref().unwrap_or_default();
+fn rename(source: &mut SourceImage, typed: &str, inspected: &Inspected) {
     let matching = inspected.repo_tags.iter().find(|name| super::open::names_match(name, typed));
     let name = matching.or(inspected.repo_tags.first()).cloned();
     source.other_names = inspected.repo_tags.iter().filter(|other| Some(*other) != name.as_ref()).cloned().collect();

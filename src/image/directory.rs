@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
+use std::sync::Arc;
 use walkdir::WalkDir;
 
 /// Reads a directory.
@@ -17,6 +18,7 @@ pub(super) fn directory(path: &Path, options: &OpenOptions, progress: &dyn Progr
         root: path,
         layer: LayerIndex { sources: options.limits.sources, ..LayerIndex::default() },
         problems: Vec::new(),
+        unread: Vec::new(),
         kept_bytes: 0,
         inodes: HashMap::new(),
     };
@@ -26,7 +28,7 @@ pub(super) fn directory(path: &Path, options: &OpenOptions, progress: &dyn Progr
             Ok(item) => reading.add(&item, options),
             Err(error) => {
                 let place = error.path().unwrap_or(path).display().to_string();
-                reading.problems.push(Problem::new(place, format!("{}{error}", super::UNREAD)));
+                reading.unread.push(Problem::new(place, format!("cannot read: {error}")));
             }
         }
     }
@@ -50,9 +52,10 @@ pub(super) fn directory(path: &Path, options: &OpenOptions, progress: &dyn Progr
         other_names: Vec::new(),
         platform,
         config,
-        layers: vec![reading.layer],
+        layers: vec![Arc::new(reading.layer)],
         basis: Basis::Measured,
         problems: reading.problems,
+        unread: reading.unread,
         gaps: Vec::new(),
         base: None,
     })
@@ -62,6 +65,7 @@ struct Reading<'p> {
     root: &'p Path,
     layer: LayerIndex,
     problems: Vec<Problem>,
+    unread: Vec<Problem>,
     kept_bytes: usize,
     /// Where each file with several links was first seen.
     inodes: HashMap<(u64, u64), ImagePath>,
@@ -73,7 +77,7 @@ impl Reading<'_> {
         let path = ImagePath::new(relative.as_os_str().as_bytes());
         let metadata = match item.metadata() {
             Ok(metadata) => metadata,
-            Err(error) => return self.problems.push(Problem::new(&path, format!("{}{error}", super::UNREAD))),
+            Err(error) => return self.unread.push(Problem::new(&path, format!("cannot read: {error}"))),
         };
         let kind = metadata.file_type();
         let (mut kind, mut link) = match () {
@@ -125,7 +129,7 @@ impl Reading<'_> {
                         self.problems.push(Problem::new(&entry.path, message));
                     }
                 }
-                Err(error) => self.problems.push(Problem::new(&entry.path, format!("{}{error}", super::UNREAD))),
+                Err(error) => self.unread.push(Problem::new(&entry.path, format!("cannot read: {error}"))),
             }
         }
         if !self.layer.contents.contains_key(&position)

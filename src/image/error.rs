@@ -1,6 +1,6 @@
 //! Why an image could not be read, in words that name the place, what was expected and what was found.
 
-use crate::base::{Digest, escape_path, escape_str};
+use crate::base::{Digest, Hint, Text, nearest_path};
 use crate::daemon::DaemonError;
 use crate::layer::{BlobError, IndexError};
 use crate::registry::RegistryError;
@@ -13,24 +13,42 @@ pub enum ImageError {
     /// A file could not be opened or read.
     #[error("{path}: {source}")]
     Open {
-        /// The file, escaped.
-        path: String,
+        /// The file.
+        path: Text,
         /// Why.
         source: io::Error,
+    },
+    /// There is nothing at the path that the user named.
+    #[error("{path}: expected a file or folder, found nothing")]
+    Missing {
+        /// The path.
+        path: Text,
+        /// A path that is there and that is most like it.
+        near: Option<Text>,
+    },
+    /// The bytes of a layer cannot be had again.
+    #[error("{path}: the bytes of layer {number} are not to be had: {why}")]
+    Gone {
+        /// The source.
+        path: Text,
+        /// Its position, from 1.
+        number: usize,
+        /// Why.
+        why: &'static str,
     },
     /// Something is not of the expected shape.
     #[error("{path}: {message}")]
     Shape {
-        /// The file, escaped.
-        path: String,
+        /// The file.
+        path: Text,
         /// What was expected and found.
-        message: String,
+        message: Text,
     },
     /// A digest is not what was promised.
     #[error("{path}: {what} does not match: expected {expected}, found {found}")]
     Digest {
-        /// The file, escaped.
-        path: String,
+        /// The file.
+        path: Text,
         /// Which digest.
         what: &'static str,
         /// As promised.
@@ -41,10 +59,10 @@ pub enum ImageError {
     /// A layer could not be read.
     #[error("{path}: layer {number} of {count} ({name}): {source}")]
     Layer {
-        /// The source, escaped.
-        path: String,
-        /// The layer's file, escaped.
-        name: String,
+        /// The source.
+        path: Text,
+        /// The layer's file.
+        name: Text,
         /// Its position, from 1.
         number: usize,
         /// How many layers there are.
@@ -55,20 +73,20 @@ pub enum ImageError {
     /// The reference names no image of the source.
     #[error("{path}: expected an image named `{wanted}`, found {found}")]
     NoSuchImage {
-        /// The source, escaped.
-        path: String,
+        /// The source.
+        path: Text,
         /// What was asked for.
-        wanted: String,
+        wanted: Text,
         /// What there is.
-        found: String,
+        found: Text,
     },
     /// There are several images, and it is not plain which is meant.
     #[error("{path}: expected one image, found {found}")]
     Several {
-        /// The source, escaped.
-        path: String,
+        /// The source.
+        path: Text,
         /// What there is.
-        found: String,
+        found: Text,
         /// Whether a platform tells them apart.
         by_platform: bool,
     },
@@ -81,12 +99,12 @@ pub enum ImageError {
     /// The index has no such platform.
     #[error("{path}: expected an image for {wanted}, found {found}")]
     Platform {
-        /// The source, escaped.
-        path: String,
+        /// The source.
+        path: Text,
         /// What was asked for.
-        wanted: String,
+        wanted: Text,
         /// What there is.
-        found: String,
+        found: Text,
     },
 }
 
@@ -106,49 +124,56 @@ impl From<DaemonError> for ImageError {
 
 impl ImageError {
     pub(super) fn open(path: &Path, source: io::Error) -> Self {
-        Self::Open { path: escape_path(path), source }
+        Self::Open { path: path.into(), source }
+    }
+
+    pub(super) fn missing(path: &Path) -> Self {
+        Self::Missing { path: path.into(), near: nearest_path(path).map(|near| near.as_path().into()) }
     }
 
     pub(super) fn shape(path: &Path, message: impl std::fmt::Display) -> Self {
-        Self::Shape { path: escape_path(path), message: escape_str(&message.to_string()) }
+        Self::Shape { path: path.into(), message: message.to_string().into() }
     }
 
     pub(super) fn check(path: &Path, what: &'static str, expected: Digest, found: Digest) -> Result<(), Self> {
         if expected == found {
             return Ok(());
         }
-        Err(Self::Digest { path: escape_path(path), what, expected, found })
+        Err(Self::Digest { path: path.into(), what, expected, found })
     }
 
     pub(super) fn no_such_image(path: &Path, wanted: Option<&str>, found: &[String]) -> Self {
-        let wanted = escape_str(wanted.unwrap_or("(any)"));
-        Self::NoSuchImage { path: escape_path(path), wanted, found: listed(found) }
+        let wanted = wanted.unwrap_or("(any)").into();
+        Self::NoSuchImage { path: path.into(), wanted, found: listed(found) }
     }
 
     pub(super) fn several(path: &Path, wanted: Option<&str>, found: &[String], by_platform: bool) -> Self {
-        let named = wanted.map(|wanted| format!("of `{}` ", escape_str(wanted))).unwrap_or_default();
+        let named = wanted.map(|wanted| format!("of `{wanted}` ")).unwrap_or_default();
         let found = format!("{} {named}in it: {}", found.len(), listed(found));
-        Self::Several { path: escape_path(path), found, by_platform }
+        Self::Several { path: path.into(), found: found.into(), by_platform }
     }
 
     /// Whether another command line would do: the image is not at fault.
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Several { .. } | Self::NoSuchImage { .. } | Self::Platform { .. })
+        matches!(self, Self::Missing { .. } | Self::Several { .. } | Self::NoSuchImage { .. } | Self::Platform { .. })
     }
 
     pub(super) fn platform(path: &Path, wanted: &str, found: &[&str]) -> Self {
         let found: Vec<String> = found.iter().map(|text| (*text).to_owned()).collect();
-        Self::Platform { path: escape_path(path), wanted: escape_str(wanted), found: listed(&found) }
+        Self::Platform { path: path.into(), wanted: wanted.into(), found: listed(&found) }
     }
+}
 
-    /// What the user can do about it, if there is something to say.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for ImageError {
+    fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Registry(error) => return error.hint(),
-            Self::Daemon(error) => error.hint(),
-            Self::Open { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+            Self::Daemon(error) => return error.hint(),
+            Self::Missing { near: Some(near), .. } => return Some(format!("did you mean `{near}`?")),
+            Self::Missing { .. } => {
                 Some("a target is a file or folder; save an image with `docker save NAME -o image.tar`")
             }
+            Self::Gone { .. } => Some("save the image in a file or layout, and point at that"),
             Self::Digest { .. } => Some(CHANGED),
             Self::Layer { source, .. } if matches!(**source, BlobError::Digest { .. }) => Some(CHANGED),
             Self::Layer { source, .. } if matches!(**source, BlobError::Index(IndexError::Limit { .. })) => {
@@ -173,11 +198,11 @@ impl ImageError {
     }
 }
 
-fn listed(found: &[String]) -> String {
-    let some: Vec<String> = found.iter().take(12).map(|name| escape_str(name)).collect();
+fn listed(found: &[String]) -> Text {
+    let some = found.iter().take(12).map(String::as_str).collect::<Vec<_>>().join(", ");
     match found.len() {
         0 => "none".into(),
-        more if more > 12 => format!("{} and {} more", some.join(", "), more - 12),
-        _ => some.join(", "),
+        more if more > 12 => format!("{some} and {} more", more - 12).into(),
+        _ => some.into(),
     }
 }

@@ -1,8 +1,8 @@
 //! What a virtual image does not know: where, of which command, why, and what of the file system that may concern.
 
-use crate::base::{ByteSize, ImagePath, escape_str, is_within};
+use crate::base::{ByteSize, Escaping, ImagePath, Text, is_within};
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// Bytes that a virtual image does not have because nobody can know them before the build.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -183,7 +183,8 @@ pub enum Packages {
 
 impl fmt::Display for GapReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = |f: &mut fmt::Formatter<'_>, text: &str| f.write_str(&escape_str(text));
+        // What others wrote is in it.
+        let mut f = Escaping(f);
         let plain = match self {
             Self::NoValue => "it depends on a variable without a value",
             Self::NoBaseName => "its name depends on an argument without a value; give it with --build-arg",
@@ -195,51 +196,43 @@ impl fmt::Display for GapReason {
                     ByteSize(*bytes)
                 );
             }
-            Self::NoImage(why) | Self::Repositories(why) | Self::Unreadable(why) => return text(f, why),
+            Self::NoImage(why) | Self::Repositories(why) | Self::Unreadable(why) => return f.write_str(why),
             Self::Triggers => "the base image has ONBUILD triggers, which run first",
             Self::Frontend(image) => {
-                return write!(
-                    f,
-                    "the program of {} reads this Dockerfile, and what it makes of it is not known",
-                    escape_str(image)
-                );
+                return write!(f, "the program of {image} reads this Dockerfile, and what it makes of it is not known");
             }
             Self::UnknownBase => "the base image's packages and repositories are not known",
-            Self::UnknownSource(name) => return write!(f, "it is not known what `{}` has there", escape_str(name)),
+            Self::UnknownSource(name) => return write!(f, "it is not known what `{name}` has there"),
             Self::Shell => "its shell is none that is read",
             Self::Grammar => "the shell's grammar does not explain it",
             Self::TooMuch => "it has more commands in each other, or more rounds, than are followed",
             Self::Work => "from here on it is more work than is followed, in all stages",
-            Self::Value(word) => return write!(f, "the value of {} is not known", escape_str(word)),
+            Self::Value(word) => return write!(f, "the value of {word} is not known"),
             Self::Maybe => "whether it runs is not known",
             Self::Background => "it runs beside other commands, in no order",
             Self::Program => "what this program writes is not known",
             Self::ForeignProgram(path) => {
-                return write!(f, "the program {} did not come with the base or its packages", escape_str(path));
+                return write!(f, "the program {path} did not come with the base or its packages");
             }
             Self::Environment(name) => {
-                return write!(f, "the variable {} may change what it does", escape_str(name));
+                return write!(f, "the variable {name} may change what it does");
             }
             Self::Settings(path) => {
-                return write!(f, "the settings in {} may change what it does", escape_str(path));
+                return write!(f, "the settings in {path} may change what it does");
             }
             Self::Library(path) => {
-                return write!(f, "it may load {}, which did not come with the base or its packages", escape_str(path));
+                return write!(f, "it may load {path}, which did not come with the base or its packages");
             }
             Self::Script => "what a script does is not known",
             Self::PythonProgram => "what a Python program writes is not known",
             Self::Input => "a program reads it as its input",
             Self::Fetched => "what is fetched is not known before the build",
-            Self::Output(file) => return write!(f, "what it writes into {} is not known", escape_str(file)),
-            Self::Option(word) => return write!(f, "what {} does is not followed", escape_str(word)),
-            Self::Where(word) => return write!(f, "where {} is is not known", escape_str(word)),
-            Self::Content(word) => return write!(f, "what {} has is not known", escape_str(word)),
+            Self::Output(file) => return write!(f, "what it writes into {file} is not known"),
+            Self::Option(word) => return write!(f, "what {word} does is not followed"),
+            Self::Where(word) => return write!(f, "where {word} is is not known"),
+            Self::Content(word) => return write!(f, "what {word} has is not known"),
             Self::Doubtful(word) => {
-                return write!(
-                    f,
-                    "a command before it, of which not all is known, may have changed {}",
-                    escape_str(word)
-                );
+                return write!(f, "a command before it, of which not all is known, may have changed {word}");
             }
             Self::NoPython => "which Python it installs for is not known; say which with --python",
             Self::NoPythonForUv => {
@@ -253,19 +246,19 @@ impl fmt::Display for GapReason {
             Self::NotLookedUp(Packages::Rpm) => "what packages of this kind bring is not looked up",
             Self::NotLookedUp(Packages::Node) => "what Node.js's installers bring is not looked up",
             Self::UvPython => "how large uv's own Python is is not known",
-            Self::Distribution { why, site } => return write!(f, "{} (for {site})", escape_str(why)),
+            Self::Distribution { why, site } => return write!(f, "{why} (for {site})"),
             Self::ProjectName => "its pyproject.toml does not tell its name",
             Self::ProjectPackages => "where its packages are is not known before it is built",
             Self::NoInstruction => {
                 "no instruction of this Dockerfile made them: the image was built from another one, or another version"
             }
-            Self::WouldNotBuild(why) => return write!(f, "it would not build: {}", escape_str(why)),
+            Self::WouldNotBuild(why) => return write!(f, "it would not build: {why}"),
             Self::NotInOriginal => {
                 "the original image does not have this package, and nothing was asked what it brings"
             }
             Self::InstallerCache => "what the installer keeps of it in its cache is not known",
             Self::Absent { what, path } => {
-                return write!(f, "{what} {} is not in the context", escape_str(path));
+                return write!(f, "{what} {path} is not in the context");
             }
         };
         f.write_str(plain)
@@ -299,27 +292,27 @@ impl GapReason {
     }
 }
 
-/// A gap as it is shown: sentences, escaped.
+/// A gap as it is shown: sentences.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct GapText {
     /// Where it comes from: `Dockerfile, line 12`.
-    pub place: String,
+    pub place: Text,
     /// What is not predicted: the command or the base image.
-    pub what: String,
+    pub what: Text,
     /// Why not.
-    pub reason: String,
+    pub reason: Text,
     /// The paths that it may have written, changed or removed, with all below them; none where that may be any.
-    pub writes: Option<Vec<String>>,
+    pub writes: Option<Vec<Text>>,
 }
 
 impl From<&Gap> for GapText {
     fn from(gap: &Gap) -> Self {
         let writes = match &gap.writes {
             Writes::Anywhere => None,
-            Writes::Within(paths) => Some(paths.iter().map(ToString::to_string).collect()),
+            Writes::Within(paths) => Some(paths.iter().map(|path| path.to_string().into()).collect()),
         };
-        let (place, what) = (escape_str(&gap.place), escape_str(&gap.command));
-        Self { place, what, reason: gap.why.to_string(), writes }
+        let (place, what) = (gap.place.as_str().into(), gap.command.as_str().into());
+        Self { place, what, reason: gap.why.to_string().into(), writes }
     }
 }

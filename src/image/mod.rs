@@ -12,7 +12,9 @@ mod daemon;
 mod directory;
 mod error;
 mod gap;
+mod layers;
 mod layout;
+mod local;
 mod manifest;
 mod manifest_only;
 mod open;
@@ -25,20 +27,23 @@ mod target;
 mod transport;
 
 pub use cache::{CACHE_BYTES, Cache, CacheInfo};
-pub use config::{Config, HealthCheck, HistoryRow, parse_config};
+pub use config::{Config, DEFAULT_PATH, HealthCheck, HistoryRow, parse_config};
 pub use error::ImageError;
 pub use gap::{Gap, GapReason, GapText, Packages, Writes};
+pub use layers::Layers;
+pub use local::{Form, Local};
 pub use manifest::{
     Descriptor, DockerManifestRow, Index, Manifest, Platform, parse_docker_manifest, parse_index, parse_manifest,
 };
 pub use manifest_only::open_manifest;
-pub use open::{OpenOptions, Progress, host_platform, open};
+pub use open::{OpenOptions, Progress, host_platform, open, open_with_layers};
 pub use recorded::{read_recorded, write_recorded, write_with_environment};
-pub use target::{Target, TargetKind};
+pub use target::{TARGETS, Target};
 
 use crate::base::{Basis, Problem};
 use crate::layer::LayerIndex;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// An image: what it is called, its configuration, and its layers from the lowest to the highest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,12 +56,15 @@ pub struct Image {
     pub platform: String,
     /// The image's configuration.
     pub config: Config,
-    /// The layers, lowest first.
-    pub layers: Vec<LayerIndex>,
+    /// The layers, lowest first. Images that have one in common share it.
+    pub layers: Vec<Arc<LayerIndex>>,
     /// `Measured` for an image that was read, `Predicted` for one that a plan made.
     pub basis: Basis,
     /// What was wrong with the input.
     pub problems: Vec<Problem>,
+    /// What of the input could not be read: sizes are then too small, and packages too few, by an unknown amount.
+    #[serde(skip)]
+    pub unread: Vec<Problem>,
     /// What its layers should have and could not be known: only a virtual image has any. Sizes are then too small by an
     /// unknown amount.
     pub gaps: Vec<Gap>,
@@ -65,22 +73,14 @@ pub struct Image {
     pub base: Option<usize>,
 }
 
-/// How a problem begins that says that a part of the input could not be read.
-const UNREAD: &str = "cannot read: ";
-
 impl Image {
-    /// What of the input could not be read: sizes are then too small, and packages too few, by an unknown amount.
-    pub fn unread(&self) -> impl Iterator<Item = &Problem> {
-        self.problems.iter().filter(|problem| problem.message.starts_with(UNREAD))
-    }
-
     /// The name of the base image, where nothing of its files is known: sizes are those above it.
     pub fn unknown_base(&self) -> Option<&str> {
         let name = self.config.labels.get("org.opencontainers.image.base.name").filter(|name| *name != "scratch")?;
         let is_open =
             |gap: &Gap| matches!(gap.why, GapReason::NoImage(_) | GapReason::ManifestOnly(_) | GapReason::NoBaseName);
         let base = self.layers.iter().take(self.base_layers());
-        (self.gaps.iter().any(is_open) && base.map(LayerIndex::unpacked).sum::<u64>() == 0).then_some(name)
+        (self.gaps.iter().any(is_open) && base.map(|layer| layer.unpacked()).sum::<u64>() == 0).then_some(name)
     }
 
     /// Bytes of all layers (`unpacked`).

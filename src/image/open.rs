@@ -1,13 +1,10 @@
 //! Opening a target: find what is there, choose the image, read its layers.
 
-use super::archive::{InArchive, choose, docker_archive, members};
-use super::layout::layout;
+use super::layers::Layers;
 use super::manifest::Descriptor;
-use super::reading::read_source;
 use super::source::{Files, LayerSource};
-use super::target::{Found, Target};
-use super::transport::transport;
-use super::{Cache, Image, ImageError, TargetKind, daemon, directory, read_recorded, registry, stream};
+use super::target::Target;
+use super::{Cache, Image, ImageError};
 use crate::base::Digest;
 use crate::layer::{Blob, Limits};
 use std::io;
@@ -89,31 +86,25 @@ pub(super) fn names_match(name: &str, wanted: &str) -> bool {
 }
 
 /// Reads the image that a target names.
+///
+/// # Errors
+///
+/// There is none, it is not plain which, or it cannot be read.
 pub fn open(target: &Target, options: &OpenOptions, progress: &dyn Progress) -> Result<Image, ImageError> {
-    let path = &target.path;
-    match target.kind {
-        Some(TargetKind::Daemon) => {
-            let source = daemon::daemon(target, options, progress)?;
-            return read_source(path, source, options, progress);
-        }
-        Some(TargetKind::Registry) => {
-            return read_source(path, registry::registry(target, options)?, options, progress);
-        }
-        _ => {}
-    }
-    let source = match target.find()? {
-        Found::Directory => return directory::directory(path, options, progress),
-        Found::Recorded(bytes) => return read_recorded(path, &bytes),
-        Found::Layout => layout(path, &Folder(path), target.reference.as_deref(), options)?,
-        Found::Transport => transport(path, target.reference.as_deref(), options)?,
-        Found::Unpacked => docker_archive(path, &Folder(path), target.reference.as_deref(), options)?,
-        Found::Archive(blob) => choose(target, &InArchive { path, members: &members(path, &blob)? }, options)?,
-        Found::Stream(mut input) => {
-            progress.start("reading the archive", None);
-            choose(target, &stream::read(path, &mut input, options, progress)?, options)?
-        }
-    };
-    read_source(path, source, options, progress)
+    open_with_layers(target, options, progress).map(|(image, _)| image)
+}
+
+/// [`open`], and the way back to the bytes of the layers.
+///
+/// # Errors
+///
+/// Those of [`open`].
+pub fn open_with_layers(
+    target: &Target,
+    options: &OpenOptions,
+    progress: &dyn Progress,
+) -> Result<(Image, Layers), ImageError> {
+    target.read(options, progress)
 }
 
 /// The files of a folder.

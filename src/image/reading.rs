@@ -3,10 +3,11 @@
 use super::cache::KnownLayer;
 use super::config::parse_config;
 use super::error::ImageError;
+use super::layers::Layers;
 use super::open::platform_fits;
 use super::source::{LayerBytes, LayerSource, SourceImage};
 use super::{Image, OpenOptions, Progress, recorded};
-use crate::base::{Basis, Digest, EntryIdx, FastMap, Problem, escape_path, escape_str};
+use crate::base::{Basis, Digest, EntryIdx, FastMap, Problem};
 use crate::layer::{
     Blob, BlobError, Compression, Contents, EntryKind, Expected, IndexError, LayerIndex, Limits, Linkage, Verified,
     digest_bodies, index_seeking, index_stream, index_toc, is_library_source, recorded_paths,
@@ -14,6 +15,7 @@ use crate::layer::{
 use std::collections::HashSet;
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::Mutex;
 
 /// Most layers that are read. Engines stop at 127 or so.
@@ -48,7 +50,7 @@ pub(super) fn read_source(
     source: SourceImage,
     options: &OpenOptions,
     progress: &dyn Progress,
-) -> Result<Image, ImageError> {
+) -> Result<(Image, Layers), ImageError> {
     let config = parse_config(&source.config.1)
         .map_err(|error| ImageError::shape(&source.config.0, format!("expected an image configuration: {error}")))?;
     let mut platform = format!("{}/{}", config.os, config.architecture);
@@ -73,17 +75,19 @@ pub(super) fn read_source(
     });
     let problems = problems.collect();
     let fallback = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    Ok(Image {
+    let image = Image {
         name: source.name.unwrap_or(fallback),
         other_names: source.other_names,
         platform,
         config,
-        layers: indexed.into_iter().map(|indexed| indexed.layer).collect(),
+        layers: indexed.into_iter().map(|indexed| Arc::new(indexed.layer)).collect(),
         basis: Basis::Measured,
         problems,
+        unread: Vec::new(),
         gaps: Vec::new(),
         base: None,
-    })
+    };
+    Ok((image, Layers::of_blobs(path, source.layers)))
 }
 
 /// Whether the cache knows every layer, so that reading the image reads none.
@@ -165,8 +169,8 @@ fn index_all(
 
 fn layer_error(path: &Path, layers: &[LayerSource], position: usize, source: BlobError) -> ImageError {
     ImageError::Layer {
-        path: escape_path(path),
-        name: escape_str(&layers[position].name),
+        path: path.into(),
+        name: layers[position].name.as_str().into(),
         number: position + 1,
         count: layers.len(),
         source: Box::new(source),

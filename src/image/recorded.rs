@@ -6,17 +6,20 @@
 //! lists.
 
 use super::{Image, ImageError};
-use crate::base::{Digest, MASK, Memory, Problem, clean_path, deserialize_within, escape_str};
+use crate::base::{Digest, MASK, Memory, clean_path, deserialize_within, escape_str};
 use crate::layer::{EntryKind, LayerIndex, recorded_paths};
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 /// The first bytes of a recorded index.
 pub const MAGIC: &[u8] = b"SLIMIDX\n";
 const SCHEMA: u32 = 5;
 const HEAD: usize = 8 + 4 + 32;
+/// How a row of the form's one list of problems begins that says that something could not be read ([`Image::unread`]).
+const UNREAD: &str = "cannot read: ";
 /// Bytes of an image's layers: sums of them must not overflow.
 const MAX_BYTES: u64 = 1 << 60;
 /// A recorded index is small (that of an image of 8 GB has 12 MB, unpacked); one that unpacks to more bytes is refused.
@@ -37,6 +40,8 @@ pub fn write_recorded(image: &Image, out: &mut dyn Write) -> std::io::Result<()>
 pub fn write_with_environment(image: &Image, out: &mut dyn Write) -> std::io::Result<()> {
     let mut image = image.clone();
     image.config = image.config.without_secrets();
+    // The form has one list of problems.
+    image.problems.append(&mut image.unread);
     thin(&mut image);
     let bytes = postcard::to_stdvec(&image).map_err(std::io::Error::other)?;
     if bytes.len() as u64 > MAX_UNPACKED {
@@ -78,6 +83,8 @@ pub fn read_recorded(path: &Path, bytes: &[u8]) -> Result<Image, ImageError> {
     let mut image: Image = unpack(bytes).map_err(|why| ImageError::shape(path, why))?;
     // Anybody may have written it.
     image.config = image.config.without_secrets();
+    (image.unread, image.problems) =
+        image.problems.into_iter().partition(|problem| problem.message.starts_with(UNREAD));
     check(&image).map_err(|why| ImageError::shape(path, format!("the recorded index is damaged: {why}")))?;
     Ok(image)
 }
@@ -130,8 +137,7 @@ fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
 /// What every image that was read has, and what this file may not have although its checksum is right: anybody
 /// can write a checksum.
 fn check(image: &Image) -> Result<(), &'static str> {
-    image.layers.iter().try_for_each(check_layer)?;
-    check_problems(&image.problems)?;
+    image.layers.iter().try_for_each(|layer| check_layer(layer))?;
     let escaped = |text: &str| escape_str(text) == text;
     if !image.gaps.iter().all(|gap| escaped(&gap.place) && escaped(&gap.command)) {
         return Err("a text that is not escaped");
@@ -154,17 +160,8 @@ pub(super) fn check_layer(layer: &LayerIndex) -> Result<(), &'static str> {
     if layer.entries.iter().any(|entry| entry.size > 0 && entry.kind != EntryKind::File) {
         return Err("bytes of what is no file");
     }
-    check_problems(&layer.oddities)?;
     if layer.unpacked() > MAX_BYTES {
         return Err("more bytes than any image has");
-    }
-    Ok(())
-}
-
-fn check_problems(problems: &[Problem]) -> Result<(), &'static str> {
-    let escaped = |text: &str| escape_str(text) == text;
-    if !problems.iter().all(|problem| escaped(&problem.place) && escaped(&problem.message)) {
-        return Err("a text that is not escaped");
     }
     Ok(())
 }
@@ -178,7 +175,7 @@ fn thin(image: &mut Image) {
         }
     });
     let shared = |site: &[u8], path: &[u8]| times_listed.get(&installed(site, path)).is_some_and(|count| *count > 1);
-    for layer in &mut image.layers {
+    for layer in image.layers.iter_mut().map(Arc::make_mut) {
         let entries = &layer.entries;
         for (position, content) in &mut layer.contents {
             let path = entries.get(*position as usize).map_or(&b""[..], |entry| entry.path.as_bytes());

@@ -3,7 +3,7 @@
 use super::layout::{from_index, from_manifest};
 use super::manifest::Descriptor;
 use super::source::{Files, LayerBytes, LayerSource, OpenStream, SourceImage};
-use super::{ImageError, OpenOptions, Target};
+use super::{ImageError, OpenOptions};
 use crate::base::{Digest, escape_str};
 use crate::layer::RangeRead;
 use crate::registry::{Client, Options, Reference};
@@ -11,25 +11,26 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Chooses the image of a target's reference.
-pub(super) fn registry(target: &Target, options: &OpenOptions) -> Result<SourceImage, ImageError> {
-    registry_with(target, options, Options::default())
+/// Chooses the image of a name; `path` is what to call it in an error.
+pub(super) fn registry(name: &str, path: &Path, options: &OpenOptions) -> Result<SourceImage, ImageError> {
+    registry_with(name, path, options, Options::default())
 }
 
 /// [`registry`] with less patience, or more.
 pub(super) fn registry_with(
-    target: &Target,
+    name: &str,
+    path: &Path,
     options: &OpenOptions,
     patience: Options,
 ) -> Result<SourceImage, ImageError> {
-    let reference: Reference = target.reference.as_deref().unwrap_or_default().parse()?;
+    let reference: Reference = name.parse()?;
     let client = Client::new(&reference, Options { insecure: options.insecure, ..patience })?;
     let manifest = client.manifest()?;
-    let files = InRegistry { client, path: &target.path };
+    let files = InRegistry { client, path };
     let place = files.place(&manifest.digest.to_string());
     let is_index = manifest.media_type.contains("image.index") || manifest.media_type.contains("manifest.list");
     let mut source = if is_index {
-        from_index(&target.path, &files, (&manifest.digest.to_string(), &manifest.bytes), None, options)?
+        from_index(path, &files, (&manifest.digest.to_string(), &manifest.bytes), None, options)?
     } else {
         from_manifest(&files, &place, &manifest.bytes, None, Vec::new())?
     };

@@ -1,6 +1,7 @@
 //! What an installation asks for, and what is known of it before it runs: the types of [`super::resolve`].
 
 use super::ResolveError;
+use crate::base::Hint;
 use crate::manifest::{Artifact, Choice, Markers};
 use crate::wheel::WheelInfo;
 use serde::{Deserialize, Serialize};
@@ -219,10 +220,11 @@ impl RequestError {
             Self::Uv(_) | Self::Unset { .. } | Self::Index { .. } | Self::Late(_) | Self::Failed(_) => false,
         }
     }
+}
 
-    /// What to do about it, for a line of its own. Empty if there is nothing to say.
-    pub fn hint(&self) -> String {
-        match self {
+impl Hint for RequestError {
+    fn hint(&self) -> Option<String> {
+        let text = match self {
             Self::Uv(ResolveError::NoUv) => "install uv (`pip install uv`), or name it in the variable UV".into(),
             Self::Uv(ResolveError::Old { oldest, .. }) => format!("update uv to {oldest} or later"),
             Self::Uv(_) => "check the program that PATH or the variable UV names".into(),
@@ -241,8 +243,9 @@ impl RequestError {
                 "check the connection, the index's URL and its credentials, which are sent over https only".into()
             }
             Self::Late(_) => "try again, or check the connection to the package index".into(),
-            Self::Failed(_) => String::new(),
-        }
+            Self::Failed(_) => return None,
+        };
+        Some(text)
     }
 }
 

@@ -15,6 +15,7 @@ use crate::python::{DistId, Distribution, parse_record};
 use crate::rules::{Finding, Rule, Tier, actions};
 use crate::wheel::InstalledFile;
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 /// All that the prediction depends on.
 pub(super) struct Prediction<'a> {
@@ -56,7 +57,7 @@ impl Prediction<'_> {
         let in_base = |layer: usize| layer < self.base.layers;
         let layers = original.layers.iter().enumerate();
         let mut taken: Taken = layers.map(|(layer, index)| vec![in_base(layer); index.entries.len()]).collect();
-        let mut layers: Vec<LayerIndex> = original.layers[..self.base.layers].to_vec();
+        let mut layers: Vec<Arc<LayerIndex>> = original.layers[..self.base.layers].to_vec();
         let mut history: Vec<HistoryRow> = self.base_history(original);
         let mut added = FastMap::default();
         let parts = [
@@ -71,7 +72,7 @@ impl Prediction<'_> {
             }
             if !layer.entries.is_empty() {
                 history.push(HistoryRow { created_by: format!("predicted: {what}"), ..HistoryRow::default() });
-                layers.push(layer);
+                layers.push(Arc::new(layer));
             }
         }
         let mut config = original.config.clone();
@@ -85,6 +86,7 @@ impl Prediction<'_> {
             layers,
             basis: Basis::Predicted,
             problems: Vec::new(),
+            unread: Vec::new(),
             gaps: original.gaps.clone(),
             base: None,
         };

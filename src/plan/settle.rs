@@ -12,10 +12,11 @@ use crate::base::{ByteSize, FastMap, FastSet, ImagePath, LayerIdx, file_name, pa
 use crate::facts::Facts;
 use crate::fs::DataRef;
 use crate::image::Image;
-use crate::layer::{Entry, EntryKind};
+use crate::layer::{Entry, EntryKind, LayerIndex};
 use crate::python::DistId;
 use crate::rules::{Detect, Finding, Rule, Subject, Tier, actions};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// How many paths a note names.
 const SHOWN: usize = 4;
@@ -189,9 +190,7 @@ fn take<'c>(counts: &mut Counts<'c>, entry: &'c Entry) -> bool {
 
 /// How many of the lowest layers two images share.
 fn shared(before: &Image, after: &Image) -> usize {
-    let same = |(a, b): &(&crate::layer::LayerIndex, &crate::layer::LayerIndex)| {
-        a.entries.len() == b.entries.len() && a.entries == b.entries
-    };
+    let same = |(a, b): &(&Arc<LayerIndex>, &Arc<LayerIndex>)| Arc::ptr_eq(a, b) || a.entries == b.entries;
     before.layers.iter().zip(&after.layers).take_while(same).count()
 }
 

@@ -8,6 +8,7 @@ use crate::fs::{Fate, View};
 use crate::image::HistoryRow;
 use crate::layer::EntryKind;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What is known of the edited Dockerfile.
 #[derive(Default)]
@@ -130,7 +131,7 @@ fn layers_of(view: &View<'_>, old: &Dockerfile<'_>, target: usize) -> Vec<(usize
 /// A layer of the original, and which of its entries only changed attributes.
 fn known(view: &View<'_>, layer: usize) -> KnownLayer {
     let image = view.image();
-    let index = image.layers[layer].clone();
+    let index = Arc::clone(&image.layers[layer]);
     let mut rewritten: FastSet<&[u8]> = FastSet::default();
     for (lower, entries) in image.layers.iter().take(layer).enumerate() {
         for (position, entry) in entries.entries.iter().enumerate() {

@@ -15,6 +15,7 @@ use crate::plan::{Intent, Stock};
 use crate::python::normalize_name;
 use crate::wheel::Platform;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Larger lists are none of a plan's, in bytes.
 const MAX_READ: u64 = 16 << 20;
@@ -73,6 +74,7 @@ impl<'r> Replay<'r> {
         let mut image = Image {
             layers: original.layers.iter().take(layers).cloned().collect(),
             problems: Vec::new(),
+            unread: Vec::new(),
             gaps: Vec::new(),
             ..shell(original)
         };
@@ -233,6 +235,7 @@ fn shell(image: &Image) -> Image {
         layers: Vec::new(),
         basis: image.basis,
         problems: Vec::new(),
+        unread: Vec::new(),
         gaps: image.gaps.clone(),
         base: None,
     }
@@ -289,6 +292,6 @@ fn copied(intent: &Intent<'_>, file: &Dockerfile<'_>) -> Image {
     }
     let mut image = shell(intent.original());
     image.config.history = vec![HistoryRow { created_by: "the original".into(), ..HistoryRow::default() }];
-    image.layers = vec![layer];
+    image.layers = vec![Arc::new(layer)];
     image
 }

@@ -1,7 +1,7 @@
 //! What can go wrong between here and a registry.
 
 use super::Reference;
-use crate::base::{Digest, escape_bytes, escape_str};
+use crate::base::{Digest, Hint, escape_bytes, escape_str};
 use std::path::Path;
 
 /// Most characters of somebody else's text in a message.
@@ -179,9 +179,10 @@ impl RegistryError {
             other => other,
         }
     }
+}
 
-    /// What the user can do about it, if there is something to say.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for RegistryError {
+    fn hint(&self) -> Option<String> {
         let text = match self.last() {
             Self::Reference { .. } => {
                 "a reference is NAME[:TAG][@DIGEST], such as alpine:3.20 or example.org/team/app".into()

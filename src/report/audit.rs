@@ -1,6 +1,7 @@
 //! What an audit says: the types that every renderer gets, and that are the JSON format's fields.
 
 use crate::base::{Basis, ByteSize, Size, Text, Unit};
+use crate::image::GapText;
 use crate::layer::Compression;
 use crate::python::EnvironmentKind;
 use crate::rules::{Severity, Tier};
@@ -44,25 +45,11 @@ pub struct AuditReport {
     /// What could not be read as it should be.
     pub problems: Vec<ProblemReport>,
     /// What a virtual image could not predict: its sizes are too small by an unknown amount.
-    pub gaps: Vec<GapReport>,
+    pub gaps: Vec<GapText>,
     /// What a plan would do.
     pub plan: Option<PlanSummary>,
     /// Why there is no plan.
     pub no_plan: Option<String>,
-}
-
-/// What a virtual image could not predict.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct GapReport {
-    /// `Dockerfile, line 12`.
-    pub place: Text,
-    /// The command or image.
-    pub what: Text,
-    /// Why it is not predicted.
-    pub reason: Text,
-    /// The paths that it may have written, with all below them; none where that may be any.
-    pub writes: Option<Vec<Text>>,
 }
 
 /// Which image was read.
@@ -414,7 +401,7 @@ pub struct PlanSummary {
     /// What to know before building.
     pub notes: Vec<String>,
     /// What its text does and nobody can know: the predicted image is larger by an unknown amount.
-    pub gaps: Vec<GapReport>,
+    pub gaps: Vec<GapText>,
 }
 
 /// Something that a plan does.

@@ -5,7 +5,7 @@ use super::groups;
 use crate::base::{ImagePath, LayerIdx, Problem, Text, escape_str};
 use crate::facts::{Facts, LayerSummary};
 use crate::fs::{Owner, View};
-use crate::image::{Gap, GapText, HistoryRow, Image};
+use crate::image::{GapText, HistoryRow, Image};
 use crate::layer::LayerIndex;
 use crate::plan::Plan;
 use crate::python::{DistId, Distribution, Environment, Inventory};
@@ -13,6 +13,7 @@ use crate::rules::Finding;
 use crate::rules::Rule;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// At most so many rows of files in one list.
 const FILES: usize = 20;
@@ -43,7 +44,7 @@ impl AuditReport {
             conda_packages: conda_packages(facts),
             findings: findings.iter().map(|finding| finding_report(image, finding, rules, &names)).collect(),
             problems: problems(image, view, facts),
-            gaps: image.gaps.iter().map(gap).collect(),
+            gaps: image.gaps.iter().map(GapText::from).collect(),
             plan: plan.map(|plan| plan_summary(image, plan)),
             no_plan: None,
         }
@@ -124,7 +125,7 @@ fn sizes(image: &Image, facts: &Facts<'_>) -> Sizes {
 fn layers(image: &Image, facts: &Facts<'_>, names: &Names) -> Vec<LayerReport> {
     let base = image.base_layers();
     let mut instructions = instructions(image).into_iter();
-    let report = |(position, (index, sums)): (usize, (&LayerIndex, &LayerSummary))| {
+    let report = |(position, (index, sums)): (usize, (&Arc<LayerIndex>, &LayerSummary))| {
         let mut owners: Vec<(Owner, u64)> = sums.owners.iter().map(|(owner, bytes)| (*owner, *bytes)).collect();
         owners.sort_by_key(|(owner, bytes)| (Reverse(*bytes), *owner));
         let named = |(owner, bytes)| NamedBytes { name: names.owner(owner), bytes };
@@ -319,21 +320,11 @@ fn finding_report(image: &Image, finding: &Finding, rules: &[Rule], names: &Name
     }
 }
 
-pub(super) fn gap(gap: &Gap) -> GapReport {
-    let text = GapText::from(gap);
-    let writes = text.writes.map(|paths| paths.iter().map(|path| Text::from(&**path)).collect());
-    let (place, what) = (Text::from(&*text.place), Text::from(&*text.what));
-    GapReport { place, what, reason: Text::from(&*text.reason), writes }
-}
-
 fn problems(image: &Image, view: &View<'_>, facts: &Facts<'_>) -> Vec<ProblemReport> {
     // What was odd about a layer is among the image's problems already.
-    let all = image.problems.iter().chain(view.problems());
+    let all = image.problems.iter().chain(&image.unread).chain(view.problems());
     let all = all.chain(&facts.python.problems).chain(&facts.os.problems);
-    let report = |problem: &Problem| ProblemReport {
-        place: Text::from(&*problem.place),
-        message: Text::from(&*problem.message),
-    };
+    let report = |problem: &Problem| ProblemReport { place: problem.place.clone(), message: problem.message.clone() };
     all.map(report).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
@@ -358,7 +349,7 @@ fn plan_summary(image: &Image, plan: &Plan) -> PlanSummary {
         actions: plan.actions.iter().map(action).collect(),
         skipped: plan.skipped.iter().map(skipped_summary).collect(),
         notes: plan.notes.iter().map(|note| escape_str(note)).collect(),
-        gaps: plan.predicted.gaps.iter().map(gap).collect(),
+        gaps: plan.predicted.gaps.iter().map(GapText::from).collect(),
     }
 }
 

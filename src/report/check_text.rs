@@ -1,6 +1,6 @@
 //! A verdict, for a terminal.
 
-use super::layout::{Tone, left, paint, right, wrap_to};
+use super::layout::{Tone, count, left, paint, right, wrap_to};
 use super::text::joined;
 use crate::base::{Basis, Size, Unit};
 use crate::budget::{AcceptedState, Check, Culprit, CulpritKind, Outcome, Planned, Verdict};
@@ -53,6 +53,8 @@ impl Page {
     fn header(&self, verdict: &Verdict) -> Vec<String> {
         let mut facts = vec![verdict.platform.clone(), sized(verdict.unpacked)];
         facts.extend(verdict.wire.map(sized));
+        let gaps = verdict.gaps.len();
+        facts.extend((gaps > 0).then(|| format!("{} whose bytes are not known", count(gaps, "gap"))));
         let name = paint(self.color, Tone::Name, &verdict.image);
         let facts = wrap_to(&facts.join(" · "), self.width - 2, usize::MAX);
         [name].into_iter().chain(facts.into_iter().map(|line| format!("  {line}"))).collect()

@@ -2,8 +2,20 @@
 
 use super::layout::{Tone, change, count, left, paint, relative, right, wrap_to};
 use super::text::joined;
+use super::{Format, Render, json};
 use crate::base::{Basis, ByteSize, Unit};
 use crate::budget::{Cause, CauseKind, Diff, DiffRow, LayerChange, LayerFate, SizeChange};
+
+/// The formats of a difference, the default one first.
+pub static FORMATS: [Format<Render<Diff>>; 3] = [
+    Format {
+        name: "text",
+        help: "For a terminal: one screen",
+        render: |diff, style| Ok(render(diff, style.color, style.width, style.details)),
+    },
+    Format { name: "json", help: "For programs; see docs/schema/diff.schema.json", render: |diff, _| json(diff) },
+    Format { name: "markdown", help: "For a pull request or a wiki", render: |diff, _| Ok(markdown(diff)) },
+];
 
 /// Rows of a cause, and layers, without `--details`.
 const ROWS: usize = 6;

@@ -83,7 +83,7 @@ fn gaps(out: &mut String, report: &AuditReport) {
         return;
     }
     out.push_str("\n## What is not predicted\n");
-    let row = |gap: &super::audit::GapReport| vec![plain(&gap.place), plain(&gap.what), plain(&gap.reason)];
+    let row = |gap: &crate::image::GapText| vec![plain(&gap.place), plain(&gap.what), plain(&gap.reason)];
     table(out, &["Where", "What", "Why"], report.gaps.iter().map(row));
 }
 
@@ -125,7 +125,7 @@ fn plan(out: &mut String, report: &AuditReport) {
     let _ = writeln!(out, "A plan on {} is predicted to leave **{after}** ({share}).", plain(&plan.base));
     if !plan.gaps.is_empty() {
         out.push_str("\nIt is larger by what nobody can know before the build:\n");
-        let row = |gap: &super::audit::GapReport| vec![plain(&gap.place), plain(&gap.what), plain(&gap.reason)];
+        let row = |gap: &crate::image::GapText| vec![plain(&gap.place), plain(&gap.what), plain(&gap.reason)];
         table(out, &["Where", "What", "Why"], plan.gaps.iter().map(row));
     }
     let row = |action: &super::audit::ActionSummary| {

@@ -15,6 +15,7 @@ mod check_text;
 mod details;
 mod diff;
 mod fates;
+mod format;
 mod groups;
 mod heavy;
 mod json;
@@ -32,11 +33,12 @@ pub mod text;
 
 pub use audit::{
     ActionSummary, AuditReport, BrokenReport, ContestReport, DistributionReport, EnvironmentReport, EvidenceReport,
-    FindingReport, GapReport, Group, HiddenBytes, ImageSummary, LayerBytes, LayerReport, LayerShare, NamedBytes,
-    OsPackageReport, PlanSummary, ProblemReport, RemovedReport, SCHEMA_VERSION, Sizes, SkippedSummary, VisibleBytes,
+    FindingReport, Group, HiddenBytes, ImageSummary, LayerBytes, LayerReport, LayerShare, NamedBytes, OsPackageReport,
+    PlanSummary, ProblemReport, RemovedReport, SCHEMA_VERSION, Sizes, SkippedSummary, VisibleBytes,
 };
 pub use check_text::render as check_text;
-pub use diff::{markdown as diff_markdown, render as diff};
+pub use diff::{FORMATS as DIFF_FORMATS, markdown as diff_markdown, render as diff};
+pub use format::{Format, Render, Rendered};
 pub use heavy::{CutReport, FreedReport, HeavyReport};
 pub use json::render as json;
 pub use libraries::{LibrariesReport, UnmetReport};
@@ -46,3 +48,32 @@ pub use plan::{
 };
 pub use verify::render as verify;
 pub use why::{WhyReport, render as why};
+
+use crate::rules::Rule;
+
+/// A renderer of an audit, which may look up what its rules say.
+pub type RenderAudit = fn(&AuditReport, &[Rule], text::Style<'_>) -> Rendered;
+
+/// The formats of an audit, the default one first.
+pub static AUDIT_FORMATS: [Format<RenderAudit>; 4] = [
+    Format {
+        name: "text",
+        help: "For a terminal: one screen",
+        render: |report, _, style| Ok(text::render(report, style)),
+    },
+    Format {
+        name: "json",
+        help: "For programs; see docs/schema/audit.schema.json",
+        render: |report, _, _| json(report),
+    },
+    Format {
+        name: "markdown",
+        help: "For a pull request or a wiki",
+        render: |report, _, _| Ok(markdown::render(report)),
+    },
+    Format {
+        name: "sarif",
+        help: "SARIF 2.1.0: the findings",
+        render: |report, rules, _| Ok(check::audit_sarif(report, rules)),
+    },
+];

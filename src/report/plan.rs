@@ -1,18 +1,19 @@
 //! What a plan says: `plan.json`, and what `REPORT.md` is made from.
 
-use super::audit::{GapReport, SCHEMA_VERSION, SkippedSummary, unpacked};
-use super::build::{gap, instructions, saving, skipped_summary};
+use super::audit::{SCHEMA_VERSION, SkippedSummary, unpacked};
+use super::build::{instructions, saving, skipped_summary};
 use super::fates::LedgerReport;
 use super::heavy::{HeavyReport, heavy};
 use super::libraries::LibrariesReport;
 use crate::base::{Basis, ByteSize, Size, Unit, escape_str};
 use crate::emit::edit::{Edit, Edits};
 use crate::facts::Explained;
-use crate::image::Image;
+use crate::image::{GapText, Image};
 use crate::index::{Availability, Verdict};
 use crate::plan::{Dropped, LibraryCheck, OverriddenEdge, Pin, Plan};
 use crate::rules::Tier;
 use serde::Serialize;
+use std::sync::Arc;
 
 /// Everything that a plan decided.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -59,7 +60,7 @@ pub struct PlanReport {
     /// What to know before building.
     pub notes: Vec<String>,
     /// What the plan's text does and nobody can know: the predicted image is larger by an unknown amount.
-    pub gaps: Vec<GapReport>,
+    pub gaps: Vec<GapText>,
     /// What becomes of every file of the original; none where that was not looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ledger: Option<LedgerReport>,
@@ -301,7 +302,7 @@ impl PlanReport {
             actions: plan.actions.iter().map(action).collect(),
             skipped: plan.skipped.iter().map(skipped_summary).collect(),
             notes: escaped(&plan.notes),
-            gaps: plan.predicted.gaps.iter().map(gap).collect(),
+            gaps: plan.predicted.gaps.iter().map(GapText::from).collect(),
             ledger: plan.ledger.as_ref().map(|ledger| LedgerReport::new(ledger, image.basis)),
             heavy: Vec::new(),
             libraries: None,
@@ -345,10 +346,8 @@ fn escaped(texts: &[String]) -> Vec<String> {
 
 fn image_size(image: &Image) -> ImageSize {
     let layers = instructions(image).into_iter().zip(&image.layers).enumerate();
-    let layer = |(position, (instruction, index)): (usize, (Option<String>, &crate::layer::LayerIndex))| LayerSize {
-        position: position + 1,
-        instruction,
-        unpacked: unpacked(index.unpacked(), image.basis),
+    let layer = |(position, (instruction, index)): (usize, (Option<String>, &Arc<crate::layer::LayerIndex>))| {
+        LayerSize { position: position + 1, instruction, unpacked: unpacked(index.unpacked(), image.basis) }
     };
     ImageSize { unpacked: unpacked(image.unpacked(), image.basis), layers: layers.map(layer).collect() }
 }

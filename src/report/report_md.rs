@@ -54,7 +54,7 @@ fn head(out: &mut String, report: &PlanReport) {
         return;
     }
     out.push_str("\n## What is not predicted\n\nThe predicted image is larger by what this brings:\n");
-    let row = |gap: &super::audit::GapReport| vec![plain(&gap.place), plain(&gap.what), plain(&gap.reason)];
+    let row = |gap: &crate::image::GapText| vec![plain(&gap.place), plain(&gap.what), plain(&gap.reason)];
     table(out, &["Where", "What", "Why"], report.gaps.iter().map(row));
 }
 

@@ -1,10 +1,11 @@
 //! The first screen: where the bytes are, what is wrong, what to do. At most [`LINES`] lines.
 
-use super::audit::{ActionSummary, AuditReport, FindingReport, GapReport, PlanSummary, SkippedSummary};
+use super::audit::{ActionSummary, AuditReport, FindingReport, PlanSummary, SkippedSummary};
 use super::groups::some;
 use super::layout::{Tone, bar, change, columns, count, fit, left, paint, percent, percents, relative, right, wrap_to};
 use super::text::Style;
 use crate::base::{Basis, ByteSize};
+use crate::image::GapText;
 use crate::rules::{Severity, Tier};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,7 +37,7 @@ pub(super) fn screen(report: &AuditReport, style: Style<'_>) -> Vec<String> {
 /// What a virtual image does not know, the first of it.
 fn gap_lines(report: &AuditReport, style: Style<'_>) -> Vec<String> {
     let shown = if style.details { report.gaps.len() } else { GAPS };
-    let lines = |gap: &GapReport| {
+    let lines = |gap: &GapText| {
         let text = wrap_to(&format!("{}: {}: {}", gap.place, gap.what, gap.reason), style.width.saturating_sub(4), 3);
         let row = |(row, text): (usize, String)| if row == 0 { format!("  {text}") } else { format!("    {text}") };
         text.into_iter().enumerate().map(row).collect::<Vec<String>>()
@@ -237,7 +238,7 @@ fn unknown(plan: &PlanSummary) -> String {
 /// What the plan's text does and nobody can know.
 fn plan_gap_lines(plan: &PlanSummary, style: Style<'_>) -> Vec<String> {
     const SHOWN: usize = 4;
-    let line = |gap: &super::audit::GapReport| {
+    let line = |gap: &GapText| {
         let text = format!("not predicted: {}: {}: {}", gap.place, gap.what, gap.reason);
         wrap_to(&text, style.width, 3)
     };

@@ -2,7 +2,7 @@
 
 use super::Check;
 use crate::base::escape_str;
-use crate::image::{Config, HealthCheck};
+use crate::image::{Config, DEFAULT_PATH, HealthCheck};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Variables that say what a base image was made of.
@@ -77,9 +77,6 @@ fn variables(config: &Config) -> Values<'_> {
 fn labels(config: &Config) -> Values<'_> {
     config.labels.iter().map(|(name, value)| (name.as_str(), Some(value.as_str()))).collect()
 }
-
-/// What engines set where an image has none (moby, `system.DefaultPathEnv`).
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 fn search_path(config: &Config) -> String {
     let path = variables(config).get("PATH").copied().flatten().unwrap_or(DEFAULT_PATH);

@@ -5,13 +5,14 @@ use crate::tarballs::{
     docker_new, docker_old, gzip, layout, oci, opened, refused, sample, try_open, verified, zstandard,
 };
 use serde_json::{Value, json};
-use slimwright::base::Digest;
+use slimwright::base::{Digest, Hint as _};
 use slimwright::fs::{Fate, Ledger, Owner, View};
 use slimwright::image::{
-    Image, OpenOptions, Target, TargetKind, open, read_recorded, write_recorded, write_with_environment,
+    Form, Image, OpenOptions, Target, open, read_recorded, write_recorded, write_with_environment,
 };
 use slimwright::layer::{Compression, EntryKind};
 use std::path::Path;
+use std::sync::Arc;
 
 /// The entries and kept contents of all layers: what must not depend on how an image is stored.
 fn essence(image: &Image) -> impl PartialEq + std::fmt::Debug + use<> {
@@ -101,7 +102,7 @@ fn what_was_read_is_verified_and_says_so() {
 
 #[test]
 fn a_named_kind_reads_its_kind_only() {
-    use TargetKind::{Directory, DockerArchive, OciArchive, OciLayout, Recorded};
+    use Form::{Directory, DockerArchive, OciArchive, OciLayout, Recorded};
     let (store, parts) = (Store::new(), sample());
     let docker = store.write("docker.tar", archive(&docker_new(&parts)));
     let old = store.write("old.tar", docker_old(&parts));
@@ -203,17 +204,28 @@ fn forged(change: impl FnOnce(&mut Image)) -> Result<Image, String> {
 
 #[test]
 fn a_recorded_index_may_not_claim_what_no_image_has() {
-    use slimwright::base::Problem;
     assert!(forged(|_| {}).is_ok());
-    let changes: [fn(&mut Image); 4] = [
-        |image| image.layers[0].entries[0].size = 5,
-        |image| image.layers[0].entries[1].size = u64::MAX,
-        |image| drop(image.layers[0].contents.insert(99, Vec::new())),
-        |image| image.problems.push(Problem { place: "\x1b[2J".into(), message: String::new() }),
+    let changes: [fn(&mut Image); 3] = [
+        |image| Arc::make_mut(&mut image.layers[0]).entries[0].size = 5,
+        |image| Arc::make_mut(&mut image.layers[0]).entries[1].size = u64::MAX,
+        |image| drop(Arc::make_mut(&mut image.layers[0]).contents.insert(99, Vec::new())),
     ];
     for change in changes {
         assert!(forged(change).unwrap_err().contains("damaged"));
     }
+}
+
+#[test]
+fn a_recording_tells_what_could_not_be_read() {
+    use slimwright::base::Problem;
+    let mut image = crate::fixture::image("layer\nf a 1");
+    image.unread.push(Problem::new("/app/secret", "cannot read: permission denied"));
+    image.problems.push(Problem::new("/app\u{1b}[2J", "passed over: a socket is no part of an image"));
+    let mut bytes = Vec::new();
+    write_recorded(&image, &mut bytes).unwrap();
+    let read = read_recorded(Path::new("image.index"), &bytes).unwrap();
+    assert_eq!((&read.unread, &read.problems), (&image.unread, &image.problems));
+    assert_eq!(read.problems[0].place, "/app\\x1b[2J");
 }
 
 #[test]
@@ -282,7 +294,7 @@ fn image_for(files: &mut Files, platform: &str) -> Value {
 }
 
 fn open_for(path: &Path, platform: &str) -> Result<Image, String> {
-    let target = Target { kind: None, path: path.to_owned(), reference: None };
+    let target = Target::at(path);
     let options = OpenOptions { platform: Some(platform.into()), ..OpenOptions::default() };
     open(&target, &options, &()).map_err(|error| error.to_string())
 }

@@ -9,7 +9,7 @@ fn cache(store: &Store) -> Cache {
 }
 
 fn try_with(cache: &Cache, path: &Path, verify: bool) -> Result<Image, ImageError> {
-    let target = Target { kind: None, path: path.to_owned(), reference: None };
+    let target = Target::at(path);
     let options = OpenOptions { verify, cache: Some(cache.clone()), ..OpenOptions::default() };
     let image = open(&target, &options, &());
     cache.flush().unwrap();
@@ -203,7 +203,7 @@ fn clearing_removes_the_entries_and_nothing_else() {
 fn a_folder_that_cannot_be_written_costs_the_cache_and_not_the_audit() {
     let (store, parts) = (Store::new(), sample());
     let cache = Cache::new(store.write("a file", "").join("cache"), 1_000_000);
-    let target = Target { kind: None, path: store.folder("gzip", &oci(&parts, Packing::Gzip)), reference: None };
+    let target = Target::at(store.folder("gzip", &oci(&parts, Packing::Gzip)));
     open(&target, &OpenOptions { cache: Some(cache.clone()), ..OpenOptions::default() }, &()).unwrap();
     cache.flush().unwrap_err();
 }

@@ -6,9 +6,9 @@ use crate::tarballs::{
 };
 use assert_cmd::Command;
 use serde_json::{Value, json};
-use slimwright::base::Digest;
+use slimwright::base::{Digest, Hint as _};
 use slimwright::image::{
-    Image, ImageError, OpenOptions, Target, TargetKind, open, parse_config, parse_docker_manifest,
+    Form, Image, ImageError, Local, OpenOptions, Target, open, parse_config, parse_docker_manifest,
 };
 use std::path::Path;
 
@@ -175,7 +175,7 @@ fn for_platform(files: &mut Files, platform: &str) -> Value {
 }
 
 fn open_for(path: &Path, platform: Option<&str>, reference: Option<&str>) -> Result<Image, ImageError> {
-    let target = Target { kind: None, path: path.to_owned(), reference: reference.map(str::to_owned) };
+    let target = Target::Local(Local { form: None, path: path.to_owned(), choice: reference.map(str::to_owned) });
     open(&target, &OpenOptions { platform: platform.map(str::to_owned), ..OpenOptions::default() }, &())
 }
 
@@ -385,5 +385,5 @@ fn an_option_that_a_target_cannot_follow_is_an_error_that_says_so() {
     let (code, stderr) = ran(&["check", &several, "--limit", "unpacked=1 GB"]);
     assert!(code == 2 && stderr.contains("one:1") && stderr.contains("hint: choose one"), "{code} {stderr}");
     assert_eq!(ran(&["check", &format!("{several}:two:1"), "--limit", "unpacked=1 GB"]).0, 0);
-    assert_eq!(try_open(Some(TargetKind::DockerArchive), Path::new(&several), Some("@1")).unwrap().name, "two:1");
+    assert_eq!(try_open(Some(Form::DockerArchive), Path::new(&several), Some("@1")).unwrap().name, "two:1");
 }

@@ -55,15 +55,16 @@ fn a_wrong_command_line_is_2_and_says_nothing_on_stdout() {
 #[test]
 fn what_cannot_be_measured_is_3_and_leaves_nothing_behind() {
     let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("no-image.tar"), "no image").unwrap();
     for args in [
-        &["audit", "no-such.tar", "-o", "out.json"][..],
-        &["index", "no-such.tar", "-o", "out.index"],
-        &["plan", "no-such.tar", "-o", "out"],
+        &["audit", "no-image.tar", "-o", "out.json"][..],
+        &["index", "no-image.tar", "-o", "out.index"],
+        &["plan", "no-image.tar", "-o", "out"],
     ] {
         let (code, stdout, stderr) = run_in(dir.path(), args);
         assert_eq!((code, stdout.as_str()), (3, ""), "{stderr}");
         assert!(stderr.starts_with("error: "), "{stderr}");
-        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 }
 
@@ -229,4 +230,45 @@ fn the_user_says_what_was_asked_for() {
     assert!(asked(&["--project", "."]).1.contains("pyproject.toml, line 2"));
     let (code, _, stderr) = asked(&["--requirements", "absent.txt"]);
     assert!(code == 2 && stderr.contains("absent.txt: cannot read"), "{stderr}");
+}
+
+#[test]
+fn a_path_that_is_not_there_is_2_with_the_nearest_that_is() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(dir.path().join("builds/nightly")).unwrap();
+    std::fs::write(dir.path().join("builds/service.tar"), "").unwrap();
+    for (target, near) in [
+        ("builds/servcie.tar", Some("builds/service.tar")),
+        ("docker-archive:builds/servce.tar", Some("builds/service.tar")),
+        ("docker-archive:builds/servce.tar:team/app:1.4", Some("builds/service.tar")),
+        ("oci:builds/nigthly:latest", Some("builds/nightly")),
+        ("dir:build/nightly", Some("builds")),
+        ("index:completely-different", None),
+        ("context:no/such/folder", None),
+    ] {
+        for command in ["audit", "check"] {
+            let limit = if command == "check" { &["--limit", "unpacked=1 GB"][..] } else { &[] };
+            let (code, stdout, stderr) = run_in(dir.path(), &[&[command, target], limit].concat());
+            assert_eq!((code, stdout.as_str()), (2, ""), "{target}: {stderr}");
+            if let Some(near) = near {
+                assert!(stderr.contains(&format!("hint: did you mean `{near}`?")), "{target}: {stderr}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_build_context_is_a_target_like_any_other() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("app")).unwrap();
+    std::fs::write(dir.path().join("app/Dockerfile"), "FROM scratch\nCOPY Dockerfile /\n").unwrap();
+    let (code, stdout, stderr) = run_in(dir.path(), &["audit", "context:app"]);
+    assert!(code == 0 && stdout.contains("app"), "{stderr}");
+    assert_eq!(run_in(&dir.path().join("app"), &["audit", "context:"]).0, 0);
+    // The base of a build is an image.
+    let (code, _, stderr) = run_in(dir.path(), &["audit", "context:app", "--image", "x=context:app"]);
+    assert!(code == 2 && stderr.contains("expected an image, found a build context"), "{stderr}");
+    // What is for contexts alone, and what says it itself.
+    assert_eq!(run_in(dir.path(), &["audit", "dir:app", "--python", "3.11"]).0, 2);
+    assert_eq!(run_in(dir.path(), &["audit", "context:app", "--requirements", "x.txt"]).0, 2);
 }

@@ -1,6 +1,7 @@
 //! Build contexts: what a Dockerfile would make, by instruction; what is not known of it; and what breaks it.
 
 use crate::fixture;
+use slimwright::base::Hint as _;
 use slimwright::context::{Base, ContextError, ContextOptions, Outside, Virtual, read};
 use slimwright::fs::{Fate, View};
 use slimwright::image::Image;
@@ -650,7 +651,7 @@ fn options_of_contexts_are_for_contexts() {
         (vec!["audit", "dir:.", "--python", "3.11"], "are for build contexts"),
         (vec!["audit", "context:.", "--python", "three"], "expected a version like 3.11"),
         (vec!["audit", "context:.", "--image", "python"], "expected NAME=VALUE"),
-        (vec!["audit", "context:nowhere"], "nowhere: No such file"),
+        (vec!["audit", "context:nowhere"], "nowhere: expected a folder to build from, found nothing"),
         (vec!["audit", "context:.", "--target-stage", "x"], "expected a stage `x`, found 1 without names"),
         (vec!["audit", "context:.", "--file", "other"], "other: No such file"),
     ] {

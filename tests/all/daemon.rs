@@ -3,7 +3,7 @@
 
 use crate::tarballs::Store;
 use serde_json::json;
-use slimwright::base::Digest;
+use slimwright::base::{Digest, Hint as _};
 use slimwright::daemon::{DaemonError, Endpoint, Engine, Surroundings, parse_info, parse_inspect};
 use std::collections::BTreeMap;
 use std::ffi::OsString;

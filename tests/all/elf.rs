@@ -207,7 +207,7 @@ fn what_has_its_libraries_has_them_after_the_plan() {
 #[test]
 fn a_library_that_the_predicted_image_would_lose_is_told_with_who_had_it() {
     let lose = |plan: &mut Plan| {
-        let entries = plan.predicted.layers.iter_mut().flat_map(|layer| &mut layer.entries);
+        let entries = plan.predicted.layers.iter_mut().flat_map(|layer| &mut Arc::make_mut(layer).entries);
         for entry in entries.filter(|entry| entry.path.as_bytes().ends_with(b"libpq.so.5")) {
             entry.path = "usr/lib/other".into();
         }

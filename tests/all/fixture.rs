@@ -21,6 +21,7 @@
 use slimwright::base::{Basis, Digest, ImagePath};
 use slimwright::image::{Config, HistoryRow, Image};
 use slimwright::layer::{Entry, EntryKind, LayerIndex};
+use std::sync::Arc;
 
 /// Builds the image that a text describes.
 pub fn image(spec: &str) -> Image {
@@ -45,9 +46,10 @@ pub fn image(spec: &str) -> Image {
         other_names: Vec::new(),
         platform: "linux/amd64".into(),
         config,
-        layers,
+        layers: layers.into_iter().map(Arc::new).collect(),
         basis: Basis::Measured,
         problems: Vec::new(),
+        unread: Vec::new(),
         gaps: Vec::new(),
         base: None,
     }

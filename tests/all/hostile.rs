@@ -7,12 +7,13 @@ use crate::tarballs::{
     docker_old, gzip, index, index_blob, indexed, layout, oci, opened, refused, sample, small, try_open, zstandard,
 };
 use serde_json::{Value, json};
-use slimwright::base::Digest;
+use slimwright::base::{Digest, Hint as _};
 use slimwright::facts::Survey;
 use slimwright::fs::View;
-use slimwright::image::{Image, OpenOptions, Target, TargetKind, open, parse_config, parse_docker_manifest};
+use slimwright::image::{Form, Image, OpenOptions, Target, open, parse_config, parse_docker_manifest};
 use slimwright::layer::{Blob, Expected, IndexError, LayerIndex, Limits, Streamed, detect, index_tar, reader};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Decompresses and indexes; true if that went well.
 fn read(bytes: &[u8]) -> bool {
@@ -146,13 +147,13 @@ fn an_archive_that_unpacks_to_too_much_names_the_option() {
     let store = Store::new();
     let path = store.write("bomb.tar.gz", zeros(2));
     let options = OpenOptions { limits: Limits { unpacked: 1 << 20, ..small() }, ..OpenOptions::default() };
-    let target = Target { kind: None, path: path.clone(), reference: None };
+    let target = Target::at(&path);
     let error = open(&target, &options, &()).unwrap_err().to_string();
     assert_names(&error, &path);
     assert!(error.contains("1048576 bytes") && error.contains("--max-unpacked"), "{error}");
     // A layer: the hint names it.
     let parts = Parts::new(vec![Tar::new().file("big", vec![0; 2 << 20]).finish()]);
-    let target = Target { kind: None, path: store.folder("layer", &oci(&parts, Packing::Gzip)), reference: None };
+    let target = Target::at(store.folder("layer", &oci(&parts, Packing::Gzip)));
     let error = open(&target, &options, &()).unwrap_err();
     assert!(error.hint().unwrap().contains("--max-unpacked") && error.to_string().contains("layer 1 of 1"), "{error}");
 }
@@ -174,7 +175,8 @@ fn a_hundred_thousand_entries_are_read_and_merged() {
     let tar = (0..100_000).fold(Tar::new(), |tar, n| tar.file(&format!("d{}/f{n}", n % 100), "")).finish();
     let layer = LayerIndex { entries: indexed(&tar).entries, ..LayerIndex::default() };
     let mut image = image("layer");
-    image.layers = vec![layer.clone(), layer];
+    let layer = Arc::new(layer);
+    image.layers = vec![Arc::clone(&layer), layer];
     let view = View::new(&image);
     assert_eq!(view.iter().count(), 100_000);
     Survey::new(&view, &[]);
@@ -199,7 +201,7 @@ fn a_million_entries() {
     let layer = index_blob(&blob, Expected::default(), &Limits::default()).unwrap();
     println!("{} entries indexed in {:?}", layer.entries.len(), start.elapsed());
     let mut image = image("layer");
-    image.layers = vec![layer];
+    image.layers = vec![Arc::new(layer)];
     let view = View::new(&image);
     println!("merged after {:?}", start.elapsed());
     Survey::new(&view, &[]);
@@ -255,7 +257,7 @@ fn layers_that_are_small_one_by_one_are_bounded_together() {
     let store = Store::new();
     let layer = (0..300).fold(Tar::new(), |tar, n| tar.file(&format!("f{n}"), "")).finish();
     let parts = Parts::new(vec![layer; 10]);
-    let target = Target { kind: None, path: store.folder("many", &oci(&parts, Packing::Gzip)), reference: None };
+    let target = Target::at(store.folder("many", &oci(&parts, Packing::Gzip)));
     let options = OpenOptions { limits: Limits { entries: 1_000, ..small() }, ..OpenOptions::default() };
     let error = open(&target, &options, &()).unwrap_err();
     assert!(error.to_string().contains("at most 1000"), "{error}");
@@ -373,7 +375,7 @@ fn random_bytes_are_no_image() {
         for length in [1, 17, 511, 512, 513, 5_000, 100_000] {
             let path = store.write("random", [magic, &random(length)].concat());
             assert_names(&refused(&path), &path);
-            for kind in [TargetKind::DockerArchive, TargetKind::OciArchive, TargetKind::Recorded] {
+            for kind in [Form::DockerArchive, Form::OciArchive, Form::Recorded] {
                 assert_names(&try_open(Some(kind), &path, None).unwrap_err().to_string(), &path);
             }
         }
@@ -457,7 +459,7 @@ fn metadata_that_means_harm() {
     ] {
         let mut image =
             image(&format!("layer\nf {SITE}/a-1.dist-info/METADATA = x\nf {SITE}/a-1.dist-info/RECORD = x"));
-        image.layers[0].contents.insert(0, text.as_bytes().to_vec());
+        Arc::make_mut(&mut image.layers[0]).contents.insert(0, text.as_bytes().to_vec());
         survey(&image);
     }
 }
@@ -473,7 +475,7 @@ fn package_databases_that_mean_harm() {
     ] {
         let mut image = image("layer\nf var/lib/dpkg/status = x\nf lib/apk/db/installed = x\nf etc/os-release = x");
         for position in 0..3 {
-            image.layers[0].contents.insert(position, text.as_bytes().to_vec());
+            Arc::make_mut(&mut image.layers[0]).contents.insert(position, text.as_bytes().to_vec());
         }
         survey(&image);
     }

@@ -24,6 +24,7 @@ mod gate;
 mod harm;
 mod hostile;
 mod installs;
+mod layers;
 mod manual;
 mod merge;
 mod order;

@@ -8,6 +8,7 @@ use slimwright::facts::Summary;
 use slimwright::fs::{Fate, Ledger, Owner, View};
 use slimwright::layer::{Entry, EntryKind, LayerIndex};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 type At = (usize, usize);
 /// Path to kind, entry and the entry that holds the bytes.
@@ -103,7 +104,8 @@ fn tar(steps: &[(u8, String, String, usize)]) -> Vec<u8> {
 fn check(layers: &[Vec<(u8, String, String, usize)>]) {
     let entries: Vec<Vec<Entry>> = layers.iter().map(|steps| indexed(&tar(steps)).entries).collect();
     let mut image = image("layer");
-    image.layers = entries.iter().map(|e| LayerIndex { entries: e.clone(), ..LayerIndex::default() }).collect();
+    image.layers =
+        entries.iter().map(|e| Arc::new(LayerIndex { entries: e.clone(), ..LayerIndex::default() })).collect();
     let view = View::new(&image);
     let tree = merge(&entries);
     let real: Tree = view
@@ -157,7 +159,7 @@ fn a_hard_link_leads_to_what_stood_there_when_it_came() {
         .link("c", b'1', "later")
         .file("later", "l");
     let mut image = image("layer x");
-    image.layers = vec![LayerIndex { entries: indexed(&tar.finish()).entries, ..LayerIndex::default() }];
+    image.layers = vec![Arc::new(LayerIndex { entries: indexed(&tar.finish()).entries, ..LayerIndex::default() })];
     let view = View::new(&image);
     let size = |path: &str| view.size(view.get(path.as_bytes()).unwrap());
     assert_eq!(["a", "b", "c", "later"].map(size), [10, 5, 1, 1]);
@@ -171,7 +173,7 @@ fn a_long_chain_of_links_in_the_wrong_order_is_followed_in_time() {
     let tar = (0..LINKS).fold(Tar::new(), |tar, n| tar.link(&format!("l{n}"), b'1', &format!("l{}", n + 1)));
     let tar = tar.file(&format!("l{LINKS}"), "x").finish();
     let mut image = image("layer");
-    image.layers[0].entries = indexed(&tar).entries;
+    Arc::make_mut(&mut image.layers[0]).entries = indexed(&tar).entries;
     let view = View::new(&image);
     assert_eq!(view.size(view.get(b"l0").unwrap()), 1);
     assert!(view.problems().is_empty());

@@ -1,5 +1,5 @@
-//! Modules import downwards only: the order is that of the list in `src/lib.rs`. The files of `cli` look
-//! into each other in no circle.
+//! Modules import downwards only: the order is that of the list in `src/lib.rs`. Files of a module look
+//! into each other in no circle but where that is listed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -204,8 +204,23 @@ fn circles(source: &Path, folder: &str) -> BTreeSet<String> {
     edges.keys().filter_map(circle).collect()
 }
 
+/// Modules whose files look into each other in no circle, and never should.
+const WITHOUT: [&str; 4] = ["http", "programs", "daemon", "cli"];
+
+/// Files of the other modules that are in circles, at most. The aim is none: who takes files out lowers the number. `mod.rs`
+/// is one of them where files below it need what is defined in it, and it calls them.
+const ALLOWED: usize = 195;
+
 #[test]
-fn no_file_of_cli_is_in_a_circle() {
-    let found = circles(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), "cli");
-    assert!(found.is_empty(), "{found:#?}");
+fn files_of_a_module_look_into_each_other_in_no_new_circle() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let found: Vec<(String, BTreeSet<String>)> =
+        order().into_iter().map(|module| (module.clone(), circles(&source, &module))).collect();
+    for (module, circles) in &found {
+        assert!(!WITHOUT.contains(&module.as_str()) || circles.is_empty(), "{module}: {circles:#?}");
+    }
+    let count = |circles: &BTreeSet<String>| circles.iter().map(|circle| circle.split(' ').count()).sum::<usize>();
+    let all: usize = found.iter().map(|(_, circles)| count(circles)).sum();
+    let each: Vec<String> = found.iter().map(|(module, circles)| format!("{module}: {}", count(circles))).collect();
+    assert!(all <= ALLOWED, "{all} files are in circles: {}", each.join(", "));
 }

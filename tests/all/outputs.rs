@@ -692,10 +692,10 @@ fn any_warning() -> impl Strategy<Value = Warning> {
 
 fn any_verdict() -> impl Strategy<Value = Verdict> {
     let gap = (hostile(), hostile(), hostile()).prop_map(|(place, what, reason)| GapText {
-        writes: Some(vec![what.clone()]),
-        place,
-        what,
-        reason,
+        writes: Some(vec![what.as_str().into()]),
+        place: place.into(),
+        what: what.into(),
+        reason: reason.into(),
     });
     let lists = (
         prop::collection::vec(any_check(), 1..25),

@@ -4,7 +4,7 @@
 use crate::fixture;
 use crate::requests::{Lab, files, options, package};
 use crate::wheels::index;
-use slimwright::base::{Found, Root, read_named};
+use slimwright::base::{Found, Hint as _, Root, read_named};
 use slimwright::context::{Base, ContextError, ContextOptions, Outside, Virtual, read};
 use slimwright::fs::View;
 use slimwright::index::{Files, Request, RequestError, Resolution, resolve};

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 use serde_json::json;
-use slimwright::base::{Digest, EntryIdx, clean_path};
+use slimwright::base::{Digest, EntryIdx, Hint as _, clean_path};
 use slimwright::daemon::{self, DaemonError, Folder, TarSplit, VirtualTar, chain_ids};
 use slimwright::layer::{Blob, Expected, ReadAt, digest_bodies, index_seeking};
 use std::io;

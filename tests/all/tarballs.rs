@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 use slimwright::base::Digest;
-use slimwright::image::{Image, ImageError, OpenOptions, Target, TargetKind, open};
+use slimwright::image::{Form, Image, ImageError, Local, OpenOptions, Target, open};
 use slimwright::layer::{
     Blob, BlobError, Contents, Expected, IndexError, LayerIndex, Limits, Streamed, index_stream, index_tar,
 };
@@ -359,8 +359,8 @@ pub fn docker_old(parts: &Parts) -> Vec<u8> {
 }
 
 /// Opens a path as a kind, or as what it looks like.
-pub fn try_open(kind: Option<TargetKind>, path: &Path, reference: Option<&str>) -> Result<Image, ImageError> {
-    let target = Target { kind, path: path.to_owned(), reference: reference.map(str::to_owned) };
+pub fn try_open(form: Option<Form>, path: &Path, choice: Option<&str>) -> Result<Image, ImageError> {
+    let target = Target::Local(Local { form, path: path.to_owned(), choice: choice.map(str::to_owned) });
     open(&target, &OpenOptions::default(), &())
 }
 
@@ -376,7 +376,7 @@ pub fn refused(path: &Path) -> String {
 
 /// The same, with every digest verified.
 pub fn verified(path: &Path) -> Result<Image, ImageError> {
-    let target = Target { kind: None, path: path.to_owned(), reference: None };
+    let target = Target::at(path);
     open(&target, &OpenOptions { verify: true, ..OpenOptions::default() }, &())
 }
 

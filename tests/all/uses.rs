@@ -314,7 +314,7 @@ fn kept(image: &Image) -> Vec<(String, String)> {
 fn sources_of_distributions_are_read_on_request_and_a_cache_knows_whether_they_were() {
     let store = Store::new();
     let path = service(&store);
-    let target = Target { kind: None, path, reference: None };
+    let target = Target::at(path);
     let cache = Cache::new(store.path("cache"), 1_000_000);
     let read = |sources: bool| {
         let mut options = OpenOptions { cache: Some(cache.clone()), ..OpenOptions::default() };

@@ -33,7 +33,7 @@ fn layers_have_the_sizes_that_docker_history_shows() {
         assert_eq!(shown.len(), subject.image.config.history.len());
         let with_layer = shown.iter().zip(&subject.image.config.history).filter(|(_, row)| !row.empty_layer);
         let oracle: Vec<u64> = with_layer.map(|(size, _)| *size).collect();
-        let found: Vec<u64> = subject.image.layers.iter().map(rule).collect();
+        let found: Vec<u64> = subject.image.layers.iter().map(|layer| rule(layer)).collect();
         assert_eq!(found, oracle, "{}", subject.name);
         let size = run(subject.docker, &["image", "inspect", "--format", "{{.Size}}", &subject.name]);
         assert_eq!(found.iter().sum::<u64>(), size.trim().parse::<u64>().unwrap(), "{}", subject.name);

@@ -2,6 +2,7 @@
 
 use crate::credentials::files;
 use crate::server::{Reply, Request, Server, blob, ok, quick, reply, rest};
+use slimwright::base::Hint as _;
 use slimwright::registry::{Options, RegistryError};
 use std::io::Read;
 use std::sync::Mutex;

@@ -1,6 +1,7 @@
 //! The files of Docker and Podman, and credential helpers.
 
 use crate::server::{Server, ok, quick, reply};
+use slimwright::base::Hint as _;
 use slimwright::registry::{AuthFiles, Options, Reference, RegistryError, parse_docker_config, parse_dockercfg};
 use std::ffi::OsString;
 use std::io::Write;

@@ -1,7 +1,7 @@
 //! Blobs: streams that go on where they were cut, lengths that are not as promised, parts.
 
 use crate::server::{Reply, Server, blob, ok, quick, reply, rest};
-use slimwright::base::Digest;
+use slimwright::base::{Digest, Hint as _};
 use slimwright::registry::{BlobStream, Client, Options, RegistryError};
 use std::io::{ErrorKind, Read};
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! Servers that fail for a while, for ever, or in ways that end the matter.
 
 use crate::server::{Server, ok, quick, reply};
+use slimwright::base::Hint as _;
 use slimwright::registry::{Client, Options, RegistryError};
 use std::net::TcpListener;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

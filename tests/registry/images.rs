@@ -5,8 +5,9 @@ use crate::tarballs::{
     Files, INDEX, MANIFEST, Packing, Parts, Store, add_blob, add_image, blob_name, layout, oci, opened, sample,
 };
 use serde_json::{Value, json};
-use slimwright::base::Digest;
-use slimwright::image::{Cache, Image, ImageError, OpenOptions, Target, open, open_manifest};
+use slimwright::base::{Digest, Hint as _};
+use slimwright::image::{Cache, Image, ImageError, OpenOptions, Target, open, open_manifest, open_with_layers};
+use std::io::Read as _;
 
 /// What a registry holds: blobs and manifests by digest, and what the tag means.
 #[derive(Clone)]
@@ -80,6 +81,23 @@ fn an_image_is_the_same_as_from_a_layout() {
 }
 
 #[test]
+fn blobs_can_be_had_again_even_of_layers_that_the_cache_knows() {
+    let parts = sample();
+    let server = serving(&single(&parts, Packing::Gzip));
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::new(folder.path().to_owned(), 1 << 30);
+    let options = OpenOptions { insecure: true, cache: Some(cache), ..OpenOptions::default() };
+    try_pull(&server, options.clone()).unwrap();
+    let target: Target = format!("docker://{}/lab/app:1", server.host()).parse().unwrap();
+    let (image, layers) = open_with_layers(&target, &options, &()).unwrap();
+    for (position, layer) in image.layers.iter().enumerate() {
+        let mut blob = Vec::new();
+        layers.blob(position).unwrap().read_to_end(&mut blob).unwrap();
+        assert_eq!(Some(Digest::of(&blob)), layer.blob, "layer {position}");
+    }
+}
+
+#[test]
 fn before_anything_is_pulled_a_manifest_tells_the_compressed_sizes() {
     let held = single(&sample(), Packing::Gzip);
     let server = serving(&held);
@@ -89,18 +107,18 @@ fn before_anything_is_pulled_a_manifest_tells_the_compressed_sizes() {
         cache: Some(Cache::new(folder.path().to_owned(), 1 << 30)),
         ..OpenOptions::default()
     };
-    let target: Target = format!("docker://{}/lab/app:1", server.host()).parse().unwrap();
-    let (image, whole) = open_manifest(&target, &options, &()).unwrap();
+    let name = format!("{}/lab/app:1", server.host());
+    let (image, whole) = open_manifest(&name, &options, &()).unwrap();
     let manifest: Value = serde_json::from_slice(&held.tagged).unwrap();
     let sizes = manifest["layers"].as_array().unwrap().iter().map(|layer| layer["size"].as_u64());
     assert_eq!(image.layers.iter().map(|layer| layer.wire).collect::<Vec<_>>(), sizes.collect::<Vec<_>>());
     assert!(!whole && image.layers.iter().all(|layer| layer.entries.is_empty()));
     // Once the cache has its layers it is whole, and nothing is pulled for it.
     let pulled = try_pull(&server, options.clone()).unwrap();
-    let (image, whole) = open_manifest(&target, &options, &()).unwrap();
+    let (image, whole) = open_manifest(&name, &options, &()).unwrap();
     assert!(whole);
     assert_same(&image, &pulled);
-    let nowhere: Target = format!("docker://{}/lab/none:1", server.host()).parse().unwrap();
+    let nowhere = format!("{}/lab/none:1", server.host());
     let error = open_manifest(&nowhere, &options, &()).unwrap_err();
     assert!(error.to_string().contains("found no such image"), "{error}");
 }

@@ -1,7 +1,7 @@
 //! Manifests by tag and digest, and what is refused.
 
 use crate::server::{Reply, Server, ok, quick, reply};
-use slimwright::base::Digest;
+use slimwright::base::{Digest, Hint as _};
 use slimwright::registry::{Client, RegistryError};
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";

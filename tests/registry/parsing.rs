@@ -1,6 +1,7 @@
 //! Names of images, and challenges.
 
 use proptest::prelude::*;
+use slimwright::base::Hint as _;
 use slimwright::registry::{Challenge, Reference, parse_challenges, parse_docker_config, parse_dockercfg};
 
 const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";

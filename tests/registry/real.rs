@@ -3,7 +3,7 @@
 use crate::credentials::files;
 use crate::server::{blob, quick};
 use reqwest::blocking::{Client as Http, RequestBuilder, Response};
-use slimwright::base::Digest;
+use slimwright::base::{Digest, Hint as _};
 use slimwright::registry::{Client, Options, Reference, RegistryError};
 use std::fs::File;
 use std::io::{Read, Write};

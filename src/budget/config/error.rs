@@ -1,6 +1,6 @@
 //! Why a configuration cannot be used: file, line, column, the line itself, and what may help.
 
-use crate::base::{Excerpt, escape_str};
+use crate::base::{Excerpt, Hint, escape_str};
 use std::ops::Range;
 
 /// Why a configuration cannot be used. The text names the place and shows the line.
@@ -13,6 +13,12 @@ pub struct ConfigError {
     pub message: String,
     /// What may help.
     pub hint: Option<String>,
+}
+
+impl Hint for ConfigError {
+    fn hint(&self) -> Option<String> {
+        self.hint.clone()
+    }
 }
 
 impl ConfigError {

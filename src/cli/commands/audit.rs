@@ -5,13 +5,12 @@ use crate::cli::budget::{self, Budget};
 use crate::cli::dockerfile::UserDockerfile;
 use crate::cli::failure::{Failure, Result};
 use crate::cli::input::{Input, Look};
-use crate::cli::options::{self, AuditFormat};
+use crate::cli::options;
 use crate::cli::output::Destination;
 use crate::cli::pipeline::{self, Ask};
 use crate::emit::Style;
 use crate::plan::PlanOptions;
-use crate::report::check::audit_sarif;
-use crate::report::{self, AuditReport, json, markdown, text};
+use crate::report;
 
 /// Runs the command.
 pub fn run(args: options::Audit) -> Result<()> {
@@ -36,17 +35,12 @@ pub fn run(args: options::Audit) -> Result<()> {
                 Ok((measured.report(&rules), verdict))
             },
         )?;
-        let text = match args.format {
-            AuditFormat::Text => {
-                let judged =
-                    verdict.as_ref().map(|verdict| report::check_text(verdict, look.color, look.width, look.details));
-                let judged = judged.map_or_else(String::new, |text| format!("\n{text}"));
-                screen(&report, &input, look) + &judged
-            }
-            AuditFormat::Json => json(&report).map_err(Failure::measure)?,
-            AuditFormat::Markdown => markdown::render(&report),
-            AuditFormat::Sarif => audit_sarif(&report, &rules),
-        };
+        let render = args.format.render;
+        let mut text = render(&report, &rules, look.style(&input.text)).map_err(Failure::measure)?;
+        if let Some(verdict) = verdict.as_ref().filter(|_| args.format.name == "text") {
+            text.push('\n');
+            text.push_str(&report::check_text(verdict, look.color, look.width, look.details));
+        }
         destination.write(|out| Ok(out.write_all(text.as_bytes())?))?;
         match verdict {
             Some(verdict) if matches!(verdict.outcome, Outcome::Fail | Outcome::CouldNotMeasure) => {
@@ -55,9 +49,4 @@ pub fn run(args: options::Audit) -> Result<()> {
             _ => Ok(()),
         }
     })
-}
-
-fn screen(report: &AuditReport, input: &Input, look: Look) -> String {
-    let style = text::Style { color: look.color, width: look.width, details: look.details, target: &input.text };
-    text::render(report, style)
 }

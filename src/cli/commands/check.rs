@@ -5,21 +5,18 @@
 
 use crate::base::{escape_path, escape_str};
 use crate::budget::{Baseline, Config, Date, Outcome, Planned, Snapshot, Verdict, evaluate};
-use crate::cli::budget::{self, LockFile, MINIMAL, budget_failure, config_failure};
+use crate::cli::budget::{self, LockFile, MINIMAL};
 use crate::cli::budget_files::{BudgetFile, CONFIG, LOCK};
-use crate::cli::context;
 use crate::cli::dockerfile::UserDockerfile;
 use crate::cli::failure::{Failure, Result};
-use crate::cli::input::{Input, Look};
-use crate::cli::options::{Check as Args, Report};
+use crate::cli::input::{self, Input, Look};
+use crate::cli::options::{Check as Args, CheckFormat};
 use crate::cli::output::Destination;
 use crate::cli::pipeline::{self, Ask, Found};
 use crate::cli::progress::Bar;
 use crate::emit::Style;
 use crate::image::Progress as _;
 use crate::plan::{Plan, PlanOptions};
-use crate::report;
-use crate::report::check as formats;
 use crate::rules;
 use crate::rules::{Rule, Tier};
 use clap::ValueEnum as _;
@@ -43,7 +40,7 @@ struct Settings {
     profiles: Option<PathBuf>,
     look: Look,
     /// What goes where; stdout first.
-    reports: Vec<(Report, Destination)>,
+    reports: Vec<(CheckFormat, Destination)>,
     today: Date,
 }
 
@@ -68,7 +65,7 @@ impl Settings {
         let reports = reports(&args)?;
         let (found, mut config) = configuration(&args)?;
         for limit in &args.limit {
-            config = config.with_limit(limit).map_err(config_failure)?;
+            config = config.with_limit(limit).map_err(|error| Failure::of(true, error))?;
         }
         let beside = found.as_ref().map_or_else(|| BudgetFile::named(Path::new(LOCK)), BudgetFile::lock);
         let lock = LockFile::read(args.lock.as_deref(), beside, args.update)?;
@@ -98,13 +95,13 @@ impl Settings {
 }
 
 /// What goes where: stdout once, every file once.
-fn reports(args: &Args) -> Result<Vec<(Report, Destination)>> {
+fn reports(args: &Args) -> Result<Vec<(CheckFormat, Destination)>> {
     let mut stdout = None;
-    let mut files: BTreeMap<PathBuf, Report> = BTreeMap::new();
+    let mut files: BTreeMap<PathBuf, CheckFormat> = BTreeMap::new();
     for text in &args.report {
         let (format, file) = parse_report(text)?;
         if file.as_os_str() == "-" {
-            if stdout.replace(format).is_some() || args.format != Report::Text {
+            if stdout.replace(format).is_some() || args.format.name != "text" {
                 return Err(Failure::usage(anyhow::anyhow!("--report {text}: stdout has another format already")));
             }
         } else if files.insert(file, format).is_some() {
@@ -119,15 +116,15 @@ fn reports(args: &Args) -> Result<Vec<(Report, Destination)>> {
 }
 
 /// `json=verdict.json`.
-fn parse_report(text: &str) -> Result<(Report, PathBuf)> {
-    let known: Vec<String> = Report::value_variants()
+fn parse_report(text: &str) -> Result<(CheckFormat, PathBuf)> {
+    let known: Vec<String> = CheckFormat::value_variants()
         .iter()
         .filter_map(|format| Some(format.to_possible_value()?.get_name().to_owned()))
         .collect();
     let expected = format!("write FORMAT=FILE; formats are {}", known.join(", "));
     let wrong = |what: &str| Failure::usage(anyhow::anyhow!("--report {text}: {what}")).hint(expected.clone());
     let (format, file) = text.split_once('=').ok_or_else(|| wrong("expected FORMAT=FILE"))?;
-    let format = Report::from_str(format, false).map_err(|_| wrong(&format!("`{format}` is no format")))?;
+    let format = CheckFormat::from_str(format, false).map_err(|_| wrong(&format!("`{format}` is no format")))?;
     match file {
         "" => Err(wrong("names no file")),
         file => Ok((format, file.into())),
@@ -136,8 +133,9 @@ fn parse_report(text: &str) -> Result<(Report, PathBuf)> {
 
 /// The configuration and its file: the named one, the repository's, the build context's, or that of the current folder.
 fn configuration(args: &Args) -> Result<(Option<BudgetFile>, Config)> {
-    let folder = context::folder(&args.source.target).filter(|folder| folder.as_os_str() != ".");
-    let found = args.config.as_deref().map(BudgetFile::named).or_else(|| BudgetFile::find(folder.as_deref()));
+    let target = input::target(&args.source.target)?;
+    let folder = target.context().filter(|folder| folder.as_os_str() != ".");
+    let found = args.config.as_deref().map(BudgetFile::named).or_else(|| BudgetFile::find(folder));
     let Some(file) = found else {
         return match args.limit.is_empty() {
             true => Err(Failure::usage(anyhow::anyhow!("there is no {CONFIG} here, and none was named")).hint(MINIMAL)),
@@ -151,13 +149,15 @@ fn configuration(args: &Args) -> Result<(Option<BudgetFile>, Config)> {
 /// Judges.
 fn check(settings: &Settings) -> Result<()> {
     let rules = pipeline::rules(settings.profiles.as_deref())?;
-    settings.config.check_rules(&rules).map_err(config_failure)?;
+    settings.config.check_rules(&rules).map_err(|error| Failure::of(true, error))?;
     pipeline::check_rules(&rules, &settings.options)?;
     let opened = pipeline::opened(&settings.input)?;
     let given = &settings.input.given;
     let (snapshot, verdict) = pipeline::find(&opened, given, &rules, |found| judge(settings, &rules, &found))?;
     for (format, destination) in &settings.reports {
-        let text = render(*format, &verdict, settings.look, destination.is_stdout())?;
+        // What goes into a file has no colours, and is as wide everywhere.
+        let look = if destination.is_stdout() { settings.look } else { settings.look.plain() };
+        let text = (format.render)(&verdict, look.style(&settings.input.text)).map_err(Failure::measure)?;
         destination.write(|out| Ok(out.write_all(text.as_bytes())?))?;
     }
     settle(settings, &snapshot, &verdict)
@@ -178,7 +178,7 @@ fn judge(settings: &Settings, rules: &[Rule], found: &Found<'_>) -> Result<(Snap
     let rests_on = budget::rests_on(settings.file.as_ref(), lock, &settings.limits);
     let evaluate = |snapshot: &Snapshot| {
         let verdict = evaluate(snapshot, &settings.config, baseline.as_ref(), settings.today);
-        let verdict = verdict.map_err(budget_failure)?;
+        let verdict = verdict.map_err(|error| Failure::of(true, error))?;
         Ok::<_, Failure>(Verdict { rests_on: rests_on.clone(), ..verdict })
     };
     let dockerfile = UserDockerfile::of_input(&settings.input)?;
@@ -233,21 +233,6 @@ fn planned(judged: &Verdict, plan: &Plan, rules: &[Rule]) -> Planned {
         broken: broken.map(|check| format!("{}: {}", check.title(), check.message)).collect(),
         waiting: waiting.into_iter().map(|(rule, _)| escape_str(rule)).collect(),
     }
-}
-
-/// The verdict in a format. What goes into a file has no colours, and is as wide everywhere.
-fn render(format: Report, verdict: &Verdict, look: Look, is_stdout: bool) -> Result<String> {
-    let (color, width) = if is_stdout { (look.color, look.width) } else { (false, 80) };
-    Ok(match format {
-        Report::Text => report::check_text(verdict, color, width, look.details),
-        Report::Json => report::json(verdict).map_err(Failure::measure)?,
-        Report::Markdown => formats::markdown(verdict, formats::COMMENT),
-        Report::Summary => formats::markdown(verdict, formats::SUMMARY),
-        Report::Github => formats::github(verdict),
-        Report::Sarif => formats::sarif(verdict),
-        Report::Junit => formats::junit(verdict),
-        Report::Gitlab => formats::gitlab(verdict),
-    })
 }
 
 /// Writes the lock where that was asked for, and ends with the verdict's exit code.

@@ -4,7 +4,7 @@ use crate::base::escape_str;
 use crate::cli::context;
 use crate::cli::dockerfile::UserDockerfile;
 use crate::cli::failure::{Failure, Result};
-use crate::cli::input::{Input, Look};
+use crate::cli::input::{self, Input, Look};
 use crate::cli::options::{self, Source, Style};
 use crate::cli::output::{Folder, print};
 use crate::cli::pipeline::{self, Ask, Measured, Planned};
@@ -12,6 +12,7 @@ use crate::emit;
 use crate::facts;
 use crate::plan::{self, Draft, PlanOptions};
 use crate::report::{PlanReport, json, report_md, text};
+use std::path::Path;
 
 /// Of how many of the largest distributions a plan's report tells who brought them in.
 const HEAVY: usize = 10;
@@ -54,7 +55,7 @@ pub fn run(mut args: options::Plan) -> Result<()> {
         settings.folder.write(&files)?;
         let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
         let written = format!("wrote {} in {}", names.join(", "), settings.folder.path().display());
-        let summary = text::plan_summary(&report, settings.text_style());
+        let summary = text::plan_summary(&report, settings.look.style(&settings.input.text));
         print(&format!("{summary}\n{edited}{}\n", escape_str(&written)))
     })
 }
@@ -62,19 +63,20 @@ pub fn run(mut args: options::Plan) -> Result<()> {
 impl Settings {
     fn new(mut args: options::Plan) -> Result<Self> {
         let folder = Folder::new(args.output, args.force)?;
+        let target = input::target(&args.source.target)?;
         // The Dockerfile that is edited is the one that is read.
-        if context::folder(&args.source.target).is_some() && args.source.context.file.is_none() {
+        if target.context().is_some() && args.source.context.file.is_none() {
             args.source.context.file.clone_from(&args.dockerfile);
         }
         let dockerfile = match &args.dockerfile {
             Some(path) => {
-                let stage = match context::folder(&args.source.target) {
+                let stage = match target.context() {
                     Some(_) => args.source.context.target_stage.clone(),
                     None => args.source.context.target_stage.take(),
                 };
                 Some(Box::new(UserDockerfile::read(path, args.context.as_deref(), stage, args.skip.clone())?))
             }
-            None => context_dockerfile(&args.source, &args.skip)?,
+            None => target.context().map(|folder| own_dockerfile(folder, &args.source, &args.skip)).transpose()?,
         };
         Ok(Self {
             input: Input::new(args.source, &args.asked)?.with_sources(),
@@ -97,22 +99,16 @@ impl Settings {
             folder,
         })
     }
-
-    fn text_style(&self) -> text::Style<'_> {
-        let look = self.look;
-        text::Style { color: look.color, width: look.width, details: look.details, target: &self.input.text }
-    }
 }
 
 /// The Dockerfile of a build context, which a plan for it edits.
-fn context_dockerfile(source: &Source, skip: &[String]) -> Result<Option<Box<UserDockerfile>>> {
-    let Some(folder) = context::folder(&source.target) else { return Ok(None) };
+fn own_dockerfile(folder: &Path, source: &Source, skip: &[String]) -> Result<Box<UserDockerfile>> {
     let stage = source.context.target_stage.clone();
-    let Some(path) = context::dockerfile(&folder, source.context.file.as_deref()) else {
+    let Some(path) = context::dockerfile(folder, source.context.file.as_deref()) else {
         return Err(Failure::usage(anyhow::anyhow!("{}: there is no Dockerfile to edit", folder.display()))
             .hint("a plan for a build context is an edit of its Dockerfile; name it with --file"));
     };
-    Ok(Some(Box::new(UserDockerfile::read(&path, Some(&folder), stage, skip.to_vec())?)))
+    Ok(Box::new(UserDockerfile::read(&path, Some(folder), stage, skip.to_vec())?))
 }
 
 fn files(measured: &Measured<'_>, planned: &Planned) -> Result<Vec<(String, String)>> {

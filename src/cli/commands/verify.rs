@@ -8,7 +8,7 @@ use crate::cli::output::print;
 use crate::cli::pipeline;
 use crate::cli::progress::Bar;
 use crate::facts::Facts;
-use crate::image::{Progress as _, TargetKind};
+use crate::image::{Progress as _, Target};
 use crate::report::{self, json};
 use crate::verify::{self, Check, Promise};
 use std::path::{Path, PathBuf};
@@ -89,9 +89,9 @@ fn read_promise(folder: &Path) -> Result<Promise> {
 
 /// Two images of one engine can be run.
 fn imports(settings: &Settings, before: &Facts<'_>, after: &Facts<'_>) -> Check {
-    let name = |input: &Input| {
-        let is_engine = input.target.kind == Some(TargetKind::Daemon);
-        input.target.reference.clone().filter(|_| is_engine)
+    let name = |input: &Input| match &input.target {
+        Target::Daemon(name) => Some(name.clone()),
+        _ => None,
     };
     let (Some(original), Some(rebuilt)) = (name(&settings.before), name(&settings.after)) else {
         return Check::skipped("imports", "not tried: only images of an engine (docker-daemon:) can be run");

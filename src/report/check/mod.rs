@@ -21,8 +21,41 @@ pub use junit::render as junit;
 pub use markdown::{COMMENT, SUMMARY, render as markdown};
 pub use sarif::{audit as audit_sarif, render as sarif};
 
+use super::{Format, Render, check_text, json};
 use crate::base::{Basis, ByteSize, Digest, Size, Unit, escape_str};
 use crate::budget::{Check, Culprit, CulpritKind, Outcome, Verdict};
+
+/// The formats of a verdict, the default one first.
+pub static FORMATS: [Format<Render<Verdict>>; 8] = [
+    Format {
+        name: "text",
+        help: "For a terminal",
+        render: |verdict, style| Ok(check_text(verdict, style.color, style.width, style.details)),
+    },
+    Format {
+        name: "json",
+        help: "For programs; see docs/schema/check.schema.json",
+        render: |verdict, _| json(verdict),
+    },
+    Format {
+        name: "markdown",
+        help: "For a comment on a pull request: at most 65,536 bytes, what matters most first",
+        render: |verdict, _| Ok(markdown(verdict, COMMENT)),
+    },
+    Format {
+        name: "summary",
+        help: "The same for a job's summary: at most 1 MiB",
+        render: |verdict, _| Ok(markdown(verdict, SUMMARY)),
+    },
+    Format {
+        name: "github",
+        help: "GitHub's annotations, as workflow commands",
+        render: |verdict, _| Ok(github(verdict)),
+    },
+    Format { name: "sarif", help: "SARIF 2.1.0", render: |verdict, _| Ok(sarif(verdict)) },
+    Format { name: "junit", help: "JUnit's XML, a test case for each check", render: |verdict, _| Ok(junit(verdict)) },
+    Format { name: "gitlab", help: "GitLab's code quality report", render: |verdict, _| Ok(gitlab(verdict)) },
+];
 
 /// Characters of a name, and of a sentence, that are shown.
 const NAME: usize = 200;
