@@ -16,7 +16,7 @@ use reqwest::blocking::{Client, ClientBuilder};
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Most redirects that are followed.
 const MAX_HOPS: usize = 10;
@@ -152,6 +152,50 @@ pub fn backoff(first: Duration, failures: u32) -> Duration {
     first.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(MAX_WAIT)
 }
 
+/// How often a request is tried, and until when.
+#[derive(Clone, Copy, Debug)]
+pub struct Retries {
+    /// How often.
+    pub tries: u32,
+    /// The wait before the second try; each further one is twice as long.
+    pub first_wait: Duration,
+    /// When the last try must have begun.
+    pub deadline: Option<Instant>,
+}
+
+/// How one try failed.
+pub enum Failed<E> {
+    /// Trying again would not help.
+    Finally(E),
+    /// It may help, after this wait if the server named one.
+    ForNow(E, Option<Duration>),
+}
+
+impl Retries {
+    /// Tries until it works.
+    ///
+    /// # Errors
+    ///
+    /// That of the last try, and after how many it was given up; `None` where trying again would not have helped.
+    pub fn run<T, E>(&self, mut once: impl FnMut() -> Result<T, Failed<E>>) -> Result<T, (E, Option<u32>)> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let (error, wait) = match once() {
+                Ok(value) => return Ok(value),
+                Err(Failed::Finally(error)) => return Err((error, None)),
+                Err(Failed::ForNow(error, wait)) => {
+                    (error, wait.unwrap_or(backoff(self.first_wait, tries)).min(MAX_WAIT))
+                }
+            };
+            if tries >= self.tries || self.deadline.is_some_and(|deadline| Instant::now() + wait >= deadline) {
+                return Err((error, Some(tries)));
+            }
+            std::thread::sleep(wait);
+        }
+    }
+}
+
 /// Statuses after which trying again may help.
 pub fn is_passing(status: u16) -> bool {
     matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
@@ -220,6 +264,28 @@ mod tests {
     #[test]
     fn an_authority_has_neither_credentials_nor_a_query() {
         assert_eq!(authority(&url("https://user:secret@example.org:5000/x?secret")), "example.org:5000");
+    }
+
+    #[test]
+    fn what_may_pass_is_tried_again_and_what_lasts_is_not() {
+        let retries = Retries { tries: 3, first_wait: Duration::ZERO, deadline: None };
+        let run = |retries: Retries, works_at: u32, lasting: bool| {
+            let mut tries = 0;
+            let result = retries.run(|| {
+                tries += 1;
+                match (tries == works_at, lasting) {
+                    (true, _) => Ok(tries),
+                    (_, true) => Err(Failed::Finally("no")),
+                    _ => Err(Failed::ForNow("not yet", None)),
+                }
+            });
+            (result, tries)
+        };
+        assert_eq!(run(retries, 3, false), (Ok(3), 3));
+        assert_eq!(run(retries, 4, false), (Err(("not yet", Some(3))), 3));
+        assert_eq!(run(retries, 2, true), (Err(("no", None)), 1));
+        let over = Retries { deadline: Some(Instant::now()), ..retries };
+        assert_eq!(run(over, 2, false), (Err(("not yet", Some(1))), 1));
     }
 
     #[test]

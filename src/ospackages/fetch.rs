@@ -10,7 +10,7 @@ use super::index::{Index, parse_apkindex, parse_packages};
 use super::release::{ListedFile, Release, parse_release};
 use super::{Options, Source};
 use crate::base::{Digest, escape_str, masked};
-use crate::http::{Reach, backoff, causes, client, is_loopback, is_passing};
+use crate::http::{Failed, Reach, Retries, causes, client, is_loopback, is_passing};
 use crate::layer::{Limits, Streamed, visit_tar};
 use flate2::bufread::MultiGzDecoder;
 use lzma_rust2::XzReader;
@@ -296,19 +296,9 @@ impl<'a> Fetcher<'a> {
 
     /// Asks until there is an answer.
     fn get(&self, url: &Url, most: u64, known: Option<&Version>) -> Result<Answer, String> {
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let (why, passing) = match self.once(url, most, known) {
-                Ok(answer) => return Ok(answer),
-                Err(failure) => failure,
-            };
-            let wait = backoff(self.options.first_wait, tries);
-            if !passing || tries >= TRIES || Instant::now() + wait >= self.deadline {
-                return Err(why);
-            }
-            std::thread::sleep(wait);
-        }
+        let retries = Retries { tries: TRIES, first_wait: self.options.first_wait, deadline: Some(self.deadline) };
+        let failed = |(why, passing)| if passing { Failed::ForNow(why, None) } else { Failed::Finally(why) };
+        retries.run(|| self.once(url, most, known).map_err(failed)).map_err(|(why, _)| why)
     }
 
     /// The error says whether trying again may help.

@@ -1,19 +1,14 @@
 //! When to try again, and how long to wait before.
 
 use super::RegistryError;
-use crate::http::{MAX_WAIT, backoff};
+use crate::http::{self, MAX_WAIT, Retries};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How often something is tried.
 pub(super) const TRIES: u32 = 5;
 
 /// How one try failed.
-pub(super) enum Failed {
-    /// Trying again would not help.
-    Finally(Box<RegistryError>),
-    /// It may help, after this wait if the server named one.
-    ForNow(Box<RegistryError>, Option<Duration>),
-}
+pub(super) type Failed = http::Failed<Box<RegistryError>>;
 
 impl Failed {
     pub(super) fn for_now(error: RegistryError, wait: Option<Duration>) -> Self {
@@ -28,24 +23,12 @@ impl From<RegistryError> for Failed {
 }
 
 /// Tries until it works, up to [`TRIES`] times.
-pub(super) fn retried<T>(
-    first_wait: Duration,
-    mut once: impl FnMut() -> Result<T, Failed>,
-) -> Result<T, RegistryError> {
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        match once() {
-            Ok(value) => return Ok(value),
-            Err(Failed::Finally(error)) => return Err(*error),
-            Err(Failed::ForNow(error, _)) if tries >= TRIES => {
-                return Err(RegistryError::GaveUp { tries, last: error });
-            }
-            Err(Failed::ForNow(_, wait)) => {
-                std::thread::sleep(wait.unwrap_or(backoff(first_wait, tries)).min(MAX_WAIT))
-            }
-        }
-    }
+pub(super) fn retried<T>(first_wait: Duration, once: impl FnMut() -> Result<T, Failed>) -> Result<T, RegistryError> {
+    let retries = Retries { tries: TRIES, first_wait, deadline: None };
+    retries.run(once).map_err(|(error, given_up)| match given_up {
+        Some(tries) => RegistryError::GaveUp { tries, last: error },
+        None => *error,
+    })
 }
 
 /// `Retry-After` (RFC 9110, 10.2.3): seconds, or a date.

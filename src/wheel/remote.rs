@@ -18,7 +18,7 @@ use super::zip::{
     Directory, MAX_DIRECTORY, TAIL, ZipEntry, ZipError, check_list, find_directory, parse_directory, read_entry,
 };
 use crate::base::Digest;
-use crate::http::{Reach, backoff, causes, client, is_loopback, is_passing};
+use crate::http::{Failed, Reach, Retries, causes, client, is_loopback, is_passing};
 use reqwest::Url;
 use reqwest::blocking::{Client, Response};
 use reqwest::header::{CONTENT_RANGE, RANGE};
@@ -166,24 +166,13 @@ impl<'a> Remote<'a> {
 
     /// Asks for a range until there is an answer.
     fn piece(&self, url: &Url, range: &str) -> Result<Piece, RemoteError> {
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let error = match self.once(url, range) {
-                Ok(piece) => return Ok(piece),
-                Err(error) => error,
-            };
-            let passing = match &error {
-                RemoteError::Connection(_) => true,
-                RemoteError::Status(status) => is_passing(*status),
-                _ => false,
-            };
-            let wait = backoff(self.first_wait, tries);
-            if !passing || tries >= TRIES || Instant::now() + wait >= self.deadline {
-                return Err(error);
-            }
-            std::thread::sleep(wait);
-        }
+        let retries = Retries { tries: TRIES, first_wait: self.first_wait, deadline: Some(self.deadline) };
+        let failed = |error| match &error {
+            RemoteError::Connection(_) => Failed::ForNow(error, None),
+            RemoteError::Status(status) if is_passing(*status) => Failed::ForNow(error, None),
+            _ => Failed::Finally(error),
+        };
+        retries.run(|| self.once(url, range).map_err(failed)).map_err(|(error, _)| error)
     }
 
     fn once(&self, url: &Url, range: &str) -> Result<Piece, RemoteError> {
