@@ -24,11 +24,12 @@
 //! bytes are; [`registry`] and [`daemon`] fetch bytes and know nothing of images; [`image`] puts them together.
 //! Modules import only from those before them:
 //!
-//! `base`, `manifest`, `http`, `programs`, `dockerfile`, `registry`, `source`, `layer`, `daemon`, `image`, `fs`, `python`, `os`, `facts`, `rules`, `wheel`, `index`, `ospackages`, `context`, `plan`, `verify`, `emit`, `prove`, `budget`, `report`, `cli`.
+//! `base`, `manifest`, `http`, `programs`, `dockerfile`, `command`, `registry`, `source`, `layer`, `daemon`, `image`, `fs`, `python`, `os`, `facts`, `rules`, `wheel`, `index`, `ospackages`, `context`, `plan`, `verify`, `emit`, `prove`, `budget`, `report`, `cli`.
 
 pub mod base;
 pub mod budget;
 pub mod cli;
+pub mod command;
 pub mod context;
 pub mod daemon;
 pub mod dockerfile;

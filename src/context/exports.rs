@@ -3,11 +3,12 @@
 
 use super::ContextError;
 use super::arguments::Arguments;
-use super::installer::{poetry_choice, project_input, uv_choice, uv_options};
+use super::installer::{choice, project_input};
 use super::origin::path_of;
 use super::run::{Outcome, Place, base_name};
 use super::stage::{Stage, World};
 use crate::base::{ImagePath, file_name};
+use crate::command::{Command, Means, Tool as Line};
 use crate::image::{GapReason, Writes};
 use crate::index::{Input, Request, export};
 use crate::manifest::Choice;
@@ -23,8 +24,8 @@ pub(super) fn is_export(words: &[String]) -> bool {
 }
 
 /// Poetry exports what the project itself needs, and the groups that are named.
-fn poetry_export(read: &Arguments) -> Choice {
-    let choice = poetry_choice(read);
+fn poetry_export(read: &Command) -> Choice {
+    let choice = choice(read);
     if !choice.only_groups.is_empty() || choice.all_groups {
         return choice;
     }
@@ -33,17 +34,17 @@ fn poetry_export(read: &Arguments) -> Choice {
 }
 
 impl Stage {
-    /// Writes what a command exports, of which `words` are all but the program.
+    /// Writes what a command exports.
     pub(super) fn write_export(
         &mut self,
         world: &World<'_>,
-        words: &[String],
+        read: &Command,
         path: ImagePath,
         place: &Place<'_>,
     ) -> Result<Outcome, ContextError> {
         let path = ImagePath::new(&self.tree.resolve(path.as_bytes()));
         let is_list = !file_name(path.as_bytes()).ends_with(b".toml");
-        match self.exported(world, words, place)?.filter(|_| is_list) {
+        match self.exported(world, read, place)?.filter(|_| is_list) {
             Some(text) => {
                 self.write_again(path, text.into_bytes());
                 Ok(Outcome::Done)
@@ -59,17 +60,16 @@ impl Stage {
     pub(super) fn exported(
         &mut self,
         world: &World<'_>,
-        words: &[String],
+        read: &Command,
         place: &Place<'_>,
     ) -> Result<Option<String>, ContextError> {
-        let read = Arguments::parse(words, &uv_options());
+        if read.open.is_some() {
+            return Ok(None);
+        }
         let python = self.site_of(world, "python3").map(|site| site.python).or_else(|| world.options.python.clone());
-        let (Some(input), Some(python)) = (self.export_input(&read), python) else { return Ok(None) };
-        let request = Request {
-            inputs: vec![input],
-            python_full: self.full_version(world, &python),
-            ..self.empty_request(&read)
-        };
+        let (Some(input), Some(python)) = (self.export_input(read), python) else { return Ok(None) };
+        let request =
+            Request { inputs: vec![input], python_full: self.full_version(world, &python), ..self.empty_request(read) };
         let platform = self.platform(world, &python);
         let found = export(&request, &self.files(world), &platform);
         let (text, unknown) =
@@ -99,32 +99,32 @@ impl Stage {
             (None, None) => format!("{file}.txt"),
         };
         let Some(path) = self.at(&output) else { return Ok(Outcome::Unknown(GapReason::Makes)) };
-        let words = ["pip".to_owned(), "compile".to_owned(), file.clone()];
-        self.write_export(world, &words, path, place)
+        let read = Command::parse(Line::Uv, &["pip", "compile", file]);
+        self.write_export(world, &read, path, place)
     }
 
     /// What is exported, as what an installer would make of it.
-    fn export_input(&self, read: &Arguments) -> Option<Input> {
+    fn export_input(&self, read: &Command) -> Option<Input> {
         let verbs: Vec<&str> = read.words.iter().map(String::as_str).collect();
-        let folder = self.at(read.value(&["--project", "--directory", "-C", "-p"]).unwrap_or("."))?;
+        let folder = self.at(read.value(Means::Project).unwrap_or("."))?;
         let lock = |name: &str, choice: Choice| Some(Input::Lock { path: self.lock_of(&folder, name)?, choice });
         match verbs.as_slice() {
-            ["pip", "compile", file, ..] => {
+            ["compile", file, ..] => {
                 let path = path_of(&self.at(file)?);
                 let is_project = file_name(file.as_bytes()) == b"pyproject.toml";
                 let folder = path.parent().map(PathBuf::from).unwrap_or_default();
-                Some(if is_project { project_input(folder, Vec::new()) } else { Input::Requirements(path) })
+                let extras = read.values(Means::Extra).flat_map(super::installer::split).collect();
+                Some(if is_project { project_input(folder, extras) } else { Input::Requirements(path) })
             }
             ["requirements", ..] => {
-                let groups = if read.has(&["--dev"]) { vec!["dev".into()] } else { Vec::new() };
+                let groups = if read.has(&[Means::Dev]) { vec!["dev".into()] } else { Vec::new() };
                 lock("Pipfile.lock", Choice { groups, ..Choice::default() })
             }
-            ["export", ..] => lock("uv.lock", Choice { no_project: true, ..uv_choice(read) })
-                .or_else(|| lock("poetry.lock", poetry_export(read)))
-                .or_else(|| {
-                    let no_default = read.has(&["--prod", "--production"]);
-                    lock("pdm.lock", Choice { no_default, no_project: true, ..uv_choice(read) })
-                }),
+            ["export", ..] => match read.tool {
+                Line::Poetry => lock("poetry.lock", poetry_export(read)),
+                Line::Pdm => lock("pdm.lock", Choice { no_project: true, ..choice(read) }),
+                _ => lock("uv.lock", Choice { no_project: true, ..choice(read) }),
+            },
             _ => None,
         }
     }

@@ -9,11 +9,11 @@ use super::run::{Outcome, Place, base_name};
 use super::site::Site;
 use super::stage::{Stage, World};
 use crate::base::{ImagePath, file_name};
+use crate::command::{Command, Means, Tool as Line};
 use crate::image::{GapReason, Packages, Writes};
 use crate::index::{Input, Request};
 use crate::layer::Entry;
 use crate::manifest::Choice;
-use crate::python::INSTALLER_OPTIONS;
 use std::path::PathBuf;
 
 /// An installer, as far as its habits decide over bytes.
@@ -55,24 +55,6 @@ pub(super) struct Project {
     /// Whether it is installed as an editable one.
     pub(super) editable: bool,
 }
-
-/// Options of a command line that say where to look, and how.
-const PLACES: [&str; 14] = [
-    "--index-url",
-    "--extra-index-url",
-    "--index",
-    "--default-index",
-    "--find-links",
-    "--no-index",
-    "--index-strategy",
-    "--torch-backend",
-    "--prerelease",
-    "--resolution",
-    "--exclude-newer",
-    "--trusted-host",
-    "-i",
-    "-f",
-];
 
 impl Stage {
     /// Any program that is no tool of the shell's.
@@ -144,7 +126,7 @@ impl Stage {
         words: &[String],
         place: &Place<'_>,
     ) -> Result<Outcome, ContextError> {
-        let read = Arguments::parse(words, &INSTALLER_OPTIONS);
+        let read = Command::parse(Line::Pip, words);
         let Some((verb, rest)) = read.words.split_first() else { return Ok(Outcome::Done) };
         match verb.as_str() {
             "install" | "wheel" | "download" => {}
@@ -172,7 +154,7 @@ impl Stage {
         let Some((verb, rest)) = read.words.split_first() else { return Ok(Outcome::Done) };
         let out = self.pip_installs(world, program, (&read, verb, rest), place)?;
         // What it tells of itself goes into a file.
-        let told = read.value(&["--report"]).or_else(|| read.value(&["--log", "--log-file", "--local-log"]));
+        let told = read.value(Means::Report);
         match (told.filter(|file| *file != "-"), out) {
             (Some(file), Outcome::Done) => Ok(match self.at(file) {
                 Some(path) => {
@@ -190,10 +172,10 @@ impl Stage {
         &mut self,
         world: &World<'_>,
         program: &str,
-        (read, verb, rest): (&Arguments, &str, &[String]),
+        (read, verb, rest): (&Command, &str, &[String]),
         place: &Place<'_>,
     ) -> Result<Outcome, ContextError> {
-        if read.has(&["--dry-run"]) {
+        if read.has(&[Means::DryRun]) {
             return Ok(Outcome::Done);
         }
         let Some(site) = self.pip_site(world, program, read) else { return Ok(no_python(false)) };
@@ -201,28 +183,27 @@ impl Stage {
             Ok(found) => found,
             Err(reason) => return Ok(Outcome::Unknown(reason)),
         };
-        if read.has(&["--require-hashes"]) && !self.has_all_hashes(world, &request) {
+        if read.has(&[Means::RequireHashes]) && !self.has_all_hashes(world, &request) {
             return Ok(Outcome::Unknown(GapReason::Option("--require-hashes".into())));
         }
         let order = Order {
             tool: Tool::Pip,
-            compiles: !read.has(&["--no-compile"]),
-            caches: !read.has(&["--no-cache-dir"]),
-            upgrades: read.has(&["--upgrade", "--force-reinstall", "--ignore-installed"]),
+            compiles: !read.has(&[Means::NoCompile]),
+            caches: !read.has(&[Means::NoCache]),
+            upgrades: read.has(&[Means::Upgrade]),
             exact: false,
             request,
             site,
             projects,
         };
         if verb != "install" {
-            let folders = ["--wheel-dir", "--dest", "--destination-dir", "--destination-directory"];
-            let folder = read.value(&folders).unwrap_or(".");
+            let folder = read.value(Means::Output).unwrap_or(".");
             let Some(folder) = self.at(folder) else {
                 return Ok(Outcome::Unknown(GapReason::Where(folder.to_owned())));
             };
             return self.store(world, order, &folder, place);
         }
-        let Some(cache) = read.value(&["--cache-dir"]) else { return self.install(world, order, place) };
+        let Some(cache) = read.value(Means::CacheDir) else { return self.install(world, order, place) };
         let before = self.scope.variables.insert("PIP_CACHE_DIR".into(), cache.to_owned());
         let out = self.install(world, order, place);
         match before {
@@ -237,18 +218,18 @@ impl Stage {
         self.variable("PIP_NO_CACHE_DIR").is_none_or(str::is_empty)
     }
 
-    pub(super) fn pip_site(&self, world: &World<'_>, program: &str, read: &Arguments) -> Option<Site> {
-        let site = match read.value(&["--python"]) {
+    pub(super) fn pip_site(&self, world: &World<'_>, program: &str, read: &Command) -> Option<Site> {
+        let site = match read.value(Means::Python) {
             Some(python) => self.site_of(world, python)?,
             None => self.site_of(world, program)?,
         };
-        if let Some(target) = read.value(&["-t", "--target"]) {
+        if let Some(target) = read.value(Means::Target) {
             return Some(site.elsewhere(self.at(target)?, true));
         }
-        if let Some(prefix) = read.value(&["--prefix"]) {
+        if let Some(prefix) = read.value(Means::Prefix) {
             return Some(site.elsewhere(self.at(prefix)?, false));
         }
-        let root = read.value(&["--root"]).map(|root| self.at(root));
+        let root = read.value(Means::Root).map(|root| self.at(root));
         let site = self.without_root(site, read);
         match root {
             None => Some(site),
@@ -257,9 +238,9 @@ impl Stage {
     }
 
     /// Where pip installs as the user that runs it, whatever root that is put below.
-    fn without_root(&self, site: Site, read: &Arguments) -> Site {
+    fn without_root(&self, site: Site, read: &Command) -> Site {
         let of_variable = |name: &str| self.variable(name).filter(|value| !value.is_empty());
-        let by_user = read.has(&["--user"]);
+        let by_user = read.has(&[Means::User]);
         let is_virtual = self.tree.exists(site.prefix.join(b"pyvenv.cfg").as_bytes());
         let is_own = crate::base::is_within(site.prefix.as_bytes(), &self.home());
         // pip installs for the user where the place for all cannot be written to.
@@ -275,23 +256,24 @@ impl Stage {
     pub(super) fn request(
         &self,
         world: &World<'_>,
-        read: &Arguments,
+        read: &Command,
         words: &[String],
         place: &Place<'_>,
     ) -> Result<Result<(Request, Vec<Project>), GapReason>, ContextError> {
         let mut request = self.empty_request(read);
         let mut projects = Vec::new();
-        let files = |names: &'static [&str]| read.values(names).map(str::to_owned).collect::<Vec<_>>();
-        for file in files(&["-r", "--requirement", "--requirements"]) {
-            let Some(input) = self.requirements_file(world, &file, place)? else {
-                return Ok(Err(GapReason::Content(file.clone())));
+        for file in read.values(Means::Requirements) {
+            let Some(mut input) = self.requirements_file(world, file, place)? else {
+                return Ok(Err(GapReason::Content(file.to_owned())));
             };
+            if let Input::Project { extras, all_extras, .. } = &mut input {
+                extras.extend(read.values(Means::Extra).flat_map(split));
+                *all_extras |= read.has(&[Means::AllExtras]);
+            }
             request.inputs.push(input);
         }
-        for (names, is_override) in
-            [(&["-c", "--constraint", "--constraints"][..], false), (&["--override", "--overrides"][..], true)]
-        {
-            for file in read.values(names) {
+        for (means, is_override) in [(Means::Constraints, false), (Means::Overrides, true)] {
+            for file in read.values(means) {
                 let Some(path) = self.file_of(world, file, "the constraints file", place)? else {
                     return Ok(Err(GapReason::Content(file.to_owned())));
                 };
@@ -299,7 +281,7 @@ impl Stage {
             }
         }
         let mut lines = String::new();
-        let editables = read.values(&["-e", "--editable"]).map(|word| (word.to_owned(), true));
+        let editables = read.values(Means::Editable).map(|word| (word.to_owned(), true));
         let words = words.iter().flat_map(|word| self.expanded(word));
         for (word, editable) in words.map(|word| (word, false)).chain(editables) {
             let (path, extras) =
@@ -334,7 +316,7 @@ impl Stage {
         }
         // Without what it requires, a project is all there is to install.
         if request.inputs.is_empty() && projects.is_empty() {
-            let groups: Vec<String> = read.values(&["--group"]).map(str::to_owned).collect();
+            let groups: Vec<String> = read.values(Means::Group).map(str::to_owned).collect();
             if groups.is_empty() {
                 return Ok(Err(GapReason::Installs));
             }
@@ -353,21 +335,14 @@ impl Stage {
         Ok(Ok((request, projects)))
     }
 
-    pub(super) fn empty_request(&self, read: &Arguments) -> Request {
-        let long = |name: &str| match name {
-            "-i" => "--index-url".to_owned(),
-            "-f" => "--find-links".to_owned(),
-            name => name.to_owned(),
-        };
-        let places = read.options.iter().filter(|(name, _)| PLACES.contains(&name.as_str()));
-        let places: Vec<(String, String)> =
-            places.map(|(name, value)| (long(name), value.clone().unwrap_or_default())).collect();
-        let all = |names: &'static [&str]| read.values(names).map(str::to_owned).collect::<Vec<_>>();
+    pub(super) fn empty_request(&self, read: &Command) -> Request {
+        let places = read.handed_on().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let all = |means: Means| read.values(means).map(str::to_owned).collect::<Vec<_>>();
         Request {
-            no_deps: read.has(&["--no-deps", "--no-dependencies"]),
-            pre: read.has(&["--pre"]),
-            only_binary: all(&["--only-binary"]),
-            no_binary: all(&["--no-binary"]),
+            no_deps: read.has(&[Means::NoDeps]),
+            pre: read.has(&[Means::Pre]),
+            only_binary: all(Means::OnlyBinary),
+            no_binary: all(Means::NoBinary),
             places,
             folder: self.working_folder(),
             environment: self.scope.variables.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
@@ -421,11 +396,11 @@ impl Stage {
         &mut self,
         world: &World<'_>,
         program: &str,
-        read: &Arguments,
+        read: &Command,
         names: &[String],
     ) -> Result<Outcome, ContextError> {
         let Some(site) = self.site_of(world, program) else { return Ok(no_python(false)) };
-        if read.value(&["-r", "--requirement"]).is_some() {
+        if read.value(Means::Requirements).is_some() {
             return Ok(Outcome::Unknown(GapReason::Option("-r".into())));
         }
         for name in names {
@@ -509,73 +484,33 @@ pub(super) fn is_true(value: &str) -> bool {
     matches!(value.to_ascii_lowercase().as_str(), "1" | "true" | "yes" | "on" | "t" | "y")
 }
 
-/// Options with a value, of uv, Poetry, PDM and Pipenv, beside pip's.
-pub(super) fn uv_options() -> Vec<&'static str> {
-    const MORE: [&str; 23] = [
-        "--categories",
-        "-o",
-        "--output-file",
-        "--output",
-        "--extra",
-        "--group",
-        "--no-group",
-        "--only-group",
-        "--extras",
-        "-E",
-        "--with",
-        "--without",
-        "--only",
-        "-G",
-        "--project",
-        "--directory",
-        "-P",
-        "--format",
-        "--package",
-        "--python-preference",
-        "--prerelease",
-        "--resolution",
-        "--exclude-newer",
-    ];
-    INSTALLER_OPTIONS.iter().copied().chain(MORE).filter(|option| !matches!(*option, "-d" | "-f" | "-w")).collect()
-}
-
 pub(super) fn split(values: &str) -> Vec<String> {
     values.split([',', ' ']).map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned).collect()
 }
 
-pub(super) fn uv_choice(read: &Arguments) -> Choice {
-    let all = |names: &'static [&str]| read.values(names).flat_map(split).collect::<Vec<_>>();
+/// What a command line says of the parts of a project or lock.
+pub(super) fn choice(read: &Command) -> Choice {
+    let all = |means: Means| read.values(means).flat_map(split);
+    let one = |means: Means, name: &str| read.has(&[means]).then(|| name.to_owned());
+    let poetry = read.tool == Line::Poetry;
     Choice {
-        package: read.value(&["--package"]).map(str::to_owned),
-        extras: all(&["--extra"]),
-        all_extras: read.has(&["--all-extras"]),
-        groups: all(&["--group", "-G"]).into_iter().chain(read.has(&["--dev"]).then(|| "dev".to_owned())).collect(),
-        all_groups: read.has(&["--all-groups"]),
-        only_groups: all(&["--only-group"])
-            .into_iter()
-            .chain(read.has(&["--only-dev"]).then(|| "dev".to_owned()))
+        package: read.value(Means::Package).map(str::to_owned),
+        extras: all(Means::Extra).collect(),
+        all_extras: read.has(&[Means::AllExtras]),
+        groups: all(Means::Group).chain(one(Means::Dev, "dev")).collect(),
+        all_groups: read.has(&[Means::AllGroups]),
+        // Of Poetry's old option the main group is what is left.
+        only_groups: all(Means::OnlyGroup)
+            .chain(one(Means::OnlyDev, "dev"))
+            .chain(one(Means::NoDev, "main").filter(|_| poetry))
             .collect(),
-        without_groups: all(&["--no-group"])
-            .into_iter()
-            .chain(read.has(&["--no-dev"]).then(|| "dev".to_owned()))
-            .collect(),
-        no_default: read.has(&["--no-default-groups"]),
-        no_project: read.has(&["--no-install-project", "--no-emit-project"]),
+        without_groups: all(Means::WithoutGroup).chain(one(Means::NoDev, "dev").filter(|_| !poetry)).collect(),
+        no_default: read.has(&[Means::NoDefaultGroups]),
+        no_project: poetry || read.has(&[Means::NoProject]),
     }
 }
 
-pub(super) fn poetry_choice(read: &Arguments) -> Choice {
-    let all = |names: &'static [&str]| read.values(names).flat_map(split).collect::<Vec<_>>();
-    let no_dev = read.has(&["--no-dev"]);
-    Choice {
-        package: None,
-        extras: all(&["-E", "--extras"]),
-        all_extras: read.has(&["--all-extras"]),
-        groups: all(&["--with"]).into_iter().chain(read.has(&["--dev"]).then(|| "dev".to_owned())).collect(),
-        all_groups: read.has(&["--all-groups"]),
-        only_groups: all(&["--only"]).into_iter().chain(no_dev.then(|| "main".to_owned())).collect(),
-        without_groups: all(&["--without"]),
-        no_default: false,
-        no_project: true,
-    }
+/// The gap of a command that has an option which is not followed.
+pub(super) fn open(read: &Command) -> Option<Outcome> {
+    read.open.clone().map(|word| Outcome::Unknown(GapReason::Option(word)))
 }

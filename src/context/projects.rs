@@ -2,13 +2,13 @@
 //! command references and settings.
 
 use super::ContextError;
-use super::arguments::Arguments;
-use super::installer::{Order, Project, Tool, is_true, no_python, poetry_choice, uv_choice, uv_options};
+use super::installer::{Order, Project, Tool, choice, is_true, no_python, open};
 use super::origin::path_of;
 use super::run::{Outcome, Place};
 use super::site::Site;
 use super::stage::{Stage, World};
 use crate::base::{ImagePath, file_name};
+use crate::command::{Command, Means, Tool as Line};
 use crate::image::GapReason;
 use crate::index::{Input, Request};
 use crate::manifest::Choice;
@@ -20,7 +20,7 @@ impl Stage {
         words: &[String],
         place: &Place<'_>,
     ) -> Result<Outcome, ContextError> {
-        let read = Arguments::parse(words, &uv_options());
+        let read = Command::parse(Line::Poetry, words);
         let verbs: Vec<&str> = read.words.iter().map(String::as_str).collect();
         match verbs.as_slice() {
             ["config", key, value] => {
@@ -37,9 +37,9 @@ impl Stage {
             }
             ["install" | "sync", ..] => self.poetry_install(world, &read, place),
             ["export", ..] => {
-                let path = read.value(&["-o", "--output"]).and_then(|file| self.at(file));
+                let path = read.value(Means::Output).and_then(|file| self.at(file));
                 let Some(path) = path else { return Ok(Outcome::Done) };
-                self.write_export(world, words, path, place)
+                self.write_export(world, &read, path, place)
             }
             ["check" | "show" | "env" | "about" | "version" | "lock", ..] | ["self", "show" | "lock", ..] => {
                 Ok(Outcome::Done)
@@ -63,14 +63,20 @@ impl Stage {
     pub(super) fn poetry_install(
         &mut self,
         world: &World<'_>,
-        read: &Arguments,
+        read: &Command,
         place: &Place<'_>,
     ) -> Result<Outcome, ContextError> {
-        let directory = read.value(&["-C", "--directory", "--project", "-P"]).unwrap_or(".");
+        if read.has(&[Means::DryRun]) {
+            return Ok(Outcome::Done);
+        }
+        if let Some(why) = open(read) {
+            return Ok(why);
+        }
+        let directory = read.value(Means::Project).unwrap_or(".");
         let Some(folder) = self.at(directory) else {
             return Ok(Outcome::Unknown(GapReason::Where("the project".into())));
         };
-        let choice = poetry_choice(read);
+        let choice = choice(read);
         let table = self.project_table(world, &folder);
         let input = match self.lock_of(&folder, "poetry.lock") {
             Some(path) => Input::Lock { path, choice },
@@ -94,18 +100,17 @@ impl Stage {
             }
         };
         let Some(site) = self.site_in(environment, base) else { return Ok(no_python(false)) };
-        let installs_root =
-            !read.has(&["--no-root"]) && !read.options.iter().any(|(name, value)| name == "--only" && value.is_some());
-        let is_package = installs_root && super::install::is_package_of_poetry(table.as_ref());
+        let installs_root = !read.has(&[Means::NoProject, Means::OnlyGroup]);
+        let is_package = installs_root && super::described::is_package_of_poetry(table.as_ref());
         let projects = is_package.then_some(Project { folder, editable: true }).into_iter().collect();
-        let inputs = if read.has(&["--only-root"]) { Vec::new() } else { vec![input] };
+        let inputs = if read.has(&[Means::OnlyProject]) { Vec::new() } else { vec![input] };
         let request = Request { inputs, ..self.empty_request(read) };
         let order = Order {
             tool: Tool::Poetry,
-            compiles: read.has(&["--compile"]),
-            caches: !read.has(&["--no-cache"]),
+            compiles: read.has(&[Means::Compile]),
+            caches: !read.has(&[Means::NoCache]),
             upgrades: false,
-            exact: read.has(&["--sync"]) || read.words.first().is_some_and(|verb| verb == "sync"),
+            exact: read.has(&[Means::Exact]) || read.words.first().is_some_and(|verb| verb == "sync"),
             request,
             site,
             projects,
@@ -129,7 +134,7 @@ impl Stage {
         parent: Option<ImagePath>,
     ) -> ImagePath {
         use base64::Engine as _;
-        let name = table.and_then(super::install::project_name).unwrap_or_default();
+        let name = table.and_then(super::described::project_name).unwrap_or_default();
         let name: String =
             name.to_lowercase().chars().map(|c| if " $`!*@\"\\".contains(c) { '_' } else { c }).take(42).collect();
         let digest = crate::base::Digest::of(folder.to_string().as_bytes());
@@ -145,13 +150,18 @@ impl Stage {
         words: &[String],
         place: &Place<'_>,
     ) -> Result<Outcome, ContextError> {
-        let read = Arguments::parse(words, &uv_options());
+        let read = Command::parse(Line::Pdm, words);
         match read.words.first().map(String::as_str) {
-            Some("install" | "sync") => {}
+            Some("install" | "sync") if read.has(&[Means::DryRun]) => return Ok(Outcome::Done),
+            Some("install" | "sync") => {
+                if let Some(why) = open(&read) {
+                    return Ok(why);
+                }
+            }
             Some("config" | "info" | "list" | "lock" | "use" | "self") => return Ok(Outcome::Done),
             _ => return Ok(Outcome::Unknown(GapReason::Makes)),
         }
-        let Some(folder) = self.at(read.value(&["-p", "--project"]).unwrap_or(".")) else {
+        let Some(folder) = self.at(read.value(Means::Project).unwrap_or(".")) else {
             return Ok(Outcome::Unknown(GapReason::Where("the project".into())));
         };
         let Some(path) = self.lock_of(&folder, "pdm.lock") else {
@@ -159,15 +169,11 @@ impl Stage {
         };
         let Some(base) = self.site_of(world, "python3") else { return Ok(no_python(false)) };
         let Some(site) = self.site_in(Some(folder.join(b".venv")), base) else { return Ok(no_python(false)) };
-        let choice = Choice {
-            no_default: read.has(&["--prod", "--production"]),
-            // `--no-default` is without what the project itself needs.
-            only_groups: if read.has(&["--no-default"]) { uv_choice(&read).groups } else { Vec::new() },
-            no_project: true,
-            ..uv_choice(&read)
-        };
-        let installs_root = !read.has(&["--no-self"]) && self.is_project(&folder);
-        let editable = !read.has(&["--no-editable"]);
+        let choice = choice(&read);
+        let only_groups = if read.has(&[Means::NoMain]) { choice.groups.clone() } else { Vec::new() };
+        let choice = Choice { only_groups, no_project: true, ..choice };
+        let installs_root = !read.has(&[Means::NoProject]) && self.is_project(&folder);
+        let editable = !read.has(&[Means::NoEditable]);
         let projects = installs_root.then_some(Project { folder, editable }).into_iter().collect();
         let request = Request { inputs: vec![Input::Lock { path, choice }], ..self.empty_request(&read) };
         let order = Order {
@@ -189,9 +195,13 @@ impl Stage {
         words: &[String],
         place: &Place<'_>,
     ) -> Result<Outcome, ContextError> {
-        let read = Arguments::parse(words, &uv_options());
+        let read = Command::parse(Line::Pipenv, words);
         match read.words.first().map(String::as_str) {
-            Some("install" | "sync") => {}
+            Some("install" | "sync") => {
+                if let Some(why) = open(&read) {
+                    return Ok(why);
+                }
+            }
             Some("check" | "graph" | "verify") => return Ok(Outcome::Done),
             Some("lock") if self.at(".").and_then(|folder| self.lock_of(&folder, "Pipfile.lock")).is_none() => {
                 return Ok(Outcome::Unknown(GapReason::Makes));
@@ -214,10 +224,10 @@ impl Stage {
             ImagePath::new(&[&self.home()[..], b"/.local/share/virtualenvs/", name].concat())
         };
         let own = || if in_project { folder.join(b".venv") } else { elsewhere() };
-        let environment = (!read.has(&["--system"])).then(own);
+        let environment = (!read.has(&[Means::System])).then(own);
         let Some(site) = self.site_in(environment, base) else { return Ok(no_python(false)) };
-        let dev = read.has(&["--dev", "-d"]);
-        let named: Vec<String> = read.values(&["--categories"]).flat_map(super::installer::split).collect();
+        let dev = read.has(&[Means::Dev]);
+        let named: Vec<String> = read.values(Means::OnlyGroup).flat_map(super::installer::split).collect();
         let groups = if dev { vec!["dev".into()] } else { Vec::new() };
         // With categories only these, of which `packages` is the default one.
         let main = |name: String| if matches!(name.as_str(), "packages" | "default") { "default".into() } else { name };
@@ -242,7 +252,7 @@ impl Stage {
 fn without_lock(dir: std::path::PathBuf, table: Option<&toml::Table>, choice: &Choice) -> Input {
     let mut groups: Vec<String> = match choice.only_groups.as_slice() {
         [] => {
-            let own = super::install::poetry_groups(table).into_iter().chain(choice.groups.iter().cloned());
+            let own = super::described::poetry_groups(table).into_iter().chain(choice.groups.iter().cloned());
             own.filter(|name| !choice.without_groups.contains(name)).collect()
         }
         only => only.iter().filter(|name| *name != "main").cloned().collect(),

@@ -8,6 +8,7 @@ use super::stage::{Stage, World};
 use super::values::{Dialect, SPECIAL, Value};
 use super::words::Field;
 use crate::base::ImagePath;
+use crate::command::{Command, Means};
 use crate::dockerfile::sh::Simple;
 use crate::dockerfile::{Flag, Form, Instruction, Run};
 use crate::image::{GapReason, Writes};
@@ -333,8 +334,10 @@ impl Stage {
         let (grasp, must) = how;
         let name = base_name(&words[0]).to_owned();
         let mut ran = Ran { status: Status::Success, said: None };
-        if is_export(words) && !self.writes_export(words) {
-            match self.exported(setting.world, &words[1..], setting.place)? {
+        if is_export(words) && Command::read(words).is_some_and(|read| !read.has(&[Means::Output])) {
+            let read = Command::read(words);
+            let printed = read.map(|read| self.exported(setting.world, &read, setting.place)).transpose()?;
+            match printed.flatten() {
                 Some(text) => ran.said = Some(text),
                 None => ran = self.unknown(setting, text, GapReason::Makes, Writes::nothing()),
             }
@@ -364,15 +367,6 @@ impl Stage {
         if has_input && !QUIET.contains(&name) && !LEAVES_INPUT.contains(&name) {
             self.shell.input = None;
         }
-    }
-
-    /// Whether an export goes into a file that the command names, and not to its output.
-    fn writes_export(&self, words: &[String]) -> bool {
-        words.iter().any(|word| {
-            matches!(word.as_str(), "-o" | "--output" | "--output-file")
-                || word.starts_with("--output=")
-                || word.starts_with("--output-file=")
-        })
     }
 
     /// By the program's name.

@@ -6,11 +6,12 @@
 //! Source: apt-get(8), apk(8), dpkg(1).
 
 use super::ContextError;
-use super::arguments::Arguments;
+use super::installer::open;
 use super::run::{Outcome, Place};
 use super::stage::{BaseKnown, Stage, SystemState, World};
 use super::work::own;
 use crate::base::{Digest, ImagePath};
+use crate::command::{Command, Means, Tool as Line};
 use crate::fs::View;
 use crate::image::{Config, GapReason, Image, Writes};
 use crate::layer::{Entry, LayerIndex};
@@ -28,17 +29,19 @@ impl Stage {
         words: &[String],
         place: &Place<'_>,
     ) -> Result<Outcome, ContextError> {
-        let options = ["-t", "--target-release", "--default-release", "-o", "--option", "-c", "--config-file", "-a"];
-        let read = Arguments::parse(words, &options);
+        let read = Command::parse(Line::Apt, words);
         let Some((verb, names)) = read.words.split_first() else { return Ok(Outcome::Done) };
-        if read.has(&["-s", "--simulate", "--dry-run", "--print-uris", "--download-only"]) {
+        if read.has(&[Means::DryRun]) {
             return Ok(Outcome::Done);
         }
         match verb.as_str() {
             "update" | "install" | "reinstall" => {
+                if let Some(why) = open(&read) {
+                    return Ok(why);
+                }
                 let recommends = match () {
-                    () if read.has(&["--no-install-recommends"]) => Some(false),
-                    () if read.has(&["--install-recommends"]) => Some(true),
+                    () if read.has(&[Means::NoRecommends]) => Some(false),
+                    () if read.has(&[Means::Recommends]) => Some(true),
                     () => option(&read, "APT::Install-Recommends"),
                 };
                 let request = PackageRequest {
@@ -46,13 +49,13 @@ impl Stage {
                     names: if verb == "update" { Vec::new() } else { names.to_vec() },
                     recommends,
                     architecture: self.architecture(world),
-                    release: read.value(&options[..3]).map(str::to_owned),
+                    release: read.value(Means::Release).map(str::to_owned),
                     virtual_name: None,
                 };
                 Ok(self.add_packages(world, &request, verb == "update", place))
             }
             "remove" | "purge" | "autoremove" | "autopurge" | "auto-remove" => {
-                let autoremoves = verb.starts_with("auto") || read.has(&["--auto-remove", "--autoremove"]);
+                let autoremoves = verb.starts_with("auto") || read.has(&[Means::AutoRemove]);
                 Ok(self.remove_packages(names, autoremoves))
             }
             "clean" | "autoclean" | "auto-clean" => {
@@ -76,11 +79,11 @@ impl Stage {
         words: &[String],
         place: &Place<'_>,
     ) -> Result<Outcome, ContextError> {
-        let options =
-            ["-t", "--virtual", "-X", "--repository", "-p", "--root", "--repositories-file", "--keys-dir", "--arch"];
-        let read = Arguments::parse(words, &options);
+        let read = Command::parse(Line::Apk, words);
         let Some((verb, names)) = read.words.split_first() else { return Ok(Outcome::Done) };
         match verb.as_str() {
+            "add" if read.open.is_some() => Ok(open(&read).unwrap_or(Outcome::Done)),
+            "add" if read.has(&[Means::DryRun]) => Ok(Outcome::Done),
             "add" => {
                 let request = PackageRequest {
                     manager: PackageManager::Apk,
@@ -88,7 +91,7 @@ impl Stage {
                     recommends: None,
                     architecture: self.architecture(world),
                     release: None,
-                    virtual_name: read.value(&options[..2]).map(str::to_owned),
+                    virtual_name: read.value(Means::Virtual).map(str::to_owned),
                 };
                 Ok(self.add_packages(world, &request, false, place))
             }
@@ -334,8 +337,8 @@ impl Stage {
 }
 
 /// `-o Name=value`, for what is true or false.
-fn option(read: &Arguments, name: &str) -> Option<bool> {
-    let values = read.values(&["-o", "--option"]).filter_map(|text| text.split_once('='));
+fn option(read: &Command, name: &str) -> Option<bool> {
+    let values = read.values(Means::Setting).filter_map(|text| text.split_once('='));
     let value = values.filter(|(key, _)| key.eq_ignore_ascii_case(name)).last()?.1;
     Some(!matches!(value.to_ascii_lowercase().as_str(), "0" | "false" | "no" | "off"))
 }

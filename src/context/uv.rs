@@ -1,13 +1,13 @@
 //! uv's command lines. Source: uv's command reference (<https://docs.astral.sh/uv/reference/cli/>).
 
 use super::ContextError;
-use super::arguments::Arguments;
-use super::installer::{Order, Project, Tool, is_true, no_python, uv_choice, uv_options};
+use super::installer::{Order, Project, Tool, choice, is_true, no_python, open};
 use super::origin::path_of;
 use super::run::{Outcome, Place};
 use super::site::Site;
 use super::stage::{Stage, World};
 use crate::base::{ImagePath, parent};
+use crate::command::{Command, Given, Means, Tool as Line};
 use crate::image::GapReason;
 use crate::index::{Input, Request};
 use crate::manifest::Choice;
@@ -19,33 +19,28 @@ impl Stage {
         words: &[String],
         place: &Place<'_>,
     ) -> Result<Outcome, ContextError> {
-        let read = Arguments::parse(words, &uv_options());
+        let read = Command::parse(Line::Uv, words);
         let verbs: Vec<&str> = read.words.iter().map(String::as_str).collect();
+        let is_pip = read.tool == Line::UvPip;
         match verbs.as_slice() {
-            ["pip", "install" | "sync", rest @ ..] => {
-                let rest: Vec<String> = rest.iter().map(|word| (*word).to_owned()).collect();
-                self.uv_pip(world, &read, &rest, verbs[1] == "sync", place)
-            }
-            ["pip", "uninstall", rest @ ..] => {
+            ["install" | "sync", ..] if is_pip => self.uv_pip(world, &read, place),
+            ["uninstall", rest @ ..] if is_pip => {
                 let Some(site) = self.uv_site(world, &read) else { return Ok(no_python(true)) };
                 rest.iter().for_each(|name| self.uninstall_one(&site, &crate::python::normalize_name(name)));
                 Ok(Outcome::Done)
             }
-            ["pip", "list" | "freeze" | "check" | "show" | "tree"] | ["version" | "help" | "tree" | "lock", ..] => {
-                Ok(Outcome::Done)
-            }
-            ["pip", "compile", ..] | ["export", ..] => {
-                let path = read.value(&["-o", "--output-file"]).and_then(|file| self.at(file));
-                let Some(path) = path else { return Ok(Outcome::Done) };
-                self.write_export(world, words, path, place)
-            }
+            ["list" | "freeze" | "check" | "show" | "tree", ..] if is_pip => Ok(Outcome::Done),
+            ["compile", ..] if is_pip => self.uv_export(world, &read, place),
+            _ if is_pip => Ok(Outcome::Unknown(GapReason::Makes)),
+            ["version" | "help" | "tree" | "lock", ..] => Ok(Outcome::Done),
+            ["export", ..] => self.uv_export(world, &read, place),
             ["venv", rest @ ..] => {
                 let folder = self.at(rest.first().copied().unwrap_or(".venv"));
                 let (Some(folder), Some(base)) = (folder, self.uv_base(world, &read)) else {
                     return Ok(no_python(true));
                 };
-                let new = self.make_environment(&folder, &base, read.has(&["--system-site-packages"]), true);
-                if new && read.has(&["--seed"]) {
+                let new = self.make_environment(&folder, &base, read.has(&[Means::SystemSite]), true);
+                if new && read.has(&[Means::Seed]) {
                     return self.seed(world, &base, &folder, place);
                 }
                 Ok(Outcome::Done)
@@ -61,9 +56,16 @@ impl Stage {
         }
     }
 
+    fn uv_export(&mut self, world: &World<'_>, read: &Command, place: &Place<'_>) -> Result<Outcome, ContextError> {
+        match read.value(Means::Output).and_then(|file| self.at(file)) {
+            Some(path) => self.write_export(world, read, path, place),
+            None => Ok(Outcome::Done),
+        }
+    }
+
     /// The interpreter that uv makes environments with.
-    pub(super) fn uv_base(&self, world: &World<'_>, read: &Arguments) -> Option<Site> {
-        let asked = read.value(&["-p", "--python"]).or_else(|| self.variable("UV_PYTHON"));
+    pub(super) fn uv_base(&self, world: &World<'_>, read: &Command) -> Option<Site> {
+        let asked = read.value(Means::Python).or_else(|| self.variable("UV_PYTHON"));
         let named = asked.and_then(super::site::minor_of).map(|minor| format!("python{minor}"));
         let site = self.site_of(world, named.as_deref().or(asked).unwrap_or("python3"))?;
         let fits = asked.and_then(super::site::minor_of).is_none_or(|minor| minor == site.python);
@@ -71,15 +73,15 @@ impl Stage {
     }
 
     /// Where `uv pip install` installs.
-    pub(super) fn uv_site(&self, world: &World<'_>, read: &Arguments) -> Option<Site> {
-        if let Some(target) = read.value(&["-t", "--target"]).and_then(|target| self.at(target)) {
+    pub(super) fn uv_site(&self, world: &World<'_>, read: &Command) -> Option<Site> {
+        if let Some(target) = read.value(Means::Target).and_then(|target| self.at(target)) {
             return Some(self.uv_base(world, read)?.elsewhere(target, true));
         }
-        if let Some(prefix) = read.value(&["--prefix"]).and_then(|prefix| self.at(prefix)) {
+        if let Some(prefix) = read.value(Means::Prefix).and_then(|prefix| self.at(prefix)) {
             return Some(self.uv_base(world, read)?.elsewhere(prefix, false));
         }
         let is_environment = |folder: &ImagePath| self.tree.exists(folder.join(b"pyvenv.cfg").as_bytes());
-        let asked = read.value(&["-p", "--python"]).or_else(|| self.variable("UV_PYTHON"));
+        let asked = read.value(Means::Python).or_else(|| self.variable("UV_PYTHON"));
         if let Some(folder) = asked.filter(|asked| asked.contains('/')).and_then(|asked| self.at(asked)) {
             let bin = parent(folder.as_bytes());
             let prefixes = [folder.clone(), ImagePath::new(parent(bin))];
@@ -87,8 +89,7 @@ impl Stage {
                 return self.virtual_site(prefix.as_bytes());
             }
         }
-        let system = read.has(&["--system", "--break-system-packages"])
-            || self.variable("UV_SYSTEM_PYTHON").is_some_and(is_true);
+        let system = read.has(&[Means::System]) || self.variable("UV_SYSTEM_PYTHON").is_some_and(is_true);
         if !system {
             let active = self.variable("VIRTUAL_ENV").and_then(|folder| self.at(folder));
             let near = self.scope.directory.as_deref().map(ImagePath::from);
@@ -106,31 +107,40 @@ impl Stage {
     pub(super) fn uv_pip(
         &mut self,
         world: &World<'_>,
-        read: &Arguments,
-        words: &[String],
-        sync: bool,
+        read: &Command,
         place: &Place<'_>,
     ) -> Result<Outcome, ContextError> {
-        if read.has(&["--dry-run"]) {
+        if read.has(&[Means::DryRun]) {
             return Ok(Outcome::Done);
         }
+        if let Some(why) = open(read) {
+            return Ok(why);
+        }
+        let (sync, words) = (read.words[0] == "sync", &read.words[1..]);
         let Some(site) = self.uv_site(world, read) else { return Ok(no_python(true)) };
+        let words = words.to_vec();
         let mut read = read.clone();
         if sync {
-            let files = words.iter().map(|word| ("-r".to_owned(), Some(word.clone())));
+            let file = |word: &String| Given {
+                name: "--requirements".into(),
+                means: Means::Requirements,
+                value: Some(word.clone()),
+                at: 0..=0,
+            };
+            let files: Vec<Given> = words.iter().map(file).collect();
             read.options.extend(files);
         }
-        let (request, projects) = match self.request(world, &read, if sync { &[] } else { words }, place)? {
+        let (request, projects) = match self.request(world, &read, if sync { &[] } else { &words }, place)? {
             Ok(found) => found,
             Err(reason) => return Ok(Outcome::Unknown(reason)),
         };
         let request = Request { no_deps: request.no_deps || sync, ..request };
-        let upgrades = read.has(&["-U", "--upgrade", "--reinstall", "--force-reinstall"]);
-        let order = Order { request, site, projects, upgrades, exact: sync, ..self.uv_order(&read) };
+        let (upgrades, exact) = (read.has(&[Means::Upgrade]), sync || read.has(&[Means::Exact]));
+        let order = Order { request, site, projects, upgrades, exact, ..self.uv_order(&read) };
         self.install(world, order, place)
     }
 
-    pub(super) fn uv_order(&self, read: &Arguments) -> Order {
+    pub(super) fn uv_order(&self, read: &Command) -> Order {
         let is_on = |name: &str| self.variable(name).is_some_and(is_true);
         let site = Site {
             prefix: ImagePath::default(),
@@ -143,8 +153,8 @@ impl Stage {
             tool: Tool::Uv,
             request: Request::default(),
             site,
-            compiles: read.has(&["--compile-bytecode", "--compile"]) || is_on("UV_COMPILE_BYTECODE"),
-            caches: !read.has(&["--no-cache", "--no-cache-dir", "-n"]) && !is_on("UV_NO_CACHE"),
+            compiles: read.has(&[Means::Compile]) || is_on("UV_COMPILE_BYTECODE"),
+            caches: !read.has(&[Means::NoCache]) && !is_on("UV_NO_CACHE"),
             upgrades: false,
             exact: true,
             projects: Vec::new(),
@@ -154,19 +164,25 @@ impl Stage {
     pub(super) fn uv_sync(
         &mut self,
         world: &World<'_>,
-        read: &Arguments,
+        read: &Command,
         place: &Place<'_>,
     ) -> Result<Outcome, ContextError> {
-        let directory = read.value(&["--project", "--directory"]).unwrap_or(".");
+        if read.has(&[Means::DryRun]) {
+            return Ok(Outcome::Done);
+        }
+        if let Some(why) = open(read) {
+            return Ok(why);
+        }
+        let directory = read.value(Means::Project).unwrap_or(".");
         let Some(folder) = self.at(directory) else {
             return Ok(Outcome::Unknown(GapReason::Where("the project".into())));
         };
         let table = self.project_table(world, &folder);
         let input = match self.lock_of(&folder, "uv.lock") {
-            Some(path) => Input::Lock { path, choice: Choice { no_project: true, ..uv_choice(read) } },
+            Some(path) => Input::Lock { path, choice: Choice { no_project: true, ..choice(read) } },
             None => match self.is_project(&folder).then(|| path_of(&folder)) {
                 Some(dir) => {
-                    let choice = uv_choice(read);
+                    let choice = choice(read);
                     let only_groups = !choice.only_groups.is_empty();
                     let groups = groups_of(&choice, table.as_ref());
                     Input::Project {
@@ -183,7 +199,7 @@ impl Stage {
             },
         };
         let environment = self.variable("UV_PROJECT_ENVIRONMENT").filter(|value| !value.is_empty()).map(str::to_owned);
-        let active = self.variable("VIRTUAL_ENV").filter(|_| read.has(&["--active"])).map(str::to_owned);
+        let active = self.variable("VIRTUAL_ENV").filter(|_| read.has(&[Means::Active])).map(str::to_owned);
         let environment =
             active.or(environment).and_then(|path| self.at(&path)).unwrap_or_else(|| folder.join(b".venv"));
         let Some(base) = self.uv_base(world, read) else { return Ok(no_python(true)) };
@@ -194,12 +210,12 @@ impl Stage {
             self.virtual_site(environment.as_bytes())
         };
         let Some(site) = site else { return Ok(no_python(true)) };
-        let installs_project = !read.has(&["--no-install-project", "--no-install-workspace", "--only-group"]);
-        let is_package = installs_project && super::install::is_package_of_uv(table.as_ref());
-        let editable = !read.has(&["--no-editable"]) && !self.variable("UV_NO_EDITABLE").is_some_and(is_true);
+        let installs_project = !read.has(&[Means::NoProject, Means::OnlyGroup, Means::OnlyDev]);
+        let is_package = installs_project && super::described::is_package_of_uv(table.as_ref());
+        let editable = !read.has(&[Means::NoEditable]) && !self.variable("UV_NO_EDITABLE").is_some_and(is_true);
         let projects = is_package.then_some(Project { folder, editable }).into_iter().collect();
         let request = Request { inputs: vec![input], ..self.empty_request(read) };
-        let exact = !read.has(&["--inexact"]);
+        let exact = !read.has(&[Means::Inexact]);
         let order = Order { request, site, projects, exact, ..self.uv_order(read) };
         self.install(world, order, place)
     }

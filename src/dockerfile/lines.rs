@@ -121,14 +121,15 @@ fn joins(line: &str, escape: u8) -> bool {
     line.trim_end().as_bytes().last() == Some(&escape)
 }
 
-/// The lines of an instruction as one: joined where they go on, without the comment lines and empty lines between.
-pub(super) fn joined(text: &str, escape: char) -> String {
-    let mut out = String::with_capacity(text.len());
-    for (number, line) in text.split('\n').enumerate() {
-        if number > 0 && is_passed_over(line) {
-            continue;
+/// What is left of an instruction's lines as one: joined where they go on, without the comment lines and empty lines between.
+pub(super) fn joined(text: &str, span: Span, escape: char) -> Vec<Span> {
+    let (mut out, mut at) = (Vec::new(), span.start);
+    for line in text[span.clone()].split('\n') {
+        if at == span.start || !is_passed_over(line) {
+            let length = line.trim_end().strip_suffix(escape).map_or(line.len(), str::len);
+            out.push(at..at + length);
         }
-        out.push_str(line.trim_end().strip_suffix(escape).unwrap_or(line));
+        at += line.len() + 1;
     }
     out
 }

@@ -2,7 +2,7 @@
 //!
 //! Every byte of a file is either in one instruction's span or between two (comments and blank lines), so that a
 //! change of one instruction leaves all others as they are. The grammar is `parse-dockerfile`'s; where lines and
-//! here-documents end is found here (`lines`), and a command is split into words by `shell`. Nothing here knows of
+//! here-documents end is found here (`lines`), and what a `RUN` hands to its shell is read by [`sh`]. Nothing here knows of
 //! images or plans.
 //!
 //! Source: the Dockerfile reference (<https://docs.docker.com/reference/dockerfile/>).
@@ -14,14 +14,14 @@ mod shell;
 mod stage;
 
 pub use lines::{line_end, line_start};
-pub use shell::{Command, Operator, Token};
+pub use sh::{Operator, Token};
+pub use shell::Command;
 pub use stage::{Scope, Stage};
 
 use crate::base::escape_str;
 use arguments::pairs;
 use lines::Block;
 use parse_dockerfile as grammar;
-use shell::Lines;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A range of bytes of the file.
@@ -109,6 +109,8 @@ pub struct Run {
     pub tokens: Vec<Token>,
     /// The simple commands.
     pub commands: Vec<Command>,
+    /// Why there are none: the shell's grammar does not explain the text.
+    pub error: Option<sh::SyntaxError>,
 }
 
 /// How a `RUN` is written.
@@ -120,6 +122,8 @@ pub enum Form {
     Exec,
     /// `RUN <<EOF`: a script for the shell.
     Script,
+    /// A here-document whose first line names the program that reads it.
+    Program,
     /// A here-document that is something else's input.
     Input,
 }
@@ -213,33 +217,7 @@ impl<'t> Dockerfile<'t> {
     /// What a `RUN` that is no exec form hands to its shell: its lines joined, without comments, with its here-documents; of a script in a
     /// here-document the script. `None` where a program that is no shell reads it.
     pub fn shell_text(&self, instruction: &Instruction) -> Option<String> {
-        let flags = instruction.flags.iter().map(|flag| flag.span.end);
-        let from = flags.chain([instruction.keyword.end]).max()?;
-        let head = lines::joined(&self.text[from..instruction.head.end.max(from)], self.escape);
-        let documents = &self.text[instruction.head.end..instruction.span.end];
-        let head = head.trim();
-        let only = head.strip_prefix("<<").filter(|name| !name.is_empty() && !name.contains(char::is_whitespace));
-        let Some(name) = only.filter(|_| !documents.trim().is_empty()) else {
-            return Some(format!("{head}{documents}"));
-        };
-        let (name, strips) = name.strip_prefix('-').map_or((name, false), |name| (name, true));
-        let name: String = name.chars().filter(|c| !"\"'\\".contains(*c)).collect();
-        let first = documents.find('\n').map_or(documents.len(), |end| end + 1);
-        let lines = documents[first..].split_inclusive('\n');
-        let lines = lines.map(|line| if strips { line.trim_start_matches('\t') } else { line });
-        let script: String = lines.take_while(|line| line.trim_end_matches(['\r', '\n']) != name).collect();
-        let Some(program) = script.strip_prefix("#!") else { return Some(script) };
-        let mut words =
-            program.lines().next().unwrap_or_default().split_whitespace().filter(|word| !word.ends_with("/env"));
-        let shell = words.next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
-        // `-e` and its like are set at the script's first line.
-        let options: Vec<&str> = words.collect();
-        let are_plain =
-            options.iter().all(|word| word.starts_with('-') && word[1..].chars().all(|c| "eux".contains(c)));
-        (["sh", "bash", "dash", "ash"].contains(&shell) && are_plain).then(|| match options.as_slice() {
-            [] => script.clone(),
-            options => format!("set {}\n{script}", options.join(" ")),
-        })
+        shell::source(self.text, self.escape, instruction).map(|source| source.text)
     }
 
     /// The image whose program reads the file in the place of the builder's own (`# syntax=`), where it is none of Docker's.
@@ -342,37 +320,40 @@ impl Reader<'_> {
             grammar::Command::Exec(array) => exec(array.value.iter().map(|word| (self.span(&word.span), &*word.value))),
             grammar::Command::Shell(line) => {
                 let start = self.span(&line.span).start.min(head.end);
-                self.shell(block, start..head.end)
+                Run { form: self.form(block, start..head.end), tokens: Vec::new(), commands: Vec::new(), error: None }
             }
             _ => return None,
         };
         let flags = self.flags(&parsed.options);
-        Some(Instruction { span: block.span.clone(), head, keyword, flags, kind: Kind::Run(run) })
+        let mut instruction = Instruction { span: block.span.clone(), head, keyword, flags, kind: Kind::Other };
+        instruction.kind = Kind::Run(self.with_commands(run, &instruction));
+        Some(instruction)
     }
 
-    fn shell(&self, block: &Block, line: Span) -> Run {
-        let script = match block.here_documents.as_slice() {
-            [only] if self.text[line.clone()].trim() == &self.text[only.word.clone()] => Some(only),
-            _ => None,
-        };
-        let is_program = |document: &lines::HereDocument| self.text[document.body.clone()].starts_with("#!");
-        let (form, span, lines) = match script {
-            Some(document) if !is_program(document) => (Form::Script, document.body.clone(), Lines::Script),
-            Some(_) => (Form::Input, line.end..line.end, Lines::Script),
-            None if block.here_documents.is_empty() => (Form::Shell, line, Lines::Instruction(self.escape)),
-            None => (Form::Input, line, Lines::Instruction(self.escape)),
-        };
-        let tokens = shell::tokens(self.text, span, lines);
-        let commands = shell::commands(&tokens);
-        Run { form, tokens, commands }
+    fn form(&self, block: &Block, line: Span) -> Form {
+        match block.here_documents.as_slice() {
+            [] => Form::Shell,
+            [only] if self.text[line].trim() == &self.text[only.word.clone()] => {
+                match self.text[only.body.clone()].starts_with("#!") {
+                    true => Form::Program,
+                    false => Form::Script,
+                }
+            }
+            _ => Form::Input,
+        }
     }
-}
 
-/// Reads a script for a shell, as the argument of `sh -c`. Its spans are places in `text`.
-pub fn script(text: &str) -> Run {
-    let tokens = shell::tokens(text, 0..text.len(), Lines::Script);
-    let commands = shell::commands(&tokens);
-    Run { form: Form::Script, tokens, commands }
+    fn with_commands(&self, run: Run, instruction: &Instruction) -> Run {
+        let source = match run.form {
+            Form::Exec | Form::Program => return run,
+            Form::Shell | Form::Script | Form::Input => shell::source(self.text, char::from(self.escape), instruction),
+        };
+        match source.map(|source| source.tokens()) {
+            Some(Ok(tokens)) => Run { commands: shell::commands(&tokens), tokens, ..run },
+            Some(Err(error)) => Run { error: Some(error), ..run },
+            None => run,
+        }
+    }
 }
 
 /// The array of an exec form as one command.
@@ -382,11 +363,13 @@ fn exec<'a>(words: impl Iterator<Item = (Span, &'a str)>) -> Run {
         text: value.to_owned(),
         operator: None,
         literal: true,
+        is_word: true,
+        nested: false,
     };
     let tokens: Vec<Token> = words.map(token).collect();
     let all = 0..tokens.len();
     let command = Command { words: all.clone().collect(), tokens: all, before: None, after: None, nested: false };
-    Run { form: Form::Exec, tokens, commands: vec![command] }
+    Run { form: Form::Exec, tokens, commands: vec![command], error: None }
 }
 
 fn copy(add: bool, sources: &[grammar::Source<'_>], destination: &str) -> Kind {

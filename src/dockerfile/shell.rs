@@ -1,47 +1,12 @@
-//! The commands of a `RUN` line: words and operators with their places.
+//! The commands of a `RUN` in the order of the text, each word with its place in the file: the shell's grammar ([`super::sh`])
+//! laid flat, for edits, which take words and commands out.
 //!
-//! This reads just enough of the shell's grammar to know which words belong to which simple command and how commands
-//! are joined (POSIX.1-2017, Shell Command Language, 2.2 to 2.10). Nothing is expanded. What is inside of a compound
-//! command, a subshell or a function is marked as nested, and what is inside of `$(…)` is one word with what is
-//! around it.
+//! What a `RUN` hands to its shell is not the text of the file: lines are joined, comments between them go. So the pieces of the
+//! text remember where they are from.
 
-use super::Span;
-
-/// What joins two commands, or redirects one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operator {
-    /// `&&`
-    And,
-    /// `||`
-    Or,
-    /// `;`, `;;`
-    Semicolon,
-    /// `|`, `|&`
-    Pipe,
-    /// `&`
-    Background,
-    /// A line break of a script.
-    Line,
-    /// `(`
-    Open,
-    /// `)`
-    Close,
-    /// `<`, `>`, `>>`, `<<`, `2>&1`, …
-    Redirect,
-}
-
-/// A word or an operator.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Token {
-    /// Its place in the file.
-    pub span: Span,
-    /// The word without its quotes; empty for an operator.
-    pub text: String,
-    /// The operator, if it is one.
-    pub operator: Option<Operator>,
-    /// Whether the word means itself: nothing in it is expanded. Of an operator: whether it needs no target (`2>&1`).
-    pub literal: bool,
-}
+use super::lines::{self, line_end};
+use super::sh::{self, Operator, SyntaxError, Token};
+use super::{Instruction, Span};
 
 /// A simple command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,313 +19,129 @@ pub struct Command {
     pub before: Option<Operator>,
     /// The operator behind it.
     pub after: Option<Operator>,
-    /// Whether it is inside of a compound command or a subshell.
+    /// Whether it is inside of a compound command or a subshell, or is such a command's own words.
     pub nested: bool,
 }
 
-/// How lines are joined.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lines {
-    /// An instruction: by the escape character; comment lines and empty lines between count for nothing.
-    Instruction(u8),
-    /// A here-document: by the shell's backslash; a line break ends a command.
-    Script,
+/// A text that was put together of parts of the file.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Source {
+    pub(super) text: String,
+    /// Where a part begins: here, and in the file.
+    parts: Vec<(usize, usize)>,
 }
 
-/// Splits a part of a file into tokens.
-pub fn tokens(text: &str, span: Span, lines: Lines) -> Vec<Token> {
-    let mut lexer = Lexer { text, bytes: &text.as_bytes()[..span.end], at: span.start, lines, out: Vec::new() };
-    lexer.run();
-    lexer.out
-}
-
-struct Lexer<'t> {
-    text: &'t str,
-    bytes: &'t [u8],
-    at: usize,
-    lines: Lines,
-    out: Vec<Token>,
-}
-
-impl Lexer<'_> {
-    fn peek(&self, ahead: usize) -> Option<u8> {
-        self.bytes.get(self.at + ahead).copied()
+impl Source {
+    fn add(&mut self, file: &str, span: Span) {
+        self.parts.push((self.text.len(), span.start));
+        self.text.push_str(&file[span]);
     }
 
-    fn run(&mut self) {
-        while let Some(byte) = self.peek(0) {
-            if let Some(next) = self.continuation(self.at) {
-                self.at = next;
-            } else if byte == b'\n' {
-                self.operator(Operator::Line, 1);
-            } else if byte.is_ascii_whitespace() {
-                self.at += 1;
-            } else if byte == b'#' {
-                // A word's start: a comment up to the end of the line.
-                while self.peek(0).is_some_and(|byte| byte != b'\n') && self.continuation(self.at).is_none() {
-                    self.at += 1;
-                }
-            } else if !self.any_operator(byte) {
-                self.word();
-            }
+    /// Without the spaces that it begins with.
+    fn trimmed(mut self) -> Self {
+        let length = self.text.len() - self.text.trim_start().len();
+        self.text.drain(..length);
+        for (here, there) in &mut self.parts {
+            *there += length.saturating_sub(*here);
+            *here = here.saturating_sub(length);
         }
+        self
     }
 
-    /// Where the text goes on when an escaped line break begins at `at`.
-    fn continuation(&self, at: usize) -> Option<usize> {
-        let escape = match self.lines {
-            Lines::Instruction(escape) => escape,
-            Lines::Script => b'\\',
-        };
-        if self.bytes.get(at) != Some(&escape) {
+    /// The place in the file of a byte of the text.
+    fn place(&self, at: usize) -> usize {
+        let next = self.parts.partition_point(|(here, _)| *here <= at);
+        next.checked_sub(1).map_or(at, |part| self.parts[part].1 + at - self.parts[part].0)
+    }
+
+    /// The words and operators, with their places in the file.
+    pub(super) fn tokens(&self) -> Result<Vec<Token>, SyntaxError> {
+        let mut tokens = sh::tokens(&self.text)?;
+        for token in &mut tokens {
+            token.span = self.place(token.span.start)..self.place(token.span.end - 1) + 1;
+        }
+        Ok(tokens)
+    }
+}
+
+/// What a `RUN` hands to its shell: its lines joined, without comments, with its here-documents; of a script in a here-document the
+/// script. `None` where a program that is no shell reads it.
+pub(super) fn source(file: &str, escape: char, instruction: &Instruction) -> Option<Source> {
+    let flags = instruction.flags.iter().map(|flag| flag.span.end);
+    let from = flags.chain([instruction.keyword.end]).max()?;
+    let mut out = Source::default();
+    for part in lines::joined(file, from..instruction.head.end.max(from), escape) {
+        out.add(file, part);
+    }
+    let mut out = out.trimmed();
+    let documents = instruction.head.end..instruction.span.end;
+    let only =
+        out.text.trim_end().strip_prefix("<<").filter(|name| !name.is_empty() && !name.contains(char::is_whitespace));
+    if file[documents.clone()].trim().is_empty() {
+        return Some(out);
+    }
+    let Some(name) = only else {
+        out.add(file, documents);
+        return Some(out);
+    };
+    let (name, strips) = name.strip_prefix('-').map_or((name, false), |name| (name, true));
+    let name: String = name.chars().filter(|c| !"\"'\\".contains(*c)).collect();
+    let (mut script, mut at) = (Source::default(), line_end(file, documents.start));
+    while at < documents.end {
+        let end = line_end(file, at).min(documents.end);
+        let line = &file[at..end];
+        let tabs = if strips { line.len() - line.trim_start_matches('\t').len() } else { 0 };
+        if line[tabs..].trim_end_matches(['\r', '\n']) == name {
+            break;
+        }
+        script.add(file, at + tabs..end);
+        at = end;
+    }
+    script.for_a_shell()
+}
+
+impl Source {
+    /// A script, as far as a shell reads it: by its first line.
+    fn for_a_shell(mut self) -> Option<Self> {
+        let Some(program) = self.text.strip_prefix("#!") else { return Some(self) };
+        let mut words =
+            program.lines().next().unwrap_or_default().split_whitespace().filter(|word| !word.ends_with("/env"));
+        let shell = words.next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+        let options: Vec<&str> = words.collect();
+        let are_plain =
+            options.iter().all(|word| word.starts_with('-') && word[1..].chars().all(|c| "eux".contains(c)));
+        if !["sh", "bash", "dash", "ash"].contains(&shell) || !are_plain {
             return None;
         }
-        let rest = &self.bytes[at + 1..];
-        let spaces = match self.lines {
-            Lines::Instruction(_) => rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r')).count(),
-            Lines::Script => usize::from(rest.first() == Some(&b'\r')),
-        };
-        if rest.get(spaces) != Some(&b'\n') {
-            return None;
+        // `-e` and its like are set at the script's first line. What it has stands nowhere in the file.
+        if !options.is_empty() {
+            self.text = format!("set {}\n{}", options.join(" "), self.text);
+            self.parts.clear();
         }
-        let mut at = at + spaces + 2;
-        while self.lines != Lines::Script && at < self.bytes.len() {
-            let end =
-                self.bytes[at..].iter().position(|&b| b == b'\n').map_or(self.bytes.len(), |found| at + found + 1);
-            let first = self.bytes[at..end].iter().find(|byte| !byte.is_ascii_whitespace());
-            if first.is_some_and(|&byte| byte != b'#') {
-                break;
-            }
-            at = end;
-        }
-        Some(at)
-    }
-
-    fn operator(&mut self, operator: Operator, length: usize) {
-        let span = self.at..self.at + length;
-        self.out.push(Token { span, text: String::new(), operator: Some(operator), literal: false });
-        self.at += length;
-    }
-
-    fn any_operator(&mut self, byte: u8) -> bool {
-        let digits = self.bytes[self.at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-        if matches!(self.peek(digits), Some(b'<' | b'>')) {
-            self.redirect(digits);
-            return true;
-        }
-        let twice = self.peek(1) == Some(byte);
-        match byte {
-            b'&' if twice => self.operator(Operator::And, 2),
-            b'&' if self.peek(1) == Some(b'>') => self.redirect(1),
-            b'&' => self.operator(Operator::Background, 1),
-            b'|' if twice => self.operator(Operator::Or, 2),
-            b'|' if self.peek(1) == Some(b'&') => self.operator(Operator::Pipe, 2),
-            b'|' => self.operator(Operator::Pipe, 1),
-            b';' => self.operator(Operator::Semicolon, 1 + usize::from(twice)),
-            b'(' => self.operator(Operator::Open, 1),
-            b')' => self.operator(Operator::Close, 1),
-            _ => return false,
-        }
-        true
-    }
-
-    /// `2>&1` is whole; behind the others the target is the next word.
-    fn redirect(&mut self, before: usize) {
-        let mut length = before;
-        while matches!(self.peek(length), Some(b'<' | b'>')) && length < before + 3 {
-            length += 1;
-        }
-        let signs = length;
-        match self.peek(length) {
-            Some(b'-' | b'|') => length += 1,
-            Some(b'&') => {
-                length += 1;
-                while self.peek(length).is_some_and(|byte| byte.is_ascii_digit() || byte == b'-') {
-                    length += 1;
-                }
-            }
-            _ => {}
-        }
-        self.operator(Operator::Redirect, length);
-        if let Some(token) = self.out.last_mut() {
-            token.literal = length > signs + 1;
-        }
-    }
-
-    fn word(&mut self) {
-        let (start, mut text, mut literal) = (self.at, Vec::new(), true);
-        while let Some(byte) = self.peek(0) {
-            if let Some(next) = self.continuation(self.at) {
-                self.at = next;
-                continue;
-            }
-            match byte {
-                b'\'' => self.quoted(&mut text),
-                b'"' => self.double_quoted(&mut text, &mut literal),
-                b'\\' => {
-                    text.extend(self.peek(1));
-                    self.at += 2;
-                }
-                b'$' | b'`' => {
-                    literal = false;
-                    self.expansion(&mut text);
-                }
-                b'&' | b'|' | b';' | b'(' | b')' | b'<' | b'>' => break,
-                _ if byte.is_ascii_whitespace() => break,
-                _ => {
-                    literal &= !matches!(byte, b'*' | b'?');
-                    text.push(byte);
-                    self.at += 1;
-                }
-            }
-        }
-        self.at = self.at.min(self.bytes.len());
-        // A backslash may have taken the first byte of a character with several.
-        while !self.text.is_char_boundary(self.at) {
-            text.extend(self.peek(0));
-            self.at += 1;
-        }
-        let text = String::from_utf8_lossy(&text).into_owned();
-        self.out.push(Token { span: start..self.at, text, operator: None, literal });
-    }
-
-    fn quoted(&mut self, text: &mut Vec<u8>) {
-        self.at += 1;
-        while let Some(byte) = self.peek(0) {
-            if let Some(next) = self.continuation(self.at).filter(|_| self.lines != Lines::Script) {
-                self.at = next;
-                continue;
-            }
-            self.at += 1;
-            if byte == b'\'' {
-                return;
-            }
-            text.push(byte);
-        }
-    }
-
-    fn double_quoted(&mut self, text: &mut Vec<u8>, literal: &mut bool) {
-        self.at += 1;
-        while let Some(byte) = self.peek(0) {
-            if let Some(next) = self.continuation(self.at) {
-                self.at = next;
-                continue;
-            }
-            match byte {
-                b'"' => {
-                    self.at += 1;
-                    return;
-                }
-                b'\\' if matches!(self.peek(1), Some(b'"' | b'\\' | b'$' | b'`')) => {
-                    text.extend(self.peek(1));
-                    self.at += 2;
-                }
-                b'$' | b'`' => {
-                    *literal = false;
-                    self.expansion(text);
-                }
-                _ => {
-                    text.push(byte);
-                    self.at += 1;
-                }
-            }
-        }
-    }
-
-    /// `$NAME` is left to the word; `$(…)`, `${…}` and backquotes are taken whole, as they are written.
-    fn expansion(&mut self, text: &mut Vec<u8>) {
-        let start = self.at;
-        let first = self.bytes[start];
-        self.at += 1;
-        let (open, close) = match (first, self.peek(0)) {
-            (b'`', _) => (0, b'`'),
-            (_, Some(b'(')) => (b'(', b')'),
-            (_, Some(b'{')) => (b'{', b'}'),
-            _ => {
-                text.push(first);
-                return;
-            }
-        };
-        let mut depth = usize::from(open == 0);
-        while let Some(byte) = self.peek(0) {
-            self.at += 1;
-            match byte {
-                b'\\' => self.at += 1,
-                _ if byte == close => depth -= 1,
-                _ if byte == open => depth += 1,
-                _ => {}
-            }
-            if depth == 0 {
-                break;
-            }
-        }
-        self.at = self.at.min(self.bytes.len());
-        text.extend_from_slice(&self.bytes[start..self.at]);
+        Some(self)
     }
 }
-
-const OPENING: [&str; 6] = ["if", "for", "while", "until", "case", "{"];
-const CLOSING: [&str; 4] = ["fi", "done", "esac", "}"];
-const BETWEEN: [&str; 6] = ["then", "else", "elif", "do", "!", "in"];
 
 /// Groups tokens into simple commands.
-pub fn commands(tokens: &[Token]) -> Vec<Command> {
+pub(super) fn commands(tokens: &[Token]) -> Vec<Command> {
     let mut out: Vec<Command> = Vec::new();
-    let (mut depth, mut before, mut from) = (0usize, None, 0);
+    let (mut before, mut from) = (None, 0);
     for at in 0..=tokens.len() {
         let operator = tokens.get(at).map(|token| token.operator);
         if matches!(operator, Some(None | Some(Operator::Redirect))) {
             continue;
         }
-        let operator = operator.flatten();
+        let after = operator.flatten();
         if from < at {
-            out.push(command(tokens, from..at, before, operator, &mut depth));
-        }
-        match operator {
-            Some(Operator::Open) => depth += 1,
-            Some(Operator::Close) => depth = depth.saturating_sub(1),
-            _ => {}
+            let nested = tokens[from..at].iter().any(|token| token.nested) || matches!(after, Some(Operator::Open));
+            let words = (from..at).filter(|&token| tokens[token].is_word).collect();
+            out.push(Command { words, tokens: from..at, before, after, nested });
         }
         // Of several line breaks and a `;` before them the first says how commands are joined.
-        if from < at || !matches!(operator, Some(Operator::Line)) {
-            before = operator;
+        if from < at || !matches!(after, Some(Operator::Line)) {
+            before = after;
         }
         from = at + 1;
     }
     out
-}
-
-fn command(
-    tokens: &[Token],
-    range: std::ops::Range<usize>,
-    before: Option<Operator>,
-    after: Option<Operator>,
-    depth: &mut usize,
-) -> Command {
-    let (mut words, mut target, mut nested) = (Vec::new(), false, *depth > 0);
-    for at in range.clone() {
-        let token = &tokens[at];
-        if token.operator.is_some() {
-            target = !token.literal;
-            continue;
-        }
-        if std::mem::take(&mut target) {
-            continue;
-        }
-        let reserved = words.is_empty() && token.literal;
-        let is = |list: &[&str]| reserved && list.contains(&token.text.as_str());
-        if is(&OPENING) {
-            *depth += 1;
-            nested = true;
-        } else if is(&CLOSING) {
-            *depth = depth.saturating_sub(1);
-            nested = true;
-        } else if is(&BETWEEN) {
-            nested = true;
-        } else {
-            words.push(at);
-        }
-    }
-    nested |= matches!(after, Some(Operator::Open));
-    Command { words, tokens: range, before, after, nested }
 }

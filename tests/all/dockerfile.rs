@@ -472,6 +472,68 @@ fn instructions_are_read_as_builders_read_them() {
     assert_eq!(run.form, Form::Input);
 }
 
+/// The simple commands of the first `RUN`, each as its words between spaces.
+fn commands(text: &str) -> Vec<String> {
+    let file = Dockerfile::parse(text).unwrap();
+    let run = file.instructions.iter().find_map(|instruction| match &instruction.kind {
+        Kind::Run(run) => Some(run),
+        _ => None,
+    });
+    let run = run.unwrap();
+    for token in &run.tokens {
+        assert!(!text[token.span.clone()].is_empty(), "{text}");
+    }
+    let shown = |command: &slimwright::dockerfile::Command| {
+        let words: Vec<&str> = command.words.iter().map(|&word| run.tokens[word].text.as_str()).collect();
+        words.join(" ")
+    };
+    run.commands.iter().map(shown).filter(|words| !words.is_empty()).collect()
+}
+
+#[test]
+fn edits_and_the_simulation_read_one_grammar() {
+    for (text, expected) in [
+        // What a loop goes over, or a case compares, is no program.
+        ("RUN for name in gcc make; do echo $name; done", &["echo $name"][..]),
+        ("RUN case $X in a|b) ls ;; *) pwd ;; esac", &["ls", "pwd"]),
+        ("RUN [[ -f /a && -d /b ]] && ls", &["[[ -f /a && -d /b ]]", "ls"]),
+        ("RUN f() { ls; }; f", &["ls", "f"]),
+        // A document is no command.
+        ("RUN <<EOF\ncat > /x <<'END'\nmake install\nEND\nls\nEOF", &["cat", "ls"]),
+        ("RUN a \\\n  # b\n  'c d' \\\n && e$(f g)\"h\" > /i 2>&1", &["a c d", "e$(f g)h"]),
+        ("RUN X=1 Y=(a b) pip install -r \"$X\"", &["X=1 Y=(a b) pip install -r $X"]),
+    ] {
+        assert_eq!(commands(&format!("FROM a\n{text}\n")), expected, "{text}");
+    }
+}
+
+#[test]
+fn an_edit_reads_options_as_the_simulation_does() {
+    let cut = |text: &str| edited(&quiet(), text).text;
+    // A cache that is named before the verb, by letters, or by the beginning of a name is named.
+    for line in [
+        "pip --no-cache-dir install flask",
+        "pip install --no-cac flask",
+        "uv --no-cache pip install flask",
+        "uv pip install -qn flask",
+        "pip install --cache-dir /c flask",
+    ] {
+        let text = format!("FROM a\nRUN {line}\n");
+        assert_eq!(cut(&text), text, "{line}");
+    }
+    assert_eq!(cut("FROM a\nRUN pip install -qr r.txt\n"), "FROM a\nRUN pip install --no-cache-dir -qr r.txt\n");
+    // Where its words end nobody knows.
+    let text = "FROM a\nRUN pip install --nobody-knows x flask && apt-get install -y --nobody gcc\n";
+    assert_eq!(edited(&tools(), text).text, text);
+}
+
+#[test]
+fn what_the_shells_grammar_does_not_explain_is_left_alone() {
+    let text = "FROM python:3.11-slim\nRUN apt-get update && apt-get install -y gcc && (\nRUN pip install flask\n";
+    let edits = edited(&tools(), text);
+    assert!(edits.text.contains("apt-get install -y gcc && (\n"), "{}", edits.text);
+}
+
 #[test]
 fn a_byte_order_mark_shifts_nothing() {
     let text = "\u{feff}FROM a\nRUN pip install flask\n";

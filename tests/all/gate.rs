@@ -704,6 +704,47 @@ fn an_export_is_a_list_wherever_it_is_taken() {
 }
 
 #[test]
+fn an_option_of_an_installer_that_is_not_followed_is_a_gap() {
+    let lock = "COPY uv.lock pyproject.toml poetry.lock ./\n";
+    for (lines, word) in [
+        ("RUN uv sync --frozen --no-install-package flask", "--no-install-package"),
+        ("RUN uv sync --frozen --nobody-knows", "--nobody-knows"),
+        ("RUN uv sync --frozen --all-packages", "--all-packages"),
+        ("RUN uv pip install --system --no-sources flask", "--no-sources"),
+        ("RUN uv pip install --system --python-version 3.9 flask", "--python-version"),
+        ("RUN uv export --no-emit-package flask > /r.txt", ""),
+        ("RUN poetry install --no-directory", "--no-directory"),
+        ("RUN poetry install --nobody", "--nobody"),
+        ("RUN apt-get install -y --only-upgrade curl", "--only-upgrade"),
+        ("RUN apt-get install -y --nobody curl", "--nobody"),
+        ("RUN apk add --nobody curl", "--nobody"),
+        ("RUN pip install --platform any --no-deps flask", "--platform"),
+    ] {
+        let gaps = image(&format!("{lock}{lines}")).gaps;
+        let told = |why: &GapReason| matches!(why, GapReason::Option(told) if told == word);
+        assert!(gaps.iter().any(|gap| word.is_empty() || told(&gap.why)), "{lines}: {gaps:?}");
+    }
+}
+
+#[test]
+fn an_installer_is_read_as_it_reads_itself() {
+    let lock = "COPY uv.lock pyproject.toml ./\n";
+    for (lines, expected) in [
+        // Letters in one word, a value behind a sign, options before the verb, the beginning of a name.
+        ("RUN printf 'flask\\n' > /r.txt && pip install -qr /r.txt", "flask\n"),
+        ("RUN pip --quiet --no-cache install --require-virt flask", "flask\n"),
+        ("RUN uv --quiet pip install -nq --system -p=3.11 flask", "flask\n"),
+        ("RUN uv pip install --system -r pyproject.toml --extra web", "project [] [\"web\"]"),
+        ("RUN uv sync --frozen --no-install-local --no-cache", "uv.lock "),
+        ("RUN uv sync --frozen --only-dev --no-cache", "only_groups: [\"dev\"]"),
+    ] {
+        let text = asked(&format!("{lock}{lines}"));
+        assert!(text.contains(expected), "{lines}: {text}");
+    }
+    assert!(built(&format!("{lock}RUN uv sync --frozen --dry-run")).1.is_empty());
+}
+
+#[test]
 fn flags_that_a_loop_builds_up_are_read() {
     let lines = "ARG EXTRAS=\"data web\"\nCOPY pyproject.toml uv.lock ./\nRUN set -eu; flags=\"\"; for e in $EXTRAS; do flags=\"$flags --extra $e\"; done; uv sync --frozen --no-install-project --no-cache $flags";
     let text = asked(lines);

@@ -6,6 +6,7 @@ use super::super::tree::PROGRAMS;
 use super::super::words::Field;
 use super::{Found, shown};
 use crate::base::{file_name, parent};
+use crate::command::{Command, Means, Tool};
 use crate::image::GapReason;
 use crate::ospackages::apt_conf_items;
 
@@ -89,39 +90,25 @@ impl Stage {
             .or_else(|| self.apt_runs(world))
     }
 
-    /// `-o Name=value`, `-c FILE`.
+    /// `-o Name=value`, `-c FILE`. What is not known of a word is told where it is a value.
     fn apt_options(&self, world: &World<'_>, fields: &[Field]) -> Result<(), GapReason> {
-        let mut words = fields.iter().skip(1).map(|field| field.value.as_deref());
-        while let Some(word) = words.next() {
-            let Some(word) = word else { continue };
-            let open = || GapReason::Option(word.to_owned());
-            let value = match word {
-                "-o" | "--option" => Some(words.next().flatten().ok_or_else(open)?),
-                _ => word
-                    .strip_prefix("--option=")
-                    .or_else(|| word.strip_prefix("-o").filter(|_| !word.starts_with("--"))),
-            };
-            if let Some(value) = value {
-                let (name, value) = value.trim_start_matches('=').split_once('=').ok_or_else(open)?;
-                // What apt does with a blank there is its own.
-                if !is_known(name, value) {
-                    return Err(GapReason::Option(name.to_owned()));
+        let words: Vec<&str> = fields.iter().skip(1).map(|field| field.value.as_deref().unwrap_or_default()).collect();
+        for given in &Command::parse(Tool::Apt, &words).options {
+            let value = given.value.as_deref().unwrap_or_default();
+            let open = || GapReason::Option(given.name.clone());
+            match given.means {
+                Means::Setting => {
+                    // What apt does with a blank there is its own.
+                    let (name, value) = value.split_once('=').ok_or_else(open)?;
+                    if !is_known(name, value) {
+                        return Err(GapReason::Option(name.to_owned()));
+                    }
                 }
-            }
-            let file = match word {
-                "-c" | "--config-file" => Some(words.next().flatten().ok_or_else(open)?),
-                _ => word
-                    .strip_prefix("--config-file=")
-                    .or_else(|| word.strip_prefix("-c").map(|file| file.trim_start_matches('='))),
-            };
-            if let Some(file) = file {
-                let path = self.at(file).ok_or_else(open)?;
-                self.conf_file(world, path.as_bytes())?;
-            }
-            let letters =
-                word.strip_prefix('-').filter(|rest| !rest.starts_with('-') && value.is_none() && file.is_none());
-            if letters.is_some_and(|letters| letters.contains(['o', 'c'])) {
-                return Err(open());
+                Means::SettingsFile => {
+                    let path = self.at(value).filter(|_| !value.is_empty()).ok_or_else(open)?;
+                    self.conf_file(world, path.as_bytes())?;
+                }
+                _ => {}
             }
         }
         Ok(())

@@ -3,137 +3,16 @@
 //! Source: pip's documentation (<https://pip.pypa.io/en/stable/cli/pip_install/>,
 //! <https://pip.pypa.io/en/stable/topics/configuration/>); Python's `optparse` and `configparser`.
 
-use super::super::arguments::Arguments;
 use super::super::installer::is_true;
 use super::super::stage::{Stage, World};
 use super::{Found, shown};
 use crate::base::ImagePath;
+use crate::command::{Command, Given, Known, Means, Takes, Tool};
 use crate::image::GapReason;
 use crate::index::{Files as _, Input, Request};
 use crate::manifest::{LineKind, RequirementsLine, parse_requirements_file};
 use std::collections::BTreeMap;
 
-/// Whether an option takes a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Takes {
-    /// It does not.
-    Nothing,
-    /// It does not, and in a settings file it says the opposite of what it is called: pip's `store_false`.
-    Negation,
-    /// One value; the last one counts.
-    Value,
-    /// A value each time; in a settings file several in one, between blanks.
-    List,
-}
-
-/// What becomes of an option.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Treat {
-    /// It is followed.
-    Followed,
-    /// It changes no file.
-    Harmless,
-    /// It may change what is installed, and is not followed.
-    Open,
-}
-
-use Takes::{List, Negation, Nothing, Value};
-use Treat::{Followed, Harmless, Open};
-
-/// The options of `pip install`, `pip wheel` and `pip download`, and pip's own: name, letter, value, treatment.
-const OPTIONS: [(&str, &str, Takes, Treat); 89] = [
-    ("requirement", "r", List, Followed),
-    ("constraint", "c", List, Followed),
-    ("build-constraint", "", List, Harmless),
-    ("editable", "e", List, Followed),
-    ("group", "", List, Followed),
-    ("requirements-from-script", "", List, Open),
-    ("index-url", "i", Value, Followed),
-    ("pypi-url", "", Value, Followed),
-    ("extra-index-url", "", List, Followed),
-    ("no-index", "", Nothing, Followed),
-    ("find-links", "f", List, Followed),
-    ("target", "t", Value, Followed),
-    ("prefix", "", Value, Followed),
-    ("root", "", Value, Followed),
-    ("user", "", Nothing, Followed),
-    ("no-user", "", Negation, Open),
-    ("python", "", Value, Followed),
-    ("no-binary", "", List, Followed),
-    ("only-binary", "", List, Followed),
-    ("prefer-binary", "", Nothing, Followed),
-    ("no-deps", "", Nothing, Followed),
-    ("no-dependencies", "", Nothing, Followed),
-    ("only-dependencies", "", Nothing, Open),
-    ("pre", "", Nothing, Followed),
-    ("all-releases", "", List, Open),
-    ("only-final", "", List, Open),
-    ("uploaded-prior-to", "", Value, Open),
-    ("dry-run", "", Nothing, Followed),
-    ("upgrade", "U", Nothing, Followed),
-    ("upgrade-strategy", "", Value, Followed),
-    ("force-reinstall", "", Nothing, Followed),
-    ("ignore-installed", "I", Nothing, Followed),
-    ("compile", "", Nothing, Followed),
-    ("no-compile", "", Negation, Followed),
-    ("cache-dir", "", Value, Followed),
-    ("no-cache-dir", "", Nothing, Followed),
-    ("wheel-dir", "w", Value, Followed),
-    ("dest", "d", Value, Followed),
-    ("destination-dir", "", Value, Followed),
-    ("destination-directory", "", Value, Followed),
-    ("build-dir", "b", Value, Open),
-    ("build", "", Value, Open),
-    ("report", "", Value, Followed),
-    ("log", "", Value, Followed),
-    ("log-file", "", Value, Followed),
-    ("local-log", "", Value, Followed),
-    ("require-hashes", "", Nothing, Followed),
-    ("platform", "", List, Open),
-    ("python-version", "", Value, Open),
-    ("implementation", "", Value, Open),
-    ("abi", "", List, Open),
-    ("ignore-requires-python", "", Nothing, Open),
-    ("isolated", "", Nothing, Open),
-    ("install-option", "", List, Open),
-    ("global-option", "", List, Harmless),
-    ("build-option", "", List, Harmless),
-    ("config-settings", "C", List, Harmless),
-    ("config-setting", "", List, Harmless),
-    ("use-feature", "", List, Harmless),
-    ("use-deprecated", "", List, Open),
-    ("src", "", Value, Harmless),
-    ("source", "", Value, Harmless),
-    ("source-dir", "", Value, Harmless),
-    ("source-directory", "", Value, Harmless),
-    ("no-build-isolation", "", Negation, Harmless),
-    ("use-pep517", "", Nothing, Harmless),
-    ("no-use-pep517", "", Nothing, Harmless),
-    ("check-build-dependencies", "", Nothing, Harmless),
-    ("break-system-packages", "", Nothing, Harmless),
-    ("no-warn-script-location", "", Negation, Harmless),
-    ("no-warn-conflicts", "", Negation, Harmless),
-    ("no-clean", "", Nothing, Harmless),
-    ("no-verify", "", Negation, Harmless),
-    ("root-user-action", "", Value, Harmless),
-    ("progress-bar", "", Value, Harmless),
-    ("verbose", "v", Nothing, Harmless),
-    ("quiet", "q", Nothing, Harmless),
-    ("proxy", "", Value, Harmless),
-    ("retries", "", Value, Harmless),
-    ("resume-retries", "", Value, Harmless),
-    ("timeout", "", Value, Harmless),
-    ("default-timeout", "", Value, Harmless),
-    ("exists-action", "", List, Harmless),
-    ("trusted-host", "", List, Harmless),
-    ("cert", "", Value, Harmless),
-    ("client-cert", "", Value, Harmless),
-    ("keyring-provider", "", Value, Harmless),
-    ("disable-pip-version-check", "", Nothing, Harmless),
-    ("no-color", "", Nothing, Harmless),
-];
-/// Further options that only say how pip talks.
-const TALK: [&str; 5] = ["no-input", "no-python-version-warning", "require-virtualenv", "require-venv", "debug"];
 /// Settings that pip does not read, or that are other commands' own.
 const OTHERS: [&str; 12] = [
     "version",
@@ -153,74 +32,9 @@ const OTHERS: [&str; 12] = [
 /// A setting: its name, its value, and the file or variable that has it.
 type Setting = (String, String, GapReason);
 
-fn option(name: &str) -> Option<(&'static str, Takes, Treat)> {
-    if let Some(own) = TALK.iter().find(|own| **own == name) {
-        return Some((own, Nothing, Harmless));
-    }
-    OPTIONS.iter().find(|(long, ..)| *long == name).map(|&(long, _, takes, treat)| (long, takes, treat))
-}
-
-/// An option by its name, or by the beginning of one that is no other's.
-fn abbreviated(name: &str) -> Option<(&'static str, Takes, Treat)> {
-    if let Some(found) = option(name) {
-        return Some(found);
-    }
-    let all = OPTIONS.iter().map(|(long, ..)| *long).chain(TALK);
-    let mut fits = all.filter(|long| long.starts_with(name));
-    let only = fits.next().filter(|_| fits.next().is_none())?;
-    option(only)
-}
-
-/// A command line of pip's, with all options by their long names.
-fn command_line(words: &[String]) -> Result<Arguments, GapReason> {
-    let mut out = Arguments::default();
-    let mut words = words.iter();
-    while let Some(word) = words.next() {
-        let unknown = || GapReason::Option(word.clone());
-        if word == "--" {
-            out.words.extend(words.by_ref().cloned());
-        } else if let Some(long) = word.strip_prefix("--") {
-            let (name, glued) = long.split_once('=').map_or((long, None), |(name, value)| (name, Some(value)));
-            let (name, takes, treat) = abbreviated(name).ok_or_else(unknown)?;
-            let value = match takes {
-                Nothing | Negation if glued.is_some() => return Err(unknown()),
-                Nothing | Negation => None,
-                Value | List => Some(
-                    glued.map_or_else(|| words.next().cloned(), |value| Some(value.to_owned())).ok_or_else(unknown)?,
-                ),
-            };
-            if treat == Open {
-                return Err(unknown());
-            }
-            out.options.push((format!("--{name}"), value));
-        } else if word.len() > 1 && word.starts_with('-') {
-            let letters = word[1..].char_indices();
-            for (at, letter) in letters {
-                let (name, takes, treat) = short(letter).ok_or_else(unknown)?;
-                if treat == Open {
-                    return Err(unknown());
-                }
-                if matches!(takes, Nothing | Negation) {
-                    out.options.push((format!("--{name}"), None));
-                    continue;
-                }
-                let rest = &word[1 + at + letter.len_utf8()..];
-                let value = if rest.is_empty() { words.next().cloned() } else { Some(rest.to_owned()) };
-                out.options.push((format!("--{name}"), Some(value.ok_or_else(unknown)?)));
-                break;
-            }
-        } else {
-            out.words.push(word.clone());
-        }
-    }
-    Ok(out)
-}
-
-fn short(letter: char) -> Option<(&'static str, Takes, Treat)> {
-    let mut text = [0; 4];
-    let letter: &str = letter.encode_utf8(&mut text);
-    let (long, _, takes, treat) = OPTIONS.iter().find(|(_, own, ..)| *own == letter)?;
-    Some((long, *takes, *treat))
+/// Whether a setting changes no file of what is installed.
+fn is_harmless(means: Means) -> bool {
+    matches!(means, Means::Harmless | Means::TrustedHost)
 }
 
 /// The settings of a file, by section and name; `None` where it is none that is read without a doubt.
@@ -263,11 +77,14 @@ impl Stage {
         program: &str,
         verb: &str,
         words: &[String],
-    ) -> Result<Arguments, GapReason> {
-        let own = command_line(words)?;
+    ) -> Result<Command, GapReason> {
+        let own = Command::parse(Tool::Pip, words);
+        if let Some(word) = own.open {
+            return Err(GapReason::Option(word));
+        }
         let mut options = Vec::new();
         for (name, value, place) in self.pip_settings(world, program, verb)? {
-            let Some((name, takes, treat)) = option(&name) else {
+            let Some(Known { name, takes, means, .. }) = Tool::Pip.option(&name) else {
                 if OTHERS.contains(&name.as_str()) {
                     continue;
                 }
@@ -281,28 +98,33 @@ impl Stage {
             let is_set = match (takes, truth) {
                 // Whatever it says, it says no.
                 _ if name == "no-cache-dir" => true,
-                (Nothing, Some(truth)) => truth,
-                (Negation, Some(truth)) => !truth,
+                (Takes::Nothing, Some(truth)) => truth,
+                (Takes::Negation, Some(truth)) => !truth,
                 // pip would end here.
-                (Nothing | Negation, None) if treat != Harmless => return Err(place),
+                (Takes::Nothing | Takes::Negation, None) if !is_harmless(means) => return Err(place),
                 _ => true,
             };
-            if treat == Open && is_set {
+            if means == Means::Open && is_set {
                 return Err(place);
             }
-            if value.starts_with('~') && treat == Followed {
+            if value.starts_with('~') && !is_harmless(means) {
                 return Err(GapReason::Where(value));
             }
-            let long = format!("--{name}");
+            let given = |value: Option<&str>| Given {
+                name: format!("--{name}"),
+                means,
+                value: value.map(str::to_owned),
+                at: 0..=0,
+            };
             match takes {
-                _ if treat == Harmless || !is_set => {}
-                Nothing | Negation => options.push((long, None)),
-                Value => options.push((long, Some(value))),
-                List => options.extend(value.split_whitespace().map(|value| (long.clone(), Some(value.to_owned())))),
+                _ if is_harmless(means) || !is_set => {}
+                Takes::Nothing | Takes::Negation => options.push(given(None)),
+                Takes::Value => options.push(given(Some(&value))),
+                Takes::List => options.extend(value.split_whitespace().map(|value| given(Some(value)))),
             }
         }
         options.extend(own.options);
-        Ok(Arguments { options, words: own.words })
+        Ok(Command { options, open: None, ..own })
     }
 
     /// pip's settings, those that win last: of its files, then of its variables.
@@ -330,7 +152,7 @@ impl Stage {
         let unknown = self.shell.unknown.iter().chain(&self.scope.unknown);
         for variable in unknown.filter(|variable| variable.starts_with("PIP_")) {
             let name = variable[4..].to_ascii_lowercase().replace('_', "-");
-            if option(&name).is_none_or(|(_, _, treat)| treat != Harmless)
+            if Tool::Pip.option(&name).is_none_or(|known| !is_harmless(known.means))
                 && !matches!(name.as_str(), "index-url" | "extra-index-url")
             {
                 return Err(GapReason::Environment(variable.clone()));
@@ -396,7 +218,7 @@ impl Stage {
         program: &str,
         words: &[String],
     ) -> Result<(), GapReason> {
-        let read = Arguments::parse(words, &[]);
+        let read = Command::parse(Tool::Pip, words);
         let verbs: Vec<&str> = read.words.iter().map(String::as_str).collect();
         let (key, value) = match verbs.as_slice() {
             ["config", "set", key, value] => (*key, Some(*value)),
@@ -415,10 +237,11 @@ impl Stage {
         let of_user = [&home[..], b"/pip/pip.conf"].concat();
         let prefix = self.site_of(world, program).map(|site| site.prefix.join(b"pip.conf").as_bytes().to_vec());
         let is_there = |path: &Vec<u8>| self.tree.exists(&self.tree.resolve(path));
+        let has = |name: &str| read.options.iter().any(|given| given.name == name);
         let file = match () {
-            () if read.has(&["--global"]) => b"etc/pip.conf".to_vec(),
-            () if read.has(&["--user"]) => of_user,
-            () if read.has(&["--site"]) => prefix.ok_or_else(unknown)?,
+            () if has("--global") => b"etc/pip.conf".to_vec(),
+            () if has("--user") => of_user,
+            () if has("--site") => prefix.ok_or_else(unknown)?,
             () => prefix.filter(is_there).unwrap_or(of_user),
         };
         let place = GapReason::Settings(shown(&file));
@@ -460,7 +283,7 @@ impl Stage {
             let places = ["index-url", "extra-index-url", "no-cache-dir", "cache-dir", "no-compile", "prefer-binary"];
             places.contains(&name)
                 || OTHERS.contains(&name)
-                || option(name).is_some_and(|(_, _, treat)| treat == Harmless)
+                || Tool::Pip.option(name).is_some_and(|known| is_harmless(known.means))
         };
         settings.into_iter().find(|(name, ..)| !is_plain(name)).map(|(_, _, place)| place)
     }
@@ -469,38 +292,6 @@ impl Stage {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_command_line_is_read_as_optparse_reads_it() {
-        let read = |line: &str| {
-            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
-            command_line(&words).map(|read| {
-                let options =
-                    read.options.iter().map(|(name, value)| format!("{name}={}", value.as_deref().unwrap_or_default()));
-                (options.collect::<Vec<_>>().join(" "), read.words.join(" "))
-            })
-        };
-        let fine = |options: &str, words: &str| Ok((options.to_owned(), words.to_owned()));
-        assert_eq!(read("install -qqr a.txt six"), fine("--quiet= --quiet= --requirement=a.txt", "install six"));
-        assert_eq!(
-            read("install --requirement=a.txt --upgr"),
-            Err(GapReason::Option("--upgr".into())),
-            "two begin like this"
-        );
-        assert_eq!(read("install --requirement=a.txt --no-c six").ok(), None);
-        assert_eq!(read("install --no-cache six -- -x"), fine("--no-cache-dir=", "install six -x"));
-        assert_eq!(read("install -ra.txt -Ut /x"), fine("--requirement=a.txt --upgrade= --target=/x", "install"));
-        for line in [
-            "install --bogus",
-            "install -Z",
-            "install six -r",
-            "install --pre=1",
-            "install --abi cp39",
-            "install --python-version=3.9",
-        ] {
-            assert!(read(line).is_err(), "{line}");
-        }
-    }
 
     #[test]
     fn settings_are_read_as_configparser_reads_them() {

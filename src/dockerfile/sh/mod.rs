@@ -7,10 +7,14 @@
 //! The tree is bounded: a text nests at most [`MAX_DEPTH`] constructs, and a node is no larger than its text.
 
 mod parse;
+mod tokens;
+mod word;
 
-pub use parse::{is_name, parse};
+pub use parse::{parse, tokens};
+pub use word::is_name;
 
 use std::cell::OnceCell;
+use std::ops::Range;
 use std::rc::Rc;
 
 /// Constructs inside of each other that are read.
@@ -24,6 +28,46 @@ pub struct SyntaxError {
     pub at: usize,
     /// What was expected there.
     pub expected: &'static str,
+}
+
+/// What joins two commands, or redirects one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operator {
+    /// `&&`
+    And,
+    /// `||`
+    Or,
+    /// `;`, `;;`
+    Semicolon,
+    /// `|`, `|&`
+    Pipe,
+    /// `&`
+    Background,
+    /// A line break of a script.
+    Line,
+    /// `(`
+    Open,
+    /// `)`
+    Close,
+    /// `<`, `>`, `>>`, `<<`, `2>&1`, …
+    Redirect,
+}
+
+/// A word or an operator, as the grammar reads the text from its beginning to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// Its place in the text.
+    pub span: Range<usize>,
+    /// The word without its quotes, expansions as they are written; empty for what is no word of a command.
+    pub text: String,
+    /// The operator, if it is one.
+    pub operator: Option<Operator>,
+    /// Whether the word means itself: nothing in it is expanded. Of an operator: whether it needs no target (`2>&1`).
+    pub literal: bool,
+    /// Whether it is a word of a simple command, and no word of the language and no target.
+    pub is_word: bool,
+    /// Whether it is inside of a compound command or a subshell, or one's own word.
+    pub nested: bool,
 }
 
 /// Commands, in order.

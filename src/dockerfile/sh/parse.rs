@@ -1,13 +1,14 @@
 //! From text to tree, by descent. Every construct counts one of [`MAX_DEPTH`], so the stack is bounded.
 
+use super::word::{expanded, is_name, unread};
 use super::{
-    Assignment, Direction, Form, Item, Join, Kind, MAX_DEPTH, Node, Part, Pipeline, Redirect, Script, Simple,
-    SyntaxError, Word,
+    Assignment, Direction, Item, Join, Kind, MAX_DEPTH, Node, Operator, Part, Pipeline, Redirect, Script, Simple,
+    SyntaxError, Token, Word,
 };
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-type Parsed<T> = Result<T, SyntaxError>;
+pub(super) type Parsed<T> = Result<T, SyntaxError>;
 
 /// Reads a script.
 ///
@@ -15,68 +16,100 @@ type Parsed<T> = Result<T, SyntaxError>;
 ///
 /// The grammar does not explain the text, or it nests deeper than [`MAX_DEPTH`].
 pub fn parse(text: &str) -> Parsed<Script> {
-    parse_at(text, 0)
+    Parser::new(text, 0).script()
 }
 
-fn parse_at(text: &str, depth: usize) -> Parsed<Script> {
-    let mut parser = Parser { text, at: 0, depth, pending: Vec::new() };
-    let script = parser.list(&[])?;
-    parser.documents();
-    match parser.peek() {
-        None => Ok(script),
-        Some(_) => Err(parser.error("the end of the script")),
-    }
+/// The words and operators of a script in the order of its text, as the grammar reads them. What `$(…)` and its like run is one
+/// word with what is around it; the texts of here-documents are left out.
+///
+/// # Errors
+///
+/// As for [`parse`].
+pub fn tokens(text: &str) -> Parsed<Vec<Token>> {
+    let mut parser = Parser::new(text, 0);
+    parser.script()?;
+    Ok(parser.tokens)
 }
 
 /// A here-document whose text has not come yet.
-struct Pending {
+pub(super) struct Pending {
     delimiter: String,
     strips: bool,
     expands: bool,
     text: Rc<OnceCell<Word>>,
 }
 
-struct Parser<'t> {
-    text: &'t str,
-    at: usize,
-    depth: usize,
-    pending: Vec<Pending>,
+pub(super) struct Parser<'t> {
+    pub(super) text: &'t str,
+    pub(super) at: usize,
+    pub(super) depth: usize,
+    pub(super) pending: Vec<Pending>,
+    /// What was read, in order.
+    pub(super) tokens: Vec<Token>,
+    /// Compound commands around.
+    pub(super) nesting: usize,
+    /// Expansions around: what is in them is part of a word.
+    pub(super) inside: usize,
+    /// The word that is read, without its quotes, and whether it means itself.
+    pub(super) shown: (String, bool),
 }
 
 const RESERVED: [&str; 8] = ["then", "else", "elif", "fi", "do", "done", "esac", "}"];
-const META: [char; 7] = [';', '&', '|', '<', '>', '(', ')'];
+pub(super) const META: [char; 7] = [';', '&', '|', '<', '>', '(', ')'];
 
-impl Parser<'_> {
-    fn error(&self, expected: &'static str) -> SyntaxError {
+impl<'t> Parser<'t> {
+    pub(super) fn new(text: &'t str, depth: usize) -> Self {
+        let (pending, tokens) = (Vec::new(), Vec::new());
+        Self { text, at: 0, depth, pending, tokens, nesting: 0, inside: 0, shown: (String::new(), true) }
+    }
+
+    pub(super) fn script(&mut self) -> Parsed<Script> {
+        let script = self.list(&[])?;
+        self.documents();
+        match self.peek() {
+            None => Ok(script),
+            Some(_) => Err(self.error("the end of the script")),
+        }
+    }
+
+    /// Runs a part of the grammar that is a compound command.
+    fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+        self.nesting += 1;
+        let out = read(self);
+        self.nesting -= 1;
+        out
+    }
+
+    pub(super) fn error(&self, expected: &'static str) -> SyntaxError {
         SyntaxError { at: self.at, expected }
     }
 
-    fn rest(&self) -> &str {
+    pub(super) fn rest(&self) -> &str {
         self.text.get(self.at..).unwrap_or_default()
     }
 
-    fn peek(&self) -> Option<char> {
+    pub(super) fn peek(&self) -> Option<char> {
         self.rest().chars().next()
     }
 
-    fn bump(&mut self) -> Option<char> {
+    pub(super) fn bump(&mut self) -> Option<char> {
         let c = self.peek()?;
         self.at += c.len_utf8();
         Some(c)
     }
 
-    fn eat(&mut self, text: &str) -> bool {
+    pub(super) fn eat(&mut self, text: &str) -> bool {
         let found = self.rest().starts_with(text);
         self.at += if found { text.len() } else { 0 };
         found
     }
 
-    fn expect(&mut self, text: &'static str) -> Parsed<()> {
+    pub(super) fn expect(&mut self, text: &'static str) -> Parsed<()> {
         if self.eat(text) { Ok(()) } else { Err(self.error(text)) }
     }
 
     /// Runs a part of the grammar one level deeper.
-    fn deeper<T>(&mut self, read: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+    pub(super) fn deeper<T>(&mut self, read: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         if self.depth >= MAX_DEPTH {
             return Err(self.error("fewer constructs in each other"));
         }
@@ -105,11 +138,12 @@ impl Parser<'_> {
             return false;
         }
         self.at += 1;
+        self.note_operator(self.at - 1, Operator::Line, true);
         self.documents();
         true
     }
 
-    fn lines(&mut self) {
+    pub(super) fn lines(&mut self) {
         self.blanks();
         while self.line_break() {
             self.blanks();
@@ -152,12 +186,12 @@ impl Parser<'_> {
         if self.plain_word() != word {
             return Err(self.error(word));
         }
-        self.at += word.len();
+        self.keyword(word.len());
         Ok(())
     }
 
     /// Commands up to one of these words, a `)`, a `;;` or the end.
-    fn list(&mut self, stops: &[&str]) -> Parsed<Script> {
+    pub(super) fn list(&mut self, stops: &[&str]) -> Parsed<Script> {
         let mut out = Vec::new();
         loop {
             self.lines();
@@ -175,10 +209,10 @@ impl Parser<'_> {
                 return Ok(out);
             }
             let ends = match self.peek() {
-                Some(';') => self.eat(";"),
+                Some(';') => self.operator(";", Operator::Semicolon),
                 Some('&') if !self.rest().starts_with("&&") => {
                     item.background = true;
-                    self.eat("&")
+                    self.operator("&", Operator::Background)
                 }
                 Some('\n') => self.line_break(),
                 None | Some(')') => true,
@@ -197,8 +231,8 @@ impl Parser<'_> {
         loop {
             self.blanks();
             let join = match () {
-                () if self.eat("&&") => Join::And,
-                () if self.eat("||") => Join::Or,
+                () if self.operator("&&", Operator::And) => Join::And,
+                () if self.operator("||", Operator::Or) => Join::Or,
                 () => return Ok(Item { first, rest, background: false }),
             };
             self.lines();
@@ -211,17 +245,18 @@ impl Parser<'_> {
         let mut negated = false;
         while self.plain_word() == "!" {
             negated = !negated;
-            self.at += 1;
+            self.keyword(1);
             self.blanks();
         }
         let mut commands = vec![self.deeper(Self::command)?];
         loop {
             self.blanks();
-            if self.rest().starts_with("||") || !self.eat("|") {
+            // `|&` is bash's.
+            let is_pipe = !self.rest().starts_with("||")
+                && (self.operator("|&", Operator::Pipe) || self.operator("|", Operator::Pipe));
+            if !is_pipe {
                 return Ok(Pipeline { negated, commands });
             }
-            // `|&` is bash's.
-            self.eat("&");
             self.lines();
             commands.push(self.deeper(Self::command)?);
         }
@@ -229,42 +264,11 @@ impl Parser<'_> {
 
     fn command(&mut self) -> Parsed<Node> {
         let word = self.plain_word().to_owned();
+        let compound = ["{", "if", "for", "select", "while", "until", "case", "function"];
         let kind = match word.as_str() {
-            _ if self.rest().starts_with("((") => self.arithmetic_command()?,
-            _ if self.eat("(") => {
-                let script = self.list(&[])?;
-                self.lines();
-                self.expect(")")?;
-                Kind::Subshell(script)
-            }
-            "{" => {
-                self.at += 1;
-                let script = self.list(&["}"])?;
-                self.reserved("}")?;
-                Kind::Group(script)
-            }
-            "if" => self.choice()?,
-            "for" => self.each()?,
-            "select" => return Err(self.error("a loop over words")),
-            word @ ("while" | "until") => {
-                let until = word == "until";
-                self.at += "while".len();
-                let condition = self.list(&["do"])?;
-                Kind::While { until, condition, body: self.body()? }
-            }
-            "case" => self.case()?,
             "[[" => self.test()?,
-            "function" => {
-                self.at += "function".len();
-                self.blanks();
-                let name = self.plain_word().to_owned();
-                self.at += name.len();
-                self.blanks();
-                if self.eat("(") {
-                    self.blanks();
-                    self.expect(")")?;
-                }
-                self.function(name)?
+            word if self.rest().starts_with('(') || compound.contains(&word) => {
+                self.nested(|parser| parser.compound(word))?
             }
             word if RESERVED.contains(&word) => return Err(self.error("a command")),
             _ => return self.simple(),
@@ -279,12 +283,55 @@ impl Parser<'_> {
         }
     }
 
+    fn compound(&mut self, word: &str) -> Parsed<Kind> {
+        match word {
+            _ if self.rest().starts_with("((") => self.arithmetic_command(),
+            _ if self.operator("(", Operator::Open) => {
+                let script = self.list(&[])?;
+                self.close()?;
+                Ok(Kind::Subshell(script))
+            }
+            "{" => {
+                self.keyword(1);
+                let script = self.list(&["}"])?;
+                self.reserved("}")?;
+                Ok(Kind::Group(script))
+            }
+            "if" => self.choice(),
+            "for" => self.each(),
+            "while" | "until" => {
+                self.keyword(word.len());
+                let condition = self.list(&["do"])?;
+                Ok(Kind::While { until: word == "until", condition, body: self.body()? })
+            }
+            "case" => self.case(),
+            "function" => {
+                self.keyword(word.len());
+                self.blanks();
+                let name = self.plain_word().to_owned();
+                self.keyword(name.len());
+                self.blanks();
+                if self.operator("(", Operator::Open) {
+                    self.close()?;
+                }
+                self.function(name)
+            }
+            _ => Err(self.error("a loop over words")),
+        }
+    }
+
+    /// The parenthesis that closes.
+    fn close(&mut self) -> Parsed<()> {
+        self.lines();
+        if self.operator(")", Operator::Close) { Ok(()) } else { Err(self.error(")")) }
+    }
+
     fn function(&mut self, name: String) -> Parsed<Kind> {
         if name.is_empty() {
             return Err(self.error("a function's name"));
         }
         self.lines();
-        let body = self.deeper(Self::command)?;
+        let body = self.nested(|parser| parser.deeper(Self::command))?;
         Ok(Kind::Function { name, body: Rc::new(body) })
     }
 
@@ -296,7 +343,7 @@ impl Parser<'_> {
     }
 
     fn choice(&mut self) -> Parsed<Kind> {
-        self.at += "if".len();
+        self.keyword("if".len());
         let mut arms = Vec::new();
         loop {
             let condition = self.list(&["then"])?;
@@ -305,9 +352,9 @@ impl Parser<'_> {
             arms.push((condition, body));
             self.lines();
             match self.plain_word() {
-                "elif" => self.at += "elif".len(),
+                "elif" => self.keyword("elif".len()),
                 "else" => {
-                    self.at += "else".len();
+                    self.keyword("else".len());
                     let otherwise = Some(self.list(&["fi"])?);
                     self.reserved("fi")?;
                     return Ok(Kind::If { arms, otherwise });
@@ -321,7 +368,7 @@ impl Parser<'_> {
     }
 
     fn each(&mut self) -> Parsed<Kind> {
-        self.at += self.plain_word().len();
+        self.keyword("for".len());
         self.blanks();
         if self.rest().starts_with("((") {
             return Err(self.error("a loop over words"));
@@ -330,73 +377,75 @@ impl Parser<'_> {
         if !is_name(&name) {
             return Err(self.error("a variable's name"));
         }
-        self.at += name.len();
+        self.keyword(name.len());
         self.lines();
         let mut words = None;
         if self.plain_word() == "in" {
-            self.at += 2;
+            self.keyword(2);
             let mut all = Vec::new();
             loop {
                 self.blanks();
                 match self.peek() {
                     None | Some(';' | '\n') => break,
-                    _ => all.push(self.word()?),
+                    _ => all.push(self.other_word()?),
                 }
             }
             words = Some(all);
         }
         self.blanks();
-        self.eat(";");
+        self.operator(";", Operator::Semicolon);
         Ok(Kind::For { name, words, body: self.body()? })
     }
 
     fn case(&mut self) -> Parsed<Kind> {
-        self.at += "case".len();
+        self.keyword("case".len());
         self.blanks();
-        let subject = self.word()?;
+        let subject = self.other_word()?;
         self.reserved("in")?;
         let mut arms = Vec::new();
         loop {
             self.lines();
             if self.plain_word() == "esac" {
-                self.at += "esac".len();
+                self.keyword("esac".len());
                 return Ok(Kind::Case { subject, arms });
             }
-            self.eat("(");
+            self.operator("(", Operator::Open);
             let mut patterns = Vec::new();
             loop {
                 self.blanks();
-                patterns.push(self.word()?);
+                patterns.push(self.other_word()?);
                 self.blanks();
-                if !self.eat("|") {
+                if !self.operator("|", Operator::Pipe) {
                     break;
                 }
             }
-            self.expect(")")?;
+            if !self.operator(")", Operator::Close) {
+                return Err(self.error(")"));
+            }
             let body = self.list(&["esac"])?;
             self.lines();
             // What runs on into the next arm is bash's.
             if self.rest().starts_with(";;&") || self.rest().starts_with(";&") {
                 return Err(self.error("`;;`"));
             }
-            self.eat(";;");
+            self.operator(";;", Operator::Semicolon);
             arms.push((patterns, body));
         }
     }
 
     fn test(&mut self) -> Parsed<Kind> {
-        self.at += 2;
+        self.sign(2);
         let mut words = Vec::new();
         loop {
             self.lines();
             if self.plain_word() == "]]" {
-                self.at += 2;
+                self.sign(2);
                 return Ok(Kind::Test(words));
             }
             let sign = ["&&", "||", "(", ")", "<", ">"].into_iter().find(|sign| self.rest().starts_with(sign));
             match sign {
                 Some(sign) => {
-                    self.at += sign.len();
+                    self.sign(sign.len());
                     let part = Part::Text { text: sign.to_owned(), quoted: false };
                     words.push(Word { parts: vec![part], text: sign.to_owned() });
                 }
@@ -407,11 +456,13 @@ impl Parser<'_> {
 
     /// `(( … ))` as a command; `((` may also be two subshells, which nobody writes.
     fn arithmetic_command(&mut self) -> Parsed<Kind> {
+        let start = self.at;
         self.at += 2;
         let end = self.rest().find("))").ok_or_else(|| self.error("`))`"))?;
         let inside = &self.text[self.at..self.at + end];
         let word = expanded(inside, self.depth + 1)?;
         self.at += end + 2;
+        self.note(start, false);
         Ok(Kind::Arithmetic(word))
     }
 
@@ -441,9 +492,9 @@ impl Parser<'_> {
                         [only] if out.assigned.is_empty() && redirects.is_empty() => only.text.clone(),
                         _ => return Err(self.error("no parenthesis")),
                     };
-                    self.at += 1;
-                    self.blanks();
-                    self.expect(")")?;
+                    self.is_no_word(true);
+                    self.operator("(", Operator::Open);
+                    self.close()?;
                     let kind = self.function(name)?;
                     return Ok(Node { kind, redirects });
                 }
@@ -458,27 +509,25 @@ impl Parser<'_> {
 
     /// `NAME` or `NAME+` before a `=`.
     fn assignment_name(&self) -> Option<(&str, bool)> {
-        let (name, _) = self.plain_start().split_once('=')?;
-        let (name, appends) = name.strip_suffix('+').map_or((name, false), |name| (name, true));
-        is_name(name).then_some((name, appends))
-    }
-
-    /// What comes up to the next blank, whatever is in it.
-    fn plain_start(&self) -> &str {
         let rest = self.rest();
-        &rest[..rest.find(|c: char| c.is_whitespace()).unwrap_or(rest.len())]
+        let name = &rest[..rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len())];
+        let sign = &rest[name.len()..];
+        (is_name(name) && (sign.starts_with('=') || sign.starts_with("+="))).then_some((name, sign.starts_with('+')))
     }
 
     fn assignment(&mut self) -> Parsed<Assignment> {
         let Some((name, appends)) = self.assignment_name() else { return Err(self.error("a variable's name")) };
-        let name = name.to_owned();
+        let (name, start) = (name.to_owned(), self.at);
         self.at += name.len() + 1 + usize::from(appends);
+        self.shown = (self.text[start..self.at].to_owned(), true);
         if !self.eat("(") {
             let value = self.word_or_nothing()?;
+            self.note(start, true);
             return Ok(Assignment { name, appends, value });
         }
-        let start = self.at;
+        let inner = self.at;
         let mut all = Word::default();
+        self.inside += 1;
         loop {
             self.lines();
             if self.eat(")") {
@@ -486,7 +535,10 @@ impl Parser<'_> {
             }
             all.parts.extend(self.word()?.parts);
         }
-        let text = self.text[start..self.at].to_owned();
+        self.inside -= 1;
+        self.shown = (self.text[start..self.at].to_owned(), false);
+        self.note(start, true);
+        let text = self.text[inner..self.at].to_owned();
         Ok(Assignment { name, appends, value: Word { parts: vec![Part::Other(Box::new(all))], text } })
     }
 
@@ -515,9 +567,16 @@ impl Parser<'_> {
             return Ok(None);
         };
         let descriptor = (digits > 0).then(|| rest[..digits].to_owned());
+        let start = self.at;
         self.at += digits + sign.len();
+        let end = self.at;
         self.blanks();
-        let target = self.word()?;
+        let at = self.tokens.len();
+        let target = self.other_word()?;
+        let is_whole = direction == Direction::Duplicate
+            && target.text.chars().all(|c| c.is_ascii_digit() || c == '-')
+            && end + target.text.len() == self.at;
+        self.note_redirection(start..end, at, is_whole);
         let mut document = None;
         if direction == Direction::Document {
             let plain = |part: &Part| match part {
@@ -533,271 +592,4 @@ impl Parser<'_> {
         }
         Ok(Some(Redirect { descriptor, direction, target, document }))
     }
-
-    fn word(&mut self) -> Parsed<Word> {
-        let word = self.word_or_nothing()?;
-        if word.parts.is_empty() { Err(self.error("a word")) } else { Ok(word) }
-    }
-
-    fn word_or_nothing(&mut self) -> Parsed<Word> {
-        let start = self.at;
-        let mut parts = Vec::new();
-        while let Some(c) = self.peek() {
-            let rest = self.rest();
-            if self.at == start && (rest.starts_with("<(") || rest.starts_with(">(")) {
-                self.at += 2;
-                let script = self.deeper(|parser| parser.list(&[]))?;
-                self.lines();
-                self.expect(")")?;
-                parts.push(Part::Process(script));
-                continue;
-            }
-            match c {
-                _ if c.is_whitespace() || META.contains(&c) => break,
-                '\'' => {
-                    self.at += 1;
-                    let end = self.rest().find('\'').ok_or_else(|| self.error("a closing quote"))?;
-                    push(&mut parts, &self.text[self.at..self.at + end], true);
-                    self.at += end + 1;
-                }
-                '"' => {
-                    self.at += 1;
-                    push(&mut parts, "", true);
-                    self.quoted(&mut parts, Some('"'))?;
-                }
-                '\\' if rest.starts_with("\\\n") => self.at += 2,
-                '\\' if rest.starts_with("\\\r\n") => self.at += 3,
-                '\\' => {
-                    self.at += 1;
-                    let next = self.bump().map(String::from).unwrap_or_default();
-                    push(&mut parts, &next, true);
-                }
-                '$' | '`' => self.expansion(&mut parts, false)?,
-                c => {
-                    self.at += c.len_utf8();
-                    push(&mut parts, c.encode_utf8(&mut [0; 4]), false);
-                }
-            }
-        }
-        Ok(Word { parts, text: self.text[start..self.at].to_owned() })
-    }
-
-    /// What stands in double quotes, up to the sign that ends it; a here-document has none.
-    fn quoted(&mut self, parts: &mut Vec<Part>, end: Option<char>) -> Parsed<()> {
-        loop {
-            let Some(c) = self.peek() else {
-                return if end.is_none() { Ok(()) } else { Err(self.error("a closing quote")) };
-            };
-            match c {
-                c if Some(c) == end => {
-                    self.at += c.len_utf8();
-                    return Ok(());
-                }
-                '\\' => {
-                    self.at += 1;
-                    match self.bump() {
-                        Some('\n') => {}
-                        Some(next @ ('$' | '`' | '\\')) => push(parts, next.encode_utf8(&mut [0; 4]), true),
-                        Some('"') if end.is_some() => push(parts, "\"", true),
-                        Some(next) => push(parts, &format!("\\{next}"), true),
-                        None => push(parts, "\\", true),
-                    }
-                }
-                '$' | '`' => self.expansion(parts, true)?,
-                c => {
-                    self.at += c.len_utf8();
-                    push(parts, c.encode_utf8(&mut [0; 4]), true);
-                }
-            }
-        }
-    }
-
-    /// What begins with a dollar sign or a backquote.
-    fn expansion(&mut self, parts: &mut Vec<Part>, quoted: bool) -> Parsed<()> {
-        if self.eat("`") {
-            let script = self.backquotes()?;
-            parts.push(Part::Substitution { script, quoted });
-        } else if self.rest().starts_with("$((") {
-            self.at += 3;
-            let inside = self.deeper(Self::arithmetic)?;
-            parts.push(Part::Arithmetic(Box::new(inside)));
-        } else if self.eat("$(") {
-            let script = self.deeper(|parser| parser.list(&[]))?;
-            self.lines();
-            self.expect(")")?;
-            parts.push(Part::Substitution { script, quoted });
-        } else if self.eat("${") {
-            let (name, form) = self.deeper(|parser| parser.braces(quoted))?;
-            parts.push(Part::Variable { name, form, quoted });
-        } else if !quoted && (self.rest().starts_with("$'") || self.rest().starts_with("$\"")) {
-            return Err(self.error("no bash quotes"));
-        } else {
-            self.at += 1;
-            let rest = self.rest();
-            let special = rest.chars().next().filter(|c| "?!#@*-$0123456789".contains(*c));
-            let length = match special {
-                Some(_) => 1,
-                None => rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len()),
-            };
-            let name = rest[..length].to_owned();
-            self.at += length;
-            match name.is_empty() {
-                true => push(parts, "$", true),
-                false => parts.push(Part::Variable { name, form: Form::Plain, quoted }),
-            }
-        }
-        Ok(())
-    }
-
-    /// `… ))`, where parentheses may be in each other.
-    fn arithmetic(&mut self) -> Parsed<Word> {
-        let (mut parts, mut open, start) = (Vec::new(), 0usize, self.at);
-        loop {
-            match self.peek() {
-                None => return Err(self.error("`))`")),
-                Some(')') if open == 0 => {
-                    let text = self.text[start..self.at].to_owned();
-                    self.expect("))")?;
-                    return Ok(Word { parts, text });
-                }
-                Some('$' | '`') => self.expansion(&mut parts, true)?,
-                Some(c) => {
-                    open = match c {
-                        '(' => open + 1,
-                        ')' => open - 1,
-                        _ => open,
-                    };
-                    self.at += c.len_utf8();
-                    push(&mut parts, c.encode_utf8(&mut [0; 4]), true);
-                }
-            }
-        }
-    }
-
-    fn backquotes(&mut self) -> Parsed<Script> {
-        let mut inside = String::new();
-        loop {
-            match self.bump() {
-                None => return Err(self.error("a closing backquote")),
-                Some('`') => break,
-                Some('\\') => match self.bump() {
-                    Some(c @ ('`' | '\\' | '$')) => inside.push(c),
-                    Some(c) => inside.extend(['\\', c]),
-                    None => return Err(self.error("a closing backquote")),
-                },
-                Some(c) => inside.push(c),
-            }
-        }
-        self.deeper(|parser| parse_at(&inside, parser.depth))
-    }
-
-    /// What stands in `${ }`.
-    fn braces(&mut self, quoted: bool) -> Parsed<(String, Form)> {
-        if self.rest().starts_with('#') && !self.rest().starts_with("#}") {
-            self.at += 1;
-            let name = self.name();
-            self.expect("}")?;
-            return Ok((name, Form::Length));
-        }
-        let name = self.name();
-        if self.eat("}") {
-            return Ok((name, Form::Plain));
-        }
-        let signs = [":-", ":=", ":+", ":?", "%%", "##", "-", "=", "+", "?", "%", "#"];
-        let sign = signs.into_iter().find(|sign| self.rest().starts_with(sign)).filter(|_| !name.is_empty());
-        self.at += sign.map_or(0, str::len);
-        // A pattern is one in double quotes as well.
-        let is_pattern = sign.is_some_and(|sign| sign.starts_with(['%', '#']));
-        let word = Box::new(self.braced(quoted && !is_pattern)?);
-        let Some(sign) = sign else { return Ok((name, Form::Other(word))) };
-        let empty = sign.starts_with(':');
-        let form = match sign.trim_start_matches(':') {
-            "-" => Form::Default { empty, assigns: false, word },
-            "=" => Form::Default { empty, assigns: true, word },
-            "+" => Form::Alternative { empty, word },
-            "?" => Form::Required { empty, word },
-            sign => Form::Strip { end: sign.starts_with('%'), longest: sign.len() == 2, word },
-        };
-        Ok((name, form))
-    }
-
-    fn name(&mut self) -> String {
-        let rest = self.rest();
-        let special = rest.chars().next().filter(|c| "?!@*-$#".contains(*c));
-        let length = match special {
-            Some(_) => 1,
-            None => rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len()),
-        };
-        let name = rest[..length].to_owned();
-        self.at += length;
-        name
-    }
-
-    /// A word up to the brace that closes.
-    fn braced(&mut self, quoted: bool) -> Parsed<Word> {
-        let (mut parts, start) = (Vec::new(), self.at);
-        loop {
-            match self.peek() {
-                None => return Err(self.error("a closing brace")),
-                Some('}') => {
-                    let text = self.text[start..self.at].to_owned();
-                    self.at += 1;
-                    return Ok(Word { parts, text });
-                }
-                Some('\'') if !quoted => {
-                    self.at += 1;
-                    let end = self.rest().find('\'').ok_or_else(|| self.error("a closing quote"))?;
-                    push(&mut parts, &self.text[self.at..self.at + end], true);
-                    self.at += end + 1;
-                }
-                Some('"') => {
-                    self.at += 1;
-                    push(&mut parts, "", true);
-                    self.quoted(&mut parts, Some('"'))?;
-                }
-                Some('\\') => {
-                    self.at += 1;
-                    match self.bump() {
-                        Some(next) if quoted && !"$`\"\\}".contains(next) => {
-                            push(&mut parts, &format!("\\{next}"), true)
-                        }
-                        Some(next) => push(&mut parts, next.encode_utf8(&mut [0; 4]), true),
-                        None => {}
-                    }
-                }
-                Some('$' | '`') => self.expansion(&mut parts, quoted)?,
-                Some(c) => {
-                    self.at += c.len_utf8();
-                    push(&mut parts, c.encode_utf8(&mut [0; 4]), quoted);
-                }
-            }
-        }
-    }
-}
-
-/// Text as in double quotes, where quotes mean themselves.
-fn expanded(text: &str, depth: usize) -> Parsed<Word> {
-    let mut parser = Parser { text, at: 0, depth, pending: Vec::new() };
-    let mut parts = Vec::new();
-    parser.quoted(&mut parts, None)?;
-    Ok(Word { parts, text: text.to_owned() })
-}
-
-/// A word of which nothing is known.
-fn unread(text: &str) -> Word {
-    Word { parts: vec![Part::Unread], text: text.to_owned() }
-}
-
-fn push(parts: &mut Vec<Part>, more: &str, more_quoted: bool) {
-    match parts.last_mut() {
-        Some(Part::Text { text, quoted }) if *quoted == more_quoted => text.push_str(more),
-        _ => parts.push(Part::Text { text: more.to_owned(), quoted: more_quoted }),
-    }
-}
-
-/// Whether a text is a variable's name.
-pub fn is_name(text: &str) -> bool {
-    !text.is_empty()
-        && !text.starts_with(|c: char| c.is_ascii_digit())
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }

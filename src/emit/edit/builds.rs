@@ -4,7 +4,8 @@
 use super::draft::Draft;
 use super::pip::{self, Action, What, words};
 use super::reach::Reach;
-use crate::dockerfile::{Command, Form, Kind, Run};
+use crate::command::Means;
+use crate::dockerfile::{Command, Kind, Run};
 use crate::plan::Plan;
 use std::fmt;
 
@@ -168,7 +169,7 @@ fn in_other_stages(draft: &Draft<'_>, reach: &Reach) -> Option<Builds> {
 /// Whether a `RUN` installs distributions, and what it may compile.
 fn in_run(draft: &Draft<'_>, plan: &Plan, instruction: usize) -> (bool, Option<Builds>) {
     let line = draft.file.line(draft.file.instructions[instruction].span.start);
-    let Some(run) = draft.run(instruction).filter(|run| run.form != Form::Input) else {
+    let Some(run) = draft.run(instruction) else {
         return (false, Some(Builds::Unread(line)));
     };
     let mut installs = false;
@@ -177,14 +178,12 @@ fn in_run(draft: &Draft<'_>, plan: &Plan, instruction: usize) -> (bool, Option<B
         if let Some(pip) = pip::read(run, command) {
             installs |= pip.installs_from_index();
             found = found.or_else(|| of_pip(run, &pip, plan, line));
-        } else if let Some(other) = pip::other(run, command) {
+        } else if let Some((other, read)) = pip::other(run, command) {
             installs = true;
             let own_project = match other {
-                pip::Other::UvSync => !has(run, command, &["--no-install-project", "--no-install-workspace"]),
-                pip::Other::Poetry => !has(run, command, &["--no-root", "--only", "--only=main", "--no-directory"]),
-                pip::Other::Pdm => !has(run, command, &["--no-self", "--no-editable"]),
-                pip::Other::Pipenv => false,
-                pip::Other::Conda => false,
+                pip::Other::UvSync | pip::Other::Pdm => !read.has(&[Means::NoProject]),
+                pip::Other::Poetry => !read.has(&[Means::NoProject, Means::OnlyGroup]),
+                pip::Other::Pipenv | pip::Other::Conda => false,
             };
             if own_project && !plan.pure_projects {
                 found = found.or(Some(Builds::Project(line)));
@@ -197,15 +196,11 @@ fn in_run(draft: &Draft<'_>, plan: &Plan, instruction: usize) -> (bool, Option<B
     (installs, found)
 }
 
-fn has(run: &Run, command: &Command, options: &[&str]) -> bool {
-    command.words.iter().any(|&word| options.contains(&run.tokens[word].text.as_str()))
-}
-
 fn of_pip(run: &Run, pip: &pip::Pip, plan: &Plan, line: usize) -> Option<Builds> {
     if pip.action == Action::Uninstall {
         return None;
     }
-    if pip.has_option(&["--no-binary"]) {
+    if pip.has_option(Means::NoBinary) {
         return Some(Builds::NoBinary);
     }
     if pip.names().any(|(_, name)| name.is_empty()) {

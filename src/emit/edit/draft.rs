@@ -62,11 +62,12 @@ impl<'a> Draft<'a> {
         self.skip.iter().any(|skipped| skipped == rule)
     }
 
-    /// A `RUN` whose commands can be read and changed: not for another shell, and no program's input.
+    /// A `RUN` whose commands can be read and changed: not for another shell, no program's input, nothing that the shell's grammar
+    /// does not explain.
     pub(super) fn run(&self, instruction: usize) -> Option<&'a Run> {
         let Kind::Run(run) = &self.file.instructions[instruction].kind else { return None };
         let shell = run.form == Form::Exec || !self.foreign.contains(&instruction);
-        (run.form != Form::Input && shell).then_some(run)
+        (!matches!(run.form, Form::Input | Form::Program) && run.error.is_none() && shell).then_some(run)
     }
 
     /// A remark on an instruction.

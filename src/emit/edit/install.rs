@@ -4,6 +4,7 @@ use super::draft::{Draft, Why};
 use super::pip::{self, Action, Argument, Pip, What};
 use super::reach::Reach;
 use super::{EditOptions, is_about_distributions};
+use crate::command::Means;
 use crate::dockerfile::{Flag, Form, Kind, Run};
 use crate::emit::requirements::Requirements;
 use crate::image::Gap;
@@ -120,7 +121,7 @@ fn other_installers(draft: &mut Draft<'_>, plan: &Plan, reach: &Reach) -> bool {
     for instruction in 0..draft.file.instructions.len() {
         let (Some(_), Some(run)) = (reach.group(draft.file, instruction), draft.run(instruction)) else { continue };
         for other in run.commands.iter().filter_map(|command| pip::other(run, command)) {
-            let text = advice(other, plan);
+            let text = advice(other.0, plan);
             draft.note(instruction, text);
             any = true;
         }
@@ -336,7 +337,7 @@ fn later(draft: &mut Draft<'_>, found: &Found, line: usize) {
     if pip.has(&What::Source) {
         let why =
             Why::new(actions::REBUILD, format!("what it requires is in the plan's list, installed in line {line}"));
-        if !pip.has_option(&["--no-deps", "--no-dependencies"]) {
+        if !pip.has_option(Means::NoDeps) {
             draft.put_word(found.instruction, pip.verb, "--no-deps", why.clone());
         }
         let covered = pip.arguments.iter().filter(|argument| matches!(argument.what, What::Name(_) | What::File(..)));
@@ -370,7 +371,7 @@ impl Primary<'_> {
             draft.put(at, span, quoted(run, "install"), self.why.clone());
         }
         let resolves = pip.action != Action::Sync || !before.is_empty();
-        if resolves && self.plan.is_complete() && !pip.has_option(&["--no-deps", "--no-dependencies"]) {
+        if resolves && self.plan.is_complete() && !pip.has_option(Means::NoDeps) {
             draft.put_word(at, pip.verb, "--no-deps", self.why.clone());
         }
         self.name_the_list(draft, run, last);
@@ -451,9 +452,9 @@ impl Primary<'_> {
         words.push(if pip.action == Action::Sync { "install".to_owned() } else { raw(pip.verb) });
         words.extend(cache::flag(draft, self.plan, self.found).map(str::to_owned));
         // Without an index the wheels are where --find-links says.
-        let offline = pip.has_option(&["--no-index"]);
+        let offline = pip.has_option(Means::NoIndex);
         let is_kept = |argument: &&Argument| match &argument.what {
-            What::Option(name) => !["--no-deps", "--no-dependencies"].contains(&name.as_str()),
+            What::Option(means) => *means != Means::NoDeps,
             What::Index => offline,
             _ => false,
         };

@@ -22,8 +22,9 @@ pub(super) fn check(draft: &mut Draft<'_>, plan: &Plan, reach: &Reach) {
         if !matches!(run.form, Form::Shell) {
             continue;
         }
-        let Some(first) = run.tokens.first() else { continue };
-        let text = without_comments(&draft.file.text[first.span.start..instruction.head.end], draft.file.escape);
+        let start = instruction.flags.iter().map(|flag| flag.span.end).chain([instruction.keyword.end]).max();
+        let text = &draft.file.text[start.unwrap_or_default()..instruction.head.end];
+        let text = without_comments(text.trim_start(), draft.file.escape);
         // As the history was read: without secrets.
         match history.contains(&letters(&masked(&format!("RUN {text}")))) {
             true => known += 1,

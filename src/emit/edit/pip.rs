@@ -1,7 +1,8 @@
 //! The command lines of pip and uv, and of what installs in other ways. Source: pip's and uv's command references.
 
+use crate::command::{self, Means, Tool, Verb};
 use crate::dockerfile::{Command, Run};
-use crate::python::{INSTALLER_OPTIONS, parse_requirement};
+use crate::python::parse_requirement;
 
 /// What a command does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +36,7 @@ pub(super) enum What {
     /// What depends on a variable.
     Unknown,
     /// Any other option.
-    Option(String),
+    Option(Means),
 }
 
 /// A pip or uv command.
@@ -47,7 +48,10 @@ pub(super) struct Pip {
     pub first: usize,
     /// The token `install`.
     pub verb: usize,
+    /// What stands behind it.
     pub arguments: Vec<Argument>,
+    /// What all options say, those before the verb too.
+    said: Vec<Means>,
 }
 
 /// Installers of their own.
@@ -80,15 +84,6 @@ pub(super) fn is_tool(name: &str) -> bool {
     TOOLS.contains(&name)
 }
 
-fn base_name(text: &str) -> &str {
-    text.rsplit('/').next().unwrap_or_default()
-}
-
-fn is_called(program: &str, name: &str) -> bool {
-    let rest = base_name(program).strip_prefix(name);
-    rest.is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit() || c == '.'))
-}
-
 /// The program's position among a command's words: behind assignments, `sudo` and the like.
 pub(super) fn program(run: &Run, command: &Command) -> Option<usize> {
     let is_before = |word: &str| {
@@ -106,86 +101,54 @@ pub(super) fn words<'r>(run: &'r Run, command: &Command) -> Vec<&'r str> {
     command.words[first..].iter().map(|&word| run.tokens[word].text.as_str()).collect()
 }
 
+/// A command of a package manager's, and its first word's position among those of the `RUN`'s command. None of which an option is
+/// not known: where its words end nobody knows.
+pub(super) fn manager(run: &Run, command: &Command) -> Option<(command::Command, usize)> {
+    let first = program(run, command)?;
+    let read = command::Command::read(&words(run, command))?;
+    (!read.has(&[Means::Unknown])).then_some((read, first))
+}
+
 /// Reads a command of pip or uv.
 pub(super) fn read(run: &Run, command: &Command) -> Option<Pip> {
-    let first = program(run, command)?;
-    let text = |position: usize| command.words.get(position).map(|&word| run.tokens[word].text.as_str());
-    let mut at = first;
-    if is_called(text(at)?, "python") {
-        at += 1;
-        while text(at)?.starts_with('-') && text(at)? != "-m" {
-            at += 1;
-        }
-        if text(at)? != "-m" {
-            return None;
-        }
-        at += 1;
-    }
-    let uv = base_name(text(at)?) == "uv";
-    if uv {
-        at += 1;
-        while text(at)?.starts_with('-') {
-            at += 1;
-        }
-    }
-    if !is_called(text(at)?, "pip") {
+    let (read, first) = manager(run, command)?;
+    if !matches!(read.tool, Tool::Pip | Tool::UvPip) {
         return None;
     }
-    at += 1;
-    while text(at)?.starts_with('-') {
-        at += 1 + usize::from(INSTALLER_OPTIONS.contains(&text(at)?));
-    }
-    let action = match text(at)? {
-        "install" => Action::Install,
-        "sync" if uv => Action::Sync,
-        "uninstall" => Action::Uninstall,
-        "wheel" if !uv => Action::Wheel,
+    let action = match read.verb() {
+        Verb::Install => Action::Install,
+        Verb::Sync => Action::Sync,
+        Verb::Uninstall => Action::Uninstall,
+        Verb::Wheel => Action::Wheel,
         _ => return None,
     };
-    let arguments = arguments(run, &command.words[at + 1..], action);
-    Some(Pip { uv, action, first: command.words[first], verb: command.words[at], arguments })
-}
-
-fn arguments(run: &Run, words: &[usize], action: Action) -> Vec<Argument> {
-    let (mut out, mut at) = (Vec::new(), 0);
-    while let Some(&word) = words.get(at) {
-        let token = &run.tokens[word];
-        let text = token.text.as_str();
-        at += 1;
-        if !text.starts_with('-') {
-            let what = if action == Action::Sync { What::File(word, text.to_owned()) } else { positional(text) };
-            out.push(Argument { tokens: word..=word, what });
-            continue;
-        }
-        let (name, glued) = match text.split_once('=') {
-            Some((name, value)) if text.starts_with("--") => (name, Some(value)),
-            _ if !text.starts_with("--")
-                && text.len() > 2
-                && text.is_char_boundary(2)
-                && INSTALLER_OPTIONS.contains(&&text[..2]) =>
-            {
-                (&text[..2], Some(&text[2..]))
-            }
-            _ => (text, None),
-        };
-        let takes = INSTALLER_OPTIONS.contains(&name) && glued.is_none();
-        let value = if takes { words.get(at).copied() } else { None };
-        at += usize::from(value.is_some());
-        let last = value.unwrap_or(word);
-        let value = glued.or(value.map(|value| run.tokens[value].text.as_str())).unwrap_or_default();
-        out.push(Argument { tokens: word..=last, what: option(name, value, last) });
+    let token = |at: usize| command.words[first + at];
+    let verb = read.places[0];
+    let mut arguments: Vec<Argument> = Vec::new();
+    for given in read.options.iter().filter(|given| *given.at.start() > verb) {
+        let tokens = token(*given.at.start())..=token(*given.at.end());
+        // Of several letters in one word the last one may have a value.
+        arguments.retain(|other| other.tokens.start() != tokens.start());
+        let what = option(given.means, given.value.as_deref().unwrap_or_default(), *tokens.end());
+        arguments.push(Argument { tokens, what });
     }
-    out
+    arguments.extend(read.operands().map(|(at, text)| {
+        let word = token(at);
+        let what = if action == Action::Sync { What::File(word, text.to_owned()) } else { positional(text) };
+        Argument { tokens: word..=word, what }
+    }));
+    arguments.sort_by_key(|argument| *argument.tokens.start());
+    let said = read.options.iter().map(|given| given.means).collect();
+    Some(Pip { uv: read.tool == Tool::UvPip, action, first: token(0), verb: token(verb), arguments, said })
 }
 
-fn option(name: &str, value: &str, token: usize) -> What {
-    match name {
-        "-r" | "--requirement" | "--requirements" => What::File(token, value.to_owned()),
-        "-c" | "--constraint" | "--constraints" | "--override" | "--require-hashes" => What::Constraint,
-        "-i" | "--index-url" | "--extra-index-url" | "--index" | "--default-index" | "-f" | "--find-links"
-        | "--torch-backend" | "--index-strategy" => What::Index,
-        "-e" | "--editable" => What::Source,
-        _ => What::Option(name.to_owned()),
+fn option(means: Means, value: &str, token: usize) -> What {
+    match means {
+        Means::Requirements => What::File(token, value.to_owned()),
+        Means::Constraints | Means::Overrides | Means::RequireHashes => What::Constraint,
+        Means::Place => What::Index,
+        Means::Editable => What::Source,
+        means => What::Option(means),
     }
 }
 
@@ -203,10 +166,8 @@ fn positional(text: &str) -> What {
 }
 
 impl Pip {
-    pub(super) fn has_option(&self, names: &[&str]) -> bool {
-        self.arguments
-            .iter()
-            .any(|argument| matches!(&argument.what, What::Option(name) if names.contains(&name.as_str())))
+    pub(super) fn has_option(&self, wanted: Means) -> bool {
+        self.said.contains(&wanted)
     }
 
     /// The distributions that are named.
@@ -241,16 +202,15 @@ impl Pip {
 }
 
 /// Reads a command of another installer.
-pub(super) fn other(run: &Run, command: &Command) -> Option<Other> {
-    let words = words(run, command);
-    let program = base_name(words.first()?);
-    let verb = words.iter().skip(1).find(|word| !word.starts_with('-'))?;
-    match (program, *verb) {
-        ("uv", "sync") => Some(Other::UvSync),
-        ("poetry", "install" | "add" | "sync") => Some(Other::Poetry),
-        ("pdm", "install" | "sync" | "add") => Some(Other::Pdm),
-        ("pipenv", "install" | "sync") => Some(Other::Pipenv),
-        ("conda" | "mamba" | "micromamba", "install" | "create" | "env" | "update") => Some(Other::Conda),
-        _ => None,
-    }
+pub(super) fn other(run: &Run, command: &Command) -> Option<(Other, command::Command)> {
+    let (read, _) = manager(run, command)?;
+    let other = match (read.tool, read.verb()) {
+        (Tool::Uv, Verb::Sync) => Other::UvSync,
+        (Tool::Poetry, Verb::Install | Verb::Add | Verb::Sync) => Other::Poetry,
+        (Tool::Pdm, Verb::Install | Verb::Add | Verb::Sync) => Other::Pdm,
+        (Tool::Pipenv, Verb::Install | Verb::Sync) => Other::Pipenv,
+        (Tool::Conda, Verb::Install) => Other::Conda,
+        _ => return None,
+    };
+    Some((other, read))
 }

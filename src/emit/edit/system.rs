@@ -4,6 +4,7 @@ use super::builds;
 use super::draft::{Draft, Why};
 use super::pip::{self, words};
 use super::reach::Reach;
+use crate::command::{Tool, Verb};
 use crate::dockerfile::{Command, Form, Run};
 use crate::plan::{self, Plan};
 use crate::rules::actions;
@@ -63,74 +64,26 @@ fn row(draft: &Draft<'_>, instruction: usize) -> Option<Row> {
 }
 
 fn does(run: &Run, command: &Command) -> Does {
+    if let Some((read, _)) = pip::manager(run, command) {
+        return match (read.tool, read.verb()) {
+            (Tool::Apt, Verb::Update) => Does::Update,
+            (Tool::Apt, Verb::Install | Verb::Upgrade) => Does::Install,
+            (Tool::Apt, Verb::Clean) => Does::Clean,
+            (Tool::Apk, Verb::Update) => Does::ApkUpdate,
+            (Tool::Apk, Verb::Install) => Does::ApkAdd,
+            _ => Does::Other,
+        };
+    }
     let words = words(run, command);
-    let Some(program) = words.first().map(|word| word.rsplit('/').next().unwrap_or_default()) else {
-        return Does::Other;
-    };
-    let verb = verb(&words[1..]);
-    match (program, verb) {
-        ("apt-get" | "apt", "update") => Does::Update,
-        ("apt-get" | "apt", "install" | "upgrade" | "dist-upgrade" | "full-upgrade") => Does::Install,
-        ("apt-get" | "apt", "clean" | "autoclean") => Does::Clean,
-        ("rm", _) if words.iter().any(|word| word.starts_with("/var/lib/apt")) => Does::RemoveLists,
-        ("apk", "update") => Does::ApkUpdate,
-        ("apk", "add") => Does::ApkAdd,
-        _ => Does::Other,
-    }
-}
-
-/// Options of apt and apk that take the next word.
-const WITH_VALUE: [&str; 12] = [
-    "-t",
-    "--target-release",
-    "-o",
-    "--option",
-    "-c",
-    "--config-file",
-    "--virtual",
-    "--repository",
-    "-X",
-    "-p",
-    "--root",
-    "--cache-dir",
-];
-
-/// The first word that is neither an option nor an option's value.
-fn verb<'w>(words: &[&'w str]) -> &'w str {
-    let mut takes_value = false;
-    for word in words {
-        if std::mem::take(&mut takes_value) {
-            continue;
-        }
-        if !word.starts_with('-') {
-            return word;
-        }
-        takes_value = WITH_VALUE.contains(word);
-    }
-    ""
+    let removes = words.first().is_some_and(|program| program.rsplit('/').next() == Some("rm"));
+    if removes && words.iter().any(|word| word.starts_with("/var/lib/apt")) { Does::RemoveLists } else { Does::Other }
 }
 
 /// The packages' words of an install: their tokens and names.
 fn listed(run: &Run, command: &Command) -> Vec<(usize, String)> {
-    let first = pip::program(run, command).unwrap_or_default();
-    let mut seen_verb = false;
-    let mut takes_value = false;
-    let mut out = Vec::new();
-    for &word in &command.words[(first + 1).min(command.words.len())..] {
-        let text = run.tokens[word].text.as_str();
-        if std::mem::take(&mut takes_value) {
-            continue;
-        }
-        if text.starts_with('-') {
-            takes_value = WITH_VALUE.contains(&text) || (seen_verb && text == "-t");
-        } else if !std::mem::replace(&mut seen_verb, true) {
-            continue;
-        } else {
-            let end = text.find(['=', ':', '/', '~', '<', '>', '@']).unwrap_or(text.len());
-            out.push((word, text[..end].to_owned()));
-        }
-    }
-    out
+    let Some((read, first)) = pip::manager(run, command) else { return Vec::new() };
+    let name = |text: &str| text[..text.find(['=', ':', '/', '~', '<', '>', '@']).unwrap_or(text.len())].to_owned();
+    read.operands().map(|(at, text)| (command.words[first + at], name(text))).collect()
 }
 
 /// Takes dropped packages out of the lists; `true` if there were any.

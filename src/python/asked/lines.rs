@@ -3,8 +3,8 @@
 
 use super::AskedFor;
 use crate::base::escape_str;
+use crate::command::{Command, Tool, Verb};
 use crate::manifest::{Asked, LineKind, Requirement, normalize_name, parse_requirement_line, requirements_lines};
-use crate::python::INSTALLER_OPTIONS;
 
 /// The requirements of a requirements file; options and what is no requirement are passed over.
 pub fn parse_requirements(content: &[u8], source: &str, out: &mut Vec<AskedFor>) {
@@ -42,34 +42,25 @@ pub(super) fn asked_in(found: Asked, shown: &str) -> Option<AskedFor> {
     asked(Requirement { editable: false, ..found.requirement }, &format!("{shown}{line}{part}"))
 }
 
-/// Options of `uv add`, `poetry add`, `pdm add` and `pipenv install` that take the next word, beside pip's.
-const WITH_VALUE: [&str; 3] = ["-G", "--source", "--extra"];
-
 /// The names behind `pip install`, `uv add` and their like in a command line.
 pub(super) fn parse_command(command: &str, source: &str, out: &mut Vec<AskedFor>) {
     for part in command.split(['&', ';', '|', '\n']) {
         let words: Vec<&str> = part.split_whitespace().collect();
-        let installs = |pair: &[&str]| is_install(pair[0].rsplit('/').next().unwrap_or_default(), pair[1]);
-        let Some(at) = words.windows(2).position(installs) else { continue };
-        let mut takes_value = false;
-        for word in &words[at + 2..] {
-            if std::mem::take(&mut takes_value) {
-                continue;
-            }
-            if word.starts_with('-') {
-                takes_value = INSTALLER_OPTIONS.contains(word) || WITH_VALUE.contains(word);
-            } else if !word.starts_with(['.', '/']) {
-                out.extend(parse_requirement(word, source));
-            }
+        // A shell, a mount or a variable may stand before it.
+        let found =
+            (0..words.len()).find_map(|at| Some((at, Command::read(&words[at..])?)).filter(|(_, read)| asks(read)));
+        let Some((_, read)) = found else { continue };
+        for (_, word) in read.operands().filter(|(_, word)| !word.starts_with(['.', '/'])) {
+            out.extend(parse_requirement(word, source));
         }
     }
 }
 
-fn is_install(program: &str, verb: &str) -> bool {
-    match program {
-        "pip" | "pip3" | "pipenv" => verb == "install",
-        "uv" | "poetry" | "pdm" => verb == "add",
-        _ => program.starts_with("pip3.") && verb == "install",
+fn asks(read: &Command) -> bool {
+    match read.tool {
+        Tool::Pip | Tool::UvPip | Tool::Pipenv => read.verb() == Verb::Install,
+        Tool::Uv | Tool::Poetry | Tool::Pdm => read.verb() == Verb::Add,
+        Tool::Conda | Tool::Apt | Tool::Apk => false,
     }
 }
 

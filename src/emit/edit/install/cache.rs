@@ -1,7 +1,8 @@
 //! Options that keep an installer's cache out of the layer.
 
 use super::Found;
-use crate::dockerfile::{Command, Run, Scope};
+use crate::command::Means;
+use crate::dockerfile::Scope;
 use crate::emit::edit::draft::{Draft, Why};
 use crate::emit::edit::pip::{Action, words};
 use crate::plan::Plan;
@@ -28,7 +29,8 @@ pub(super) fn flag(draft: &Draft<'_>, plan: &Plan, found: &Found) -> Option<&'st
     let run = draft.run(found.instruction)?;
     let of_base = plan.config.env.iter().any(|pair| pair.starts_with(&format!("{variable}=")) && is_on(pair));
     let in_command = run.tokens.iter().any(|token| token.text.starts_with(&format!("{variable}=")));
-    let given = names_the_cache(run, &run.commands[found.command], found.pip.uv);
+    // In any form, or as another folder, which its author chose.
+    let given = found.pip.has_option(Means::NoCache) || found.pip.has_option(Means::CacheDir);
     let variables = draft.file.scope(found.instruction);
     let mounted = has_cache_mount(draft, found.instruction);
     let removed = run.commands[found.command..].iter().any(|command| {
@@ -38,23 +40,6 @@ pub(super) fn flag(draft: &Draft<'_>, plan: &Plan, found: &Found) -> Option<&'st
     });
     let off = of_base || in_command || given || is_set(&variables, variable) || mounted || removed;
     (fetches && found.group.is_none() && !off).then_some(flag)
-}
-
-/// Whether a command says already what becomes of the cache, in any form and place: before the verb or behind it,
-/// abbreviated (pip takes `--no-cache` for `--no-cache-dir`; uv takes both, and neither twice), or as another folder, which
-/// its author chose.
-fn names_the_cache(run: &Run, command: &Command, uv: bool) -> bool {
-    let says = |text: &str| {
-        let name = text.split('=').next().unwrap_or_default();
-        match name {
-            "--no-cache-dir" | "--no-cache" | "--cache-dir" => true,
-            // uv's short form, alone or among others that take no value.
-            _ if uv => !name.starts_with("--") && name.starts_with('-') && name[1..].starts_with('n'),
-            // An abbreviation that means one option only.
-            _ => name.len() > "--no-c".len() && "--no-cache-dir".starts_with(name),
-        }
-    };
-    command.words.iter().any(|&word| says(&run.tokens[word].text))
 }
 
 fn is_set(scope: &Scope, variable: &str) -> bool {

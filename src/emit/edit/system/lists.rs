@@ -1,6 +1,7 @@
 //! Package lists and caches of apt and apk: in the layer that wrote them they go, in a later one they only hide.
 
 use super::{Does, Row, does};
+use crate::command::Means;
 use crate::dockerfile::{Form, Operator, Run};
 use crate::emit::edit::builds::is_harmless;
 use crate::emit::edit::draft::{Draft, Why};
@@ -244,7 +245,7 @@ pub(super) fn apk(draft: &mut Draft<'_>, row: &Row) {
     let others_known =
         run.commands.iter().zip(&row.does).all(|(command, does)| *does != Does::Other || is_known(run, command));
     for (at, command) in run.commands.iter().enumerate() {
-        let given = command.words.iter().any(|&word| run.tokens[word].text == "--no-cache");
+        let given = pip::manager(run, command).is_some_and(|(read, _)| read.has(&[Means::NoCache]));
         match row.does[at] {
             Does::ApkAdd if !given && !draft.command_is_gone(row.instruction, at) => {
                 if let Some(&verb) = command.words.iter().find(|&&word| run.tokens[word].text == "add") {
