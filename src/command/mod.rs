@@ -500,7 +500,7 @@ mod tests {
             ),
             ("uv sync --no-binary --package a", "--no-binary= --package=a", "sync"),
             ("poetry -n install --only=main -E a", "--no-interaction= --only=main --extras=a", "install"),
-            ("pdm install --pro -G a,b", "--prod= --group=a,b", "install"),
+            ("pdm install --produ -G a,b", "--production= --group=a,b", "install"),
             ("pipenv install -d --deploy", "--dev= --deploy=", "install"),
             (
                 "apt-get -qq=2 -y -oA::B=c install --target-release=sid a",

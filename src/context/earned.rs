@@ -363,17 +363,15 @@ impl Stage {
 
 /// Whether a command takes away or replaces what may be there, so that it matters whether it does.
 pub(super) fn takes_away(name: &str, words: &[String]) -> bool {
-    let has = |wanted: &[&str]| words.iter().skip(1).any(|word| wanted.contains(&word.as_str()));
-    match name {
-        "rm" | "rmdir" | "unlink" | "mv" | "cp" | "find" | "sed" | "tee" => true,
-        "install" => !has(&["-d", "--directory"]),
-        "ln" => words.iter().any(|word| word.starts_with('-') && word.contains('f')),
-        "apt-get" | "apt" | "aptitude" => {
-            has(&["remove", "purge", "autoremove", "autopurge", "auto-remove", "clean", "autoclean", "auto-clean"])
-        }
-        "apk" => has(&["del"]),
-        _ => has(&["uninstall", "remove", "purge", "clean", "prune", "sync"]),
+    match super::programs::find(name) {
+        Some(program) => (program.takes_away)(&words[1..]),
+        None => is_said(&words[1..], &["uninstall", "remove", "purge", "clean", "prune", "sync"]),
     }
+}
+
+/// Whether one of these words is there.
+pub(super) fn is_said(words: &[String], wanted: &[&str]) -> bool {
+    words.iter().any(|word| wanted.contains(&word.as_str()))
 }
 
 /// `u+x,g-w`

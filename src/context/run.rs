@@ -1,8 +1,8 @@
 //! `RUN`: each command of it is carried out in thought, or is a gap.
 
-use super::arguments::Arguments;
 use super::earned::{Grasp, takes_away};
 use super::exports::is_export;
+use super::programs::{self, Call};
 use super::script::{Leave, Ran, Result, Said, Setting, Shell, Status};
 use super::stage::{Stage, World};
 use super::values::{Dialect, SPECIAL, Value};
@@ -350,7 +350,7 @@ impl Stage {
                 Outcome::Partly(why, writes) => ran = self.unknown(setting, text, why, writes),
             }
         }
-        if QUIET.contains(&name.as_str())
+        if programs::find(&name).is_some_and(|program| program.is_quiet)
             && ran.said.is_none()
             && !words.iter().any(|word| word.starts_with("-v") || word.starts_with("--v"))
         {
@@ -364,7 +364,7 @@ impl Stage {
 
     /// What a program leaves of what stands on the shell's input: who reads first is not known.
     fn take_input(&mut self, name: &str, has_input: bool) {
-        if has_input && !QUIET.contains(&name) && !LEAVES_INPUT.contains(&name) {
+        if has_input && programs::find(name).is_none_or(|program| !program.is_quiet) && !LEAVES_INPUT.contains(&name) {
             self.shell.input = None;
         }
     }
@@ -372,45 +372,17 @@ impl Stage {
     /// By the program's name.
     fn program_of(&mut self, setting: Setting<'_>, name: &str, words: &[String], sure: bool) -> Result<Outcome> {
         let (world, place) = (setting.world, setting.place);
-        let arguments = &words[1..];
-        let plain = || Arguments::parse(arguments, &[]);
-        let outcome = match name {
-            "rm" | "rmdir" | "unlink" => self.remove(name, &plain(), sure),
-            "mkdir" => {
-                let long = (&["--parents", "--verbose"][..], &["--mode"][..]);
-                match Arguments::strict(arguments, ("pv", "m"), long) {
-                    Ok(read) => self.make_directories(&read),
-                    Err(_) => self.make_directories(&Arguments::parse(arguments, &["-m", "--mode"])),
-                }
-            }
-            "touch" => self.touch(&Arguments::parse(arguments, &["-d", "-r", "-t", "--date", "--reference"])),
-            "mv" => self.move_paths(arguments),
-            "cp" => self.copy_paths(arguments),
-            "install" => self.install_files(arguments),
-            "ln" => self.link(arguments),
-            "chown" | "chgrp" => self.change_owner(name, &plain()),
-            "chmod" => self.change_mode(arguments),
-            "find" => self.find_and_remove(arguments),
-            "useradd" | "adduser" | "groupadd" | "addgroup" | "usermod" | "passwd" | "chpasswd" | "groupmod" => {
-                self.add_user(name, arguments)
-            }
-            "ldconfig" if arguments.iter().all(|word| matches!(word.as_str(), "-v" | "-p")) => {
-                self.touch_again(&[b"etc/ld.so.cache"])
-            }
-            "tee" => self.tee(world, arguments),
-            "sed" => self.sed(world, arguments),
-            "apt-get" | "apt" | "aptitude" => return self.by_installer(|stage| stage.apt(world, arguments, place)),
-            "apk" => return self.by_installer(|stage| stage.apk(world, arguments, place)),
-            _ => match self.tool(name, arguments) {
-                Some(outcome) => outcome,
-                None => return self.by_installer(|stage| stage.installer(world, words, place)),
+        match programs::find(name) {
+            Some(program) => (program.carry)(self, &Call { world, place, name, words: &words[1..], sure }),
+            None => match self.tool(name, &words[1..]) {
+                Some(outcome) => Ok(outcome),
+                None => self.by_installer(|stage| stage.installer(world, words, place)),
             },
-        };
-        Ok(outcome)
+        }
     }
 
     /// What an installer brings is known by its name.
-    fn by_installer(&mut self, run: impl FnOnce(&mut Self) -> Result<Outcome>) -> Result<Outcome> {
+    pub(super) fn by_installer(&mut self, run: impl FnOnce(&mut Self) -> Result<Outcome>) -> Result<Outcome> {
         self.tree.by_installer = true;
         self.tree.work.commands(20);
         let out = run(self);
@@ -564,10 +536,6 @@ const LEAVES_INPUT: [&str; 18] = [
     "echo", "printf", "true", "false", "test", "[", "pwd", "ls", "which", "sleep", "uname", "id", "whoami", "basename",
     "dirname", "pip", "pip3", "uv",
 ];
-
-/// Programs that print nothing where they succeed.
-const QUIET: [&str; 12] =
-    ["rm", "mkdir", "rmdir", "touch", "mv", "cp", "ln", "chown", "chmod", "chgrp", "install", "ldconfig"];
 
 pub(super) fn base_name(program: &str) -> &str {
     program.rsplit('/').next().unwrap_or_default()
