@@ -37,15 +37,13 @@ const VARIABLES: [&str; 26] = [
     "UV_OVERRIDE",
     "UV_NO_SOURCES",
 ];
-/// Settings that say how uv talks, waits, and where its own things are; and those of a project that are read with it.
-const HARMLESS: [&str; 37] = [
-    "allow-insecure-host",
+/// Settings of a project that are read with it, or say where uv's own things are; beside those of [`OF_USER`].
+const OF_PROJECT: [&str; 32] = [
+    "add-bounds",
+    "build-backend",
     "build-constraint-dependencies",
     "cache-keys",
     "check-url",
-    "concurrent-builds",
-    "concurrent-downloads",
-    "concurrent-installs",
     "conflicts",
     "constraint-dependencies",
     "default-groups",
@@ -54,43 +52,25 @@ const HARMLESS: [&str; 37] = [
     "dev-dependencies",
     "environments",
     "exclude-dependencies",
+    "exclude-newer",
     "extra-build-dependencies",
     "extra-build-variables",
     "extra-index-url",
-    "http-proxy",
-    "https-proxy",
     "index",
     "index-strategy",
     "index-url",
-    "keyring-provider",
     "link-mode",
     "managed",
-    "native-tls",
     "no-build-isolation",
     "no-build-isolation-package",
-    "no-progress",
-    "no-proxy",
     "offline",
     "override-dependencies",
     "package",
-    "preview",
-    "publish-url",
-    "required-version",
-];
-/// More of them, of a project's.
-const OF_PROJECT: [&str; 12] = [
+    "python-preference",
     "required-environments",
+    "required-version",
     "sources",
     "workspace",
-    "build-backend",
-    "python-downloads",
-    "python-install-mirror",
-    "python-preference",
-    "pypy-install-mirror",
-    "trusted-publishing",
-    "system-certs",
-    "add-bounds",
-    "exclude-newer",
 ];
 /// Of the user's and the machine's files: they say nothing of where to look, or what to take.
 const OF_USER: [&str; 17] = [
@@ -141,7 +121,7 @@ impl Stage {
             let own = ImagePath::new(&folder).join(b"uv.toml");
             let is_there = |path: &ImagePath| self.tree.exists(&self.tree.resolve(path.as_bytes()));
             if is_there(&own) || self.is_strange(own.as_bytes()) {
-                return self.uv_file(world, own.as_bytes(), &[&HARMLESS, &OF_PROJECT]);
+                return self.uv_file(world, own.as_bytes(), &[&OF_PROJECT, &OF_USER]);
             }
             let project = ImagePath::new(&folder).join(b"pyproject.toml");
             if is_there(&project)
@@ -149,7 +129,7 @@ impl Stage {
                 && let Ok(table) = text.parse::<Table>()
                 && let Some(uv) = table.get("tool").and_then(|tool| tool.get("uv")).and_then(Value::as_table)
             {
-                return known(uv, &[&HARMLESS, &OF_PROJECT])
+                return known(uv, &[&OF_PROJECT, &OF_USER])
                     .ok_or_else(|| GapReason::Settings(shown(project.as_bytes())));
             }
             if folder.is_empty() {

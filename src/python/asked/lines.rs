@@ -34,22 +34,17 @@ fn asked(found: Requirement, source: &str) -> Option<AskedFor> {
     })
 }
 
-/// What a project's file or lock asks for, and where: `/app/pyproject.toml, line 3 (group dev)`.
-pub(super) fn asked_in(found: Asked, shown: &str) -> Option<AskedFor> {
-    let line = if found.line > 0 { format!(", line {}", found.line) } else { String::new() };
-    let part = if found.part.is_empty() { String::new() } else { format!(" ({})", escape_str(&found.part)) };
-    // What a project names is asked for, however it is installed.
-    asked(Requirement { editable: false, ..found.requirement }, &format!("{shown}{line}{part}"))
-}
+/// Words of one command that may be a package manager's name.
+const MAX_CALLS: usize = 16;
 
 /// The names behind `pip install`, `uv add` and their like in a command line.
 pub(super) fn parse_command(command: &str, source: &str, out: &mut Vec<AskedFor>) {
     for part in command.split(['&', ';', '|', '\n']) {
         let words: Vec<&str> = part.split_whitespace().collect();
         // A shell, a mount or a variable may stand before it.
-        let found =
-            (0..words.len()).find_map(|at| Some((at, Command::read(&words[at..])?)).filter(|(_, read)| asks(read)));
-        let Some((_, read)) = found else { continue };
+        let calls = (0..words.len()).filter(|at| Tool::of(&words[*at..]).is_some()).take(MAX_CALLS);
+        let found = calls.filter_map(|at| Command::read(&words[at..])).find(asks);
+        let Some(read) = found else { continue };
         for (_, word) in read.operands().filter(|(_, word)| !word.starts_with(['.', '/'])) {
             out.extend(parse_requirement(word, source));
         }
