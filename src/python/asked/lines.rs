@@ -34,6 +34,14 @@ fn asked(found: Requirement, source: &str) -> Option<AskedFor> {
     })
 }
 
+/// What a project's file or lock asks for, and where: `/app/pyproject.toml, line 3 (group dev)`.
+pub(super) fn asked_in(found: Asked, shown: &str) -> Option<AskedFor> {
+    let line = if found.line > 0 { format!(", line {}", found.line) } else { String::new() };
+    let part = if found.part.is_empty() { String::new() } else { format!(" ({})", escape_str(&found.part)) };
+    // What a project names is asked for, however it is installed.
+    asked(Requirement { editable: false, ..found.requirement }, &format!("{shown}{line}{part}"))
+}
+
 /// Words of one command that may be a package manager's name.
 const MAX_CALLS: usize = 16;
 
