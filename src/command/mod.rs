@@ -427,7 +427,7 @@ impl Command {
 
     /// The last value of what says this.
     pub fn value(&self, wanted: Means) -> Option<&str> {
-        self.values(wanted).last()
+        self.values(wanted).next_back()
     }
 
     /// The values of what says this, in order.
@@ -476,7 +476,7 @@ mod tests {
 
     fn read(line: &str) -> Command {
         let words: Vec<&str> = line.split(' ').collect();
-        Command::read(&words).unwrap()
+        Command::read(&words).expect("a package manager's line")
     }
 
     fn shown(line: &str) -> (String, String) {

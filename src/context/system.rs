@@ -339,7 +339,7 @@ impl Stage {
 /// `-o Name=value`, for what is true or false.
 fn option(read: &Command, name: &str) -> Option<bool> {
     let values = read.values(Means::Setting).filter_map(|text| text.split_once('='));
-    let value = values.filter(|(key, _)| key.eq_ignore_ascii_case(name)).last()?.1;
+    let value = values.rev().find(|(key, _)| key.eq_ignore_ascii_case(name))?.1;
     Some(!matches!(value.to_ascii_lowercase().as_str(), "0" | "false" | "no" | "off"))
 }
 
