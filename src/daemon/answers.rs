@@ -3,7 +3,7 @@
 //! Engines differ in what they leave out or set to `null`, so everything that is not needed to go on may be absent.
 //! Source: the Docker Engine API reference, versions 1.24 to 1.47, `ImageInspect` and `SystemInfo`.
 
-use crate::base::escape_str;
+use crate::base::Text;
 use serde::Deserialize;
 use std::path::PathBuf;
 
@@ -100,17 +100,18 @@ pub fn parse_info(bytes: &[u8]) -> Result<Info, serde_json::Error> {
     })
 }
 
-/// What an engine says went wrong: `{"message": ...}`, or the first line of what else it says. Escaped.
-pub(super) fn complaint(bytes: &[u8]) -> String {
+/// What an engine says went wrong: `{"message": ...}`, or the first line of what else it says.
+pub(super) fn complaint(bytes: &[u8]) -> Text {
     const MOST: usize = 500;
     let text = match serde_json::from_slice::<RawError>(bytes) {
         Ok(error) => error.message,
         Err(_) => String::from_utf8_lossy(bytes).lines().next().unwrap_or_default().to_owned(),
     };
-    match escape_str(text.trim()) {
-        text if text.is_empty() => "(no message)".into(),
-        text if text.chars().count() > MOST => text.chars().take(MOST).chain("...".chars()).collect(),
-        text => text,
+    let text = Text::from(text.trim());
+    match text.chars().count() {
+        0 => "(no message)".into(),
+        count if count > MOST => text.chars().take(MOST).chain("...".chars()).collect::<String>().into(),
+        _ => text,
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::answers::{complaint, parse_info, parse_inspect, version_prefix};
 use super::{DaemonError, Endpoint, Info, Inspected, Surroundings};
-use crate::base::{escape_path, escape_str};
+use crate::base::Text;
 use reqwest::blocking::{Client, ClientBuilder, Response};
 use reqwest::{Certificate, Identity, StatusCode, redirect::Policy};
 use std::error::Error;
@@ -27,7 +27,7 @@ pub struct Engine {
     client: Client,
     /// URL and version of the API.
     base: String,
-    place: String,
+    place: Text,
     silence: Duration,
 }
 
@@ -49,7 +49,7 @@ impl Engine {
 
     /// The same, with an own limit of how long an engine may say nothing while an image is awaited.
     pub fn connect_with(endpoint: &Endpoint, silence: Duration) -> Result<Self, DaemonError> {
-        let place = endpoint.to_string();
+        let place = Text::from(endpoint.to_string());
         let base = match endpoint {
             Endpoint::Unix(_) => "http://localhost".to_owned(),
             Endpoint::Tcp { url, .. } => url.clone(),
@@ -102,7 +102,7 @@ impl Engine {
             return self.accepted(what, answer);
         }
         let message = complaint(&self.bounded(what, answer)?);
-        Err(DaemonError::NoSuchImage { place: self.place.clone(), name: escape_str(name), message })
+        Err(DaemonError::NoSuchImage { place: self.place.clone(), name: name.into(), message })
     }
 
     fn get(&self, path: &str, patience: Option<Duration>) -> Result<Response, DaemonError> {
@@ -119,7 +119,7 @@ impl Engine {
             return Ok(answer);
         }
         let message = complaint(&self.bounded(what, answer)?);
-        Err(DaemonError::Status { place: self.place.clone(), what: escape_str(what), status: status.as_u16(), message })
+        Err(DaemonError::Status { place: self.place.clone(), what: what.into(), status: status.as_u16(), message })
     }
 
     fn bounded(&self, what: &str, answer: Response) -> Result<Vec<u8>, DaemonError> {
@@ -130,11 +130,11 @@ impl Engine {
             Ok(_) => format!("expected an answer of at most {MAX_JSON} bytes, found more"),
             Err(error) => format!("the answer broke off: {}", innermost(&error)),
         };
-        Err(DaemonError::Request { place: self.place.clone(), what: escape_str(what), message })
+        Err(DaemonError::Request { place: self.place.clone(), what: what.into(), message: message.into() })
     }
 
     fn shape(&self, what: &str, error: &serde_json::Error) -> DaemonError {
-        let place = format!("the container engine at {}: {}", self.place, escape_str(what));
+        let place = format!("the container engine at {}: {what}", self.place);
         DaemonError::shape(place, format!("expected JSON as the Docker Engine API has it: {error}"))
     }
 
@@ -143,7 +143,7 @@ impl Engine {
         // A URL's dots would lead to another question.
         if name.split('/').any(|part| matches!(part, "" | "." | "..")) {
             let message = "this is no name of an image".into();
-            return Err(DaemonError::NoSuchImage { place: self.place.clone(), name: escape_str(name), message });
+            return Err(DaemonError::NoSuchImage { place: self.place.clone(), name: name.into(), message });
         }
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/:@".contains(&byte);
         let encode = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
@@ -154,7 +154,7 @@ impl Engine {
 /// An image's archive as it comes from the engine.
 pub struct Export {
     answer: Response,
-    place: String,
+    place: Text,
     silence: Duration,
     at: u64,
 }
@@ -166,7 +166,7 @@ impl Read for Export {
             let is_silent = error.get_ref().and_then(|error| error.downcast_ref::<reqwest::Error>());
             let why = match is_silent.is_some_and(reqwest::Error::is_timeout) {
                 true => format!("it said nothing for {} seconds", self.silence.as_secs_f32()),
-                false => why,
+                false => why.into(),
             };
             let message = format!("the container engine at {place} cut the image off after {at} bytes: {why}");
             io::Error::new(error.kind(), message)
@@ -205,7 +205,7 @@ fn with_certificates(builder: ClientBuilder, folder: &Path) -> Result<ClientBuil
         super::store::read_small(&path, MAX_JSON).map_err(|source| DaemonError::open(&path, source))
     };
     let wrong = |names: &str, error: &reqwest::Error| {
-        DaemonError::shape(escape_path(&folder.join(names)), format!("expected PEM: {}", innermost(error)))
+        DaemonError::shape(folder.join(names).as_path(), format!("expected PEM: {}", innermost(error)))
     };
     let authorities = Certificate::from_pem_bundle(&read("ca.pem")?).map_err(|error| wrong("ca.pem", &error))?;
     let pair = [read("cert.pem")?, b"\n".to_vec(), read("key.pem")?].concat();
@@ -213,22 +213,22 @@ fn with_certificates(builder: ClientBuilder, folder: &Path) -> Result<ClientBuil
     Ok(builder.tls_certs_only(authorities).identity(identity))
 }
 
-fn request_error(place: &str, what: &str, error: reqwest::Error, patience: Duration) -> DaemonError {
-    let place = place.to_owned();
+fn request_error(place: &Text, what: &str, error: reqwest::Error, patience: Duration) -> DaemonError {
+    let place = place.clone();
     let mut causes = std::iter::successors(error.source(), |&error| error.source());
     let system = causes.find_map(|cause| cause.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error));
     match system {
         Some(code) if error.is_connect() => DaemonError::Connect { place, source: io::Error::from_raw_os_error(code) },
         _ if error.is_timeout() => {
             let message = format!("no answer within {} seconds", patience.as_secs_f32());
-            DaemonError::Request { place, what: escape_str(what), message }
+            DaemonError::Request { place, what: what.into(), message: message.into() }
         }
-        _ => DaemonError::Request { place, what: escape_str(what), message: innermost(&error) },
+        _ => DaemonError::Request { place, what: what.into(), message: innermost(&error) },
     }
 }
 
 /// The cause that nothing else caused: what wraps it says the same with fewer words.
-fn innermost(error: &(dyn Error + 'static)) -> String {
+fn innermost(error: &(dyn Error + 'static)) -> Text {
     // An `io::Error` is not the cause of what it wraps, and its own source is that of the inner one.
     let inner = |error: &(dyn Error + 'static)| {
         error.downcast_ref::<io::Error>().and_then(io::Error::get_ref).map(|inner| innermost(inner))
@@ -236,5 +236,5 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
     if let Some(text) = inner(error) {
         return text;
     }
-    error.source().map_or_else(|| escape_str(&error.to_string()), innermost)
+    error.source().map_or_else(|| error.to_string().into(), innermost)
 }

@@ -5,7 +5,7 @@
 //! variables" and "Docker contexts".
 
 use super::DaemonError;
-use crate::base::{Digest, escape_path, escape_str};
+use crate::base::{Digest, Text};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -30,8 +30,8 @@ pub enum Endpoint {
 impl std::fmt::Display for Endpoint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Unix(path) => write!(f, "unix://{}", escape_path(path)),
-            Self::Tcp { url, .. } => f.write_str(&escape_str(url)),
+            Self::Unix(path) => write!(f, "unix://{}", Text::from(path.as_path())),
+            Self::Tcp { url, .. } => f.write_str(&Text::from(url.as_str())),
         }
     }
 }
@@ -95,33 +95,33 @@ impl Surroundings<'_> {
     }
 
     /// The context that is not `default`, and who chooses it.
-    fn chosen_context(&self) -> Result<Option<(String, String)>, DaemonError> {
+    fn chosen_context(&self) -> Result<Option<(Text, String)>, DaemonError> {
         let chosen = match self.text("DOCKER_CONTEXT") {
-            Some(name) => Some(("DOCKER_CONTEXT".to_owned(), name)),
+            Some(name) => Some(("DOCKER_CONTEXT".into(), name)),
             None => self.context_of_config()?,
         };
         Ok(chosen.filter(|(_, name)| !name.is_empty() && name != "default"))
     }
 
-    fn context_of_config(&self) -> Result<Option<(String, String)>, DaemonError> {
+    fn context_of_config(&self) -> Result<Option<(Text, String)>, DaemonError> {
         let Some(path) = self.config_folder().map(|folder| folder.join("config.json")) else { return Ok(None) };
         let config: Option<CliConfig> = read_json(&path)?;
-        Ok(config.and_then(|config| config.current_context).map(|name| (escape_path(&path), name)))
+        Ok(config.and_then(|config| config.current_context).map(|name| (path.as_path().into(), name)))
     }
 
-    fn context(&self, origin: String, name: &str) -> Result<Endpoint, DaemonError> {
+    fn context(&self, origin: Text, name: &str) -> Result<Endpoint, DaemonError> {
         let contexts = self.config_folder().unwrap_or_default().join("contexts");
         let id = Digest::of(name.as_bytes()).hex();
         let path = contexts.join("meta").join(&id).join("meta.json");
         let Some(meta) = read_json::<ContextMeta>(&path)? else {
-            return Err(DaemonError::NoContext { name: escape_str(name), origin, path: escape_path(&path) });
+            return Err(DaemonError::NoContext { name: name.into(), origin, path: path.as_path().into() });
         };
         let docker = meta.endpoints.and_then(|mut endpoints| endpoints.remove("docker"));
         let Some(host) = docker.and_then(|docker| docker.host).filter(|host| !host.is_empty()) else {
-            return Err(DaemonError::shape(escape_path(&path), "expected Endpoints.docker.Host, found none"));
+            return Err(DaemonError::shape(path.as_path(), "expected Endpoints.docker.Host, found none"));
         };
         let certificates = contexts.join("tls").join(id).join("docker");
-        parse_host(&escape_path(&path), &host, Some(certificates).filter(|folder| (self.exists)(folder)))
+        parse_host(&Text::from(path.as_path()), &host, Some(certificates).filter(|folder| (self.exists)(folder)))
     }
 
     fn default_socket(&self) -> Result<Endpoint, DaemonError> {
@@ -137,15 +137,15 @@ impl Surroundings<'_> {
         if let Some(found) = places.iter().find(|place| (self.exists)(place)) {
             return Ok(Endpoint::Unix(found.clone()));
         }
-        let places: Vec<String> = places.iter().map(|place| escape_path(place)).collect();
+        let places: Vec<String> = places.iter().map(|place| Text::from(place.as_path()).into()).collect();
         let tried = format!("DOCKER_HOST is not set, no context is chosen, and there is no {}", places.join(", no "));
-        Err(DaemonError::NoEngine { tried })
+        Err(DaemonError::NoEngine { tried: tried.into() })
     }
 }
 
 /// An address as `DOCKER_HOST` and contexts have it. Without a scheme it is TCP, as for Docker.
 fn parse_host(origin: &str, host: &str, certificates: Option<PathBuf>) -> Result<Endpoint, DaemonError> {
-    let wrong = |message| DaemonError::Host { origin: origin.to_owned(), host: escape_str(host), message };
+    let wrong = |message| DaemonError::Host { origin: origin.into(), host: host.into(), message };
     let (scheme, rest) = host.split_once("://").unwrap_or(("tcp", host));
     let secure = match scheme {
         "unix" => return Ok(Endpoint::Unix(if rest.is_empty() { DOCKER_SOCKET } else { rest }.into())),
@@ -175,7 +175,5 @@ fn read_json<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<Option<T>, Daemo
         other => other.map_err(|source| DaemonError::open(path, source))?,
     };
     let parsed = serde_json::from_slice(&bytes);
-    parsed
-        .map(Some)
-        .map_err(|error| DaemonError::shape(escape_path(path), format!("expected JSON of the Docker CLI: {error}")))
+    parsed.map(Some).map_err(|error| DaemonError::shape(path, format!("expected JSON of the Docker CLI: {error}")))
 }

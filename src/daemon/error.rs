@@ -1,26 +1,25 @@
 //! Why an engine's image could not be had.
 
-use crate::base::{Digest, Hint, escape_path, escape_str};
+use crate::base::{Digest, Hint, Text};
 use std::io;
 use std::path::Path;
 
-/// Why an engine's image could not be had. Every text names the place, what was expected and what was found; what
-/// the engine says is escaped.
+/// Why an engine's image could not be had. Every text names the place, what was expected and what was found.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
     /// No engine was found.
     #[error("no container engine was found: {tried}")]
     NoEngine {
         /// Every place that was tried.
-        tried: String,
+        tried: Text,
     },
     /// An engine is named in a way that is not understood.
     #[error("{origin}: `{host}` {message}")]
     Host {
         /// The variable or file that names it.
-        origin: String,
+        origin: Text,
         /// What it says.
-        host: String,
+        host: Text,
         /// What is wrong with it.
         message: &'static str,
     },
@@ -28,17 +27,17 @@ pub enum DaemonError {
     #[error("the Docker context `{name}` (chosen by {origin}) does not exist: there is no {path}")]
     NoContext {
         /// Its name.
-        name: String,
+        name: Text,
         /// The variable or file that chooses it.
-        origin: String,
+        origin: Text,
         /// Where it was looked for.
-        path: String,
+        path: Text,
     },
     /// Nobody answers.
     #[error("cannot connect to the container engine at {place}: {source}")]
     Connect {
         /// The address.
-        place: String,
+        place: Text,
         /// Why.
         source: io::Error,
     },
@@ -46,47 +45,47 @@ pub enum DaemonError {
     #[error("the container engine at {place}: {what}: {message}")]
     Request {
         /// The address.
-        place: String,
+        place: Text,
         /// What was asked for.
-        what: String,
+        what: Text,
         /// Why.
-        message: String,
+        message: Text,
     },
     /// The engine has no such image.
     #[error("the container engine at {place} has no image `{name}`: {message}")]
     NoSuchImage {
         /// The address.
-        place: String,
+        place: Text,
         /// What was asked for.
-        name: String,
+        name: Text,
         /// What the engine says.
-        message: String,
+        message: Text,
     },
     /// The engine refuses.
     #[error("the container engine at {place}: {what}: expected status 200, found {status}: {message}")]
     Status {
         /// The address.
-        place: String,
+        place: Text,
         /// What was asked for.
-        what: String,
+        what: Text,
         /// The HTTP status.
         status: u16,
         /// What the engine says.
-        message: String,
+        message: Text,
     },
     /// An answer or a file is not of the expected shape.
     #[error("{place}: {message}")]
     Shape {
         /// The address and what was asked for, or the file.
-        place: String,
+        place: Text,
         /// What was expected and found.
-        message: String,
+        message: Text,
     },
     /// A file could not be opened or read.
     #[error("{path}: {source}")]
     Open {
         /// The file.
-        path: String,
+        path: Text,
         /// Why.
         source: io::Error,
     },
@@ -94,7 +93,7 @@ pub enum DaemonError {
     #[error("{path}: {what} does not match: expected {expected}, found {found}")]
     Digest {
         /// The file.
-        path: String,
+        path: Text,
         /// Which digest.
         what: &'static str,
         /// As promised.
@@ -106,17 +105,17 @@ pub enum DaemonError {
     #[error("the engine's store cannot be read in place: {why}")]
     NoStore {
         /// Why.
-        why: String,
+        why: Text,
     },
 }
 
 impl DaemonError {
     pub(super) fn open(path: &Path, source: io::Error) -> Self {
-        Self::Open { path: escape_path(path), source }
+        Self::Open { path: path.into(), source }
     }
 
-    pub(super) fn shape(place: impl Into<String>, message: impl std::fmt::Display) -> Self {
-        Self::Shape { place: place.into(), message: escape_str(&message.to_string()) }
+    pub(super) fn shape(place: impl Into<Text>, message: impl std::fmt::Display) -> Self {
+        Self::Shape { place: place.into(), message: message.to_string().into() }
     }
 }
 

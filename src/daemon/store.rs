@@ -16,7 +16,7 @@
 //! streamed. Source: OCI image-spec, config.md ("Layer ChainID"); what Docker 20.10 to 28 write.
 
 use super::{DaemonError, Folder, TarSplit, VirtualTar};
-use crate::base::{Digest, escape_path, escape_str};
+use crate::base::{Digest, Text};
 use crate::layer::{Blob, Compression, ReadAt as _, reader};
 use serde::Deserialize;
 use std::fs::File;
@@ -76,8 +76,8 @@ impl Store {
                 "overlay" => " (Podman's)",
                 _ => "",
             };
-            let why = format!("expected the storage driver overlay2, found {}{kind}", escape_str(driver));
-            return Err(DaemonError::NoStore { why });
+            let why = format!("expected the storage driver overlay2, found {driver}{kind}");
+            return Err(DaemonError::NoStore { why: why.into() });
         }
         let store = Self { root: root_dir.to_owned() };
         for folder in [store.images(), store.layers(), store.folders()] {
@@ -103,7 +103,7 @@ impl Store {
         let path = self.images().join(id.hex());
         let config = read_small(&path, MAX_CONFIG).map_err(|source| DaemonError::open(&path, source))?;
         check(&path, "the digest of the configuration", *id, Digest::of(&config))?;
-        let wrong = |message: String| DaemonError::shape(escape_path(&path), message);
+        let wrong = |message: String| DaemonError::shape(path.as_path(), message);
         let raw: RawConfig =
             serde_json::from_slice(&config).map_err(|error| wrong(format!("expected an image: {error}")))?;
         let parse = |text: &String| text.parse::<Digest>().map_err(|error| wrong(error.to_string()));
@@ -117,13 +117,13 @@ impl Store {
         let entry = self.layers().join(chain.hex());
         let path = entry.join("diff");
         let found = read_text(&path)?;
-        let found: Digest = found.parse().map_err(|error| DaemonError::shape(escape_path(&path), error))?;
+        let found: Digest = found.parse().map_err(|error| DaemonError::shape(path.as_path(), error))?;
         check(&path, "the diff ID", diff_id, found)?;
         let path = entry.join("cache-id");
         let cache = read_text(&path)?;
         // It becomes part of a path.
         if cache.is_empty() || !cache.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-            return Err(DaemonError::shape(escape_path(&path), format!("expected a folder's name, found `{cache}`")));
+            return Err(DaemonError::shape(path.as_path(), format!("expected a folder's name, found `{cache}`")));
         }
         let split = entry.join("tar-split.json.gz");
         let split_bytes = std::fs::metadata(&split).map_err(|source| DaemonError::open(&split, source))?.len();
@@ -148,7 +148,7 @@ impl StoredLayer {
         let length = split.len();
         // As a machine that lost power leaves it.
         if split.is_empty() && self.diff_id != Digest::of(b"") {
-            return Err(DaemonError::shape(escape_path(&self.split), "expected the headers of a tar, found nothing"));
+            return Err(DaemonError::shape(self.split.as_path(), "expected the headers of a tar, found nothing"));
         }
         Ok(Blob::new(Arc::new(VirtualTar::new(split, folder)), 0, length))
     }
@@ -224,14 +224,14 @@ fn no_store(folder: &Path, error: &io::Error) -> DaemonError {
         }
         _ => error.to_string(),
     };
-    DaemonError::NoStore { why: format!("{}: {why}", escape_path(folder)) }
+    DaemonError::NoStore { why: format!("{}: {why}", Text::from(folder)).into() }
 }
 
 fn check(path: &Path, what: &'static str, expected: Digest, found: Digest) -> Result<(), DaemonError> {
     if expected == found {
         return Ok(());
     }
-    Err(DaemonError::Digest { path: escape_path(path), what, expected, found })
+    Err(DaemonError::Digest { path: path.into(), what, expected, found })
 }
 
 fn read_text(path: &Path) -> Result<String, DaemonError> {

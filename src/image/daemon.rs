@@ -65,7 +65,7 @@ fn from_cache((name, path): (&str, &Path), inspected: &Inspected, known: KnownIm
 
 /// The engine's store; the error says why it must be streamed.
 fn stored(engine: &Engine, inspected: &Inspected) -> Result<StoredImage, DaemonError> {
-    let no_store = |why: &str| DaemonError::NoStore { why: why.to_owned() };
+    let no_store = |why: &str| DaemonError::NoStore { why: why.into() };
     let info = engine.info()?;
     let driver = inspected.graph_driver.clone().or(info.driver).unwrap_or_default();
     let root_dir = info.root_dir.ok_or_else(|| no_store("the engine does not say where it is"))?;
