@@ -2,7 +2,7 @@
 # Writes a first corpus for the fuzz targets, from what is on every machine with GNU tar.
 set -eu
 cd "$(dirname "$0")"
-for target in tar_index metadata record manifest databases requirement recorded tar_split inspect challenge docker_config reference toc zip pylock dockerfile source context budget_config budget_lock requirements locks; do mkdir -p "corpus/$target"; done
+for target in tar_index metadata record manifest databases requirement recorded tar_split inspect challenge docker_config reference toc zip pylock dockerfile source context budget_config budget_lock requirements locks rpm; do mkdir -p "corpus/$target"; done
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 (
@@ -66,3 +66,4 @@ printf 'version = 1\n[[package]]\nname = "a"\nsource = { editable = "." }\ndepen
 printf '[[package]]\nname = "a"\nversion = "1"\ngroups = ["main"]\nmarkers = "os_name == '"'posix'"'"\nfiles = [{ file = "a.whl", hash = "sha256:00" }]\n[package.dependencies]\nb = { version = "^1", optional = true }\n[metadata]\ngroups = ["default"]\n' >corpus/locks/poetry
 printf '{"_meta": {"sources": [{"name": "x", "url": "https://example.org"}]}, "default": {"a": {"version": "==1", "hashes": ["sha256:00"], "index": "x"}}}' >corpus/locks/pipfile
 printf '[project]\nname = "a"\ndependencies = ["b>=1"]\n[dependency-groups]\ndev = ["c", { include-group = "d" }]\nd = ["e"]\n[tool.poetry.dependencies]\nf = { version = "^1.2", python = "~3.8" }\n' >corpus/locks/project
+cp ../testdata/rpm/* corpus/rpm/

@@ -134,6 +134,13 @@ pub fn is_within(path: &[u8], dir: &[u8]) -> bool {
     dir.is_empty() || path.strip_prefix(dir).is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
 }
 
+/// The source of `DIR/__pycache__/NAME.TAG.pyc` (PEP 3147): `DIR/NAME.py`; none of other paths.
+pub fn source_of_bytecode(bytecode: &[u8]) -> Option<Vec<u8>> {
+    let dir = parent(bytecode).strip_suffix(b"__pycache__")?;
+    let stem = file_name(bytecode).strip_suffix(b".pyc")?.split(|&b| b == b'.').next()?;
+    Some([dir, stem, b".py"].concat())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -214,7 +214,7 @@ impl<'a> Culprits<'a> {
             growth: before.map(|before| change(before, culprit.size.bytes.0)),
             ..culprit
         };
-        let (caches, application) = (summary.own(Owner::PackageManager), summary.own(Owner::Application));
+        let (caches, application) = (summary.own(Owner::PackageManager), summary.application());
         let os = self.snapshot.own(&self.snapshot.os_packages, Owner::os_package);
         let conda = self.snapshot.own(&self.snapshot.conda_packages, Owner::conda_package);
         let mut out = vec![

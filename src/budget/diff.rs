@@ -359,7 +359,7 @@ fn one(name: &str, bytes: u64) -> Things {
 
 /// By folder, where the folders were told.
 fn application(snapshot: &Snapshot) -> Things {
-    let all = snapshot.summary.own(Owner::Application);
+    let all = snapshot.summary.application();
     let told = snapshot.folders.values().fold(0u64, |sum, bytes| sum.saturating_add(*bytes));
     let mut out = Things::new();
     if told <= all {

@@ -321,7 +321,7 @@ impl Unpacked {
             dead_bytes: snapshot.dead(),
             base: snapshot.summary.base(),
             caches: snapshot.summary.own(Owner::PackageManager),
-            application: snapshot.summary.own(Owner::Application),
+            application: snapshot.summary.application(),
             conda_packages: snapshot.summary.bytes_of(|part| matches!(part, Part::Own(Owner::CondaPackage(_)))),
             layers: layers(snapshot, |layer| Some(layer.unpacked)).unwrap_or_default(),
             ..Self::default()

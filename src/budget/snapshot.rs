@@ -183,7 +183,7 @@ impl Snapshot {
         for (path, node) in facts.view.iter().filter(|(_, node)| facts.view.holds_bytes(*node)) {
             let layer = node.data.0;
             let part = Part::visible(owners.of(path, layer), layer, self.summary.base_layers);
-            if part == Part::Own(Owner::Application) {
+            if part.is_application() {
                 let sum = self.folders.entry(ImagePath::new(folder(path)).to_string()).or_default();
                 *sum = sum.saturating_add(facts.view.size(node));
             }

@@ -34,7 +34,7 @@ pub enum Command {
     /// Write the files that build a smaller image, and a report with the proof
     #[command(after_help = PLAN_EXAMPLES)]
     Plan(Plan),
-    /// Say who brought a distribution in, what it brings, and what it would take to be rid of it
+    /// Say who brought a distribution or package in, what it brings, and what it would take to be rid of it
     #[command(after_help = WHY_EXAMPLES)]
     Why(Why),
     /// Compare a rebuilt image with the original: what was lost, and whether the plan's sizes hold

@@ -15,6 +15,8 @@ const HIDDEN: &str = "a builder does not see what .dockerignore hides";
 struct Options {
     uid: u32,
     gid: u32,
+    /// Whether `--chown` gives them; what comes from another stage keeps its own without.
+    has_owner: bool,
     parents: bool,
     excludes: Vec<super::ignore::Ignore>,
     unpack: bool,
@@ -66,6 +68,7 @@ impl Stage {
         Options {
             uid: self.number_of("etc/passwd", user),
             gid: self.number_of("etc/group", group),
+            has_owner: !owner.is_empty(),
             parents: flag("parents").is_some_and(|value| value != "false"),
             excludes: excludes.map(|flag| super::ignore::Ignore::parse(&flag.value)).collect(),
             unpack: copy.add && flag("unpack") != Some("false"),
@@ -359,7 +362,8 @@ impl Stage {
                 _ => entry.clone(),
             };
             let is_own = is_trusted && !other.tree.foreign().contains(&entry.path);
-            self.tree.put(Entry { path: to.clone(), uid: options.uid, gid: options.gid, ..entry }, content);
+            let (uid, gid) = if options.has_owner { (options.uid, options.gid) } else { (entry.uid, entry.gid) };
+            self.tree.put(Entry { path: to.clone(), uid, gid, ..entry }, content);
             if is_own {
                 self.tree.set_foreign(&to, false);
             }

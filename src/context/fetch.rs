@@ -328,10 +328,10 @@ impl Stage {
                     Some(value) => folder = value,
                     None => return unknown(),
                 },
-                "--exclude" => _ = value(),
+                "--exclude" | "-T" | "--files-from" => _ = value(),
                 "--strip-components" | "--strip" => _ = value(),
                 "--extract" => mode = Some('x'),
-                "--no-same-owner" | "--gzip" | "--xz" | "--verbose" => {}
+                "--no-same-owner" | "--gzip" | "--xz" | "--verbose" | "--no-recursion" => {}
                 option if option.starts_with("--strip-components=") || option.starts_with("--strip=") => {}
                 option if option.starts_with("--exclude=") => {}
                 option if option.starts_with("--directory=") => folder = option["--directory=".len()..].to_owned(),

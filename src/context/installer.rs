@@ -82,9 +82,7 @@ impl Stage {
             _ if versioned("pip") => self.pip(world, &words[0], arguments, place),
             _ if versioned("python") || name == "pypy3" => self.interpreter(world, words, place),
             "conda" | "mamba" | "micromamba" | "pixi" => Ok(Outcome::Unknown(GapReason::NotLookedUp(Packages::Conda))),
-            "dnf" | "yum" | "microdnf" | "zypper" | "tdnf" => {
-                Ok(Outcome::Unknown(GapReason::NotLookedUp(Packages::Rpm)))
-            }
+            "dnf" | "yum" | "microdnf" | "zypper" | "tdnf" => Ok(self.rpm(world, name, arguments, place)),
             "npm" | "yarn" | "pnpm" => Ok(Outcome::Unknown(GapReason::NotLookedUp(Packages::Node))),
             "curl" | "wget" | "git" => Ok(Outcome::Unknown(GapReason::Fetched)),
             _ => Ok(Outcome::Unknown(GapReason::Program)),

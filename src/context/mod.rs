@@ -21,6 +21,7 @@
 //!
 //! Source: the Dockerfile reference (<https://docs.docker.com/reference/dockerfile/>), pip's, uv's and apt's manuals.
 
+mod archive;
 mod arguments;
 mod arithmetic;
 mod backend;

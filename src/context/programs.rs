@@ -54,7 +54,7 @@ const ALWAYS: fn(&[String]) -> bool = |_| true;
 const NEVER: fn(&[String]) -> bool = |_| false;
 
 /// One row a program, or a few that one method carries out.
-const PROGRAMS: [Program; 16] = [
+const PROGRAMS: [Program; 17] = [
     row(&["rm", "rmdir", "unlink"], true, ALWAYS, |stage, call| {
         Ok(stage.remove(call.name, &Arguments::parse(call.words, &[]), call.sure))
     }),
@@ -99,6 +99,7 @@ const PROGRAMS: [Program; 16] = [
             Some(word) => Ok(Outcome::Unknown(GapReason::Option(word.clone()))),
         }
     }),
+    row(&["tar"], false, NEVER, |stage, call| Ok(stage.packs_or_unpacks(call.world, call.words))),
     row(&["tee"], false, ALWAYS, |stage, call| Ok(stage.tee(call.world, call.words))),
     row(&["sed"], false, ALWAYS, |stage, call| Ok(stage.sed(call.world, call.words))),
     row(

@@ -60,6 +60,7 @@ impl Stage {
             }
         }
         self.mounted.clear();
+        self.archive = None;
         self.strange.clear();
         for path in mounts {
             self.tree.forget(path.as_bytes());
@@ -372,6 +373,9 @@ impl Stage {
     /// By the program's name.
     fn program_of(&mut self, setting: Setting<'_>, name: &str, words: &[String], sure: bool) -> Result<Outcome> {
         let (world, place) = (setting.world, setting.place);
+        if !Self::leaves_archive(name) {
+            self.archive = None;
+        }
         match programs::find(name) {
             Some(program) => (program.carry)(self, &Call { world, place, name, words: &words[1..], sure }),
             None => match self.tool(name, &words[1..]) {

@@ -58,6 +58,8 @@ pub(super) struct Stage {
     pub(super) unread: Vec<Problem>,
     /// Whether the base image's files are known.
     pub(super) base: BaseKnown,
+    /// What the last `tar` of this `RUN` packed, where that is known.
+    pub(super) archive: Option<super::archive::Archive>,
     /// The OS packages, once they were asked for.
     pub(super) system: Option<Rc<SystemState>>,
     /// Contents by their digests: files of the context, and where they are in it.

@@ -6,6 +6,7 @@
 //! Source: apt-get(8), apk(8), dpkg(1).
 
 use super::ContextError;
+use super::arguments::Arguments;
 use super::installer::open;
 use super::run::{Outcome, Place};
 use super::stage::{BaseKnown, Stage, SystemState, World};
@@ -13,7 +14,7 @@ use super::work::own;
 use crate::base::{Digest, ImagePath};
 use crate::command::{Command, Means, Tool as Line};
 use crate::fs::View;
-use crate::image::{Config, GapReason, Image, Writes};
+use crate::image::{Config, GapReason, Image, Packages, Writes};
 use crate::layer::{Entry, LayerIndex};
 use crate::os::{OsInventory, OsPackage, PREDICTED, PackageManager, parse_installed, parse_status};
 use crate::ospackages::{Installation, NewPackage, PackageRequest, Repositories, Sources, autoremove, removed_with};
@@ -99,6 +100,37 @@ impl Stage {
             "update" | "info" | "search" | "list" | "cache" | "version" | "policy" => Ok(Outcome::Done),
             "upgrade" => Ok(Outcome::Unknown(GapReason::Newer)),
             _ => Ok(Outcome::Unknown(GapReason::Makes)),
+        }
+    }
+
+    /// dnf and its like. No package index of theirs is read: what they install is known where somebody knows the packages.
+    pub(super) fn rpm(&mut self, world: &World<'_>, program: &str, words: &[String], place: &Place<'_>) -> Outcome {
+        let read = Arguments::parse(words, &["--releasever", "-c", "--config", "--installroot", "-x", "--exclude"]);
+        let not_looked_up = || Outcome::Unknown(GapReason::NotLookedUp(Packages::Rpm));
+        let Some((verb, names)) = read.words.split_first() else { return not_looked_up() };
+        if verb == "clean" && (program == "zypper" || names == ["all"]) {
+            for folder in RPM_CACHES {
+                let below: Vec<ImagePath> = self.tree.below(folder.as_bytes()).map(|(path, _)| path.clone()).collect();
+                below.iter().for_each(|path| _ = self.tree.remove(path.as_bytes()));
+            }
+            return Outcome::Done;
+        }
+        if !matches!(verb.as_str(), "install" | "in") || read.has(&["--installroot"]) || !self.system().inventory.is_rpm
+        {
+            return not_looked_up();
+        }
+        let request = PackageRequest {
+            // Of those who know packages by their names nobody asks for more.
+            manager: PackageManager::Dpkg,
+            names: names.to_vec(),
+            recommends: Some(false),
+            architecture: self.architecture(world),
+            release: None,
+            virtual_name: None,
+        };
+        match self.put_known_packages(world, &request, place.text) {
+            true => Outcome::Done,
+            false => not_looked_up(),
         }
     }
 
@@ -335,6 +367,10 @@ impl Stage {
         }
     }
 }
+
+/// Where dnf and its like keep lists and packages.
+const RPM_CACHES: [&str; 5] =
+    ["var/cache/dnf", "var/cache/yum", "var/cache/libdnf5", "var/cache/tdnf", "var/cache/zypp"];
 
 /// `-o Name=value`, for what is true or false.
 fn option(read: &Command, name: &str) -> Option<bool> {

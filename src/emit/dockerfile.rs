@@ -4,6 +4,7 @@
 //! original      the image as it is: the application is copied from it
 //! runtime-base  the base and the OS packages that stay
 //! build         runtime-base, pip, and what pip makes below /install (or the virtual environment)
+//! pick          what is scattered over the original, by a list
 //! (last)        runtime-base, what was installed, the application, the original's configuration
 //! ```
 //!
@@ -16,7 +17,7 @@ use super::quote::{
 };
 use super::requirements::Requirements;
 use super::settings::settings;
-use super::{Style, lock};
+use super::{Style, lock, picked};
 use crate::base::ImagePath;
 use crate::index::Verdict;
 use crate::plan::{CopyItem, Pin, Plan, TargetEnvironment};
@@ -36,11 +37,19 @@ pub fn dockerfile(plan: &Plan, requirements: &Requirements, style: Style) -> Str
     if let Some(environment) = environment {
         build_stage(plan, environment, requirements, style, &mut out);
     }
+    if let Some(picked) = &plan.picked {
+        picked::stage(picked, &mut out);
+        as_root(plan, &mut out);
+        picked::pick(picked, &mut out);
+    }
     out.push_str("\n# The image that runs.\nFROM runtime-base\n");
     if let Some(environment) = environment {
         copy_environment(environment, &mut out);
     }
     copy_application(plan, &mut out);
+    if plan.picked.is_some() {
+        picked::copy(&mut out);
+    }
     make_links(plan, &mut out);
     set_folders(plan, &mut out);
     out.push_str(&settings(&plan.config));
@@ -121,6 +130,15 @@ fn install_packages(plan: &Plan, names: &[&str], out: &mut String) {
     let list: String = names.iter().map(|name| format!(" \\\n      {name}")).collect();
     if is_alpine(plan) {
         let _ = writeln!(out, "RUN apk add --no-cache{list}");
+    } else if let Some(program) = rpm_program(plan) {
+        let (ignored, install, clean) = match program {
+            "dnf" => ("DL3041", "dnf install -y --setopt=install_weak_deps=0 --nodocs", "dnf clean all"),
+            "microdnf" => ("DL3041", "microdnf install -y --setopt=install_weak_deps=0 --nodocs", "microdnf clean all"),
+            "tdnf" => ("DL3041", "tdnf install -y", "tdnf clean all"),
+            "zypper" => ("DL3037", "zypper --non-interactive install --no-recommends", "zypper clean --all"),
+            _ => ("DL3033", "yum install -y", "yum clean all"),
+        };
+        let _ = writeln!(out, "# hadolint ignore={ignored}\nRUN {install}{list} \\\n && {clean}");
     } else {
         let _ = writeln!(
             out,
@@ -134,6 +152,12 @@ fn install_packages(plan: &Plan, names: &[&str], out: &mut String) {
 fn base_has(plan: &Plan, test: impl Fn(&[u8]) -> bool) -> bool {
     let layers = plan.predicted.layers.iter().take(plan.base.layers);
     layers.flat_map(|layer| &layer.entries).any(|entry| test(entry.path.as_bytes()))
+}
+
+/// What installs packages of rpm's on the base, if that is what it has.
+fn rpm_program(plan: &Plan) -> Option<&'static str> {
+    let has = |program: &&str| base_has(plan, |path| path.strip_prefix(b"usr/bin/") == Some(program.as_bytes()));
+    ["dnf", "microdnf", "tdnf", "zypper", "yum"].into_iter().find(has).filter(|_| !has(&"apt-get"))
 }
 
 fn is_alpine(plan: &Plan) -> bool {
@@ -201,7 +225,8 @@ fn build_tools(plan: &Plan, environment: &TargetEnvironment, out: &mut String) {
     if python_from_packages && !has_pip {
         tools.push(if is_alpine(plan) { "py3-pip" } else { "python3-pip" });
     }
-    let needs_venv = environment.kind == EnvironmentKind::Virtual && !is_alpine(plan) && !listed("python3-venv");
+    let is_apt = !is_alpine(plan) && rpm_program(plan).is_none();
+    let needs_venv = environment.kind == EnvironmentKind::Virtual && is_apt && !listed("python3-venv");
     if python_from_packages && needs_venv {
         tools.push("python3-venv");
     }
@@ -224,12 +249,17 @@ fn compilers(plan: &Plan, out: &mut String) {
         .map(|pin| pin.name.as_str())
         .filter(|name| is_name(name))
         .collect();
-    let default = if is_alpine(plan) { ["build-base", "python3-dev"] } else { ["build-essential", "python3-dev"] };
+    let default = match rpm_program(plan) {
+        _ if is_alpine(plan) => ["build-base", "python3-dev"],
+        Some(_) => ["gcc", "python3-devel"],
+        None => ["build-essential", "python3-dev"],
+    };
     if from_source.is_empty() {
-        let install = if is_alpine(plan) {
-            "apk add --no-cache"
-        } else {
-            "apt-get update && apt-get install -y --no-install-recommends"
+        let install = match rpm_program(plan) {
+            _ if is_alpine(plan) => "apk add --no-cache".to_owned(),
+            Some("zypper") => "zypper --non-interactive install".to_owned(),
+            Some(program) => format!("{program} install -y"),
+            None => "apt-get update && apt-get install -y --no-install-recommends".to_owned(),
         };
         let _ = writeln!(
             out,
@@ -327,7 +357,12 @@ fn copy_environment(environment: &TargetEnvironment, out: &mut String) {
 fn copy_application(plan: &Plan, out: &mut String) {
     let mut items: Vec<&CopyItem> = plan.copies.iter().collect();
     items.sort_by(|a, b| a.path.cmp(&b.path));
-    let has = |path: &str| items.iter().any(|item| item.path.as_bytes() == path.as_bytes());
+    let listed = plan.picked.iter().flat_map(|picked| picked.paths.iter().chain(&picked.folders));
+    let listed: Vec<&ImagePath> = listed.filter(|path| path.as_bytes().starts_with(b"etc/")).collect();
+    let has = |path: &str| {
+        let mut all = items.iter().map(|item| &item.path).chain(listed.iter().copied());
+        all.any(|other| other.as_bytes() == path.as_bytes())
+    };
     let needs_accounts = !matches!(plan.config.user.split(':').next(), None | Some("" | "0" | "root"));
     let accounts: Vec<&str> = ["etc/group", "etc/passwd"].into_iter().filter(|path| !has(path)).collect();
     if needs_accounts && !accounts.is_empty() && !has("etc") {

@@ -9,6 +9,7 @@ mod dockerfile;
 pub mod edit;
 mod install;
 mod lock;
+mod picked;
 mod project;
 mod quote;
 mod requirements;
@@ -38,13 +39,15 @@ pub fn emit(plan: &Plan) -> Vec<(String, String)> {
 
 /// The files of a plan, as `(file name, text)`: `Dockerfile`, `requirements.txt`, `requirements.cpu.txt` (when a
 /// package index of CPU builds is used), `requirements.in`, `pylock.cpu.toml` (when a file is known for every pin),
-/// `pyproject.edits.toml` (for a project of uv's), `smoke_test.py`. An image without Python distributions has a
-/// `Dockerfile` only.
+/// `pyproject.edits.toml` (for a project of uv's), `smoke_test.py`, and `copied-files.txt` and `copied-folders.txt` where what is
+/// copied is scattered.
+/// An image without Python distributions has none of those that are about them.
 pub fn emit_as(plan: &Plan, style: Style) -> Vec<(String, String)> {
     let requirements = requirements::Requirements::new(plan);
     let lock = lock::lock(plan);
     let style = if style == Style::Pylock && lock.is_none() { Style::Uv } else { style };
     let mut files = vec![("Dockerfile".to_owned(), dockerfile::dockerfile(plan, &requirements, style))];
+    files.extend(plan.picked.iter().flat_map(picked::lists));
     if plan.environment.is_some() {
         files.extend(requirements.files.into_iter().map(|file| (file.name, file.text)));
         files.push(("requirements.in".to_owned(), requirements::roots(plan)));

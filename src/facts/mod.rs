@@ -1,22 +1,24 @@
 //! What is known of one image before any rule is asked: what is in it, whose every byte is, and who brought it in.
 
 mod dominators;
+mod packages;
 mod roots;
 mod state;
 mod summary;
 mod survey;
 mod why;
 
+pub use packages::{ExplainedPackage, why_package};
 pub use roots::Root;
 pub(crate) use roots::{named, roots};
-pub use state::is_package_manager_state;
+pub use state::{is_package_cache, is_package_manager_state};
 pub use summary::{LayerSummary, Part, Summary};
 pub use survey::{Owners, Survey};
 pub use why::{Brought, Chain, Cut, Explained, Requirer, chains, heaviest, why};
 
 use crate::fs::{Owner, View};
 use crate::os::{Libraries, OsInventory};
-use crate::python::{AskedFor, Graph, Inventory, Uses};
+use crate::python::{AskedFor, Graph, Interpreter, Inventory, Uses};
 
 /// All that was read of one image.
 pub struct Facts<'a> {
@@ -41,11 +43,14 @@ pub struct Facts<'a> {
 impl Facts<'_> {
     /// Name and version of what owns something, as the image has them; nothing of what no package owns.
     pub fn title(&self, owner: Owner) -> Option<String> {
+        if let Owner::Interpreter(id) = owner {
+            return self.python.interpreters.list.get(id).map(Interpreter::title);
+        }
         let (name, version) = match owner {
             Owner::Distribution(id) => self.python.distributions.get(id).map(|dist| (&dist.name, &dist.version)),
             Owner::OsPackage(id) => self.os.packages.get(id).map(|package| (&package.name, &package.version)),
             Owner::CondaPackage(id) => self.os.conda.packages.get(id).map(|package| (&package.name, &package.version)),
-            Owner::Base | Owner::PackageManager | Owner::Application => None,
+            _ => None,
         }?;
         Some(format!("{name} {version}"))
     }

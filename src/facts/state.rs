@@ -4,7 +4,7 @@
 use crate::base::is_within;
 
 /// Databases, lists, logs and caches of package managers.
-const STATE: [&[u8]; 34] = [
+const STATE: [&[u8]; 47] = [
     b"var/lib/dpkg",
     b"var/lib/apt",
     b"var/cache/apt",
@@ -38,6 +38,19 @@ const STATE: [&[u8]; 34] = [
     b"lib/apk/db",
     b"usr/lib/apk/db",
     b"etc/apk/cache",
+    b"var/lib/rpm",
+    b"var/lib/rpmmanifest",
+    b"var/lib/dnf",
+    b"var/lib/yum",
+    b"var/lib/zypp",
+    b"var/cache/tdnf",
+    b"var/log/tdnf.log",
+    b"var/log/zypp",
+    b"var/log/zypper.log",
+    b"usr/lib/sysimage/rpm",
+    b"usr/lib/sysimage/dnf",
+    b"usr/lib/sysimage/libdnf5",
+    b"usr/share/rpm",
     b"etc/ld.so.cache",
 ];
 
@@ -78,6 +91,22 @@ const CACHES: [(&[u8], &[&[u8]]); 10] = [
 /// Whether a path is a package manager's own state or an installer's cache, which a rebuild makes anew or does without.
 pub fn is_package_manager_state(path: &[u8]) -> bool {
     STATE.iter().any(|dir| is_within(path, dir)) || is_installer_cache(path)
+}
+
+/// Whether a path is in a package manager's cache of lists and packages, which nobody needs who installs nothing.
+pub fn is_package_cache(path: &[u8]) -> bool {
+    const CACHES: [&[u8]; 8] = [
+        b"var/cache/apt",
+        b"var/lib/apt/lists",
+        b"var/cache/dnf",
+        b"var/cache/yum",
+        b"var/cache/libdnf5",
+        b"var/cache/tdnf",
+        b"var/cache/zypp",
+        b"var/cache/apk",
+    ];
+    CACHES.iter().any(|dir| is_within(path, dir))
+        || path.split(|&b| b == b'/').any(|part| part == b".cache" || part == b"_cacache")
 }
 
 fn is_installer_cache(path: &[u8]) -> bool {

@@ -27,6 +27,11 @@ impl Part {
         }
     }
 
+    /// Whether no package owns it above the base image: the application, and a Python that was put there by hand.
+    pub fn is_application(self) -> bool {
+        matches!(self, Self::Own(Owner::Application | Owner::Interpreter(_)))
+    }
+
     fn of(row: &Row, base_layers: usize) -> Self {
         match row.fate {
             Fate::Replaced { by } | Fate::Rewritten { by } | Fate::Deleted { by, .. } => Self::Hidden(by),
@@ -141,6 +146,11 @@ impl Summary {
     /// What is visible of the base image's layers.
     pub fn base(&self) -> u64 {
         self.bytes_of(|part| matches!(part, Part::Base(_)))
+    }
+
+    /// Bytes above the base image that no package owns.
+    pub fn application(&self) -> u64 {
+        self.bytes_of(Part::is_application)
     }
 
     /// Bytes above the base image of one owner.

@@ -33,7 +33,8 @@ impl Survey {
             let libraries = Libraries::new(view, &os);
             (os, libraries)
         };
-        let ((python, graph), (os, libraries)) = both(|| Self::python(view, &asked), system);
+        let ((mut python, graph), (os, libraries)) = both(|| Self::python(view, &asked), system);
+        python.find_interpreters(view, |path| os.owners.contains_key(path) || os.conda.owners.contains_key(path));
         let summary = {
             let owners = Owners::new(view, &python, &os);
             let ledger = Ledger::new(view, |path, layer| owners.of(path, layer));
@@ -65,8 +66,8 @@ impl Survey {
     }
 }
 
-/// Who owns a visible path: a Python distribution before an OS or conda package (both may list a file), then the
-/// base image, then the package managers' own state, then the application.
+/// Who owns a visible path: a Python distribution before an OS or conda package (both may list a file), then a Python that
+/// none of them brought, the base image, then the package managers' own state, then the application.
 pub struct Owners<'a> {
     python: &'a Inventory,
     os: &'a OsInventory,
@@ -90,9 +91,12 @@ impl<'a> Owners<'a> {
         if let Some(package) = self.os.conda.owners.get(path) {
             return Owner::CondaPackage(*package);
         }
+        if let Some(interpreter) = self.python.interpreters.owner(path) {
+            return Owner::Interpreter(interpreter);
+        }
         match layer < self.base_layers {
             true => Owner::Base,
-            false if is_package_manager_state(path) => Owner::PackageManager,
+            false if is_package_manager_state(path) || self.os.conda.is_cache(path) => Owner::PackageManager,
             false => Owner::Application,
         }
     }

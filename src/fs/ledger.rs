@@ -16,6 +16,8 @@ pub enum Owner {
     OsPackage(usize),
     /// A conda package, by its position.
     CondaPackage(usize),
+    /// A Python that no package brought, by its position.
+    Interpreter(usize),
     /// Nobody, in a layer of the base image.
     Base,
     /// Nobody, in a package manager's cache or database above the base image.
@@ -33,6 +35,11 @@ impl Owner {
     /// The OS package, if it is one.
     pub fn os_package(self) -> Option<usize> {
         if let Self::OsPackage(id) = self { Some(id) } else { None }
+    }
+
+    /// The Python, if it is one.
+    pub fn interpreter(self) -> Option<usize> {
+        if let Self::Interpreter(id) = self { Some(id) } else { None }
     }
 
     /// The conda package, if it is one.

@@ -20,7 +20,8 @@ const DIST_INFO: [&[u8]; 11] = [
     b"installed-files.txt",
 ];
 
-const EXACT: [&[u8]; 7] = [
+const EXACT: [&[u8]; 8] = [
+    b"var/lib/rpmmanifest/container-manifest-2",
     b"var/lib/dpkg/status",
     b"var/lib/apt/extended_states",
     b"lib/apk/db/installed",
@@ -29,6 +30,24 @@ const EXACT: [&[u8]; 7] = [
     b"etc/os-release",
     b"usr/lib/os-release",
 ];
+
+/// Where rpm's database may be, in any of its formats: the usual folder, that of newer systems, that of ostree's.
+const RPM: [&[u8]; 3] = [b"var/lib/rpm", b"usr/lib/sysimage/rpm", b"usr/share/rpm"];
+
+/// Whether a path is that of rpm's database.
+pub fn is_rpm_database(path: &[u8]) -> bool {
+    RPM.contains(&parent(path)) && matches!(file_name(path), b"Packages" | b"Packages.db" | b"rpmdb.sqlite")
+}
+
+/// Whether a path is that of dnf's notes of why a package was installed.
+pub fn is_dnf_history(path: &[u8]) -> bool {
+    let places: [&[u8]; 3] = [
+        b"var/lib/dnf/history.sqlite",
+        b"usr/lib/sysimage/libdnf5/transaction_history.sqlite",
+        b"usr/lib/sysimage/dnf/history.sqlite",
+    ];
+    places.contains(&path)
+}
 
 /// Whether a path is one of the files that say where packages come from and what their manager leaves behind. Of
 /// `auth.conf`, which has passwords, nothing is read.
@@ -54,12 +73,24 @@ fn is_of_repositories(path: &[u8]) -> bool {
 pub(super) fn most_of(path: &[u8]) -> u64 {
     let name = file_name(path);
     match name {
+        _ if is_database(path) => 96 << 20,
         b"direct_url.json" => 64 << 10,
         b"uv.lock" | b"poetry.lock" | b"pdm.lock" | b"Pipfile.lock" => 4 << 20,
         _ if name.ends_with(b".toml") || name == b"Pipfile" || name == b"setup.cfg" => 2 << 20,
         _ if name.ends_with(b".txt") || name.ends_with(b".in") => 1 << 20,
         _ => u64::MAX,
     }
+}
+
+/// Whether a path is what conda notes of an environment: a package's record, or what was asked for.
+fn is_of_conda(path: &[u8]) -> bool {
+    let name = file_name(path);
+    file_name(parent(path)) == b"conda-meta" && (name.ends_with(b".json") || name == b"history")
+}
+
+/// Whether a path is a database, of which far less is kept than is read.
+pub(super) fn is_database(path: &[u8]) -> bool {
+    is_rpm_database(path) || is_dnf_history(path)
 }
 
 /// Whether the content of a file at this cleaned path is kept.
@@ -72,13 +103,13 @@ pub fn is_kept(path: &[u8]) -> bool {
     if name.ends_with(b".egg-info") || name.ends_with(b".egg-link") || name == b"pyvenv.cfg" {
         return true;
     }
-    if EXACT.contains(&path) || is_of_repositories(path) {
+    if EXACT.contains(&path) || is_of_repositories(path) || is_database(path) {
         return true;
     }
     if dir == b"var/lib/dpkg/info" {
         return name.ends_with(b".list");
     }
-    if dir == b"var/lib/dpkg/status.d" || (file_name(dir) == b"conda-meta" && name.ends_with(b".json")) {
+    if dir == b"var/lib/dpkg/status.d" || is_of_conda(path) {
         return true;
     }
     let pth = name.starts_with(b"__editable__") && name.ends_with(b".pth");
@@ -141,6 +172,10 @@ pub fn distil(path: &[u8], content: Vec<u8>) -> Vec<u8> {
         // Lists of files and of packages, which may be long and have no place for a secret.
         b"RECORD" | b"installed-files.txt" => content,
         _ if parent(path) == b"var/lib/dpkg/info" => content,
+        _ if is_of_conda(path) && name == b"history" => distil_conda_history(&content),
+        _ if is_of_conda(path) => distil_conda_record(content),
+        _ if is_rpm_database(path) => crate::rpm::distil(&content),
+        _ if is_dnf_history(path) => crate::rpm::distil_history(&content),
         b"status" if path == b"var/lib/dpkg/status" => distil_fields(&content, &DPKG_FIELDS),
         _ if parent(path) == b"var/lib/dpkg/status.d" && !name.ends_with(b".md5sums") => {
             distil_fields(&content, &DPKG_FIELDS)
@@ -160,6 +195,55 @@ fn distil_direct_url(content: &[u8]) -> Vec<u8> {
         serde_json::to_vec(&value).ok()
     });
     masked_bytes(&written.unwrap_or_else(|| content.to_vec()))
+}
+
+/// Of a conda package's record what is used: the rest of it names every file's digest, and is ten times as long. URLs and
+/// channels, which may have a user, a password or a token in them, go without.
+#[derive(serde::Deserialize, serde::Serialize)]
+struct CondaRecord {
+    name: String,
+    version: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    build: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    channel: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    subdir: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    md5: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    depends: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    requested_spec: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    requested_specs: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    files: Option<Vec<String>>,
+}
+
+fn distil_conda_record(content: Vec<u8>) -> Vec<u8> {
+    let Ok(mut record) = serde_json::from_slice::<CondaRecord>(&content) else { return masked_bytes(&content) };
+    for url in [&mut record.channel, &mut record.url].into_iter().flatten().filter(|url| url.contains("://")) {
+        *url = without_token(&without_credentials(url));
+    }
+    serde_json::to_vec(&record).unwrap_or_default()
+}
+
+/// `https://host/t/TOKEN/channel` without the token.
+fn without_token(url: &str) -> String {
+    let Some((before, after)) = url.split_once("/t/") else { return url.to_owned() };
+    after.split_once('/').map_or_else(|| before.to_owned(), |(_, rest)| format!("{before}/{rest}"))
+}
+
+/// The lines of conda's history that tell what was asked for: command lines and lists of packages are left out.
+fn distil_conda_history(content: &[u8]) -> Vec<u8> {
+    let starts: [&[u8]; 4] = [b"# update specs:", b"# install specs:", b"# remove specs:", b"# uninstall specs:"];
+    let lines = content.split_inclusive(|&byte| byte == b'\n');
+    let kept: Vec<u8> =
+        lines.filter(|line| starts.iter().any(|start| line.starts_with(start))).flatten().copied().collect();
+    masked_bytes(&kept)
 }
 
 /// Longest file about repositories of which all is kept.

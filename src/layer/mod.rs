@@ -24,7 +24,7 @@ pub use decompress::{Compression, Decompressed, detect, reader};
 pub use elf::{Linkage, is_library_name, linkage, may_be_linked};
 pub use feed::{Streamed, TarInput};
 pub(crate) use keep::recorded_paths;
-pub use keep::{distil, is_kept, is_library_source};
+pub use keep::{distil, is_dnf_history, is_kept, is_library_source, is_rpm_database};
 pub use stream::{Digests, index_stream};
 pub use tar::{Contents, IndexError, Limits, Visitor, index_tar, visit_tar};
 pub use toc::{RangeRead, TocError, TocPlace, index_toc};

@@ -51,7 +51,10 @@ impl Default for Limits {
 impl Limits {
     /// The most bytes that a file at this cleaned path may have to be kept.
     pub fn most_of(&self, path: &[u8]) -> u64 {
-        self.kept_file.min(keep::most_of(path))
+        match keep::is_database(path) && self.kept_file > 0 {
+            true => keep::most_of(path),
+            false => self.kept_file.min(keep::most_of(path)),
+        }
     }
 
     /// Whether the content of a file at this cleaned path is to be kept.

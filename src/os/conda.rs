@@ -1,12 +1,15 @@
 //! Packages that conda, mamba or pixi installed: what each one's record in `conda-meta` says, and which files are its.
 //!
 //! Source: conda's `PrefixRecord` (conda/models/records.py): `conda-meta/NAME-VERSION-BUILD.json` with `name`, `version`,
-//! `build`, `channel`, `subdir` and `files`, which are relative to the environment's prefix.
+//! `build`, `channel`, `subdir`, `depends`, `requested_spec` (rattler and pixi: `requested_specs`) and `files`, which are
+//! relative to the environment's prefix; `conda-meta/history`, whose lines `# update specs: […]` say what was asked for
+//! (conda/history.py).
 
-use crate::base::{FastMap, ImagePath, Problem, clean_path, file_name, parent};
+use crate::base::{FastMap, ImagePath, Problem, clean_path, file_name, parent, source_of_bytecode};
 use crate::fs::{Lookup, View};
 use crate::layer::EntryKind;
 use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The conda packages of all environments of an image.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,6 +19,10 @@ pub struct CondaInventory {
     /// Which package lists a path of a file or link, as a position in `packages`. Python distributions among them own their
     /// files themselves.
     pub owners: FastMap<ImagePath, usize>,
+    /// Paths that a second package lists, with its position in `packages`: what is there is the first one's.
+    pub contested: Vec<(ImagePath, usize)>,
+    /// The prefixes of the environments, sorted.
+    pub prefixes: Vec<ImagePath>,
 }
 
 /// One package.
@@ -31,6 +38,31 @@ pub struct CondaPackage {
     pub build: String,
     /// Channel, without its host and any token: `conda-forge`.
     pub channel: String,
+    /// What it needs, by name: none of what the machine has to have (`__cuda`).
+    pub depends: Vec<String>,
+    /// Whether it was asked for, as its record, the history, or if neither says anything, the other packages tell.
+    pub requested: bool,
+    /// Where its archive is, without a user, password or token, where the record says.
+    pub url: String,
+    /// The archive's MD5 sum, which explicit lists of packages name.
+    pub md5: String,
+}
+
+impl CondaPackage {
+    /// Whether it was built for a GPU, as its build says: `cuda120_py311h…`, `py3.11_cuda12.1_cudnn8_0`, `gpu_py311…`.
+    pub fn is_gpu_build(&self) -> bool {
+        let parts = self.build.split(['_', '-']);
+        let is_version = |rest: &str| rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_digit());
+        parts
+            .into_iter()
+            .any(|part| part == "gpu" || part.strip_prefix("cuda").is_some_and(is_version) || is_short(part))
+    }
+}
+
+/// `cu118`
+fn is_short(part: &str) -> bool {
+    let digits = part.strip_prefix("cu").unwrap_or_default();
+    digits.len() >= 2 && digits.len() <= 3 && digits.chars().all(|c| c.is_ascii_digit())
 }
 
 #[derive(Deserialize)]
@@ -44,6 +76,16 @@ struct Record {
     #[serde(default)]
     subdir: Option<String>,
     #[serde(default)]
+    url: Option<String>,
+    #[serde(default)]
+    md5: Option<String>,
+    #[serde(default)]
+    depends: Option<Vec<String>>,
+    #[serde(default)]
+    requested_spec: Option<String>,
+    #[serde(default)]
+    requested_specs: Option<Vec<String>>,
+    #[serde(default)]
     files: Option<Vec<String>>,
 }
 
@@ -51,9 +93,16 @@ impl CondaInventory {
     /// Reads the records of a merged image; what cannot be read is a problem.
     pub(super) fn new(view: &View<'_>, problems: &mut Vec<Problem>) -> Self {
         let mut found: Vec<(CondaPackage, Vec<Vec<u8>>)> = Vec::new();
-        let is_record = |path: &[u8]| file_name(parent(path)) == b"conda-meta" && path.ends_with(b".json");
-        for (path, node) in view.iter().filter(|(path, _)| is_record(path)) {
+        let mut asked: BTreeMap<ImagePath, BTreeSet<String>> = BTreeMap::new();
+        let is_noted = |path: &[u8]| file_name(parent(path)) == b"conda-meta";
+        for (path, node) in view.iter().filter(|(path, _)| is_noted(path)) {
             let Some(content) = view.contents_of(node) else { continue };
+            if file_name(path) == b"history" {
+                asked.insert(ImagePath::new(parent(parent(path))), specs(content));
+            }
+            if !path.ends_with(b".json") {
+                continue;
+            }
             match serde_json::from_slice::<Record>(content) {
                 Ok(record) => found.push(package(path, record)),
                 Err(error) => {
@@ -66,16 +115,70 @@ impl CondaInventory {
         let mut out = Self::default();
         let mut lookup = Lookup::new(view);
         for (position, (package, files)) in found.into_iter().enumerate() {
+            out.prefixes.push(package.prefix.clone());
             out.packages.push(package);
             for file in files {
-                let Some((_, node)) = lookup.find(&file) else { continue };
-                if view.entry(node.entry).kind != EntryKind::Directory {
-                    out.owners.entry(view.path(node).clone()).or_insert(position);
+                let Some(place) = lookup.place(&file) else { continue };
+                let (_, node) = view.at(place);
+                if view.entry(node.entry).kind == EntryKind::Directory {
+                    continue;
+                }
+                match out.owners.entry(view.path(node).clone()) {
+                    std::collections::hash_map::Entry::Vacant(slot) => _ = slot.insert(position),
+                    std::collections::hash_map::Entry::Occupied(slot) => {
+                        out.contested.push((slot.key().clone(), position));
+                    }
+                }
+                // Packages are linked from `pkgs`: bytes are counted where the first link is.
+                if let Some(holder) = view.holder(place).filter(|holder| *holder != place) {
+                    out.owners.entry(view.path(view.at(holder).1).clone()).or_insert(position);
                 }
             }
         }
+        out.prefixes.dedup();
+        out.note_requested(&asked);
         out.own_bytecode(view);
         out
+    }
+
+    /// Who was asked for: by the records, else by the history, else who is needed by no other.
+    fn note_requested(&mut self, asked: &BTreeMap<ImagePath, BTreeSet<String>>) {
+        for here in self.packages.chunk_by_mut(|one, other| one.prefix == other.prefix) {
+            if here.iter().any(|package| package.requested) {
+                continue;
+            }
+            let specs = here.first().and_then(|first| asked.get(&first.prefix)).filter(|specs| !specs.is_empty());
+            let needed: BTreeSet<String> = match specs {
+                Some(_) => BTreeSet::new(),
+                None => here.iter().flat_map(|package| package.depends.iter().cloned()).collect(),
+            };
+            for package in here {
+                package.requested =
+                    specs.map_or(!needed.contains(&package.name), |specs| specs.contains(&package.name));
+            }
+        }
+    }
+
+    /// Of each package those of the same environment that need it, by position.
+    pub fn required_by(&self) -> Vec<Vec<usize>> {
+        let mut places: FastMap<(&ImagePath, &str), Vec<usize>> = FastMap::default();
+        for (at, package) in self.packages.iter().enumerate() {
+            places.entry((&package.prefix, &package.name)).or_default().push(at);
+        }
+        let mut out = vec![Vec::new(); self.packages.len()];
+        for (at, package) in self.packages.iter().enumerate() {
+            for name in &package.depends {
+                let needed = places.get(&(&package.prefix, name.as_str())).into_iter().flatten();
+                needed.filter(|other| **other != at).for_each(|other| out[*other].push(at));
+            }
+        }
+        out
+    }
+
+    /// Whether a path is in the folder where conda keeps archives of packages, and packages unpacked.
+    pub fn is_cache(&self, path: &[u8]) -> bool {
+        memchr::memmem::find_iter(path, b"/pkgs/")
+            .any(|at| self.prefixes.binary_search_by(|prefix| prefix.as_bytes().cmp(&path[..at])).is_ok())
     }
 
     /// Bytecode of packages for every Python is compiled when they are installed, and not always listed.
@@ -84,7 +187,7 @@ impl CondaInventory {
             return;
         }
         for (path, node) in view.iter().filter(|(path, _)| path.ends_with(b".pyc")) {
-            let owner = super::source_of(path).and_then(|source| self.owners.get(&source[..]).copied());
+            let owner = source_of_bytecode(path).and_then(|source| self.owners.get(&source[..]).copied());
             if let Some(owner) = owner {
                 self.owners.entry(view.path(node).clone()).or_insert(owner);
             }
@@ -98,9 +201,46 @@ fn package(path: &[u8], record: Record) -> (CondaPackage, Vec<Vec<u8>>) {
     let inside = |file: &String| clean_path(&[prefix, b"/", file.as_bytes()].concat()).into_owned();
     let mut files: Vec<Vec<u8>> = record.files.unwrap_or_default().iter().map(inside).collect();
     files.push(path.to_vec());
-    let channel = channel(&record.channel.unwrap_or_default(), record.subdir.as_deref().unwrap_or_default());
-    let build = record.build.unwrap_or_default();
-    (CondaPackage { prefix: ImagePath::new(prefix), name: record.name, version: record.version, build, channel }, files)
+    let requested = record.requested_spec.is_some_and(|spec| !spec.is_empty() && spec != "None")
+        || record.requested_specs.is_some_and(|specs| specs.iter().any(|spec| !spec.is_empty()));
+    let own = CondaPackage {
+        prefix: ImagePath::new(prefix),
+        name: record.name,
+        version: record.version,
+        build: record.build.unwrap_or_default(),
+        channel: channel(&record.channel.unwrap_or_default(), record.subdir.as_deref().unwrap_or_default()),
+        depends: names(&record.depends.unwrap_or_default()).collect::<BTreeSet<_>>().into_iter().collect(),
+        requested,
+        url: record.url.unwrap_or_default(),
+        md5: record.md5.unwrap_or_default(),
+    };
+    (own, files)
+}
+
+/// The names of `python >=3.11,<3.12.0a0` and `conda-forge::numpy=1.26`, without what the machine has to have.
+fn names(specs: &[String]) -> impl Iterator<Item = String> + '_ {
+    let name = |spec: &String| {
+        let spec = spec.rsplit("::").next().unwrap_or_default().trim();
+        let end = spec.find(|c: char| c.is_whitespace() || "=<>!~[;,".contains(c)).unwrap_or(spec.len());
+        spec[..end].to_ascii_lowercase()
+    };
+    specs.iter().map(name).filter(|name| !name.is_empty() && !name.starts_with("__"))
+}
+
+/// What a history asks for in the end: `# update specs: ['numpy', "python=3.11"]` adds, `# remove specs: […]` takes away.
+fn specs(history: &[u8]) -> BTreeSet<String> {
+    let mut out = BTreeSet::new();
+    for line in String::from_utf8_lossy(history).lines() {
+        let Some((what, list)) = line.strip_prefix("# ").and_then(|line| line.split_once(" specs:")) else { continue };
+        let words = list.trim().trim_start_matches('[').trim_end_matches(']').split(['\'', '"']);
+        let quoted: Vec<String> = words.skip(1).step_by(2).map(str::to_owned).collect();
+        match what {
+            "update" | "install" => out.extend(names(&quoted)),
+            "remove" | "uninstall" => names(&quoted).for_each(|name| _ = out.remove(&name)),
+            _ => {}
+        }
+    }
+    out
 }
 
 /// `https://user:password@host/t/TOKEN/conda-forge/linux-64` is `conda-forge`.

@@ -128,6 +128,7 @@ fn package(stanza: &Stanza) -> OsPackage {
         provides: relations(stanza.get("Provides")).into_iter().flatten().collect(),
         // `main` packages have a bare section, others `contrib/devel`.
         section: stanza.get("Section").rsplit('/').next().unwrap_or_default().to_owned(),
+        vendor: String::new(),
         bytes: 0,
         declared: declared(stanza),
     }

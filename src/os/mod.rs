@@ -9,14 +9,16 @@ mod conda;
 mod dpkg;
 mod libraries;
 mod release;
+mod rpm;
 
 pub use apk::{ApkPackage, parse_installed, parse_world};
 pub use conda::{CondaInventory, CondaPackage};
 pub use dpkg::{parse_extended_states, parse_list, parse_md5sums, parse_status, relations};
 pub use libraries::{Libraries, Need, Provider};
 pub use release::parse_os_release;
+pub use rpm::rpm_packages;
 
-use crate::base::{Basis, FastMap, FastSet, ImagePath, Problem, file_name, parent};
+use crate::base::{Basis, FastMap, FastSet, ImagePath, Problem, file_name, source_of_bytecode};
 use crate::fs::{DataRef, Lookup, View};
 use crate::layer::EntryKind;
 use serde::{Deserialize, Serialize};
@@ -28,8 +30,10 @@ use std::sync::OnceLock;
 pub struct OsInventory {
     /// os-release: `ID`, `VERSION_ID`, `VERSION_CODENAME`, `PRETTY_NAME`, ...
     pub release: BTreeMap<String, String>,
-    /// Which package manager.
+    /// Which package manager, where its package indexes are read.
     pub manager: Option<PackageManager>,
+    /// Whether the packages are rpm's.
+    pub is_rpm: bool,
     /// The installed packages, sorted by name and architecture.
     pub packages: Vec<OsPackage>,
     /// Owner of each path, as a position in `packages`; only paths of files and links, as the merged image
@@ -73,6 +77,8 @@ pub struct OsPackage {
     pub provides: Vec<String>,
     /// dpkg's section: `devel`, `libdevel`, ...
     pub section: String,
+    /// Who made it, where the database has that in a field of its own: `NVIDIA`, `cudatools <cudatools@nvidia.com>`.
+    pub vendor: String,
     /// Installed bytes from the tree (`unpacked`, measured).
     pub bytes: u64,
     /// What it says of itself.
@@ -124,6 +130,9 @@ impl OsInventory {
             out.manager = Some(PackageManager::Apk);
         }
         listed.extend(alpine);
+        let rpm = out.read_rpm(view);
+        out.is_rpm = out.manager.is_none() && !rpm.is_empty();
+        listed.extend(rpm);
         listed.sort_by(|(a, _), (b, _)| (&a.name, &a.architecture).cmp(&(&b.name, &b.architecture)));
         out.assign(view, listed);
         out.conda = CondaInventory::new(view, &mut out.problems);
@@ -251,7 +260,7 @@ impl OsInventory {
     /// bytecode, but it comes and goes with its source.
     fn assign_bytecode(&mut self, view: &View<'_>, owners: &mut [Option<usize>], counted: &mut FastSet<DataRef>) {
         for (place, (path, node)) in view.iter().enumerate().filter(|(_, (path, _))| path.ends_with(b".pyc")) {
-            let source = source_of(path).and_then(|source| view.place(&source));
+            let source = source_of_bytecode(path).and_then(|source| view.place(&source));
             let Some(position) = source.and_then(|source| owners[source]).filter(|_| owners[place].is_none()) else {
                 continue;
             };
@@ -261,13 +270,6 @@ impl OsInventory {
             }
         }
     }
-}
-
-/// The source of `DIR/__pycache__/NAME.TAG.pyc` (PEP 3147): `DIR/NAME.py`.
-fn source_of(bytecode: &[u8]) -> Option<Vec<u8>> {
-    let dir = parent(bytecode).strip_suffix(b"__pycache__")?;
-    let stem = file_name(bytecode).split(|&b| b == b'.').next()?;
-    Some([dir, stem, b".py"].concat())
 }
 
 fn release(view: &View<'_>) -> BTreeMap<String, String> {

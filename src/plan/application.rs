@@ -2,13 +2,14 @@
 //! copied and has one owner, single files elsewhere, symbolic links by making them again.
 
 use super::closure::Decisions;
-use super::{CopyItem, FolderItem, LinkItem, TargetEnvironment};
-use crate::base::{FastSet, ImagePath, ancestors, in_halves, is_within, parent};
+use super::{CopyItem, FolderItem, LinkItem, Picked, TargetEnvironment};
+use crate::base::{FastSet, ImagePath, ancestors, clean_path, in_halves, is_within, parent};
 use crate::facts::{Facts, is_package_manager_state};
-use crate::fs::{Node, View};
+use crate::fs::{Fate, Lookup, Node, View};
 use crate::layer::EntryKind;
 use crate::os::OsInventory;
 use crate::python::EnvironmentKind;
+use crate::rpm::RpmPackage;
 use crate::rules::GlobSet;
 use std::collections::{HashMap, HashSet};
 
@@ -21,7 +22,9 @@ pub(super) struct Application {
     pub links: Vec<LinkItem>,
     /// Folders that copies do not make as they are, sorted.
     pub folders: Vec<FolderItem>,
-    /// Every path that is copied or linked.
+    /// What comes by a list instead.
+    pub picked: Option<Picked>,
+    /// Every path that is copied, linked or listed.
     pub paths: Vec<ImagePath>,
 }
 
@@ -180,6 +183,7 @@ impl<'a> Chooser<'a> {
             node.entry.0 as usize >= self.base_layers
                 && !self.is_directory(node)
                 && !self.facts.os.owners.contains_key(path)
+                && !self.dropped.contains(path)
         };
         self.facts.view.below(folder).any(is_own)
     }
@@ -337,7 +341,11 @@ impl<'a> Chooser<'a> {
         if path == b"etc/ld.so.cache" {
             return !self.package_layers[layer] || self.own_loader_folders;
         }
-        if owner.is_some() || GENERATED.iter().any(|dir| is_within(path, dir)) || is_package_manager_state(path) {
+        let is_state = is_package_manager_state(path) || self.facts.os.conda.is_cache(path);
+        if owner.is_some() || GENERATED.iter().any(|dir| is_within(path, dir)) || is_state {
+            return false;
+        }
+        if self.is_of_interpreter_of_base(path) || self.is_in_base(path, node) {
             return false;
         }
         if let Some(package) = self.facts.os.owners.get(path) {
@@ -348,6 +356,26 @@ impl<'a> Chooser<'a> {
             return false;
         }
         !self.is_made_by_package_scripts(path, layer) && !self.is_left_in_site_directory(path, node)
+    }
+
+    /// Whether it is a file of a Python that the base has: what an import wrote beside its modules is made again.
+    fn is_of_interpreter_of_base(&self, path: &[u8]) -> bool {
+        let interpreters = &self.facts.python.interpreters;
+        let interpreter = interpreters.owner(path).and_then(|position| interpreters.list.get(position));
+        interpreter.is_some_and(|interpreter| (interpreter.layer as usize) < self.base_layers)
+    }
+
+    /// Whether the base has the same file: a later layer that wrote it again changed nothing.
+    fn is_in_base(&self, path: &[u8], node: Node) -> bool {
+        let Some(base) = self.base.get(path) else { return false };
+        let (old, new) = (self.base.entry(base.entry), self.facts.view.entry(node.entry));
+        let is_file = new.kind == EntryKind::File && old.kind == EntryKind::File;
+        let same_rights = (old.uid, old.gid, old.mode) == (new.uid, new.gid, new.mode);
+        let rewritten = matches!(self.facts.view.fate(base.entry), Fate::Rewritten { .. });
+        is_file
+            && same_rights
+            && old.size == new.size
+            && (rewritten || old.content.is_some() && old.content == new.content)
     }
 
     /// Whether the scripts of packages made what nobody owns: in a layer that ran a package manager, and where they are
@@ -405,14 +433,19 @@ fn mark_ancestors<'p>(path: &'p [u8], mixed: &mut FastSet<&'p [u8]>) {
     }
 }
 
-/// Directories that dpkg's lists name: packages make them again.
+/// Directories that lists of dpkg and rpm name: packages make them again.
 fn os_directories<'a>(view: &View<'a>) -> FastSet<&'a [u8]> {
     let lists = view.below(b"var/lib/dpkg/info").filter(|(path, _)| path.ends_with(b".list"));
     let contents = lists.filter_map(|(path, _)| view.contents(path));
-    contents.flat_map(|list| list.split(|&b| b == b'\n')).filter_map(|line| line.strip_prefix(b"/")).collect()
+    let listed = contents.flat_map(|list| list.split(|&b| b == b'\n')).filter_map(|line| line.strip_prefix(b"/"));
+    let mut lookup = Lookup::new(view);
+    let packages = crate::os::rpm_packages(view);
+    let rpm = packages.iter().flat_map(RpmPackage::paths);
+    let rpm = rpm.filter_map(|path| lookup.find(&clean_path(path.as_bytes())).map(|(path, _)| path));
+    rpm.chain(listed).collect()
 }
 
 fn runs_package_manager(instruction: Option<&str>) -> bool {
-    let words = ["apt-get", "apt ", "dpkg ", "apk ", "microdnf", "dnf ", "yum "];
+    let words = ["apt-get", "apt ", "dpkg ", "apk ", "microdnf", "dnf ", "yum ", "zypper ", "rpm "];
     instruction.is_some_and(|text| words.iter().any(|word| text.contains(word)))
 }

@@ -1,12 +1,21 @@
 //! What to build on: the user's word, a label, what the official Python images leave in the environment, or the
 //! operating system's own image.
 
+use super::gpu_system::GpuSystem;
 use super::{BaseImage, PlanError, PlanOptions};
+use crate::base::Basis;
+use crate::fs::View;
 use crate::image::{Config, Image};
 use crate::os::OsInventory;
+use crate::python::{Distribution, Inventory};
 
 /// Chooses the base image.
-pub(super) fn choose(image: &Image, os: &OsInventory, options: &PlanOptions) -> Result<BaseImage, PlanError> {
+pub(super) fn choose(
+    image: &Image,
+    os: &OsInventory,
+    options: &PlanOptions,
+    gpu: Option<&GpuSystem<'_>>,
+) -> Result<BaseImage, PlanError> {
     let layers = image.base_layers();
     let named = |name: &str, how: String, layers: usize| Ok(BaseImage { name: name.to_owned(), how, layers });
     if let Some(name) = &options.base {
@@ -19,8 +28,23 @@ pub(super) fn choose(image: &Image, os: &OsInventory, options: &PlanOptions) -> 
     if let Some((name, how)) = official_python(&image.config, os).filter(|_| layers > 0) {
         return named(&name, how, layers);
     }
-    match operating_system(os) {
-        Some(name) if !image.layers.is_empty() => {
+    // What has CUDA in it is no distribution's own image: without its packages the one below it is.
+    if gpu.is_some_and(|gpu| !gpu.leaves)
+        && let Some(name) = cuda(image, os).filter(|_| layers > 0)
+    {
+        return named(&name, "the variables that NVIDIA's images set, and /etc/os-release".into(), layers);
+    }
+    let found = operating_system(os).filter(|_| !image.layers.is_empty());
+    if found.is_some()
+        && let Some(more) = more_than_a_system(image)
+    {
+        return Err(PlanError::UnknownBase(format!(
+            "layer 1 has {more}, which no distribution's own image has (the image is squashed, or its base is another); name \
+             what to build on with --base IMAGE"
+        )));
+    }
+    match found {
+        Some(name) => {
             let how = "the operating system that /etc/os-release names; its packages are installed on it again".into();
             named(&name, how, 1)
         }
@@ -29,6 +53,55 @@ pub(super) fn choose(image: &Image, os: &OsInventory, options: &PlanOptions) -> 
                 .into(),
         )),
     }
+}
+
+/// What the lowest layer has that the official image of a distribution has not: Python distributions that no package brought.
+fn more_than_a_system(image: &Image) -> Option<String> {
+    // Of a virtual image the base's layers are those of the base that it names.
+    if image.basis != Basis::Measured || image.layers.len() < 2 && image.base_layers() == 1 {
+        return None;
+    }
+    let lowest = View::of_lowest(image, 1);
+    let python = Inventory::new(&lowest);
+    let os = OsInventory::new(&lowest);
+    let is_packaged = |dist: &&Distribution| {
+        let owned = |path: &[u8]| os.owners.contains_key(path);
+        let metadata = dist.metadata.as_bytes();
+        dist.system_owned || owned(metadata) || lowest.below(metadata).any(|(path, _)| owned(path))
+    };
+    let dist = python.distributions.iter().find(|dist| !is_packaged(dist) && dist.bytes > 0)?;
+    Some(crate::base::escape_str(&format!("{} {} in it", dist.name, dist.version)))
+}
+
+/// The image of NVIDIA's that an image was built on, by the variables that these set.
+fn cuda(image: &Image, os: &OsInventory) -> Option<String> {
+    let get = |name: &str| {
+        let mut values =
+            image.config.env.iter().filter_map(|pair| pair.split_once('=')).filter(|(key, _)| *key == name);
+        values.next_back().map(|(_, value)| value)
+    };
+    get("NV_CUDA_CUDART_VERSION")?;
+    let release = |key: &str| os.release.get(key).map(String::as_str).unwrap_or_default();
+    let major = |version: &str| version.split('.').next().unwrap_or_default().to_owned();
+    let system = match release("ID") {
+        "ubuntu" => format!("ubuntu{}", release("VERSION_ID")),
+        "rocky" => format!("rockylinux{}", major(release("VERSION_ID"))),
+        "rhel" => format!("ubi{}", major(release("VERSION_ID"))),
+        "amzn" => format!("amzn{}", release("VERSION_ID")),
+        _ => return None,
+    };
+    let cudnn = match get("NV_CUDNN_VERSION") {
+        Some(version) if version.starts_with('8') => "cudnn8-",
+        Some(_) => "cudnn-",
+        None => "",
+    };
+    let tier = match (get("NV_CUDA_NSIGHT_COMPUTE_VERSION").or(get("LIBRARY_PATH")), get("NV_CUDA_LIB_VERSION")) {
+        (Some(_), _) => "devel",
+        (None, Some(_)) => "runtime",
+        (None, None) => "base",
+    };
+    let name = format!("nvidia/cuda:{}-{cudnn}{tier}-{system}", get("CUDA_VERSION")?);
+    is_plain_name(&name).then_some(name)
 }
 
 fn label(config: &Config) -> Option<String> {
@@ -57,13 +130,29 @@ fn official_python(config: &Config, os: &OsInventory) -> Option<(String, String)
     is_plain_name(&name).then(|| (name, "the image's PYTHON_VERSION and /etc/os-release".into()))
 }
 
+/// The official image of a distribution, as its os-release tells.
 fn operating_system(os: &OsInventory) -> Option<String> {
     let release = |key: &str| os.release.get(key).map(String::as_str).unwrap_or_default();
+    let version = release("VERSION_ID");
+    let major = version.split('.').next().unwrap_or_default();
+    let has_dnf = ["dnf", "yum"].iter().any(|name| os.find(name).is_some());
     let name = match release("ID") {
         "debian" => format!("debian:{}-slim", release("VERSION_CODENAME")),
-        "ubuntu" => format!("ubuntu:{}", release("VERSION_ID")),
-        "alpine" => format!("alpine:{}", release("VERSION_ID")),
+        "ubuntu" => format!("ubuntu:{version}"),
+        "alpine" => format!("alpine:{version}"),
+        "fedora" => format!("fedora:{version}"),
+        "amzn" => format!("amazonlinux:{version}"),
+        "rocky" => format!("rockylinux:{major}"),
+        "almalinux" => format!("almalinux:{major}"),
+        "centos" => format!("quay.io/centos/centos:stream{major}"),
+        "rhel" if has_dnf => format!("registry.access.redhat.com/ubi{major}/ubi"),
+        "rhel" => format!("registry.access.redhat.com/ubi{major}/ubi-minimal"),
+        "opensuse-leap" => format!("opensuse/leap:{version}"),
+        "sles" => format!("registry.suse.com/bci/bci-base:{version}"),
+        "azurelinux" => format!("mcr.microsoft.com/azurelinux/base/core:{version}"),
+        "mariner" => format!("mcr.microsoft.com/cbl-mariner/base/core:{version}"),
+        "wolfi" => "cgr.dev/chainguard/wolfi-base:latest".to_owned(),
         _ => return None,
     };
-    (is_plain_name(&name) && !name.ends_with(':') && !name.contains(":-")).then_some(name)
+    (is_plain_name(&name) && !name.ends_with(':') && !name.contains(":-") && !name.contains("ubi/")).then_some(name)
 }

@@ -3,6 +3,7 @@
 
 use super::application::{Application, Chooser};
 use super::closure::{self, Decisions};
+use super::gpu_system::GpuSystem;
 use super::predict::{Prediction, Taken};
 use super::stock::Stock;
 use super::system::{self, Question, SystemDecisions};
@@ -10,10 +11,10 @@ use super::{BaseImage, Plan, PlanError, PlanOptions, TargetEnvironment, availabi
 use crate::base::{FastMap, FastSet, ImagePath, both, file_name};
 use crate::facts::Facts;
 use crate::fs::View;
-use crate::image::Image;
+use crate::image::{Config, Image};
 use crate::index::{Availability, Wanted};
 use crate::os::OsInventory;
-use crate::python::DistId;
+use crate::python::{DistId, EnvironmentKind};
 use crate::rules::Finding;
 use crate::rules::{Rule, Tier};
 use crate::wheel::{Libc, Platform};
@@ -27,6 +28,8 @@ pub struct Draft<'a> {
     pub(super) rules: &'a [Rule],
     pub(super) options: &'a PlanOptions,
     base: BaseImage,
+    /// What the result is started with.
+    config: Config,
     /// The environment's position in the inventory, and what it is.
     target: Option<(usize, TargetEnvironment)>,
     decisions: Decisions,
@@ -48,11 +51,23 @@ impl<'a> Draft<'a> {
     ) -> Result<Self, PlanError> {
         super::check_ids(rules, options)?;
         let image = facts.view.image();
-        let base = base::choose(image, facts.os, options)?;
+        let gpu = GpuSystem::new(findings, rules, options);
+        let base = base::choose(image, facts.os, options, gpu.as_ref())?;
+        let config = gpu.as_ref().map_or_else(|| image.config.clone(), |gpu| gpu.without(&image.config));
+        let gpu = gpu.map(|gpu| gpu.gone()).unwrap_or_default();
         let follows = |rule: &Rule, tier: Tier| closure::follows(rule, tier, options);
         let target = closure::target_environment(facts, image.base_layers());
-        let environment = target.as_ref().map(|(_, environment)| environment);
-        let position = target.as_ref().map(|(position, _)| *position);
+        // What is left of conda's in an image without distributions of its own: the base that the plan builds on has it not.
+        let copied = || closure::target_environment(facts, base.layers);
+        let is_copied =
+            |(_, found): &(usize, TargetEnvironment)| found.kind == EnvironmentKind::Conda && !options.own_dockerfile;
+        let target = target.or_else(|| copied().filter(is_copied));
+        // conda's environments are copied as they are: what is in them another installer cannot make.
+        let copies_environment =
+            |(_, target): &(usize, TargetEnvironment)| target.kind == EnvironmentKind::Conda && !options.own_dockerfile;
+        let rebuilt = target.as_ref().filter(|target| !copies_environment(target));
+        let environment = rebuilt.map(|(_, environment)| environment);
+        let position = rebuilt.map(|(position, _)| *position);
         let decide = || closure::decide(facts, findings, rules, &follows, position, image.base_layers());
         let read_base = || {
             let view = View::of_lowest(image, base.layers);
@@ -64,12 +79,16 @@ impl<'a> Draft<'a> {
             decisions.compiled_elsewhere = closure::compiled_elsewhere(facts, &decisions);
         }
         let open = system::open(facts);
-        let question = Question { facts, base: &base_os, rules, follows: &follows, distributions: &decisions, open };
+        let question =
+            Question { facts, base: &base_os, rules, follows: &follows, distributions: &decisions, gpu: &gpu, open };
         let system = system::decide(&question);
         let dropped: FastSet<&[u8]> = super::followed_paths(findings, rules, &follows);
         let chooser = Chooser::new(facts, &base_view, base.layers, &base_os, &decisions, environment, dropped);
-        let application = chooser.choose();
-        Ok(Self { facts, findings, rules, options, base, target, decisions, system, application })
+        let mut application = chooser.choose();
+        if !options.own_dockerfile {
+            super::scattered::gather(&mut application, facts.view, &base_view);
+        }
+        Ok(Self { facts, findings, rules, options, base, config, target, decisions, system, application })
     }
 
     /// The distributions that a package index has to have, in the order of their positions in the inventory.
@@ -130,11 +149,18 @@ impl<'a> Draft<'a> {
         let actions = predicted.actions(&prediction, self.findings, self.rules);
         let (overridden, unsatisfied_before) = closure::overridden(facts, decisions);
         let pins = super::pins(facts, decisions, &prediction);
-        let mut notes = super::notes(facts, decisions, system, position);
+        let rebuilt = position.filter(|_| !decisions.subject.is_empty());
+        let mut notes = super::notes(facts, decisions, system, rebuilt);
         notes.extend(availability::notes(&pins));
+        if self.config != image.config {
+            notes.push(
+                "variables, folders of search paths, labels and an entry point of the base that goes, go too"
+                    .to_owned(),
+            );
+        }
         let plan = Plan {
             original: self.options.original.clone().unwrap_or_else(|| image.name.clone()),
-            config: image.config.clone(),
+            config: self.config.clone(),
             pins,
             roots: super::roots(facts, decisions),
             dropped: super::dropped_distributions(facts, decisions),
@@ -152,7 +178,8 @@ impl<'a> Draft<'a> {
             copies: self.application.copies.clone(),
             links: self.application.links.clone(),
             folders: self.application.folders.clone(),
-            smoke_modules: super::smoke_modules(facts, decisions),
+            picked: self.application.picked.clone(),
+            smoke_modules: super::smoke_modules(facts, decisions, position),
             modules_before: super::modules_before(facts),
             actions,
             skipped: Vec::new(),
@@ -212,7 +239,7 @@ fn libc(os: &OsInventory, base: &str) -> Libc {
     if is_alpine || (os.release.is_empty() && base.contains("alpine")) {
         return Libc::Musl;
     }
-    let version = os.find("libc6").map(|position| os.packages[position].version.as_str());
+    let version = os.find("libc6").or_else(|| os.find("glibc")).map(|position| os.packages[position].version.as_str());
     let minor = version.and_then(|version| version.strip_prefix("2.")).map(|rest| {
         let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
         rest[..digits].parse().ok()

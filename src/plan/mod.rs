@@ -8,16 +8,19 @@ mod carried;
 mod closure;
 mod draft;
 mod fates;
+mod gpu_system;
 mod installed;
 mod libraries;
 mod predict;
 mod reason;
+mod scattered;
 mod settle;
 mod stock;
 mod system;
 
-use crate::base::{FastSet, ImagePath, Size};
+use crate::base::{ByteSize, FastSet, ImagePath, Size};
 use crate::facts::{Facts, Root};
+use crate::fs::Owner;
 use crate::image::{Config, Image};
 use crate::index::{Availability, Verdict};
 use crate::python::DistId;
@@ -97,6 +100,8 @@ pub struct Plan {
     pub links: Vec<LinkItem>,
     /// Folders whose owner or mode no copy gives them.
     pub folders: Vec<FolderItem>,
+    /// What of the application comes by a list, because it is in too many places for instructions of their own.
+    pub picked: Option<Picked>,
     /// Importable modules of the kept distributions, for the smoke test, sorted by distribution.
     pub smoke_modules: Vec<SmokeModule>,
     /// All top-level modules that the original has: a kept module that fails because another one outside this
@@ -262,6 +267,20 @@ pub struct CopyItem {
     pub gid: u32,
     /// Bytes (`unpacked`, measured).
     pub bytes: u64,
+}
+
+/// Files, links and folders that come in one layer by a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picked {
+    /// Files, links and the folders above them and above `folders`, each by itself; sorted. None needs quotes in a list of
+    /// `tar`'s.
+    pub paths: Vec<ImagePath>,
+    /// Folders with all that is in them; sorted. As little.
+    pub folders: Vec<ImagePath>,
+    /// Whether the original has a shell and `tar` to pick them; else the base has.
+    pub in_original: bool,
+    /// That `tar`: `/bin/tar`.
+    pub program: String,
 }
 
 /// A distribution's modules to import.
@@ -436,7 +455,8 @@ fn dropped_distributions(facts: &Facts<'_>, decisions: &Decisions) -> Vec<Droppe
     out
 }
 
-fn smoke_modules(facts: &Facts<'_>, decisions: &Decisions) -> Vec<SmokeModule> {
+/// Modules of what stays; of an environment that is copied as it is (its position), of all in it.
+fn smoke_modules(facts: &Facts<'_>, decisions: &Decisions, copied: Option<usize>) -> Vec<SmokeModule> {
     let module = |&id: &DistId| {
         let dist = &facts.python.distributions[id];
         let swap = decisions.swaps.get(&id);
@@ -449,8 +469,11 @@ fn smoke_modules(facts: &Facts<'_>, decisions: &Decisions) -> Vec<SmokeModule> {
         };
         SmokeModule { distribution, modules: dist.modules.iter().filter(stays).cloned().collect() }
     };
-    let mut out: Vec<SmokeModule> =
-        decisions.kept.iter().map(module).filter(|module| !module.modules.is_empty()).collect();
+    let dists = facts.python.distributions.iter().enumerate();
+    let copied = dists.filter(|(_, dist)| decisions.subject.is_empty() && Some(dist.environment) == copied);
+    let copied: Vec<DistId> = copied.map(|(id, _)| id).collect();
+    let stays = decisions.kept.iter().chain(&copied);
+    let mut out: Vec<SmokeModule> = stays.map(module).filter(|module| !module.modules.is_empty()).collect();
     out.sort_by(|a, b| a.distribution.cmp(&b.distribution));
     out
 }
@@ -483,11 +506,21 @@ fn notes(
         }
     }
     for (position, environment) in facts.python.environments.iter().enumerate() {
-        let filled = dists.iter().any(|dist| dist.environment == position);
+        let here = || dists.iter().filter(|dist| dist.environment == position);
+        let filled = here().next().is_some();
         let others =
             matches!(environment.kind, EnvironmentKind::Virtual | EnvironmentKind::Conda | EnvironmentKind::Other);
         if Some(position) != target && filled && others {
-            notes.push(format!("the environment at {} is copied as it is", environment.prefix));
+            let mut bytes = here().fold(0u64, |sum, dist| sum.saturating_add(dist.bytes));
+            if environment.kind == EnvironmentKind::Conda {
+                let conda = facts.os.conda.packages.iter().enumerate();
+                let conda = conda.filter(|(_, package)| package.prefix == environment.prefix);
+                let of =
+                    |(id, _): (usize, _)| facts.summary.owners.get(&Owner::CondaPackage(id)).map_or(0, |sum| sum.0);
+                bytes = conda.map(of).fold(bytes, u64::saturating_add);
+            }
+            let (prefix, bytes) = (&environment.prefix, ByteSize(bytes));
+            notes.push(format!("the environment at {prefix} is copied as it is: {bytes}"));
         }
     }
     notes.sort();

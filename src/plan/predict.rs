@@ -6,7 +6,7 @@ use super::system::SystemDecisions;
 use super::{Action, BaseImage, TargetEnvironment, installed};
 use crate::base::{Basis, ByteSize, FastMap, FastSet, ImagePath, LayerIdx, Size, Unit, in_halves, is_within, parent};
 use crate::context::KnownFile;
-use crate::facts::{Facts, is_package_manager_state};
+use crate::facts::{Facts, is_package_cache, is_package_manager_state};
 use crate::fs::{DataRef, Fate, Node};
 use crate::image::{HistoryRow, Image};
 use crate::index::Availability;
@@ -127,10 +127,7 @@ impl Prediction<'_> {
                 return self.system.kept.contains(package);
             }
             let state = is_package_manager_state(path) || is_within(path, b"etc/ld.so.cache");
-            let cache = is_within(path, b"var/cache/apt")
-                || is_within(path, b"var/lib/apt/lists")
-                || path.split(|&b| b == b'/').any(|part| part == b".cache" || part == b"_cacache");
-            state && !cache && !of_package(path, &gone)
+            state && !is_package_cache(path) && !of_package(path, &gone)
         };
         self.nodes(|path, node| stays(path, node.entry.0))
     }
@@ -432,6 +429,7 @@ pub(super) enum Subject<'a> {
     Twice,
     Distribution(DistId),
     Package(usize),
+    Interpreter(usize),
     Folder(&'a [u8]),
 }
 
@@ -450,6 +448,10 @@ impl Subject<'_> {
                 crate::base::escape_str(&format!("{} {}", dist.name, dist.version))
             }
             Self::Package(position) => crate::base::escape_str(&facts.os.packages[position].name),
+            Self::Interpreter(position) => {
+                let title = facts.title(crate::fs::Owner::Interpreter(position)).unwrap_or_default();
+                crate::base::escape_str(&format!("bytecode of {title}"))
+            }
             Self::Folder(path) => ImagePath::new(path).to_string(),
         }
     }
@@ -489,7 +491,9 @@ impl<'p, 'f> Owing<'p, 'f> {
         // The first one that has the path.
         let has = |finding: &&Finding| finding.paths.binary_search_by(|other| other.as_bytes().cmp(path)).is_ok();
         let found = self.findings.iter().find(has);
-        (found.map_or(actions::REBUILD, |finding| &finding.rule), Subject::Folder(folder(path)))
+        let interpreter = facts.python.interpreters.owner(path).filter(|_| path.ends_with(b".pyc"));
+        let subject = interpreter.map_or(Subject::Folder(folder(path)), Subject::Interpreter);
+        (found.map_or(actions::REBUILD, |finding| &finding.rule), subject)
     }
 
     fn of_distribution(&self, id: DistId) -> &'p str {

@@ -33,6 +33,12 @@ pub enum Why {
         /// The package to install that brings that one, often the same.
         root: String,
     },
+    /// Nobody knows what needs it.
+    Kept,
+    /// It brings the interpreter that the application runs with.
+    Interpreter,
+    /// It serves programs that use a GPU, and nothing that stays does.
+    GpuOnly,
     /// It serves building, not running.
     BuildOnly,
     /// Nothing that stays depends on it.
@@ -73,6 +79,9 @@ impl fmt::Display for Why {
             Self::RuntimeOf(name) => write!(out, "the runtime library of {name}"),
             Self::MayBeLoaded => out.write_str("a runtime library that wheels may load"),
             Self::RecommendedBy { by, .. } => write!(out, "{by} recommends it, and may work with it"),
+            Self::Kept => out.write_str("is in the original; nobody knows what needs it"),
+            Self::Interpreter => out.write_str("brings the Python that the application runs with"),
+            Self::GpuOnly => out.write_str("serves a GPU, and nothing that stays uses one"),
             Self::BuildOnly => out.write_str("serves building, not running"),
             Self::NothingNeeds => out.write_str("nothing that stays depends on it"),
             Self::OnlyNeededBy(names) => {

@@ -13,7 +13,7 @@ use crate::facts::Facts;
 use crate::fs::DataRef;
 use crate::image::Image;
 use crate::layer::{Entry, EntryKind, LayerIndex};
-use crate::python::DistId;
+use crate::python::{DistId, EnvironmentKind};
 use crate::rules::{Detect, Finding, Rule, Subject, Tier, actions};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -133,6 +133,9 @@ impl Touched<'_> {
             let environment = dists.first().map(|&id| self.facts.python.distributions[id].environment);
             let prefix = environment.and_then(|position| self.facts.python.environments.get(position));
             return Some(match prefix.filter(|_| elsewhere) {
+                Some(environment) if environment.kind == EnvironmentKind::Conda => {
+                    format!("left to you: conda's environment {} is copied as it is", environment.prefix)
+                }
                 Some(environment) => {
                     format!("left to you: it is in {}, and a plan rebuilds one environment", environment.prefix)
                 }
@@ -143,7 +146,7 @@ impl Touched<'_> {
         }
         let kept = |position: &usize| !self.system.gone.contains_key(position);
         let stays = !packages.is_empty() && packages.iter().all(kept);
-        (stays && matches!(rule.detect, Detect::OsPackages { .. }))
+        (stays && matches!(rule.detect, Detect::OsPackages { .. } | Detect::GpuSystem { .. }))
             .then(|| "left to you: they are the base image's, or something that stays needs them".into())
     }
 }

@@ -6,7 +6,7 @@ use super::Intent;
 use super::predict::Prediction;
 use crate::base::{FastMap, ImagePath, in_halves, is_within};
 use crate::context::{KnownDistribution, KnownFile, KnownPackage, KnownPackages};
-use crate::facts::is_package_manager_state;
+use crate::facts::{is_package_cache, is_package_manager_state};
 use crate::fs::Node;
 use crate::layer::{Entry, EntryKind};
 use crate::os::{OsInventory, PackageManager};
@@ -206,8 +206,7 @@ fn note_of(path: &[u8]) -> Option<String> {
 /// What the package manager writes beside the packages' own files, the list of packages and its caches apart.
 fn is_state(path: &[u8]) -> bool {
     let lists: [&[u8]; 3] = [b"var/lib/dpkg/status", b"lib/apk/db/installed", b"usr/lib/apk/db/installed"];
-    let cache = is_within(path, b"var/cache/apt")
-        || is_within(path, b"var/lib/apt/lists")
-        || path.split(|&b| b == b'/').any(|part| part == b".cache" || part == b"_cacache");
-    !lists.contains(&path) && !cache && (is_package_manager_state(path) || is_within(path, b"etc/ld.so.cache"))
+    !lists.contains(&path)
+        && !is_package_cache(path)
+        && (is_package_manager_state(path) || is_within(path, b"etc/ld.so.cache"))
 }

@@ -35,6 +35,8 @@ pub(super) struct Question<'q, 'f> {
     pub rules: &'q [Rule],
     pub follows: &'q dyn Fn(&Rule, Tier) -> bool,
     pub distributions: &'q Decisions,
+    /// Packages that go with the base image, which is another one, by position; with the rule.
+    pub gpu: &'q BTreeMap<usize, String>,
     /// What of the image is not known and may compile in it, in words: then what it compiles with stays.
     pub open: Option<String>,
 }
@@ -53,11 +55,14 @@ fn gap_title(gap: &Gap) -> String {
 pub(super) fn decide(question: &Question<'_, '_>) -> SystemDecisions {
     let (facts, os) = (question.facts, question.facts.os);
     let in_base: BTreeSet<&str> = question.base.packages.iter().map(|package| package.name.as_str()).collect();
-    let above: BTreeSet<usize> =
-        (0..os.packages.len()).filter(|&position| !in_base.contains(os.packages[position].name.as_str())).collect();
+    let is_above = |position: &usize| !in_base.contains(os.packages[*position].name.as_str());
+    let all: BTreeSet<usize> = (0..os.packages.len()).filter(is_above).collect();
+    let above: BTreeSet<usize> = all.iter().copied().filter(|position| !question.gpu.contains_key(position)).collect();
     let mut out = SystemDecisions::default();
     let build = unwanted(os, &above, question);
-    let unwanted = match &question.open {
+    // Who needs whom is said of rpm's packages by what they provide, and nobody notes what belongs to the base: all stay.
+    let open = question.open.clone().or_else(|| os.is_rpm.then(|| "packages of rpm stay as they are".to_owned()));
+    let unwanted = match &open {
         Some(open) => {
             out.held.extend(build.values().map(|rule| (rule.clone(), open.clone())));
             BTreeMap::new()
@@ -73,6 +78,12 @@ pub(super) fn decide(question: &Question<'_, '_>) -> SystemDecisions {
     for (position, why) in linked(facts, &above, question.distributions) {
         roots.entry(position).or_insert(why);
     }
+    for &position in above.iter().filter(|_| os.is_rpm) {
+        roots.entry(position).or_insert(Why::Kept);
+    }
+    if let Some(position) = interpreter(facts, question.distributions, &above) {
+        roots.entry(position).or_insert(Why::Interpreter);
+    }
     for (position, why) in left_behind(&above, &unwanted, question) {
         roots.entry(position).or_insert(why);
     }
@@ -82,9 +93,10 @@ pub(super) fn decide(question: &Question<'_, '_>) -> SystemDecisions {
     }
     out.install = install(os, &above, &roots);
     credit(os, &above, &mut out.install);
-    for &position in above.difference(&out.kept) {
+    for &position in all.difference(&out.kept) {
         let package = &os.packages[position];
-        let (rule, why) = match unwanted.get(&position) {
+        let (rule, why) = match unwanted.get(&position).or(question.gpu.get(&position)) {
+            Some(rule) if question.gpu.contains_key(&position) => (rule.clone(), Why::GpuOnly),
             Some(rule) => (rule.clone(), Why::BuildOnly),
             None => (actions::UNUSED_PACKAGES.to_owned(), Why::NothingNeeds),
         };
@@ -98,6 +110,25 @@ pub(super) fn decide(question: &Question<'_, '_>) -> SystemDecisions {
     out.dropped.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
     out.notes = notes(facts, &out);
     out
+}
+
+/// The package above the base that brings the interpreter of what stays: of Debian's `python3.11-minimal` the one that the
+/// system calls `python3`, where it is that.
+fn interpreter(facts: &Facts<'_>, decisions: &Decisions, above: &BTreeSet<usize>) -> Option<usize> {
+    let dists = &facts.python.distributions;
+    let environment = decisions.kept.first().map(|&id| &facts.python.environments[dists[id].environment])?;
+    let (major, minor) = environment.python?;
+    let owner = |path: &str| {
+        let real = facts.view.resolve(path.as_bytes())?;
+        facts.os.owners.get(&real[..]).or_else(|| facts.os.owners.get(path.as_bytes())).copied()
+    };
+    let exact = owner(&format!("usr/bin/python{major}.{minor}"))?;
+    let generic = owner("usr/bin/python3").filter(|_| {
+        let real = facts.view.resolve(b"usr/bin/python3");
+        real.is_some_and(|real| real.ends_with(format!("python{major}.{minor}").as_bytes()))
+    });
+    let by_name = facts.os.find("python3").filter(|_| generic.is_some());
+    [by_name, Some(exact)].into_iter().flatten().find(|position| above.contains(position))
 }
 
 fn notes(facts: &Facts<'_>, decided: &SystemDecisions) -> Vec<String> {
@@ -235,7 +266,7 @@ fn recommended(
 fn unwanted(os: &OsInventory, above: &BTreeSet<usize>, question: &Question<'_, '_>) -> BTreeMap<usize, String> {
     let mut out = BTreeMap::new();
     for rule in question.rules.iter().filter(|rule| (question.follows)(rule, rule.tier)) {
-        let Detect::OsPackages { names, .. } = &rule.detect else { continue };
+        let Detect::OsPackages { names, of_base: false, .. } = &rule.detect else { continue };
         for &position in above {
             let name = os.packages[position].name.as_bytes();
             if names.matches(name) {
@@ -308,7 +339,7 @@ fn left_behind(
         out.extend(ours.filter(|&&position| is_one(&os.packages[position].name)).map(|&p| (p, Why::MayBeLoaded)));
     };
     for rule in question.rules.iter().filter(|rule| (question.follows)(rule, rule.tier)) {
-        let Detect::OsPackages { leave, .. } = &rule.detect else { continue };
+        let Detect::OsPackages { leave, of_base: false, .. } = &rule.detect else { continue };
         stay(&mut out, &|name| leave.matches(name.as_bytes()));
     }
     if question.facts.libraries.unread > 0 {

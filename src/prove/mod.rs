@@ -158,8 +158,8 @@ fn predicted(intent: &Intent<'_>, made: Result<Image, ContextError>) -> Image {
     image.other_names = Vec::new();
     image.platform.clone_from(&original.platform);
     image.basis = Basis::Predicted;
-    // What is started is the original's, whatever the text could not say of it.
+    // What is started is the plan's, whatever the text could not say of it.
     let history = std::mem::take(&mut image.config.history);
-    image.config = crate::image::Config { history, diff_ids: Vec::new(), ..original.config.clone() };
+    image.config = crate::image::Config { history, diff_ids: Vec::new(), ..intent.plan().config.clone() };
     image
 }

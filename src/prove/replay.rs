@@ -58,7 +58,7 @@ impl<'r> Replay<'r> {
         Self { aligned, ..self }
     }
 
-    /// With what of the original this text copies.
+    /// With what of the original this text copies, itself or by the plan's list.
     pub(super) fn copied_by(self, text: &str) -> Self {
         let original = Dockerfile::parse(text).ok().map(|file| copied(self.intent, &file));
         Self { original, ..self }
@@ -265,11 +265,16 @@ fn copied(intent: &Intent<'_>, file: &Dockerfile<'_>) -> Image {
     for instruction in &file.instructions {
         let from = instruction.flags.iter().any(|flag| flag.name == "from" && flag.value == "original");
         let Kind::Copy(copy) = &instruction.kind else { continue };
-        for source in copy.sources.iter().filter(|_| from) {
+        // All of it is there for the list to pick from.
+        for source in copy.sources.iter().filter(|source| from && *source != "/") {
             let path = ImagePath::from(source.as_str());
             places.extend(view.place(path.as_bytes()));
             places.extend(view.places_below(path.as_bytes()));
         }
+    }
+    if let Some(picked) = &intent.plan().picked {
+        places.extend(picked.paths.iter().chain(&picked.folders).filter_map(|path| view.place(path.as_bytes())));
+        picked.folders.iter().for_each(|folder| places.extend(view.places_below(folder.as_bytes())));
     }
     places.sort_unstable();
     places.dedup();

@@ -2,7 +2,7 @@
 
 use super::environment::{Environment, discover};
 use super::scan::Scan;
-use super::{claims, install, removed};
+use super::{Interpreters, claims, install, removed};
 use crate::base::{FastMap, ImagePath, LayerIdx, Problem, is_within, parent};
 use crate::fs::View;
 use std::collections::{BTreeMap, HashMap};
@@ -24,6 +24,8 @@ pub struct Inventory {
     /// Distributions that a layer has and a higher layer uninstalled or replaced by another version; sorted by
     /// layer and name.
     pub removed: Vec<RemovedDistribution>,
+    /// The Pythons that no package manager owns, once that was asked: [`Inventory::find_interpreters`].
+    pub interpreters: Interpreters,
     /// Metadata that could not be read as it should be.
     pub problems: Vec<Problem>,
     /// Which distribution a path is counted for; see [`Inventory::owner`].
@@ -155,6 +157,11 @@ impl Inventory {
         inventory.problems.sort();
         inventory.problems.dedup();
         inventory
+    }
+
+    /// Finds the Pythons whose files neither a distribution owns nor, as `is_packaged` tells, a package.
+    pub fn find_interpreters(&mut self, view: &View<'_>, is_packaged: impl Fn(&[u8]) -> bool) {
+        self.interpreters = Interpreters::new(view, |path| self.owner_of.contains_key(path) || is_packaged(path));
     }
 
     /// The distributions of a normalized name, in any environment.

@@ -7,6 +7,7 @@
 
 mod asked;
 mod claims;
+mod cpython;
 mod environment;
 mod graph;
 mod install;
@@ -22,6 +23,7 @@ mod vendor;
 
 pub use crate::manifest::{is_name, normalize_name};
 pub use asked::{AskedFor, asked_for, is_asked_for_file, parse_requirement, parse_requirements, read_asked_for};
+pub use cpython::{Interpreter, Interpreters, PythonPart};
 pub use environment::{Environment, EnvironmentKind};
 pub use graph::{Edge, Graph};
 pub use interpreter::parse_pyvenv;

@@ -2,7 +2,8 @@
 //! without RECORD, because dpkg's own lists (`/var/lib/dpkg/info/*.list`, one path a line) have the files.
 
 use crate::base::{FastMap, FastSet, clean_path, parent};
-use crate::fs::View;
+use crate::fs::{Lookup, View};
+use crate::layer::is_rpm_database;
 use std::borrow::Cow;
 
 /// dpkg's lists, by the metadata of Python distributions that they name.
@@ -11,6 +12,8 @@ pub(super) struct VendorLists<'a> {
     lists: FastMap<Cow<'a, [u8]>, &'a [u8]>,
     /// Directories that Alpine's apk owns (`F:` lines).
     apk: FastSet<&'a [u8]>,
+    /// A `METADATA` in each such directory that rpm owns.
+    rpm: FastSet<Vec<u8>>,
 }
 
 impl<'a> VendorLists<'a> {
@@ -27,6 +30,15 @@ impl<'a> VendorLists<'a> {
                 }
             }
         }
+        let mut lookup = Lookup::new(view);
+        let rpm: [&[u8]; 3] = [b"var/lib/rpm", b"usr/lib/sysimage/rpm", b"usr/share/rpm"];
+        let rpm = rpm.iter().flat_map(|dir| view.below(dir)).filter(|(path, _)| is_rpm_database(path));
+        for database in rpm.filter_map(|(_, node)| crate::rpm::read(view.contents_of(node)?).ok()) {
+            let dirs = database.packages.iter().flat_map(|package| &package.files);
+            let dirs = dirs.map(|(dir, _)| dir.trim_end_matches('/'));
+            let dirs = dirs.filter(|dir| dir.ends_with(".dist-info") || dir.ends_with(".egg-info"));
+            out.rpm.extend(dirs.map(|dir| lookup.spell(&[&clean_path(dir.as_bytes())[..], b"/METADATA"].concat())));
+        }
         let databases: [&[u8]; 2] = [b"lib/apk/db/installed", b"usr/lib/apk/db/installed"];
         for database in databases.iter().filter_map(|path| view.contents(path)) {
             let dirs = database.split(|&b| b == b'\n').filter_map(|line| line.strip_prefix(b"F:"));
@@ -37,7 +49,9 @@ impl<'a> VendorLists<'a> {
 
     /// Whether a package manager's list names this METADATA or PKG-INFO.
     pub(super) fn owns(&self, headers: &[u8]) -> bool {
-        self.lists.contains_key(headers) || self.apk.contains(parent(headers))
+        self.lists.contains_key(headers)
+            || self.apk.contains(parent(headers))
+            || self.rpm.contains(&[parent(headers), b"/METADATA"].concat())
     }
 
     /// The cleaned paths of the list that names this METADATA or PKG-INFO.

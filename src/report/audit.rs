@@ -40,6 +40,9 @@ pub struct AuditReport {
     /// What conda installed and is no Python distribution, the largest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub conda_packages: Vec<CondaPackageReport>,
+    /// The Pythons that no package manager brought: the official images' in `/usr/local`, pyenv's, uv's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub interpreters: Vec<InterpreterReport>,
     /// What the rules found, worst first.
     pub findings: Vec<FindingReport>,
     /// What could not be read as it should be.
@@ -90,8 +93,8 @@ pub struct Sizes {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Group {
-    /// `hidden`, `gpu-libraries`, `distribution`, `distributions`, `os-packages`, `conda-packages`, `base-image`,
-    /// `package-manager` or `application`.
+    /// `hidden`, `gpu-libraries`, `distribution`, `distributions`, `os-packages`, `conda-packages`, `interpreters`,
+    /// `base-image`, `package-manager` or `application`.
     pub id: &'static str,
     /// What to call it.
     pub label: String,
@@ -186,7 +189,8 @@ pub struct NamedBytes {
 pub struct VisibleBytes {
     /// All of them.
     pub total: Size,
-    /// By kind of owner: `distributions`, `os-packages`, `conda-packages`, `base`, `package-manager`, `application`.
+    /// By kind of owner: `distributions`, `os-packages`, `conda-packages`, `interpreters`, `base`, `package-manager`,
+    /// `application`.
     pub by_owner: Vec<NamedBytes>,
     /// By kind of file.
     pub by_category: Vec<NamedBytes>,
@@ -330,6 +334,28 @@ pub struct CondaPackageReport {
     pub files: u64,
     /// Installed bytes (`unpacked`).
     pub bytes: u64,
+    /// Whether it was asked for.
+    pub requested: bool,
+    /// Names of the conda packages that need it.
+    pub required_by: Vec<String>,
+    /// How many of the paths that it lists are another conda package's, or were written over by pip.
+    pub contested: usize,
+}
+
+/// A Python that no package manager brought: its own files, without the distributions in its site directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct InterpreterReport {
+    /// `Python 3.11`.
+    pub name: String,
+    /// `/usr/local`.
+    pub prefix: String,
+    /// Position of the layer that has its standard library, from 1.
+    pub layer: usize,
+    /// Its bytes (`unpacked`).
+    pub bytes: u64,
+    /// What they are: they sum to `bytes`. The largest first.
+    pub parts: Vec<NamedBytes>,
 }
 
 /// Something that a rule found. Findings may overlap: their bytes do not add up.

@@ -8,7 +8,7 @@ use crate::fs::{Owner, View};
 use crate::image::{GapText, HistoryRow, Image};
 use crate::layer::LayerIndex;
 use crate::plan::Plan;
-use crate::python::{DistId, Distribution, Environment, Inventory};
+use crate::python::{DistId, Distribution, Environment, Interpreter, Inventory};
 use crate::rules::Finding;
 use crate::rules::Rule;
 use std::cmp::Reverse;
@@ -42,6 +42,7 @@ impl AuditReport {
             removed_distributions: removed(facts.python),
             os_packages: os_packages(facts),
             conda_packages: conda_packages(facts),
+            interpreters: interpreters(facts),
             findings: findings.iter().map(|finding| finding_report(image, finding, rules, &names)).collect(),
             problems: problems(image, view, facts),
             gaps: image.gaps.iter().map(GapText::from).collect(),
@@ -58,6 +59,7 @@ struct Names {
     requires: Vec<Vec<String>>,
     packages: Vec<String>,
     conda: Vec<String>,
+    interpreters: Vec<String>,
 }
 
 impl Names {
@@ -78,7 +80,9 @@ impl Names {
         let sorted = |sets: Vec<BTreeSet<String>>| sets.into_iter().map(|set| set.into_iter().collect()).collect();
         let packages = facts.os.packages.iter().map(|package| escape_str(&package.name)).collect();
         let conda = facts.os.conda.packages.iter().map(|package| escape_str(&package.name)).collect();
-        Self { required_by: sorted(required_by), requires: sorted(requires), distributions, packages, conda }
+        let interpreters = facts.python.interpreters.list.iter().map(|it| escape_str(&it.title())).collect();
+        let (required_by, requires) = (sorted(required_by), sorted(requires));
+        Self { required_by, requires, distributions, packages, conda, interpreters }
     }
 
     fn owner(&self, owner: Owner) -> String {
@@ -87,6 +91,7 @@ impl Names {
             Owner::Distribution(id) => known(self.distributions.get(id)),
             Owner::OsPackage(id) => known(self.packages.get(id)),
             Owner::CondaPackage(id) => known(self.conda.get(id)),
+            Owner::Interpreter(id) => known(self.interpreters.get(id)),
             Owner::Base => "base image's own files".to_owned(),
             Owner::PackageManager => "caches and package lists".to_owned(),
             Owner::Application => "files of no package".to_owned(),
@@ -174,6 +179,7 @@ fn visible(image: &Image, facts: &Facts<'_>) -> VisibleBytes {
             Owner::Distribution(_) => "distributions",
             Owner::OsPackage(_) => "os-packages",
             Owner::CondaPackage(_) => "conda-packages",
+            Owner::Interpreter(_) => "interpreters",
             Owner::Base => "base",
             Owner::PackageManager => "package-manager",
             Owner::Application => "application",
@@ -268,6 +274,15 @@ fn removed(python: &Inventory) -> Vec<RemovedReport> {
 
 /// Files that a Python distribution owns are that distribution's.
 fn conda_packages(facts: &Facts<'_>) -> Vec<CondaPackageReport> {
+    let conda = &facts.os.conda;
+    let mut contested = vec![0usize; conda.packages.len()];
+    conda.contested.iter().for_each(|(_, position)| contested[*position] += 1);
+    for (path, position) in &conda.owners {
+        let owner = facts.python.owner(path.as_bytes()).map(|id| &facts.python.distributions[id]);
+        let by_pip = owner.is_some_and(|dist| dist.installer.as_deref().is_some_and(|name| name != "conda"));
+        contested[*position] += usize::from(by_pip);
+    }
+    let required_by = conda.required_by();
     let report = |(id, package): (usize, &crate::os::CondaPackage)| {
         let (bytes, files) = facts.summary.owners.get(&Owner::CondaPackage(id)).copied().unwrap_or_default();
         CondaPackageReport {
@@ -278,11 +293,33 @@ fn conda_packages(facts: &Facts<'_>) -> Vec<CondaPackageReport> {
             environment: package.prefix.to_string(),
             files,
             bytes,
+            requested: package.requested,
+            required_by: required_by[id].iter().map(|other| escape_str(&conda.packages[*other].name)).collect(),
+            contested: contested[id],
         }
     };
     let mut out: Vec<_> = facts.os.conda.packages.iter().enumerate().map(report).collect();
     out.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| (&a.name, &a.environment).cmp(&(&b.name, &b.environment))));
     out
+}
+
+fn interpreters(facts: &Facts<'_>) -> Vec<InterpreterReport> {
+    let report = |interpreter: &Interpreter| {
+        let mut parts: Vec<NamedBytes> = interpreter
+            .parts
+            .iter()
+            .map(|(part, &bytes)| NamedBytes { name: part.as_str().to_owned(), bytes })
+            .collect();
+        parts.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
+        InterpreterReport {
+            name: escape_str(&interpreter.title()),
+            prefix: interpreter.prefix.to_string(),
+            layer: interpreter.layer as usize + 1,
+            bytes: interpreter.bytes(),
+            parts,
+        }
+    };
+    facts.python.interpreters.list.iter().map(report).collect()
 }
 
 fn os_packages(facts: &Facts<'_>) -> Vec<OsPackageReport> {

@@ -9,7 +9,7 @@ use crate::rules::Severity;
 
 /// The lines below the first screen.
 pub(super) fn details(report: &AuditReport, style: Style<'_>) -> Vec<String> {
-    let sections: [(&str, Vec<String>); 10] = [
+    let sections: [(&str, Vec<String>); 11] = [
         ("FINDINGS", report.findings.iter().flat_map(|finding| finding_lines(finding, style)).collect()),
         ("PLAN", plan_lines(report, style)),
         ("LAYERS", layer_lines(report, style)),
@@ -18,7 +18,8 @@ pub(super) fn details(report: &AuditReport, style: Style<'_>) -> Vec<String> {
         ("DISTRIBUTIONS", distribution_lines(report, style)),
         ("DISTRIBUTIONS THAT A HIGHER LAYER REMOVED", removed_lines(report, style)),
         ("OS PACKAGES (* asked for by hand)", package_lines(report, style)),
-        ("CONDA PACKAGES", conda_lines(report, style)),
+        ("CONDA PACKAGES (* asked for)", conda_lines(report, style)),
+        ("PYTHON ITSELF", interpreter_lines(report, style)),
         ("COULD NOT BE READ", problem_lines(report, style)),
     ];
     let mut out = Vec::new();
@@ -218,10 +219,26 @@ fn package_lines(report: &AuditReport, style: Style<'_>) -> Vec<String> {
 
 fn conda_lines(report: &AuditReport, style: Style<'_>) -> Vec<String> {
     let line = |package: &super::audit::CondaPackageReport| {
-        let what = format!("{} {} {} {}", package.name, package.version, package.build, package.channel);
+        let asked = if package.requested { " *" } else { "" };
+        let contested = match package.contested {
+            0 => String::new(),
+            count => format!(" ({count} of its paths are claimed by others)"),
+        };
+        let title = format!("{} {} {} {}", package.name, package.version, package.build, package.channel);
+        let what = format!("{title}{asked}{contested}");
         fit(&format!("  {}   {what}", size(package.bytes)), style.width)
     };
     report.conda_packages.iter().map(line).collect()
+}
+
+fn interpreter_lines(report: &AuditReport, style: Style<'_>) -> Vec<String> {
+    let lines = |it: &super::audit::InterpreterReport| {
+        let own = format!("  {}   {} in {}, layer {}", size(it.bytes), it.name, it.prefix, it.layer);
+        let part = |part: &super::audit::NamedBytes| format!("    {}   {}", size(part.bytes), part.name);
+        let lines = std::iter::once(own).chain(it.parts.iter().map(part));
+        lines.map(|line| fit(&line, style.width)).collect::<Vec<_>>()
+    };
+    report.interpreters.iter().flat_map(lines).collect()
 }
 
 fn problem_lines(report: &AuditReport, style: Style<'_>) -> Vec<String> {

@@ -24,6 +24,7 @@ enum Kind {
     Distribution(DistId),
     OsPackages,
     CondaPackages,
+    Interpreters,
     PackageManager,
     Application,
 }
@@ -55,6 +56,7 @@ fn kind(part: Part, gpu: &BTreeSet<DistId>) -> Kind {
         Part::Own(Owner::Distribution(id)) => Kind::Distribution(id),
         Part::Own(Owner::OsPackage(_)) => Kind::OsPackages,
         Part::Own(Owner::CondaPackage(_)) => Kind::CondaPackages,
+        Part::Own(Owner::Interpreter(_)) => Kind::Interpreters,
         Part::Own(Owner::PackageManager) => Kind::PackageManager,
         Part::Own(Owner::Application) => Kind::Application,
     }
@@ -67,6 +69,7 @@ fn fixed_group(facts: &Facts<'_>, kind: Kind, bytes: u64, gpu: &BTreeSet<DistId>
         Kind::Gpu => ("gpu-libraries", format!("GPU libraries ({})", gpu.len()), gpu_note(facts, gpu)),
         Kind::OsPackages => ("os-packages", os_label(base).to_owned(), os_note(facts)),
         Kind::CondaPackages => ("conda-packages", conda_label(facts), conda_note(facts)),
+        Kind::Interpreters => ("interpreters", interpreter_label(facts), interpreter_note(facts)),
         Kind::PackageManager => ("package-manager", "caches, package lists".to_owned(), String::new()),
         _ => ("application", "application, other files".to_owned(), "owned by no package".to_owned()),
     };
@@ -141,6 +144,22 @@ fn conda_note(facts: &Facts<'_>) -> String {
     let largest = facts.summary.largest(Owner::conda_package).into_iter();
     let titles: Vec<String> = largest.filter_map(|(id, _)| facts.title(Owner::CondaPackage(id))).collect();
     some(titles.iter().map(String::as_str), 2)
+}
+
+fn interpreter_label(facts: &Facts<'_>) -> String {
+    let largest = facts.summary.largest(Owner::interpreter);
+    let titles: Vec<String> = largest.iter().filter_map(|(id, _)| facts.title(Owner::Interpreter(*id))).collect();
+    format!("{} itself", some(titles.iter().map(String::as_str), 2))
+}
+
+/// The largest parts of the largest one.
+fn interpreter_note(facts: &Facts<'_>) -> String {
+    let largest = facts.summary.largest(Owner::interpreter);
+    let first = largest.first().and_then(|(id, _)| facts.python.interpreters.list.get(*id));
+    let mut parts: Vec<(&str, u64)> =
+        first.iter().flat_map(|it| &it.parts).map(|(part, &bytes)| (part.as_str(), bytes)).collect();
+    parts.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
+    some(parts.into_iter().map(|(name, _)| name), 2)
 }
 
 /// The first names, and how many more there are.

@@ -8,7 +8,7 @@ use super::libraries::LibrariesReport;
 use crate::base::{Basis, ByteSize, Size, Unit, escape_str};
 use crate::emit::edit::{Edit, Edits};
 use crate::facts::Explained;
-use crate::image::{GapText, Image};
+use crate::image::{Config, GapText, Image};
 use crate::index::{Availability, Verdict};
 use crate::plan::{Dropped, LibraryCheck, OverriddenEdge, Pin, Plan};
 use crate::rules::Tier;
@@ -51,6 +51,9 @@ pub struct PlanReport {
     pub system: Vec<SystemReport>,
     /// OS packages that go.
     pub dropped_system: Vec<TakenAway>,
+    /// Settings of the original that go: `variable NAME`, `label NAME`, `entry point`, `search path`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dropped_settings: Vec<String>,
     /// Files to copy from the original.
     pub copies: Vec<CopyReport>,
     /// What the plan does.
@@ -297,6 +300,7 @@ impl PlanReport {
             overridden: plan.overridden.iter().map(requirement).collect(),
             unsatisfied_before: plan.unsatisfied_before.iter().map(requirement).collect(),
             system: plan.system.iter().map(system).collect(),
+            dropped_settings: dropped_settings(&image.config, &plan.config),
             dropped_system: plan.dropped_system.iter().map(|gone| taken_away(gone, image.basis)).collect(),
             copies: plan.copies.iter().map(|item| copy(item, image.basis)).collect(),
             actions: plan.actions.iter().map(action).collect(),
@@ -448,4 +452,14 @@ fn action(action: &crate::plan::Action) -> PlanAction {
         added: action.added,
         evidence: escaped(&action.evidence),
     }
+}
+
+/// What the plan's configuration has not or has otherwise, as `verify` calls it.
+fn dropped_settings(before: &Config, after: &Config) -> Vec<String> {
+    let name = |pair: &String| pair.split('=').next().unwrap_or_default().to_owned();
+    let gone = before.env.iter().filter(|pair| !after.env.contains(pair)).map(name);
+    let variables = gone.map(|name| if name == "PATH" { "search path".to_owned() } else { format!("variable {name}") });
+    let labels = before.labels.keys().filter(|key| !after.labels.contains_key(*key)).map(|key| format!("label {key}"));
+    let entry = (before.entrypoint != after.entrypoint).then(|| "entry point".to_owned());
+    variables.chain(labels).chain(entry).map(|setting| escape_str(&setting)).collect()
 }

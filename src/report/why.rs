@@ -3,7 +3,7 @@
 use super::layout::{Tone, count, fit, paint, right, wrap_to};
 use super::text::joined;
 use crate::base::{Basis, ByteSize};
-use crate::facts::{Brought, Chain, Cut, Explained, Requirer};
+use crate::facts::{Brought, Chain, Cut, Explained, ExplainedPackage, Requirer};
 use serde::Serialize;
 
 /// Version of the JSON form.
@@ -26,13 +26,16 @@ pub struct WhyReport {
     pub basis: &'static str,
     /// One for each environment that has a distribution of the name.
     pub distributions: Vec<Explained>,
+    /// OS packages and conda packages of the name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub packages: Vec<ExplainedPackage>,
 }
 
 impl WhyReport {
     /// A report.
-    pub fn new(image: &str, basis: Basis, distributions: Vec<Explained>) -> Self {
+    pub fn new(image: &str, basis: Basis, distributions: Vec<Explained>, packages: Vec<ExplainedPackage>) -> Self {
         let image = image.to_owned();
-        Self { schema_version: SCHEMA_VERSION, image, unit: "unpacked", basis: basis.as_str(), distributions }
+        Self { schema_version: SCHEMA_VERSION, image, unit: "unpacked", basis: basis.as_str(), distributions, packages }
     }
 }
 
@@ -45,6 +48,12 @@ pub fn render(report: &WhyReport, color: bool, width: usize, details: bool) -> S
             lines.push(String::new());
         }
         lines.extend(page.distribution(why));
+    }
+    for why in &report.packages {
+        if !lines.is_empty() {
+            lines.push(String::new());
+        }
+        lines.extend(page.package(why));
     }
     joined(lines)
 }
@@ -74,6 +83,26 @@ impl Page {
         self.section(&mut out, "THESE CUTS FREE OTHERS, BUT NOT IT", &others, |cut| self.cut(cut));
         out.push(String::new());
         out.extend(self.wrapped(&verdict(why)));
+        out
+    }
+
+    fn package(&self, why: &ExplainedPackage) -> Vec<String> {
+        let name = format!("{} {}", why.name, why.version);
+        let place = match &why.environment {
+            Some(prefix) => format!("conda package in {prefix}"),
+            None => "OS package".to_owned(),
+        };
+        let facts = format!("   {} unpacked · {place}", ByteSize(why.bytes));
+        let room = self.width.saturating_sub(name.len());
+        let mut out = vec![paint(self.color, Tone::Name, &fit(&name, self.width)) + &fit(&facts, room)];
+        let asked = match why.chain.as_slice() {
+            [] => Vec::new(),
+            [_] => vec!["it was asked for by hand".to_owned()],
+            steps => vec![steps.join(" → ")],
+        };
+        self.section(&mut out, "WHO ASKED FOR IT", &asked, |chain| self.wrapped(chain));
+        self.section(&mut out, "WHO REQUIRES IT", &why.required_by, |name| self.wrapped(name));
+        self.section(&mut out, "WHAT IT REQUIRES", &why.requires, |name| self.wrapped(name));
         out
     }
 

@@ -27,9 +27,15 @@ pub(super) fn rule(rule: &Rule) -> Checked {
             replacement(replace)?;
             signs(unless)
         }
-        Detect::Distributions { names } | Detect::OsPackages { names, .. } if names.is_empty() => {
+        Detect::Distributions { names }
+        | Detect::OsPackages { names, .. }
+        | Detect::CondaPackages { names, .. }
+        | Detect::GpuSystem { names, .. }
+            if names.is_empty() =>
+        {
             wrong(&["detect", "names"], NO_GLOB)
         }
+        Detect::GpuSystem { unless, .. } => signs(unless),
         Detect::Paths { globs, .. } if globs.is_empty() => wrong(&["detect", "globs"], NO_GLOB),
         _ => Ok(()),
     }

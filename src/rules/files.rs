@@ -12,6 +12,7 @@ use std::ops::Range;
 /// A `paths` rule and what it met so far.
 struct Matcher<'r> {
     rule: &'r Rule,
+    of_base: bool,
     owned: Option<bool>,
     at_least: u64,
     bytes: u64,
@@ -22,7 +23,7 @@ struct Matcher<'r> {
 }
 
 /// One finding for each rule that matches visible files above the base image. What the base image itself holds
-/// is left out: nobody who builds on it can take it away.
+/// is left out, but where a rule means it too: nobody who builds on it can take it away.
 pub(super) fn paths(context: &Context<'_>, rules: &[Rule]) -> Vec<Finding> {
     let (mut matchers, globs, excepted) = matchers(rules);
     if matchers.is_empty() {
@@ -35,7 +36,8 @@ pub(super) fn paths(context: &Context<'_>, rules: &[Rule]) -> Vec<Finding> {
     for (place, tag) in hits {
         let ((_, node), matcher) = (view.at(place), &mut matchers[tag]);
         let path = view.path(node);
-        if matcher.owned.is_none_or(|owned| owned == owners.has(path)) {
+        let is_meant = matcher.of_base || node.data.0 >= context.base_layers;
+        if is_meant && matcher.owned.is_none_or(|owned| owned == owners.has(path)) {
             matcher.add(path, node, view.size(node), links.get(&node.data).copied().unwrap_or(1));
         }
     }
@@ -45,16 +47,13 @@ pub(super) fn paths(context: &Context<'_>, rules: &[Rule]) -> Vec<Finding> {
 /// A position in the tree, and a rule's place.
 type Hit = (usize, usize);
 
-/// What matches above the base image.
+/// What matches.
 fn hits(context: &Context<'_>, globs: &GlobSet, excepted: &GlobSet, places: Range<usize>) -> Vec<Hit> {
     let view = context.facts.view;
     let mut hits: Vec<Hit> = Vec::new();
     let (mut walk, mut unless) = (globs.walk(), excepted.walk());
     for place in places {
         let (path, node) = view.at(place);
-        if node.data.0 < context.base_layers {
-            continue;
-        }
         let kind = view.entry(node.entry).kind;
         if !matches!(kind, EntryKind::File | EntryKind::Hardlink | EntryKind::Symlink) {
             continue;
@@ -89,13 +88,14 @@ fn links(context: &Context<'_>) -> FastMap<DataRef, usize> {
 fn matchers(rules: &[Rule]) -> (Vec<Matcher<'_>>, GlobSet, GlobSet) {
     let (mut matchers, mut wanted, mut unwanted) = (Vec::new(), Vec::new(), Vec::new());
     for rule in rules {
-        let Detect::Paths { globs, except, owned, at_least } = &rule.detect else { continue };
+        let Detect::Paths { globs, except, of_base, owned, at_least } = &rule.detect else { continue };
         let place = matchers.len();
         wanted.push((globs, place));
         unwanted.push((except, place));
         let (owned, at_least) = (*owned, *at_least);
         matchers.push(Matcher {
             rule,
+            of_base: *of_base,
             owned,
             at_least,
             bytes: 0,

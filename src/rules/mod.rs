@@ -19,6 +19,7 @@ mod explain;
 mod files;
 mod glob;
 mod gpu;
+mod gpu_system;
 mod layers;
 mod libraries;
 mod load;
@@ -153,11 +154,20 @@ pub fn evaluate(facts: &Facts<'_>, rules: &[Rule]) -> Vec<Finding> {
             Detect::ContestedFiles {} => findings.extend(distributions::contested(&context, rule)),
             Detect::DeadBytes {} => findings.extend(layers::dead(&context, rule)),
             Detect::RewrittenBytes {} => findings.extend(layers::rewritten(&context, rule)),
-            Detect::OsPackages { names, leave } => findings.extend(packages::named(&context, rule, names, leave)),
+            Detect::OsPackages { names, leave, of_base, least } => {
+                findings.extend(packages::named(&context, rule, (names, leave), (*of_base, *least)));
+            }
+            Detect::GpuSystem { names, paths, unless, .. } => {
+                findings.extend(gpu_system::packages(&context, rule, names, paths, unless));
+            }
+            Detect::CondaPackages { names, gpu_builds } => {
+                findings.extend(packages::conda(&context, rule, names, *gpu_builds));
+            }
             Detect::MissingLibraries {} => findings.extend(libraries::missing(&context, rule)),
             Detect::Paths { .. } => {}
         }
     }
+    doubt_system(&mut findings, rules);
     findings.sort_by(|a, b| {
         let rank = |finding: &Finding| std::cmp::Reverse((finding.severity, finding.bytes));
         let name = |finding: &Finding| finding.subject.to_string();
@@ -170,4 +180,20 @@ pub fn evaluate(facts: &Facts<'_>, rules: &[Rule]) -> Vec<Finding> {
 pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
     let pattern = std::str::from_utf8(pattern).unwrap_or_default();
     Glob::new(pattern).is_ok_and(|glob| glob.matches(text))
+}
+
+/// Where a distribution is a GPU build, the system's packages for GPUs may serve it.
+fn doubt_system(findings: &mut [Finding], rules: &[Rule]) {
+    let kind = |finding: &Finding| rules.iter().find(|rule| rule.id == finding.rule).map(|rule| &rule.detect);
+    let is_build = |finding: &&Finding| matches!(kind(finding), Some(Detect::GpuBuild { .. }));
+    let Some(build) = findings.iter().find(is_build).map(|finding| finding.subject.to_string()) else { return };
+    for finding in findings.iter_mut() {
+        let is_system = matches!(
+            rules.iter().find(|rule| rule.id == finding.rule).map(|rule| &rule.detect),
+            Some(Detect::GpuSystem { .. })
+        );
+        if is_system {
+            *finding = finding.clone().doubted(Some(format!("{build} is a GPU build")));
+        }
+    }
 }

@@ -4,10 +4,16 @@ use super::context::{Context, count, names as join, title};
 use super::{Evidence, Finding, Subject};
 use super::{GlobSet, Rule};
 use crate::base::{ByteSize, Location, escape_str};
+use crate::fs::Owner;
 use crate::os::OsPackage;
 
-/// One finding for all named packages that were installed above the base image.
-pub(super) fn named(context: &Context<'_>, rule: &Rule, names: &GlobSet, leave: &GlobSet) -> Option<Finding> {
+/// One finding for all named packages that were installed above the base image, or in it.
+pub(super) fn named(
+    context: &Context<'_>,
+    rule: &Rule,
+    (names, leave): (&GlobSet, &GlobSet),
+    (of_base, least): (bool, usize),
+) -> Option<Finding> {
     let packages = &context.facts.os.packages;
     let wanted = |package: &OsPackage| {
         let name = package.name.as_bytes();
@@ -18,8 +24,8 @@ pub(super) fn named(context: &Context<'_>, rule: &Rule, names: &GlobSet, leave: 
         return None;
     }
     let places = places(context);
-    found.retain(|&place| is_above_base(context, &packages[place], &places[place]));
-    if found.is_empty() {
+    found.retain(|&place| is_above_base(context, &packages[place], &places[place]) != of_base);
+    if found.is_empty() || found.len() < least {
         return None;
     }
     let bytes = found.iter().fold(0u64, |sum, &place| sum.saturating_add(packages[place].bytes));
@@ -28,6 +34,38 @@ pub(super) fn named(context: &Context<'_>, rule: &Rule, names: &GlobSet, leave: 
         Finding::new(rule, Subject::Packages, message(packages, &found, bytes), bytes).with_evidence(rows);
     finding.os_packages = found;
     Some(finding)
+}
+
+/// One finding for the conda packages of a name, or of a build for GPUs, in all environments.
+pub(super) fn conda(context: &Context<'_>, rule: &Rule, names: &GlobSet, gpu_builds: bool) -> Option<Finding> {
+    let facts = context.facts;
+    let conda = &facts.os.conda;
+    let bytes_of = |id: usize| {
+        let own = facts.summary.owners.get(&Owner::CondaPackage(id)).map_or(0, |(bytes, _)| *bytes);
+        // A Python distribution in it owns its files itself.
+        let package = &conda.packages[id];
+        let dists = context.distributions().filter(|(_, dist)| {
+            conda.owners.get(&dist.metadata.join(b"METADATA")) == Some(&id)
+                && dist.installer.as_deref() == Some("conda")
+        });
+        let python = dists.fold(0u64, |sum, (_, dist)| sum.saturating_add(dist.bytes));
+        let title = format!("{} {} {}", package.name, package.version, package.build);
+        (own.saturating_add(python), escape_str(&title))
+    };
+    let is_one = |id: &usize| {
+        let package = &conda.packages[*id];
+        names.matches(package.name.as_bytes()) || gpu_builds && package.is_gpu_build()
+    };
+    let mut found: Vec<(u64, String)> = (0..conda.packages.len()).filter(is_one).map(bytes_of).collect();
+    found.sort_by(|a, b| b.cmp(a));
+    let bytes = found.iter().fold(0u64, |sum, (bytes, _)| sum.saturating_add(*bytes));
+    if bytes == 0 {
+        return None;
+    }
+    let shown: Vec<String> = found.iter().map(|(_, title)| title.clone()).collect();
+    let message = format!("{} in {}: {}", ByteSize(bytes), count(found.len(), "conda package"), join(&shown, 4));
+    let rows = found.into_iter().map(|(bytes, note)| Evidence { location: None, bytes, note }).collect();
+    Some(Finding::new(rule, Subject::CondaPackages, message, bytes).with_evidence(rows))
 }
 
 fn message(packages: &[OsPackage], found: &[usize], bytes: u64) -> String {

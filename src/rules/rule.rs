@@ -121,12 +121,39 @@ pub enum Detect {
         /// Of these, not counted.
         #[serde(default)]
         except: GlobSet,
+        /// Whether paths of the base image's layers count too: a plan may build on another.
+        #[serde(default)]
+        of_base: bool,
         /// Only when a distribution or OS package owns the path (true), or only when none does (false).
         #[serde(default)]
         owned: Option<bool>,
         /// Do not report less than this many bytes in all.
         #[serde(default)]
         at_least: u64,
+    },
+    /// Packages of the system that serve a GPU, those of the base image too. A plan that follows it builds on the
+    /// distribution's own image; with them go what the base set for them and its entry point.
+    GpuSystem {
+        /// Globs over names of OS packages.
+        names: GlobSet,
+        /// Globs over paths that belong to them: what no package owns there counts too, folders of `PATH` and the like are
+        /// left out, and so is an entry point.
+        #[serde(default)]
+        paths: GlobSet,
+        /// Globs over names of environment variables that go with them.
+        #[serde(default)]
+        variables: GlobSet,
+        /// Signs in the application's source that it uses a GPU: then the plan asks first.
+        #[serde(default)]
+        unless: Signs,
+    },
+    /// Packages that conda installed.
+    CondaPackages {
+        /// Globs over names.
+        names: GlobSet,
+        /// Whether those count too whose build says that it is one for a GPU.
+        #[serde(default)]
+        gpu_builds: bool,
     },
     /// OS packages.
     OsPackages {
@@ -136,6 +163,12 @@ pub enum Detect {
         /// wheels rely on without saying so.
         #[serde(default)]
         leave: GlobSet,
+        /// Whether the packages of the base image are meant, instead of those above it.
+        #[serde(default)]
+        of_base: bool,
+        /// With fewer packages than this it does not fire.
+        #[serde(default)]
+        least: usize,
     },
 }
 
@@ -250,6 +283,8 @@ impl Detect {
             Self::ContestedFiles {} => "contested",
             Self::DeadBytes {} => "hidden",
             Self::RewrittenBytes {} => "rewritten",
+            Self::GpuSystem { .. } => "gpu",
+            Self::CondaPackages { .. } => "conda",
             Self::Paths { .. } => "files",
             Self::OsPackages { .. } => "system",
         }
@@ -259,7 +294,7 @@ impl Detect {
     fn action(&self) -> Option<&'static str> {
         match self {
             Self::Paths { .. } => Some("leave behind {}"),
-            Self::OsPackages { .. } => Some("without {}"),
+            Self::OsPackages { .. } | Self::GpuSystem { .. } => Some("without {}"),
             Self::DuplicateFamily { .. }
             | Self::GpuBuild { .. }
             | Self::Distributions { .. }

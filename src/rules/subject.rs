@@ -23,6 +23,8 @@ pub enum Subject {
     },
     /// Packages of the operating system.
     Packages,
+    /// Packages that conda installed.
+    CondaPackages,
     /// Bytes of a layer that a later one (or the same) hides.
     Hidden {
         /// The layer that has the bytes.
@@ -73,6 +75,7 @@ impl fmt::Display for Subject {
                 within(out, environment)
             }
             Self::Packages => out.write_str("OS packages"),
+            Self::CondaPackages => out.write_str("conda packages"),
             Self::Hidden { layer, by } if layer == by => write!(out, "layer {} twice", layer + 1),
             Self::Hidden { layer, by } => write!(out, "layer {} hidden by layer {}", layer + 1, by + 1),
             Self::Rewritten { layer, by } => write!(out, "layer {} written again by layer {}", layer + 1, by + 1),

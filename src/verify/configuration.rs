@@ -1,6 +1,6 @@
 //! How the container is started, as engines see it: what is unset and what says the default are the same.
 
-use super::Check;
+use super::{Check, Promise};
 use crate::base::escape_str;
 use crate::image::{Config, DEFAULT_PATH, HealthCheck};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +20,7 @@ const OF_THE_BASE: [&str; 8] = [
 const OF_THE_BUILD: [&str; 2] = ["org.opencontainers.image.", "org.label-schema."];
 
 /// Compares two configurations. Values of variables and labels are not shown: they may be secrets.
-pub(super) fn configuration(before: &Config, after: &Config) -> Check {
+pub(super) fn configuration(before: &Config, after: &Config, promise: Option<&Promise>) -> Check {
     let rows = [
         ("user", user(before), user(after)),
         ("working directory", directory(before), directory(after)),
@@ -45,6 +45,13 @@ pub(super) fn configuration(before: &Config, after: &Config) -> Check {
     losses.extend(missing("variable", &old, &new, is_own));
     let (old, new) = (labels(before), labels(after));
     losses.extend(missing("label", &old, &new, |name| !OF_THE_BUILD.iter().any(|start| name.starts_with(start))));
+    // What the plan says of them.
+    let is_promised = |loss: &String| {
+        let what = loss.rsplit_once(": ").map_or(loss.as_str(), |(what, _)| what);
+        let what = what.split(": ").next().unwrap_or(what);
+        promise.is_some_and(|promise| promise.dropped_settings.contains(what))
+    };
+    losses.retain(|loss| !is_promised(loss));
     Check::of("configuration", "settings", asked, losses)
 }
 

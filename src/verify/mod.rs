@@ -131,7 +131,7 @@ pub fn verify(before: &Facts<'_>, after: &Facts<'_>, promise: Option<&Promise>, 
         pair.requirements(promise),
         pair.libraries(),
         pair.modules(),
-        configuration::configuration(&before.view.image().config, &after.view.image().config),
+        configuration::configuration(&before.view.image().config, &after.view.image().config, promise),
     ]);
     checks.extend(promise.map(|promise| pair.distributions(promise)));
     checks.extend(promise.map(|promise| size(promise.unpacked, after.view.image().unpacked(), tolerance)));

@@ -18,6 +18,8 @@ pub struct Promise {
     pub replaced: BTreeSet<String>,
     /// OS packages that are not to be there.
     pub dropped_system: BTreeSet<String>,
+    /// Settings that are not to be there, or otherwise: `variable NAME`, `label NAME`, `entry point`, `search path`.
+    pub dropped_settings: BTreeSet<String>,
     /// Paths that go by a rule or a reason of the plan, escaped: whether all below goes, too.
     pub gone: BTreeMap<String, bool>,
     /// Requirements that are not met on purpose: who requires, and what, normalized.
@@ -46,6 +48,8 @@ struct Plan {
     overridden: Vec<Edge>,
     #[serde(rename = "dropped-system", default)]
     dropped_system: Vec<Named>,
+    #[serde(rename = "dropped-settings", default)]
+    dropped_settings: BTreeSet<String>,
     #[serde(default)]
     ledger: Option<Ledger>,
 }
@@ -134,6 +138,7 @@ impl Promise {
                 .collect(),
             replaced: replaced.into_iter().filter(|name| !pins.contains_key(name)).collect(),
             pins,
+            dropped_settings: plan.dropped_settings,
             dropped_system: plan.dropped_system.into_iter().map(|package| package.name).collect(),
             overridden: plan
                 .overridden

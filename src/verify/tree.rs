@@ -248,7 +248,8 @@ impl<'a> Comparison<'a> {
             Owner::OsPackage(id) => (Kind::OsPackage, Some(id)),
             Owner::CondaPackage(id) => (Kind::CondaPackage, Some(id)),
             Owner::Base => (Kind::Base, None),
-            Owner::PackageManager | Owner::Application => (Kind::Application, None),
+            Owner::Interpreter(_) if (layer as usize) < self.before.view.image().base_layers() => (Kind::Base, None),
+            Owner::Interpreter(_) | Owner::PackageManager | Owner::Application => (Kind::Application, None),
         }
     }
 

@@ -75,6 +75,7 @@ pub fn quiet() -> Plan {
         copies: Vec::new(),
         links: Vec::new(),
         folders: Vec::new(),
+        picked: None,
         smoke_modules: Vec::new(),
         modules_before: Vec::new(),
         actions: Vec::new(),

@@ -86,6 +86,7 @@ fn empty_plan() -> Plan {
         copies: Vec::new(),
         links: Vec::new(),
         folders: Vec::new(),
+        picked: None,
         smoke_modules: Vec::new(),
         modules_before: Vec::new(),
         actions: Vec::new(),

@@ -230,6 +230,7 @@ fn a_plan(original: &Image) -> Plan {
         uv_project: None,
         links: Vec::new(),
         folders: Vec::new(),
+        picked: None,
         copies: vec![plan::CopyItem {
             path: ImagePath::from("app"),
             directory: true,

@@ -110,7 +110,7 @@ fn a_wrong_value_is_shown_where_it_stands() {
             "globs = [\"**/*.tmp\"]",
             "globs = [\"x\"]\nglobz = 1",
             "14:1",
-            "unexpected keys in table: globz, available keys: globs, except, owned, at-least",
+            "unexpected keys in table: globz, available keys: globs, except, of-base, owned, at-least",
         ),
         ("globs = [\"**/*.tmp\"]", "globs = [\"x\"]\nowned = \"yes\"", "14:9", "boolean"),
         ("tier = \"report-only\"", "tier = ", "9:8", ""),

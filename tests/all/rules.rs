@@ -10,6 +10,7 @@
 //! contest a x/y.py b a                                 a path that `b` claims too; whose content is on disk
 //! removed cv 4 bytes=9 layer=1 by=2                    a distribution that layer 2 uninstalled
 //! package gcc 12 bytes=5 owns=usr/bin/gcc              an OS package; also manual, essential
+//! conda mkl 2023 h_0 owns=opt/conda/lib/libmkl.so      a conda package
 //! > some words                                         a finding's subject and message contain this
 //! ```
 
@@ -18,7 +19,7 @@ use slimwright::base::ImagePath;
 use slimwright::facts::{Facts, Summary};
 use slimwright::fs::{Ledger, Owner, View};
 use slimwright::image::Image;
-use slimwright::os::{OsInventory, OsPackage};
+use slimwright::os::{CondaPackage, OsInventory, OsPackage};
 use slimwright::python::{Contest, Distribution, Edge, Graph, Inventory, MissingFile, RemovedDistribution, Uses};
 use slimwright::rules::{Finding, evaluate};
 use slimwright::rules::{Rule, Tier, embedded};
@@ -47,6 +48,7 @@ impl Case {
                 "contest" => case.add_contest(&words[1..]),
                 "removed" => case.add_removed(&words[1..]),
                 "package" => case.add_package(&words[1..]),
+                "conda" => case.add_conda(&words[1..]),
                 ">" => case.expected.push(line[1..].trim().to_owned()),
                 _ => case.image.push_str(&format!("{line}\n")),
             }
@@ -149,10 +151,27 @@ impl Case {
         self.os.packages.push(package);
     }
 
+    fn add_conda(&mut self, words: &[&str]) {
+        let place = self.os.conda.packages.len();
+        self.os.conda.packages.push(CondaPackage {
+            name: words[0].into(),
+            version: words[1].into(),
+            build: words[2].into(),
+            ..CondaPackage::default()
+        });
+        let paths = words[3].strip_prefix("owns=").unwrap();
+        self.os.conda.owners.extend(paths.split(',').map(|path| (ImagePath::from(path), place)));
+    }
+
     fn evaluate(&self, rules: &[Rule]) -> Vec<Finding> {
         let image: Image = fixture::image(if self.image.is_empty() { "layer" } else { &self.image });
         let view = View::new(&image);
-        let summary = Summary::new(&Ledger::new(&view, |_, _| Owner::Application), image.base_layers());
+        let summary = Summary::new(
+            &Ledger::new(&view, |path, _| {
+                self.os.conda.owners.get(path).map_or(Owner::Application, |id| Owner::CondaPackage(*id))
+            }),
+            image.base_layers(),
+        );
         let uses = Uses::new(&view, &self.python);
         let libraries = slimwright::os::Libraries::new(&view, &self.os);
         evaluate(

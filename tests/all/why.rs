@@ -95,7 +95,7 @@ fn a_root_that_is_asked_for_and_required_says_both() {
     assert!(!why.required_by[0].satisfied);
     assert_eq!(cuts(&why, true), []);
     let text = slimwright::report::why(
-        &WhyReport::new("test", slimwright::base::Basis::Measured, vec![why]),
+        &WhyReport::new("test", slimwright::base::Basis::Measured, vec![why], Vec::new()),
         false,
         80,
         false,
@@ -111,8 +111,12 @@ fn hostile_names_are_escaped() {
     let survey = Survey::new(&view, &[]);
     let name = survey.python.distributions[0].normalized.clone();
     let found = why(&survey.facts(&view), &name);
-    let text =
-        slimwright::report::why(&WhyReport::new("test", slimwright::base::Basis::Measured, found), false, 80, false);
+    let text = slimwright::report::why(
+        &WhyReport::new("test", slimwright::base::Basis::Measured, found, Vec::new()),
+        false,
+        80,
+        false,
+    );
     assert!(!text.contains('\x1b') && !text.contains('\x07'), "{text:?}");
 }
 

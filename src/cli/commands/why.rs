@@ -1,4 +1,4 @@
-//! `slimwright why`: who brought a distribution in.
+//! `slimwright why`: who brought a distribution or a package in.
 
 use crate::base::{did_you_mean, escape_str};
 use crate::cli::failure::{Failure, Result};
@@ -17,9 +17,12 @@ pub fn run(args: options::Why) -> Result<()> {
     input.keeping_cache(|| {
         let name = normalize_name(&args.package);
         let image = pipeline::image(&input)?;
-        let report = pipeline::survey(&image, &input.given, |facts| match facts::why(facts, &name) {
-            found if found.is_empty() => Err(not_installed(facts, &args.package, &name)),
-            found => Ok(WhyReport::new(&image.name, image.basis, found)),
+        let report = pipeline::survey(&image, &input.given, |facts| {
+            let (found, packages) = (facts::why(facts, &name), facts::why_package(facts, &args.package));
+            match found.is_empty() && packages.is_empty() {
+                true => Err(not_installed(facts, &args.package, &name)),
+                false => Ok(WhyReport::new(&image.name, image.basis, found, packages)),
+            }
         })?;
         match args.format {
             Plain::Json => print(&json(&report).map_err(Failure::measure)?),
@@ -29,7 +32,8 @@ pub fn run(args: options::Why) -> Result<()> {
 }
 
 fn not_installed(facts: &Facts<'_>, package: &str, name: &str) -> Failure {
-    let failure = Failure::usage(anyhow::anyhow!("no distribution of the image is named `{}`", escape_str(package)));
+    let failure =
+        Failure::usage(anyhow::anyhow!("no distribution or package of the image is named `{}`", escape_str(package)));
     if let Some(removed) = facts.python.removed.iter().find(|removed| removed.normalized == name) {
         let layer = removed.removed_by + 1;
         return failure.hint(format!("layer {layer} uninstalled it; its bytes are still in the layers below"));

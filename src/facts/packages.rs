@@ -1,0 +1,142 @@
+//! Who brought an OS package or a conda package in.
+
+use super::Facts;
+use crate::base::{FastMap, escape_str};
+use crate::fs::Owner;
+use serde::Serialize;
+use std::collections::{BTreeSet, VecDeque};
+
+/// Names that are told of one list.
+const MAX_NAMES: usize = 1_000;
+
+/// Why a package is there that is no Python distribution. Texts are escaped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ExplainedPackage {
+    /// Name.
+    pub name: String,
+    /// Version; of conda's with the build.
+    pub version: String,
+    /// `os` or `conda`.
+    pub kind: &'static str,
+    /// The prefix of conda's environment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// Its bytes (`unpacked`, measured).
+    pub bytes: u64,
+    /// Whether it was asked for by hand.
+    pub asked_for: bool,
+    /// Name and version of each from one that was asked for to this one, the shortest way; none where none leads here.
+    pub chain: Vec<String>,
+    /// Who requires it, by name and version.
+    pub required_by: Vec<String>,
+    /// What it requires and is there.
+    pub requires: Vec<String>,
+}
+
+/// Packages, and whom each needs.
+struct Packages {
+    titles: Vec<String>,
+    asked: Vec<bool>,
+    next: Vec<BTreeSet<usize>>,
+    before: Vec<BTreeSet<usize>>,
+}
+
+impl Packages {
+    fn new(titles: Vec<String>, asked: Vec<bool>, next: Vec<BTreeSet<usize>>) -> Self {
+        let mut before = vec![BTreeSet::new(); next.len()];
+        for (from, all) in next.iter().enumerate() {
+            all.iter().for_each(|&to| _ = before[to].insert(from));
+        }
+        Self { titles, asked, next, before }
+    }
+
+    fn named(&self, all: &BTreeSet<usize>) -> Vec<String> {
+        all.iter().take(MAX_NAMES).map(|&at| self.titles[at].clone()).collect()
+    }
+
+    /// The shortest way from one that was asked for.
+    fn chain(&self, to: usize) -> Vec<String> {
+        let mut towards: FastMap<usize, usize> = FastMap::default();
+        towards.insert(to, to);
+        let mut todo = VecDeque::from([to]);
+        while let Some(at) = todo.pop_front() {
+            if self.asked[at] {
+                let mut steps = vec![at];
+                let mut step = at;
+                while step != to {
+                    step = towards[&step];
+                    steps.push(step);
+                }
+                return steps.into_iter().map(|at| self.titles[at].clone()).collect();
+            }
+            for &from in &self.before[at] {
+                if let std::collections::hash_map::Entry::Vacant(slot) = towards.entry(from) {
+                    slot.insert(at);
+                    todo.push_back(from);
+                }
+            }
+        }
+        Vec::new()
+    }
+}
+
+/// Explains the OS packages and conda packages of a name.
+pub fn why_package(facts: &Facts<'_>, name: &str) -> Vec<ExplainedPackage> {
+    let (os, conda) = (facts.os, &facts.os.conda);
+    let is_it = |other: &str| other.eq_ignore_ascii_case(name);
+    let mut out = Vec::new();
+    if os.packages.iter().any(|package| is_it(&package.name)) {
+        let titles = os.packages.iter().map(|package| title(&package.name, &package.version)).collect();
+        let needs = os.packages.iter().enumerate().map(|(at, package)| {
+            let found = package.depends.iter().filter_map(|names| names.iter().find_map(|name| os.find(name)));
+            found.filter(|other| *other != at).collect()
+        });
+        let graph = Packages::new(titles, os.packages.iter().map(|package| package.manual).collect(), needs.collect());
+        for (at, package) in os.packages.iter().enumerate().filter(|(_, package)| is_it(&package.name)) {
+            out.push(ExplainedPackage {
+                name: escape_str(&package.name),
+                version: escape_str(&package.version),
+                kind: "os",
+                environment: None,
+                bytes: package.bytes,
+                asked_for: package.manual,
+                chain: graph.chain(at),
+                required_by: graph.named(&graph.before[at]),
+                requires: graph.named(&graph.next[at]),
+            });
+        }
+    }
+    if conda.packages.iter().any(|package| is_it(&package.name)) {
+        let version = |at: usize| {
+            let package = &conda.packages[at];
+            escape_str(format!("{} {}", package.version, package.build).trim_end())
+        };
+        let titles =
+            (0..conda.packages.len()).map(|at| format!("{} {}", escape_str(&conda.packages[at].name), version(at)));
+        let mut next = vec![BTreeSet::new(); conda.packages.len()];
+        for (to, all) in conda.required_by().into_iter().enumerate() {
+            all.into_iter().for_each(|from| _ = next[from].insert(to));
+        }
+        let asked = conda.packages.iter().map(|package| package.requested).collect();
+        let graph = Packages::new(titles.collect(), asked, next);
+        for (at, package) in conda.packages.iter().enumerate().filter(|(_, package)| is_it(&package.name)) {
+            out.push(ExplainedPackage {
+                name: escape_str(&package.name),
+                version: version(at),
+                kind: "conda",
+                environment: Some(package.prefix.to_string()),
+                bytes: facts.summary.owners.get(&Owner::CondaPackage(at)).map_or(0, |(bytes, _)| *bytes),
+                asked_for: package.requested,
+                chain: graph.chain(at),
+                required_by: graph.named(&graph.before[at]),
+                requires: graph.named(&graph.next[at]),
+            });
+        }
+    }
+    out
+}
+
+fn title(name: &str, version: &str) -> String {
+    escape_str(&format!("{name} {version}"))
+}
