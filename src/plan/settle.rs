@@ -288,12 +288,17 @@ impl Found {
         let there: FastSet<&[u8]> =
             predicted.layers.iter().flat_map(|layer| &layer.entries).map(|entry| entry.path.as_bytes()).collect();
         let owing = Owing::new(prediction, &[]);
+        // Bytes that came by another of their names are there.
+        let linked: FastSet<DataRef> = (facts.view.iter())
+            .filter(|(path, node)| node.entry != node.data && there.contains(path))
+            .map(|(_, node)| node.data)
+            .collect();
         let mut lost = Vec::new();
         for at in missing {
             let entry = facts.view.entry(at);
             let path = entry.path.as_bytes();
             let bytecode = path.ends_with(b".pyc") && file_name(parent(path)) == b"__pycache__";
-            if !there.contains(path) && !bytecode && facts.view.visible_path(at).is_some() {
+            if !there.contains(path) && !linked.contains(&at) && !bytecode && facts.view.visible_path(at).is_some() {
                 lost.push((entry.path.clone(), entry.size));
             }
             let subject = owing.owed(at, entry).1.title(facts);

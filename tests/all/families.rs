@@ -390,6 +390,7 @@ fn an_environment_of_condas_is_copied_without_its_packages_folder() {
     {
         assert!(after.get(path.as_bytes()).is_some(), "{path}");
     }
+    assert!(plan.notes.iter().all(|note| !note.starts_with("lost")), "{:?}", plan.notes);
     // What was linked from there is a file of its own now.
     assert_eq!(after.get(b"opt/conda/share/x").map(|node| after.size(node)), Some(40));
     assert_eq!(image.unpacked() - plan.predicted.unpacked(), 3_000_000);
