@@ -54,7 +54,7 @@ impl<'g> GpuSystem<'g> {
             (!is_empty).then(|| format!("{name}={}", rest.join(":")))
         });
         let labels = config.labels.iter().filter(|(key, value)| {
-            !key.starts_with("com.nvidia.") && !(key.as_str() == "maintainer" && value.contains("@nvidia.com"))
+            !(key.starts_with("com.nvidia.") || key.as_str() == "maintainer" && value.contains("@nvidia.com"))
         });
         let mut out = config.clone();
         out.env = env.collect();
