@@ -1,6 +1,7 @@
 //! The user's own Dockerfile: how it is read, and which edits carry a plan out. The gallery's diffs are golden files
 //! in `testdata/golden/dockerfile`; each diff is applied by `patch` and by `git apply`, and gives the edited file.
 
+use crate::golden;
 use proptest::prelude::*;
 use slimwright::base::{Basis, ByteSize, Size, Unit};
 use slimwright::dockerfile::{Dockerfile, DockerfileError, Form, Kind};
@@ -435,14 +436,12 @@ const GALLERY: &[Case] = &[
 
 #[test]
 fn the_gallery_is_edited_as_the_golden_files_have_it() {
-    insta::with_settings!({snapshot_path => "../../testdata/golden/dockerfile", prepend_module_to_snapshot => false, omit_expression => true}, {
-        for (name, plan, text) in GALLERY {
-            let edits = edited(&plan(), text);
-            check_tools(text, &edits);
-            let notes: String = edits.notes.iter().map(|note| format!("note: {note}\n")).collect();
-            insta::assert_snapshot!(*name, format!("{text}=====\n{}=====\n{notes}", edits.diff));
-        }
-    });
+    for (name, plan, text) in GALLERY {
+        let edits = edited(&plan(), text);
+        check_tools(text, &edits);
+        let notes: String = edits.notes.iter().map(|note| format!("note: {note}\n")).collect();
+        golden::check(&format!("dockerfile/{name}.txt"), &format!("{text}=====\n{}=====\n{notes}", edits.diff));
+    }
 }
 
 #[test]
@@ -632,9 +631,7 @@ fn the_command_line_writes_the_edited_file_and_its_diff() {
     if let Some(found) = applied(&text, &edits, &["patch", "-p1", "--fuzz=0", "-i", "x.diff"]) {
         assert_eq!(found, edits.text);
     }
-    insta::with_settings!({snapshot_path => "../../testdata/golden/dockerfile", prepend_module_to_snapshot => false, omit_expression => true}, {
-        insta::assert_snapshot!("flagship", edits.diff);
-    });
+    golden::check("dockerfile/flagship.diff", &edits.diff);
     assert!(read("REPORT.md").contains("## Edits of Dockerfile"));
     let bad = dir.path().join("bad");
     std::fs::write(&bad, "FROM a\nNOPE\n").unwrap();

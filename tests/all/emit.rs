@@ -1,6 +1,7 @@
 //! What a plan is written down as: golden files of a whole plan, the other kinds of environment, and names
 //! that would like to be instructions.
 
+use crate::golden;
 use slimwright::base::{Basis, ByteSize, ImagePath, Size, Unit};
 use slimwright::emit::{Style, emit, emit_as};
 use slimwright::facts::Root;
@@ -252,32 +253,10 @@ fn a_lock_names_every_file_with_its_digest() {
     plan.pins.push(torch);
     let lock = file_as(&plan, Style::Pip, "pylock.cpu.toml");
     assert!(lock.parse::<toml::Table>().is_ok());
-    insta::assert_snapshot!(lock.replace(&"a".repeat(64), "A").replace(&"b".repeat(64), "B").replace(&"c".repeat(64), "C"), @r##"
-    # Every distribution that the image needs, for Linux on the image's own architecture and, where it says so, on
-    # another. Some requirements are overridden on purpose, which a lock has no need to say:
-    #   uv pip sync pylock.cpu.toml
-    lock-version = "1.0"
-    requires-python = "==3.11.*"
-    created-by = "slimwright"
-
-    # asked for: requirements.txt
-    [[packages]]
-    name = "six"
-    version = "1.17.0"
-    wheels = [
-        { name = "six-1.17.0-py3-none-any.whl", url = "https://example.org/files/six-1.17.0-py3-none-any.whl", size = 7, hashes = { sha256 = "A" } },
-    ]
-
-    # asked for: requirements.txt
-    [[packages]]
-    name = "torch"
-    version = "2.1.1+cpu"
-    index = "https://download.pytorch.org/whl/cpu"
-    wheels = [
-        { name = "torch-2.1.1+cpu-cp311-cp311-linux_x86_64.whl", url = "https://example.org/files/torch-2.1.1+cpu-cp311-cp311-linux_x86_64.whl", size = 7, hashes = { sha256 = "B" } },
-        { name = "torch-2.1.1+cpu-cp311-cp311-linux_aarch64.whl", url = "https://example.org/files/torch-2.1.1+cpu-cp311-cp311-linux_aarch64.whl", size = 7, hashes = { sha256 = "C" } },
-    ]
-    "##);
+    golden::check(
+        "emit/pylock.cpu.toml",
+        &lock.replace(&"a".repeat(64), "A").replace(&"b".repeat(64), "B").replace(&"c".repeat(64), "C"),
+    );
     let lines = file(&plan, "requirements.cpu.txt");
     let (b, c) = ("b".repeat(64), "c".repeat(64));
     let expected =
@@ -303,24 +282,13 @@ fn uv_puts_everything_where_pip_would() {
         stage.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n")
     };
     let dist_packages = "usr/local/lib/python3.11/dist-packages";
-    insta::assert_snapshot!(run(EnvironmentKind::System, "usr/local", dist_packages, Style::Pylock), @r##"
-    RUN python3.11 -m pip install --no-cache-dir --target /opt/uv uv
-    RUN /opt/uv/bin/uv pip sync --no-cache --compile-bytecode --python python3.11 --prefix /install/usr/local pylock.cpu.toml \
-     && rm -f /install/usr/local/.lock \
-     && mkdir -p /install/usr/local/lib/python3.11 \
-     && mv /install/usr/local/lib/python3.11/site-packages /install/usr/local/lib/python3.11/dist-packages
-    "##);
+    golden::check("emit/install-by-lock.txt", &run(EnvironmentKind::System, "usr/local", dist_packages, Style::Pylock));
     let site = "opt/venv/lib/python3.11/site-packages";
-    insta::assert_snapshot!(run(EnvironmentKind::Virtual, "opt/venv", site, Style::Uv), @r##"
-    RUN python3.11 -m pip install --no-cache-dir --target /opt/uv uv
-    RUN python3.11 -m venv --without-pip /opt/venv
-    RUN /opt/uv/bin/uv pip install --no-deps --no-cache --require-hashes --compile-bytecode --python /opt/venv/bin/python -r requirements.txt
-    "##);
-    insta::assert_snapshot!(run(EnvironmentKind::Other, "srv/vendor", "srv/vendor", Style::Uv), @r##"
-    RUN python3.11 -m pip install --no-cache-dir --target /opt/uv uv
-    RUN /opt/uv/bin/uv pip install --no-deps --no-cache --require-hashes --compile-bytecode --python python3.11 --target /install/srv/vendor -r requirements.txt \
-     && rm -f /install/srv/vendor/.lock
-    "##);
+    golden::check("emit/install-by-uv.txt", &run(EnvironmentKind::Virtual, "opt/venv", site, Style::Uv));
+    golden::check(
+        "emit/install-by-uv-in-a-folder.txt",
+        &run(EnvironmentKind::Other, "srv/vendor", "srv/vendor", Style::Uv),
+    );
 }
 
 #[test]
@@ -376,50 +344,13 @@ fn a_project_of_uvs_is_told_what_to_say() {
     plan.pins.push(Pin { index, instead_of: Some("torch 2.1.1".into()), ..pin("torch", "2.1.1", "requirements.txt") });
     let edits = file(&plan, "pyproject.edits.toml");
     assert!(edits.parse::<toml::Table>().is_ok(), "{edits}");
-    insta::assert_snapshot!(edits, @r##"
-    # For pyproject.toml beside /app/uv.lock: merge these tables into those that it has, then run `uv lock`.
-
-    [project]
-    # Add these to the list. They take the place of what is named behind them, which goes.
-    dependencies = [
-        "opencv-python-headless==4.8.1.78", # instead of opencv-python 4.8.1.78
-        "torch==2.1.1", # instead of torch 2.1.1
-        "xgboost-cpu==3.1.3", # instead of xgboost 3.1.3
-    ]
-
-    [tool.uv]
-    # Not to be installed, whoever requires it. Needs uv 0.11.25 or later.
-    exclude-dependencies = [
-        "opencv-python", # opencv-python-headless serves in its place
-    ]
-    # With an older uv, the same by a marker that is never true:
-    # override-dependencies = [
-    #     "opencv-python ; python_version < '0'",
-    # ]
-
-    # These alone come from that index, and nothing else does.
-    [tool.uv.sources]
-    torch = { index = "cpu" }
-
-    [[tool.uv.index]]
-    name = "cpu"
-    url = "https://download.pytorch.org/whl/cpu"
-    explicit = true
-    "##);
+    golden::check("emit/pyproject.edits.toml", &edits);
 }
 
-/// Compares with `testdata/golden/small`; `UPDATE_GOLDEN=1` writes it instead.
 #[test]
 fn the_small_image_is_written_down_as_the_golden_files_have_it() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/golden/small");
     for (name, text) in emit(&small_plan()) {
-        let path = folder.join(&name);
-        if std::env::var_os("UPDATE_GOLDEN").is_some() {
-            std::fs::create_dir_all(&folder).unwrap();
-            std::fs::write(&path, &text).unwrap();
-        }
-        let golden = std::fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(text, golden, "{name} differs; run the test with UPDATE_GOLDEN=1 and read the difference");
+        golden::check(&format!("small/{name}"), &text);
     }
 }
 
@@ -492,26 +423,7 @@ fn on_a_base_without_python_the_packages_come_first_and_pip_stays_in_the_build_s
     let package = |name: &str| SystemPackage { name: name.into(), why: Why::ByHand, asked_for: true, bytes: 1 };
     plan.system = vec![package("libgomp1"), package("python3")];
     let text = instructions(&plan);
-    insta::assert_snapshot!(text.split("ARG PIP_INDEX_URL").next().unwrap().trim(), @r"
-    ARG ORIGINAL=example/service:1.2
-    FROM ${ORIGINAL} AS original
-
-    FROM debian:bookworm-slim AS runtime-base
-
-    RUN apt-get update \
-     && apt-get install -y --no-install-recommends \
-          libgomp1 \
-          python3 \
-     && apt-get clean \
-     && rm -rf /var/lib/apt/lists/*
-
-    FROM runtime-base AS build
-    RUN apt-get update \
-     && apt-get install -y --no-install-recommends \
-          python3-pip \
-     && apt-get clean \
-     && rm -rf /var/lib/apt/lists/*
-    ");
+    golden::check("emit/debian-without-python.txt", text.split("ARG PIP_INDEX_URL").next().unwrap().trim());
     plan.base.name = "alpine:3.20".into();
     let text = instructions(&plan);
     assert!(text.contains("RUN apk add --no-cache \\\n      libgomp1 \\\n      python3\n"), "{text}");
@@ -541,22 +453,7 @@ fn every_field_of_the_configuration_is_set_again() {
     };
     let text = file(&plan, "Dockerfile");
     let settings = text.split("# How the original is configured.\n").nth(1).unwrap();
-    insta::assert_snapshot!(settings.trim_end(), @r#"
-    ENV A="a \"quoted\" \$HOME \\" \
-        EMPTY=""
-    LABEL "a b"="c"
-    WORKDIR "/srv/\$x"
-    EXPOSE 53/udp 8000/tcp
-    VOLUME ["/data", "/my \\$data"]
-    STOPSIGNAL SIGINT
-    SHELL ["/bin/bash", "-c"]
-    ONBUILD RUN make
-    HEALTHCHECK --interval=1500ms \
-        CMD ["true"]
-    USER 1000:1000
-    ENTRYPOINT ["/entry point.sh", "\u003c\u003cEOF"]
-    CMD []
-    "#);
+    golden::check("emit/settings.txt", settings.trim_end());
 }
 
 /// A plan in which everything that an image can name tries to add an instruction, a requirement or code.

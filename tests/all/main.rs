@@ -22,6 +22,7 @@ mod families;
 mod fixture;
 mod gallery;
 mod gate;
+mod golden;
 mod harm;
 mod hostile;
 mod installs;

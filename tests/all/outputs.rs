@@ -2,6 +2,7 @@
 //! validator with SARIF's own schema, an XML parser, a Markdown parser), a reader of workflow commands after GitHub's
 //! description, and names that mean harm.
 
+use crate::golden;
 use crate::tarballs::{Store, docker_old, sample};
 use proptest::prelude::*;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
@@ -168,26 +169,16 @@ fn file(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-fn golden(name: &str, actual: &str) {
-    let path = file("testdata/golden/check").join(name);
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, actual).unwrap();
-    }
-    let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(actual, expected, "{name} differs; UPDATE_GOLDEN=1 writes it anew");
-}
-
 #[test]
 fn the_formats_are_as_the_golden_files_have_them() {
     let verdict = verdict();
-    golden("check.json", &json(&verdict).unwrap());
-    golden("check.md", &markdown(&verdict, COMMENT));
-    golden("check.github.txt", &github(&verdict));
-    golden("check.sarif", &sarif(&verdict));
-    golden("check.junit.xml", &junit(&verdict));
-    golden("check.codequality.json", &gitlab(&verdict));
-    golden("diff.json", &json(&diff()).unwrap());
+    golden::check("check/check.json", &json(&verdict).unwrap());
+    golden::check("check/check.md", &markdown(&verdict, COMMENT));
+    golden::check("check/check.github.txt", &github(&verdict));
+    golden::check("check/check.sarif", &sarif(&verdict));
+    golden::check("check/check.junit.xml", &junit(&verdict));
+    golden::check("check/check.codequality.json", &gitlab(&verdict));
+    golden::check("check/diff.json", &json(&diff()).unwrap());
 }
 
 /// A JSON schema of a file.

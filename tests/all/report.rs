@@ -1,6 +1,7 @@
 //! Reports: one screen, sums that add up, and names from an image that steer nothing.
 
 use crate::fixture::image;
+use crate::golden;
 use slimwright::base::{Basis, ByteSize, ImagePath, Location, Size, Unit};
 use slimwright::facts::{Facts, Summary};
 use slimwright::fs::{Ledger, Owner, View};
@@ -307,26 +308,17 @@ fn widest(text: &str) -> usize {
     text.lines().map(|line| line.chars().count()).max().unwrap()
 }
 
-fn check(name: &str, actual: &str) {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/golden").join(name);
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&path, actual).unwrap();
-    }
-    let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(actual, expected, "{name} differs; UPDATE_GOLDEN=1 writes it anew");
-}
-
 #[test]
 fn the_formats_are_as_recorded() {
     let (audit, plan) = reports();
-    check("audit.txt", &text::render(&audit, text::Style::default()));
-    check("audit-details.txt", &detailed(&audit, 80));
-    check("audit.md", &markdown::render(&audit));
-    check("audit.json", &json(&audit).unwrap());
-    check("audit.sarif", &audit_sarif(&audit, &rules()));
-    check("plan.json", &json(&plan).unwrap());
-    check("REPORT.md", &report_md::render(&plan));
-    check("plan.txt", &text::plan_summary(&audit, text::Style::default()));
+    golden::check("audit.txt", &text::render(&audit, text::Style::default()));
+    golden::check("audit-details.txt", &detailed(&audit, 80));
+    golden::check("audit.md", &markdown::render(&audit));
+    golden::check("audit.json", &json(&audit).unwrap());
+    golden::check("audit.sarif", &audit_sarif(&audit, &rules()));
+    golden::check("plan.json", &json(&plan).unwrap());
+    golden::check("REPORT.md", &report_md::render(&plan));
+    golden::check("plan.txt", &text::plan_summary(&audit, text::Style::default()));
 }
 
 #[test]
