@@ -26,9 +26,10 @@ mod snapshot;
 mod verdict;
 
 pub use config::{Accept, Bound, Config, ConfigError, Forbidden, Limits, Measure, Pattern, Unpredicted};
-pub use date::Date;
+pub use date::{day_of, parse_day};
 pub use diff::{Cause, CauseKind, Diff, DiffRow, LayerChange, LayerFate, SizeChange};
 pub use evaluate::{BudgetError, evaluate};
+pub use jiff::civil::Date;
 pub use lock::{Baseline, Layer, Lock, LockError, Unpacked, Wire};
 pub use snapshot::{DistributionSize, FindingSize, HiddenSize, LayerSize, PackageSize, Snapshot};
 pub use verdict::{

@@ -5,7 +5,7 @@ use super::failure::{Failure, Result};
 use super::output::Destination;
 use super::pipeline::Measured;
 use crate::base::escape_path;
-use crate::budget::{Config, Date, Lock, Outcome, RestsOn, Snapshot, Verdict, evaluate};
+use crate::budget::{Config, Date, Lock, Outcome, RestsOn, Snapshot, Verdict, day_of, evaluate};
 use crate::rules::Rule;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -106,7 +106,7 @@ pub fn today() -> Result<Date> {
         })?,
         Err(_) => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()),
     };
-    Ok(Date::of_unix_seconds(seconds))
+    Ok(day_of(seconds))
 }
 
 /// A verdict that is no pass.

@@ -116,7 +116,7 @@ impl State {
         };
         let life = token
             .expires_in
-            .filter(|life| *life >= 1.0)
+            .filter(|life| *life > 0.0)
             .map_or(USUAL_LIFE, |life| Duration::from_secs_f64(life.min(86_400.0)));
         let text = [token.token, token.access_token].into_iter().flatten().find(|text| !text.is_empty());
         let text = text.ok_or_else(|| {

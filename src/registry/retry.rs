@@ -41,29 +41,16 @@ pub(super) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     Some(wait.min(MAX_WAIT))
 }
 
-/// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, 5.6.7). The two obsolete forms are not read.
+/// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, 5.6.7), which is a date of mails, too. The two obsolete forms are not read.
 fn http_date(text: &str) -> Option<SystemTime> {
-    const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    let parts: Vec<&str> = text.split_ascii_whitespace().collect();
-    let [_, day, month, year, time, "GMT"] = parts[..] else { return None };
-    if month.len() != 3 {
-        return None;
-    }
-    let month = MONTHS.find(month).filter(|at| at % 3 == 0)? as i64 / 3;
-    let (day, year) = (day.parse::<u8>().ok()?, year.parse::<u16>().ok()?);
-    let clock: Vec<u64> = time.split(':').map(|part| part.parse::<u8>().ok().map(u64::from)).collect::<Option<_>>()?;
-    let [hour, minute, second] = clock[..] else { return None };
-    // The days since 1970-01-01, with years that begin in March, so that the leap day is the last one.
-    let year = i64::from(year) - i64::from(month < 2);
-    let month = (month + 10) % 12;
-    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + i64::from(day) - 1 - 719_468;
-    let seconds = u64::try_from(days).ok()? * 86_400 + hour * 3_600 + minute * 60 + second;
-    UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+    let parser = jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true);
+    parser.parse_timestamp(text).ok().map(SystemTime::from)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::UNIX_EPOCH;
 
     fn at(seconds: u64) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(seconds)

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Answers by path; what is not in the script is answered with 404.
 struct Scripted {
@@ -29,19 +29,13 @@ impl Scripted {
         let folder = Store::new();
         let path = folder.path("engine.sock");
         let listener = UnixListener::bind(&path).unwrap();
-        listener.set_nonblocking(true).unwrap();
         let script: BTreeMap<String, Vec<u8>> =
             script.iter().map(|(path, bytes)| ((*path).to_owned(), bytes.clone())).collect();
         let (asked, stop) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
         let (log, stopped) = (asked.clone(), stop.clone());
-        let deadline = Instant::now() + Duration::from_secs(60);
         let thread = std::thread::spawn(move || {
-            while !stopped.load(Relaxed) && Instant::now() < deadline {
-                match listener.accept() {
-                    Ok((stream, _)) => answer(stream, &script, &log),
-                    Err(_) => std::thread::sleep(Duration::from_millis(2)),
-                }
-            }
+            let calls = listener.incoming().map(Result::unwrap);
+            calls.take_while(|_| !stopped.load(Relaxed)).for_each(|stream| answer(stream, &script, &log));
         });
         Self { endpoint: Endpoint::Unix(path), asked, stop, thread: Some(thread), _folder: folder }
     }
@@ -58,12 +52,14 @@ impl Scripted {
 impl Drop for Scripted {
     fn drop(&mut self) {
         self.stop.store(true, Relaxed);
+        // So that the thread looks whether it is to end.
+        let Endpoint::Unix(path) = &self.endpoint else { unreachable!("it is made with a socket") };
+        UnixStream::connect(path).unwrap();
         self.thread.take().unwrap().join().unwrap();
     }
 }
 
 fn answer(mut stream: UnixStream, script: &BTreeMap<String, Vec<u8>>, log: &Mutex<Vec<String>>) {
-    stream.set_nonblocking(false).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let mut request = Vec::new();
     let mut byte = [0];

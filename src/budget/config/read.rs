@@ -1,6 +1,6 @@
 //! From TOML to a [`Config`].
 
-use super::super::{CheckId, Date, Place};
+use super::super::{CheckId, Date, Place, parse_day};
 use super::error::Fault;
 use super::{Accept, Bound, Config, ImageSection, Measure, Pattern, Section, Source, Unpredicted};
 use crate::base::{Excerpt, did_you_mean, escape_str, parse_byte_size};
@@ -427,10 +427,10 @@ fn date(value: &Value<'_>) -> Result<Date, Fault> {
     let wanted = "a date, for example 2026-12-31";
     match value.get_ref() {
         DeValue::Datetime(found) => match (found.date, found.time) {
-            (Some(date), None) => Ok(Date { year: date.year, month: date.month, day: date.day }),
+            (Some(date), None) => parse_day(&date.to_string()).ok_or_else(|| expected(value, wanted)),
             _ => Err(expected(value, wanted)),
         },
-        DeValue::String(text) => text.parse().map_err(|_| expected(value, wanted)),
+        DeValue::String(text) => parse_day(text).ok_or_else(|| expected(value, wanted)),
         _ => Err(expected(value, wanted)),
     }
 }

@@ -9,6 +9,8 @@ use crate::layer::tar::too_large;
 use crate::layer::{Attribute, Contents, Entry, EntryKind, IndexError, Limits};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use jiff::civil::date;
+use jiff::fmt::temporal::Pieces;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::collections::BTreeMap;
@@ -330,46 +332,12 @@ fn seconds(text: &str) -> Option<i64> {
     if text.is_empty() {
         return Some(0);
     }
-    let number = |from: usize, to: usize| {
-        let digits = text.get(from..to).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()))?;
-        digits.parse::<i64>().ok()
-    };
-    let marks = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
-    if marks.iter().any(|&(at, mark)| text.as_bytes().get(at) != Some(&mark)) {
-        return None;
-    }
-    let (month, day) = (number(5, 7)?, number(8, 10)?);
-    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
-    if !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 60 {
-        return None;
-    }
-    let zone = text.get(19..)?;
-    let zone = zone.strip_prefix('.').map_or(zone, |rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()));
-    let days = days_since_1970(number(0, 4)?, month, day);
-    Some(days * 86_400 + hour * 3_600 + minute * 60 + second - zone_seconds(zone)?)
-}
-
-/// `Z` or `+hh:mm`.
-fn zone_seconds(zone: &str) -> Option<i64> {
-    let sign = match zone.bytes().next()? {
-        b'Z' if zone.len() == 1 => return Some(0),
-        b'+' => 1,
-        b'-' => -1,
-        _ => return None,
-    };
-    let (hours, minutes) = zone.get(1..)?.split_once(':')?;
-    let two = |text: &str| text.parse::<u8>().ok().filter(|_| text.len() == 2).map(i64::from);
-    Some(sign * (two(hours)? * 3_600 + two(minutes)? * 60))
-}
-
-/// Of the Gregorian calendar, also for years before it. Years are counted from March, so that a leap day is the
-/// last of its year.
-fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
-    let of_year = (153 * month + 2) / 5 + day - 1;
-    // 1 March of the year 0 is 719 468 days before 1970.
-    year * 365 + leap_days + of_year - 719_468
+    let pieces = Pieces::parse(text).ok()?;
+    let offset = pieces.to_numeric_offset()?;
+    // Fractions are cut off, also before 1970. The last year of all has no `Timestamp` for each of its seconds.
+    let time = pieces.time()?.with().subsec_nanosecond(0).build().ok()?;
+    let since = pieces.date().to_datetime(time).duration_since(date(1970, 1, 1).at(0, 0, 0, 0));
+    Some(since.as_secs() - i64::from(offset.seconds()))
 }
 
 #[cfg(test)]
