@@ -12,15 +12,24 @@
 //! package gcc 12 bytes=5 owns=usr/bin/gcc              an OS package; also manual, essential
 //! conda mkl 2023 h_0 owns=opt/conda/lib/libmkl.so      a conda package
 //! > some words                                         a finding's subject and message contain this
+//! = some words                                         what a plan does about the findings, line by line
 //! ```
+//!
+//! The lines of a plan are all that it does for the rule: `drops`, `installs`, `does` (an action) and `leaves` (why it leaves
+//! a finding alone). What it does only with `--accept` of the rule has `with --accept:` before it. With `UPDATE_GOLDEN=1` they are
+//! written anew.
 
 use crate::fixture;
+use crate::golden;
 use slimwright::base::ImagePath;
 use slimwright::facts::{Facts, Summary};
 use slimwright::fs::{Ledger, Owner, View};
 use slimwright::image::Image;
 use slimwright::os::{CondaPackage, OsInventory, OsPackage};
-use slimwright::python::{Contest, Distribution, Edge, Graph, Inventory, MissingFile, RemovedDistribution, Uses};
+use slimwright::plan::{Draft, Plan, PlanOptions};
+use slimwright::python::{
+    Contest, Distribution, Edge, Environment, EnvironmentKind, Graph, Inventory, MissingFile, RemovedDistribution, Uses,
+};
 use slimwright::rules::{Finding, evaluate};
 use slimwright::rules::{Rule, Tier, embedded};
 
@@ -50,10 +59,28 @@ impl Case {
                 "package" => case.add_package(&words[1..]),
                 "conda" => case.add_conda(&words[1..]),
                 ">" => case.expected.push(line[1..].trim().to_owned()),
+                "=" => {}
                 _ => case.image.push_str(&format!("{line}\n")),
             }
         }
+        case.environments();
         case
+    }
+
+    /// The environments that distributions say they are in; the first is that of the system's own Python.
+    fn environments(&mut self) {
+        let count = self.python.distributions.iter().map(|dist| dist.environment + 1).max().unwrap_or(0);
+        let environment = |place: usize| Environment {
+            prefix: ImagePath::from(
+                if place == 0 { "usr/local".to_owned() } else { format!("opt/venv{place}") }.as_str(),
+            ),
+            site_dirs: vec![ImagePath::from(SITE)],
+            python: Some((3, 11)),
+            python_full: None,
+            kind: EnvironmentKind::System,
+            sees: Vec::new(),
+        };
+        self.python.environments = (0..count).map(environment).collect();
     }
 
     fn add_distribution(&mut self, words: &[&str]) {
@@ -164,6 +191,10 @@ impl Case {
     }
 
     fn evaluate(&self, rules: &[Rule]) -> Vec<Finding> {
+        self.measured(|facts| evaluate(facts, rules))
+    }
+
+    fn measured<T>(&self, then: impl FnOnce(&Facts<'_>) -> T) -> T {
         let image: Image = fixture::image(if self.image.is_empty() { "layer" } else { &self.image });
         let view = View::new(&image);
         let summary = Summary::new(
@@ -174,20 +205,53 @@ impl Case {
         );
         let uses = Uses::new(&view, &self.python);
         let libraries = slimwright::os::Libraries::new(&view, &self.os);
-        evaluate(
-            &Facts {
-                view: &view,
-                summary: &summary,
-                python: &self.python,
-                graph: &self.graph,
-                asked: &[],
-                os: &self.os,
-                libraries: &libraries,
-                uses: &uses,
-            },
-            rules,
-        )
+        then(&Facts {
+            view: &view,
+            summary: &summary,
+            python: &self.python,
+            graph: &self.graph,
+            asked: &[],
+            os: &self.os,
+            libraries: &libraries,
+            uses: &uses,
+        })
     }
+
+    /// What a plan does about a rule's findings.
+    fn plan(&self, rules: &[Rule], id: &str) -> Vec<String> {
+        let lines = |accept: Vec<String>| {
+            let options = PlanOptions { base: Some("python:3.11-slim".into()), accept, ..PlanOptions::default() };
+            self.measured(|facts| {
+                let findings = evaluate(facts, rules);
+                let intent = Draft::new(facts, &findings, rules, &options).unwrap().intent(Vec::new());
+                let image = intent.plan().predicted.clone();
+                lines_of(&intent.settle(image), id)
+            })
+        };
+        let mut out = lines(Vec::new());
+        let accepted = lines(vec![id.to_owned()]);
+        out.extend(
+            accepted
+                .iter()
+                .filter(|line| !out.contains(line))
+                .map(|line| format!("with --accept: {line}"))
+                .collect::<Vec<_>>(),
+        );
+        out
+    }
+}
+
+fn lines_of(plan: &Plan, id: &str) -> Vec<String> {
+    let dropped = plan.dropped.iter().chain(&plan.dropped_system).filter(|dropped| dropped.rule == id);
+    let mut lines: Vec<String> = dropped.map(|dropped| format!("drops {} {}", dropped.name, dropped.version)).collect();
+    let swapped = plan.pins.iter().filter_map(|pin| Some((pin, pin.instead_of.as_ref()?)));
+    lines.extend(swapped.map(|(pin, old)| format!("installs {} {} instead of {old}", pin.name, pin.version)));
+    let actions = plan.actions.iter().filter(|action| action.rule == id);
+    lines.extend(actions.map(|action| format!("does: {}", action.title)));
+    let skipped = plan.skipped.iter().filter(|skipped| skipped.rule == id);
+    lines.extend(skipped.map(|skipped| format!("leaves {}: {}", skipped.subject, skipped.reason)));
+    lines.dedup();
+    lines
 }
 
 /// The sections of a case file: whether they fire, and their text.
@@ -199,6 +263,23 @@ fn sections(text: &str) -> Vec<(bool, String)> {
         } else if let Some((_, body)) = out.last_mut() {
             body.push_str(&format!("{line}\n"));
         }
+    }
+    out
+}
+
+/// A case file with these lines of plans, a list for each of its sections, in the place of those that it has.
+fn with_plans(text: &str, plans: &[Vec<String>]) -> String {
+    let (mut out, mut plans) = (String::new(), plans.iter());
+    for section in text.split_inclusive('\n').collect::<Vec<_>>().chunk_by(|_, next| !next.starts_with("## ")) {
+        let text: String = section.iter().filter(|line| !line.starts_with("= ")).copied().collect();
+        if !text.starts_with("## ") {
+            out.push_str(&text);
+            continue;
+        }
+        let body = text.trim_end();
+        out.push_str(body);
+        plans.next().into_iter().flatten().for_each(|line| out.push_str(&format!("\n= {line}")));
+        out.push_str(if text[body.len()..].is_empty() { "\n" } else { &text[body.len()..] });
     }
     out
 }
@@ -220,8 +301,10 @@ fn every_rule_fires_where_it_should_and_is_quiet_where_it_should_be() {
         let cases = sections(&text);
         assert!(cases.iter().any(|(fires, _)| *fires), "{}: no case in which it fires", rule.id);
         assert!(cases.iter().any(|(fires, _)| !fires), "{}: no case in which it is quiet", rule.id);
+        let mut plans = Vec::new();
         for (fires, body) in cases {
             let case = Case::new(&body);
+            plans.push(if fires { case.plan(&rules, &rule.id) } else { Vec::new() });
             let found: Vec<Finding> =
                 case.evaluate(&rules).into_iter().filter(|finding| finding.rule == rule.id).collect();
             assert_eq!(!found.is_empty(), fires, "{}: {found:#?}\n{body}", rule.id);
@@ -232,6 +315,8 @@ fn every_rule_fires_where_it_should_and_is_quiet_where_it_should_be() {
                 assert!(shown.iter().any(|line| line.contains(words)), "{}: `{words}` not in {shown:#?}", rule.id);
             }
         }
+        assert!(plans.iter().all(|lines| lines.len() < 20), "{}: a case is for one thing", rule.id);
+        golden::check(&format!("../rules/{}.txt", rule.id), &with_plans(&text, &plans));
     }
 }
 
