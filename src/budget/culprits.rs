@@ -3,7 +3,7 @@
 use super::lock::Baseline;
 use super::snapshot::{DistributionSize, FindingSize, LayerSize, PackageSize, Snapshot};
 use super::verdict::{Culprit, CulpritKind};
-use crate::base::{ByteSize, Size, Unit};
+use crate::base::{ByteSize, Size, Unit, names};
 use crate::facts::Part;
 use crate::fs::Owner;
 use std::collections::BTreeMap;
@@ -349,14 +349,4 @@ pub(super) fn largest_first(mut culprits: Vec<Culprit>) -> Vec<Culprit> {
 fn examples<'n>(named: impl Iterator<Item = (&'n str, u64)>) -> String {
     let all: Vec<String> = named.map(|(name, bytes)| format!("{name} {}", ByteSize(bytes))).collect();
     names(&all, EXAMPLES)
-}
-
-/// `a, b and 4 more`.
-pub(super) fn names(all: &[String], most: usize) -> String {
-    match all {
-        [] => String::new(),
-        [one] => one.clone(),
-        _ if all.len() > most => format!("{} and {} more", all[..most].join(", "), all.len() - most),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
-    }
 }

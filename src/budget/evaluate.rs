@@ -2,7 +2,7 @@
 
 use super::accept::Acceptances;
 use super::config::{Bound, Config, Limits, Measure, Pattern, Unpredicted};
-use super::culprits::{Culprits, change, names};
+use super::culprits::{Culprits, change};
 use super::lock::Baseline;
 use super::measure::{Measured, measure};
 use super::snapshot::Snapshot;
@@ -10,7 +10,7 @@ use super::verdict::{
     Amount, Check, CheckId, CheckKind, Culprit, Outcome, Place, Severity, Verdict, Warning, WarningId, fingerprint,
 };
 use super::{Date, SCHEMA_VERSION};
-use crate::base::{ByteSize, Hint, Size, Unit, escape_str};
+use crate::base::{ByteSize, Hint, Size, Unit, escape_str, names};
 
 /// Culprits of a check that are shown.
 const CULPRITS: usize = 10;

@@ -75,14 +75,14 @@ pub fn check_rules(rules: &[Rule], options: &PlanOptions) -> Result<()> {
         None => Ok(()),
         Some((option, id)) => {
             let error = PlanError::UnknownRule { option, id: escape_str(id) };
-            Err(no_rule(anyhow::anyhow!("{error}"), id, rules))
+            Err(no_rule(anyhow::anyhow!("{error}"), id, rules.iter().map(|rule| rule.id.as_str())))
         }
     }
 }
 
 /// A name that is no rule's, with the one that may be meant.
-pub fn no_rule(error: anyhow::Error, id: &str, rules: &[Rule]) -> Failure {
-    let hint = did_you_mean(id, rules.iter().map(|rule| rule.id.as_str()));
+pub fn no_rule<'k>(error: anyhow::Error, id: &str, known: impl IntoIterator<Item = &'k str>) -> Failure {
+    let hint = did_you_mean(id, known);
     Failure::usage(error).hint(hint.unwrap_or_else(|| "`slimwright rules` lists them".to_owned()))
 }
 

@@ -79,7 +79,7 @@ impl Intent<'_> {
             let reason = match finding.tier {
                 _ if held.is_some() => held.cloned().unwrap_or_default(),
                 _ if follows => touched.why_not(finding, rule)?,
-                Tier::Confirm => format!("needs your word: --accept {}", rule.id),
+                Tier::Confirm => format!("opt in with --accept {}", rule.id),
                 Tier::ReportOnly => format!("left to you: slimwright explain {}", rule.id),
                 Tier::Auto => "skipped with --skip".into(),
             };

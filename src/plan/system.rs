@@ -2,6 +2,7 @@
 
 use super::closure::Decisions;
 use super::{Dropped, SystemPackage, Why};
+use crate::base::count;
 use crate::facts::Facts;
 use crate::image::Gap;
 use crate::os::{OsInventory, Provider, relations};
@@ -135,16 +136,16 @@ fn notes(facts: &Facts<'_>, decided: &SystemDecisions) -> Vec<String> {
     let mut notes = Vec::new();
     if facts.libraries.unread > 0 {
         notes.push(format!(
-            "of {} shared objects it is not known which libraries they need (they were not read, or are damaged): the smoke \
-             test tells",
-            facts.libraries.unread
+            "{} could not be read, so that the libraries they need are not known: the smoke test tells",
+            count(facts.libraries.unread, "shared object")
         ));
     }
     let unneeded = decided.dropped.iter().filter(|gone| gone.why == Why::NothingNeeds).count();
     if unneeded > 0 {
         notes.push(format!(
-            "{unneeded} OS packages go because nothing that stays depends on them (pulled in by build tools, or \
-             recommended and of no use to a service)"
+            "without {}: nothing that stays depends on them (build tools pulled them in, or they are recommended and of no \
+             use to a service)",
+            count(unneeded, "OS package")
         ));
     }
     notes

@@ -1,6 +1,7 @@
 //! A verdict, for a terminal.
 
-use super::layout::{Tone, count, left, paint, right, wrap_to};
+use super::layout::{Tone, left, paint, right, wrap_commands, wrap_to};
+use crate::base::count;
 use super::text::joined;
 use crate::base::{Basis, Size, Unit};
 use crate::budget::{AcceptedState, Check, Culprit, CulpritKind, Outcome, Planned, Verdict};
@@ -154,7 +155,7 @@ impl Page {
         }
         if planned.outcome == Outcome::Fail && !planned.waiting.is_empty() {
             let rules: Vec<String> = planned.waiting.iter().map(|rule| format!("--accept {rule}")).collect();
-            out.extend(wrap_to(&format!("  smaller, if you agree: {}", rules.join(" ")), self.width, 4));
+            out.extend(wrap_commands(&format!("  smaller with {}", rules.join(" ")), self.width, 4));
         }
         out
     }

@@ -2,9 +2,9 @@
 
 use super::audit::{AuditReport, DistributionReport, FindingReport, LayerReport};
 use super::groups::some;
-use super::layout::{Tone, change, columns, count, fit, left, paint, right, wrap};
+use super::layout::{Tone, change, columns, fit, left, paint, right, wrap};
 use super::text::Style;
-use crate::base::{ByteSize, Size};
+use crate::base::{ByteSize, Size, count};
 use crate::rules::Severity;
 
 /// The lines below the first screen.

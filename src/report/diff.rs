@@ -1,9 +1,9 @@
 //! The difference of two images, for a terminal and as Markdown.
 
-use super::layout::{Tone, change, count, left, paint, relative, right, wrap_to};
+use super::layout::{Tone, change, left, paint, relative, right, wrap_to};
 use super::text::joined;
 use super::{Format, Render, json};
-use crate::base::{Basis, ByteSize, Unit};
+use crate::base::{Basis, ByteSize, Unit, count};
 use crate::budget::{Cause, CauseKind, Diff, DiffRow, LayerChange, LayerFate, SizeChange};
 
 /// The formats of a difference, the default one first.

@@ -1,9 +1,8 @@
 //! Who brought in the largest distributions, and what would go if one requirement or one root went.
 
 use super::audit::unpacked;
-use super::layout::count;
 use super::markdown::plain;
-use crate::base::{Basis, ByteSize, Size};
+use crate::base::{Basis, ByteSize, Size, count};
 use crate::facts::{Cut, Explained};
 use serde::Serialize;
 use std::fmt::Write as _;

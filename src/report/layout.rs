@@ -98,6 +98,15 @@ pub(super) fn wrap_to(text: &str, width: usize, limit: usize) -> Vec<String> {
     lines
 }
 
+/// [`wrap_to`] that breaks no command of this program: an option stays beside its value.
+pub(super) fn wrap_commands(text: &str, width: usize, limit: usize) -> Vec<String> {
+    // A blank that is none to `wrap`, and as wide.
+    const GLUE: char = '\u{a0}';
+    let glued = [("--accept ", "--accept\u{a0}"), ("slimwright explain ", "slimwright\u{a0}explain\u{a0}")];
+    let text = glued.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
+    wrap_to(&text, width, limit).into_iter().map(|line| line.replace(GLUE, " ")).collect()
+}
+
 /// A bar of `share` (0 to 1) in `width` columns, to an eighth of a column.
 pub(super) fn bar(share: f64, width: usize) -> String {
     const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
@@ -144,11 +153,6 @@ pub(super) fn relative(before: u64, after: u64) -> String {
     let sign = if after <= before { '−' } else { '+' };
     // Towards "no change", so that a saving is never made larger.
     format!("{sign}{} %", u128::from(before.abs_diff(after)) * 100 / u128::from(before))
-}
-
-/// `1 layer`, `6 layers`.
-pub(super) fn count(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
 /// What a piece of text is, for its colour.

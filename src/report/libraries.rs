@@ -1,8 +1,7 @@
 //! Libraries that shared objects need, before a plan and after it.
 
-use super::layout::count;
 use super::markdown::{plain, table};
-use crate::base::Text;
+use crate::base::{Text, count};
 use crate::plan::{LibraryCheck, Unmet};
 use serde::Serialize;
 use std::fmt::Write as _;

@@ -2,8 +2,8 @@
 
 use super::audit::{AuditReport, FindingReport};
 use super::groups::some;
-use super::layout::{change, count, percent, percents, relative};
-use crate::base::{Basis, ByteSize};
+use super::layout::{change, percent, percents, relative};
+use crate::base::{Basis, ByteSize, count};
 use crate::rules::Severity;
 use std::fmt::Write as _;
 

@@ -2,9 +2,11 @@
 
 use super::audit::{ActionSummary, AuditReport, FindingReport, PlanSummary, SkippedSummary};
 use super::groups::some;
-use super::layout::{Tone, bar, change, columns, count, fit, left, paint, percent, percents, relative, right, wrap_to};
+use super::layout::{
+    Tone, bar, change, columns, fit, left, paint, percent, percents, relative, right, wrap_commands, wrap_to,
+};
 use super::text::Style;
-use crate::base::{Basis, ByteSize};
+use crate::base::{Basis, ByteSize, count};
 use crate::image::GapText;
 use crate::rules::{Severity, Tier};
 use std::collections::{BTreeMap, BTreeSet};
@@ -253,10 +255,12 @@ fn skipped_lines(plan: &PlanSummary, style: Style<'_>) -> Vec<String> {
     const SHOWN: usize = 6;
     let line = |skipped: &SkippedSummary| {
         let text = format!("{} ({}): {}", skipped.subject, skipped.rule, skipped.reason);
-        let room = style.width.saturating_sub(2 + 10 + 2);
-        format!("  {}  {}", right(&ByteSize(skipped.bytes).to_string(), 10), fit(&text, room))
+        let bytes = ByteSize(skipped.bytes).to_string();
+        let rows = wrap_commands(&text, style.width.saturating_sub(2 + 10 + 2), 2).into_iter().enumerate();
+        rows.map(move |(row, text)| format!("  {}  {text}", right(if row == 0 { &bytes } else { "" }, 10))).collect()
     };
-    let mut lines: Vec<String> = plan.skipped.iter().take(SHOWN).map(line).collect();
+    let mut lines: Vec<String> =
+        plan.skipped.iter().take(SHOWN).flat_map(|skipped| -> Vec<String> { line(skipped) }).collect();
     if plan.skipped.len() > SHOWN {
         lines.push(format!("  … and {} more; REPORT.md has them all", plan.skipped.len() - SHOWN));
     }
@@ -295,7 +299,7 @@ fn offer(plan: &PlanSummary) -> Option<String> {
     let asks = |skipped: &&SkippedSummary| skipped.tier == Some(Tier::Confirm);
     let rules: BTreeSet<&str> = plan.skipped.iter().filter(asks).map(|skipped| skipped.rule.as_str()).collect();
     let ids: Vec<String> = rules.iter().map(|rule| format!("--accept {rule}")).collect();
-    (!ids.is_empty()).then(|| format!("  if you agree: {}", ids.join(" ")))
+    (!ids.is_empty()).then(|| format!("  opt in with {}", ids.join(" ")))
 }
 
 fn proposal(report: &AuditReport, plan: &PlanSummary, style: Style<'_>) -> Vec<String> {

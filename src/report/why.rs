@@ -1,8 +1,8 @@
 //! Why a distribution is there: for a terminal, and as JSON.
 
-use super::layout::{Tone, count, fit, paint, right, wrap_to};
+use super::layout::{Tone, fit, paint, right, wrap_to};
 use super::text::joined;
-use crate::base::{Basis, ByteSize};
+use crate::base::{Basis, ByteSize, count};
 use crate::facts::{Brought, Chain, Cut, Explained, ExplainedPackage, Requirer};
 use serde::Serialize;
 

@@ -2,7 +2,7 @@
 
 use super::{Detect, GlobSet, Rule, Signs};
 use super::{Evidence, Subject};
-use crate::base::{ImagePath, LayerIdx, Location, escape_str, is_within, parent};
+use crate::base::{ImagePath, LayerIdx, Location, count, escape_str, is_within, names, parent};
 use crate::facts::Facts;
 use crate::image::HistoryRow;
 use crate::python::{DistId, Distribution, Edge, SourceFile};
@@ -173,21 +173,6 @@ fn cut(text: &str, width: usize) -> String {
     }
     let kept: String = text.chars().take(width - 1).collect();
     format!("{}…", kept.trim_end())
-}
-
-/// `a, b and c`; beyond `most` the rest is counted.
-pub(super) fn names(names: &[String], most: usize) -> String {
-    match names {
-        [] => String::new(),
-        [one] => one.clone(),
-        _ if names.len() > most => format!("{} and {} more", names[..most].join(", "), names.len() - most),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
-    }
-}
-
-/// `1 file`, `2 files`.
-pub(super) fn count(number: usize, one: &str) -> String {
-    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
 }
 
 /// A layer and a directory.

@@ -1,10 +1,10 @@
 //! Distributions that are broken, contested or not needed.
 
-use super::context::{Context, count, names as join};
+use super::context::Context;
 use super::signs::{places, rows};
 use super::{Evidence, Finding, Subject};
 use super::{GlobSet, Rule};
-use crate::base::{ByteSize, LayerIdx, Location, escape_str};
+use crate::base::{ByteSize, LayerIdx, Location, count, escape_str, names as join};
 use crate::python::{Contest, DistId, Distribution, UsedAt, Uses};
 use crate::source::{Kind, Sign};
 use std::collections::{BTreeMap, BTreeSet};
@@ -103,8 +103,9 @@ fn broken_finding(context: &Context<'_>, rule: &Rule, id: DistId, dist: &Distrib
     let missing = dist.missing.len();
     let of = if dist.recorded > 0 { format!(" of {}", dist.recorded) } else { String::new() };
     let message = format!(
-        "{} is broken: {missing}{of} files that its RECORD lists are gone{}",
+        "{} is broken: {missing}{of} files that its RECORD lists {} gone{}",
         context.title(id),
+        if missing == 1 { "is" } else { "are" },
         removed_by(context, dist)
     );
     let mut rows: Vec<Evidence> =

@@ -3,12 +3,12 @@
 //! A member that a later layer uninstalled counts: its bytes are still in the image, and its uninstallation took
 //! files that the others share.
 
-use super::context::{Context, count, names as join, title};
+use super::context::{Context, title};
 use super::distributions::{contest_row, removed_by};
 use super::signs::{in_order, kept_member, needed, places, rows};
 use super::{Evidence, Finding, Subject};
 use super::{Rule, Signs};
-use crate::base::{ByteSize, LayerIdx, Location, escape_str};
+use crate::base::{ByteSize, LayerIdx, Location, count, escape_str, names as join};
 use crate::python::{DistId, Distribution, RemovedDistribution};
 use std::collections::{BTreeMap, BTreeSet};
 

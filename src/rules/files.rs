@@ -1,9 +1,9 @@
 //! Visible paths: one walk for all rules.
 
-use super::context::{Context, FileRows, count};
+use super::context::{Context, FileRows};
 use super::{Detect, GlobSet, Rule};
 use super::{Finding, Subject};
-use crate::base::{ByteSize, FastMap, FastSet, ImagePath, in_halves};
+use crate::base::{ByteSize, FastMap, FastSet, ImagePath, count, in_halves};
 use crate::fs::{DataRef, Node};
 use crate::layer::EntryKind;
 use std::cell::OnceCell;

@@ -1,10 +1,10 @@
 //! Distributions that were built for a GPU.
 
-use super::context::{Context, count};
+use super::context::Context;
 use super::signs::{self, in_order, places};
 use super::{Evidence, Finding};
 use super::{GlobSet, Installed, Replacement, Rule, Signs};
-use crate::base::{ByteSize, ImagePath, escape_str, is_within, parent};
+use crate::base::{ByteSize, ImagePath, count, escape_str, is_within, parent};
 use crate::python::{DistId, Distribution, UsedAt};
 use std::collections::BTreeSet;
 

@@ -1,9 +1,9 @@
 //! Bytes that the image carries and no container sees.
 
 use super::Rule;
-use super::context::{Context, FileRows, count};
+use super::context::{Context, FileRows};
 use super::{Evidence, Finding, Subject};
-use crate::base::{ByteSize, EntryIdx, FastMap, ImagePath, LayerIdx};
+use crate::base::{ByteSize, EntryIdx, FastMap, ImagePath, LayerIdx, count, names};
 use crate::fs::Fate;
 use crate::layer::{Entry, EntryKind};
 use std::collections::BTreeMap;
@@ -108,7 +108,7 @@ impl Rewritten {
         match changed.as_slice() {
             [] => "nothing about them changed".to_owned(),
             [one] => format!("only the {one} changed"),
-            several => format!("only {} changed", super::context::names(several, 4)),
+            several => format!("only {} changed", names(several, 4)),
         }
     }
 }

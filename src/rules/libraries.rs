@@ -1,9 +1,9 @@
 //! Libraries that are needed and not there.
 
 use super::Rule;
-use super::context::{Context, count, names};
+use super::context::Context;
 use super::{Evidence, Finding, Subject};
-use crate::base::{Location, escape_str};
+use crate::base::{Location, count, escape_str, names};
 use crate::os::{Need, Provider};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,9 +1,9 @@
 //! OS packages.
 
-use super::context::{Context, count, names as join, title};
+use super::context::{Context, title};
 use super::{Evidence, Finding, Subject};
 use super::{GlobSet, Rule};
-use crate::base::{ByteSize, Location, escape_str};
+use crate::base::{ByteSize, Location, count, escape_str, names as join};
 use crate::fs::Owner;
 use crate::os::OsPackage;
 

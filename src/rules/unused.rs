@@ -3,11 +3,11 @@
 //! Silence is no proof: what is started as a program, loaded as a plugin, named in a string or imported by a name
 //! made at run time needs no import that is seen. All but the last are looked for, and the last is named.
 
-use super::context::{Context, count};
+use super::context::Context;
 use super::signs::{blind_spots, places};
 use super::{Evidence, Finding};
 use super::{GlobSet, Rule, Tier};
-use crate::base::{ByteSize, file_name, is_within, parent};
+use crate::base::{ByteSize, count, file_name, is_within, parent};
 use crate::python::{DistId, Distribution, EnvironmentKind, SourceFile};
 use crate::source::Kind;
 use std::collections::BTreeSet;

@@ -262,8 +262,7 @@ fn a_swap_that_the_application_speaks_against_waits_for_a_word() {
         assert_eq!(pins(plan), ["nvidia-nccl-cu12", "torch"]);
         let skipped = plan.skipped.iter().find(|skipped| skipped.rule == "torch-cuda").unwrap();
         assert_eq!(skipped.tier, Tier::Confirm);
-        let reason =
-            "needs your word: --accept torch-cuda; the application asks for a GPU: /app/main.py, line 2: \"cuda\"";
+        let reason = "opt in with --accept torch-cuda; the application asks for a GPU: /app/main.py, line 2: \"cuda\"";
         assert_eq!(skipped.reason, reason);
     });
     with_plan(&torch(bare), &["torch-cuda"], |_, plan| {

@@ -15,6 +15,9 @@ pub fn run(args: &options::Explain) -> Result<()> {
     }
     match actions::own_reason(id) {
         Some(own) => print(&explain_own(own)),
-        None => Err(pipeline::no_rule(anyhow::anyhow!("no rule has the id `{}`", escape_str(id)), id, &rules)),
+        None => {
+            let known = rules.iter().map(|rule| rule.id.as_str()).chain(actions::OWN_REASONS.iter().map(|own| own.id));
+            Err(pipeline::no_rule(anyhow::anyhow!("no rule has the id `{}`", escape_str(id)), id, known))
+        }
     }
 }

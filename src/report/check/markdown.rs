@@ -121,9 +121,7 @@ fn planned(page: &mut Page, verdict: &Verdict) {
     let words = in_words(planned.outcome);
     let mut rows = vec![format!("- {}: {words}\n", sized(planned.unpacked))];
     rows.extend(planned.broken.iter().map(|message| format!("- still: {}\n", text(&sentence(message)))));
-    rows.extend(
-        planned.waiting.iter().map(|rule| format!("- smaller, if you agree: --accept {}\n", text(&sentence(rule)))),
-    );
+    rows.extend(planned.waiting.iter().map(|rule| format!("- smaller with --accept {}\n", text(&sentence(rule)))));
     page.section("\n### If the plan is followed\n\n", rows.into_iter());
 }
 
