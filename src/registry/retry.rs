@@ -3,6 +3,7 @@
 use super::RegistryError;
 use crate::http::{self, MAX_WAIT, Retries};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How often something is tried.
 pub(super) const TRIES: u32 = 5;
@@ -44,13 +45,13 @@ pub(super) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
 /// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, 5.6.7), which is a date of mails, too. The two obsolete forms are not read.
 fn http_date(text: &str) -> Option<SystemTime> {
     let parser = jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true);
-    parser.parse_timestamp(text).ok().map(SystemTime::from)
+    let seconds = parser.parse_timestamp(text).ok()?.as_second();
+    UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(seconds).ok()?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::UNIX_EPOCH;
 
     fn at(seconds: u64) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(seconds)

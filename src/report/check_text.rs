@@ -1,8 +1,8 @@
 //! A verdict, for a terminal.
 
 use super::layout::{Tone, left, paint, right, wrap_commands, wrap_to};
-use crate::base::count;
 use super::text::joined;
+use crate::base::count;
 use crate::base::{Basis, Size, Unit};
 use crate::budget::{AcceptedState, Check, Culprit, CulpritKind, Outcome, Planned, Verdict};
 

@@ -1,9 +1,9 @@
 //! Packages of the system that serve a GPU, and what is in their folders.
 
-use super::context::{Context, count, names as join, title};
+use super::context::{Context, title};
 use super::signs::{self, in_order, places};
 use super::{Evidence, Finding, GlobSet, Rule, Signs, Subject};
-use crate::base::{ByteSize, ImagePath, escape_str};
+use crate::base::{ByteSize, ImagePath, count, escape_str, names as join};
 use crate::layer::EntryKind;
 use crate::os::Provider;
 use crate::python::UsedAt;

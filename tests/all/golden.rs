@@ -12,7 +12,7 @@ pub fn check(name: &str, actual: &str) {
     }
     let recorded = std::fs::read_to_string(&path).unwrap_or_default();
     if recorded != actual {
-        let diff = TextDiff::from_lines(&recorded, actual).unified_diff().header("recorded", "now").to_string();
+        let diff = TextDiff::from_lines(recorded.as_str(), actual).unified_diff().header("recorded", "now").to_string();
         panic!("{name} differs; UPDATE_GOLDEN=1 writes it anew\n{diff}");
     }
 }
