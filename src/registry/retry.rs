@@ -3,7 +3,6 @@
 use super::RegistryError;
 use crate::http::{self, MAX_WAIT, Retries};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How often something is tried.
 pub(super) const TRIES: u32 = 5;
