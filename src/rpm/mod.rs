@@ -3,7 +3,7 @@
 //!
 //! The database is one file, in one of three formats: SQLite (RHEL 9, Fedora, Amazon Linux 2023, Azure Linux), ndb (SUSE) or
 //! Berkeley DB's hash (RHEL 7 and 8, Amazon Linux 2). In all three every package is one *header*, a table of tagged values
-//! ([`header`]). Nothing here looks at more than one file's bytes, and nothing in it is believed: every offset and count is
+//! (`header`). Nothing here looks at more than one file's bytes, and nothing in it is believed: every offset and count is
 //! checked, no page is read twice, and what is kept is bounded.
 //!
 //! An index keeps no database but what is read of it: [`distil`] makes a text of its packages, and [`read`] reads that, too.
