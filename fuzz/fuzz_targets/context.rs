@@ -5,8 +5,8 @@
 use libfuzzer_sys::fuzz_target;
 use slimwright::context::{Base, ContextOptions, Ignore, Outside, read};
 use slimwright::fs::{Ledger, Owner, View};
+use slimwright::index::{Files, Request, RequestError, Resolution};
 use slimwright::ospackages::{Repositories, RepositoryError, Sources};
-use slimwright::index::{Request, RequestError, Resolution};
 use slimwright::wheel::Platform;
 
 struct Nobody;
@@ -15,7 +15,7 @@ impl Outside for Nobody {
     fn image(&self, _: &str) -> Base {
         Base::Unknown("nobody is asked".into())
     }
-    fn resolve(&self, _: &Request, _: &Platform) -> Result<Resolution, RequestError> {
+    fn resolve(&self, _: &Request, _: &dyn Files, _: &Platform) -> Result<Resolution, RequestError> {
         Ok(Resolution::default())
     }
     fn repositories(&self, _: &Sources, _: &str) -> Result<Repositories, RepositoryError> {

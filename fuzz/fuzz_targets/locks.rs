@@ -2,8 +2,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use slimwright::manifest::{
+    Choice, Pins, parse_pdm_lock, parse_pipfile_lock, parse_poetry_lock, parse_project, parse_uv_lock, parse_whole_lock,
+};
 use slimwright::manifest::{Markers, is_name};
-use slimwright::manifest::{Choice, Pins, parse_pdm_lock, parse_pipfile_lock, parse_poetry_lock, parse_project, parse_uv_lock, parse_whole_lock};
 
 fuzz_target!(|bytes: &[u8]| {
     let text = String::from_utf8_lossy(bytes);

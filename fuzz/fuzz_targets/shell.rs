@@ -10,7 +10,8 @@ fn depth(script: &[Item]) -> usize {
         Kind::While { condition, body, .. } => 1 + depth(condition).max(depth(body)),
         _ => 1,
     };
-    let pipelines = script.iter().flat_map(|item| std::iter::once(&item.first).chain(item.rest.iter().map(|(_, next)| next)));
+    let pipelines =
+        script.iter().flat_map(|item| std::iter::once(&item.first).chain(item.rest.iter().map(|(_, next)| next)));
     pipelines.flat_map(|pipeline| &pipeline.commands).map(of_node).max().unwrap_or_default()
 }
 

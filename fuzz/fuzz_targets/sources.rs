@@ -11,7 +11,9 @@ fuzz_target!(|bytes: &[u8]| {
     let kept = distil(b"etc/apt/sources.list", bytes.to_vec());
     assert!(kept.len() <= bytes.len());
     for bytes in [bytes, &kept] {
-        for (list, _) in [parse_sources_list(bytes, "x"), parse_deb822_sources(bytes, "x"), parse_repositories(bytes, "x")] {
+        for (list, _) in
+            [parse_sources_list(bytes, "x"), parse_deb822_sources(bytes, "x"), parse_repositories(bytes, "x")]
+        {
             assert!(list.iter().all(|one| one.uri.starts_with("http://") || one.uri.starts_with("https://")));
         }
     }

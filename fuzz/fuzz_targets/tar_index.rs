@@ -30,10 +30,12 @@ fuzz_target!(|bytes: &[u8]| {
         other_names: Vec::new(),
         platform: "linux/amd64".into(),
         config: Config::default(),
-        layers: vec![layer.clone(), layer],
+        layers: vec![layer.clone().into(), layer.into()],
         basis: Basis::Measured,
         problems: Vec::new(),
         gaps: Vec::new(),
+        base: None,
+        unread: Vec::new(),
     };
     let view = View::new(&image);
     Ledger::new(&view, |_, _| Owner::Application);

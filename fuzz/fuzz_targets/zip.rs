@@ -3,6 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use slimwright::base::Basis;
 use slimwright::wheel::{Contents, Layout, MAX_DIRECTORY, MAX_ENTRY, find_directory, parse_directory, read_entry};
 
 fn read(bytes: &[u8], length: u64) {
@@ -18,7 +19,7 @@ fn read(bytes: &[u8], length: u64) {
         let Ok(content) = read_entry(&bytes[at as usize..], entry) else { continue };
         assert!(content.len() as u64 == entry.size && entry.size <= MAX_ENTRY);
     }
-    let Some(contents) = Contents::new(entries, length) else { return };
+    let Some(contents) = Contents::new(entries, length, Basis::Predicted) else { return };
     let layout = Layout { prefix: "usr/local".into(), site_dir: "usr/local/lib/site".into(), python: "3.11".into() };
     for file in contents.installed("name", &layout, true) {
         assert!(file.path.as_bytes().starts_with(b"usr/local"));
