@@ -3,12 +3,15 @@
 use super::failure::{Failure, Result};
 use super::options::Source;
 use super::progress::Bar;
-use crate::context::{self, Base, ContextOptions, Outside};
+use crate::context::{self, Base, ContextOptions, KnownDistribution, KnownPackages, Outside};
+use crate::facts::Survey;
+use crate::fs::View;
 use crate::image::{Cache, Image, ImageError, OpenOptions, Progress as _, Target, open, open_manifest};
 use crate::index::{self, Files, Request, RequestError, Resolution, Resolved, Uv};
-use crate::ospackages::{self, Repositories, RepositoryError, Sources};
+use crate::os::OsInventory;
+use crate::ospackages::{self, Installation, PackageRequest, Repositories, RepositoryError, Sources};
 use crate::programs::Strangers;
-use crate::prove::Live;
+use crate::prove::{Evidence, Live};
 use crate::registry::RegistryError;
 use crate::wheel::Platform;
 use std::cell::RefCell;
@@ -23,6 +26,8 @@ pub struct ContextInput {
     pub options: ContextOptions,
     /// What images are that it names.
     pub images: BTreeMap<String, Target>,
+    /// The image to measure by.
+    pub sizes_from: Option<Target>,
 }
 
 /// The Dockerfile that is read: the named one, or the folder's.
@@ -38,9 +43,10 @@ pub(super) fn input(source: &Source, target: &Target, asks: bool) -> Result<Opti
             || !args.build_arg.is_empty()
             || !args.image.is_empty()
             || args.python.is_some()
+            || args.sizes_from.is_some()
             || args.target_stage.is_some();
         if given {
-            let what = "--file, --target-stage, --build-arg, --image and --python are for build contexts";
+            let what = "--file, --target-stage, --build-arg, --image, --sizes-from and --python are for build contexts";
             let error = anyhow::anyhow!(what);
             return Err(Failure::usage(error).hint("name the folder with context:DIR"));
         }
@@ -57,18 +63,20 @@ pub(super) fn input(source: &Source, target: &Target, asks: bool) -> Result<Opti
         _ => Err(Failure::usage(anyhow::anyhow!("--{option} `{text}`: expected NAME=VALUE"))),
     };
     let build_arguments = args.build_arg.iter().map(|text| pair("build-arg", text)).collect::<Result<_>>()?;
-    let image = |text: &String| {
-        let (name, target) = pair("image", text)?;
-        let target = target.parse::<Target>();
-        let target = target.map_err(|error| Failure::usage(anyhow::anyhow!("--image {name}: {error}")))?;
-        match target {
-            Target::Context(_) => {
-                let error = anyhow::anyhow!("--image {name}: expected an image, found a build context");
-                Err(Failure::usage(error).hint("build it, and name what comes out"))
-            }
-            target => Ok((name, target)),
+    let target = |option: &str, text: &str| match text.parse::<Target>() {
+        Ok(Target::Context(_)) => {
+            let error = anyhow::anyhow!("--{option}: expected an image, found a build context");
+            Err(Failure::usage(error).hint("build it, and name what comes out"))
         }
+        Ok(target) => Ok(target),
+        Err(error) => Err(Failure::usage(anyhow::anyhow!("--{option}: {error}"))),
     };
+    let image = |text: &String| {
+        let (name, text) = pair("image", text)?;
+        let target = target(&format!("image {name}"), &text)?;
+        Ok((name, target))
+    };
+    let sizes_from = args.sizes_from.as_deref().map(|text| target("sizes-from", text)).transpose()?;
     let images = args.image.iter().map(image).collect::<Result<_>>()?;
     let platform = source.platform.clone().unwrap_or_else(crate::image::host_platform);
     let python = args.python.clone();
@@ -77,7 +85,7 @@ pub(super) fn input(source: &Source, target: &Target, asks: bool) -> Result<Opti
     }
     let (dockerfile, target_stage) = (args.file.clone(), args.target_stage.clone());
     let options = ContextOptions { dockerfile, target_stage, build_arguments, platform, python };
-    Ok(Some(ContextInput { folder, options, images }))
+    Ok(Some(ContextInput { folder, options, images, sizes_from }))
 }
 
 fn is_version(text: &str) -> bool {
@@ -88,10 +96,13 @@ fn is_version(text: &str) -> bool {
 
 /// Reads the build context. The world around it is kept: the edited Dockerfile is read in it, too.
 pub(super) fn read<'w>(input: &'w ContextInput, options: &'w OpenOptions, quiet: bool) -> Result<(Image, World<'w>)> {
+    let bar = Bar::new(quiet);
+    let evidence = input.sizes_from.as_ref().map(|target| evidence(target, input, options, &bar)).transpose()?;
     let world = World {
         input,
         options,
-        bar: Bar::new(quiet),
+        bar,
+        evidence,
         uv: std::cell::OnceCell::new(),
         images: RefCell::default(),
         told: RefCell::default(),
@@ -104,11 +115,23 @@ pub(super) fn read<'w>(input: &'w ContextInput, options: &'w OpenOptions, quiet:
     Ok((read.image, world))
 }
 
+/// The image to measure by. It is kept until the process ends, with what was read of it.
+fn evidence(target: &Target, input: &ContextInput, options: &OpenOptions, bar: &Bar) -> Result<Evidence<'static>> {
+    let options = OpenOptions { platform: Some(input.options.platform.clone()), ..options.clone() };
+    let image = open(target, &options, bar).map_err(|error| Failure::of(error.is_usage(), error))?;
+    bar.finish();
+    let view: &'static View<'static> = Box::leak(Box::new(View::new(Box::leak(Box::new(image)))));
+    let survey = Box::leak(Box::new(Survey::new(view, &[])));
+    Ok(Evidence::new(Box::leak(Box::new(survey.facts(view)))))
+}
+
 /// The machine and the network.
 pub(super) struct World<'w> {
     input: &'w ContextInput,
     options: &'w OpenOptions,
     bar: Bar,
+    /// What is measured by.
+    evidence: Option<Evidence<'static>>,
     uv: std::cell::OnceCell<std::result::Result<Uv, index::ResolveError>>,
     /// Images that were asked for.
     images: RefCell<BTreeMap<String, Base>>,
@@ -142,10 +165,20 @@ impl World<'_> {
                 Err(error) => Base::Missing(error.to_string()),
             };
         }
-        match self.engine(name) {
-            Some(image) => Base::Known(Box::new(image), "read from the engine on this machine".into()),
-            None => self.registry(name),
+        if let Some(image) = self.engine(name) {
+            return Base::Known(Box::new(image), "read from the engine on this machine".into());
         }
+        match self.registry(name) {
+            known @ Base::Known(..) => known,
+            other => self.lowest_layers(name).unwrap_or(other),
+        }
+    }
+
+    /// The base image that the image of `--sizes-from` says it was built on: its lowest layers.
+    fn lowest_layers(&self, name: &str) -> Option<Base> {
+        let (evidence, target) = self.evidence.as_ref().zip(self.input.sizes_from.as_ref())?;
+        let how = format!("the lowest layers of {target}, which says that it was built on it");
+        Some(Base::Known(Box::new(evidence.base(name)?), how))
     }
 
     fn options(&self) -> OpenOptions {
@@ -198,6 +231,23 @@ impl Outside for World<'_> {
         let found = index::resolve(uv, request, files, platform, &options)?;
         self.told.borrow_mut().extend(found.packages.iter().cloned());
         Ok(found)
+    }
+
+    fn installed(&self, package: &Resolved) -> Option<KnownDistribution> {
+        self.evidence.as_ref()?.installed(package)
+    }
+
+    fn bytecode_ratio(&self, package: &Resolved) -> Option<(u64, u64)> {
+        self.evidence.as_ref()?.bytecode_ratio(package)
+    }
+
+    fn measured(
+        &self,
+        request: &PackageRequest,
+        found: Option<&Installation>,
+        present: &OsInventory,
+    ) -> Option<KnownPackages> {
+        self.evidence.as_ref()?.measured(request, found, present)
     }
 
     fn repositories(

@@ -158,6 +158,10 @@ pub struct Context {
     /// What an image that the Dockerfile names is: any target, for example python:3.11-slim=index:base.index; may be repeated
     #[arg(long, help_heading = CONTEXTS, value_name = "NAME=TARGET")]
     pub image: Vec<String>,
+    /// An image to measure by: where the build installs a distribution or OS package that it has in exactly the same version,
+    /// the files are as they are there; any target, for example the last release
+    #[arg(long, help_heading = CONTEXTS, value_name = "TARGET")]
+    pub sizes_from: Option<String>,
     /// The version of Python, where the base image is not known: 3.11
     #[arg(long, help_heading = CONTEXTS, value_name = "VERSION")]
     pub python: Option<String>,

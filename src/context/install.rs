@@ -3,6 +3,7 @@
 //! Source: "Recording installed projects" (RECORD, INSTALLER, REQUESTED, direct_url.json), PEP 405 (`pyvenv.cfg`).
 
 use super::ContextError;
+use super::KnownDistribution;
 use super::described::Description;
 use super::installer::{Order, Project, Tool};
 use super::run::{Outcome, Place};
@@ -50,7 +51,13 @@ impl Stage {
         order.request.python_full = self.full_version(world, &order.site.python);
         order.request.for_pip = order.tool == Tool::Pip;
         let resolution = self.resolve(world, &order, &installed, &platform, place)?;
-        for (what, why) in &resolution.not_predicted {
+        let known: Vec<Option<KnownDistribution>> =
+            resolution.packages.iter().map(|package| world.outside.installed(package)).collect();
+        let is_known = |what: &str| {
+            let rows = resolution.packages.iter().zip(&known).filter(|(_, known)| known.is_some());
+            rows.into_iter().any(|(package, _)| package.name == what)
+        };
+        for (what, why) in resolution.not_predicted.iter().filter(|(what, _)| !is_known(what)) {
             // What builds it is a program like any other.
             let why = GapReason::Distribution { why: why.clone(), site: order.site.site_dir.clone() };
             self.gap(place.text, what, why, Writes::Anywhere);
@@ -68,7 +75,7 @@ impl Stage {
             let is_it = |what: &str| what.split(' ').next() == Some(&package.name);
             resolution.not_predicted.iter().any(|(what, _)| is_it(what))
         };
-        for package in &resolution.packages {
+        for (package, known) in resolution.packages.iter().zip(known) {
             let version = package.version.as_deref().unwrap_or_default();
             if installed.get(&package.normalized).is_some_and(|known| is_same_version(known, version)) {
                 continue;
@@ -76,14 +83,14 @@ impl Stage {
             if !order.site.is_target {
                 self.uninstall_one(&order.site, &package.normalized);
             }
-            if let Some(known) = world.outside.installed(package) {
+            if let Some(known) = known {
                 if order.caches {
                     let cache = Writes::at(ImagePath::new(&self.home()));
                     self.gap(place.text, &package.name, GapReason::InstallerCache, cache);
                 }
                 self.put_known(&order, known);
             } else if package.info.is_some() || !told(package) {
-                self.put_distribution(&order, &installer, package, place);
+                self.put_distribution(world, &order, &installer, package, place);
             }
         }
         for project in &order.projects {
@@ -238,7 +245,14 @@ impl Stage {
     }
 
     /// The files of a wheel.
-    fn put_distribution(&mut self, order: &Order, installer: &Installer, package: &Resolved, place: &Place<'_>) {
+    fn put_distribution(
+        &mut self,
+        world: &World<'_>,
+        order: &Order,
+        installer: &Installer,
+        package: &Resolved,
+        place: &Place<'_>,
+    ) {
         let version = package.version.as_deref().unwrap_or_default();
         let Some(info) = &package.info else {
             let reason = if package.reason.is_empty() { "what it installs is not known" } else { &package.reason };
@@ -255,6 +269,7 @@ impl Stage {
             installer: installer.clone(),
             interpreter: site.interpreter.clone(),
             bytecode: order.compiles,
+            ratio: world.outside.bytecode_ratio(package),
             requested: package.requested,
             direct_url: package.url.clone(),
         };

@@ -45,6 +45,15 @@ pub struct KnownPackages {
     pub more_of_list: u64,
     /// Names that nobody knows.
     pub unknown: Vec<String>,
+    /// Whether these are all that the command brings, and what the package manager notes is among the files.
+    pub is_complete: bool,
+}
+
+impl KnownPackages {
+    /// Whether a package is one of them.
+    pub fn has(&self, name: &str) -> bool {
+        self.packages.iter().any(|package| package.name == name)
+    }
 }
 
 /// A package that comes.
@@ -111,10 +120,15 @@ impl Stage {
         for name in &known.unknown {
             self.gap(place, name, GapReason::NotInOriginal, Writes::Anywhere);
         }
+        self.put_measured_packages(known, request.manager == PackageManager::Apk);
+        true
+    }
+
+    /// Puts OS packages that are known.
+    pub(super) fn put_measured_packages(&mut self, known: KnownPackages, apk: bool) {
         for KnownFile { entry, content } in known.files {
             self.tree.put(entry, content);
         }
-        let apk = request.manager == PackageManager::Apk;
         let list: &[u8] = if apk { b"lib/apk/db/installed" } else { b"var/lib/dpkg/status" };
         let stanzas: Vec<u8> = known.packages.iter().flat_map(|package| package.stanza.iter().copied()).collect();
         if !stanzas.is_empty() {
@@ -137,7 +151,6 @@ impl Stage {
             let at = inventory.packages.partition_point(|other| other.name < new.name);
             inventory.packages.insert(at, new);
         }
-        true
     }
 
     /// Makes a layer again. An entry that only changed attributes of what is not there any more is left out.

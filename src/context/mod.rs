@@ -76,7 +76,7 @@ use crate::dockerfile::{Dockerfile, MAX_BYTES};
 use crate::image::{Gap, GapReason, Image, Writes};
 use crate::index::{Files, Request, RequestError, Resolution, Resolved};
 use crate::os::OsInventory;
-use crate::ospackages::{PackageRequest, Repositories, RepositoryError, Sources};
+use crate::ospackages::{Installation, PackageRequest, Repositories, RepositoryError, Sources};
 use crate::wheel::Platform;
 use folder::Folder;
 use stage::{Stage, World};
@@ -136,8 +136,22 @@ pub trait Outside {
     fn installed(&self, _package: &Resolved) -> Option<KnownDistribution> {
         None
     }
+    /// Bytes of bytecode to bytes of source of a distribution, where another installation of it shows them.
+    fn bytecode_ratio(&self, _package: &Resolved) -> Option<(u64, u64)> {
+        None
+    }
     /// What an install command brings to these packages, where that is known without the repositories.
     fn packages(&self, _request: &PackageRequest, _present: &OsInventory) -> Option<KnownPackages> {
+        None
+    }
+    /// What is known of the packages of an installation that an image has at exactly the same versions; their indexes
+    /// could not be read where there is no `_found`.
+    fn measured(
+        &self,
+        _request: &PackageRequest,
+        _found: Option<&Installation>,
+        _present: &OsInventory,
+    ) -> Option<KnownPackages> {
         None
     }
     /// The layer that an instruction makes, by its position in the file, where that is known without carrying it out.

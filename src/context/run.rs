@@ -337,13 +337,25 @@ impl Stage {
         let mut ran = Ran { status: Status::Success, said: None };
         if is_export(words) && Command::read(words).is_some_and(|read| !read.has(&[Means::Output])) {
             let read = Command::read(words);
-            let printed = read.map(|read| self.exported(setting.world, &read, setting.place)).transpose()?;
-            match printed.flatten() {
-                Some(text) => ran.said = Some(text),
-                None => ran = self.unknown(setting, text, GapReason::Makes, Writes::nothing()),
+            let printed = read.map(|read| self.exported(setting.world, &read, setting.place)).transpose();
+            match printed.map(Option::flatten) {
+                Err(error) if !must && error.is_configuration() => {
+                    let why = GapReason::FailsAndGoesOn(error.to_string());
+                    ran = self.unknown(setting, text, why, Writes::nothing());
+                }
+                Err(error) => return Err(error),
+                Ok(Some(text)) => ran.said = Some(text),
+                Ok(None) => ran = self.unknown(setting, text, GapReason::Makes, Writes::nothing()),
             }
         } else {
-            match self.program_of(setting, &name, words, must || grasp < Grasp::Open)? {
+            let outcome = match self.program_of(setting, &name, words, must || grasp < Grasp::Open) {
+                // What fails ends no build that goes on behind `||`.
+                Err(error) if !must && error.is_configuration() => {
+                    Outcome::Unknown(GapReason::FailsAndGoesOn(error.to_string()))
+                }
+                outcome => outcome?,
+            };
+            match outcome {
                 Outcome::Done if must || grasp == Grasp::Sure => {}
                 Outcome::Fails if grasp < Grasp::Open => ran.status = Status::Failure,
                 Outcome::Done | Outcome::Fails => ran.status = Status::Unknown,

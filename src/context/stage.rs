@@ -453,7 +453,9 @@ impl Stage {
             Kind::Copy(_) => format!("{text} # buildkit"),
             _ => text,
         };
-        self.config.history.push(HistoryRow { created_by, empty_layer: !has_layer, ..HistoryRow::default() });
+        // Where it stands, for who asks what made a layer.
+        let comment = if has_layer { place } else { String::new() };
+        self.config.history.push(HistoryRow { created_by, comment, empty_layer: !has_layer });
         if has_layer {
             self.tree.commit();
         }

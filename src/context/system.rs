@@ -6,6 +6,7 @@
 //! Source: apt-get(8), apk(8), dpkg(1).
 
 use super::ContextError;
+use super::KnownPackages;
 use super::arguments::Arguments;
 use super::installer::open;
 use super::run::{Outcome, Place};
@@ -182,14 +183,21 @@ impl Stage {
             return Outcome::Done;
         }
         self.refresh_sources();
+        let apk = request.manager == PackageManager::Apk;
         let state = self.system();
         let opened = world.repositories(&state.sources, &request.architecture);
         let repositories: Rc<Repositories> = match opened {
             Ok(repositories) => repositories,
-            Err(reason) => return Outcome::Unknown(GapReason::Repositories(reason)),
+            Err(reason) => {
+                let inventory = state.inventory.clone();
+                let measured = world.outside.measured(request, None, &inventory);
+                measured.into_iter().for_each(|known| self.put_measured_packages(known, apk));
+                return Outcome::Unknown(GapReason::Repositories(reason));
+            }
         };
         let installation = repositories.install(request, &state.inventory);
-        if updates || request.manager == PackageManager::Apk {
+        let known = world.outside.measured(request, Some(&installation), &state.inventory).unwrap_or_default();
+        if updates || apk {
             self.put_lists(&installation);
         }
         let ignored = &self.system().sources.ignored.clone();
@@ -203,7 +211,7 @@ impl Stage {
         for (name, reason) in &installation.unknown {
             self.gap(place.text, name, GapReason::Repositories(reason.clone()), Writes::Anywhere);
         }
-        self.put_packages(&installation, request);
+        self.put_packages(&installation, known, apk);
         Outcome::Done
     }
 
@@ -215,45 +223,51 @@ impl Stage {
         }
     }
 
-    fn put_packages(&mut self, installation: &Installation, request: &PackageRequest) {
+    fn put_packages(&mut self, installation: &Installation, known: KnownPackages, apk: bool) {
         if installation.packages.is_empty() {
             return;
         }
-        let apk = request.manager == PackageManager::Apk;
-        let mut stanzas = Vec::new();
-        let count = installation.packages.len() as u64;
+        let is_new = |package: &&NewPackage| !known.has(&package.name);
+        let packages: Vec<&NewPackage> = installation.packages.iter().filter(is_new).collect();
+        let all = installation.packages.len() as u64;
         let text: u64 = installation.packages.iter().map(|package| package.stanza.len() as u64).sum();
         let rest = installation.database.saturating_sub(text);
-        for (position, package) in installation.packages.iter().enumerate() {
-            // Of the first one what does not divide.
-            let share = rest / count + if position == 0 { rest % count } else { 0 };
-            self.put_package(package, share, apk);
-            stanzas.extend_from_slice(&package.stanza);
-        }
         for name in &installation.removed {
             self.drop_package(name);
         }
-        match apk {
-            true => self.append(b"lib/apk/db/installed", &stanzas),
-            false => self.append(STATUS, &stanzas),
+        for name in
+            installation.packages.iter().filter(|package| package.replaces.is_some() && known.has(&package.name))
+        {
+            self.hide_files(&name.name);
         }
-        let automatic: Vec<u8> = installation
-            .packages
-            .iter()
-            .filter(|package| !package.manual && !apk)
-            .flat_map(|package| {
-                format!("Package: {}\nArchitecture: {}\nAuto-Installed: 1\n\n", package.name, package.architecture)
-                    .into_bytes()
-            })
-            .collect();
+        self.put_measured_packages(known, apk);
+        for (position, package) in packages.iter().enumerate() {
+            // Of the first one what does not divide.
+            let share = rest / all + if position == 0 { rest % all } else { 0 };
+            self.put_package(package, share, apk);
+        }
+        let stanzas: Vec<u8> = packages.iter().flat_map(|package| package.stanza.iter().copied()).collect();
+        if !stanzas.is_empty() {
+            self.append(if apk { b"lib/apk/db/installed" } else { STATUS }, &stanzas);
+        }
+        let automatic = packages.iter().filter(|package| !package.manual && !apk).flat_map(|package| {
+            let (name, architecture) = (&package.name, &package.architecture);
+            format!("Package: {name}\nArchitecture: {architecture}\nAuto-Installed: 1\n\n").into_bytes()
+        });
+        let automatic: Vec<u8> = automatic.collect();
         if !automatic.is_empty() {
             self.append(b"var/lib/apt/extended_states", &automatic);
         }
-        if apk {
-            let manual = installation.packages.iter().filter(|package| package.manual);
-            let world: Vec<u8> = manual.flat_map(|package| format!("{}\n", package.name).into_bytes()).collect();
-            self.append(b"etc/apk/world", &world);
+        let manual = packages.iter().filter(|package| package.manual && apk);
+        let asked: Vec<u8> = manual.flat_map(|package| format!("{}\n", package.name).into_bytes()).collect();
+        if !asked.is_empty() {
+            self.append(b"etc/apk/world", &asked);
         }
+        self.put_archives(installation);
+    }
+
+    /// What apt keeps of what it downloads.
+    fn put_archives(&mut self, installation: &Installation) {
         for (path, bytes) in [
             ("var/cache/apt/archives/predicted.deb", installation.archives),
             ("var/cache/apt/predicted.bin", installation.caches),

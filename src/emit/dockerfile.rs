@@ -88,8 +88,21 @@ fn slim_name(original: &str) -> String {
 fn original_stage(plan: &Plan, out: &mut String) {
     out.push_str("\n# The image that was audited; the application is copied from it. Another name for it:\n");
     out.push_str("# --build-arg ORIGINAL=NAME\n");
-    let name = if is_image_name(&plan.original) { plan.original.as_str() } else { "give-its-name-with-build-arg" };
+    let name = original_argument(plan);
     let _ = writeln!(out, "ARG ORIGINAL={name}\nFROM ${{ORIGINAL}} AS original");
+}
+
+/// What stands for a name that no `FROM` can have.
+const NO_NAME: &str = "give-its-name-with-build-arg";
+
+/// The name by which the Dockerfile copies from the original where nothing else is given.
+pub fn original_argument(plan: &Plan) -> &str {
+    if is_image_name(&plan.original) { &plan.original } else { NO_NAME }
+}
+
+/// The name of the base where nothing else is given.
+pub fn base_argument(plan: &Plan) -> &str {
+    if is_image_name(&plan.base.name) { &plan.base.name } else { NO_NAME }
 }
 
 fn runtime_stage(plan: &Plan, out: &mut String) {
@@ -98,7 +111,7 @@ fn runtime_stage(plan: &Plan, out: &mut String) {
         let _ = writeln!(out, "FROM {} AS runtime-base", plan.base.name);
     } else {
         let _ = writeln!(out, "# It is called: {}", comment(&plan.base.name));
-        out.push_str("ARG BASE=give-its-name-with-build-arg\nFROM ${BASE} AS runtime-base\n");
+        let _ = writeln!(out, "ARG BASE={NO_NAME}\nFROM ${{BASE}} AS runtime-base");
     }
     let mut names = Vec::new();
     let mut reasons = String::new();
@@ -161,7 +174,22 @@ fn rpm_program(plan: &Plan) -> Option<&'static str> {
 }
 
 fn is_alpine(plan: &Plan) -> bool {
-    plan.base.name.contains("alpine") || base_has(plan, |path| path == b"lib/apk/db/installed")
+    let lists: [&[u8]; 2] = [b"lib/apk/db/installed", b"usr/lib/apk/db/installed"];
+    let mut entries = plan.predicted.layers.iter().flat_map(|layer| &layer.entries);
+    plan.base.name.contains("alpine") || entries.any(|entry| lists.contains(&entry.path.as_bytes()))
+}
+
+/// Whether the base has no interpreter that could install, nor gets one of a package: then the original's does.
+fn lacks_python(plan: &Plan, environment: &TargetEnvironment) -> bool {
+    let name = base_python(environment);
+    let from_packages = plan.system.iter().any(|package| package.name.starts_with("python3"));
+    let is_it = |path: &[u8]| {
+        let inside = path.strip_prefix(b"usr/local/bin/").or(path.strip_prefix(b"usr/bin/"));
+        inside.is_some_and(|file| file == name.as_bytes() || file == b"python3")
+    };
+    // Of the base of a build context the name alone may be known.
+    let is_known = plan.base.layers > 0 || !plan.base.is_told;
+    is_known && environment.kind != EnvironmentKind::Conda && !from_packages && !base_has(plan, is_it)
 }
 
 fn build_stage(
@@ -180,9 +208,15 @@ fn build_stage(
         out,
         "\n# Installs what {what} lists, at the paths of the original. Nothing else of this stage stays.\n"
     );
-    out.push_str("FROM runtime-base AS build\n");
+    let by_original = lacks_python(plan, environment);
+    if by_original {
+        out.push_str("# The base has no Python of its own, or it is not told: the original's installs.\n");
+    }
+    let _ = writeln!(out, "FROM {} AS build", if by_original { "original" } else { "runtime-base" });
     as_root(plan, out);
-    build_tools(plan, environment, out);
+    if !by_original {
+        build_tools(plan, environment, out);
+    }
     install::settings(style, out);
     for path in &requirements.local {
         let _ = writeln!(out, "# Installed from a local file in the original.");
@@ -197,7 +231,9 @@ fn build_stage(
     if environment.kind == EnvironmentKind::Virtual {
         out.push_str("# The virtual environment, at its own path: its scripts name their interpreter.\n");
         let empty = if style == Style::Pip { "" } else { " --without-pip" };
-        run(&[format!("{} -m venv{empty} {prefix}", base_python(environment))], out);
+        let anew = by_original.then(|| format!("rm -rf {prefix}"));
+        let make = format!("{} -m venv{empty} {prefix}", base_python(environment));
+        run(&anew.into_iter().chain([make]).collect::<Vec<_>>(), out);
     }
     if names.len() > 1 {
         out.push_str("# What must come from one index alone, before the rest; that file names the index.\n");

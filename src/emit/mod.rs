@@ -16,6 +16,8 @@ mod requirements;
 mod settings;
 mod smoke;
 
+pub use dockerfile::{base_argument, original_argument};
+pub use quote::shell as shell_word;
 pub use smoke::{SmokeFacts, smoke_script};
 
 use crate::plan::Plan;

@@ -153,8 +153,12 @@ pub enum GapReason {
     Unreadable(String),
     /// Layers that no instruction of a Dockerfile made.
     NoInstruction,
+    /// It is not told which of an image's layers are its base image's.
+    WhichLayers,
     /// A plan's Dockerfile would not build; why.
     WouldNotBuild(String),
+    /// A command would fail, and the build goes on all the same; why.
+    FailsAndGoesOn(String),
     /// The original image does not have a package, and nobody was asked.
     NotInOriginal,
     /// What an installer keeps in its cache.
@@ -252,7 +256,13 @@ impl fmt::Display for GapReason {
             Self::NoInstruction => {
                 "no instruction of this Dockerfile made them: the image was built from another one, or another version"
             }
+            Self::WhichLayers => {
+                "nothing tells which of the original's layers are its own: what it brings comes on top"
+            }
             Self::WouldNotBuild(why) => return write!(f, "it would not build: {why}"),
+            Self::FailsAndGoesOn(why) => {
+                return write!(f, "it seems to fail, and the build goes on all the same: {why}");
+            }
             Self::NotInOriginal => {
                 "the original image does not have this package, and nothing was asked what it brings"
             }
@@ -285,6 +295,7 @@ impl GapReason {
             Self::Repositories(text) => Self::Repositories(f(&text)),
             Self::Unreadable(text) => Self::Unreadable(f(&text)),
             Self::WouldNotBuild(text) => Self::WouldNotBuild(f(&text)),
+            Self::FailsAndGoesOn(text) => Self::FailsAndGoesOn(f(&text)),
             Self::Distribution { why, site } => Self::Distribution { why: f(&why), site },
             Self::Absent { what, path } => Self::Absent { what, path: f(&path) },
             other => other,

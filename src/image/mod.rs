@@ -110,16 +110,26 @@ impl Image {
         self.base.map_or_else(|| self.base_by_history(), |base| base.min(self.layers.len()))
     }
 
+    /// The same, where it is known or a command in the history ends it.
+    pub fn told_base_layers(&self) -> usize {
+        self.base.map_or_else(|| self.base_by_command(), |base| base.min(self.layers.len()))
+    }
+
     fn base_by_history(&self) -> usize {
+        let rows = &self.config.history;
+        let imported = rows.first().is_some_and(|row| !row.empty_layer && row.is_root_file_system());
+        let is_whole = rows.iter().filter(|row| !row.empty_layer).count() == self.layers.len();
+        self.base_by_command().max(usize::from(imported && is_whole))
+    }
+
+    fn base_by_command(&self) -> usize {
         let rows = &self.config.history;
         if rows.iter().filter(|row| !row.empty_layer).count() != self.layers.len() {
             return 0;
         }
         let last_layer = rows.iter().rposition(|row| !row.empty_layer).unwrap_or(0);
         let end = rows[..last_layer].iter().rposition(|row| row.empty_layer && row.sets_command());
-        let by_command = end.map_or(0, |end| rows[..end].iter().filter(|row| !row.empty_layer).count());
-        let imported = rows.first().is_some_and(|row| !row.empty_layer && row.is_root_file_system());
-        by_command.max(usize::from(imported))
+        end.map_or(0, |end| rows[..end].iter().filter(|row| !row.empty_layer).count())
     }
 }
 

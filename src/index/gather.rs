@@ -81,6 +81,24 @@ impl Gathered {
         let is_explicit = |index: &toml::Value| index.get("explicit").and_then(toml::Value::as_bool) == Some(true);
         self.indexes.iter().filter(|index| !is_explicit(index)).cloned().collect()
     }
+
+    /// The packages that a project looks up in an index at one of these hosts alone, by normalized name.
+    pub(super) fn bound_to(&self, hosts: &BTreeSet<String>) -> Vec<String> {
+        let text = |value: &toml::Value, key: &str| value.get(key).and_then(toml::Value::as_str).map(str::to_owned);
+        let names: Vec<String> = self
+            .indexes
+            .iter()
+            .filter(|index| super::solve::is_at(index, hosts))
+            .filter_map(|index| text(index, "name"))
+            .collect();
+        let is_bound = |value: &toml::Value| match value {
+            toml::Value::Array(all) => {
+                all.iter().any(|one| text(one, "index").is_some_and(|name| names.contains(&name)))
+            }
+            one => text(one, "index").is_some_and(|name| names.contains(&name)),
+        };
+        self.bindings.iter().filter(|(_, value)| is_bound(value)).map(|(name, _)| normalize_name(name)).collect()
+    }
 }
 
 pub(super) struct Gatherer<'a> {

@@ -49,7 +49,7 @@ pub use solve::{FRESH, resolve};
 pub use uv::{OLDEST, Uv};
 
 use crate::manifest::{Artifact, LockedPackage, normalize_name};
-use crate::wheel::{Contents, Options, Platform, best, read};
+use crate::wheel::{Options, Platform, WheelInfo, best, read};
 use search::Search;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -103,7 +103,7 @@ pub struct Availability {
     /// The source distribution.
     pub sdist: Option<Artifact>,
     /// What the wheel has, if that was asked for and could be read.
-    pub contents: Option<Contents>,
+    pub info: Option<WheelInfo>,
     /// The nearest versions below and above that can be installed, where this one cannot or should not be.
     pub near: Vec<String>,
     /// Why something is not known; empty if all is. For a person.
@@ -226,7 +226,7 @@ impl Availability {
             wheel: None,
             other_wheel: None,
             sdist: None,
-            contents: None,
+            info: None,
             near: Vec::new(),
             reason: reason.to_owned(),
         }
@@ -268,7 +268,7 @@ fn measure(wanted: &[Wanted], found: &mut [Availability], access: &Access, optio
     let (listed, _) = read(&wheels, access, options, deadline);
     for ((at, _), listed) in jobs.iter().zip(listed) {
         match listed {
-            Ok(info) => found[*at].contents = Some(info.contents),
+            Ok(info) => found[*at].info = Some(info),
             Err(reason) => found[*at].reason = format!("its files could not be listed: {reason}"),
         }
     }

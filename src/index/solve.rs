@@ -45,6 +45,13 @@ pub const FRESH: Duration = Duration::from_secs(600);
 /// How often a set is tried without what has no wheel.
 const MAX_RUNS: usize = 24;
 
+/// Archives of a folder that are looked at.
+const MAX_LINKED: usize = 10_000;
+
+/// Why a source distribution is not predicted.
+const NO_WHEEL: &str = "there is no wheel of it for this Python and platform: it is made from source, and nothing is built \
+                        here; what it requires is not known either";
+
 /// What the index said, kept for a while.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Answer {
@@ -52,6 +59,9 @@ struct Answer {
     made: u64,
     packages: Vec<Resolved>,
     not_predicted: Vec<(String, String)>,
+    /// Whether a place did not answer that may, the next time.
+    #[serde(skip)]
+    is_partial: bool,
 }
 
 /// Finds out what an installation makes, without installing, building or downloading it.
@@ -211,6 +221,75 @@ fn elsewhere(root: &Root, requested: bool) -> Resolved {
     }
 }
 
+/// Places that did not answer.
+#[derive(Default)]
+struct Dead {
+    /// Their hosts, with ports.
+    hosts: BTreeSet<String>,
+    /// What the first of them said.
+    first: Option<RequestError>,
+}
+
+impl Dead {
+    /// Whether a host is one of several places to look in: then the others are asked without it.
+    fn may_leave_out(&self, solver: &Solver<'_>, host: &str) -> bool {
+        let is_it = |word: &String| host_of(word) == Some(host);
+        let is_index = solver.gathered.indexes.iter().any(|index| is_at(index, &[host.to_owned()].into()));
+        let more = words_of(solver.uv, &MORE_PLACES);
+        let named = words_of(solver.uv, &["UV_DEFAULT_INDEX"]);
+        let is_alive = |word: &&String| host_of(word).is_none_or(|other| !self.hosts.contains(other) && other != host);
+        !self.hosts.contains(host)
+            && (is_index
+                || more.iter().any(is_it)
+                || named.iter().any(is_it) && more.iter().any(|word| is_alive(&word)))
+    }
+
+    /// uv, told to look elsewhere.
+    fn without(&self, uv: &Uv) -> Uv {
+        let is_alive = |word: &String| host_of(word).is_none_or(|host| !self.hosts.contains(host));
+        let mut settings: Vec<(String, OsString)> = Vec::new();
+        let mut all: Vec<String> = Vec::new();
+        for name in MORE_PLACES.iter().filter(|name| uv.given().iter().any(|(given, _)| given == *name)) {
+            let words: Vec<String> = words_of(uv, &[name]).into_iter().filter(is_alive).collect();
+            let separator = if *name == "UV_FIND_LINKS" { "," } else { " " };
+            settings.push(((*name).to_owned(), words.join(separator).into()));
+            all.extend(words.into_iter().filter(|_| *name != "UV_FIND_LINKS"));
+        }
+        // Another one takes the place of the first.
+        let first = words_of(uv, &["UV_DEFAULT_INDEX"]);
+        if let Some(other) = all.last().filter(|_| first.iter().any(|word| !is_alive(word))) {
+            settings.push(("UV_DEFAULT_INDEX".to_owned(), other.into()));
+        }
+        uv.clone().with(settings)
+    }
+}
+
+/// uv's variables with places beside its default index.
+const MORE_PLACES: [&str; 3] = ["UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS"];
+
+/// The words of some variables that uv is given.
+fn words_of(uv: &Uv, names: &[&str]) -> Vec<String> {
+    let last = |name: &&str| uv.given().iter().rev().find(|(given, _)| given == name).map(|(_, value)| value.clone());
+    let words = |value: OsString| {
+        let text = value.into_string().unwrap_or_default();
+        text.split([' ', ',', '\n']).filter(|word| !word.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+    };
+    names.iter().filter_map(last).flat_map(words).collect()
+}
+
+/// The host of a URL, with its port.
+fn host_of(url: &str) -> Option<&str> {
+    let (_, rest) = super::user::named(url).1.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    authority.rsplit('@').next().filter(|host| !host.is_empty())
+}
+
+/// Whether an index of a project is at one of these hosts.
+pub(super) fn is_at(index: &toml::Value, hosts: &BTreeSet<String>) -> bool {
+    let url = index.get("url").and_then(toml::Value::as_str);
+    url.and_then(host_of).is_some_and(|host| hosts.contains(host))
+}
+
 struct Solver<'a> {
     uv: &'a Uv,
     request: &'a Request,
@@ -233,7 +312,8 @@ impl Solver<'_> {
         let mut answer = self.ask()?;
         answer.made = now;
         // What could not be found out may be, the next time.
-        let is_whole = answer.packages.iter().all(|package| package.reason.is_empty() || package.wheel.is_none());
+        let is_whole = !answer.is_partial
+            && answer.packages.iter().all(|package| package.reason.is_empty() || package.wheel.is_none());
         if let Some(cache) = options.cache.as_ref().filter(|_| is_whole) {
             cache.put(&key, &answer);
         }
@@ -302,8 +382,9 @@ impl Solver<'_> {
                 answer.packages.push(elsewhere(root, true));
             }
         }
+        let mut dead = Dead::default();
         for _ in 0..MAX_RUNS {
-            let stderr = match self.compile(&opaque, &bounds) {
+            let stderr = match self.compile(&opaque, &bounds, &dead) {
                 Ok(packages) => {
                     let found = packages.iter().filter(|package| !opaque.contains(&package.name));
                     let of = |name: &str| bounds.elsewhere.iter().find(|root| root.requirement.normalized() == name);
@@ -327,11 +408,19 @@ impl Solver<'_> {
             let culprits: Vec<String> = without_wheels(&stderr).into_iter().filter(may_be_built).collect();
             let mut found = Vec::new();
             for name in culprits {
-                found.extend(self.source_of(&name));
+                found.extend(self.source_of(&name).or_else(|| self.linked_source(&name)));
             }
             if found.is_empty() {
                 let roots: Vec<&Root> = self.gathered.roots.iter().chain(&bounds.constraints).collect();
-                return Err(self.with_near(explain(&stderr, &roots)));
+                let error = explain(&stderr, &roots);
+                match self.without_the_dead(&error, &opaque, &mut dead) {
+                    Some((packages, not_predicted)) => {
+                        found = packages;
+                        answer.not_predicted.extend(not_predicted);
+                        answer.is_partial = true;
+                    }
+                    None => return Err(dead.first.take().unwrap_or_else(|| self.with_near(error))),
+                }
             }
             for package in found {
                 opaque.insert(package.normalized.clone());
@@ -375,20 +464,98 @@ impl Solver<'_> {
         let written = roots.first().map_or(name, |root| root.requirement.name.as_str());
         let fits = pep440_rs::VersionSpecifiers::from_str(&specifiers.join(",")).unwrap_or_default();
         let source = super::page::source(self.uv, self.for_one(), name, |version| fits.contains(version))?;
-        let reason = "there is no wheel of it for this Python and platform: it is made from source, and nothing is built here; \
-                      what it requires is not known either";
         Some(Resolved {
             name: written.to_owned(),
             normalized: name.to_owned(),
             version: Some(source.version.to_string()),
             sdist: Some(source.file),
             requested: !roots.is_empty(),
-            reason: reason.to_owned(),
+            reason: NO_WHEEL.to_owned(),
             ..Resolved::default()
         })
     }
 
-    fn compile(&self, opaque: &BTreeSet<String>, bounds: &Bounds) -> Result<Vec<LockedPackage>, Failure> {
+    /// A source distribution of a folder or page of archives: an installer builds it.
+    fn linked_source(&self, name: &str) -> Option<Resolved> {
+        let links = self.gathered.places.iter().filter(|(option, _)| option == "--find-links");
+        let version = links.map(|(_, place)| place).find_map(|place| {
+            if place.starts_with("http") {
+                return Some(None);
+            }
+            let files = std::fs::read_dir(place.trim_start_matches("file://")).ok()?.take(MAX_LINKED).flatten();
+            let stem = |file: &std::fs::DirEntry| {
+                let file = file.file_name().into_string().ok()?;
+                let stem = file.strip_suffix(".tar.gz").or_else(|| file.strip_suffix(".zip"))?.rsplit_once('-')?;
+                (normalize_name(stem.0) == name).then(|| stem.1.to_owned())
+            };
+            files.filter_map(|file| stem(&file)).next().map(Some)
+        })?;
+        Some(self.opaque_one(name, version, NO_WHEEL.into()))
+    }
+
+    /// A package of which nothing more is known.
+    fn opaque_one(&self, name: &str, version: Option<String>, reason: String) -> Resolved {
+        let root = self.gathered.roots.iter().find(|root| root.requirement.normalized() == name);
+        Resolved {
+            name: root.map_or(name, |root| root.requirement.name.as_str()).to_owned(),
+            normalized: name.to_owned(),
+            version,
+            requested: root.is_some(),
+            reason,
+            ..Resolved::default()
+        }
+    }
+
+    /// What becomes of a set of which one place does not answer: what is bound to it is not known, and the rest is looked up
+    /// in the others, as pip goes on without it. `None` where nothing is left to ask.
+    fn without_the_dead(
+        &self,
+        error: &RequestError,
+        opaque: &BTreeSet<String>,
+        dead: &mut Dead,
+    ) -> Option<(Vec<Resolved>, Option<(String, String)>)> {
+        let silent = || format!("{} could not be asked", dead.hosts.iter().cloned().collect::<Vec<_>>().join(", "));
+        match error {
+            RequestError::Index { host, message } => {
+                let reason = format!("{host} could not be asked: {message}");
+                let is_there = |root: &&Root| {
+                    host_of(&root.requirement.from) == Some(host) && !opaque.contains(&root.requirement.normalized())
+                };
+                let direct: Vec<Resolved> = (self.gathered.roots.iter().filter(is_there))
+                    .map(|root| Resolved {
+                        url: Some(without_secrets(&root.requirement.from)),
+                        ..self.opaque_one(&root.requirement.normalized(), None, reason.clone())
+                    })
+                    .collect();
+                if !direct.is_empty() {
+                    return Some((direct, None));
+                }
+                if !dead.may_leave_out(self, host) {
+                    return None;
+                }
+                let first = RequestError::Index { host: host.clone(), message: message.clone() };
+                dead.first.get_or_insert(first);
+                dead.hosts.insert(host.clone());
+                let bound = self.gathered.bound_to(&dead.hosts).into_iter().filter(|name| !opaque.contains(name));
+                let bound = bound.map(|name| self.opaque_one(&name, None, reason.clone())).collect();
+                Some((bound, Some((format!("packages of {host}"), message.clone()))))
+            }
+            RequestError::UnknownPackage { name, .. } if !dead.hosts.is_empty() && !opaque.contains(name) => {
+                let reason = format!("no index that answers has it, and {}", silent());
+                Some((vec![self.opaque_one(name, None, reason)], None))
+            }
+            RequestError::Unsatisfiable { explanation, .. } if !dead.hosts.is_empty() => {
+                let (_, pin) = explanation.split_once("there is no version of ")?;
+                let pin = pin.split_whitespace().next()?.trim_end_matches([',', '.']);
+                let name = normalize_name(pin.split(['=', '<', '>', '!', '~', '[']).next()?);
+                let reason = format!("no index that answers has this version, and {}", silent());
+                (is_name(&name) && !opaque.contains(&name)).then(|| (vec![self.opaque_one(&name, None, reason)], None))
+            }
+            _ => None,
+        }
+    }
+
+    fn compile(&self, opaque: &BTreeSet<String>, bounds: &Bounds, dead: &Dead) -> Result<Vec<LockedPackage>, Failure> {
         let gathered = self.gathered;
         let lines = |roots: &[Root]| -> String {
             let counts =
@@ -400,12 +567,15 @@ impl Solver<'_> {
         let overrides = lines(&bounds.overrides) + &opaque.iter().map(out).collect::<String>();
         let minor = self.platform.python.as_str();
         let python = self.request.python_full.clone().unwrap_or_else(|| format!("{minor}.99"));
-        self.uv.compile(&Set {
+        let alive = |index: &toml::Value| !is_at(index, &dead.hosts);
+        let indexes: Vec<toml::Value> = gathered.general_indexes().into_iter().filter(|index| alive(index)).collect();
+        let uv = if dead.hosts.is_empty() { self.uv.clone() } else { dead.without(self.uv) };
+        uv.compile(&Set {
             requirements: &lines(&gathered.roots),
             constraints: &lines(&bounds.constraints),
             overrides: &overrides,
-            indexes: &gathered.general_indexes(),
-            project: self.tables(),
+            indexes: &indexes,
+            project: self.tables(&dead.hosts),
             arguments: &self.arguments(),
             python: &python,
             platform: self.platform,
@@ -414,9 +584,12 @@ impl Solver<'_> {
     }
 
     /// uv's own tables of the projects that are asked for, where they bind something to an index or name some.
-    fn tables(&self) -> Option<toml::Table> {
-        let (indexes, bindings) = (&self.gathered.indexes, &self.gathered.bindings);
-        let all = [("index", toml::Value::Array(indexes.clone())), ("sources", toml::Value::Table(bindings.clone()))];
+    fn tables(&self, dead: &BTreeSet<String>) -> Option<toml::Table> {
+        let alive = |index: &&toml::Value| !is_at(index, dead);
+        let indexes: Vec<toml::Value> = self.gathered.indexes.iter().filter(alive).cloned().collect();
+        let mut bindings = self.gathered.bindings.clone();
+        self.gathered.bound_to(dead).iter().for_each(|name| bindings.retain(|key, _| normalize_name(key) != *name));
+        let all = [("index", toml::Value::Array(indexes.clone())), ("sources", toml::Value::Table(bindings))];
         (!indexes.is_empty()).then(|| all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }
 

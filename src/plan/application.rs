@@ -45,6 +45,10 @@ pub(super) struct Chooser<'a> {
     os_directories: FastSet<&'a [u8]>,
     /// Paths that a rule drops.
     dropped: FastSet<&'a [u8]>,
+    /// Files of distributions that somebody changed.
+    patched: FastSet<&'a [u8]>,
+    /// Folders that distributions are in which are copied file by file, or as a whole where nothing else is in them.
+    of_copied: FastSet<&'a [u8]>,
     /// Layers that ran a package manager.
     package_layers: Vec<bool>,
     /// What their scripts make.
@@ -166,6 +170,8 @@ impl<'a> Chooser<'a> {
             gone_modules: FastSet::default(),
             os_directories: os_directories(facts.view),
             dropped,
+            patched: super::closure::patched(facts, subject).into_iter().map(|(_, path)| path.as_bytes()).collect(),
+            of_copied: FastSet::default(),
             package_layers,
             by_scripts: GlobSet::of(&BY_SCRIPTS),
             own_certificates: false,
@@ -174,6 +180,7 @@ impl<'a> Chooser<'a> {
         chooser.own_certificates = chooser.has_own(b"usr/local/share/ca-certificates");
         chooser.own_loader_folders = chooser.has_own(b"etc/ld.so.conf.d");
         chooser.gone_modules = chooser.modules_of_the_gone();
+        chooser.of_copied = chooser.folders_of_copied();
         chooser
     }
 
@@ -202,6 +209,20 @@ impl<'a> Chooser<'a> {
         files.filter_map(top).collect()
     }
 
+    /// The folders below the site directory that distributions are in which are copied.
+    fn folders_of_copied(&self) -> FastSet<&'a [u8]> {
+        let copied = self.subject.kept.iter().filter(|id| self.subject.is_copied(self.facts, **id));
+        let files = copied.flat_map(|&id| &self.facts.python.distributions[id].files);
+        let mut out = FastSet::default();
+        for path in files {
+            let of_site = |folder: &&[u8]| {
+                self.site_dirs.iter().any(|site| is_within(folder, site.as_bytes()) && *folder != site.as_bytes())
+            };
+            out.extend(ancestors(path.as_bytes()).take_while(of_site));
+        }
+        out
+    }
+
     /// Chooses.
     pub(super) fn choose(&self) -> Application {
         let view = self.facts.view;
@@ -212,16 +233,24 @@ impl<'a> Chooser<'a> {
         let wanted = in_halves(view.len(), |places| places.map(judge).collect());
         let mixed = self.mixed(&wanted);
         let mut out = Application::default();
-        let mut inside: Option<&[u8]> = None;
+        let mut whole_folders: FastSet<&[u8]> = FastSet::default();
         for ((path, node), _) in view.iter().zip(&wanted).filter(|(_, wanted)| **wanted) {
             let shared = view.path(node);
-            if inside.is_some_and(|dir| is_within(path, dir)) {
+            // `a-b` stands between `a` and `a/c`.
+            if ancestors(path).any(|dir| whole_folders.contains(dir)) {
                 out.paths.push(shared.clone());
                 continue;
             }
-            inside = None;
             let entry = view.entry(node.entry);
             let directory = self.is_directory(node);
+            if let Some(folder) = self.unlisted_folder(path, node, &wanted).filter(|_| !directory) {
+                let (bytes, owner) = (self.bytes_below(folder), (entry.uid, entry.gid));
+                let path = ImagePath::new(folder);
+                out.copies.push(CopyItem { path, directory: true, uid: owner.0, gid: owner.1, bytes });
+                out.paths.push(shared.clone());
+                whole_folders.insert(folder);
+                continue;
+            }
             let whole = |path| !mixed.contains(path) && self.one_owner(path, node, &wanted);
             if directory && (!whole(path) || self.is_empty_in_site_directory(path)) {
                 continue;
@@ -234,18 +263,20 @@ impl<'a> Chooser<'a> {
             }
             let bytes = if directory { self.bytes_below(path) } else { view.size(node) };
             out.copies.push(CopyItem { path: shared.clone(), directory, uid: entry.uid, gid: entry.gid, bytes });
-            inside = directory.then_some(path);
+            whole_folders.extend(directory.then_some(path));
         }
-        out.folders = self.folders(&wanted, &out.copies);
+        out.folders = self.folders(&out);
         out
     }
 
-    /// Folders above the base that something wanted is in, or that are wanted, whose owner or mode neither the base nor a
-    /// copy gives them: engines make the folder that is copied into with mode 0755, and keep one that is there.
-    fn folders(&self, wanted: &[bool], copies: &[CopyItem]) -> Vec<FolderItem> {
+    /// Folders above the base that are copied, or something in them is, whose owner or mode neither the base nor a copy gives
+    /// them: engines make the folder that is copied into with mode 0755, and keep one that is there.
+    fn folders(&self, chosen: &Application) -> Vec<FolderItem> {
         let view = self.facts.view;
+        let paths = || chosen.paths.iter().map(ImagePath::as_bytes);
+        let there: FastSet<&[u8]> = paths().chain(paths().flat_map(ancestors)).collect();
         let whole: FastSet<&[u8]> =
-            copies.iter().filter(|item| item.directory).map(|item| item.path.as_bytes()).collect();
+            chosen.copies.iter().filter(|item| item.directory).map(|item| item.path.as_bytes()).collect();
         let is_inside = |path: &[u8]| ancestors(path).any(|above| whole.contains(above));
         let mut out = Vec::new();
         for place in 0..view.len() {
@@ -262,12 +293,7 @@ impl<'a> Chooser<'a> {
             // What is seldom comes first: few folders are not as they would be made.
             let differs = owner.is_some() || mode.is_some();
             let is_packages = base.is_none() && self.os_directories.contains(path);
-            if differs
-                && !is_packages
-                && !self.is_of_site(path)
-                && !is_inside(path)
-                && (wanted[place] || view.places_below(path).any(|below| wanted[below]))
-            {
+            if differs && !is_packages && !self.is_of_site(path) && !is_inside(path) && there.contains(path) {
                 out.push(FolderItem { path: view.path(node).clone(), owner, mode });
             }
         }
@@ -299,6 +325,21 @@ impl<'a> Chooser<'a> {
             }
         }
         mixed
+    }
+
+    /// The outermost folder above a file that no layer has an entry of, where all in it is to be copied and has the file's
+    /// owner.
+    fn unlisted_folder<'p>(&self, path: &'p [u8], node: Node, wanted: &[bool]) -> Option<&'p [u8]> {
+        let view = self.facts.view;
+        let is_unlisted = |folder: &[u8]| {
+            view.get(folder).is_none() && self.base.get(folder).is_none() && !self.os_directories.contains(folder)
+        };
+        if parent(path).is_empty() || !is_unlisted(parent(path)) {
+            return None;
+        }
+        let mut above: Vec<&[u8]> = ancestors(path).filter(|folder| !folder.is_empty()).collect();
+        above.sort_by_key(|folder| folder.len());
+        above.into_iter().find(|folder| is_unlisted(folder) && self.one_owner(folder, node, wanted))
     }
 
     fn is_empty_in_site_directory(&self, path: &[u8]) -> bool {
@@ -335,7 +376,10 @@ impl<'a> Chooser<'a> {
         }
         // The most frequent reason first.
         let owner = self.facts.python.owner(path).filter(|id| self.subject.subject.contains(id));
-        if owner.is_some_and(|id| self.subject.is_copied(self.facts, id)) {
+        if owner.is_some_and(|id| self.subject.is_copied(self.facts, id)) || self.patched.contains(path) {
+            return true;
+        }
+        if self.of_copied.contains(path) && self.is_directory(node) {
             return true;
         }
         if path == b"etc/ld.so.cache" {

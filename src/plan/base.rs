@@ -1,38 +1,54 @@
 //! What to build on: the user's word, a label, what the official Python images leave in the environment, or the
 //! operating system's own image.
+//!
+//! A base's bytes are the image's lowest layers where something tells which: a virtual image's own Dockerfile, the history's
+//! `CMD`, or a first layer that has an operating system and nothing else. Where nothing does (an image in one layer, a
+//! history that was lost), no layer is taken for the base's: what is no package's is copied, and what the base brings is
+//! not known.
 
 use super::gpu_system::GpuSystem;
 use super::{BaseImage, PlanError, PlanOptions};
-use crate::base::Basis;
+use crate::base::{Basis, is_within};
+use crate::facts::{Facts, is_package_manager_state};
 use crate::fs::View;
 use crate::image::{Config, Image};
 use crate::os::OsInventory;
 use crate::python::{Distribution, Inventory};
 
+/// Of a first layer that is an operating system's no more than this part, in per cent, belongs to no package.
+const MAX_UNOWNED: u64 = 15;
+
 /// Chooses the base image.
 pub(super) fn choose(
-    image: &Image,
-    os: &OsInventory,
+    facts: &Facts<'_>,
     options: &PlanOptions,
     gpu: Option<&GpuSystem<'_>>,
 ) -> Result<BaseImage, PlanError> {
-    let layers = image.base_layers();
-    let named = |name: &str, how: String, layers: usize| Ok(BaseImage { name: name.to_owned(), how, layers });
+    let (image, os) = (facts.view.image(), facts.os);
+    let told = image.told_base_layers();
+    let known = |name: &str, how: &str, layers: usize| {
+        let is_told = layers > 0 || image.base.is_some();
+        BaseImage { name: name.to_owned(), how: how.to_owned(), layers, is_told }
+    };
+    let bare = || usize::from(is_operating_system(facts));
     if let Some(name) = &options.base {
-        return named(name, "named with --base".into(), layers.max(1).min(image.layers.len()));
+        return Ok(known(name, "named with --base", if told > 0 { told } else { bare() }));
     }
+    let how = "the image's label org.opencontainers.image.base.name, or its Dockerfile";
+    let label = label(&image.config);
     // A virtual image may have no layers of a base of which only the name is known.
-    if let Some(name) = label(&image.config).filter(|_| layers > 0 || !image.gaps.is_empty()) {
-        return named(&name, "the image's label org.opencontainers.image.base.name, or its Dockerfile".into(), layers);
+    if let Some(name) = label.as_deref().filter(|_| told > 0 || !image.gaps.is_empty()) {
+        return Ok(known(name, how, told));
     }
-    if let Some((name, how)) = official_python(&image.config, os).filter(|_| layers > 0) {
-        return named(&name, how, layers);
+    let official = official_python(&image.config, os);
+    if let Some((name, how)) = official.as_ref().filter(|_| told > 0 && has_python(image, told)) {
+        return Ok(known(name, how, told));
     }
     // What has CUDA in it is no distribution's own image: without its packages the one below it is.
     if gpu.is_some_and(|gpu| !gpu.leaves)
-        && let Some(name) = cuda(image, os).filter(|_| layers > 0)
+        && let Some(name) = cuda(image, os).filter(|_| told > 0)
     {
-        return named(&name, "the variables that NVIDIA's images set, and /etc/os-release".into(), layers);
+        return Ok(known(&name, "the variables that NVIDIA's images set, and /etc/os-release", told));
     }
     let found = operating_system(os).filter(|_| !image.layers.is_empty());
     if found.is_some()
@@ -43,16 +59,48 @@ pub(super) fn choose(
              what to build on with --base IMAGE"
         )));
     }
-    match found {
-        Some(name) => {
-            let how = "the operating system that /etc/os-release names; its packages are installed on it again".into();
-            named(&name, how, 1)
-        }
-        _ => Err(PlanError::UnknownBase(
+    if let Some(name) = found.as_ref().filter(|_| is_operating_system(facts)) {
+        let how = "the operating system that /etc/os-release names; its packages are installed on it again";
+        return Ok(known(name, how, 1));
+    }
+    let system = || Some((found?, "the operating system that /etc/os-release names".to_owned()));
+    let named = label.map(|name| (name, how.to_owned())).or(official).or_else(system);
+    match named.filter(|_| !image.layers.is_empty()) {
+        Some((name, how)) => Ok(known(&name, &how, 0)),
+        None => Err(PlanError::UnknownBase(
             "no label, no Python release in the environment and no os-release that is known; name it with --base IMAGE"
                 .into(),
         )),
     }
+}
+
+/// Whether the first layer has an operating system and nothing else: no Python that no package owns, no distributions of
+/// pip's, and hardly a file that is no package's. Where packages tell nothing, the history has to say that a base ends.
+fn is_operating_system(facts: &Facts<'_>) -> bool {
+    let (view, os) = (facts.view, facts.os);
+    let pip = |dist: &Distribution| dist.layer == 0 && !dist.system_owned;
+    if facts.python.distributions.iter().any(pip) {
+        return false;
+    }
+    if os.packages.is_empty() {
+        return view.image().base_layers() > 0 && !has_python(view.image(), 1);
+    }
+    let (mut all, mut unowned) = (0u64, 0u64);
+    for (path, node) in view.iter().filter(|(_, node)| node.entry.0 == 0 && view.holds_bytes(*node)) {
+        let bytes = view.size(node);
+        all = all.saturating_add(bytes);
+        let is_usual = is_within(path, b"etc") || is_package_manager_state(path);
+        if !is_usual && !os.owners.contains_key(path) {
+            unowned = unowned.saturating_add(bytes);
+        }
+    }
+    u128::from(unowned) * 100 <= u128::from(all) * u128::from(MAX_UNOWNED)
+}
+
+/// Whether the lowest layers have a Python of their own.
+fn has_python(image: &Image, layers: usize) -> bool {
+    let view = View::of_lowest(image, layers);
+    ["usr/local/bin/python3", "usr/bin/python3"].iter().any(|path| view.resolve(path.as_bytes()).is_some())
 }
 
 /// What the lowest layer has that the official image of a distribution has not: Python distributions that no package brought.

@@ -4,6 +4,7 @@
 //! nobody needs, goes.
 
 use super::{OverriddenEdge, TargetEnvironment, Why};
+use crate::base::{ImagePath, is_within};
 use crate::facts::Facts;
 use crate::facts::Root;
 use crate::os::{Need, Provider};
@@ -102,6 +103,25 @@ pub(super) fn compiled_elsewhere(facts: &Facts<'_>, decisions: &Decisions) -> BT
     decisions.kept.iter().copied().filter(is_one).collect()
 }
 
+/// Files of distributions that are installed again, which somebody changed after they were installed: an installer would
+/// undo that. What another distribution wrote at the same path is no change.
+pub(super) fn patched<'a>(facts: &'a Facts<'_>, decisions: &Decisions) -> Vec<(DistId, &'a ImagePath)> {
+    let again = |id: &DistId| !decisions.swaps.contains_key(id) && !decisions.is_copied(facts, *id);
+    let mut out = Vec::new();
+    for &id in decisions.kept.iter().filter(|id| again(id)) {
+        let dist = &facts.python.distributions[id];
+        let contested: BTreeSet<&ImagePath> = dist.contested.iter().map(|contest| &contest.path).collect();
+        let site = crate::base::parent(dist.metadata.as_bytes());
+        let is_patched = |path: &ImagePath| {
+            let bytes = path.as_bytes();
+            let is_module = is_within(bytes, site) && !is_within(bytes, dist.metadata.as_bytes());
+            is_module && !contested.contains(path) && facts.python.owner(bytes) == Some(id)
+        };
+        out.extend(dist.changed.iter().map(|(path, _)| path).filter(|path| is_patched(path)).map(|path| (id, path)));
+    }
+    out
+}
+
 /// The environment to rebuild: of those with distributions above the base, the one with the most bytes.
 pub(super) fn target_environment(facts: &Facts<'_>, base_layers: usize) -> Option<(usize, TargetEnvironment)> {
     let mut bytes: BTreeMap<usize, u64> = BTreeMap::new();
@@ -145,7 +165,10 @@ fn is_compiled<'a>(dists: impl Iterator<Item = &'a Distribution>) -> bool {
 }
 
 /// Distributions that pip or uv put above the base: not the base image's, not the operating system's.
-fn above_base<'a>(facts: &'a Facts<'_>, base_layers: usize) -> impl Iterator<Item = (DistId, &'a Distribution)> {
+pub(super) fn above_base<'a>(
+    facts: &'a Facts<'_>,
+    base_layers: usize,
+) -> impl Iterator<Item = (DistId, &'a Distribution)> {
     facts.python.distributions.iter().enumerate().filter(move |(_, dist)| {
         let vendor = facts.python.environments[dist.environment].kind == EnvironmentKind::Vendor;
         dist.layer as usize >= base_layers && !vendor && !facts.os.owners.contains_key(&dist.metadata.join(b"METADATA"))

@@ -2,22 +2,23 @@
 //! index may be there or not.
 
 use super::application::{Application, Chooser};
-use super::closure::{self, Decisions};
+use super::closure::{self, Decisions, Swap};
 use super::gpu_system::GpuSystem;
 use super::predict::{Prediction, Taken};
 use super::stock::Stock;
 use super::system::{self, Question, SystemDecisions};
 use super::{BaseImage, Plan, PlanError, PlanOptions, TargetEnvironment, availability, base, carried};
 use crate::base::{FastMap, FastSet, ImagePath, both, file_name};
+use crate::context::KnownDistribution;
 use crate::facts::Facts;
 use crate::fs::View;
 use crate::image::{Config, Image};
 use crate::index::{Availability, Wanted};
 use crate::os::OsInventory;
-use crate::python::{DistId, EnvironmentKind};
+use crate::python::{DistId, EnvironmentKind, normalize_name};
 use crate::rules::Finding;
 use crate::rules::{Rule, Tier};
-use crate::wheel::{Libc, Platform};
+use crate::wheel::{Libc, Platform, WheelInfo};
 use std::collections::BTreeMap;
 
 /// The decisions of a plan. [`Draft::wanted`] tells what may be looked up; [`Draft::intent`] makes the plan, with the
@@ -52,11 +53,12 @@ impl<'a> Draft<'a> {
         super::check_ids(rules, options)?;
         let image = facts.view.image();
         let gpu = GpuSystem::new(findings, rules, options);
-        let base = base::choose(image, facts.os, options, gpu.as_ref())?;
+        let base = base::choose(facts, options, gpu.as_ref())?;
+        let base_layers = if base.is_told { image.base_layers() } else { 0 };
         let config = gpu.as_ref().map_or_else(|| image.config.clone(), |gpu| gpu.without(&image.config));
         let gpu = gpu.map(|gpu| gpu.gone()).unwrap_or_default();
         let follows = |rule: &Rule, tier: Tier| closure::follows(rule, tier, options);
-        let target = closure::target_environment(facts, image.base_layers());
+        let target = closure::target_environment(facts, base_layers);
         // What is left of conda's in an image without distributions of its own: the base that the plan builds on has it not.
         let copied = || closure::target_environment(facts, base.layers);
         let is_copied =
@@ -68,7 +70,7 @@ impl<'a> Draft<'a> {
         let rebuilt = target.as_ref().filter(|target| !copies_environment(target));
         let environment = rebuilt.map(|(_, environment)| environment);
         let position = rebuilt.map(|(position, _)| *position);
-        let decide = || closure::decide(facts, findings, rules, &follows, position, image.base_layers());
+        let decide = || closure::decide(facts, findings, rules, &follows, position, base_layers);
         let read_base = || {
             let view = View::of_lowest(image, base.layers);
             let os = OsInventory::new(&view);
@@ -152,6 +154,9 @@ impl<'a> Draft<'a> {
         let rebuilt = position.filter(|_| !decisions.subject.is_empty());
         let mut notes = super::notes(facts, decisions, system, rebuilt);
         notes.extend(availability::notes(&pins));
+        if !self.options.own_dockerfile {
+            notes.extend(super::patched_notes(facts, decisions));
+        }
         if self.config != image.config {
             notes.push(
                 "variables, folders of search paths, labels and an entry point of the base that goes, go too"
@@ -224,7 +229,29 @@ impl Intent<'_> {
 
     /// What its text may draw on.
     pub fn stock(&self) -> Stock<'_> {
-        Stock::new(self)
+        Stock::new(self.draft.facts, self.plan.base.layers)
+    }
+
+    /// The wheel of a distribution that is installed in the place of another one, if its list was read.
+    pub fn wheel(&self, name: &str) -> Option<&WheelInfo> {
+        let (id, _) = self.swap(name)?;
+        let at = self.draft.indexed().iter().position(|&other| other == id)?;
+        self.answers.get(at)?.info.as_ref()
+    }
+
+    /// What stands for a distribution that is installed in the place of another one, of whose wheel nothing is known.
+    pub fn stand_in(&self, name: &str) -> Option<KnownDistribution> {
+        let (id, _) = self.swap(name)?;
+        let (_, environment) = self.draft.target.as_ref()?;
+        let files = self.prediction().fresh(id, environment);
+        Some(KnownDistribution { prefix: environment.prefix.clone(), site_dir: environment.site_dir.clone(), files })
+    }
+
+    fn swap(&self, name: &str) -> Option<(DistId, &Swap)> {
+        let normalized = normalize_name(name);
+        let (kept, swaps) = (&self.draft.decisions.kept, &self.draft.decisions.swaps);
+        let is_it = |(id, swap): &(&DistId, &Swap)| kept.contains(id) && normalize_name(&swap.name) == normalized;
+        swaps.iter().find(is_it).map(|(id, swap)| (*id, swap))
     }
 
     pub(super) fn prediction(&self) -> Prediction<'_> {

@@ -44,7 +44,7 @@ pub(super) fn files(
 }
 
 /// Bytes of bytecode and of source of a distribution, or, where it shows none, of all of its environment.
-fn ratio(facts: &Facts<'_>, dist: &Distribution) -> (u64, u64) {
+pub(super) fn ratio(facts: &Facts<'_>, dist: &Distribution) -> (u64, u64) {
     let source_of = |dist: &Distribution| {
         let source = dist.files.iter().filter(|path| path.as_bytes().ends_with(b".py"));
         let sizes = source.filter_map(|path| facts.view.get(path.as_bytes())).map(|node| facts.view.size(node));

@@ -31,11 +31,16 @@ pub use after::{LibraryCheck, Unmet, libraries_after};
 use closure::Decisions;
 use predict::Prediction;
 pub use reason::Why;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use draft::{Draft, Intent};
 pub use fates::{GonePath, LedgerRow, PlanFate, PlanLedger};
 pub use stock::Stock;
+
+/// The base image that an image tells of itself.
+pub fn base_of(facts: &Facts<'_>) -> Option<BaseImage> {
+    base::choose(facts, &PlanOptions::default(), None).ok()
+}
 
 /// What the user may choose.
 #[derive(Clone, Debug, Default)]
@@ -146,6 +151,8 @@ pub struct BaseImage {
     pub how: String,
     /// How many of the original's layers it stands for.
     pub layers: usize,
+    /// Whether something tells that. If not, what the base brings is not known, and no layer is taken for its own.
+    pub is_told: bool,
 }
 
 /// Where distributions are installed.
@@ -526,4 +533,19 @@ fn notes(
     notes.sort();
     notes.dedup();
     notes
+}
+
+/// Notes on files of distributions that were changed by hand.
+fn patched_notes(facts: &Facts<'_>, decisions: &Decisions) -> Vec<String> {
+    let mut patched: BTreeMap<DistId, Vec<String>> = BTreeMap::new();
+    for (id, path) in closure::patched(facts, decisions) {
+        patched.entry(id).or_default().push(path.to_string());
+    }
+    let note = |(id, paths): (DistId, Vec<String>)| {
+        let dist = &facts.python.distributions[id];
+        let names = predict::some(&paths.iter().map(String::as_str).collect::<Vec<_>>());
+        let what = format!("{} {}: {names}", dist.name, dist.version);
+        format!("{what} was changed after it was installed, and is copied from the original as it is there")
+    };
+    patched.into_iter().map(note).collect()
 }

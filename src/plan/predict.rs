@@ -160,7 +160,7 @@ impl Prediction<'_> {
 
     /// The files of a new distribution, where its wheel's list was read.
     fn new_files(&self, id: DistId) -> Option<Vec<InstalledFile>> {
-        let contents = self.answers.get(&id)?.contents.as_ref()?;
+        let contents = &self.answers.get(&id)?.info.as_ref()?.contents;
         let dist = &self.facts.python.distributions[id];
         let name = self.distributions.swaps.get(&id).map_or(&dist.name, |swap| &swap.name);
         Some(installed::files(self.facts, dist, contents, name, self.environment?))

@@ -1,31 +1,34 @@
-//! What the text of a plan installs, as far as the plan knows it better than an index: the files of a pin are those of the
-//! original's own distribution, or those of the wheel that was looked up, or one file of the predicted size; the files of
-//! an OS package are the original's.
+//! What an image has, for who installs it again: the files of a distribution or of an OS package are those that were
+//! measured there. A plan draws on its original, and `--sizes-from` on the image that the user names.
+//!
+//! A distribution is known by its name and version, and by RECORD, which lists what its wheel had. What RECORD lists and
+//! the image has no more, or has with other bytes, a new installation brings back, with the bytes that RECORD says.
 
-use super::Intent;
-use super::predict::Prediction;
-use crate::base::{FastMap, ImagePath, in_halves, is_within};
+use super::closure::{above_base, target_environment};
+use super::{TargetEnvironment, installed};
+use crate::base::{FastMap, ImagePath, file_name, is_within, parent};
 use crate::context::{KnownDistribution, KnownFile, KnownPackage, KnownPackages};
-use crate::facts::{is_package_cache, is_package_manager_state};
+use crate::facts::{Facts, is_package_cache, is_package_manager_state};
 use crate::fs::Node;
 use crate::layer::{Entry, EntryKind};
 use crate::os::{OsInventory, PackageManager};
-use crate::ospackages::PackageRequest;
-use crate::python::{DistId, normalize_name};
+use crate::ospackages::{Installation as NewPackages, NewPackage, PackageRequest};
+use crate::python::{DistId, Distribution, normalize_name};
+use crate::wheel::{Installation, Installer, Layout, WheelInfo, scaled};
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What can be drawn on.
 pub struct Stock<'a> {
-    prediction: Prediction<'a>,
-    /// The distributions to install, by normalized name.
-    pins: BTreeMap<String, DistId>,
-    /// The visible files of the distributions that stay as they are.
-    nodes: FastMap<DistId, Vec<Node>>,
+    facts: &'a Facts<'a>,
+    /// How many of the lowest layers are the base image's, whose packages nobody installs.
+    base_layers: usize,
+    /// The environment whose distributions are known.
+    environment: Option<(usize, TargetEnvironment)>,
     system: OnceCell<System>,
 }
 
-/// The original's OS packages.
+/// The image's OS packages.
 struct System {
     /// The paths that each of them owns, its notes in the package manager's folder among them.
     paths: FastMap<usize, Vec<ImagePath>>,
@@ -38,44 +41,109 @@ struct System {
 }
 
 impl<'a> Stock<'a> {
-    pub(super) fn new(intent: &'a Intent<'_>) -> Self {
-        let prediction = intent.prediction();
-        let (facts, decisions) = (prediction.facts, prediction.distributions);
-        let dists = &facts.python.distributions;
-        let named = |&id: &DistId| match decisions.swaps.get(&id) {
-            Some(swap) => (normalize_name(&swap.name), id),
-            None => (dists[id].normalized.clone(), id),
-        };
-        let pins = decisions.kept.iter().filter(|id| !decisions.is_copied(facts, **id)).map(named).collect();
-        let stays: Vec<bool> =
-            (0..dists.len()).map(|id| decisions.kept.contains(&id) && !decisions.is_new(facts, id)).collect();
-        let view = facts.view;
-        let owned = in_halves(view.len(), |places| {
-            let of = |place| {
-                let (path, node) = view.at(place);
-                facts.python.owner(path).filter(|&id| stays[id]).map(|id| (id, node))
-            };
-            places.filter_map(of).collect()
-        });
-        let mut nodes: FastMap<DistId, Vec<Node>> = FastMap::default();
-        owned.into_iter().for_each(|(id, node): (DistId, Node)| nodes.entry(id).or_default().push(node));
-        Self { prediction, pins, nodes, system: OnceCell::new() }
+    /// Of an image whose lowest layers are a base image's.
+    pub fn new(facts: &'a Facts<'a>, base_layers: usize) -> Self {
+        let environment = target_environment(facts, base_layers);
+        Self { facts, base_layers, environment, system: OnceCell::new() }
     }
 
-    /// The files of a pin.
-    pub fn distribution(&self, name: &str) -> Option<KnownDistribution> {
-        let id = *self.pins.get(&normalize_name(name))?;
-        let environment = self.prediction.environment?;
-        let files = match self.prediction.is_new(id) {
-            true => self.prediction.fresh(id, environment),
-            false => self.nodes.get(&id).into_iter().flatten().map(|&node| self.file(node, false)).collect(),
+    /// The distribution of this name, and of this version where one is given, that an installer put above the base.
+    pub fn find(&self, name: &str, version: Option<&str>) -> Option<DistId> {
+        let normalized = normalize_name(name);
+        let (environment, _) = self.environment.as_ref()?;
+        let is_it = |(_, dist): &(DistId, &Distribution)| {
+            dist.environment == *environment
+                && dist.normalized == normalized
+                && !dist.editable
+                && version.is_none_or(|version| is_same_version(&dist.version, version))
         };
+        above_base(self.facts, self.base_layers).find(is_it).map(|(id, _)| id)
+    }
+
+    /// Whether a distribution was installed from a wheel that has these files: RECORD says it.
+    pub fn is_of_wheel(&self, id: DistId, info: &WheelInfo) -> bool {
+        let Some((_, environment)) = &self.environment else { return false };
+        let dist = &self.facts.python.distributions[id];
+        let recorded = self.recorded(dist);
+        let how = Installation {
+            layout: Layout {
+                prefix: environment.prefix.clone(),
+                site_dir: environment.site_dir.clone(),
+                python: environment.python.clone(),
+            },
+            installer: Installer::Uv,
+            interpreter: String::new(),
+            bytecode: false,
+            ratio: None,
+            requested: false,
+            direct_url: None,
+        };
+        // What the installer makes itself has no checksum.
+        let files = info.installed(&dist.name, &how);
+        let of_wheel = || files.iter().filter(|file| file.crc32.is_some() && !is_bytecode(file.path.as_bytes()));
+        // With `--target` scripts are below the site directory, too.
+        let scripts = environment.prefix.join(b"bin");
+        let is_other = |path: &[u8]| is_within(path, dist.metadata.as_bytes()) || is_within(path, scripts.as_bytes());
+        let is_module = |path: &[u8]| is_within(path, environment.site_dir.as_bytes()) && !is_other(path);
+        let modules = recorded.keys().filter(|path| is_module(path)).count();
+        of_wheel().all(|file| recorded.get(file.path.as_bytes()) == Some(&file.size))
+            && of_wheel().filter(|file| is_module(file.path.as_bytes())).count() == modules
+    }
+
+    /// What RECORD lists, bytecode apart, with its bytes.
+    fn recorded<'d>(&self, dist: &'d Distribution) -> FastMap<&'d [u8], u64> {
+        let view = self.facts.view;
+        let there = dist.files.iter().filter(|path| !is_bytecode(path.as_bytes()));
+        let there = there.filter_map(|path| Some((path.as_bytes(), view.size(view.get(path.as_bytes())?))));
+        let changed = dist.changed.iter().map(|(path, size)| (path.as_bytes(), *size));
+        let missing = removed(dist).map(|(path, size)| (path.as_bytes(), size));
+        there.chain(changed).chain(missing).collect()
+    }
+
+    /// The files of a distribution, as an installer makes them again.
+    pub fn distribution(&self, id: DistId) -> Option<KnownDistribution> {
+        let (_, environment) = self.environment.as_ref()?;
+        let dist = &self.facts.python.distributions[id];
+        let changed: FastMap<&[u8], u64> = dist.changed.iter().map(|(path, size)| (path.as_bytes(), *size)).collect();
+        let mut files: Vec<KnownFile> = Vec::new();
+        for path in &dist.files {
+            let Some(node) = self.facts.view.get(path.as_bytes()) else { continue };
+            let changed = changed.get(path.as_bytes());
+            // Of what two distributions list, one has the bytes that are there.
+            let is_own = self.facts.python.owner(path.as_bytes()) == Some(id);
+            files.push(match changed {
+                None if is_own => self.file(node, false),
+                _ => new_file(path.clone(), changed.copied().unwrap_or_else(|| self.facts.view.size(node))),
+            });
+        }
+        for (path, size) in removed(dist) {
+            files.push(new_file(path.clone(), size));
+            let bytecode = self.bytecode(dist, path, size).filter(|_| dist.bytecode > 0);
+            files.extend(bytecode.map(|(path, size)| new_file(path, size)));
+        }
         Some(KnownDistribution { prefix: environment.prefix.clone(), site_dir: environment.site_dir.clone(), files })
+    }
+
+    /// The bytecode of a module that is not there any more.
+    fn bytecode(&self, dist: &Distribution, path: &ImagePath, size: u64) -> Option<(ImagePath, u64)> {
+        let (_, environment) = self.environment.as_ref()?;
+        let stem = file_name(path.as_bytes()).strip_suffix(b".py")?;
+        let inside = is_within(path.as_bytes(), environment.site_dir.as_bytes());
+        let tag = format!(".cpython-{}.pyc", environment.python.replace('.', ""));
+        let folder = ImagePath::new(parent(path.as_bytes())).join(b"__pycache__");
+        let (bytecode, source) = installed::ratio(self.facts, dist);
+        inside.then(|| (folder.join(&[stem, tag.as_bytes()].concat()), scaled(size, bytecode, source)))
+    }
+
+    /// Bytes of bytecode to bytes of source of the distributions of this name, or of its environment's.
+    pub fn bytecode_ratio(&self, name: &str) -> Option<(u64, u64)> {
+        let id = self.find(name, None)?;
+        Some(installed::ratio(self.facts, &self.facts.python.distributions[id]))
     }
 
     /// A visible file of the original. A hard link stays one where what it leads to comes with it, as of a package.
     fn file(&self, node: Node, links: bool) -> KnownFile {
-        let view = self.prediction.facts.view;
+        let view = self.facts.view;
         let entry = view.entry(node.entry).clone();
         let leads = |entry: &Entry| {
             entry.link.as_deref().and_then(|link| view.get(link)).is_some_and(|to| to.data == node.data)
@@ -90,7 +158,7 @@ impl<'a> Stock<'a> {
 
     /// What an install command brings to what is there.
     pub fn packages(&self, request: &PackageRequest, present: &OsInventory) -> KnownPackages {
-        let os = self.prediction.facts.os;
+        let os = self.facts.os;
         let system = self.system.get_or_init(|| self.read_system());
         let mut out = KnownPackages::default();
         if request.names.is_empty() {
@@ -122,11 +190,38 @@ impl<'a> Stock<'a> {
                 todo.extend(names.filter_map(|name| os.find(name.split(':').next().unwrap_or(name))));
             }
         }
-        if found.is_empty() {
-            return out;
+        if !found.is_empty() {
+            self.add(&found, &|position| asked.contains(&position), &mut out);
+            out.files.extend(system.state.iter().cloned());
+            out.is_complete = true;
         }
-        let view = self.prediction.facts.view;
-        for &position in &found {
+        out
+    }
+
+    /// Of what an installation brings, what the image has in exactly the same versions.
+    pub fn measured(&self, request: &PackageRequest, found: &NewPackages, present: &OsInventory) -> KnownPackages {
+        let os = self.facts.os;
+        let same = |new: &NewPackage| {
+            let position = os.find(&new.name)?;
+            (os.packages[position].version == new.version).then_some((position, new.manual))
+        };
+        let known = self.packages(request, present);
+        let is_found = |known: &KnownPackage| found.packages.iter().any(|new| new.name == known.name);
+        let all = found.packages.iter().all(|new| same(new).is_some() && known.has(&new.name));
+        if all && known.packages.iter().all(is_found) {
+            return known;
+        }
+        let positions: BTreeMap<usize, bool> = found.packages.iter().filter_map(same).collect();
+        let mut out = KnownPackages::default();
+        self.add(&positions.keys().copied().collect(), &|position| positions.get(&position) == Some(&true), &mut out);
+        out
+    }
+
+    /// Adds packages with their files.
+    fn add(&self, positions: &BTreeSet<usize>, is_manual: &dyn Fn(usize) -> bool, out: &mut KnownPackages) {
+        let (view, os) = (self.facts.view, self.facts.os);
+        let system = self.system.get_or_init(|| self.read_system());
+        for &position in positions {
             let package = &os.packages[position];
             let paths = system.paths.get(&position).into_iter().flatten();
             out.files.extend(paths.filter_map(|path| view.get(path.as_bytes())).map(|node| self.file(node, true)));
@@ -134,17 +229,15 @@ impl<'a> Stock<'a> {
                 name: package.name.clone(),
                 stanza: system.stanzas.get(&package.name).cloned().unwrap_or_default(),
                 bytes: package.bytes,
-                manual: asked.contains(&position),
+                manual: is_manual(position),
             });
         }
-        out.files.extend(system.state.iter().cloned());
         out.more_of_list = self.more_of_list(system, &out.packages);
-        out
     }
 
     /// By how much more than the kept stanzas the list of packages grows: its share of what the original's has more.
     fn more_of_list(&self, system: &System, packages: &[KnownPackage]) -> u64 {
-        let view = self.prediction.facts.view;
+        let view = self.facts.view;
         let lists: [&[u8]; 3] = [b"var/lib/dpkg/status", b"lib/apk/db/installed", b"usr/lib/apk/db/installed"];
         let Some(node) = lists.iter().find_map(|path| view.get(path)) else { return 0 };
         let kept: u64 = system.stanzas.values().map(|stanza| stanza.len() as u64).sum();
@@ -155,7 +248,7 @@ impl<'a> Stock<'a> {
     }
 
     fn read_system(&self) -> System {
-        let (facts, base_layers) = (self.prediction.facts, self.prediction.base.layers);
+        let (facts, base_layers) = (self.facts, self.base_layers);
         let (view, os) = (facts.view, facts.os);
         let mut paths: FastMap<usize, Vec<ImagePath>> = FastMap::default();
         for (path, &position) in &os.owners {
@@ -186,13 +279,35 @@ impl<'a> Stock<'a> {
 
     /// The package lists that the first layer with any has, whether a later one removes them or not.
     fn lists(&self) -> Vec<KnownFile> {
-        let (view, base_layers) = (self.prediction.facts.view, self.prediction.base.layers);
+        let (view, base_layers) = (self.facts.view, self.base_layers);
         let is_list =
             |entry: &&Entry| entry.kind == EntryKind::File && is_within(entry.path.as_bytes(), b"var/lib/apt/lists");
         let layers = view.image().layers.iter().skip(base_layers);
         let found = layers.map(|layer| layer.entries.iter().filter(is_list).cloned().collect::<Vec<_>>());
         let first = found.into_iter().find(|entries| !entries.is_empty()).unwrap_or_default();
         first.into_iter().map(|entry| KnownFile { entry, content: None }).collect()
+    }
+}
+
+/// What was removed from a distribution after it was installed, with the bytes that RECORD says. A wheel may list what it
+/// never had (easyocr 1.7.1 lists 83 dictionaries): a layer has to have had it.
+fn removed(dist: &Distribution) -> impl Iterator<Item = (&ImagePath, u64)> {
+    let was_there = dist.missing.iter().filter(|file| file.removed.is_some());
+    was_there.filter_map(|file| Some((&file.path, file.size?)))
+}
+
+fn new_file(path: ImagePath, size: u64) -> KnownFile {
+    KnownFile { entry: Entry::file(path, size), content: None }
+}
+
+fn is_bytecode(path: &[u8]) -> bool {
+    path.ends_with(b".pyc") && file_name(parent(path)) == b"__pycache__"
+}
+
+fn is_same_version(a: &str, b: &str) -> bool {
+    match (a.parse::<pep440_rs::Version>(), b.parse::<pep440_rs::Version>()) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => a == b,
     }
 }
 

@@ -11,8 +11,10 @@
 //! are the original's. What cannot be carried out so is a gap of the predicted image.
 
 mod align;
+mod evidence;
 mod replay;
 
+pub use evidence::Evidence;
 pub use replay::{Live, Replay};
 
 use crate::base::Basis;
@@ -154,6 +156,14 @@ fn predicted(intent: &Intent<'_>, made: Result<Image, ContextError>) -> Image {
         writes: Writes::Anywhere,
     });
     image.gaps.extend(failed);
+    let base = &intent.plan().base;
+    let untold = (!base.is_told).then(|| Gap {
+        place: "the base image".into(),
+        command: crate::base::escape_str(&base.name),
+        why: GapReason::WhichLayers,
+        writes: Writes::Anywhere,
+    });
+    image.gaps.extend(untold);
     image.name = format!("{} (predicted)", original.name);
     image.other_names = Vec::new();
     image.platform.clone_from(&original.platform);

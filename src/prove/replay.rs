@@ -2,7 +2,7 @@
 
 use super::align::Aligned;
 use super::{BASE, ORIGINAL};
-use crate::base::{FastSet, ImagePath};
+use crate::base::{Basis, FastSet, ImagePath};
 use crate::context::{Base, ContextOptions, KnownDistribution, KnownLayer, KnownPackages, Outside};
 use crate::dockerfile::{Dockerfile, Kind};
 use crate::image::{HistoryRow, Image};
@@ -10,10 +10,10 @@ use crate::index::{Files, Input, Request, RequestError, Resolution, Resolved};
 use crate::layer::LayerIndex;
 use crate::manifest::{LineKind, Requirement, parse_requirements_file};
 use crate::os::OsInventory;
-use crate::ospackages::{PackageRequest, Repositories, RepositoryError, Sources};
+use crate::ospackages::{Installation, PackageRequest, Repositories, RepositoryError, Sources};
 use crate::plan::{Intent, Stock};
 use crate::python::normalize_name;
-use crate::wheel::Platform;
+use crate::wheel::{Contents, Platform, WheelInfo};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -60,7 +60,11 @@ impl<'r> Replay<'r> {
 
     /// With what of the original this text copies, itself or by the plan's list.
     pub(super) fn copied_by(self, text: &str) -> Self {
-        let original = Dockerfile::parse(text).ok().map(|file| copied(self.intent, &file));
+        let of = |file: Dockerfile<'_>| match file.stages.iter().any(|stage| stage.image == "original") {
+            true => self.intent.original().clone(),
+            false => copied(self.intent, &file),
+        };
+        let original = Dockerfile::parse(text).ok().map(of);
         Self { original, ..self }
     }
 
@@ -71,23 +75,29 @@ impl<'r> Replay<'r> {
             Some(_) => self.aligned.base_layers,
             None => self.intent.plan().base.layers,
         };
-        let mut image = Image {
-            layers: original.layers.iter().take(layers).cloned().collect(),
-            problems: Vec::new(),
-            unread: Vec::new(),
-            gaps: Vec::new(),
-            ..shell(original)
-        };
-        image.config.history = history_of_base(original, layers);
-        image.config.user = String::new();
-        image.config.working_dir = String::new();
-        image
+        lowest(original, layers)
+    }
+
+    /// The wheel of a pin that is new, of which a build context has been told itself.
+    fn wheel(&self, name: &str) -> Option<&WheelInfo> {
+        self.intent.wheel(name).filter(|_| self.live.is_none())
+    }
+
+    /// The files of a pin, as far as the plan knows them.
+    fn pin(&self, package: &Resolved) -> Option<KnownDistribution> {
+        let of_original = || self.stock.distribution(self.stock.find(&package.name, package.version.as_deref())?);
+        self.intent.stand_in(&package.name).or_else(of_original)
     }
 
     /// What a request names, where it names nothing but versions that the plan or the build context knows.
     fn named(&self, request: &Request, files: &dyn Files) -> Option<Vec<Resolved>> {
         let mut out: Vec<Resolved> = Vec::new();
         for requirement in requirements(request, files)? {
+            // uv itself, in a stage of which nothing of it is copied.
+            if self.live.is_none() && requirement.name == "uv" && requirement.specifiers.is_empty() {
+                out.push(Resolved { info: Some(empty_wheel()), name: "uv".into(), ..Resolved::default() });
+                continue;
+            }
             let version = requirement.specifiers.trim().trim_start_matches('=').trim().to_owned();
             let is_exact = requirement.specifiers.trim().starts_with("==") && !version.contains(['*', ',']);
             if (!is_exact && requirement.from.is_empty()) || requirement.editable || !requirement.marker.is_empty() {
@@ -103,6 +113,14 @@ impl<'r> Replay<'r> {
             let version = Some(version).filter(|version| !version.is_empty());
             out.push(match told {
                 Some(told) => Resolved { requested: true, ..told.clone() },
+                None if self.wheel(&requirement.name).is_some() => Resolved {
+                    name: requirement.name.clone(),
+                    normalized,
+                    version,
+                    requested: true,
+                    info: self.wheel(&requirement.name).cloned(),
+                    ..Resolved::default()
+                },
                 None => Resolved {
                     name: requirement.name.clone(),
                     normalized,
@@ -165,7 +183,7 @@ impl Outside for Replay<'_> {
         let named = self.named(request, files).filter(|_| request.no_deps || self.live.is_none());
         let is_known = |package: &Resolved| package.info.is_some();
         let answer = |packages: Vec<Resolved>| {
-            let unknown = |package: &&Resolved| !is_known(package) && self.stock.distribution(&package.name).is_none();
+            let unknown = |package: &&Resolved| !is_known(package) && self.pin(package).is_none();
             let rows = packages.iter().filter(unknown);
             let not_predicted = rows.map(|package| (package.name.clone(), package.reason.clone())).collect();
             Ok(Resolution { not_predicted, packages, ..Resolution::default() })
@@ -194,20 +212,42 @@ impl Outside for Replay<'_> {
     }
 
     fn installed(&self, package: &Resolved) -> Option<KnownDistribution> {
+        let measured = self.live.and_then(|live| live.outside.installed(package));
         // A wheel's own list is what a build context is predicted by.
-        if package.info.is_some() {
-            return None;
+        let pin = || if package.info.is_some() { None } else { self.pin(package) };
+        measured.or_else(pin)
+    }
+
+    fn bytecode_ratio(&self, package: &Resolved) -> Option<(u64, u64)> {
+        match self.live {
+            Some(live) => live.outside.bytecode_ratio(package),
+            None => self.stock.bytecode_ratio(&package.name),
         }
-        self.stock.distribution(&package.name)
     }
 
     fn packages(&self, request: &PackageRequest, present: &OsInventory) -> Option<KnownPackages> {
         self.live.is_none().then(|| self.stock.packages(request, present))
     }
 
+    fn measured(
+        &self,
+        request: &PackageRequest,
+        found: Option<&Installation>,
+        present: &OsInventory,
+    ) -> Option<KnownPackages> {
+        self.live.and_then(|live| live.outside.measured(request, found, present))
+    }
+
     fn layer(&self, instruction: usize) -> Option<&KnownLayer> {
         self.aligned.layers.get(&instruction)
     }
+}
+
+/// A wheel without files.
+fn empty_wheel() -> WheelInfo {
+    let contents = Contents { files: Vec::new(), wire: 0, basis: Basis::Predicted };
+    let (metadata, wheel, entry_points, top_level) = Default::default();
+    WheelInfo { contents, metadata, wheel, entry_points, top_level, shebangs: Vec::new(), keepable: false }
 }
 
 /// The names and versions of a lock of the plan's own.
@@ -223,6 +263,20 @@ fn locked(text: &str) -> Option<Vec<Requirement>> {
         })
     };
     rows.iter().map(row).collect()
+}
+
+/// The lowest layers of an image, as an image of their own.
+pub(super) fn lowest(original: &Image, layers: usize) -> Image {
+    let mut image = Image {
+        layers: original.layers.iter().take(layers).cloned().collect(),
+        problems: Vec::new(),
+        gaps: Vec::new(),
+        ..shell(original)
+    };
+    image.config.history = history_of_base(original, layers);
+    image.config.user = String::new();
+    image.config.working_dir = String::new();
+    image
 }
 
 /// An image without layers.

@@ -176,7 +176,10 @@ impl<'a> Reader<'_, '_, 'a> {
             dist.modules = self.top_level(found);
         }
         claims.missing.sort();
-        dist.missing = claims.missing.into_iter().map(|path| MissingFile { path, removed: None }).collect();
+        let missing = claims.missing.into_iter().map(|(path, size)| MissingFile { path, removed: None, size });
+        dist.missing = missing.collect();
+        claims.changed.sort();
+        dist.changed = claims.changed;
         claims.claims
     }
 
@@ -264,7 +267,7 @@ impl<'a> Reader<'_, '_, 'a> {
         }
         let is_bytecode = is_bytecode(path);
         let Some(place) = self.lookup.place(path) else {
-            self.claim_missing(path, claim.strength, claims);
+            self.claim_missing(path, &claim, claims);
             return;
         };
         if !claims.seen.insert(place) {
@@ -276,18 +279,24 @@ impl<'a> Reader<'_, '_, 'a> {
         }
         if self.view.entry(node.entry).kind != EntryKind::Directory {
             claims.recorded += usize::from(!is_bytecode);
+            let differs = |size: &u64| {
+                let digests = self.view.entry(node.data).sha256().zip(claim.digest);
+                *size != self.view.size(node) || digests.is_some_and(|(found, said)| found != said)
+            };
+            let recorded = claim.size.filter(differs).filter(|_| !is_bytecode);
+            claims.changed.extend(recorded.map(|size| (self.view.path(node).clone(), size)));
             claims.claims.push(Claim { place, ..claim });
         }
     }
 
-    fn claim_missing(&mut self, path: &[u8], strength: u8, claims: &mut Claimed) {
+    fn claim_missing(&mut self, path: &[u8], claim: &Claim, claims: &mut Claimed) {
         let spelled = self.lookup.spell(path);
         if !claims.lacking.insert(spelled.clone()) || is_bytecode(path) {
             return;
         }
-        self.claim_bytecode(&spelled, strength, claims);
+        self.claim_bytecode(&spelled, claim.strength, claims);
         claims.recorded += 1;
-        claims.missing.push(ImagePath::new(&spelled));
+        claims.missing.push((ImagePath::new(&spelled), claim.size));
     }
 
     fn claim_bytecode(&mut self, source: &[u8], strength: u8, claims: &mut Claimed) {
@@ -341,7 +350,8 @@ struct Claimed {
     /// And all that are not.
     lacking: FastSet<Vec<u8>>,
     recorded: usize,
-    missing: Vec<ImagePath>,
+    missing: Vec<(ImagePath, Option<u64>)>,
+    changed: Vec<(ImagePath, u64)>,
 }
 
 /// Whether a path is a cache of compiled code, which installers may list or not (PEP 376).

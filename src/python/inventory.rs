@@ -72,6 +72,9 @@ pub struct Distribution {
     pub recorded: usize,
     /// RECORD's rows, bytecode apart, that are not there.
     pub missing: Vec<MissingFile>,
+    /// RECORD's rows, bytecode apart, that are there with another size than RECORD says, or with another digest where both
+    /// are known. With the bytes that RECORD says (`unpacked`). Sorted.
+    pub changed: Vec<(ImagePath, u64)>,
     /// Paths that other distributions claim too, with content that differs by their own RECORDs (or is not
     /// known to be equal). Empty files and equal files are no contest.
     pub contested: Vec<Contest>,
@@ -96,6 +99,8 @@ pub struct MissingFile {
     pub path: ImagePath,
     /// The layer that had it and the layer that removed it, where a layer had it at all.
     pub removed: Option<(LayerIdx, LayerIdx)>,
+    /// Its bytes, where RECORD says them (`unpacked`).
+    pub size: Option<u64>,
 }
 
 /// A path that more than one distribution of an environment claims.

@@ -3,6 +3,7 @@
 use super::audit::unpacked;
 use super::markdown::{plain, table};
 use crate::base::{Basis, ByteSize, Size, escape_str};
+use crate::image::Image;
 use crate::plan::{GonePath, LedgerRow, PlanFate, PlanLedger};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -36,6 +37,9 @@ pub struct FateReport {
     /// Of what is kept or replaced: the position of the predicted image's layer that has it, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layer: Option<usize>,
+    /// Of what an instruction of the plan's Dockerfile has kept or replaced: its file and line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<String>,
     /// The rule, or a reason of the plan's own (`rebuild`), or the pin that replaces it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
@@ -62,10 +66,17 @@ pub struct GoneReport {
 }
 
 impl LedgerReport {
-    pub(super) fn new(ledger: &PlanLedger, basis: Basis) -> Self {
+    /// `predicted` is the image that the plan leads to, whose history says which line made a layer.
+    pub(super) fn new(ledger: &PlanLedger, basis: Basis, predicted: &Image) -> Self {
+        let history = &predicted.config.history;
+        let rows: Vec<&str> = history.iter().filter(|row| !row.empty_layer).map(|row| row.comment.as_str()).collect();
+        let line = |layer: usize| {
+            let line = rows.get(layer.checked_sub(1)?).filter(|line| line.contains(", line "))?;
+            Some(escape_str(line))
+        };
         Self {
             visible: unpacked(ledger.visible, basis),
-            rows: ledger.rows.iter().map(row).collect(),
+            rows: ledger.rows.iter().map(|known| row(known, &line)).collect(),
             gone: ledger.gone.iter().map(gone).collect(),
         }
     }
@@ -89,7 +100,8 @@ impl LedgerReport {
         table(out, &["Fate", "Unpacked:", "Files:"], fates);
         let rows = self.rows.iter().filter(|row| row.bytes > 0).take(SHOWN).map(|row| {
             let by = row.by.as_deref().map(plain).unwrap_or_default();
-            let layer = row.layer.map(|layer| format!("layer {layer}")).unwrap_or_default();
+            let layer = row.layer.map(|layer| format!("layer {layer}"));
+            let layer = row.line.as_deref().map(plain).or(layer).unwrap_or_default();
             let how = [layer, by].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
             vec![ByteSize(row.bytes).to_string(), plain(&row.owner), row.fate.to_owned(), how]
         });
@@ -109,7 +121,7 @@ impl LedgerReport {
     }
 }
 
-fn row(row: &LedgerRow) -> FateReport {
+fn row(row: &LedgerRow, line: &dyn Fn(usize) -> Option<String>) -> FateReport {
     let (fate, layer) = match row.fate {
         PlanFate::Kept(layer) => ("kept", Some(layer)),
         PlanFate::Replaced(layer) => ("replaced", Some(layer)),
@@ -117,7 +129,8 @@ fn row(row: &LedgerRow) -> FateReport {
         PlanFate::Lost => ("lost", None),
     };
     let by = row.by.as_deref().map(escape_str);
-    FateReport { owner: escape_str(&row.owner), fate, layer, by, bytes: row.bytes, files: row.files }
+    let line = layer.and_then(line);
+    FateReport { owner: escape_str(&row.owner), fate, layer, line, by, bytes: row.bytes, files: row.files }
 }
 
 fn gone(gone: &GonePath) -> GoneReport {

@@ -75,6 +75,9 @@ pub struct PlanReport {
     /// The edits of the user's own Dockerfile, where one was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dockerfile: Option<DockerfileReport>,
+    /// The command that reads the plan's folder again, escaped; none where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub again: Option<String>,
 }
 
 /// The edits of a Dockerfile.
@@ -307,10 +310,11 @@ impl PlanReport {
             skipped: plan.skipped.iter().map(skipped_summary).collect(),
             notes: escaped(&plan.notes),
             gaps: plan.predicted.gaps.iter().map(GapText::from).collect(),
-            ledger: plan.ledger.as_ref().map(|ledger| LedgerReport::new(ledger, image.basis)),
+            ledger: plan.ledger.as_ref().map(|ledger| LedgerReport::new(ledger, image.basis, &plan.predicted)),
             heavy: Vec::new(),
             libraries: None,
             dockerfile: None,
+            again: None,
         }
     }
 
@@ -326,6 +330,12 @@ impl PlanReport {
         let report = LibrariesReport::new(check);
         self.notes.extend(report.notes());
         Self { libraries: Some(report), ..self }
+    }
+
+    /// Adds the command that reads the plan's folder again.
+    #[must_use]
+    pub fn with_again(self, command: Option<&str>) -> Self {
+        Self { again: command.map(escape_str), ..self }
     }
 
     /// Adds the edits of the user's own Dockerfile.
@@ -389,7 +399,7 @@ fn pin(pin: &Pin) -> PinReport {
 }
 
 fn availability(answer: &Availability) -> AvailabilityReport {
-    let contents = answer.contents.as_ref();
+    let contents = answer.info.as_ref().map(|info| &info.contents);
     let file = answer.files().into_iter().next().map(|file| FileReport {
         name: escape_str(&file.file),
         url: file.url.as_deref().map(escape_str),

@@ -77,6 +77,13 @@ fn build(out: &mut String, report: &PlanReport) {
     out.push_str("docker save slim -o slim.tar\nslimwright audit slim.tar\n```\n\n");
     let predicted = report.predicted.unpacked.bytes;
     let _ = writeln!(out, "The prediction is {predicted}; the audit's first lines say what was built.");
+    if let Some(command) = &report.again {
+        out.push_str(
+            "Before it is built, this reads the folder again. What the original has in the version that is installed counts \
+             as it is there, so that the answer is the prediction, to the byte, while the indexes have the same versions:\n\n",
+        );
+        let _ = writeln!(out, "```sh\n{command}\n```\n");
+    }
     if report.environment.is_some() {
         out.push_str("The smoke test imports what is kept and fails on every unmet requirement not listed below.\n");
     }

@@ -42,6 +42,8 @@ pub struct Installation {
     pub interpreter: String,
     /// Whether bytecode is made: pip does, uv with `--compile-bytecode` only.
     pub bytecode: bool,
+    /// Bytes of bytecode to bytes of source, where another installation shows them.
+    pub ratio: Option<(u64, u64)>,
     /// Whether it is named by the request. pip notes that; uv says it of all.
     pub requested: bool,
     /// The URL that it was installed from directly, as the installer notes it; none from an index.
@@ -117,7 +119,7 @@ impl WheelInfo {
         for (file, size) in how.notes(&self.contents) {
             add(folder.join(file.as_bytes()), size);
         }
-        let compiled = if how.bytecode { bytecode(&out, &how.layout) } else { Vec::new() };
+        let compiled = if how.bytecode { bytecode(&out, how) } else { Vec::new() };
         if matches!(how.installer, Installer::Pip(..)) {
             compiled.iter().for_each(|file| record.row(&file.path, None));
         }
@@ -248,15 +250,26 @@ impl Installation {
 }
 
 /// The bytecode of the source among some files.
-fn bytecode(files: &[InstalledFile], layout: &Layout) -> Vec<InstalledFile> {
+fn bytecode(files: &[InstalledFile], how: &Installation) -> Vec<InstalledFile> {
+    let layout = &how.layout;
+    let compiled = |source: u64| match how.ratio {
+        Some((bytecode, whole)) => scaled(source, bytecode, whole),
+        None => predicted_bytecode(source, &layout.python),
+    };
     let tag = format!(".cpython-{}.pyc", layout.python.replace('.', ""));
     let of = |file: &InstalledFile| {
         let path = file.path.as_bytes();
         let stem = file_name(path).strip_suffix(b".py").filter(|_| is_within(path, layout.site_dir.as_bytes()))?;
         let path = ImagePath::new(parent(path)).join(b"__pycache__").join(&[stem, tag.as_bytes()].concat());
-        Some(InstalledFile { path, size: predicted_bytecode(file.size, &layout.python), crc32: None })
+        Some(InstalledFile { path, size: compiled(file.size), crc32: None })
     };
     files.iter().filter_map(of).collect()
+}
+
+/// `size` times `part` by `whole`.
+pub fn scaled(size: u64, part: u64, whole: u64) -> u64 {
+    let scaled = u128::from(size) * u128::from(part) / u128::from(whole.max(1));
+    u64::try_from(scaled).unwrap_or(u64::MAX)
 }
 
 /// The length of a RECORD while it is written.

@@ -15,7 +15,7 @@ mod remote;
 mod tags;
 mod zip;
 
-pub use install::{EntryPoint, Installation, Installer, parse_entry_points};
+pub use install::{EntryPoint, Installation, Installer, parse_entry_points, scaled};
 pub use layout::{Contents, InstalledFile, Layout, WheelFile, predicted_bytecode};
 pub use options::Options;
 pub use platform::{Libc, Platform};

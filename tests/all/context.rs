@@ -649,6 +649,9 @@ fn options_of_contexts_are_for_contexts() {
     let files = folder(&[("Dockerfile", "FROM scratch\n")]);
     for (arguments, expected) in [
         (vec!["audit", "dir:.", "--python", "3.11"], "are for build contexts"),
+        (vec!["audit", "dir:.", "--sizes-from", "x.tar"], "are for build contexts"),
+        (vec!["audit", "context:.", "--sizes-from", "context:."], "expected an image, found a build context"),
+        (vec!["audit", "context:.", "--sizes-from", "nowhere.tar"], "nowhere.tar"),
         (vec!["audit", "context:.", "--python", "three"], "expected a version like 3.11"),
         (vec!["audit", "context:.", "--image", "python"], "expected NAME=VALUE"),
         (vec!["audit", "context:nowhere"], "nowhere: expected a folder to build from, found nothing"),

@@ -68,7 +68,7 @@ fn empty_plan() -> Plan {
     Plan {
         original: "example/service:1.2".into(),
         config: Config::default(),
-        base: BaseImage { name: "python:3.11-slim".into(), how: "named by the user".into(), layers: 0 },
+        base: BaseImage { name: "python:3.11-slim".into(), how: "named by the user".into(), layers: 0, is_told: true },
         environment: Some(environment(EnvironmentKind::System, "usr/local", "usr/local/lib/python3.11/site-packages")),
         roots: Vec::new(),
         pins: vec![pin("six", "1.17.0", "requirements.txt")],
@@ -461,7 +461,7 @@ fn hostile_plan() -> Plan {
     let evil = "x\nRUN evil\r\nevil==1 \\";
     let mut plan = empty_plan();
     plan.original = evil.into();
-    plan.base = BaseImage { name: evil.into(), how: evil.into(), layers: 0 };
+    plan.base = BaseImage { name: evil.into(), how: evil.into(), layers: 0, is_told: true };
     plan.environment = Some(TargetEnvironment {
         python: evil.into(),
         ..environment(EnvironmentKind::Virtual, "opt/x\nRUN evil'; evil '", "opt/x")

@@ -86,7 +86,12 @@ impl Outside for World {
             Input::Lines { text, .. } => text.clone(),
             Input::Project { groups, extras, .. } => format!("project {groups:?} {extras:?}"),
         };
-        self.0.borrow_mut().push(request.inputs.iter().map(text).collect());
+        let asked: String = request.inputs.iter().map(text).collect();
+        self.0.borrow_mut().push(asked.clone());
+        if asked.contains("no-such-thing") {
+            let (place, message, suggestion) = ("Dockerfile".into(), "it is asked for".into(), String::new());
+            return Err(RequestError::UnknownPackage { place, name: "no-such-thing".into(), message, suggestion });
+        }
         Ok(Resolution::default())
     }
 
@@ -167,6 +172,12 @@ const LOUD: &[&str] = &[
     "RUN make &",
     "RUN rm /big/of/nothing && rm -rf /x; touch /y & wait",
     "RUN [ -f /etc/os-release ] && make",
+    // What fails, and the build goes on.
+    "RUN pip install no-such-thing || true",
+    "RUN pip download no-such-thing || echo failed",
+    "RUN uv pip install --system no-such-thing || pip install flask",
+    "RUN pip install no-such-thing; pip install flask",
+    "RUN if ! pip install no-such-thing; then ls; fi",
     // Substitutions.
     "RUN touch /a && : $(dd if=/dev/zero of=/big)",
     "RUN echo `dd if=/dev/zero of=/big`",

@@ -139,6 +139,7 @@ fn what_uv_installs_is_what_was_predicted() {
         installer: Installer::Uv,
         interpreter: python.to_str().unwrap().into(),
         bytecode: false,
+        ratio: None,
         requested: true,
         direct_url: None,
     };
@@ -157,7 +158,8 @@ fn pips_notes_of_itself_are_predicted_with_its_versions() {
         let site = "/usr/local/lib/python3.11/site-packages";
         let layout = Layout { prefix: "/usr/local".into(), site_dir: site.into(), python: "3.11".into() };
         let interpreter = "/usr/local/bin/python3.11".into();
-        let how = Installation { layout, installer, interpreter, bytecode, requested: false, direct_url: None };
+        let how =
+            Installation { layout, installer, interpreter, bytecode, requested: false, ratio: None, direct_url: None };
         let files = found.packages[0].info.as_ref().unwrap().installed("helper", &how);
         files.into_iter().map(|file| (file.path.to_string().replace(site, "SITE"), file.size)).collect()
     };

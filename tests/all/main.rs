@@ -17,6 +17,7 @@ mod dockerfile;
 mod docs;
 mod elf;
 mod emit;
+mod evidence;
 mod facts;
 mod families;
 mod fixture;

@@ -336,3 +336,104 @@ fn folders_keep_the_owners_and_modes_that_no_copy_gives_them() {
     let text = &files.iter().find(|(name, _)| name == "Dockerfile").unwrap().1;
     assert!(text.contains("chown 999:7 /srv") && text.contains("chmod 1777 /drop"), "{text}");
 }
+
+fn text_of(plan: &Plan) -> String {
+    let files = slimwright::emit::emit(plan);
+    files.into_iter().find(|(name, _)| name == "Dockerfile").unwrap().1
+}
+
+/// An operating system with a package, a Python that no package owns, and an application.
+const SYSTEM: &str = "f etc/os-release = ID=debian\\nVERSION_CODENAME=bookworm\\n
+    f var/lib/dpkg/status = Package: libc6\\nStatus: install ok installed\\nVersion: 2.36\\nArchitecture: amd64\\n
+    f var/lib/dpkg/info/libc6.list = /usr/lib/libc.so.6\\n
+    f usr/lib/libc.so.6 1900000\n";
+const PYTHON: &str = "f usr/local/bin/python3.11 600000 mode=755
+    l usr/local/bin/python3 -> python3.11
+    f usr/local/lib/python3.11/os.py 40000
+    env PATH=/usr/local/bin:/usr/bin:/bin\n";
+
+#[test]
+fn an_image_in_one_layer_is_not_taken_for_its_base() {
+    let alpha = dist("alpha", 40_000, true, "").replace("SITE", SITE);
+    for (lost_history, base) in [("", None), ("empty CMD [\"bash\"]\n", Some("python:3.11-slim"))] {
+        let spec = format!("layer \n{SYSTEM}{PYTHON}{alpha}f app/main.py 900\nf etc/app.conf 70\n{lost_history}");
+        let image = fixture::image(&spec);
+        let (view, rules) = (View::new(&image), embedded());
+        let survey = Survey::new(&view, &[]);
+        let facts = survey.facts(&view);
+        let findings = rules::evaluate(&facts, &rules);
+        let options = PlanOptions { base: base.map(str::to_owned), ledger: true, ..PlanOptions::default() };
+        let intent = Draft::new(&facts, &findings, &rules, &options).unwrap().intent(Vec::new());
+        let plan = prove::emitted(intent, Style::Pip).0;
+        agrees(&image, &plan);
+        assert_eq!((plan.base.layers, plan.base.is_told, lost(&plan)), (0, false, 0), "{:?}", plan.notes);
+        let untold = |gap: &slimwright::image::Gap| gap.why == slimwright::image::GapReason::WhichLayers;
+        assert!(plan.predicted.gaps.iter().any(untold), "{:?}", plan.predicted.gaps);
+        let text = text_of(&plan);
+        for copied in ["/app/ ", "/usr/local/lib/python3.11/os.py "] {
+            assert!(text.contains(&format!("COPY --from=original {copied}")), "{copied}: {text}");
+        }
+        assert!(text.contains("FROM original AS build"), "{text}");
+    }
+}
+
+#[test]
+fn where_the_base_has_no_python_the_originals_own_installs() {
+    let alpha = dist("alpha", 40_000, true, "").replace("SITE", SITE);
+    let image = fixture::image(&format!(
+        "layer ADD rootfs.tar / in /\n{SYSTEM}empty CMD [\"bash\"]\nlayer COPY python /usr/local\n{PYTHON}layer RUN pip install\n{alpha}"
+    ));
+    let plan = planned(&image);
+    assert_eq!((plan.base.name.as_str(), plan.base.layers, plan.base.is_told), ("debian:bookworm-slim", 1, true));
+    assert_eq!((plan.predicted.gaps.as_slice(), lost(&plan)), (&[][..], 0), "{:?}", plan.notes);
+    let text = text_of(&plan);
+    assert!(text.contains("FROM original AS build") && !text.contains("FROM runtime-base AS build"), "{text}");
+    assert_eq!(plan.predicted.unpacked(), image.unpacked(), "all of it stays");
+    // A history that tells of a root file system alone does not make more layers the base's.
+    assert!(text.contains("/usr/local/lib/python3.11/os.py"), "{text}");
+}
+
+#[test]
+fn what_was_changed_in_a_distribution_is_copied_and_what_was_removed_comes_back() {
+    let alpha = dist("alpha", 40_000, true, "");
+    let image = on_python(&format!("layer RUN pip install\n{alpha}layer RUN sed -i\nf SITE/alpha.py 40123\n"));
+    let plan = planned(&image);
+    let path = format!("/{SITE}/alpha.py");
+    assert!(plan.copies.iter().any(|item| item.path.to_string() == path), "{:?}", plan.copies);
+    assert!(plan.notes.iter().any(|note| note.contains(&path) && note.contains("changed")), "{:?}", plan.notes);
+    assert_eq!((site_bytes(&plan.predicted, "alpha.py"), lost(&plan)), (40_123, 0));
+    let text = text_of(&plan);
+    assert!(text.contains(&format!("COPY --from=original {path}")), "{text}");
+    // What a later layer removed is in the wheel that is installed again; what nobody ever saw is not.
+    let record = "alpha.py,,40000\\nalpha/tests/big.py,,700000\\nalpha/never.py,,90000\\n";
+    let alpha = dist("alpha", 40_000, false, "").replace("alpha.py,,40000\\n", record);
+    let layers = "f SITE/alpha/tests/big.py 700000\nlayer RUN rm -r tests\nw SITE/alpha/tests\n";
+    let image = on_python(&format!("layer RUN pip install\n{alpha}{layers}"));
+    let plan = planned(&image);
+    assert_eq!(plan.predicted.unpacked(), image.unpacked(), "{:?}", plan.actions);
+    assert_eq!(site_bytes(&plan.predicted, "big.py"), 700_000);
+}
+
+#[test]
+fn what_no_index_has_is_copied_by_folders() {
+    let built = "f SITE/built/__init__.py 900
+        f SITE/built/_x.cpython-311-x86_64-linux-gnu.so 70000
+        f SITE/built/sub/deep/a.py 50
+        f SITE/built/sub/b.py 50
+        f SITE/built/__pycache__/__init__.cpython-311.pyc 700
+        f SITE/built-1.0.dist-info/METADATA = Name: built\\nVersion: 1.0\\n
+        f SITE/built-1.0.dist-info/WHEEL = Tag: cp311-cp311-linux_x86_64\\n
+        f SITE/built-1.0.dist-info/licenses/LICENSE 70
+        f SITE/built-1.0.dist-info/RECORD = built/__init__.py,,900\\nbuilt/_x.cpython-311-x86_64-linux-gnu.so,,70000\\nbuilt/sub/deep/a.py,,50\\nbuilt/sub/b.py,,50\\nbuilt-1.0.dist-info/METADATA,,\\nbuilt-1.0.dist-info/WHEEL,,\\nbuilt-1.0.dist-info/licenses/LICENSE,,70\\nbuilt-1.0.dist-info/RECORD,,\\n\n";
+    let folders = ["", "/sub", "/sub/deep", "/__pycache__"].map(|folder| format!("d SITE/built{folder}\n")).concat()
+        + "d SITE/built-1.0.dist-info\nd SITE/built-1.0.dist-info/licenses\n";
+    // With entries of their folders, and without, as some builders write layers.
+    for folders in [folders.as_str(), ""] {
+        let image = on_python(&format!("layer RUN pip install\n{}{folders}{built}", dist("alpha", 400, true, "")));
+        let plan = planned(&image);
+        let copies: Vec<String> = plan.copies.iter().map(|item| item.path.to_string()).collect();
+        let expected = ["built", "built-1.0.dist-info"].map(|name| format!("/{SITE}/{name}"));
+        assert_eq!(copies, expected);
+        assert_eq!((plan.predicted.gaps.as_slice(), lost(&plan)), (&[][..], 0));
+    }
+}

@@ -180,7 +180,7 @@ fn a_plan(original: &Image) -> Plan {
     Plan {
         original: "service".into(),
         config: original.config.clone(),
-        base: BaseImage { name: "python:3.11-slim".into(), how: "the history".into(), layers: 1 },
+        base: BaseImage { name: "python:3.11-slim".into(), how: "the history".into(), layers: 1, is_told: true },
         environment: None,
         roots: vec![slimwright::facts::Root {
             name: "Flask".into(),

@@ -267,6 +267,49 @@ fn repositories_archives_and_folders_are_not_guessed_at() {
 }
 
 #[test]
+fn a_place_that_does_not_answer_concerns_what_it_has_and_the_rest_is_resolved() {
+    let lab = Lab::new(index(files(), false));
+    let dead = "127.0.0.1:9";
+    let known = |found: &Resolution| -> Vec<String> {
+        let packages = found.packages.iter().filter(|package| package.info.is_some());
+        packages.map(|package| package.normalized.clone()).collect()
+    };
+    let open =
+        |found: &Resolution| -> Vec<String> { found.not_predicted.iter().map(|(what, _)| what.clone()).collect() };
+    let Some(found) = lab.requirements(&format!("fast\nhelper\n--extra-index-url http://{dead}/simple\n")) else {
+        return;
+    };
+    let found = found.unwrap();
+    assert_eq!(
+        (known(&found), open(&found)),
+        (vec!["fast".into(), "helper".into()], vec![format!("packages of {dead}")])
+    );
+    // What is nowhere else may be there.
+    let text = format!("fast\nonly-there==1.0\n--extra-index-url http://{dead}/simple\n");
+    let found = lab.requirements(&text).unwrap().unwrap();
+    assert_eq!(known(&found), ["fast"]);
+    assert_eq!(open(&found), ["only-there".to_owned(), format!("packages of {dead}")]);
+    // A file at a URL is a matter of its line.
+    let found = lab.requirements(&format!("fast\nlib @ http://{dead}/lib-1.0-py3-none-any.whl\n")).unwrap().unwrap();
+    assert_eq!((known(&found), open(&found)), (vec!["fast".to_owned()], vec!["lib".to_owned()]));
+    // With the one index that there is nothing is known.
+    let error = lab.requirements(&format!("fast\n--index-url http://{dead}/simple\n")).unwrap().unwrap_err();
+    assert!(matches!(error, RequestError::Index { .. }), "{error}");
+}
+
+#[test]
+fn a_source_that_lies_in_a_folder_of_archives_alone_is_built_by_pip_and_unknown_here() {
+    let lab = Lab::new(index(files(), false));
+    lab.write("links/only-here-1.5.tar.gz", "nothing is read of it");
+    let Some(found) = lab.requirements("fast\nonly-here==1.5\n--find-links links\n") else { return };
+    let found = found.unwrap();
+    let of = |name: &str| found.packages.iter().find(|package| package.normalized == name).unwrap();
+    assert!(of("fast").info.is_some() && of("only-here").info.is_none());
+    assert_eq!(found.not_predicted.iter().map(|(what, _)| what.as_str()).collect::<Vec<_>>(), ["only-here"]);
+    assert_eq!(of("only-here").version.as_deref(), Some("1.5"));
+}
+
+#[test]
 fn only_files_with_a_digest_that_is_asked_for_count() {
     let lab = Lab::new(index(files(), false));
     let digest = |name: &str| Digest::of(&files().iter().find(|file| file.name.starts_with(name)).unwrap().bytes).hex();

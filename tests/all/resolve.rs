@@ -115,7 +115,7 @@ fn a_bound_pin_is_looked_up_in_its_index_alone() {
     let found = look_up(&uv, &pins, &platform(), &options());
     assert_eq!((found[0].verdict, found[1].verdict), (Verdict::Wheel, Verdict::Wheel), "{found:#?}");
     assert_eq!(found[1].version.as_deref(), Some("2.1.1+cpu"));
-    assert_eq!(found[1].contents.as_ref().unwrap().source(), 100);
+    assert_eq!(found[1].info.as_ref().unwrap().contents.source(), 100);
     let asked = |server: &Server, what: &str| server.requests().iter().any(|request| request.target.contains(what));
     assert!(!asked(&server, "torch") && !asked(&own, "fine"));
     // Nobody listens there any more: what is not bound is known all the same.
@@ -136,7 +136,7 @@ fn credentials_serve_and_are_not_shown() {
     let pins = [Wanted { measure: true, ..wanted("fine", "1.0") }, wanted("moved", "2.6.1")];
     let found = look_up(&known, &pins, &platform(), &options());
     assert_eq!((found[0].verdict, found[1].verdict), (Verdict::Wheel, Verdict::Gone), "{found:#?}");
-    assert!(found[0].contents.is_some(), "{}", found[0].reason);
+    assert!(found[0].info.is_some(), "{}", found[0].reason);
     assert!(!format!("{found:?}").contains("hunter2"));
     // Without them an index that says nothing is not one that has nothing.
     let cache = tempfile::tempdir().unwrap();

@@ -133,7 +133,7 @@ impl Case {
         let id = self.position(words[0]).unwrap();
         let removed = words.get(2).map(|had| (had.parse().unwrap(), words[3].parse().unwrap()));
         let path = ImagePath::from(format!("{SITE}/{}", words[1]).as_str());
-        self.python.distributions[id].missing.push(MissingFile { path, removed });
+        self.python.distributions[id].missing.push(MissingFile { path, removed, size: None });
     }
 
     fn add_contest(&mut self, words: &[&str]) {

@@ -10,6 +10,7 @@ use crate::cli::output::{Folder, print};
 use crate::cli::pipeline::{self, Ask, Measured, Planned};
 use crate::emit;
 use crate::facts;
+use crate::image::host_platform;
 use crate::plan::{self, Draft, PlanOptions};
 use crate::report::{PlanReport, json, report_md, text};
 use std::path::Path;
@@ -46,17 +47,19 @@ pub fn run(mut args: options::Plan) -> Result<()> {
             dockerfile: settings.dockerfile.as_deref(),
         };
         let given = &settings.input.given;
-        let (files, report, edited) = pipeline::measure(&opened, given, &ask, look_up, |measured| {
+        let (files, report, edited, again) = pipeline::measure(&opened, given, &ask, look_up, |measured| {
             let planned = measured.plan.map_err(pipeline::plan_failure)?;
             let edits = planned.edits.as_ref();
             let edited = edits.map(|edits| text::edits_summary(edits, &planned.plan.actions)).unwrap_or_default();
-            Ok((files(&measured, planned)?, measured.report(&rules), edited))
+            let again = settings.again(planned);
+            Ok((files(&measured, planned, again.as_deref())?, measured.report(&rules), edited, again))
         })?;
         settings.folder.write(&files)?;
         let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
         let written = format!("wrote {} in {}", names.join(", "), settings.folder.path().display());
         let summary = text::plan_summary(&report, settings.look.style(&settings.input.text));
-        print(&format!("{summary}\n{edited}{}\n", escape_str(&written)))
+        let again = again.map_or_else(String::new, |command| format!("read again: {}\n", escape_str(&command)));
+        print(&format!("{summary}\n{edited}{}\n{again}", escape_str(&written)))
     })
 }
 
@@ -99,6 +102,24 @@ impl Settings {
             folder,
         })
     }
+
+    /// The command that reads the plan's folder again; none where the image cannot be read twice, or has no name for the
+    /// build.
+    fn again(&self, planned: &Planned) -> Option<String> {
+        let (plan, target) = (&planned.plan, self.input.text.as_str());
+        let original = emit::original_argument(plan);
+        if planned.edits.is_some() || target == "-" || emit::base_argument(plan) == original {
+            return None;
+        }
+        let mut words = vec![format!("context:{}", self.folder.path().display())];
+        if plan.predicted.platform != host_platform() {
+            words.extend(["--platform".to_owned(), plan.predicted.platform.clone()]);
+        }
+        let image = format!("{original}={target}");
+        words.extend(["--image".to_owned(), image, "--sizes-from".to_owned(), target.to_owned()]);
+        let words: Vec<String> = words.iter().map(|word| emit::shell_word(word)).collect();
+        Some(format!("slimwright audit {}", words.join(" ")))
+    }
 }
 
 /// The Dockerfile of a build context, which a plan for it edits.
@@ -111,12 +132,13 @@ fn own_dockerfile(folder: &Path, source: &Source, skip: &[String]) -> Result<Box
     Ok(Box::new(UserDockerfile::read(&path, Some(folder), stage, skip.to_vec())?))
 }
 
-fn files(measured: &Measured<'_>, planned: &Planned) -> Result<Vec<(String, String)>> {
+fn files(measured: &Measured<'_>, planned: &Planned, again: Option<&str>) -> Result<Vec<(String, String)>> {
     let Planned { plan, files, edits } = planned;
     let report = PlanReport::new(measured.image, plan)
         .with_heavy(&facts::heaviest(measured.facts, HEAVY))
         .with_libraries(&plan::libraries_after(measured.facts, plan))
-        .with_edits(edits.as_ref());
+        .with_edits(edits.as_ref())
+        .with_again(again);
     let mut files = files.clone();
     if let Some(edits) = edits {
         files.insert(0, ("Dockerfile".to_owned(), edits.text.clone()));
