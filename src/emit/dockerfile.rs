@@ -187,9 +187,13 @@ fn lacks_python(plan: &Plan, environment: &TargetEnvironment) -> bool {
         let inside = path.strip_prefix(b"usr/local/bin/").or(path.strip_prefix(b"usr/bin/"));
         inside.is_some_and(|file| file == name.as_bytes() || file == b"python3")
     };
-    // Of the base of a build context the name alone may be known.
-    let is_known = plan.base.layers > 0 || !plan.base.is_told;
-    is_known && environment.kind != EnvironmentKind::Conda && !from_packages && !base_has(plan, is_it)
+    // The original's own is no package's, and is copied.
+    let is_copied = |item: &CopyItem| {
+        let folder = |folder: &[u8]| item.directory && crate::base::is_within(folder, item.path.as_bytes());
+        is_it(item.path.as_bytes()) || folder(b"usr/local/bin") || folder(b"usr/bin")
+    };
+    let is_usual = environment.kind != EnvironmentKind::Conda && !from_packages && !base_has(plan, is_it);
+    is_usual && plan.copies.iter().any(is_copied)
 }
 
 fn build_stage(
@@ -214,8 +218,9 @@ fn build_stage(
     }
     let _ = writeln!(out, "FROM {} AS build", if by_original { "original" } else { "runtime-base" });
     as_root(plan, out);
-    if !by_original {
-        build_tools(plan, environment, out);
+    match by_original {
+        true => compilers(plan, out),
+        false => build_tools(plan, environment, out),
     }
     install::settings(style, out);
     for path in &requirements.local {

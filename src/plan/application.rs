@@ -265,6 +265,7 @@ impl<'a> Chooser<'a> {
             out.copies.push(CopyItem { path: shared.clone(), directory, uid: entry.uid, gid: entry.gid, bytes });
             whole_folders.extend(directory.then_some(path));
         }
+        out.copies.sort_by(|a, b| a.path.cmp(&b.path));
         out.folders = self.folders(&out);
         out
     }
