@@ -15,8 +15,12 @@ use crate::image::{Config, Image};
 use crate::os::OsInventory;
 use crate::python::{Distribution, Inventory};
 
-/// Of a first layer that is an operating system's no more than this part, in per cent, belongs to no package.
-const MAX_UNOWNED: u64 = 15;
+/// Of a first layer that is an operating system's no more than this part, in per cent, belongs to no package: where the
+/// history says that a root file system was put down there, and where it does not tell.
+const MAX_UNOWNED: (u64, u64) = (15, 3);
+
+/// So many bytes of such a layer may be nobody's in any case.
+const FEW_BYTES: u64 = 1_000_000;
 
 /// Chooses the base image.
 pub(super) fn choose(
@@ -79,11 +83,13 @@ pub(super) fn choose(
 fn is_operating_system(facts: &Facts<'_>) -> bool {
     let (view, os) = (facts.view, facts.os);
     let pip = |dist: &Distribution| dist.layer == 0 && !dist.system_owned;
-    if facts.python.distributions.iter().any(pip) {
+    // What is in one layer with all the rest cannot be told from it.
+    if view.image().layers.len() < 2 || facts.python.distributions.iter().any(pip) {
         return false;
     }
+    let is_imported = view.image().base_layers() > 0;
     if os.packages.is_empty() {
-        return view.image().base_layers() > 0 && !has_python(view.image(), 1);
+        return is_imported && !has_python(view.image(), 1);
     }
     let (mut all, mut unowned) = (0u64, 0u64);
     for (path, node) in view.iter().filter(|(_, node)| node.entry.0 == 0 && view.holds_bytes(*node)) {
@@ -94,7 +100,9 @@ fn is_operating_system(facts: &Facts<'_>) -> bool {
             unowned = unowned.saturating_add(bytes);
         }
     }
-    u128::from(unowned) * 100 <= u128::from(all) * u128::from(MAX_UNOWNED)
+    let part = if is_imported { MAX_UNOWNED.0 } else { MAX_UNOWNED.1 };
+    let few = if is_imported { FEW_BYTES } else { 0 };
+    unowned <= few || u128::from(unowned) * 100 <= u128::from(all) * u128::from(part)
 }
 
 /// Whether the lowest layers have a Python of their own.
