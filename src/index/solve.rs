@@ -221,6 +221,10 @@ fn elsewhere(root: &Root, requested: bool) -> Resolved {
     }
 }
 
+/// Packages of which nothing is known because a place does not answer; and that place and what it said, as what is not
+/// predicted.
+type WithoutDead = (Vec<Resolved>, Option<(String, String)>);
+
 /// Places that did not answer.
 #[derive(Default)]
 struct Dead {
@@ -513,7 +517,7 @@ impl Solver<'_> {
         error: &RequestError,
         opaque: &BTreeSet<String>,
         dead: &mut Dead,
-    ) -> Option<(Vec<Resolved>, Option<(String, String)>)> {
+    ) -> Option<WithoutDead> {
         let silent = || format!("{} could not be asked", dead.hosts.iter().cloned().collect::<Vec<_>>().join(", "));
         match error {
             RequestError::Index { host, message } => {
