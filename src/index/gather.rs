@@ -1,18 +1,20 @@
 //! From a request to the requirements and pins that it comes to, each with the place that it was found at. Files are
 //! read here, through [`Files`] and in no other way; nothing is asked of an index, and nothing is run.
 
+mod names;
+mod projects;
+
 pub(super) use super::constraints::Bounds;
 use super::constraints::Kind;
 use super::files::{Files, Unread};
 use super::request::{Input, Request, RequestError, Resolved};
 use crate::base::Found;
-use crate::manifest::{Choice, Markers};
-use crate::manifest::{Dependency, Part, Project, parse_project, parse_settings};
-use crate::manifest::{Direct, LockedPackage, parse_whole_lock};
-use crate::manifest::{LineKind, Requirement, parse_requirements_file, shown};
-use crate::manifest::{Pins, parse_pdm_lock, parse_pipfile_lock, parse_poetry_lock, parse_uv_lock};
+use crate::manifest::{
+    Direct, LineKind, LockedPackage, Markers, Part, Pins, Requirement, parse_requirements_file, shown,
+};
 use crate::python::{is_name, normalize_name};
 use crate::wheel::Platform;
+use names::{is_wheel, is_wheel_name, name_of_wheel, pin_of_wheel};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 use tempfile::TempDir;
@@ -88,7 +90,7 @@ impl Gathered {
         let names: Vec<String> = self
             .indexes
             .iter()
-            .filter(|index| super::solve::is_at(index, hosts))
+            .filter(|index| super::hosts::is_at(index, hosts))
             .filter_map(|index| text(index, "name"))
             .collect();
         let is_bound = |value: &toml::Value| match value {
@@ -543,205 +545,6 @@ impl Gatherer<'_> {
             ..Resolved::default()
         });
     }
-
-    /// A project's own file, read, and what to call it. `None` where only its build backend knows what it needs.
-    fn project(&mut self, dir: &Path, place: &str) -> Result<Option<(Project, String)>, RequestError> {
-        let path = dir.join("pyproject.toml");
-        let (setup, settings) = (dir.join("setup.py"), dir.join("setup.cfg"));
-        if !self.is_file(&path) && (self.is_file(&setup) || self.is_file(&settings)) {
-            let file = if self.is_file(&setup) { setup } else { settings };
-            let why = "setup.py and setup.cfg are for a program to read, and nothing is built or run here";
-            self.out.not_predicted.push((format!("what {} requires", self.disk.shown(&file)), why.into()));
-            self.install_project(dir, &Project::default(), false, true);
-            return Ok(None);
-        }
-        let Some(text) = self.read(&path, place)? else { return Ok(None) };
-        let shown = self.disk.shown(&path);
-        let project = parse_project(&text).map_err(|(line, expected, found)| RequestError::Syntax {
-            place: if line > 0 { format!("{shown}:{line}") } else { shown.clone() },
-            expected,
-            found,
-        })?;
-        let mut project = project;
-        self.out.not_predicted.append(&mut project.not_predicted);
-        if self.request.for_pip {
-            // pip knows nothing of uv's tables.
-            project.sources.clear();
-        } else {
-            self.settings(dir, &shown, &mut project)?;
-        }
-        Ok(Some((project, shown)))
-    }
-
-    /// uv's settings of a project, as data: indexes, what is bound to them, constraints and overrides. A `uv.toml` takes the
-    /// place of those in `pyproject.toml`.
-    fn settings(&mut self, dir: &Path, shown: &str, project: &mut Project) -> Result<(), RequestError> {
-        let (path, mut place) = (dir.join("uv.toml"), shown.to_owned());
-        if self.is_file(&path)
-            && let Some(text) = self.read(&path, "")?
-        {
-            place = self.disk.shown(&path);
-            project.settings = parse_settings(&text).map_err(|(line, expected, found)| RequestError::Syntax {
-                place: if line > 0 { format!("{place}:{line}") } else { place.clone() },
-                expected,
-                found,
-            })?;
-        }
-        let settings = std::mem::take(&mut project.settings);
-        let markers = self.markers.clone();
-        for (kind, list) in [(Kind::Constraint, settings.constraints), (Kind::Override, settings.overrides)] {
-            for (requirement, line) in list {
-                let place = if line > 0 { format!("{place}:{line}") } else { place.clone() };
-                self.out.bounds.add(kind, requirement, place, &markers)?;
-            }
-        }
-        for index in settings.indexes {
-            let url = index.get("url").and_then(toml::Value::as_str).unwrap_or_default();
-            if super::solve::is_of_the_web(url) {
-                self.out.indexes.push(index);
-            } else {
-                let why = "it is no URL of HTTP or HTTPS".to_owned();
-                self.out.not_predicted.push((format!("what the index {} has", crate::manifest::shown(url)), why));
-            }
-        }
-        Ok(())
-    }
-
-    /// A project's dependencies, with those of some of its extras.
-    fn add(&mut self, project: &Project, shown: &str, folder: &Path, extras: &[String]) -> Result<(), RequestError> {
-        if self.request.no_deps {
-            return Ok(());
-        }
-        self.roots(project, Part::Own, &project.dependencies, (shown, folder))?;
-        for extra in extras {
-            let list = project.extras.get(&normalize_name(extra)).ok_or_else(|| RequestError::Syntax {
-                place: shown.to_owned(),
-                expected: "an extra of that name".into(),
-                found: crate::manifest::shown(extra),
-            })?;
-            self.roots(project, Part::Extra(&normalize_name(extra)), list, (shown, folder))?;
-        }
-        Ok(())
-    }
-
-    /// A list of a project's dependencies, from where uv takes them.
-    fn roots(
-        &mut self,
-        project: &Project,
-        part: Part<'_>,
-        list: &[Dependency],
-        (shown, folder): (&str, &Path),
-    ) -> Result<(), RequestError> {
-        for (requirement, line) in list {
-            let place = if *line > 0 { format!("{shown}:{line}") } else { shown.to_owned() };
-            let mut requirement = requirement.clone();
-            let sources = project.sources.get(&requirement.normalized()).map(Vec::as_slice).unwrap_or_default();
-            let source = sources.iter().find(|source| source.applies(part, &self.markers));
-            if let Some(source) = source.filter(|_| requirement.from.is_empty()) {
-                (requirement.from, requirement.editable) = (source.from.clone(), source.editable);
-                if let Some(index) = &source.index {
-                    let binding = toml::Table::from_iter([("index".to_owned(), toml::Value::String(index.clone()))]);
-                    self.out.bindings.insert(requirement.name.clone(), toml::Value::Table(binding));
-                }
-            }
-            self.root(requirement, place, folder)?;
-        }
-        Ok(())
-    }
-
-    fn install_project(&mut self, dir: &Path, project: &Project, editable: bool, requested: bool) {
-        if !self.projects.insert(cleaned(dir)) {
-            return;
-        }
-        let name = if project.name.is_empty() { self.disk.shown(dir) } else { project.name.clone() };
-        let reason = "it is a project of the build context: its wheel is not built here".to_owned();
-        self.out.not_predicted.push((format!("{name} itself"), reason.clone()));
-        self.out.opaque.push(Resolved {
-            normalized: normalize_name(&project.name),
-            name,
-            version: project.version.clone(),
-            local: Some(dir.to_owned()),
-            editable,
-            requested,
-            reason,
-            ..Resolved::default()
-        });
-    }
-
-    fn lock(&mut self, path: &Path, choice: &Choice) -> Result<(), RequestError> {
-        let Some(text) = self.read(path, "")? else { return Ok(()) };
-        let (place, folder) = (self.disk.shown(path), path.parent().unwrap_or(Path::new("")).to_owned());
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let beside = folder.join("pyproject.toml");
-        let member = choice.package.as_deref().and_then(|wanted| member_folder(&text, wanted));
-        let project = match name.as_str() {
-            // A member's groups are its own.
-            "uv.lock" if member.is_some() => {
-                let folder = cleaned(&folder.join(member.unwrap_or_default()));
-                self.project(&folder, "")?.map(|(project, _)| project)
-            }
-            "uv.lock" | "poetry.lock" | "pdm.lock" if self.is_file(&beside) => {
-                self.project(&folder, "")?.map(|(project, _)| project)
-            }
-            _ => None,
-        };
-        let wrong = |found: String| {
-            let (expected, found) = match found.strip_prefix("expected ").and_then(|rest| rest.split_once(", found ")) {
-                Some((expected, found)) => (expected.to_owned(), found.trim_matches('`').to_owned()),
-                None => (format!("a lock of the kind that {name} is"), found),
-            };
-            RequestError::Syntax { place: place.clone(), expected, found: shown(&found) }
-        };
-        let pins = match name.as_str() {
-            "uv.lock" => parse_uv_lock(&text, project.as_ref(), choice, &self.markers),
-            "poetry.lock" => parse_poetry_lock(&text, project.as_ref(), choice, &self.markers),
-            "pdm.lock" => parse_pdm_lock(&text, project.as_ref(), choice, &self.markers),
-            "Pipfile.lock" => parse_pipfile_lock(&text, choice, &self.markers),
-            _ if crate::manifest::is_pylock(&name) => {
-                let packages = self.pylock(&text, choice).map_err(wrong)?;
-                self.out.packages.push(LockedPackages { packages, folder });
-                return Ok(());
-            }
-            _ => {
-                let expected = "uv.lock, poetry.lock, pdm.lock, Pipfile.lock, pylock.toml or pylock.NAME.toml";
-                return Err(RequestError::Syntax { place: place.clone(), expected: expected.into(), found: name });
-            }
-        };
-        let mut pins = pins.map_err(wrong)?;
-        if name == "Pipfile.lock" {
-            let asked = self.disk.read(&folder.join("Pipfile"), MOST).unwrap_or_default();
-            let asked = crate::manifest::roots("Pipfile", &String::from_utf8_lossy(&asked)).unwrap_or_default();
-            let is_asked =
-                |name: &str| asked.iter().any(|asked| asked.requirement.normalized() == normalize_name(name));
-            pins.pins.iter_mut().for_each(|pin| pin.requested = is_asked(&pin.name));
-        }
-        self.out.notes.extend(pins.notes.drain(..).map(|note| format!("{place}: {note}")));
-        // uv's lock has the project among its packages; the others have it beside them.
-        let beside = matches!(name.as_str(), "poetry.lock" | "pdm.lock");
-        let is_installed = beside && !choice.no_project && choice.only_groups.is_empty();
-        let is_named = |project: &Project| project.is_package && !project.name.is_empty();
-        if let Some(project) = project.filter(|project| is_installed && is_named(project)) {
-            self.install_project(&folder, &project, true, true);
-        }
-        self.out.pins.push(LockedPins { pins, place, folder });
-        Ok(())
-    }
-
-    /// The packages of a `pylock.toml` that are installed.
-    fn pylock(&self, text: &str, choice: &Choice) -> Result<Vec<LockedPackage>, String> {
-        let (head, packages) = parse_whole_lock(text)?;
-        let mut markers = self.markers.clone();
-        markers.extras = choice.chosen_extras(head.extras.iter().map(String::as_str));
-        let set = |names: &[String]| names.iter().map(|name| normalize_name(name)).collect::<BTreeSet<_>>();
-        markers.groups = choice.chosen_groups("", &set(&head.default_groups), &set(&head.groups));
-        let mut out = Vec::new();
-        for package in packages {
-            if markers.hold(&package.marker).map_err(|error| format!("package {}: {error}", package.name))? {
-                out.push(package);
-            }
-        }
-        Ok(out)
-    }
 }
 
 /// Whether an option of the command line may say where to look. Certificates are checked, whatever it says of hosts, and
@@ -749,62 +552,15 @@ impl Gatherer<'_> {
 fn is_fine(option: &str, value: &str) -> bool {
     match option {
         "--index-url" | "-i" | "--extra-index-url" | "--index" | "--default-index" | "--pypi-url" | "--find-links" => {
-            value.split_whitespace().all(|word| super::solve::is_of_the_web(super::user::named(word).1))
+            value.split_whitespace().all(|word| super::hosts::is_of_the_web(super::user::named(word).1))
         }
         "--trusted-host" | "--allow-insecure-host" => false,
         _ => true,
     }
 }
 
-/// The folder of a workspace's member, as `uv.lock` has it.
-pub fn member_folder(lock: &str, wanted: &str) -> Option<String> {
-    let lock: toml::Table = lock.parse().ok()?;
-    let is_it = |package: &&toml::Value| {
-        let name = package.get("name").and_then(toml::Value::as_str);
-        name.is_some_and(|name| normalize_name(name) == normalize_name(wanted))
-    };
-    let mut all = lock.get("package")?.as_array()?.iter().filter(is_it);
-    let folder = |package: &toml::Value| {
-        let source = package.get("source")?;
-        let place = ["editable", "virtual", "directory"].iter().find_map(|kind| source.get(kind)?.as_str())?;
-        Some(place.to_owned())
-    };
-    all.find_map(folder)
-}
-
 fn is_url(text: &str) -> bool {
     text.contains("://") || text.starts_with("file:")
-}
-
-/// The name of a wheel's distribution, from the name of its file where none is told.
-fn name_of_wheel(path: &str, told: &str) -> String {
-    if !told.is_empty() {
-        return told.to_owned();
-    }
-    path.rsplit('/').next().and_then(|file| file.split('-').next()).unwrap_or_default().to_owned()
-}
-
-fn is_wheel(path: &str) -> bool {
-    path.ends_with(".whl")
-}
-
-/// A wheel's distribution in its version, from the name of its file.
-fn pin_of_wheel(path: &str) -> Option<Requirement> {
-    let mut parts = path.rsplit('/').next().filter(|_| is_wheel_name(path))?.split('-');
-    let (name, version) = (parts.next()?.to_owned(), parts.next()?.replace('_', "+"));
-    Some(Requirement { name, specifiers: format!("=={version}"), ..Requirement::default() })
-}
-
-/// Whether a file has a wheel's name: a distribution's, its version, perhaps a build, and three tags.
-fn is_wheel_name(path: &str) -> bool {
-    let file = path.rsplit('/').next().unwrap_or_default().replace("%2B", "+").replace("%2b", "+");
-    let Some(stem) = file.strip_suffix(".whl") else { return false };
-    let parts: Vec<&str> = stem.split('-').collect();
-    let is_version = |text: &&str| text.replace('_', "+").parse::<pep440_rs::Version>().is_ok();
-    matches!(parts.len(), 5 | 6)
-        && crate::python::is_name(parts[0])
-        && is_version(&parts[1])
-        && parts.iter().all(|part| !part.is_empty() && !part.contains('%'))
 }
 
 /// The path of a `file:` URL; a path as it is.

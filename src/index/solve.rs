@@ -19,11 +19,12 @@ use super::compile::{Failure, Set};
 use super::explain::{explain, without_wheels};
 use super::files::Files;
 use super::gather::{Bounds, Gathered, LockedPins, Root, cleaned, gather};
+use super::hosts::{host_of, is_at};
+use super::places::{Dead, with_places};
 use super::request::{Request, RequestError, Resolution, Resolved};
 use super::search::Search;
-use super::user::PLACES;
 use super::uv::{Ask, Uv};
-use super::{Access, Verdict, Wanted, in_each_index, pip};
+use super::{Access, Verdict, Wanted, in_each_index};
 use crate::base::{Digest, escape_path};
 use crate::manifest::Artifact;
 use crate::manifest::Pin;
@@ -33,7 +34,6 @@ use crate::wheel::{Options, Platform};
 use crate::wheel::{best, read, read_local};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::str::FromStr as _;
@@ -49,8 +49,13 @@ const MAX_RUNS: usize = 24;
 const MAX_LINKED: usize = 10_000;
 
 /// Why a source distribution is not predicted.
-const NO_WHEEL: &str = "there is no wheel of it for this Python and platform: it is made from source, and nothing is built \
-                        here; what it requires is not known either";
+const NO_WHEEL: &str =
+    "there is no wheel of it for this Python and platform: it is made from source, and nothing is built here";
+
+/// The same of one whose requirements nobody tells.
+fn no_wheel_and_more() -> String {
+    format!("{NO_WHEEL}; what it requires is not known either")
+}
 
 /// What the index said, kept for a while.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -129,81 +134,6 @@ fn look_into(packages: &mut [Resolved], access: &Access, options: &Options, dead
     traffic
 }
 
-/// uv with the environment that says where to look: the user's, then the installer's, then the command line's.
-fn with_places(uv: &Uv, request: &Request, gathered: &Gathered) -> Uv {
-    let knows = uv.knows_its_index();
-    let mut settings: Vec<(String, OsString)> = if knows { Vec::new() } else { pip::environment_for_uv(uv.user()) };
-    let variable = |name: &str| request.variable(name);
-    if request.for_pip {
-        let mut of_pip = BTreeMap::new();
-        for name in ["index-url", "extra-index-url", "no-index"] {
-            let value = variable(&format!("PIP_{}", name.to_ascii_uppercase().replace('-', "_")));
-            of_pip.extend(value.map(|value| (name.to_owned(), value)));
-        }
-        settings.extend(pip::translated(&of_pip, true).into_iter().map(|(name, value)| (name, value.into())));
-    } else {
-        // Folders are those of the image; certificates are checked, whatever a repository says of them.
-        let own = PLACES.iter().chain(&["UV_INDEX_STRATEGY"]).filter(|name| **name != "UV_FIND_LINKS");
-        settings.extend(own.filter_map(|name| Some(((*name).to_owned(), variable(name)?.into()))));
-    }
-    settings
-        .iter_mut()
-        .filter(|(name, _)| PLACES.contains(&name.as_str()) && name != "UV_NO_INDEX" && name != "UV_FIND_LINKS")
-        .for_each(|(_, value)| *value = of_the_web(value));
-    settings.extend(of_options(request, gathered));
-    let default =
-        gathered.pins.iter().find_map(|pins| pins.pins.default_index.clone()).filter(|url| !url.contains('$'));
-    if let Some(default) =
-        default.filter(|url| !knows && settings.is_empty() && !pip::is_configured(uv.user()) && is_of_the_web(url))
-    {
-        settings.push(("UV_DEFAULT_INDEX".into(), default.into()));
-    }
-    uv.clone().with(settings)
-}
-
-/// The options that say where to look, as uv's variables: on its command line others could read secrets.
-fn of_options(request: &Request, gathered: &Gathered) -> Vec<(String, OsString)> {
-    let all = |names: &[&str]| -> Vec<String> {
-        let named = gathered.places.iter().filter(|(name, _)| names.contains(&name.as_str()));
-        named.map(|(_, value)| value.clone()).collect()
-    };
-    let mut out: Vec<(String, OsString)> = Vec::new();
-    let mut set = |name: &str, value: String| out.push((name.to_owned(), value.into()));
-    if let Some(url) = all(&["--index-url", "-i", "--default-index", "--pypi-url"]).pop() {
-        set("UV_DEFAULT_INDEX", url);
-    }
-    let (own, extra) = (all(&["--index"]), all(&["--extra-index-url"]));
-    if !own.is_empty() || !extra.is_empty() {
-        set("UV_INDEX", [own, extra].concat().join(" "));
-        if request.for_pip {
-            set("UV_INDEX_STRATEGY", "unsafe-best-match".into());
-        }
-    }
-    // Folders of the context have been told apart from those of the image where they were found.
-    let links = all(&["--find-links"]);
-    if !links.is_empty() {
-        set("UV_FIND_LINKS", links.join(","));
-    }
-    if !all(&["--no-index"]).is_empty() {
-        set("UV_NO_INDEX", "1".into());
-    }
-    if let Some(strategy) = all(&["--index-strategy"]).pop() {
-        set("UV_INDEX_STRATEGY", strategy);
-    }
-    out
-}
-
-/// Words that are URLs of HTTP or HTTPS; all others of a repository are nothing for uv.
-fn of_the_web(value: &OsString) -> OsString {
-    let words = value.to_str().unwrap_or_default().split_whitespace();
-    words.filter(|word| is_of_the_web(super::user::named(word).1)).collect::<Vec<_>>().join(" ").into()
-}
-
-pub(super) fn is_of_the_web(url: &str) -> bool {
-    let url = reqwest::Url::parse(url).ok();
-    url.is_some_and(|url| crate::http::may_speak(&url, crate::http::Reach::Any).is_ok())
-}
-
 /// A package that a constraint or an override takes from a place that nothing is looked up in.
 fn elsewhere(root: &Root, requested: bool) -> Resolved {
     let requirement = &root.requirement;
@@ -225,73 +155,10 @@ fn elsewhere(root: &Root, requested: bool) -> Resolved {
 /// predicted.
 type WithoutDead = (Vec<Resolved>, Option<(String, String)>);
 
-/// Places that did not answer.
-#[derive(Default)]
-struct Dead {
-    /// Their hosts, with ports.
-    hosts: BTreeSet<String>,
-    /// What the first of them said.
-    first: Option<RequestError>,
-}
-
-impl Dead {
-    /// Whether a host is one of several places to look in: then the others are asked without it.
-    fn may_leave_out(&self, solver: &Solver<'_>, host: &str) -> bool {
-        let is_it = |word: &String| host_of(word) == Some(host);
-        let is_index = solver.gathered.indexes.iter().any(|index| is_at(index, &[host.to_owned()].into()));
-        let more = words_of(solver.uv, &MORE_PLACES);
-        let named = words_of(solver.uv, &["UV_DEFAULT_INDEX"]);
-        let is_alive = |word: &&String| host_of(word).is_none_or(|other| !self.hosts.contains(other) && other != host);
-        !self.hosts.contains(host)
-            && (is_index
-                || more.iter().any(is_it)
-                || named.iter().any(is_it) && more.iter().any(|word| is_alive(&word)))
-    }
-
-    /// uv, told to look elsewhere.
-    fn without(&self, uv: &Uv) -> Uv {
-        let is_alive = |word: &String| host_of(word).is_none_or(|host| !self.hosts.contains(host));
-        let mut settings: Vec<(String, OsString)> = Vec::new();
-        let mut all: Vec<String> = Vec::new();
-        for name in MORE_PLACES.iter().filter(|name| uv.given().iter().any(|(given, _)| given == *name)) {
-            let words: Vec<String> = words_of(uv, &[name]).into_iter().filter(is_alive).collect();
-            let separator = if *name == "UV_FIND_LINKS" { "," } else { " " };
-            settings.push(((*name).to_owned(), words.join(separator).into()));
-            all.extend(words.into_iter().filter(|_| *name != "UV_FIND_LINKS"));
-        }
-        // Another one takes the place of the first.
-        let first = words_of(uv, &["UV_DEFAULT_INDEX"]);
-        if let Some(other) = all.last().filter(|_| first.iter().any(|word| !is_alive(word))) {
-            settings.push(("UV_DEFAULT_INDEX".to_owned(), other.into()));
-        }
-        uv.clone().with(settings)
-    }
-}
-
-/// uv's variables with places beside its default index.
-const MORE_PLACES: [&str; 3] = ["UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS"];
-
-/// The words of some variables that uv is given.
-fn words_of(uv: &Uv, names: &[&str]) -> Vec<String> {
-    let last = |name: &&str| uv.given().iter().rev().find(|(given, _)| given == name).map(|(_, value)| value.clone());
-    let words = |value: OsString| {
-        let text = value.into_string().unwrap_or_default();
-        text.split([' ', ',', '\n']).filter(|word| !word.is_empty()).map(str::to_owned).collect::<Vec<_>>()
-    };
-    names.iter().filter_map(last).flat_map(words).collect()
-}
-
-/// The host of a URL, with its port.
-fn host_of(url: &str) -> Option<&str> {
-    let (_, rest) = super::user::named(url).1.split_once("://")?;
-    let authority = rest.split(['/', '?', '#']).next()?;
-    authority.rsplit('@').next().filter(|host| !host.is_empty())
-}
-
-/// Whether an index of a project is at one of these hosts.
-pub(super) fn is_at(index: &toml::Value, hosts: &BTreeSet<String>) -> bool {
-    let url = index.get("url").and_then(toml::Value::as_str);
-    url.and_then(host_of).is_some_and(|host| hosts.contains(host))
+/// What uv says that there is no version of: `six==99`.
+fn absent_pin(explanation: &str) -> Option<&str> {
+    let (_, pin) = explanation.split_once("there is no version of ")?;
+    Some(pin.split_whitespace().next()?.trim_end_matches([',', '.']))
 }
 
 struct Solver<'a> {
@@ -437,8 +304,7 @@ impl Solver<'_> {
     /// An error with the nearest versions, where one is asked for that is not there.
     fn with_near(&self, mut error: RequestError) -> RequestError {
         let RequestError::Unsatisfiable { explanation, suggestion, .. } = &mut error else { return error };
-        let pin = explanation.split_once("there is no version of ").map_or("", |(_, rest)| rest);
-        let pin = pin.split_whitespace().next().unwrap_or_default().trim_end_matches([',', '.']);
+        let pin = absent_pin(explanation).unwrap_or_default();
         let Some((name, version)) = pin.split_once("==").filter(|_| suggestion.is_empty()) else { return error };
         let wanted = Wanted { name: name.into(), version: version.into(), index: None, measure: false };
         let found = Search::run(self.uv, self.for_one(), &[&wanted]);
@@ -474,7 +340,7 @@ impl Solver<'_> {
             version: Some(source.version.to_string()),
             sdist: Some(source.file),
             requested: !roots.is_empty(),
-            reason: NO_WHEEL.to_owned(),
+            reason: no_wheel_and_more(),
             ..Resolved::default()
         })
     }
@@ -494,7 +360,7 @@ impl Solver<'_> {
             };
             files.filter_map(|file| stem(&file)).next().map(Some)
         })?;
-        Some(self.opaque_one(name, version, NO_WHEEL.into()))
+        Some(self.opaque_one(name, version, no_wheel_and_more()))
     }
 
     /// A package of which nothing more is known.
@@ -534,7 +400,7 @@ impl Solver<'_> {
                 if !direct.is_empty() {
                     return Some((direct, None));
                 }
-                if !dead.may_leave_out(self, host) {
+                if !dead.may_leave_out(self.uv, self.gathered, host) {
                     return None;
                 }
                 let first = RequestError::Index { host: host.clone(), message: message.clone() };
@@ -549,8 +415,7 @@ impl Solver<'_> {
                 Some((vec![self.opaque_one(name, None, reason)], None))
             }
             RequestError::Unsatisfiable { explanation, .. } if !dead.hosts.is_empty() => {
-                let (_, pin) = explanation.split_once("there is no version of ")?;
-                let pin = pin.split_whitespace().next()?.trim_end_matches([',', '.']);
+                let pin = absent_pin(explanation)?;
                 let name = normalize_name(pin.split(['=', '<', '>', '!', '~', '[']).next()?);
                 let reason = format!("no index that answers has this version, and {}", silent());
                 (is_name(&name) && !opaque.contains(&name)).then(|| (vec![self.opaque_one(&name, None, reason)], None))
@@ -678,10 +543,8 @@ impl Solver<'_> {
 
     /// The wheel for the platform, of those that have one of the digests, if any are told.
     fn best(&self, wheels: &[Artifact], hashes: &BTreeSet<&str>) -> Option<Artifact> {
-        let fits = |wheel: &&Artifact| {
-            let known = wheel.hashes.iter().map(|(name, digest)| format!("{name}:{}", digest.to_ascii_lowercase()));
-            hashes.is_empty() || known.into_iter().any(|known| hashes.contains(known.as_str()))
-        };
+        let fits =
+            |wheel: &&Artifact| hashes.is_empty() || wheel.digests().any(|known| hashes.contains(known.as_str()));
         let wheels: Vec<Artifact> =
             wheels.iter().filter(|wheel| wheel.file.ends_with(".whl")).filter(fits).cloned().collect();
         best(&wheels, self.platform).cloned()
@@ -702,8 +565,7 @@ impl Solver<'_> {
         } else if package.url.is_some() {
             "it is made from source, and nothing is built here".into()
         } else if package.sdist.is_some() {
-            "there is no wheel of it for this Python and platform: it is made from source, and nothing is built here"
-                .into()
+            NO_WHEEL.into()
         } else {
             "none of its files fits this Python and platform, or has a digest that is asked for".into()
         };
@@ -736,11 +598,8 @@ impl Solver<'_> {
         }
         for ((at, pin), found) in ats.into_iter().zip(found) {
             let package = &mut answer.packages[at];
-            let has = |file: &Artifact| {
-                let mut known =
-                    file.hashes.iter().map(|(name, digest)| format!("{name}:{}", digest.to_ascii_lowercase()));
-                pin.hashes.is_empty() || known.any(|known| pin.hashes.contains(&known))
-            };
+            let has =
+                |file: &Artifact| pin.hashes.is_empty() || file.digests().any(|known| pin.hashes.contains(&known));
             package.wheel = found.wheel.filter(has);
             package.sdist = found.sdist;
             match found.verdict {

@@ -17,6 +17,11 @@ pub struct Artifact {
 }
 
 impl Artifact {
+    /// Its digests as requirements and locks write them: `sha256:…`, in small letters.
+    pub(crate) fn digests(&self) -> impl Iterator<Item = String> {
+        self.hashes.iter().map(|(name, digest)| format!("{name}:{}", digest.to_ascii_lowercase()))
+    }
+
     /// Its SHA-256, if it is one: 64 hexadecimal digits.
     pub fn sha256(&self) -> Option<&str> {
         let digest = self.hashes.get("sha256")?;

@@ -15,7 +15,9 @@ mod requirements;
 mod roots;
 
 pub use artifact::Artifact;
-pub use locks::{Choice, Pin, Pins, parse_pdm_lock, parse_pipfile_lock, parse_poetry_lock, parse_uv_lock};
+pub use locks::{
+    Choice, Pin, Pins, member_folder, parse_pdm_lock, parse_pipfile_lock, parse_poetry_lock, parse_uv_lock,
+};
 pub use marker::{Markers, machine};
 pub(crate) use project::parse_settings;
 pub use project::{Dependency, Part, Project, ProjectError, Source, parse_project, read_project};

@@ -8,6 +8,7 @@
 //! pipenv write.
 
 use super::document::{Document, Node, Table};
+use super::locks::local_place;
 use super::{Requirement, normalize_name, parse_requirement_line, read_project};
 use std::collections::BTreeSet;
 
@@ -100,10 +101,7 @@ fn pipfile(root: Table<'_>) -> Vec<Asked> {
 fn uv(root: Table<'_>) -> Vec<Asked> {
     let mut out = Vec::new();
     for package in root.list("package").into_iter().filter_map(Node::as_table) {
-        let source = package.table("source");
-        let is_local =
-            |source: Table<'_>| ["virtual", "editable", "directory"].into_iter().any(|kind| source.get(kind).is_some());
-        if !source.is_some_and(is_local) {
+        if local_place(package).is_none() {
             continue;
         }
         out.extend(uv_list(package.list("dependencies"), ""));

@@ -16,7 +16,8 @@ mod uv;
 pub use pdm::parse_pdm_lock;
 pub use pipfile::parse_pipfile_lock;
 pub use poetry::parse_poetry_lock;
-pub use uv::parse_uv_lock;
+pub(super) use uv::local_place;
+pub use uv::{member_folder, parse_uv_lock};
 
 use super::document::{Node, Table};
 use super::{Artifact, normalize_name};

@@ -65,6 +65,15 @@ pub fn parse_uv_lock(
     Ok(Pins::of(pins.collect::<Result<_, _>>()?, Vec::new()))
 }
 
+/// The folder of a workspace's member, as a `uv.lock` has it.
+pub fn member_folder(lock: &str, wanted: &str) -> Option<String> {
+    let document = Document::parse(lock).ok()?;
+    let packages = document.root().list("package").into_iter().filter_map(Node::as_table);
+    let is_it =
+        |package: &Table<'_>| package.text("name").is_some_and(|name| normalize_name(name) == normalize_name(wanted));
+    packages.filter(is_it).find_map(|package| local_place(package).map(str::to_owned))
+}
+
 struct Walk<'a> {
     packages: &'a [Table<'a>],
     by_name: BTreeMap<String, Vec<usize>>,
@@ -218,7 +227,8 @@ fn place_of(package: Table<'_>) -> Option<(&str, &str)> {
     source.into_iter().find_map(|(kind, place)| Some((kind, place.as_str()?)))
 }
 
-fn local_place(package: Table<'_>) -> Option<&str> {
+/// Where a package is a folder: the project, or a member of its workspace.
+pub(in crate::manifest) fn local_place(package: Table<'_>) -> Option<&str> {
     place_of(package).filter(|(kind, _)| matches!(*kind, "virtual" | "editable" | "directory")).map(|(_, place)| place)
 }
 
