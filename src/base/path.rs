@@ -134,6 +134,16 @@ pub fn is_within(path: &[u8], dir: &[u8]) -> bool {
     dir.is_empty() || path.strip_prefix(dir).is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
 }
 
+/// A name in a folder, both clean; of the root directory the name alone.
+pub fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
+    if dir.is_empty() { name.to_vec() } else { [dir, name].join(&b'/') }
+}
+
+/// Whether a path is a cache of compiled code (PEP 3147), which installers may list or not (PEP 376).
+pub fn is_bytecode(path: &[u8]) -> bool {
+    path.ends_with(b".pyc") && file_name(parent(path)) == b"__pycache__"
+}
+
 /// The source of `DIR/__pycache__/NAME.TAG.pyc` (PEP 3147): `DIR/NAME.py`; none of other paths.
 pub fn source_of_bytecode(bytecode: &[u8]) -> Option<Vec<u8>> {
     let dir = parent(bytecode).strip_suffix(b"__pycache__")?;

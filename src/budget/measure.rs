@@ -4,7 +4,7 @@ use super::accept::Acceptances;
 use super::config::{Bound, Measure};
 use super::culprits::{Culprits, change, largest_first};
 use super::snapshot::{DistributionSize, LayerSize, PackageSize, Snapshot, total, wire};
-use super::verdict::{Amount, CheckId, Culprit, Severity};
+use super::verdict::{Amount, CheckId, Culprit, Severity, shown};
 use crate::base::{Basis, ByteSize, Size, Unit};
 use crate::fs::Category;
 use crate::rules::{Severity as RuleSeverity, Tier};
@@ -127,12 +127,6 @@ fn now_and_before(culprit: &Culprit) -> (u64, u64) {
     let growth = culprit.growth.unwrap_or(0);
     let size = growth.unsigned_abs();
     (now, if growth < 0 { now.saturating_add(size) } else { now.saturating_sub(size) })
-}
-
-/// Two digits at most say all.
-fn shown(percent: f64) -> String {
-    let text = format!("{percent:.1}");
-    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
 }
 
 /// Measures what a limit is about; a sentence where that is not known.

@@ -287,7 +287,7 @@ impl fmt::Display for Amount {
 }
 
 /// With a digit behind the point where that says more.
-fn shown(percent: f64) -> String {
+pub(super) fn shown(percent: f64) -> String {
     let text = format!("{percent:.1}");
     text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
 }

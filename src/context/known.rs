@@ -6,7 +6,7 @@
 
 use super::installer::Order;
 use super::stage::{Stage, World};
-use crate::base::{FastSet, ImagePath, file_name, is_within, parent};
+use crate::base::{FastSet, ImagePath, is_bytecode, is_within};
 use crate::image::{GapReason, Writes};
 use crate::layer::{Entry, EntryKind, LayerIndex};
 use crate::os::{PackageManager, parse_installed, parse_status};
@@ -93,7 +93,6 @@ impl Stage {
                 |(from, to)| to.join(path.get(from.as_bytes().len()..).unwrap_or_default()),
             )
         };
-        let is_bytecode = |path: &[u8]| path.ends_with(b".pyc") && file_name(parent(path)) == b"__pycache__";
         let has_bytecode = known.files.iter().any(|file| is_bytecode(file.entry.path.as_bytes()));
         let mut sources = Vec::new();
         for KnownFile { entry, content } in known.files {

@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, VecDeque};
 const MAX_NAMES: usize = 1_000;
 
 /// Why a package is there that is no Python distribution. Texts are escaped.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ExplainedPackage {
     /// Name.
@@ -53,6 +53,17 @@ impl Packages {
 
     fn named(&self, all: &BTreeSet<usize>) -> Vec<String> {
         all.iter().take(MAX_NAMES).map(|&at| self.titles[at].clone()).collect()
+    }
+
+    /// What the graph tells of one.
+    fn explained(&self, at: usize) -> ExplainedPackage {
+        ExplainedPackage {
+            asked_for: self.asked[at],
+            chain: self.chain(at),
+            required_by: self.named(&self.before[at]),
+            requires: self.named(&self.next[at]),
+            ..ExplainedPackage::default()
+        }
     }
 
     /// The shortest way from one that was asked for.
@@ -98,12 +109,8 @@ pub fn why_package(facts: &Facts<'_>, name: &str) -> Vec<ExplainedPackage> {
                 name: escape_str(&package.name),
                 version: escape_str(&package.version),
                 kind: "os",
-                environment: None,
                 bytes: package.bytes,
-                asked_for: package.manual,
-                chain: graph.chain(at),
-                required_by: graph.named(&graph.before[at]),
-                requires: graph.named(&graph.next[at]),
+                ..graph.explained(at)
             });
         }
     }
@@ -127,10 +134,7 @@ pub fn why_package(facts: &Facts<'_>, name: &str) -> Vec<ExplainedPackage> {
                 kind: "conda",
                 environment: Some(package.prefix.to_string()),
                 bytes: facts.summary.owners.get(&Owner::CondaPackage(at)).map_or(0, |(bytes, _)| *bytes),
-                asked_for: package.requested,
-                chain: graph.chain(at),
-                required_by: graph.named(&graph.before[at]),
-                requires: graph.named(&graph.next[at]),
+                ..graph.explained(at)
             });
         }
     }

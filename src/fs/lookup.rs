@@ -3,7 +3,7 @@
 //! above it is a symbolic link. [`Lookup`] remembers the directories that it has resolved already.
 
 use super::{Node, View};
-use crate::base::{FastMap, file_name, parent};
+use crate::base::{FastMap, file_name, join, parent};
 use crate::layer::EntryKind;
 
 /// Paths with more components than this are taken as they are.
@@ -58,8 +58,4 @@ impl<'v, 'a> Lookup<'v, 'a> {
         }
         at
     }
-}
-
-fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
-    if dir.is_empty() { name.to_vec() } else { [dir, name].join(&b'/') }
 }

@@ -66,12 +66,13 @@ impl OsInventory {
         }
         let names = Names::new(&packages);
         let reasons = reasons(view);
-        let needed: BTreeSet<usize> = (0..packages.len()).flat_map(|at| names.needed_by(&packages, at)).collect();
+        let needs: Vec<BTreeSet<usize>> = (0..packages.len()).map(|at| names.needed_by(&packages, at)).collect();
+        let needed: BTreeSet<usize> = needs.iter().flatten().copied().collect();
         let listed = |(at, package): (usize, &RpmPackage)| {
             let noted = reasons.as_ref().and_then(|reasons| reasons.by_hand.get(&package.name));
             // What nobody noted is the base's, or was asked for if nothing else needs it.
             let manual = noted.copied().unwrap_or_else(|| reasons.is_none() && !needed.contains(&at));
-            let depends = names.needed_by(&packages, at).into_iter().map(|other| vec![packages[other].name.clone()]);
+            let depends = needs[at].iter().map(|&other| vec![packages[other].name.clone()]);
             let paths = package.paths().map(|path| clean_path(path.as_bytes()).into_owned()).collect();
             let own = OsPackage {
                 name: package.name.clone(),

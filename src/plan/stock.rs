@@ -6,7 +6,7 @@
 
 use super::closure::{above_base, target_environment};
 use super::{TargetEnvironment, installed};
-use crate::base::{FastMap, ImagePath, file_name, is_within, parent};
+use crate::base::{FastMap, ImagePath, file_name, is_bytecode, is_within, parent};
 use crate::context::{KnownDistribution, KnownFile, KnownPackage, KnownPackages};
 use crate::facts::{Facts, is_package_cache, is_package_manager_state};
 use crate::fs::Node;
@@ -298,10 +298,6 @@ fn removed(dist: &Distribution) -> impl Iterator<Item = (&ImagePath, u64)> {
 
 fn new_file(path: ImagePath, size: u64) -> KnownFile {
     KnownFile { entry: Entry::file(path, size), content: None }
-}
-
-fn is_bytecode(path: &[u8]) -> bool {
-    path.ends_with(b".pyc") && file_name(parent(path)) == b"__pycache__"
 }
 
 fn is_same_version(a: &str, b: &str) -> bool {

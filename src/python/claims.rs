@@ -1,8 +1,7 @@
 //! Who claims which path, whose content is there, and whom its bytes are counted for.
 
-use super::install::is_bytecode;
 use super::inventory::{Contest, DistId, Inventory};
-use crate::base::{Digest, EntryIdx, FastMap, FastSet, ImagePath, LayerIdx};
+use crate::base::{Digest, EntryIdx, FastMap, FastSet, ImagePath, LayerIdx, is_bytecode};
 use crate::fs::{DataRef, Fate, View};
 use crate::layer::EntryKind;
 

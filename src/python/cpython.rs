@@ -8,7 +8,7 @@
 //! bytecode in `__pycache__` is always its source's.
 
 use super::interpreter::minor_of_name;
-use crate::base::{FastMap, ImagePath, LayerIdx, file_name, parent, source_of_bytecode};
+use crate::base::{FastMap, ImagePath, LayerIdx, file_name, join, parent, source_of_bytecode};
 use crate::fs::{Node, View};
 use crate::layer::EntryKind;
 use serde::Serialize;
@@ -164,7 +164,7 @@ impl Interpreter {
         let nested = rest.split(|&b| b == b'/');
         let in_tests = nested.clone().any(|part| matches!(part, b"test" | b"tests" | b"idle_test"));
         Some(match stem {
-            _ if is_bytecode(rest) => PythonPart::Bytecode,
+            _ if is_compiled(rest) => PythonPart::Bytecode,
             _ if is_config || rest.ends_with(b".a") => PythonPart::Development,
             "lib-dynload" => PythonPart::ExtensionModules,
             "ensurepip" => PythonPart::Ensurepip,
@@ -176,7 +176,8 @@ impl Interpreter {
     }
 }
 
-fn is_bytecode(path: &[u8]) -> bool {
+/// In `__pycache__`, or beside its source.
+fn is_compiled(path: &[u8]) -> bool {
     path.ends_with(b".pyc") || path.ends_with(b".pyo")
 }
 
@@ -250,7 +251,7 @@ impl Interpreters {
 impl Interpreter {
     /// Whether a file is as Python brought it: of its landmark's layer or a lower one, or bytecode that any layer may write.
     fn is_own(&self, view: &View<'_>, path: &[u8], node: Node) -> bool {
-        if !is_bytecode(path) || file_name(parent(path)) != b"__pycache__" {
+        if !is_compiled(path) || file_name(parent(path)) != b"__pycache__" {
             return node.entry.0 <= self.layer;
         }
         let source = source_of_bytecode(path).and_then(|source| view.get(&source));
@@ -275,8 +276,4 @@ fn landmark(view: &View<'_>, path: &[u8], node: Node) -> Option<Interpreter> {
         layer: node.entry.0,
         parts: BTreeMap::new(),
     })
-}
-
-fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
-    if dir.is_empty() { name.to_vec() } else { [dir, name].join(&b'/') }
 }

@@ -7,7 +7,9 @@ use super::modules::importable;
 use super::record::parse_record;
 use super::scan::{Form, Found, Scan};
 use super::vendor::VendorLists;
-use crate::base::{FastSet, ImagePath, Problem, both, clean_path, file_name, is_within, parent, without_credentials};
+use crate::base::{
+    FastSet, ImagePath, Problem, both, clean_path, file_name, is_bytecode, is_within, parent, without_credentials,
+};
 use crate::fs::{Lookup, View};
 use crate::layer::EntryKind;
 use crate::manifest::normalize_name;
@@ -352,11 +354,6 @@ struct Claimed {
     recorded: usize,
     missing: Vec<(ImagePath, Option<u64>)>,
     changed: Vec<(ImagePath, u64)>,
-}
-
-/// Whether a path is a cache of compiled code, which installers may list or not (PEP 376).
-pub(super) fn is_bytecode(path: &[u8]) -> bool {
-    path.ends_with(b".pyc") && file_name(parent(path)) == b"__pycache__"
 }
 
 /// A path of RECORD, cleaned: relative to the site directory, or absolute. `joined` is room to put it together.

@@ -1,12 +1,12 @@
 //! Distributions that a layer has and a higher layer took away. Their METADATA is kept with the layer even
 //! though no container sees it, and their bytes are still pulled.
 
-use super::install::{absolute, is_bytecode};
+use super::install::absolute;
 use super::inventory::{DistId, Inventory, RemovedDistribution};
 use super::metadata::parse_metadata;
 use super::record::parse_record;
 use super::scan::{Form, Found, is_site_dir, is_target_dir};
-use crate::base::{EntryIdx, FastMap, ImagePath, LayerIdx, parent};
+use crate::base::{EntryIdx, FastMap, ImagePath, LayerIdx, is_bytecode, parent};
 use crate::fs::{Fate, Lookup, View};
 use crate::layer::EntryKind;
 use crate::manifest::normalize_name;
