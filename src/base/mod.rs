@@ -10,6 +10,7 @@ mod escape;
 mod excerpt;
 mod hash;
 mod hint;
+mod ids;
 mod nearest;
 mod path;
 mod problem;
@@ -25,6 +26,7 @@ pub use escape::{Escaping, Text, escape_bytes, escape_path, escape_str, is_hidde
 pub use excerpt::Excerpt;
 pub use hash::{FastMap, FastSet, Seeded};
 pub use hint::Hint;
+pub use ids::{CondaId, DistId, Id, Numbered, PackageId};
 pub use nearest::{did_you_mean, nearest_path};
 pub use path::{ImagePath, ancestors, clean_path, file_name, is_bytecode, is_within, join, parent, source_of_bytecode};
 pub use problem::{Location, Problem};

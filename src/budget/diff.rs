@@ -249,7 +249,7 @@ fn size_change(before: &Snapshot, first: u64, after: &Snapshot, second: u64, uni
 /// All distributions, with their bytes above the base image.
 fn distributions(snapshot: &Snapshot) -> Things {
     let mut out = Things::new();
-    for (id, dist) in snapshot.distributions.iter().enumerate() {
+    for (id, dist) in snapshot.distributions.pairs() {
         let bytes = snapshot.summary.own(Owner::Distribution(id));
         let thing = out.entry(dist.normalized.clone()).or_default();
         if !thing.versions.contains(&dist.version) {

@@ -2,7 +2,7 @@
 //!
 //! Every byte is in exactly one part of the image's [`Summary`]; the rest gives the parts their names.
 
-use crate::base::{Basis, ImagePath, LayerIdx, Location, escape_str, parent};
+use crate::base::{Basis, CondaId, DistId, Id, ImagePath, LayerIdx, Location, Numbered, PackageId, escape_str, parent};
 use crate::facts::{Chain, Facts, LayerSummary, Owners, Part, Summary, chains};
 use crate::fs::Owner;
 use crate::image::{Gap, HistoryRow, Image, repository};
@@ -37,13 +37,13 @@ pub struct Snapshot {
     /// All layers, lowest first.
     pub layers: Vec<LayerSize>,
     /// Distributions, sorted by environment and name.
-    pub distributions: Vec<DistributionSize>,
+    pub distributions: Numbered<DistId, DistributionSize>,
     /// Distributions that a layer uninstalled and whose bytes are in the layers below.
     pub hidden: Vec<HiddenSize>,
     /// OS packages, sorted by name.
-    pub os_packages: Vec<PackageSize>,
+    pub os_packages: Numbered<PackageId, PackageSize>,
     /// conda packages, with what no distribution owns of them.
-    pub conda_packages: Vec<PackageSize>,
+    pub conda_packages: Numbered<CondaId, PackageSize>,
     /// Of the application's, bytes by folder: only after [`Snapshot::with_folders`].
     pub folders: BTreeMap<String, u64>,
     /// What the rules found.
@@ -223,8 +223,8 @@ impl Snapshot {
     }
 
     /// Those of a list of things that have bytes above the base image, with these: the most first.
-    pub(super) fn own<'s, T>(&self, list: &'s [T], position: fn(Owner) -> Option<usize>) -> Vec<(&'s T, u64)> {
-        self.summary.largest(position).into_iter().filter_map(|(at, bytes)| Some((list.get(at)?, bytes))).collect()
+    pub(super) fn own<'s, I: Id, T>(&self, list: &'s Numbered<I, T>, id: fn(Owner) -> Option<I>) -> Vec<(&'s T, u64)> {
+        self.summary.largest(id).into_iter().filter_map(|(at, bytes)| Some((list.get(at)?, bytes))).collect()
     }
 
     /// Whether sizes may be too small by an unknown amount.
@@ -299,7 +299,7 @@ fn instruction(created_by: &str) -> Option<String> {
     (!cut.is_empty()).then_some(cut)
 }
 
-fn distributions(facts: &Facts<'_>) -> Vec<DistributionSize> {
+fn distributions(facts: &Facts<'_>) -> Numbered<DistId, DistributionSize> {
     let chains = chains(facts);
     let distribution = |(dist, chain): (&Distribution, Option<Chain>)| {
         let environment = facts.python.environments.get(dist.environment);
@@ -319,7 +319,7 @@ fn distributions(facts: &Facts<'_>) -> Vec<DistributionSize> {
 }
 
 /// Uninstalled distributions. What required one names it still, so that its chain can be told.
-fn hidden(facts: &Facts<'_>, installed: &[DistributionSize]) -> Vec<HiddenSize> {
+fn hidden(facts: &Facts<'_>, installed: &Numbered<DistId, DistributionSize>) -> Vec<HiddenSize> {
     let size = |removed: &RemovedDistribution| {
         let title = escape_str(&format!("{} {}", removed.name, removed.version));
         let asked = facts.asked.iter().find(|asked| asked.name == removed.normalized);
@@ -345,7 +345,7 @@ fn hidden(facts: &Facts<'_>, installed: &[DistributionSize]) -> Vec<HiddenSize> 
     facts.python.removed.iter().filter(|removed| removed.bytes > 0).map(size).collect()
 }
 
-fn os_packages(facts: &Facts<'_>) -> Vec<PackageSize> {
+fn os_packages(facts: &Facts<'_>) -> Numbered<PackageId, PackageSize> {
     let size = |package: &OsPackage| PackageSize {
         name: escape_str(&package.name),
         version: escape_str(&package.version),
@@ -355,14 +355,14 @@ fn os_packages(facts: &Facts<'_>) -> Vec<PackageSize> {
     facts.os.packages.iter().map(size).collect()
 }
 
-fn conda_packages(facts: &Facts<'_>) -> Vec<PackageSize> {
-    let size = |(id, package): (usize, &CondaPackage)| PackageSize {
+fn conda_packages(facts: &Facts<'_>) -> Numbered<CondaId, PackageSize> {
+    let size = |(id, package): (CondaId, &CondaPackage)| PackageSize {
         name: escape_str(&package.name),
         version: escape_str(&package.version),
         bytes: facts.summary.owners.get(&Owner::CondaPackage(id)).map_or(0, |(bytes, _)| *bytes),
         manual: false,
     };
-    facts.os.conda.packages.iter().enumerate().map(size).collect()
+    facts.os.conda.packages.pairs().map(size).collect()
 }
 
 fn finding(finding: &Finding) -> FindingSize {

@@ -7,22 +7,27 @@
 //! Source: T. Lengauer, R. E. Tarjan, "A fast algorithm for finding dominators in a flowgraph" (1979), the simple
 //! version: O(requirements × log distributions).
 
-/// A tree of dominators over the nodes `0..n`.
-pub(super) struct Dominators {
+use crate::base::{Id, Numbered};
+
+/// A tree of dominators over the nodes of a graph.
+pub(super) struct Dominators<I> {
     /// Of each node that is reached: where it stands in the tree's order, and how many stand below it, itself included.
-    spans: Vec<Option<(usize, usize)>>,
-    /// The nodes in the tree's order.
-    order: Vec<usize>,
+    spans: Numbered<I, Option<(usize, usize)>>,
+    /// The nodes in the tree's order; the first place is that of the root of all.
+    order: Vec<I>,
     /// The bytes of the nodes before each place of the order.
     bytes: Vec<u64>,
 }
 
+/// Of each node the nodes that it leads to, or that lead to it.
+pub(super) type Graph<I> = Numbered<I, Vec<I>>;
+
 /// Not reached, or without a number yet.
 const NONE: usize = usize::MAX;
 
-impl Dominators {
+impl<I: Id> Dominators<I> {
     /// Of a graph: `next` has the nodes that each leads to, `before` those that lead to each, `roots` where ways begin.
-    pub(super) fn new(next: &[Vec<usize>], before: &[Vec<usize>], roots: &[usize], bytes: &[u64]) -> Self {
+    pub(super) fn new(next: &Graph<I>, before: &Graph<I>, roots: &[I], bytes: &Numbered<I, u64>) -> Self {
         let walk = Walk::new(next, roots);
         let above = walk.dominators(before, roots);
         let count = walk.order.len();
@@ -37,21 +42,21 @@ impl Dominators {
             free[above[at]] += sizes[at];
             free[at] = places[at] + 1;
         }
-        let mut spans = vec![None; next.len()];
-        let mut order = vec![NONE; count];
+        let mut spans = next.beside(|_| None);
+        let mut order = walk.order.clone();
         for at in 1..count {
             spans[walk.order[at]] = Some((places[at], sizes[at]));
             order[places[at]] = walk.order[at];
         }
         let mut sums = vec![0u64; count + 1];
         for at in 1..count {
-            sums[at + 1] = sums[at].saturating_add(bytes.get(order[at]).copied().unwrap_or(0));
+            sums[at + 1] = sums[at].saturating_add(bytes[order[at]]);
         }
         Self { spans, order, bytes: sums }
     }
 
     /// Whether every way to `node` leads through `over`.
-    pub(super) fn dominates(&self, over: usize, node: usize) -> bool {
+    pub(super) fn dominates(&self, over: I, node: I) -> bool {
         match (self.spans[over], self.spans[node]) {
             (Some((start, length)), Some((at, _))) => (start..start + length).contains(&at),
             _ => false,
@@ -59,30 +64,30 @@ impl Dominators {
     }
 
     /// What no root reaches without `over`, itself included; nothing where it is not reached.
-    pub(super) fn below(&self, over: usize) -> &[usize] {
+    pub(super) fn below(&self, over: I) -> &[I] {
         self.spans[over].map_or(&[], |(start, length)| &self.order[start..start + length])
     }
 
     /// The bytes of [`Dominators::below`].
-    pub(super) fn bytes_below(&self, over: usize) -> u64 {
+    pub(super) fn bytes_below(&self, over: I) -> u64 {
         self.spans[over].map_or(0, |(start, length)| self.bytes[start + length] - self.bytes[start])
     }
 }
 
 /// A walk in depth from all roots; the root of all is in front of them.
-struct Walk {
-    /// The nodes in the order in which they were reached; [`NONE`] for the root of all.
-    order: Vec<usize>,
+struct Walk<I> {
+    /// The nodes in the order in which they were reached; before them one that stands for the root of all.
+    order: Vec<I>,
     /// The position of each node in it.
-    numbers: Vec<usize>,
+    numbers: Numbered<I, usize>,
     /// From where each position was reached.
     parents: Vec<usize>,
 }
 
-impl Walk {
-    fn new(next: &[Vec<usize>], roots: &[usize]) -> Self {
-        let mut out = Self { order: vec![NONE], numbers: vec![NONE; next.len()], parents: vec![0] };
-        let mut todo: Vec<(usize, usize)> = roots.iter().rev().map(|&root| (0, root)).collect();
+impl<I: Id> Walk<I> {
+    fn new(next: &Graph<I>, roots: &[I]) -> Self {
+        let mut out = Self { order: vec![I::at(0)], numbers: next.beside(|_| NONE), parents: vec![0] };
+        let mut todo: Vec<(usize, I)> = roots.iter().rev().map(|&root| (0, root)).collect();
         while let Some((parent, node)) = todo.pop() {
             if out.numbers[node] != NONE {
                 continue;
@@ -97,9 +102,9 @@ impl Walk {
     }
 
     /// The position of what dominates each position directly.
-    fn dominators(&self, before: &[Vec<usize>], roots: &[usize]) -> Vec<usize> {
+    fn dominators(&self, before: &Graph<I>, roots: &[I]) -> Vec<usize> {
         let count = self.order.len();
-        let mut is_root = vec![false; before.len()];
+        let mut is_root = before.beside(|_| false);
         roots.iter().for_each(|&root| is_root[root] = true);
         let mut forest =
             Forest { ancestor: vec![NONE; count], label: (0..count).collect(), semi: (0..count).collect() };

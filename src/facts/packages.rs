@@ -1,7 +1,7 @@
 //! Who brought an OS package or a conda package in.
 
 use super::Facts;
-use crate::base::{FastMap, escape_str};
+use crate::base::{CondaId, FastMap, Id, Numbered, escape_str};
 use crate::fs::Owner;
 use serde::Serialize;
 use std::collections::{BTreeSet, VecDeque};
@@ -35,28 +35,28 @@ pub struct ExplainedPackage {
 }
 
 /// Packages, and whom each needs.
-struct Packages {
-    titles: Vec<String>,
-    asked: Vec<bool>,
-    next: Vec<BTreeSet<usize>>,
-    before: Vec<BTreeSet<usize>>,
+struct Packages<I> {
+    titles: Numbered<I, String>,
+    asked: Numbered<I, bool>,
+    next: Numbered<I, BTreeSet<I>>,
+    before: Numbered<I, BTreeSet<I>>,
 }
 
-impl Packages {
-    fn new(titles: Vec<String>, asked: Vec<bool>, next: Vec<BTreeSet<usize>>) -> Self {
-        let mut before = vec![BTreeSet::new(); next.len()];
-        for (from, all) in next.iter().enumerate() {
+impl<I: Id> Packages<I> {
+    fn new(titles: Numbered<I, String>, asked: Numbered<I, bool>, next: Numbered<I, BTreeSet<I>>) -> Self {
+        let mut before = next.beside(|_| BTreeSet::new());
+        for (from, all) in next.pairs() {
             all.iter().for_each(|&to| _ = before[to].insert(from));
         }
         Self { titles, asked, next, before }
     }
 
-    fn named(&self, all: &BTreeSet<usize>) -> Vec<String> {
+    fn named(&self, all: &BTreeSet<I>) -> Vec<String> {
         all.iter().take(MAX_NAMES).map(|&at| self.titles[at].clone()).collect()
     }
 
     /// What the graph tells of one.
-    fn explained(&self, at: usize) -> ExplainedPackage {
+    fn explained(&self, at: I) -> ExplainedPackage {
         ExplainedPackage {
             asked_for: self.asked[at],
             chain: self.chain(at),
@@ -67,8 +67,8 @@ impl Packages {
     }
 
     /// The shortest way from one that was asked for.
-    fn chain(&self, to: usize) -> Vec<String> {
-        let mut towards: FastMap<usize, usize> = FastMap::default();
+    fn chain(&self, to: I) -> Vec<String> {
+        let mut towards: FastMap<I, I> = FastMap::default();
         towards.insert(to, to);
         let mut todo = VecDeque::from([to]);
         while let Some(at) = todo.pop_front() {
@@ -99,12 +99,12 @@ pub fn why_package(facts: &Facts<'_>, name: &str) -> Vec<ExplainedPackage> {
     let mut out = Vec::new();
     if os.packages.iter().any(|package| is_it(&package.name)) {
         let titles = os.packages.iter().map(|package| title(&package.name, &package.version)).collect();
-        let needs = os.packages.iter().enumerate().map(|(at, package)| {
+        let needs = os.packages.pairs().map(|(at, package)| {
             let found = package.depends.iter().filter_map(|names| names.iter().find_map(|name| os.find(name)));
             found.filter(|other| *other != at).collect()
         });
         let graph = Packages::new(titles, os.packages.iter().map(|package| package.manual).collect(), needs.collect());
-        for (at, package) in os.packages.iter().enumerate().filter(|(_, package)| is_it(&package.name)) {
+        for (at, package) in os.packages.pairs().filter(|(_, package)| is_it(&package.name)) {
             out.push(ExplainedPackage {
                 name: escape_str(&package.name),
                 version: escape_str(&package.version),
@@ -115,19 +115,18 @@ pub fn why_package(facts: &Facts<'_>, name: &str) -> Vec<ExplainedPackage> {
         }
     }
     if conda.packages.iter().any(|package| is_it(&package.name)) {
-        let version = |at: usize| {
+        let version = |at: CondaId| {
             let package = &conda.packages[at];
             escape_str(format!("{} {}", package.version, package.build).trim_end())
         };
-        let titles =
-            (0..conda.packages.len()).map(|at| format!("{} {}", escape_str(&conda.packages[at].name), version(at)));
-        let mut next = vec![BTreeSet::new(); conda.packages.len()];
-        for (to, all) in conda.required_by().into_iter().enumerate() {
-            all.into_iter().for_each(|from| _ = next[from].insert(to));
+        let titles = conda.packages.ids().map(|at| format!("{} {}", escape_str(&conda.packages[at].name), version(at)));
+        let mut next = conda.packages.beside(|_| BTreeSet::new());
+        for (to, all) in conda.required_by().pairs() {
+            all.iter().for_each(|from| _ = next[*from].insert(to));
         }
         let asked = conda.packages.iter().map(|package| package.requested).collect();
         let graph = Packages::new(titles.collect(), asked, next);
-        for (at, package) in conda.packages.iter().enumerate().filter(|(_, package)| is_it(&package.name)) {
+        for (at, package) in conda.packages.pairs().filter(|(_, package)| is_it(&package.name)) {
             out.push(ExplainedPackage {
                 name: escape_str(&package.name),
                 version: version(at),

@@ -5,8 +5,8 @@
 //! where the source tells: that nothing requires it is a weak reason by itself.
 
 use super::Facts;
-use crate::base::FastMap;
-use crate::python::{AskedFor, DistId, Distribution, SourceFile, UsedAt};
+use crate::base::{DistId, FastMap};
+use crate::python::{AskedFor, Distribution, SourceFile, UsedAt};
 use crate::source::Kind;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -164,12 +164,12 @@ impl Summary {
     }
 
     /// Who has bytes above the base image, of those that `position` gives a place in an inventory: the most first.
-    pub fn largest(&self, position: impl Fn(Owner) -> Option<usize>) -> Vec<(usize, u64)> {
+    pub fn largest<P: Copy + Ord>(&self, position: impl Fn(Owner) -> Option<P>) -> Vec<(P, u64)> {
         let of = |(part, bytes): (&Part, &u64)| match part {
             Part::Own(owner) => position(*owner).map(|at| (at, *bytes)),
             _ => None,
         };
-        let mut out: Vec<(usize, u64)> = self.parts.iter().filter_map(of).collect();
+        let mut out: Vec<(P, u64)> = self.parts.iter().filter_map(of).collect();
         out.sort_by_key(|(at, bytes)| (Reverse(*bytes), *at));
         out
     }

@@ -4,10 +4,10 @@
 //! reaches without it: in the language of flow graphs, what it dominates. The same question is asked of every
 //! distribution and every requirement on the way: what could no longer be reached if that one were gone?
 
-use super::dominators::Dominators;
+use super::dominators::{Dominators, Graph};
 use super::{Facts, roots};
-use crate::base::escape_str;
-use crate::python::{DistId, Edge};
+use crate::base::{DistId, Numbered, escape_str};
+use crate::python::Edge;
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -107,7 +107,7 @@ pub fn why(facts: &Facts<'_>, name: &str) -> Vec<Explained> {
 /// are as short, the one whose root and steps come first by name.
 pub fn chains(facts: &Facts<'_>) -> Vec<Option<Chain>> {
     let graph = Roots::new(facts);
-    let mut ways: Vec<Option<Way>> = vec![None; graph.next.len()];
+    let mut ways: Numbered<DistId, Option<Way>> = graph.next.beside(|_| None);
     let mut roots = graph.ids.clone();
     roots.sort_by_key(|id| graph.rank[*id]);
     roots.iter().for_each(|&id| ways[id] = Some(Way::default().then(id)));
@@ -122,7 +122,7 @@ pub fn chains(facts: &Facts<'_>) -> Vec<Option<Chain>> {
             }
         }
     }
-    ways.into_iter().map(|way| graph.chain(&way?)).collect()
+    ways.iter().map(|way| graph.chain(way.as_ref()?)).collect()
 }
 
 /// The distributions from a root on: all of them, or of very many the first and the last.
@@ -156,7 +156,7 @@ impl Way {
 /// Explains the distributions with most bytes, the largest first.
 pub fn heaviest(facts: &Facts<'_>, most: usize) -> Vec<Explained> {
     let dists = &facts.python.distributions;
-    let mut ids: Vec<DistId> = (0..dists.len()).collect();
+    let mut ids: Vec<DistId> = dists.ids().collect();
     ids.sort_by(|&a, &b| dists[b].bytes.cmp(&dists[a].bytes).then_with(|| dists[a].name.cmp(&dists[b].name)));
     let graph = Roots::new(facts);
     ids.into_iter().take(most).map(|id| graph.why(id)).collect()
@@ -168,22 +168,22 @@ struct Roots<'a> {
     roots: BTreeMap<DistId, String>,
     ids: Vec<DistId>,
     /// Whom each requires, and who requires each; each once.
-    next: Vec<Vec<DistId>>,
-    before: Vec<Vec<DistId>>,
+    next: Graph<DistId>,
+    before: Graph<DistId>,
     /// The place of each by its title.
-    rank: Vec<usize>,
-    dominators: Dominators,
+    rank: Numbered<DistId, usize>,
+    dominators: Dominators<DistId>,
 }
 
 impl<'a> Roots<'a> {
     fn new(facts: &'a Facts<'a>) -> Self {
         let dists = &facts.python.distributions;
-        let every = (0..dists.len()).collect();
+        let every = dists.ids().collect();
         let roots: BTreeMap<DistId, String> =
             roots(facts, &every).into_iter().map(|(id, root)| (id, escape_str(&root.how))).collect();
         let ids: Vec<DistId> = roots.keys().copied().collect();
-        let mut next = vec![Vec::new(); dists.len()];
-        let mut before = vec![Vec::new(); dists.len()];
+        let mut next: Graph<DistId> = dists.beside(|_| Vec::new());
+        let mut before = next.clone();
         for (from, to) in facts.graph.edges.iter().filter_map(|edge| Some((edge.from, edge.to?))) {
             next[from].push(to);
             before[to].push(from);
@@ -192,12 +192,12 @@ impl<'a> Roots<'a> {
             list.sort_unstable();
             list.dedup();
         }
-        let titles: Vec<String> = (0..dists.len()).map(|id| title(facts, id)).collect();
-        let mut by_title: Vec<DistId> = (0..dists.len()).collect();
+        let titles = dists.beside(|id| title(facts, id));
+        let mut by_title: Vec<DistId> = dists.ids().collect();
         by_title.sort_by_key(|id| &titles[*id]);
-        let mut rank = vec![0; dists.len()];
+        let mut rank = dists.beside(|_| 0);
         by_title.into_iter().enumerate().for_each(|(place, id)| rank[id] = place);
-        let bytes: Vec<u64> = dists.iter().map(|dist| dist.bytes).collect();
+        let bytes = dists.beside(|id| dists[id].bytes);
         let dominators = Dominators::new(&next, &before, &ids, &bytes);
         Self { facts, roots, ids, next, before, rank, dominators }
     }

@@ -2,20 +2,20 @@
 //! **The sum equals the bytes of the layers, always**: [`Ledger::new`] asserts it.
 
 use super::{Category, Fate, View, categorize};
-use crate::base::{EntryIdx, LayerIdx, in_halves};
+use crate::base::{CondaId, DistId, EntryIdx, LayerIdx, PackageId, in_halves};
 use crate::layer::EntryKind;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// Who owns a visible byte. The numbers are positions in the inventories that the caller has.
+/// Who owns a visible byte, by its place in the inventories that the caller has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Owner {
-    /// A Python distribution, by its `DistId`.
-    Distribution(usize),
-    /// An OS package, by its position.
-    OsPackage(usize),
-    /// A conda package, by its position.
-    CondaPackage(usize),
+    /// A Python distribution.
+    Distribution(DistId),
+    /// An OS package.
+    OsPackage(PackageId),
+    /// A conda package.
+    CondaPackage(CondaId),
     /// A Python that no package brought, by its position.
     Interpreter(usize),
     /// Nobody, in a layer of the base image.
@@ -28,12 +28,12 @@ pub enum Owner {
 
 impl Owner {
     /// The distribution, if it is one.
-    pub fn distribution(self) -> Option<usize> {
+    pub fn distribution(self) -> Option<DistId> {
         if let Self::Distribution(id) = self { Some(id) } else { None }
     }
 
     /// The OS package, if it is one.
-    pub fn os_package(self) -> Option<usize> {
+    pub fn os_package(self) -> Option<PackageId> {
         if let Self::OsPackage(id) = self { Some(id) } else { None }
     }
 
@@ -43,7 +43,7 @@ impl Owner {
     }
 
     /// The conda package, if it is one.
-    pub fn conda_package(self) -> Option<usize> {
+    pub fn conda_package(self) -> Option<CondaId> {
         if let Self::CondaPackage(id) = self { Some(id) } else { None }
     }
 }

@@ -5,7 +5,7 @@
 //! relative to the environment's prefix; `conda-meta/history`, whose lines `# update specs: […]` say what was asked for
 //! (conda/history.py).
 
-use crate::base::{FastMap, ImagePath, Problem, clean_path, file_name, parent, source_of_bytecode};
+use crate::base::{CondaId, FastMap, ImagePath, Numbered, Problem, clean_path, file_name, parent, source_of_bytecode};
 use crate::fs::{Lookup, View};
 use crate::layer::EntryKind;
 use serde::Deserialize;
@@ -15,12 +15,12 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CondaInventory {
     /// Sorted by prefix, name and version.
-    pub packages: Vec<CondaPackage>,
-    /// Which package lists a path of a file or link, as a position in `packages`. Python distributions among them own their
+    pub packages: Numbered<CondaId, CondaPackage>,
+    /// Which package lists a path of a file or link. Python distributions among them own their
     /// files themselves.
-    pub owners: FastMap<ImagePath, usize>,
-    /// Paths that a second package lists, with its position in `packages`: what is there is the first one's.
-    pub contested: Vec<(ImagePath, usize)>,
+    pub owners: FastMap<ImagePath, CondaId>,
+    /// Paths that a second package lists, and which: what is there is the first one's.
+    pub contested: Vec<(ImagePath, CondaId)>,
     /// The prefixes of the environments, sorted.
     pub prefixes: Vec<ImagePath>,
 }
@@ -114,9 +114,9 @@ impl CondaInventory {
         found.sort();
         let mut out = Self::default();
         let mut lookup = Lookup::new(view);
-        for (position, (package, files)) in found.into_iter().enumerate() {
+        for (package, files) in found {
             out.prefixes.push(package.prefix.clone());
-            out.packages.push(package);
+            let id = out.packages.push(package);
             for file in files {
                 let Some(place) = lookup.place(&file) else { continue };
                 let (_, node) = view.at(place);
@@ -124,14 +124,14 @@ impl CondaInventory {
                     continue;
                 }
                 match out.owners.entry(view.path(node).clone()) {
-                    std::collections::hash_map::Entry::Vacant(slot) => _ = slot.insert(position),
+                    std::collections::hash_map::Entry::Vacant(slot) => _ = slot.insert(id),
                     std::collections::hash_map::Entry::Occupied(slot) => {
-                        out.contested.push((slot.key().clone(), position));
+                        out.contested.push((slot.key().clone(), id));
                     }
                 }
                 // Packages are linked from `pkgs`: bytes are counted where the first link is.
                 if let Some(holder) = view.holder(place).filter(|holder| *holder != place) {
-                    out.owners.entry(view.path(view.at(holder).1).clone()).or_insert(position);
+                    out.owners.entry(view.path(view.at(holder).1).clone()).or_insert(id);
                 }
             }
         }
@@ -159,14 +159,14 @@ impl CondaInventory {
         }
     }
 
-    /// Of each package those of the same environment that need it, by position.
-    pub fn required_by(&self) -> Vec<Vec<usize>> {
-        let mut places: FastMap<(&ImagePath, &str), Vec<usize>> = FastMap::default();
-        for (at, package) in self.packages.iter().enumerate() {
+    /// Of each package those of the same environment that need it.
+    pub fn required_by(&self) -> Numbered<CondaId, Vec<CondaId>> {
+        let mut places: FastMap<(&ImagePath, &str), Vec<CondaId>> = FastMap::default();
+        for (at, package) in self.packages.pairs() {
             places.entry((&package.prefix, &package.name)).or_default().push(at);
         }
-        let mut out = vec![Vec::new(); self.packages.len()];
-        for (at, package) in self.packages.iter().enumerate() {
+        let mut out = self.packages.beside(|_| Vec::new());
+        for (at, package) in self.packages.pairs() {
             for name in &package.depends {
                 let needed = places.get(&(&package.prefix, name.as_str())).into_iter().flatten();
                 needed.filter(|other| **other != at).for_each(|other| out[*other].push(at));

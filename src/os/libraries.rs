@@ -9,7 +9,7 @@
 //! Source: ld.so(8).
 
 use super::OsInventory;
-use crate::base::{FastMap, ImagePath, LayerIdx, clean_path, file_name, parent};
+use crate::base::{FastMap, ImagePath, LayerIdx, PackageId, clean_path, file_name, parent};
 use crate::fs::View;
 use crate::layer::{Linkage, is_library_name, may_be_linked};
 use std::borrow::Cow;
@@ -39,8 +39,8 @@ pub struct Need {
 /// Who has a library.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Provider {
-    /// An OS package, by its position in the inventory.
-    Package(usize),
+    /// An OS package.
+    Package(PackageId),
     /// A file of the image that no OS package owns.
     File(ImagePath),
     /// Nobody that is known, and there are OS packages whose files are not told apart.

@@ -18,7 +18,9 @@ pub use libraries::{Libraries, Need, Provider};
 pub use release::parse_os_release;
 pub use rpm::rpm_packages;
 
-use crate::base::{Basis, FastMap, FastSet, ImagePath, Problem, file_name, source_of_bytecode};
+use crate::base::{
+    Basis, FastMap, FastSet, Id, ImagePath, Numbered, PackageId, Problem, file_name, source_of_bytecode,
+};
 use crate::fs::{DataRef, Lookup, View};
 use crate::layer::EntryKind;
 use serde::{Deserialize, Serialize};
@@ -35,16 +37,16 @@ pub struct OsInventory {
     /// Whether the packages are rpm's.
     pub is_rpm: bool,
     /// The installed packages, sorted by name and architecture.
-    pub packages: Vec<OsPackage>,
-    /// Owner of each path, as a position in `packages`; only paths of files and links, as the merged image
+    pub packages: Numbered<PackageId, OsPackage>,
+    /// Owner of each path, among `packages`; only paths of files and links, as the merged image
     /// spells them (a package's `/lib/x` is `/usr/lib/x` where `/lib` is a link).
-    pub owners: FastMap<ImagePath, usize>,
+    pub owners: FastMap<ImagePath, PackageId>,
     /// What conda installed.
     pub conda: CondaInventory,
     /// What could not be read.
     pub problems: Vec<Problem>,
     /// Who provides what, once that was asked: [`OsInventory::find`]. Packages do not change any more then.
-    pub provided: OnceLock<FastMap<String, usize>>,
+    pub provided: OnceLock<FastMap<String, PackageId>>,
 }
 
 /// Package managers whose databases are read.
@@ -142,16 +144,17 @@ impl OsInventory {
     }
 
     /// The package of a name, or one that provides it.
-    pub fn find(&self, name: &str) -> Option<usize> {
+    pub fn find(&self, name: &str) -> Option<PackageId> {
         let first = self.packages.partition_point(|package| package.name.as_str() < name);
+        let first = PackageId::at(first);
         let by_name = self.packages.get(first).filter(|package| package.name == name).map(|_| first);
         by_name.or_else(|| self.provided.get_or_init(|| self.provided()).get(name).copied())
     }
 
     /// The first package that provides each name.
-    fn provided(&self) -> FastMap<String, usize> {
+    fn provided(&self) -> FastMap<String, PackageId> {
         let mut out = FastMap::default();
-        for (position, package) in self.packages.iter().enumerate() {
+        for (position, package) in self.packages.pairs() {
             package.provides.iter().for_each(|name| _ = out.entry(name.clone()).or_insert(position));
         }
         out
@@ -232,19 +235,20 @@ impl OsInventory {
     /// first one's; bytes are counted once, and where the ledger counts them.
     fn assign(&mut self, view: &View<'_>, listed: Vec<Listed>) {
         let mut lookup = Lookup::new(view);
-        let mut owners: Vec<Option<usize>> = vec![None; view.len()];
+        let mut owners: Vec<Option<PackageId>> = vec![None; view.len()];
         let mut counted: FastSet<DataRef> = FastSet::default();
-        for (position, (mut package, paths)) in listed.into_iter().enumerate() {
+        for (mut package, paths) in listed {
+            let id = PackageId::at(self.packages.len());
             for path in paths {
                 let Some(place) = lookup.place(&path) else { continue };
                 let (_, node) = view.at(place);
                 if owners[place].is_some() || view.entry(node.entry).kind == EntryKind::Directory {
                     continue;
                 }
-                owners[place] = Some(position);
+                owners[place] = Some(id);
                 let holder = view.holder(place);
                 if let Some(holder) = holder.filter(|_| view.size(node) > 0 && counted.insert(node.data)) {
-                    owners[holder].get_or_insert(position);
+                    owners[holder].get_or_insert(id);
                     package.bytes = package.bytes.saturating_add(view.size(node));
                 }
             }
@@ -258,7 +262,7 @@ impl OsInventory {
 impl OsInventory {
     /// Debian's packages of Python modules compile them after they are unpacked (`py3compile`): no list names the
     /// bytecode, but it comes and goes with its source.
-    fn assign_bytecode(&mut self, view: &View<'_>, owners: &mut [Option<usize>], counted: &mut FastSet<DataRef>) {
+    fn assign_bytecode(&mut self, view: &View<'_>, owners: &mut [Option<PackageId>], counted: &mut FastSet<DataRef>) {
         for (place, (path, node)) in view.iter().enumerate().filter(|(_, (path, _))| path.ends_with(b".pyc")) {
             let source = source_of_bytecode(path).and_then(|source| view.place(&source));
             let Some(position) = source.and_then(|source| owners[source]).filter(|_| owners[place].is_none()) else {

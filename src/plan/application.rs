@@ -3,7 +3,7 @@
 
 use super::closure::Decisions;
 use super::{CopyItem, FolderItem, LinkItem, Picked, TargetEnvironment};
-use crate::base::{FastSet, ImagePath, ancestors, clean_path, in_halves, is_within, parent};
+use crate::base::{FastSet, ImagePath, PackageId, ancestors, clean_path, in_halves, is_within, parent};
 use crate::facts::{Facts, is_package_manager_state};
 use crate::fs::{Fate, Lookup, Node, View};
 use crate::layer::EntryKind;
@@ -34,7 +34,7 @@ pub(super) struct Chooser<'a> {
     base: &'a View<'a>,
     base_layers: usize,
     /// OS packages that the base has, in the same version.
-    unchanged: HashSet<usize>,
+    unchanged: HashSet<PackageId>,
     subject: &'a Decisions,
     site_dirs: Vec<ImagePath>,
     /// The prefix of an environment that is copied with all that is in it.
@@ -151,8 +151,7 @@ impl<'a> Chooser<'a> {
         let same = |p: &crate::os::OsPackage| {
             versions.get(&(p.name.as_str(), p.architecture.as_str())) == Some(&p.version.as_str())
         };
-        let unchanged =
-            facts.os.packages.iter().enumerate().filter(|(_, p)| same(p)).map(|(position, _)| position).collect();
+        let unchanged = facts.os.packages.pairs().filter(|(_, p)| same(p)).map(|(position, _)| position).collect();
         let package_layers = facts.view.image().created_by().into_iter().map(runs_package_manager).collect();
         let site_dirs: Vec<ImagePath> =
             environment.map(|environment| environment.site_dir.clone()).into_iter().collect();

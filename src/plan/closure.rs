@@ -4,11 +4,11 @@
 //! nobody needs, goes.
 
 use super::{OverriddenEdge, TargetEnvironment, Why};
-use crate::base::{ImagePath, is_within};
+use crate::base::{DistId, ImagePath, is_within};
 use crate::facts::Facts;
 use crate::facts::Root;
 use crate::os::{Need, Provider};
-use crate::python::{DistId, Distribution, Edge, EnvironmentKind, normalize_name};
+use crate::python::{Distribution, Edge, EnvironmentKind, normalize_name};
 use crate::rules::{Detect, Finding, Replacement, Rule, Tier, actions, in_order, kept_member, needed, places};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -169,7 +169,7 @@ pub(super) fn above_base<'a>(
     facts: &'a Facts<'_>,
     base_layers: usize,
 ) -> impl Iterator<Item = (DistId, &'a Distribution)> {
-    facts.python.distributions.iter().enumerate().filter(move |(_, dist)| {
+    facts.python.distributions.pairs().filter(move |(_, dist)| {
         let vendor = facts.python.environments[dist.environment].kind == EnvironmentKind::Vendor;
         dist.layer as usize >= base_layers && !vendor && !facts.os.owners.contains_key(&dist.metadata.join(b"METADATA"))
     })

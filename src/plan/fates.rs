@@ -2,7 +2,7 @@
 
 use super::Intent;
 use super::predict::{Owing, Prediction};
-use crate::base::{ImagePath, is_within};
+use crate::base::{DistId, ImagePath, is_within};
 use crate::facts::Owners;
 use crate::fs::{Node, Owner, View};
 use crate::image::Image;
@@ -108,7 +108,7 @@ pub(super) fn ledger(intent: &Intent<'_>, prediction: &Prediction<'_>, predicted
 enum By<'j> {
     Nothing,
     Rule(&'j str),
-    Pin(usize),
+    Pin(DistId),
 }
 
 struct Judge<'j> {

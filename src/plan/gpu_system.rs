@@ -3,6 +3,7 @@
 
 use super::PlanOptions;
 use super::closure;
+use crate::base::PackageId;
 use crate::image::Config;
 use crate::rules::{Detect, Finding, GlobSet, Rule};
 use std::collections::BTreeMap;
@@ -12,7 +13,7 @@ pub(super) struct GpuSystem<'g> {
     /// Whether the plan follows the rule.
     pub leaves: bool,
     rule: &'g Rule,
-    packages: &'g [usize],
+    packages: &'g [PackageId],
 }
 
 /// Variables that are lists of folders.
@@ -29,7 +30,7 @@ impl<'g> GpuSystem<'g> {
     }
 
     /// The packages that go, with the rule.
-    pub(super) fn gone(&self) -> BTreeMap<usize, String> {
+    pub(super) fn gone(&self) -> BTreeMap<PackageId, String> {
         let packages = self.packages.iter().filter(|_| self.leaves);
         packages.map(|&position| (position, self.rule.id.clone())).collect()
     }

@@ -2,8 +2,9 @@
 //! never sees, so it decides nothing, and is named.
 
 use super::closure::Decisions;
+use crate::base::DistId;
 use crate::facts::Facts;
-use crate::python::{DistId, UsedAt};
+use crate::python::UsedAt;
 use crate::rules::{Detect, Rule};
 use crate::rules::{in_order, needed, places};
 use std::collections::BTreeMap;

@@ -18,12 +18,11 @@ mod settle;
 mod stock;
 mod system;
 
-use crate::base::{ByteSize, FastSet, ImagePath, Size};
+use crate::base::{ByteSize, CondaId, DistId, FastSet, ImagePath, Size};
 use crate::facts::{Facts, Root};
 use crate::fs::Owner;
 use crate::image::{Config, Image};
 use crate::index::{Availability, Verdict};
-use crate::python::DistId;
 use crate::python::EnvironmentKind;
 use crate::rules::{Finding, Subject};
 use crate::rules::{Rule, Tier};
@@ -476,7 +475,7 @@ fn smoke_modules(facts: &Facts<'_>, decisions: &Decisions, copied: Option<usize>
         };
         SmokeModule { distribution, modules: dist.modules.iter().filter(stays).cloned().collect() }
     };
-    let dists = facts.python.distributions.iter().enumerate();
+    let dists = facts.python.distributions.pairs();
     let copied = dists.filter(|(_, dist)| decisions.subject.is_empty() && Some(dist.environment) == copied);
     let copied: Vec<DistId> = copied.map(|(id, _)| id).collect();
     let stays = decisions.kept.iter().chain(&copied);
@@ -520,10 +519,10 @@ fn notes(
         if Some(position) != target && filled && others {
             let mut bytes = here().fold(0u64, |sum, dist| sum.saturating_add(dist.bytes));
             if environment.kind == EnvironmentKind::Conda {
-                let conda = facts.os.conda.packages.iter().enumerate();
+                let conda = facts.os.conda.packages.pairs();
                 let conda = conda.filter(|(_, package)| package.prefix == environment.prefix);
                 let of =
-                    |(id, _): (usize, _)| facts.summary.owners.get(&Owner::CondaPackage(id)).map_or(0, |sum| sum.0);
+                    |(id, _): (CondaId, _)| facts.summary.owners.get(&Owner::CondaPackage(id)).map_or(0, |sum| sum.0);
                 bytes = conda.map(of).fold(bytes, u64::saturating_add);
             }
             let (prefix, bytes) = (&environment.prefix, ByteSize(bytes));

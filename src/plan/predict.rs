@@ -4,14 +4,17 @@ use super::application::Application;
 use super::closure::{Decisions, Swap};
 use super::system::SystemDecisions;
 use super::{Action, BaseImage, TargetEnvironment, installed};
-use crate::base::{Basis, ByteSize, FastMap, FastSet, ImagePath, LayerIdx, Size, Unit, in_halves, is_within, parent};
+use crate::base::{
+    Basis, ByteSize, DistId, FastMap, FastSet, ImagePath, LayerIdx, Numbered, PackageId, Size, Unit, in_halves,
+    is_within, parent,
+};
 use crate::context::KnownFile;
 use crate::facts::{Facts, is_package_cache, is_package_manager_state};
 use crate::fs::{DataRef, Fate, Node};
 use crate::image::{HistoryRow, Image};
 use crate::index::Availability;
 use crate::layer::{Entry, EntryKind, LayerIndex};
-use crate::python::{DistId, Distribution, parse_record};
+use crate::python::{Distribution, parse_record};
 use crate::rules::{Finding, Rule, Tier, actions};
 use crate::wheel::InstalledFile;
 use std::collections::{BTreeMap, HashSet};
@@ -135,8 +138,8 @@ impl Prediction<'_> {
     /// Files of the distributions that stay as they are.
     fn distribution_nodes(&self) -> Vec<Node> {
         let python = self.facts.python;
-        let as_they_are = |id: usize| self.distributions.kept.contains(&id) && !self.is_new(id);
-        let stays: Vec<bool> = (0..python.distributions.len()).map(as_they_are).collect();
+        let as_they_are = |id| self.distributions.kept.contains(&id) && !self.is_new(id);
+        let stays = python.distributions.beside(as_they_are);
         let stays = |path: &[u8]| python.owner(path).is_some_and(|id| stays[id]);
         self.nodes(|path, _| stays(path))
     }
@@ -428,7 +431,7 @@ pub(super) enum Subject<'a> {
     Replaced(LayerIdx),
     Twice,
     Distribution(DistId),
-    Package(usize),
+    Package(PackageId),
     Interpreter(usize),
     Folder(&'a [u8]),
 }
@@ -462,12 +465,12 @@ pub(super) struct Owing<'p, 'f> {
     prediction: &'p Prediction<'f>,
     findings: &'p [Finding],
     /// By distribution.
-    is_new: Vec<bool>,
+    is_new: Numbered<DistId, bool>,
 }
 
 impl<'p, 'f> Owing<'p, 'f> {
     pub(super) fn new(prediction: &'p Prediction<'f>, findings: &'p [Finding]) -> Self {
-        let is_new = (0..prediction.facts.python.distributions.len()).map(|id| prediction.is_new(id)).collect();
+        let is_new = prediction.facts.python.distributions.beside(|id| prediction.is_new(id));
         Self { prediction, findings, is_new }
     }
 

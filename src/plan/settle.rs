@@ -8,12 +8,12 @@ use super::closure::Decisions;
 use super::predict::{Owing, Prediction, Sums, Taken, actions, rule_of_new};
 use super::system::SystemDecisions;
 use super::{Action, Intent, Plan, Skipped};
-use crate::base::{ByteSize, FastMap, FastSet, ImagePath, LayerIdx, file_name, parent};
+use crate::base::{ByteSize, DistId, FastMap, FastSet, ImagePath, LayerIdx, PackageId, file_name, parent};
 use crate::facts::Facts;
 use crate::fs::DataRef;
 use crate::image::Image;
 use crate::layer::{Entry, EntryKind, LayerIndex};
-use crate::python::{DistId, EnvironmentKind};
+use crate::python::EnvironmentKind;
 use crate::rules::{Detect, Finding, Rule, Subject, Tier, actions};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -144,7 +144,7 @@ impl Touched<'_> {
                 }
             });
         }
-        let kept = |position: &usize| !self.system.gone.contains_key(position);
+        let kept = |position: &PackageId| !self.system.gone.contains_key(position);
         let stays = !packages.is_empty() && packages.iter().all(kept);
         (stays && matches!(rule.detect, Detect::OsPackages { .. } | Detect::GpuSystem { .. }))
             .then(|| "left to you: they are the base image's, or something that stays needs them".into())

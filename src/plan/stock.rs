@@ -6,14 +6,14 @@
 
 use super::closure::{above_base, target_environment};
 use super::{TargetEnvironment, installed};
-use crate::base::{FastMap, ImagePath, file_name, is_bytecode, is_within, parent};
+use crate::base::{DistId, FastMap, ImagePath, PackageId, file_name, is_bytecode, is_within, parent};
 use crate::context::{KnownDistribution, KnownFile, KnownPackage, KnownPackages};
 use crate::facts::{Facts, is_package_cache, is_package_manager_state};
 use crate::fs::Node;
 use crate::layer::{Entry, EntryKind};
 use crate::os::{OsInventory, PackageManager};
 use crate::ospackages::{Installation as NewPackages, NewPackage, PackageRequest};
-use crate::python::{DistId, Distribution, normalize_name};
+use crate::python::{Distribution, normalize_name};
 use crate::wheel::{Installation, Installer, Layout, WheelInfo, scaled};
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -31,7 +31,7 @@ pub struct Stock<'a> {
 /// The image's OS packages.
 struct System {
     /// The paths that each of them owns, its notes in the package manager's folder among them.
-    paths: FastMap<usize, Vec<ImagePath>>,
+    paths: FastMap<PackageId, Vec<ImagePath>>,
     /// The stanzas of the list of installed packages.
     stanzas: HashMap<String, Vec<u8>>,
     /// Notes, caches and lists of the package manager that belong to no package.
@@ -176,8 +176,8 @@ impl<'a> Stock<'a> {
                 None => out.unknown.push(word.clone()),
             }
         }
-        let mut found: BTreeSet<usize> = BTreeSet::new();
-        let mut todo: Vec<usize> = asked.iter().copied().collect();
+        let mut found: BTreeSet<PackageId> = BTreeSet::new();
+        let mut todo: Vec<PackageId> = asked.iter().copied().collect();
         while let Some(position) = todo.pop() {
             if is_there(&os.packages[position].name) || !found.insert(position) {
                 continue;
@@ -211,14 +211,14 @@ impl<'a> Stock<'a> {
         if all && known.packages.iter().all(is_found) {
             return known;
         }
-        let positions: BTreeMap<usize, bool> = found.packages.iter().filter_map(same).collect();
+        let positions: BTreeMap<PackageId, bool> = found.packages.iter().filter_map(same).collect();
         let mut out = KnownPackages::default();
         self.add(&positions.keys().copied().collect(), &|position| positions.get(&position) == Some(&true), &mut out);
         out
     }
 
     /// Adds packages with their files.
-    fn add(&self, positions: &BTreeSet<usize>, is_manual: &dyn Fn(usize) -> bool, out: &mut KnownPackages) {
+    fn add(&self, positions: &BTreeSet<PackageId>, is_manual: &dyn Fn(PackageId) -> bool, out: &mut KnownPackages) {
         let (view, os) = (self.facts.view, self.facts.os);
         let system = self.system.get_or_init(|| self.read_system());
         for &position in positions {
@@ -250,7 +250,7 @@ impl<'a> Stock<'a> {
     fn read_system(&self) -> System {
         let (facts, base_layers) = (self.facts, self.base_layers);
         let (view, os) = (facts.view, facts.os);
-        let mut paths: FastMap<usize, Vec<ImagePath>> = FastMap::default();
+        let mut paths: FastMap<PackageId, Vec<ImagePath>> = FastMap::default();
         for (path, &position) in &os.owners {
             paths.entry(position).or_default().push(path.clone());
         }

@@ -2,7 +2,7 @@
 
 use super::closure::Decisions;
 use super::{Dropped, SystemPackage, Why};
-use crate::base::count;
+use crate::base::{PackageId, count};
 use crate::facts::Facts;
 use crate::image::Gap;
 use crate::os::{OsInventory, Provider, relations};
@@ -13,9 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Default)]
 pub(super) struct SystemDecisions {
     /// Above the base and kept, asked for or pulled in.
-    pub kept: BTreeSet<usize>,
+    pub kept: BTreeSet<PackageId>,
     /// Above the base and gone, with the rule.
-    pub gone: BTreeMap<usize, String>,
+    pub gone: BTreeMap<PackageId, String>,
     /// To install by name.
     pub install: Vec<SystemPackage>,
     /// For the report.
@@ -37,7 +37,7 @@ pub(super) struct Question<'q, 'f> {
     pub follows: &'q dyn Fn(&Rule, Tier) -> bool,
     pub distributions: &'q Decisions,
     /// Packages that go with the base image, which is another one, by position; with the rule.
-    pub gpu: &'q BTreeMap<usize, String>,
+    pub gpu: &'q BTreeMap<PackageId, String>,
     /// What of the image is not known and may compile in it, in words: then what it compiles with stays.
     pub open: Option<String>,
 }
@@ -56,9 +56,10 @@ fn gap_title(gap: &Gap) -> String {
 pub(super) fn decide(question: &Question<'_, '_>) -> SystemDecisions {
     let (facts, os) = (question.facts, question.facts.os);
     let in_base: BTreeSet<&str> = question.base.packages.iter().map(|package| package.name.as_str()).collect();
-    let is_above = |position: &usize| !in_base.contains(os.packages[*position].name.as_str());
-    let all: BTreeSet<usize> = (0..os.packages.len()).filter(is_above).collect();
-    let above: BTreeSet<usize> = all.iter().copied().filter(|position| !question.gpu.contains_key(position)).collect();
+    let is_above = |position: &PackageId| !in_base.contains(os.packages[*position].name.as_str());
+    let all: BTreeSet<PackageId> = os.packages.ids().filter(is_above).collect();
+    let above: BTreeSet<PackageId> =
+        all.iter().copied().filter(|position| !question.gpu.contains_key(position)).collect();
     let mut out = SystemDecisions::default();
     let build = unwanted(os, &above, question);
     // Who needs whom is said of rpm's packages by what they provide, and nobody notes what belongs to the base: all stay.
@@ -70,7 +71,7 @@ pub(super) fn decide(question: &Question<'_, '_>) -> SystemDecisions {
         }
         None => build.clone(),
     };
-    let mut roots: BTreeMap<usize, Why> = BTreeMap::new();
+    let mut roots: BTreeMap<PackageId, Why> = BTreeMap::new();
     for &position in &above {
         if os.packages[position].manual && !unwanted.contains_key(&position) {
             roots.insert(position, Why::ByHand);
@@ -115,7 +116,7 @@ pub(super) fn decide(question: &Question<'_, '_>) -> SystemDecisions {
 
 /// The package above the base that brings the interpreter of what stays: of Debian's `python3.11-minimal` the one that the
 /// system calls `python3`, where it is that.
-fn interpreter(facts: &Facts<'_>, decisions: &Decisions, above: &BTreeSet<usize>) -> Option<usize> {
+fn interpreter(facts: &Facts<'_>, decisions: &Decisions, above: &BTreeSet<PackageId>) -> Option<PackageId> {
     let dists = &facts.python.distributions;
     let environment = decisions.kept.first().map(|&id| &facts.python.environments[dists[id].environment])?;
     let (major, minor) = environment.python?;
@@ -152,28 +153,28 @@ fn notes(facts: &Facts<'_>, decided: &SystemDecisions) -> Vec<String> {
 }
 
 /// The packages to name: what another one in the list brings anyway is not named again, unless somebody asked for it.
-fn install(os: &OsInventory, above: &BTreeSet<usize>, roots: &BTreeMap<usize, Why>) -> Vec<SystemPackage> {
+fn install(os: &OsInventory, above: &BTreeSet<PackageId>, roots: &BTreeMap<PackageId, Why>) -> Vec<SystemPackage> {
     let by_hand = |why: &Why| *why == Why::ByHand;
     let mut brought = BTreeSet::new();
     roots.iter().filter(|(_, why)| by_hand(why)).for_each(|(&root, _)| _ = close(os, above, root, &mut brought));
     // Those that bring most come first, so that two that need each other are not both left out.
-    let mut rest: Vec<(usize, BTreeSet<usize>)> = Vec::new();
+    let mut rest: Vec<(PackageId, BTreeSet<PackageId>)> = Vec::new();
     for (&root, _) in roots.iter().filter(|(_, why)| !by_hand(why)) {
         let mut own = BTreeSet::new();
         close(os, above, root, &mut own);
         rest.push((root, own));
     }
     // What is recommended comes last: it is not installed everywhere, and what is needed must not depend on it.
-    let is_recommended = |root: &usize| matches!(roots[root], Why::RecommendedBy { .. });
+    let is_recommended = |root: &PackageId| matches!(roots[root], Why::RecommendedBy { .. });
     rest.sort_by_key(|(root, own)| (is_recommended(root), std::cmp::Reverse(own.len()), *root));
-    let mut named: BTreeSet<usize> = roots.iter().filter(|(_, why)| by_hand(why)).map(|(&root, _)| root).collect();
+    let mut named: BTreeSet<PackageId> = roots.iter().filter(|(_, why)| by_hand(why)).map(|(&root, _)| root).collect();
     for (root, own) in rest {
         if !brought.contains(&root) {
             brought.extend(own);
             named.insert(root);
         }
     }
-    let package = |&position: &usize| {
+    let package = |&position: &PackageId| {
         let (name, why) = (os.packages[position].name.clone(), roots[&position].clone());
         SystemPackage { name, asked_for: by_hand(&why), why, bytes: 0 }
     };
@@ -225,17 +226,17 @@ const IDLE: [&str; 36] = [
 /// Adds what packages that stay recommend and may work with, until nothing is added any more.
 fn recommended(
     os: &OsInventory,
-    above: &BTreeSet<usize>,
-    roots: &BTreeMap<usize, Why>,
-    build: &BTreeMap<usize, String>,
+    above: &BTreeSet<PackageId>,
+    roots: &BTreeMap<PackageId, Why>,
+    build: &BTreeMap<PackageId, String>,
     compiles: bool,
-    kept: &mut BTreeSet<usize>,
-) -> Vec<(usize, Why)> {
+    kept: &mut BTreeSet<PackageId>,
+) -> Vec<(PackageId, Why)> {
     let idle = GlobSet::of(&IDLE);
-    let is_idle = |position: &usize| {
+    let is_idle = |position: &PackageId| {
         idle.matches(os.packages[*position].name.as_bytes()) || (build.contains_key(position) && !compiles)
     };
-    let mut out: Vec<(usize, Why)> = Vec::new();
+    let mut out: Vec<(PackageId, Why)> = Vec::new();
     // Each root with what it brings, and then with what that recommends.
     for &root in roots.keys() {
         let mut todo = vec![root];
@@ -264,7 +265,7 @@ fn recommended(
 }
 
 /// Packages that an accepted rule names.
-fn unwanted(os: &OsInventory, above: &BTreeSet<usize>, question: &Question<'_, '_>) -> BTreeMap<usize, String> {
+fn unwanted(os: &OsInventory, above: &BTreeSet<PackageId>, question: &Question<'_, '_>) -> BTreeMap<PackageId, String> {
     let mut out = BTreeMap::new();
     for rule in question.rules.iter().filter(|rule| (question.follows)(rule, rule.tier)) {
         let Detect::OsPackages { names, of_base: false, .. } = &rule.detect else { continue };
@@ -280,7 +281,7 @@ fn unwanted(os: &OsInventory, above: &BTreeSet<usize>, question: &Question<'_, '
 
 /// Packages above the base that have a library which a file that stays is linked with, and the file that says so.
 /// What is linked in a distribution that is replaced goes with it.
-fn linked(facts: &Facts<'_>, above: &BTreeSet<usize>, distributions: &Decisions) -> BTreeMap<usize, Why> {
+fn linked(facts: &Facts<'_>, above: &BTreeSet<PackageId>, distributions: &Decisions) -> BTreeMap<PackageId, Why> {
     let mut out = BTreeMap::new();
     for need in &facts.libraries.needs {
         let Provider::Package(position) = need.provider else { continue };
@@ -329,13 +330,13 @@ const WHEELS_EXPECT: [&str; 22] = [
 /// Runtime libraries that came in with what goes: those that the rule leaves, those that wheels expect where not all of
 /// them were read, and the libraries that a dropped development package stands beside.
 fn left_behind(
-    above: &BTreeSet<usize>,
-    unwanted: &BTreeMap<usize, String>,
+    above: &BTreeSet<PackageId>,
+    unwanted: &BTreeMap<PackageId, String>,
     question: &Question<'_, '_>,
-) -> Vec<(usize, Why)> {
+) -> Vec<(PackageId, Why)> {
     let os = question.facts.os;
     let mut out = Vec::new();
-    let stay = |out: &mut Vec<(usize, Why)>, is_one: &dyn Fn(&str) -> bool| {
+    let stay = |out: &mut Vec<(PackageId, Why)>, is_one: &dyn Fn(&str) -> bool| {
         let ours = above.iter().filter(|position| !unwanted.contains_key(position));
         out.extend(ours.filter(|&&position| is_one(&os.packages[position].name)).map(|&p| (p, Why::MayBeLoaded)));
     };
@@ -347,7 +348,7 @@ fn left_behind(
         stay(&mut out, &|name| WHEELS_EXPECT.contains(&name));
     }
     // Development packages that came in with others (the compiler's own) leave nothing behind.
-    let is_asked = |position: &&usize| {
+    let is_asked = |position: &&PackageId| {
         let package = &os.packages[**position];
         package.manual && is_development(&package.name) && !is_of_python(&package.name)
     };
@@ -363,7 +364,7 @@ fn left_behind(
 
 /// The libraries that a development package depends on, itself or through others of its kind: `libgl1-mesa-dev` depends
 /// on `libgl-dev`, and that on `libgl1`.
-fn libraries_of(os: &OsInventory, development: usize) -> BTreeSet<usize> {
+fn libraries_of(os: &OsInventory, development: PackageId) -> BTreeSet<PackageId> {
     let (mut out, mut seen, mut todo) = (BTreeSet::new(), BTreeSet::new(), vec![development]);
     while let Some(position) = todo.pop() {
         if !seen.insert(position) {
@@ -399,7 +400,7 @@ fn is_development(name: &str) -> bool {
 }
 
 /// Adds a package above the base and all it depends on. Returns the bytes of what was not there before.
-fn close(os: &OsInventory, above: &BTreeSet<usize>, root: usize, kept: &mut BTreeSet<usize>) -> u64 {
+fn close(os: &OsInventory, above: &BTreeSet<PackageId>, root: PackageId, kept: &mut BTreeSet<PackageId>) -> u64 {
     let mut bytes = 0u64;
     let mut todo = vec![root];
     while let Some(position) = todo.pop() {
@@ -415,10 +416,10 @@ fn close(os: &OsInventory, above: &BTreeSet<usize>, root: usize, kept: &mut BTre
 }
 
 /// Bytes of each package to install, with what it brings that none before it brought.
-fn credit(os: &OsInventory, above: &BTreeSet<usize>, install: &mut [SystemPackage]) {
+fn credit(os: &OsInventory, above: &BTreeSet<PackageId>, install: &mut [SystemPackage]) {
     install.sort_by(|a, b| a.name.cmp(&b.name));
-    let mut first: BTreeMap<&str, usize> = BTreeMap::new();
-    os.packages.iter().enumerate().for_each(|(position, package)| _ = first.entry(&package.name).or_insert(position));
+    let mut first: BTreeMap<&str, PackageId> = BTreeMap::new();
+    os.packages.pairs().for_each(|(position, package)| _ = first.entry(&package.name).or_insert(position));
     let mut kept = BTreeSet::new();
     for package in install {
         let position = first.get(package.name.as_str());

@@ -1,7 +1,7 @@
 //! Who claims which path, whose content is there, and whom its bytes are counted for.
 
-use super::inventory::{Contest, DistId, Inventory};
-use crate::base::{Digest, EntryIdx, FastMap, FastSet, ImagePath, LayerIdx, is_bytecode};
+use super::inventory::{Contest, Inventory};
+use crate::base::{Digest, DistId, EntryIdx, FastMap, FastSet, ImagePath, LayerIdx, Numbered, is_bytecode};
 use crate::fs::{DataRef, Fate, View};
 use crate::layer::EntryKind;
 
@@ -138,8 +138,8 @@ type Removals = FastMap<ImagePath, (LayerIdx, LayerIdx)>;
 /// Fills in `dead_bytes` and what became of missing files.
 fn trace_lower_layers(view: &View<'_>, claimed: &ByPlace, inventory: &mut Inventory) {
     let (dead, removals) = dead_entries(view, claimed, inventory);
-    for (distribution, dead) in inventory.distributions.iter_mut().zip(dead) {
-        distribution.dead_bytes = dead;
+    for (distribution, dead) in inventory.distributions.iter_mut().zip(&dead) {
+        distribution.dead_bytes = *dead;
         for file in &mut distribution.missing {
             file.removed = removals.get(&file.path).copied();
         }
@@ -147,14 +147,14 @@ fn trace_lower_layers(view: &View<'_>, claimed: &ByPlace, inventory: &mut Invent
 }
 
 /// One pass over the entries that no container sees: the dead bytes of each distribution, and the removals.
-fn dead_entries(view: &View<'_>, claimed: &ByPlace, inventory: &Inventory) -> (Vec<u64>, Removals) {
+fn dead_entries(view: &View<'_>, claimed: &ByPlace, inventory: &Inventory) -> (Numbered<DistId, u64>, Removals) {
     let mut missing: FastMap<&[u8], DistId> = FastMap::default();
-    for (id, distribution) in inventory.distributions.iter().enumerate() {
+    for (id, distribution) in inventory.distributions.pairs() {
         for file in &distribution.missing {
             missing.entry(file.path.as_bytes()).or_insert(id);
         }
     }
-    let mut dead = vec![0u64; inventory.distributions.len()];
+    let mut dead = inventory.distributions.beside(|_| 0u64);
     let mut removals = Removals::default();
     for (layer, index) in view.image().layers.iter().enumerate() {
         let layer = layer as LayerIdx;

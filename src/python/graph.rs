@@ -1,7 +1,7 @@
 //! Who requires whom, with markers evaluated for the image's own Python and platform.
 
-use super::{DistId, Environment, Inventory};
-use crate::base::{Problem, escape_str};
+use super::{Environment, Inventory};
+use crate::base::{DistId, Numbered, Problem, escape_str};
 use crate::manifest::{Markers, Requirement, normalize_name, parse_requirement_line};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -144,7 +144,7 @@ struct Builder<'i> {
     inventory: &'i Inventory,
     by_name: HashMap<(usize, &'i str), DistId>,
     markers: Vec<Markers>,
-    parsed: Vec<Vec<Parsed<'i>>>,
+    parsed: Numbered<DistId, Vec<Parsed<'i>>>,
 }
 
 impl<'i> Builder<'i> {
@@ -161,12 +161,12 @@ impl<'i> Builder<'i> {
             markers.push(context);
         }
         let mut by_name = HashMap::new();
-        for (id, dist) in inventory.distributions.iter().enumerate() {
+        for (id, dist) in inventory.distributions.pairs() {
             by_name.entry((dist.environment, dist.normalized.as_str())).or_insert(id);
         }
-        let mut builder = Self { inventory, by_name, markers, parsed: Vec::new() };
+        let mut builder = Self { inventory, by_name, markers, parsed: Numbered::default() };
         let mut left = MAX_REQUIREMENTS;
-        for (id, dist) in inventory.distributions.iter().enumerate() {
+        for (id, dist) in inventory.distributions.pairs() {
             let parsed = builder.parse(id, left, problems);
             if dist.requires.len() > left {
                 let message = format!("more than {MAX_REQUIREMENTS} requirements in the image: the rest is not read");
@@ -220,7 +220,7 @@ impl<'i> Builder<'i> {
             todo.extend(extras.iter().map(|extra| (to, normalize_name(extra))).filter(|ask| asked.insert(ask.clone())));
         };
         let mut named: HashMap<&str, Vec<DistId>> = HashMap::new();
-        for (id, dist) in self.inventory.distributions.iter().enumerate() {
+        for (id, dist) in self.inventory.distributions.pairs() {
             named.entry(&dist.normalized).or_default().push(id);
         }
         for (name, extras) in roots.iter().filter(|(_, extras)| !extras.is_empty()) {
@@ -228,7 +228,7 @@ impl<'i> Builder<'i> {
                 follow(*id, extras, &mut todo);
             }
         }
-        let unconditional = (0..self.parsed.len()).flat_map(|id| (0..self.parsed[id].len()).map(move |n| (id, n)));
+        let unconditional = self.parsed.ids().flat_map(|id| (0..self.parsed[id].len()).map(move |n| (id, n)));
         for (from, position) in unconditional.filter(|&(from, position)| self.parsed[from][position].applies) {
             let edge = self.edge(from, position, None);
             let extras = &self.parsed[from][position].requirement.extras;

@@ -3,7 +3,7 @@
 use super::environment::{Environment, discover};
 use super::scan::Scan;
 use super::{Interpreters, claims, install, removed};
-use crate::base::{FastMap, ImagePath, LayerIdx, Problem, is_within, parent};
+use crate::base::{DistId, FastMap, ImagePath, LayerIdx, Numbered, Problem, is_within, parent};
 use crate::fs::View;
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,16 +11,13 @@ use std::collections::{BTreeMap, HashMap};
 /// publish as if they had been built where they are installed. In bytes.
 const MAX_BUILT: u64 = 100_000_000;
 
-/// The position of a distribution in [`Inventory::distributions`].
-pub type DistId = usize;
-
 /// The Python side of an image.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Inventory {
     /// The environments, sorted by path.
     pub environments: Vec<Environment>,
     /// The distributions, sorted by environment and normalized name.
-    pub distributions: Vec<Distribution>,
+    pub distributions: Numbered<DistId, Distribution>,
     /// Distributions that a layer has and a higher layer uninstalled or replaced by another version; sorted by
     /// layer and name.
     pub removed: Vec<RemovedDistribution>,
@@ -149,9 +146,7 @@ impl Inventory {
         let installs = install::read_all(view, &scan, &by_dir, &mut inventory.problems);
         let mut claims = claims::Claims::default();
         for install in installs {
-            let id = inventory.distributions.len();
-            claims.add(id, install.claims);
-            inventory.distributions.push(install.distribution);
+            claims.add(inventory.distributions.push(install.distribution), install.claims);
         }
         inventory.report_duplicates();
         claims.settle(view, &mut inventory);
@@ -171,7 +166,7 @@ impl Inventory {
 
     /// The distributions of a normalized name, in any environment.
     pub fn named<'s>(&'s self, normalized: &'s str) -> impl Iterator<Item = (DistId, &'s Distribution)> + 's {
-        self.distributions.iter().enumerate().filter(move |(_, dist)| dist.normalized == normalized)
+        self.distributions.pairs().filter(move |(_, dist)| dist.normalized == normalized)
     }
 
     /// Which distribution a path's bytes are counted for: the sum of the sizes of a distribution's paths is its

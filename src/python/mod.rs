@@ -27,7 +27,7 @@ pub use cpython::{Interpreter, Interpreters, PythonPart};
 pub use environment::{Environment, EnvironmentKind};
 pub use graph::{Edge, Graph};
 pub use interpreter::parse_pyvenv;
-pub use inventory::{Contest, DistId, Distribution, Inventory, MissingFile, RemovedDistribution};
+pub use inventory::{Contest, Distribution, Inventory, MissingFile, RemovedDistribution};
 pub use metadata::{Metadata, MetadataError, parse_metadata};
 pub use record::{RecordRow, parse_record};
 pub use uses::{SourceFile, UsedAt, Uses};

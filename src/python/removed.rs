@@ -2,11 +2,11 @@
 //! though no container sees it, and their bytes are still pulled.
 
 use super::install::absolute;
-use super::inventory::{DistId, Inventory, RemovedDistribution};
+use super::inventory::{Inventory, RemovedDistribution};
 use super::metadata::parse_metadata;
 use super::record::parse_record;
 use super::scan::{Form, Found, is_site_dir, is_target_dir};
-use crate::base::{EntryIdx, FastMap, ImagePath, LayerIdx, is_bytecode, parent};
+use crate::base::{DistId, EntryIdx, FastMap, ImagePath, LayerIdx, is_bytecode, parent};
 use crate::fs::{Fate, Lookup, View};
 use crate::layer::EntryKind;
 use crate::manifest::normalize_name;
@@ -43,7 +43,7 @@ pub(super) fn find(view: &View<'_>, inventory: &mut Inventory) {
 /// The installed distributions that lack a path.
 fn who_lacks(inventory: &Inventory) -> FastMap<Vec<u8>, Vec<DistId>> {
     let mut out: FastMap<Vec<u8>, Vec<DistId>> = FastMap::default();
-    for (id, dist) in inventory.distributions.iter().enumerate() {
+    for (id, dist) in inventory.distributions.pairs() {
         for file in &dist.missing {
             out.entry(file.path.as_bytes().to_vec()).or_default().push(id);
         }

@@ -1,8 +1,8 @@
 //! Who imports and uses what: the signs that [`crate::source`] found in the source that a container sees, by file
 //! and by the distribution that owns the file.
 
-use super::{DistId, Inventory};
-use crate::base::{ImagePath, Location, escape_str};
+use super::Inventory;
+use crate::base::{DistId, ImagePath, Location, escape_str};
 use crate::fs::View;
 use crate::layer::is_library_source;
 use crate::source::{Kind, Sign, decode};

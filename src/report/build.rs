@@ -2,13 +2,13 @@
 
 use super::audit::*;
 use super::groups;
-use crate::base::{ImagePath, LayerIdx, Problem, Text, escape_str};
+use crate::base::{CondaId, DistId, ImagePath, LayerIdx, Numbered, PackageId, Problem, Text, escape_str};
 use crate::facts::{Facts, LayerSummary};
 use crate::fs::{Owner, View};
 use crate::image::{GapText, HistoryRow, Image};
 use crate::layer::LayerIndex;
 use crate::plan::Plan;
-use crate::python::{DistId, Distribution, Environment, Interpreter, Inventory};
+use crate::python::{Distribution, Environment, Interpreter, Inventory};
 use crate::rules::Finding;
 use crate::rules::Rule;
 use std::cmp::Reverse;
@@ -54,34 +54,33 @@ impl AuditReport {
 
 /// The names of distributions, and who requires whom by name, escaped; found once.
 struct Names {
-    distributions: Vec<String>,
-    required_by: Vec<Vec<String>>,
-    requires: Vec<Vec<String>>,
-    packages: Vec<String>,
-    conda: Vec<String>,
+    distributions: Numbered<DistId, String>,
+    required_by: Numbered<DistId, Vec<String>>,
+    requires: Numbered<DistId, Vec<String>>,
+    packages: Numbered<PackageId, String>,
+    conda: Numbered<CondaId, String>,
     interpreters: Vec<String>,
 }
 
 impl Names {
     fn new(facts: &Facts<'_>) -> Self {
-        let distributions: Vec<String> = facts.python.distributions.iter().map(|dist| escape_str(&dist.name)).collect();
-        let mut required_by = vec![BTreeSet::new(); distributions.len()];
-        let mut requires = vec![BTreeSet::new(); distributions.len()];
+        let dists = &facts.python.distributions;
+        let distributions = dists.beside(|id| escape_str(&dists[id].name));
+        let mut required_by = dists.beside(|_| BTreeSet::new());
+        let mut requires = required_by.clone();
         for edge in &facts.graph.edges {
-            let Some(from) = distributions.get(edge.from) else { continue };
-            let to = edge.to.filter(|to| *to != edge.from);
-            if let Some((to, list)) = to.and_then(|to| Some((to, required_by.get_mut(to)?))) {
-                list.insert(from.clone());
+            if let Some(to) = edge.to.filter(|to| *to != edge.from) {
+                required_by[to].insert(distributions[edge.from].clone());
                 requires[edge.from].insert(distributions[to].clone());
             } else if edge.to.is_none() {
                 requires[edge.from].insert(escape_str(&edge.name));
             }
         }
-        let sorted = |sets: Vec<BTreeSet<String>>| sets.into_iter().map(|set| set.into_iter().collect()).collect();
+        let sorted = |sets: &Numbered<DistId, BTreeSet<String>>| sets.beside(|id| sets[id].iter().cloned().collect());
         let packages = facts.os.packages.iter().map(|package| escape_str(&package.name)).collect();
         let conda = facts.os.conda.packages.iter().map(|package| escape_str(&package.name)).collect();
         let interpreters = facts.python.interpreters.list.iter().map(|it| escape_str(&it.title())).collect();
-        let (required_by, requires) = (sorted(required_by), sorted(requires));
+        let (required_by, requires) = (sorted(&required_by), sorted(&requires));
         Self { required_by, requires, distributions, packages, conda, interpreters }
     }
 
@@ -214,7 +213,7 @@ fn environments(python: &Inventory) -> Vec<EnvironmentReport> {
 }
 
 fn distributions(python: &Inventory, names: &Names) -> Vec<DistributionReport> {
-    let all = python.distributions.iter().enumerate();
+    let all = python.distributions.pairs();
     let mut out: Vec<_> = all.map(|(id, dist)| distribution(python, id, dist, names)).collect();
     out.sort_by(|a, b| (b.bytes.cmp(&a.bytes)).then_with(|| (&a.name, &a.environment).cmp(&(&b.name, &b.environment))));
     out
@@ -275,7 +274,7 @@ fn removed(python: &Inventory) -> Vec<RemovedReport> {
 /// Files that a Python distribution owns are that distribution's.
 fn conda_packages(facts: &Facts<'_>) -> Vec<CondaPackageReport> {
     let conda = &facts.os.conda;
-    let mut contested = vec![0usize; conda.packages.len()];
+    let mut contested = conda.packages.beside(|_| 0);
     conda.contested.iter().for_each(|(_, position)| contested[*position] += 1);
     for (path, position) in &conda.owners {
         let owner = facts.python.owner(path.as_bytes()).map(|id| &facts.python.distributions[id]);
@@ -283,7 +282,7 @@ fn conda_packages(facts: &Facts<'_>) -> Vec<CondaPackageReport> {
         contested[*position] += usize::from(by_pip);
     }
     let required_by = conda.required_by();
-    let report = |(id, package): (usize, &crate::os::CondaPackage)| {
+    let report = |(id, package): (CondaId, &crate::os::CondaPackage)| {
         let (bytes, files) = facts.summary.owners.get(&Owner::CondaPackage(id)).copied().unwrap_or_default();
         CondaPackageReport {
             name: escape_str(&package.name),
@@ -298,7 +297,7 @@ fn conda_packages(facts: &Facts<'_>) -> Vec<CondaPackageReport> {
             contested: contested[id],
         }
     };
-    let mut out: Vec<_> = facts.os.conda.packages.iter().enumerate().map(report).collect();
+    let mut out: Vec<_> = facts.os.conda.packages.pairs().map(report).collect();
     out.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| (&a.name, &a.environment).cmp(&(&b.name, &b.environment))));
     out
 }

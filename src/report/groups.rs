@@ -4,10 +4,9 @@
 //! them, because nobody takes them out; then the libraries that came with GPU builds; then by owner.
 
 use super::audit::Group;
-use crate::base::escape_str;
+use crate::base::{DistId, Numbered, escape_str};
 use crate::facts::{Facts, LayerSummary, Part};
 use crate::fs::Owner;
-use crate::python::DistId;
 use crate::rules::Finding;
 use crate::rules::{Detect, GlobSet, Rule};
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,7 +29,12 @@ enum Kind {
 }
 
 /// The groups, largest first.
-pub(super) fn groups(facts: &Facts<'_>, findings: &[Finding], rules: &[Rule], names: &[Vec<String>]) -> Vec<Group> {
+pub(super) fn groups(
+    facts: &Facts<'_>,
+    findings: &[Finding],
+    rules: &[Rule],
+    names: &Numbered<DistId, Vec<String>>,
+) -> Vec<Group> {
     let gpu = gpu_libraries(facts, findings, rules);
     let base = facts.summary.base_layers;
     let mut sums: BTreeMap<Kind, u64> = BTreeMap::new();
@@ -175,7 +179,7 @@ fn distribution_groups(
     mut sums: Vec<(Kind, u64)>,
     room: usize,
     gpu_builds: &BTreeSet<DistId>,
-    required_by: &[Vec<String>],
+    required_by: &Numbered<DistId, Vec<String>>,
 ) -> Vec<Group> {
     sums.sort_by_key(|(kind, bytes)| (std::cmp::Reverse(*bytes), *kind));
     let total = facts.summary.total();
@@ -204,13 +208,10 @@ fn one_distribution(
     id: DistId,
     bytes: u64,
     gpu_builds: &BTreeSet<DistId>,
-    required_by: &[Vec<String>],
+    required_by: &Numbered<DistId, Vec<String>>,
 ) -> Group {
-    let Some(dist) = facts.python.distributions.get(id) else {
-        return Group { id: "distribution", label: format!("distribution {id}"), bytes, note: String::new() };
-    };
-    let required: &[String] = required_by.get(id).map(Vec::as_slice).unwrap_or_default();
-    let who = match required {
+    let dist = &facts.python.distributions[id];
+    let who = match &required_by[id][..] {
         [] => "asked for".to_owned(),
         names if dist.requested => format!("asked for, {} too", some(names.iter().map(String::as_str), 1)),
         names => format!("for {}", some(names.iter().map(String::as_str), 2)),
@@ -235,12 +236,12 @@ fn gpu_libraries(facts: &Facts<'_>, findings: &[Finding], rules: &[Rule]) -> BTr
         rules.iter().any(|(_, company)| company.matches(name.as_bytes()))
             && !rules.iter().any(|(build, _)| *build == name)
     };
-    let all = facts.python.distributions.iter().enumerate();
+    let all = facts.python.distributions.pairs();
     all.filter(|(_, dist)| belongs(&dist.normalized)).map(|(id, _)| id).collect()
 }
 
 fn gpu_builds(facts: &Facts<'_>, findings: &[Finding], rules: &[Rule]) -> BTreeSet<DistId> {
     let rules = gpu_rules(findings, rules);
-    let all = facts.python.distributions.iter().enumerate();
+    let all = facts.python.distributions.pairs();
     all.filter(|(_, dist)| rules.iter().any(|(build, _)| *build == dist.normalized)).map(|(id, _)| id).collect()
 }

@@ -2,10 +2,10 @@
 
 use super::{Detect, GlobSet, Rule, Signs};
 use super::{Evidence, Subject};
-use crate::base::{ImagePath, LayerIdx, Location, count, escape_str, is_within, names, parent};
+use crate::base::{DistId, ImagePath, LayerIdx, Location, count, escape_str, is_within, names, parent};
 use crate::facts::Facts;
 use crate::image::HistoryRow;
-use crate::python::{DistId, Distribution, Edge, SourceFile};
+use crate::python::{Distribution, Edge, SourceFile};
 use std::collections::{BTreeMap, HashMap};
 
 /// Characters of an instruction that a message shows.
@@ -73,7 +73,7 @@ impl<'a> Context<'a> {
     }
 
     pub(super) fn distributions(&self) -> impl Iterator<Item = (DistId, &'a Distribution)> + use<'a> {
-        self.facts.python.distributions.iter().enumerate()
+        self.facts.python.distributions.pairs()
     }
 
     /// Who requires an installed distribution.

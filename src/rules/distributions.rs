@@ -4,8 +4,8 @@ use super::context::Context;
 use super::signs::{places, rows};
 use super::{Evidence, Finding, Subject};
 use super::{GlobSet, Rule};
-use crate::base::{ByteSize, LayerIdx, Location, count, escape_str, names as join};
-use crate::python::{Contest, DistId, Distribution, UsedAt, Uses};
+use crate::base::{ByteSize, DistId, LayerIdx, Location, count, escape_str, names as join};
+use crate::python::{Contest, Distribution, UsedAt, Uses};
 use crate::source::{Kind, Sign};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -8,8 +8,8 @@ use super::distributions::{contest_row, removed_by};
 use super::signs::{in_order, kept_member, needed, places, rows};
 use super::{Evidence, Finding, Subject};
 use super::{Rule, Signs};
-use crate::base::{ByteSize, LayerIdx, Location, count, escape_str, names as join};
-use crate::python::{DistId, Distribution, RemovedDistribution};
+use crate::base::{ByteSize, DistId, LayerIdx, Location, count, escape_str, names as join};
+use crate::python::{Distribution, RemovedDistribution};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Shared paths that are listed.

@@ -4,8 +4,8 @@ use super::context::Context;
 use super::signs::{self, in_order, places};
 use super::{Evidence, Finding};
 use super::{GlobSet, Installed, Replacement, Rule, Signs};
-use crate::base::{ByteSize, ImagePath, count, escape_str, is_within, parent};
-use crate::python::{DistId, Distribution, UsedAt};
+use crate::base::{ByteSize, DistId, ImagePath, count, escape_str, is_within, parent};
+use crate::python::{Distribution, UsedAt};
 use std::collections::BTreeSet;
 
 /// Environment variables by which an image says that it wants a GPU (NVIDIA Container Toolkit; CUDA images).

@@ -3,7 +3,7 @@
 use super::context::{Context, title};
 use super::signs::{self, in_order, places};
 use super::{Evidence, Finding, GlobSet, Rule, Signs, Subject};
-use crate::base::{ByteSize, ImagePath, count, escape_str, names as join};
+use crate::base::{ByteSize, ImagePath, PackageId, count, escape_str, names as join};
 use crate::layer::EntryKind;
 use crate::os::Provider;
 use crate::python::UsedAt;
@@ -21,8 +21,9 @@ pub(super) fn packages(
     unless: &Signs,
 ) -> Option<Finding> {
     let (view, os) = (context.facts.view, context.facts.os);
-    let is_one = |place: &usize| names.matches(os.packages[*place].name.as_bytes()) && !os.packages[*place].essential;
-    let found: Vec<usize> = (0..os.packages.len()).filter(is_one).collect();
+    let is_one =
+        |place: &PackageId| names.matches(os.packages[*place].name.as_bytes()) && !os.packages[*place].essential;
+    let found: Vec<PackageId> = os.packages.ids().filter(is_one).collect();
     let mut loose: Vec<ImagePath> = Vec::new();
     let mut loose_bytes = 0u64;
     for (path, node) in view.iter().filter(|(path, _)| paths.matches(path)) {
@@ -42,7 +43,7 @@ pub(super) fn packages(
     let more =
         if loose_bytes > 0 { format!("; {} that no package owns", ByteSize(loose_bytes)) } else { String::new() };
     let message = format!("{} in {}: {}{more}", ByteSize(bytes), count(found.len(), "OS package"), join(&shown, 4));
-    let row = |&place: &usize| {
+    let row = |&place: &PackageId| {
         let package = &os.packages[place];
         Evidence { location: None, bytes: package.bytes, note: title(&package.name, &package.version) }
     };
@@ -61,7 +62,7 @@ pub(super) fn packages(
 }
 
 /// What is linked with one of these packages, and none of them itself.
-fn linked(context: &Context<'_>, packages: &BTreeSet<usize>) -> Option<String> {
+fn linked(context: &Context<'_>, packages: &BTreeSet<PackageId>) -> Option<String> {
     let facts = context.facts;
     let is_theirs = |path: &[u8]| facts.os.owners.get(path).is_some_and(|owner| packages.contains(owner));
     let need = facts.libraries.needs.iter().find(|need| {

@@ -3,7 +3,7 @@
 use super::Rule;
 use super::context::Context;
 use super::{Evidence, Finding, Subject};
-use crate::base::{Location, count, escape_str, names};
+use crate::base::{DistId, Location, count, escape_str, names};
 use crate::os::{Need, Provider};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ const FROM_HOST: [&str; 5] = ["libcuda.so", "libnvidia-", "libnvcuvid.so", "libn
 
 /// One finding for each distribution, and one for the application, that has a file whose library is nowhere.
 pub(super) fn missing(context: &Context<'_>, rule: &Rule) -> Vec<Finding> {
-    let mut by_owner: BTreeMap<Option<usize>, Vec<&Need>> = BTreeMap::new();
+    let mut by_owner: BTreeMap<Option<DistId>, Vec<&Need>> = BTreeMap::new();
     let missing = |need: &&Need| need.provider == Provider::Nobody && need.layer >= context.base_layers;
     for need in context.facts.libraries.needs.iter().filter(missing) {
         let library = need.library.to_string();
@@ -25,7 +25,7 @@ pub(super) fn missing(context: &Context<'_>, rule: &Rule) -> Vec<Finding> {
     by_owner.into_iter().map(|(owner, needs)| finding(context, rule, owner, &needs)).collect()
 }
 
-fn finding(context: &Context<'_>, rule: &Rule, owner: Option<usize>, needs: &[&Need]) -> Finding {
+fn finding(context: &Context<'_>, rule: &Rule, owner: Option<DistId>, needs: &[&Need]) -> Finding {
     let name = |need: &Need| escape_str(need.library.to_string().trim_start_matches('/'));
     let libraries: Vec<String> = needs.iter().map(|need| name(need)).collect::<BTreeSet<_>>().into_iter().collect();
     let files: BTreeSet<_> = needs.iter().map(|need| &need.file).collect();

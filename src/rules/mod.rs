@@ -37,9 +37,8 @@ pub use rule::{Detect, Installed, Replacement, Rule, Severity, Signs, Tier};
 pub(crate) use signs::{in_order, kept_member, needed, places};
 pub use subject::Subject;
 
-use crate::base::{LayerIdx, Location};
+use crate::base::{DistId, LayerIdx, Location, PackageId};
 use crate::facts::Facts;
-use crate::python::DistId;
 use context::Context;
 
 /// Something a rule found.
@@ -66,7 +65,7 @@ pub struct Finding {
     /// The distributions it concerns.
     pub distributions: Vec<DistId>,
     /// The OS packages it concerns, as positions in the OS inventory.
-    pub os_packages: Vec<usize>,
+    pub os_packages: Vec<PackageId>,
     /// The layer it concerns, for findings about layers.
     pub layer: Option<LayerIdx>,
     /// Visible paths it concerns (`Paths` rules), sorted.

@@ -3,7 +3,7 @@
 use super::context::{Context, title};
 use super::{Evidence, Finding, Subject};
 use super::{GlobSet, Rule};
-use crate::base::{ByteSize, Location, count, escape_str, names as join};
+use crate::base::{ByteSize, CondaId, Location, Numbered, PackageId, count, escape_str, names as join};
 use crate::fs::Owner;
 use crate::os::OsPackage;
 
@@ -19,7 +19,7 @@ pub(super) fn named(
         let name = package.name.as_bytes();
         !package.essential && names.matches(name) && !leave.matches(name)
     };
-    let mut found: Vec<usize> = (0..packages.len()).filter(|&place| wanted(&packages[place])).collect();
+    let mut found: Vec<PackageId> = packages.ids().filter(|&place| wanted(&packages[place])).collect();
     if found.is_empty() {
         return None;
     }
@@ -40,7 +40,7 @@ pub(super) fn named(
 pub(super) fn conda(context: &Context<'_>, rule: &Rule, names: &GlobSet, gpu_builds: bool) -> Option<Finding> {
     let facts = context.facts;
     let conda = &facts.os.conda;
-    let bytes_of = |id: usize| {
+    let bytes_of = |id: CondaId| {
         let own = facts.summary.owners.get(&Owner::CondaPackage(id)).map_or(0, |(bytes, _)| *bytes);
         // A Python distribution in it owns its files itself.
         let package = &conda.packages[id];
@@ -52,11 +52,11 @@ pub(super) fn conda(context: &Context<'_>, rule: &Rule, names: &GlobSet, gpu_bui
         let title = format!("{} {} {}", package.name, package.version, package.build);
         (own.saturating_add(python), escape_str(&title))
     };
-    let is_one = |id: &usize| {
+    let is_one = |id: &CondaId| {
         let package = &conda.packages[*id];
         names.matches(package.name.as_bytes()) || gpu_builds && package.is_gpu_build()
     };
-    let mut found: Vec<(u64, String)> = (0..conda.packages.len()).filter(is_one).map(bytes_of).collect();
+    let mut found: Vec<(u64, String)> = conda.packages.ids().filter(is_one).map(bytes_of).collect();
     found.sort_by(|a, b| b.cmp(a));
     let bytes = found.iter().fold(0u64, |sum, (bytes, _)| sum.saturating_add(*bytes));
     if bytes == 0 {
@@ -68,7 +68,7 @@ pub(super) fn conda(context: &Context<'_>, rule: &Rule, names: &GlobSet, gpu_bui
     Some(Finding::new(rule, Subject::CondaPackages, message, bytes).with_evidence(rows))
 }
 
-fn message(packages: &[OsPackage], found: &[usize], bytes: u64) -> String {
+fn message(packages: &Numbered<PackageId, OsPackage>, found: &[PackageId], bytes: u64) -> String {
     let mut by_size = found.to_vec();
     by_size.sort_by_key(|&place| std::cmp::Reverse(packages[place].bytes));
     let shown: Vec<String> = by_size.iter().map(|&place| escape_str(&packages[place].name)).collect();
@@ -86,12 +86,13 @@ struct Place {
     first: Option<Location>,
 }
 
-fn places(context: &Context<'_>) -> Vec<Place> {
-    let mut places = vec![Place::default(); context.facts.os.packages.len()];
+fn places(context: &Context<'_>) -> Numbered<PackageId, Place> {
+    let mut places = context.facts.os.packages.beside(|_| Place::default());
     let view = context.facts.view;
     for (_, node) in view.iter() {
         let path = view.path(node);
-        let Some(place) = context.facts.os.owners.get(path).and_then(|&owner| places.get_mut(owner)) else { continue };
+        let Some(&owner) = context.facts.os.owners.get(path) else { continue };
+        let place = &mut places[owner];
         let above = node.data.0 >= context.base_layers;
         place.files += 1;
         place.above_base += usize::from(above);

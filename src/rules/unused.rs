@@ -7,8 +7,8 @@ use super::context::Context;
 use super::signs::{blind_spots, places};
 use super::{Evidence, Finding};
 use super::{GlobSet, Rule, Tier};
-use crate::base::{ByteSize, count, file_name, is_within, parent};
-use crate::python::{DistId, Distribution, EnvironmentKind, SourceFile};
+use crate::base::{ByteSize, DistId, count, file_name, is_within, parent};
+use crate::python::{Distribution, EnvironmentKind, SourceFile};
 use crate::source::Kind;
 use std::collections::BTreeSet;
 

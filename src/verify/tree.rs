@@ -3,7 +3,9 @@
 
 use super::Promise;
 use super::class::{self, Class, Place};
-use crate::base::{FastMap, FastSet, ImagePath, LayerIdx, escape_bytes, escape_str, parent};
+use crate::base::{
+    DistId, FastMap, FastSet, ImagePath, LayerIdx, Numbered, PackageId, escape_bytes, escape_str, parent,
+};
 use crate::facts::{Facts, Owners};
 use crate::fs::{DataRef, Lookup, Node, Owner, View};
 use crate::layer::{Compression, Entry, EntryKind, LayerIndex, SHA256_UP_TO};
@@ -164,35 +166,33 @@ pub(super) fn compare(before: &Facts<'_>, after: &Facts<'_>, promise: Option<&Pr
     Comparison::new(before, after, promise).run()
 }
 
-type GroupKey = (Kind, Option<usize>);
-
 struct Comparison<'a> {
     before: &'a Facts<'a>,
     after: &'a Facts<'a>,
     promise: Option<&'a Promise>,
     owners: Owners<'a>,
     /// Where each distribution of the original is in the rebuilt image.
-    distributions: Vec<Option<usize>>,
-    packages: Vec<Option<usize>>,
+    distributions: Numbered<DistId, Option<DistId>>,
+    packages: Numbered<PackageId, Option<PackageId>>,
     /// The distributions by the directory of their metadata, which not every RECORD lists.
-    metadata: FastMap<&'a [u8], usize>,
+    metadata: FastMap<&'a [u8], DistId>,
     /// Directories that OS packages list.
     listed: FastSet<&'a [u8]>,
     lookup: Lookup<'a, 'a>,
-    lost: BTreeMap<GroupKey, Vec<Difference>>,
-    differing: BTreeMap<(GroupKey, String), Vec<Difference>>,
+    lost: BTreeMap<Owner, Vec<Difference>>,
+    differing: BTreeMap<(Owner, String), Vec<Difference>>,
     out: Tree,
 }
 
 impl<'a> Comparison<'a> {
     fn new(before: &'a Facts<'a>, after: &'a Facts<'a>, promise: Option<&'a Promise>) -> Self {
-        let same_name = |name: &str| after.python.distributions.iter().position(|dist| dist.normalized == name);
-        let distributions = before.python.distributions.iter().map(|dist| same_name(&dist.normalized)).collect();
-        let mut places: BTreeMap<&str, usize> = BTreeMap::new();
-        for (place, package) in after.os.packages.iter().enumerate().rev() {
+        let dists = &before.python.distributions;
+        let distributions = dists.beside(|id| after.python.named(&dists[id].normalized).next().map(|(id, _)| id));
+        let mut places: BTreeMap<&str, PackageId> = BTreeMap::new();
+        for (place, package) in after.os.packages.pairs().rev() {
             places.insert(&package.name, place);
         }
-        let packages = before.os.packages.iter().map(|package| places.get(package.name.as_str()).copied()).collect();
+        let packages = before.os.packages.beside(|id| places.get(before.os.packages[id].name.as_str()).copied());
         Self {
             before,
             after,
@@ -200,9 +200,7 @@ impl<'a> Comparison<'a> {
             owners: Owners::new(before.view, before.python, before.os),
             distributions,
             packages,
-            metadata: (before.python.distributions.iter().enumerate())
-                .map(|(id, dist)| (dist.metadata.as_bytes(), id))
-                .collect(),
+            metadata: (before.python.distributions.pairs()).map(|(id, dist)| (dist.metadata.as_bytes(), id)).collect(),
             listed: listed_directories(before.view),
             lookup: Lookup::new(after.view),
             lost: BTreeMap::new(),
@@ -215,24 +213,24 @@ impl<'a> Comparison<'a> {
         let view = self.before.view;
         for (path, node) in view.iter() {
             let bytes = view.size(node);
-            let key = self.owner(path, node.data.0);
-            for what in self.differences(path, node, key) {
+            let owner = self.owner(path, node.data.0);
+            for what in self.differences(path, node, owner) {
                 let difference = Difference { path: ImagePath::new(path).to_string(), bytes, what };
-                self.note(path, key, difference);
+                self.note(path, owner, difference);
             }
         }
         self.finish()
     }
 
-    fn note(&mut self, path: &[u8], key: GroupKey, difference: Difference) {
+    fn note(&mut self, path: &[u8], owner: Owner, difference: Difference) {
         let is_dropped = self.promise.is_some_and(|promise| promise.drops(&difference.path));
         let verdict = match is_dropped && difference.what == What::Gone {
             true => Verdict::ByPlan,
-            false => self.verdict(path, key, &difference.what),
+            false => self.verdict(path, owner, &difference.what),
         };
         match verdict {
-            Verdict::Lost => self.lost.entry(key).or_default().push(difference),
-            Verdict::Differs(note) => self.differing.entry((key, note)).or_default().push(difference),
+            Verdict::Lost => self.lost.entry(owner).or_default().push(difference),
+            Verdict::Differs(note) => self.differing.entry((owner, note)).or_default().push(difference),
             Verdict::MadeAnew(class) => *self.out.made_anew.entry(class).or_default() += 1,
             Verdict::ByPlan => {
                 self.out.by_plan.0 += 1;
@@ -241,30 +239,28 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    fn owner(&self, path: &[u8], layer: LayerIdx) -> GroupKey {
+    /// Who is told of it: a package, the base image or the application.
+    fn owner(&self, path: &[u8], layer: LayerIdx) -> Owner {
         match self.owners.of(path, layer) {
-            Owner::Distribution(id) => (Kind::Distribution, Some(id)),
-            Owner::Application if self.of_metadata(path).is_some() => (Kind::Distribution, self.of_metadata(path)),
-            Owner::OsPackage(id) => (Kind::OsPackage, Some(id)),
-            Owner::CondaPackage(id) => (Kind::CondaPackage, Some(id)),
-            Owner::Base => (Kind::Base, None),
-            Owner::Interpreter(_) if (layer as usize) < self.before.view.image().base_layers() => (Kind::Base, None),
-            Owner::Interpreter(_) | Owner::PackageManager | Owner::Application => (Kind::Application, None),
+            Owner::Application => self.of_metadata(path).map_or(Owner::Application, Owner::Distribution),
+            Owner::Interpreter(_) if (layer as usize) < self.before.view.image().base_layers() => Owner::Base,
+            Owner::Interpreter(_) | Owner::PackageManager => Owner::Application,
+            owner => owner,
         }
     }
 
-    fn of_metadata(&self, path: &[u8]) -> Option<usize> {
+    fn of_metadata(&self, path: &[u8]) -> Option<DistId> {
         let dirs = std::iter::successors(Some(path), |path| Some(parent(path)).filter(|dir| !dir.is_empty()));
         dirs.take(4).find_map(|dir| self.metadata.get(dir).copied())
     }
 
     /// What is not as it was.
-    fn differences(&mut self, path: &[u8], node: Node, key: GroupKey) -> Vec<What> {
+    fn differences(&mut self, path: &[u8], node: Node, owner: Owner) -> Vec<What> {
         let view = self.before.view;
         let entry = view.entry(node.entry);
         let is_directory = entry.kind == EntryKind::Directory;
         self.out.compared += usize::from(!is_directory);
-        let Some(found) = self.find(path, key) else {
+        let Some(found) = self.find(path, owner) else {
             // What is below a directory tells of it; one that is empty has nobody else to tell.
             let is_silent = is_directory && (!view.places_below(path).is_empty() || self.is_nobodys(path));
             return if is_silent { Vec::new() } else { vec![What::Gone] };
@@ -291,11 +287,11 @@ impl<'a> Comparison<'a> {
     }
 
     /// The same path in the rebuilt image; of a distribution that moved to another environment, the path there.
-    fn find(&mut self, path: &[u8], (kind, id): GroupKey) -> Option<Node> {
+    fn find(&mut self, path: &[u8], owner: Owner) -> Option<Node> {
         if let Some((_, node)) = self.lookup.find(path) {
             return Some(node);
         }
-        let id = id.filter(|_| kind == Kind::Distribution)?;
+        let id = owner.distribution()?;
         let (from, to) = (self.before.python, self.after.python);
         let here = &from.environments[from.distributions[id].environment];
         let there = &to.environments[to.distributions[self.distributions[id]?].environment];
@@ -345,23 +341,19 @@ impl<'a> Comparison<'a> {
         Place { view: self.before.view, python: self.before.python, of_distribution, of_package }
     }
 
-    fn verdict(&self, path: &[u8], (kind, id): GroupKey, what: &What) -> Verdict {
-        let place = self.place(kind == Kind::Distribution, kind == Kind::OsPackage);
+    fn verdict(&self, path: &[u8], owner: Owner, what: &What) -> Verdict {
+        let place = self.place(owner.distribution().is_some(), owner.os_package().is_some());
         // What went with its owner is told with it.
-        let went = match (kind, id) {
-            (Kind::Distribution, Some(id)) => self.distributions[id].is_none(),
-            (Kind::OsPackage, Some(id)) => self.packages[id].is_none(),
-            _ => false,
-        };
-        if let Some(class) = class::class(path, &place).filter(|_| !went) {
+        let is_told = matches!(owner, Owner::Distribution(_) | Owner::OsPackage(_)) && self.is_gone(owner);
+        if let Some(class) = class::class(path, &place).filter(|_| !is_told) {
             return Verdict::MadeAnew(class);
         }
-        if let Some(verdict) = self.explained(kind, id, what) {
+        if let Some(verdict) = self.explained(owner, what) {
             return verdict;
         }
-        match (kind, what) {
+        match (owner, what) {
             _ if !what.is_loss() => Verdict::Differs(String::new()),
-            (Kind::Base, What::Size { .. } | What::Content | What::Target { .. }) => {
+            (Owner::Base, What::Size { .. } | What::Content | What::Target { .. }) => {
                 Verdict::Differs("of another build".to_owned())
             }
             _ => Verdict::Lost,
@@ -369,9 +361,9 @@ impl<'a> Comparison<'a> {
     }
 
     /// What the plan or another version says of an owner's files.
-    fn explained(&self, kind: Kind, id: Option<usize>, what: &What) -> Option<Verdict> {
-        match (kind, id) {
-            (Kind::Distribution, Some(id)) => {
+    fn explained(&self, owner: Owner, what: &What) -> Option<Verdict> {
+        match owner {
+            Owner::Distribution(id) => {
                 let dist = &self.before.python.distributions[id];
                 if self.promise.is_some_and(|promise| promise.accounts_for(&dist.normalized, &dist.version)) {
                     return Some(Verdict::ByPlan);
@@ -384,7 +376,7 @@ impl<'a> Comparison<'a> {
                 (is_pinned && matches!(what, What::Size { .. } | What::Content))
                     .then(|| Verdict::Differs("was installed again".to_owned()))
             }
-            (Kind::OsPackage, Some(id)) => {
+            Owner::OsPackage(id) => {
                 let package = &self.before.os.packages[id];
                 if self.promise.is_some_and(|promise| promise.dropped_system.contains(&package.name)) {
                     return Some(Verdict::ByPlan);
@@ -393,7 +385,7 @@ impl<'a> Comparison<'a> {
                 (now.version != package.version)
                     .then(|| Verdict::Differs(format!("is {} now", escape_str(&now.version))))
             }
-            (Kind::CondaPackage, Some(id)) => {
+            Owner::CondaPackage(id) => {
                 let package = &self.before.os.conda.packages[id];
                 let now = self.after.os.conda.packages.iter().find(|other| other.name == package.name)?;
                 let differs = (&now.version, &now.build) != (&package.version, &package.build);
@@ -408,30 +400,44 @@ impl<'a> Comparison<'a> {
     fn finish(mut self) -> Tree {
         let lost = std::mem::take(&mut self.lost);
         let differing = std::mem::take(&mut self.differing);
-        self.out.lost = lost.into_iter().map(|(key, found)| self.group(key, String::new(), found)).collect();
-        self.out.differing = differing.into_iter().map(|((key, note), found)| self.group(key, note, found)).collect();
+        self.out.lost = lost.into_iter().map(|(owner, found)| self.group(owner, String::new(), found)).collect();
+        self.out.differing =
+            differing.into_iter().map(|((owner, note), found)| self.group(owner, note, found)).collect();
         for groups in [&mut self.out.lost, &mut self.out.differing] {
             groups.sort_by(|a, b| (a.kind, b.bytes, &a.owner).cmp(&(b.kind, a.bytes, &b.owner)));
         }
         self.out
     }
 
-    fn group(&self, (kind, id): GroupKey, note: String, mut differences: Vec<Difference>) -> Group {
+    fn group(&self, owner: Owner, note: String, mut differences: Vec<Difference>) -> Group {
         differences.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.path.cmp(&b.path)));
         let bytes = differences.iter().fold(0u64, |sum, difference| sum.saturating_add(difference.bytes));
-        let title = |owner| self.before.title(owner).unwrap_or_default();
-        let (owner, is_gone) = match (kind, id) {
-            (Kind::Distribution, Some(id)) => (title(Owner::Distribution(id)), self.distributions[id].is_none()),
-            (Kind::OsPackage, Some(id)) => (title(Owner::OsPackage(id)), self.packages[id].is_none()),
-            (Kind::CondaPackage, Some(id)) => {
+        let nobodys = if owner == Owner::Base { "the base image" } else { "the application" };
+        let title = self.before.title(owner).map_or(nobodys.to_owned(), |title| escape_str(&title));
+        Group { kind: kind_of(owner), owner: title, is_gone: self.is_gone(owner), note, bytes, differences }
+    }
+
+    /// Whether a package is not in the rebuilt image at all.
+    fn is_gone(&self, owner: Owner) -> bool {
+        match owner {
+            Owner::Distribution(id) => self.distributions[id].is_none(),
+            Owner::OsPackage(id) => self.packages[id].is_none(),
+            Owner::CondaPackage(id) => {
                 let name = &self.before.os.conda.packages[id].name;
-                let is_gone = self.after.os.conda.packages.iter().all(|other| other.name != *name);
-                (title(Owner::CondaPackage(id)), is_gone)
+                self.after.os.conda.packages.iter().all(|other| other.name != *name)
             }
-            (Kind::Base, _) => ("the base image".to_owned(), false),
-            _ => ("the application".to_owned(), false),
-        };
-        Group { kind, owner: escape_str(&owner), is_gone, note, bytes, differences }
+            Owner::Interpreter(_) | Owner::Base | Owner::PackageManager | Owner::Application => false,
+        }
+    }
+}
+
+fn kind_of(owner: Owner) -> Kind {
+    match owner {
+        Owner::Distribution(_) => Kind::Distribution,
+        Owner::OsPackage(_) => Kind::OsPackage,
+        Owner::CondaPackage(_) => Kind::CondaPackage,
+        Owner::Base => Kind::Base,
+        Owner::Interpreter(_) | Owner::PackageManager | Owner::Application => Kind::Application,
     }
 }
 

@@ -5,7 +5,7 @@ use crate::fixture::image;
 use crate::server::{Request, Server};
 use crate::tarballs::{Packing, Parts, Store, Tar, oci};
 use crate::wheels::{Zip, ranged};
-use slimwright::base::Digest;
+use slimwright::base::{Digest, DistId};
 use slimwright::facts::Survey;
 use slimwright::facts::{chains, heaviest};
 use slimwright::fs::View;
@@ -170,18 +170,18 @@ fn what_goes_with_each_distribution_is_what_no_root_reaches_without_it() {
     let view = View::new(&image);
     let survey = Survey::new(&view, &[]);
     let facts = survey.facts(&view);
-    for id in 0..60 {
-        let name = &facts.python.distributions[id].normalized;
+    for (id, dist) in facts.python.distributions.pairs() {
+        let name = &dist.normalized;
         let why = slimwright::facts::why(&facts, name).remove(0);
-        let roots: Vec<usize> = (0..60).filter(|&n| is_root(&facts, n)).collect();
+        let roots: Vec<DistId> = facts.python.distributions.ids().filter(|&id| is_root(&facts, id)).collect();
         let all = facts.graph.closure(&roots, |_| false);
-        let others: Vec<usize> = roots.iter().copied().filter(|&root| root != id).collect();
+        let others: Vec<DistId> = roots.iter().copied().filter(|&root| root != id).collect();
         let left = facts.graph.closure(&others, |edge| edge.to == Some(id));
         assert_eq!(why.brings.len(), all.len() - left.len(), "{name}");
     }
 }
 
-fn is_root(facts: &slimwright::facts::Facts<'_>, id: usize) -> bool {
+fn is_root(facts: &slimwright::facts::Facts<'_>, id: DistId) -> bool {
     let name = &facts.python.distributions[id].normalized;
     slimwright::facts::why(facts, name)[0].asked_for.is_some()
 }

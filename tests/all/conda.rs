@@ -1,6 +1,7 @@
 //! What conda installed: which files are whose.
 
 use crate::fixture::image;
+use slimwright::base::Id;
 use slimwright::facts::{Owners, Survey};
 use slimwright::fs::{Owner, View};
 use slimwright::os::OsInventory;
@@ -47,17 +48,17 @@ fn what_no_python_distribution_owns_is_its_conda_packages() {
     assert_eq!(titles, expected);
     let owners = Owners::new(&view, &survey.python, &survey.os);
     for (path, owner) in [
-        ("opt/conda/lib/libblas.so.3", Owner::CondaPackage(1)),
-        ("opt/conda/lib/libblas.so", Owner::CondaPackage(1)),
-        (&*format!("{SITE}/pure.py"), Owner::CondaPackage(3)),
-        (&format!("{SITE}/__pycache__/pure.cpython-311.pyc"), Owner::CondaPackage(3)),
-        (&format!("{SITE}/demo.py"), Owner::Distribution(0)),
-        ("opt/conda/share/demo.txt", Owner::CondaPackage(0)),
+        ("opt/conda/lib/libblas.so.3", Owner::CondaPackage(Id::at(1))),
+        ("opt/conda/lib/libblas.so", Owner::CondaPackage(Id::at(1))),
+        (&*format!("{SITE}/pure.py"), Owner::CondaPackage(Id::at(3))),
+        (&format!("{SITE}/__pycache__/pure.cpython-311.pyc"), Owner::CondaPackage(Id::at(3))),
+        (&format!("{SITE}/demo.py"), Owner::Distribution(Id::at(0))),
+        ("opt/conda/share/demo.txt", Owner::CondaPackage(Id::at(0))),
         ("opt/conda/own.bin", Owner::Application),
     ] {
         assert_eq!(owners.of(path.as_bytes(), 0), owner, "{path}");
     }
-    let bytes = survey.summary.owners[&Owner::CondaPackage(1)].0;
+    let bytes = survey.summary.owners[&Owner::CondaPackage(Id::at(1))].0;
     let record = record("libblas", r#""channel":"conda-forge","#, r#"["lib/libblas.so.3","lib64/libblas.so"]"#);
     let record = record.trim_end().split_once(" = ").unwrap().1.len() as u64;
     assert_eq!(bytes, 8000 + record);

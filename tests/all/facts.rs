@@ -3,6 +3,7 @@
 use crate::budget::service;
 use crate::fixture::image;
 use proptest::prelude::*;
+use slimwright::base::Id;
 use slimwright::budget::{CauseKind, Diff, Snapshot};
 use slimwright::facts::{Part, Summary, Survey};
 use slimwright::fs::{Owner, View};
@@ -29,7 +30,7 @@ fn agreed(subject: &Image) -> Summary {
         assert_eq!(layer.owners.values().sum::<u64>(), layer.visible);
         assert_eq!(layer.hidden_by.values().sum::<u64>() + layer.shadowed, layer.dead());
     }
-    for (id, dist) in survey.python.distributions.iter().enumerate() {
+    for (id, dist) in survey.python.distributions.pairs() {
         let counted = summary.owners.get(&Owner::Distribution(id)).map_or(0, |(bytes, _)| *bytes);
         assert_eq!(counted, dist.bytes, "{}", dist.name);
     }
@@ -80,14 +81,14 @@ fn what_conda_installed_is_no_application_in_a_limit_or_a_difference_either() {
          f opt/own 9\n"
     );
     let summary = agreed(&image(&conda));
-    assert_eq!(summary.own(Owner::CondaPackage(0)), 8000 + record.len() as u64);
+    assert_eq!(summary.own(Owner::CondaPackage(Id::at(0))), 8000 + record.len() as u64);
     assert_eq!(summary.own(Owner::Application), 9);
 }
 
 #[test]
 fn the_measured_service_is_told_alike_by_all() {
     let summary = agreed(&service(""));
-    assert_eq!(summary.largest(Owner::os_package), [(0, 40_000_000)]);
+    assert_eq!(summary.largest(Owner::os_package), [(Id::at(0), 40_000_000)]);
 }
 
 /// Files of all kinds of owner, in layers some of which are the base image's, written again, linked and removed.

@@ -1,6 +1,7 @@
 //! Images of the families that people have: whose their files are, and a plan that builds.
 
 use crate::fixture::image;
+use slimwright::base::Id;
 use slimwright::dockerfile::{Dockerfile, Kind};
 use slimwright::emit::Style;
 use slimwright::facts::{Owners, Survey, why_package};
@@ -91,7 +92,7 @@ fn what_a_python_of_nobody_brings_is_its_own_with_its_parts() {
         (&format!("{lib}/__pycache__/os.cpython-311.pyc"), 2, Owner::Interpreter(0)),
         (&format!("{lib}/json/__pycache__/__init__.cpython-311.pyc"), 2, Owner::Interpreter(0)),
         (&format!("{lib}/site-packages/README.txt"), 1, Owner::Interpreter(0)),
-        (&format!("{lib}/site-packages/pip/__init__.py"), 1, Owner::Distribution(0)),
+        (&format!("{lib}/site-packages/pip/__init__.py"), 1, Owner::Distribution(Id::at(0))),
         ("usr/local/bin/python3", 1, Owner::Interpreter(0)),
         // What users put there is theirs: other names, and what takes the place of a module later.
         (&format!("{lib}/sitecustomize.py"), 2, Owner::Application),
@@ -409,7 +410,7 @@ fn who_needs_whom_and_what_was_asked_for_stands_in_condas_records() {
     let image = on_conda();
     let view = View::new(&image);
     let os = Survey::new(&view, &[]).os;
-    let at = |name: &str| os.conda.packages.iter().position(|package| package.name == name).unwrap();
+    let at = |name: &str| os.conda.packages.pairs().find(|(_, package)| package.name == name).unwrap().0;
     let required_by = os.conda.required_by();
     assert_eq!(required_by[at("openssl")], [at("python")]);
     assert_eq!(required_by[at("libcublas")], [at("pytorch")]);

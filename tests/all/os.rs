@@ -1,6 +1,7 @@
 //! Package databases of the operating system, whole and broken.
 
 use crate::fixture::image;
+use slimwright::base::Id;
 use slimwright::facts::Summary;
 use slimwright::fs::{Ledger, Owner, View};
 use slimwright::os::{
@@ -14,7 +15,7 @@ fn inventory(spec: &str) -> OsInventory {
     let os = OsInventory::new(&view);
     let owner = |path: &[u8], _| os.owners.get(path).map_or(Owner::Base, |position| Owner::OsPackage(*position));
     let by_owner = Summary::new(&Ledger::new(&view, owner), 0).owners;
-    for (position, package) in os.packages.iter().enumerate() {
+    for (position, package) in os.packages.pairs() {
         let counted = by_owner.get(&Owner::OsPackage(position)).map_or(0, |(bytes, _)| *bytes);
         assert_eq!(counted, package.bytes, "the ledger and the bytes of {} agree", package.name);
     }
@@ -26,10 +27,10 @@ fn a_directory_without_an_entry_of_its_own_is_one_all_the_same() {
     let spec = "layer\nf var/lib/dpkg/status = Package: libfoo\\nStatus: install ok installed\\nVersion: 1\\nArchitecture: amd64\\n
         f var/lib/dpkg/info/libfoo.list = /.\\n/lib\\n/lib/libfoo.so.1\\n/bin/foo\n
         l lib -> usr/lib\nl bin -> usr/bin\nf usr/lib/libfoo.so.1 700\n";
-    assert_eq!(inventory(spec).packages[0].bytes, 700);
+    assert_eq!(inventory(spec).packages[Id::at(0)].bytes, 700);
     // What is deep below, and what is nowhere.
     let deep = spec.replace("usr/lib\n", "usr/lib/deep\n").replace("usr/lib/libfoo", "usr/lib/deep/libfoo");
-    assert_eq!(inventory(&deep).packages[0].bytes, 700);
+    assert_eq!(inventory(&deep).packages[Id::at(0)].bytes, 700);
 }
 
 const STATUS: &str = r"Package: libc6\nStatus: install ok installed\nPriority: optional\nSection: libs\nArchitecture: amd64\nVersion: 2.36-9\nProvides: libc\nDepends: libgcc-s1, libcrypt1 (>= 1:4.4.10)\n\nPackage: bash\nEssential: yes\nStatus: install ok installed\nPriority: required\nArchitecture: amd64\nVersion: 5.2\nPre-Depends: libc6 (>= 2.36), libtinfo6 | libtinfo5:any\n\nPackage: gone\nStatus: deinstall ok config-files\nVersion: 1\nArchitecture: all\n\nPackage: g++\nStatus: install ok installed\nArchitecture: amd64\nVersion: 12\nSection: devel\nDescription: x\n .\n Package: not-a-field";
@@ -47,13 +48,13 @@ fn dpkg_packages_own_their_files_in_the_spelling_of_the_tree() {
     assert_eq!(os.manager, Some(PackageManager::Dpkg));
     let names: Vec<&str> = os.packages.iter().map(|package| package.name.as_str()).collect();
     assert_eq!(names, ["bash", "g++", "libc6"]);
-    let (bash, gpp, libc) = (&os.packages[0], &os.packages[1], &os.packages[2]);
+    let (bash, gpp, libc) = (&os.packages[Id::at(0)], &os.packages[Id::at(1)], &os.packages[Id::at(2)]);
     assert_eq!((bash.bytes, gpp.bytes, libc.bytes), (50, 0, 100));
     assert_eq!((bash.manual, gpp.manual, libc.manual), (true, true, false));
     assert_eq!((bash.essential, gpp.essential), (true, false));
     assert_eq!(bash.depends, [vec!["libc6"], vec!["libtinfo6", "libtinfo5"]]);
-    assert_eq!(os.owners.get(&b"usr/lib/libc.so.6"[..]), Some(&2));
-    assert_eq!((os.find("libc6"), os.find("libc"), os.find("nothing")), (Some(2), Some(2), None));
+    assert_eq!(os.owners.get(&b"usr/lib/libc.so.6"[..]), Some(&Id::at(2)));
+    assert_eq!((os.find("libc6"), os.find("libc"), os.find("nothing")), (Some(Id::at(2)), Some(Id::at(2)), None));
     assert_eq!(os.release["VERSION_ID"], "12");
     assert_eq!(os.release["PRETTY_NAME"], "Debian 12");
     assert_eq!(os.problems.len(), 1, "g++ has no list");
@@ -67,7 +68,7 @@ fn distroless_images_have_a_file_a_package() {
          f var/lib/dpkg/status.d/libssl3.md5sums = d41d8cd98f00b204e9800998ecf8427e  usr/lib/libssl.so.3\\n",
     );
     assert_eq!(os.packages.len(), 1);
-    assert_eq!((os.packages[0].name.as_str(), os.packages[0].bytes), ("libssl3", 70));
+    assert_eq!((os.packages[Id::at(0)].name.as_str(), os.packages[Id::at(0)].bytes), ("libssl3", 70));
     assert_eq!(os.release["ID"], "debian");
 }
 
@@ -79,10 +80,10 @@ fn apk_packages_with_their_files_and_world() {
          f etc/apk/world = python3@edge\\nca-certificates>1",
     );
     assert_eq!(os.manager, Some(PackageManager::Apk));
-    assert_eq!(os.packages[0].bytes, 30);
-    assert_eq!((os.packages[0].manual, os.packages[1].manual), (false, true));
-    assert_eq!(os.packages[1].depends, [["so:libc.musl-x86_64.so.1"], ["foo"]]);
-    assert_eq!(os.find("so:libc.musl-x86_64.so.1"), Some(0));
+    assert_eq!(os.packages[Id::at(0)].bytes, 30);
+    assert_eq!((os.packages[Id::at(0)].manual, os.packages[Id::at(1)].manual), (false, true));
+    assert_eq!(os.packages[Id::at(1)].depends, [["so:libc.musl-x86_64.so.1"], ["foo"]]);
+    assert_eq!(os.find("so:libc.musl-x86_64.so.1"), Some(Id::at(0)));
     assert_eq!(os.problems.len(), 1, "{:?}", os.problems);
 }
 
@@ -92,7 +93,7 @@ fn a_path_that_two_packages_list_is_counted_once() {
         "layer\nf usr/bin/x 8\nf var/lib/dpkg/status = Package: a\\nVersion: 1\\nArchitecture: all\\n\\nPackage: b\\nVersion: 1\\nArchitecture: all\\n
          f var/lib/dpkg/info/a.list = /usr/bin/x\nf var/lib/dpkg/info/b.list = /usr/bin/x\\n/usr/bin/x",
     );
-    assert_eq!((os.packages[0].bytes, os.packages[1].bytes), (8, 0));
+    assert_eq!((os.packages[Id::at(0)].bytes, os.packages[Id::at(1)].bytes), (8, 0));
 }
 
 #[test]
@@ -123,7 +124,7 @@ fn bytecode_belongs_to_the_package_of_its_source() {
     );
     let view = slimwright::fs::View::new(&image);
     let os = slimwright::os::OsInventory::new(&view);
-    assert_eq!((os.packages[0].bytes, os.owners.len()), (30, 2));
+    assert_eq!((os.packages[Id::at(0)].bytes, os.owners.len()), (30, 2));
 }
 
 #[test]
@@ -133,5 +134,5 @@ fn packages_for_all_architectures_are_marked_automatic_under_the_systems_own() {
          f var/lib/apt/extended_states = Package: libx11-data\\nArchitecture: amd64\\nAuto-Installed: 1\\n",
     );
     let view = slimwright::fs::View::new(&image);
-    assert!(!slimwright::os::OsInventory::new(&view).packages[0].manual);
+    assert!(!slimwright::os::OsInventory::new(&view).packages[Id::at(0)].manual);
 }

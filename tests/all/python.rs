@@ -1,11 +1,11 @@
 //! Distributions: their metadata, their files, what became of them, and who requires whom.
 
 use crate::fixture::image;
-use slimwright::base::Digest;
+use slimwright::base::{Digest, DistId, Id};
 use slimwright::facts::Summary;
 use slimwright::fs::{Ledger, Owner, View};
 use slimwright::python::{
-    DistId, Distribution, EnvironmentKind, Graph, Inventory, normalize_name, parse_metadata, parse_pyvenv, parse_record,
+    Distribution, EnvironmentKind, Graph, Inventory, normalize_name, parse_metadata, parse_pyvenv, parse_record,
 };
 
 const SITE: &str = "usr/local/lib/python3.11/site-packages";
@@ -18,7 +18,7 @@ fn inventory(spec: &str) -> Inventory {
     let owners = inventory.owners();
     let owner = |path: &[u8], _| owners.get(path).map_or(Owner::Application, |id| Owner::Distribution(*id));
     let by_owner = Summary::new(&Ledger::new(&view, owner), 0).owners;
-    for (id, dist) in inventory.distributions.iter().enumerate() {
+    for (id, dist) in inventory.distributions.pairs() {
         let counted = by_owner.get(&Owner::Distribution(id)).map_or(0, |(bytes, _)| *bytes);
         assert_eq!(counted, dist.bytes, "the ledger and the bytes of {} agree", dist.name);
         assert_eq!(dist.bytes, dist.bytes_by_layer.values().sum::<u64>());
@@ -148,7 +148,7 @@ fn requirements_take_any_bytes() {
     ];
     mangled(&seeds, |bytes| {
         let mut inventory = inventory("layer\nf SITE/a-1.dist-info/METADATA = Name: a\\nVersion: 1\\n");
-        inventory.distributions[0].requires = vec![String::from_utf8_lossy(bytes).into_owned()];
+        inventory.distributions[Id::at(0)].requires = vec![String::from_utf8_lossy(bytes).into_owned()];
         Graph::new(&mut inventory, "linux/amd64", &[]);
     });
 }
@@ -284,9 +284,9 @@ fn an_upgrade_in_a_later_layer_leaves_the_old_version_as_removed() {
     let new = package("a", "2", &["a.py,,6"]);
     let spec = format!("layer\nf SITE/a.py 5\n{old}layer\nw SITE/a-1.dist-info\nf SITE/a.py 6\n{new}");
     let upgraded = inventory(&spec);
-    assert_eq!(upgraded.distributions[0].version, "2");
-    assert_eq!(upgraded.distributions[0].dead_bytes, 5);
-    assert_eq!((upgraded.removed[0].version.as_str(), upgraded.removed[0].replaced_by), ("1", Some(0)));
+    assert_eq!(upgraded.distributions[Id::at(0)].version, "2");
+    assert_eq!(upgraded.distributions[Id::at(0)].dead_bytes, 5);
+    assert_eq!((upgraded.removed[0].version.as_str(), upgraded.removed[0].replaced_by), ("1", Some(Id::at(0))));
     // The same version written again is no removal.
     let again =
         format!("layer\nf SITE/a.py 5\n{old}layer\nf SITE/a.py 5 uid=33\n{old}layer\nw SITE/a-1.dist-info\n{old}");
@@ -305,14 +305,14 @@ fn what_an_image_may_go_without_breaks_nothing() {
     ];
     let spec = format!("layer\nf SITE/a/__init__.py 1\n{}", package("a", "1", &rows));
     let stripped = inventory(&spec);
-    assert_eq!(stripped.distributions[0].missing.len(), 5);
-    assert!(!stripped.distributions[0].is_broken());
+    assert_eq!(stripped.distributions[Id::at(0)].missing.len(), 5);
+    assert!(!stripped.distributions[Id::at(0)].is_broken());
     let broken = inventory(&format!(
         "layer\nf SITE/a/__init__.py 1\n{}",
         package("a", "1", &["a/__init__.py,,", "a.libs/x.so.1,,"])
     ));
-    assert!(broken.distributions[0].is_broken());
-    assert_eq!(broken.distributions[0].missing[0].removed, None);
+    assert!(broken.distributions[Id::at(0)].is_broken());
+    assert_eq!(broken.distributions[Id::at(0)].missing[0].removed, None);
 }
 
 #[test]
@@ -339,8 +339,9 @@ fn debian_packages_without_record_have_dpkgs_files() {
 
 #[test]
 fn importable_names() {
-    let modules =
-        |rows: &[&str]| inventory(&format!("layer\n{}", package("x", "1", rows))).distributions[0].modules.clone();
+    let modules = |rows: &[&str]| {
+        inventory(&format!("layer\n{}", package("x", "1", rows))).distributions[Id::at(0)].modules.clone()
+    };
     assert_eq!(modules(&["google/protobuf/__init__.py,,", "google/_upb/_message.abi3.so,,"]), ["google.protobuf"]);
     assert_eq!(modules(&["_cffi_backend.cpython-311-x86_64-linux-gnu.so,,", "cffi/__init__.py,,"]), ["cffi"]);
     assert_eq!(modules(&["_cffi_backend.cpython-311-x86_64-linux-gnu.so,,", "x.libs/liba.so,,"]), ["_cffi_backend"]);
@@ -357,8 +358,8 @@ fn hard_links_into_a_cache_count_for_the_distribution() {
         package("a", "1", &["a.py,,50"])
     );
     let inventory = inventory(&spec);
-    assert!(inventory.distributions[0].bytes >= 50);
-    assert_eq!(inventory.owners().get(&b"root/.cache/uv/a.py"[..]), Some(&0));
+    assert!(inventory.distributions[Id::at(0)].bytes >= 50);
+    assert_eq!(inventory.owners().get(&b"root/.cache/uv/a.py"[..]), Some(&Id::at(0)));
 }
 
 #[test]

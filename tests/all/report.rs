@@ -2,7 +2,7 @@
 
 use crate::fixture::image;
 use crate::golden;
-use slimwright::base::{Basis, ByteSize, ImagePath, Location, Size, Unit};
+use slimwright::base::{Basis, ByteSize, Id, ImagePath, Location, Numbered, Size, Unit};
 use slimwright::facts::{Facts, Summary};
 use slimwright::fs::{Ledger, Owner, View};
 use slimwright::image::Image;
@@ -45,12 +45,12 @@ fn service() -> Image {
 fn owner(path: &[u8], layer: u32) -> Owner {
     let path = String::from_utf8_lossy(path).into_owned();
     match () {
-        () if path.contains("site-packages/flask") => Owner::Distribution(0),
-        () if path.contains("site-packages/nvidia") => Owner::Distribution(1),
-        () if path.contains("site-packages/six") => Owner::Distribution(3),
-        () if path.contains("site-packages/torch") => Owner::Distribution(4),
-        () if path.starts_with("usr/bin/gcc") => Owner::OsPackage(0),
-        () if path.starts_with("usr/lib/libc") => Owner::OsPackage(1),
+        () if path.contains("site-packages/flask") => Owner::Distribution(Id::at(0)),
+        () if path.contains("site-packages/nvidia") => Owner::Distribution(Id::at(1)),
+        () if path.contains("site-packages/six") => Owner::Distribution(Id::at(3)),
+        () if path.contains("site-packages/torch") => Owner::Distribution(Id::at(4)),
+        () if path.starts_with("usr/bin/gcc") => Owner::OsPackage(Id::at(0)),
+        () if path.starts_with("usr/lib/libc") => Owner::OsPackage(Id::at(1)),
         () if path.starts_with("var/") => Owner::PackageManager,
         () if layer == 0 => Owner::Base,
         () => Owner::Application,
@@ -78,28 +78,28 @@ fn inventory(mut inventory: Inventory) -> Inventory {
         kind: EnvironmentKind::System,
         sees: Vec::new(),
     }];
-    inventory.distributions = vec![
+    inventory.distributions = Numbered::from(vec![
         Distribution { requested: true, ..distribution("Flask", "2.0", 600_000) },
         distribution("nvidia-cublas-cu12", "12.1", 2_900_000_000),
         Distribution { recorded: 8, ..distribution("opencv-python-headless", "4.10.0.84", 0) },
         distribution("six", "1.16", 400_000),
         Distribution { requested: true, ..distribution("torch", "2.1.1", 1_400_000_000) },
-    ];
+    ]);
     inventory
 }
 
 fn graph() -> Graph {
     let edge = |from, name: &str, to| Edge {
-        from,
+        from: Id::at(from),
         requirement: name.into(),
         name: name.into(),
         extras: Vec::new(),
         specifiers: String::new(),
         by_extra: None,
-        to,
-        satisfied: to.is_some(),
+        to: Some(Id::at(to)),
+        satisfied: true,
     };
-    Graph::from_edges(vec![edge(0, "six", Some(3)), edge(4, "nvidia-cublas-cu12", Some(1))])
+    Graph::from_edges(vec![edge(0, "six", 3), edge(4, "nvidia-cublas-cu12", 1)])
 }
 
 fn os() -> OsInventory {
@@ -112,7 +112,7 @@ fn os() -> OsInventory {
     };
     OsInventory {
         release: [("PRETTY_NAME".to_owned(), "Debian GNU/Linux 12 (bookworm)".to_owned())].into(),
-        packages: vec![package("gcc-12", 300_000_000, false), package("libc6", 40_000_000, false)],
+        packages: vec![package("gcc-12", 300_000_000, false), package("libc6", 40_000_000, false)].into(),
         ..OsInventory::default()
     }
 }
@@ -141,7 +141,7 @@ fn finding(rule: &str, severity: Severity, subject: Subject, message: &str, byte
         }],
         more_evidence: 3,
         doubts: Vec::new(),
-        distributions: vec![2],
+        distributions: vec![Id::at(2)],
         os_packages: Vec::new(),
         layer: Some(2),
         paths: Vec::new(),
@@ -378,7 +378,7 @@ fn the_first_screen_fits_a_screen() {
 fn no_line_is_wider_than_asked() {
     let (audit, _) = with(|image, python, findings| {
         image.name = "registry.example/".to_owned() + &"long-".repeat(40);
-        python.distributions[0].name = "日本語の長い名前".repeat(6);
+        python.distributions[Id::at(0)].name = "日本語の長い名前".repeat(6);
         findings[0].message = "x".repeat(500);
     });
     for width in [60, 80, 100] {

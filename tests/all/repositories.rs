@@ -104,7 +104,7 @@ pub fn installed(lines: &str) -> OsInventory {
     let (mut packages, bad) = parse_status(packages(lines).as_bytes());
     assert!(bad.is_empty());
     packages.sort_by(|a, b| a.name.cmp(&b.name));
-    OsInventory { manager: Some(PackageManager::Dpkg), packages, ..OsInventory::default() }
+    OsInventory { manager: Some(PackageManager::Dpkg), packages: packages.into(), ..OsInventory::default() }
 }
 
 /// Installed packages of apk.

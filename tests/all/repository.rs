@@ -343,7 +343,9 @@ fn what_nothing_asks_for_goes() {
     );
     let mut packages = os.packages;
     packages.iter_mut().for_each(|package| package.manual = package.name == "app");
-    let named = |positions: Vec<usize>| positions.into_iter().map(|at| packages[at].name.as_str()).collect::<Vec<_>>();
+    let named = |positions: Vec<usize>| {
+        positions.into_iter().map(|at| packages.as_slice()[at].name.as_str()).collect::<Vec<_>>()
+    };
     assert_eq!(named(autoremove(PackageManager::Dpkg, &packages)), ["deep", "orphan"]);
     assert_eq!(named(removed_with(PackageManager::Dpkg, &packages, &["lib"])), ["app", "lib"]);
     assert_eq!(named(removed_with(PackageManager::Dpkg, &packages, &["deep", "absent"])), ["deep", "orphan"]);

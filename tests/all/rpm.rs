@@ -2,7 +2,7 @@
 //! are.
 
 use crate::fixture::image;
-use slimwright::base::ImagePath;
+use slimwright::base::{Id, ImagePath};
 use slimwright::facts::is_package_manager_state;
 use slimwright::fs::View;
 use slimwright::image::Image;
@@ -118,10 +118,10 @@ fn packages_of_rpm_own_their_files_wherever_the_database_is() {
         assert!(os.is_rpm && os.problems.is_empty(), "{:?}", os.problems);
         let found: Vec<(&str, u64)> = os.packages.iter().map(|package| (&*package.name, package.bytes)).collect();
         assert_eq!(found, [("answer", 15_961), ("answer-libs", 15_000), ("cuda-cudart-12-4", 700)]);
-        assert_eq!(os.packages[0].depends, [["answer-libs"]]);
+        assert_eq!(os.packages[Id::at(0)].depends, [["answer-libs"]]);
         // No notes of dnf's: what nothing else needs counts as asked for.
         assert_eq!(os.packages.iter().map(|package| package.manual).collect::<Vec<_>>(), [true, false, true]);
-        assert_eq!(os.packages[2].vendor, "NVIDIA");
+        assert_eq!(os.packages[Id::at(2)].vendor, "NVIDIA");
     }
     for path in
         ["var/cache/dnf/a/b.rpm", "var/lib/rpm/rpmdb.sqlite", "usr/lib/sysimage/rpm/Index.db", "var/log/dnf.log"]

@@ -21,7 +21,7 @@
 
 use crate::fixture;
 use crate::golden;
-use slimwright::base::ImagePath;
+use slimwright::base::{DistId, Id, ImagePath};
 use slimwright::facts::{Facts, Summary};
 use slimwright::fs::{Ledger, Owner, View};
 use slimwright::image::Image;
@@ -111,8 +111,8 @@ impl Case {
         self.python.distributions.push(dist);
     }
 
-    fn position(&self, name: &str) -> Option<usize> {
-        self.python.distributions.iter().position(|dist| dist.normalized == name)
+    fn position(&self, name: &str) -> Option<DistId> {
+        self.python.named(name).next().map(|(id, _)| id)
     }
 
     fn add_edge(&mut self, words: &[&str]) {
@@ -169,7 +169,7 @@ impl Case {
                 ("manual", _) => package.manual = true,
                 ("essential", _) => package.essential = true,
                 ("owns", paths) => {
-                    let place = self.os.packages.len();
+                    let place = Id::at(self.os.packages.len());
                     self.os.owners.extend(paths.split(',').map(|path| (ImagePath::from(path), place)));
                 }
                 (other, _) => panic!("no such attribute: {other}"),
@@ -179,8 +179,7 @@ impl Case {
     }
 
     fn add_conda(&mut self, words: &[&str]) {
-        let place = self.os.conda.packages.len();
-        self.os.conda.packages.push(CondaPackage {
+        let place = self.os.conda.packages.push(CondaPackage {
             name: words[0].into(),
             version: words[1].into(),
             build: words[2].into(),
@@ -416,7 +415,7 @@ fn company_counts_only_where_nothing_else_needs_it() {
         requires other nvidia-nccl-cu12";
     let found = of_rule(image, "torch-cuda");
     assert_eq!(found[0].bytes, 180);
-    assert_eq!(found[0].distributions, [0, 1, 2]);
+    assert_eq!(found[0].distributions, [0, 1, 2].map(Id::at));
     assert!(found[0].evidence.iter().any(|row| row.note.contains("which something else needs too")));
 }
 

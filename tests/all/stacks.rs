@@ -2,7 +2,7 @@
 //! from source, and development packages that only stand for others.
 
 use crate::fixture::image;
-use slimwright::base::Basis;
+use slimwright::base::{Basis, Id};
 use slimwright::emit::emit;
 use slimwright::facts::Survey;
 use slimwright::fs::View;
@@ -209,7 +209,7 @@ fn scripts_and_data_that_pip_moved_into_a_target_folder_have_their_owner() {
          f opt/libraries/deck.py 10\nf opt/libraries/bin/deck 20\nf opt/libraries/share/deck/a.js 3000\nf bin/other 1\n",
     );
     let inventory = Inventory::new(&View::new(&image));
-    let deck = &inventory.distributions[0];
+    let deck = &inventory.distributions[Id::at(0)];
     let files: Vec<String> = deck.files.iter().map(ToString::to_string).collect();
     for path in ["/opt/libraries/bin/deck", "/opt/libraries/deck.py", "/opt/libraries/share/deck/a.js"] {
         assert!(files.iter().any(|file| file == path), "{path}: {files:?}");

@@ -1,6 +1,7 @@
 //! Who brought a distribution in, and which files say what was asked for.
 
 use crate::fixture::image;
+use slimwright::base::Id;
 use slimwright::facts::Survey;
 use slimwright::facts::{Explained, why};
 use slimwright::fs::View;
@@ -109,7 +110,7 @@ fn hostile_names_are_escaped() {
     let image = image(&format!("layer x\nf {SITE}/a-1.dist-info/METADATA = Name: a\x1b[31m\\nVersion: 1\x07\\n\n"));
     let view = View::new(&image);
     let survey = Survey::new(&view, &[]);
-    let name = survey.python.distributions[0].normalized.clone();
+    let name = survey.python.distributions[Id::at(0)].normalized.clone();
     let found = why(&survey.facts(&view), &name);
     let text = slimwright::report::why(
         &WhyReport::new("test", slimwright::base::Basis::Measured, found, Vec::new()),

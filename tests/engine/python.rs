@@ -2,10 +2,10 @@
 
 use crate::engine::{Subject, assert_same, subjects};
 use serde_json::Value;
-use slimwright::base::ImagePath;
+use slimwright::base::{DistId, ImagePath};
 use slimwright::facts::Survey;
 use slimwright::fs::View;
-use slimwright::python::{DistId, Distribution, Environment, EnvironmentKind, Inventory, normalize_name};
+use slimwright::python::{Distribution, Environment, EnvironmentKind, Inventory, normalize_name};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How to ask pip about an environment: the user, if not the image's own, and the command.
@@ -55,7 +55,7 @@ fn visible(inventory: &Inventory, environment: usize) -> BTreeMap<String, DistId
     let sees = if kind == EnvironmentKind::Other { &[][..] } else { &inventory.environments[environment].sees };
     let mut found = BTreeMap::new();
     for place in [environment].into_iter().chain(sees.iter().copied()) {
-        let there = inventory.distributions.iter().enumerate().filter(|(_, dist)| dist.environment == place);
+        let there = inventory.distributions.pairs().filter(|(_, dist)| dist.environment == place);
         for (id, dist) in there {
             found.entry(dist.normalized.clone()).or_insert(id);
         }
