@@ -50,13 +50,14 @@ pub fn nearest_path(path: &Path) -> Option<PathBuf> {
     let mut names: Vec<String> = rows.filter_map(|row| row.file_name().into_string().ok()).collect();
     names.sort();
     let name = wanted.split([':', '@']).next().unwrap_or(wanted);
-    nearest(wanted, &names).or_else(|| nearest(name, &names)).map(|name| there.join(name))
+    let near = |wanted| nearest_name(wanted, names.iter().map(String::as_str));
+    near(wanted).or_else(|| near(name)).map(|name| there.join(name))
 }
 
 /// The name with the fewest typing errors, if they are at most a third of it.
-fn nearest<'n>(wanted: &str, names: &'n [String]) -> Option<&'n String> {
+pub fn nearest_name<'n>(wanted: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let wanted: String = wanted.chars().take(MAX_LENGTH).collect();
-    let (errors, name) = names.iter().map(|name| (strsim::damerau_levenshtein(&wanted, name), name)).min()?;
+    let (errors, name) = names.into_iter().map(|name| (strsim::damerau_levenshtein(&wanted, name), name)).min()?;
     (errors * 3 <= wanted.chars().count()).then_some(name)
 }
 

@@ -20,6 +20,7 @@ mod culprits;
 mod date;
 mod diff;
 mod evaluate;
+mod initial;
 mod lock;
 mod measure;
 mod snapshot;
@@ -29,6 +30,7 @@ pub use config::{Accept, Bound, Config, ConfigError, Forbidden, Limits, Measure,
 pub use date::{day_of, parse_day};
 pub use diff::{Cause, CauseKind, Diff, DiffRow, LayerChange, LayerFate, SizeChange};
 pub use evaluate::{BudgetError, evaluate};
+pub use initial::initial;
 pub use jiff::civil::Date;
 pub use lock::{Baseline, Layer, Lock, LockError, Unpacked, Wire};
 pub use snapshot::{DistributionSize, FindingSize, HiddenSize, LayerSize, PackageSize, Snapshot};

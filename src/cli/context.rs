@@ -1,6 +1,7 @@
 //! Build contexts: `context:DIR`, and what lies outside of the folder.
 
 use super::failure::{Failure, Result};
+use super::locate::locate_image;
 use super::options::Source;
 use super::progress::Bar;
 use crate::context::{self, Base, ContextOptions, KnownDistribution, KnownPackages, Outside};
@@ -63,7 +64,7 @@ pub(super) fn input(source: &Source, target: &Target, asks: bool) -> Result<Opti
         _ => Err(Failure::usage(anyhow::anyhow!("--{option} `{text}`: expected NAME=VALUE"))),
     };
     let build_arguments = args.build_arg.iter().map(|text| pair("build-arg", text)).collect::<Result<_>>()?;
-    let target = |option: &str, text: &str| match text.parse::<Target>() {
+    let target = |option: &str, text: &str| match locate_image(text)?.parse::<Target>() {
         Ok(Target::Context(_)) => {
             let error = anyhow::anyhow!("--{option}: expected an image, found a build context");
             Err(Failure::usage(error).hint("build it, and name what comes out"))

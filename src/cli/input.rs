@@ -3,7 +3,7 @@
 use super::context::{self, ContextInput};
 use super::failure::{Failure, Result};
 use super::given;
-use super::options::{Asked, Color, Print, Source};
+use super::options::{Asked, Color, Found, Print, Source};
 use super::progress::Bar;
 use crate::base::{escape_str, parse_byte_size};
 use crate::image::{CACHE_BYTES, Cache, OpenOptions, Progress as _, TARGETS, Target};
@@ -25,6 +25,8 @@ pub struct Input {
     pub quiet: bool,
     /// The build context, if that is the target.
     pub context: Option<ContextInput>,
+    /// Where the target was found, if it was named without its kind.
+    pub found: Found,
 }
 
 /// How to print text.
@@ -69,7 +71,7 @@ impl Input {
         options.limits.entries = source.max_entries.unwrap_or(options.limits.entries);
         let given = given::read(&asked.requirements, asked.project.as_deref())?;
         let target = followed(target, &options)?;
-        Ok(Self { text: source.target, target, options, given, quiet: source.quiet, context })
+        Ok(Self { text: source.target, target, options, given, quiet: source.quiet, context, found: source.found })
     }
 
     /// A plan asks who imports what; a recording serves plans.
@@ -95,8 +97,9 @@ impl Look {
     }
 
     /// For text about a target.
-    pub fn style<'t>(&self, target: &'t str) -> Style<'t> {
-        Style { color: self.color, width: self.width, details: self.details, target }
+    pub fn style<'t>(&self, input: &'t Input) -> Style<'t> {
+        let (target, found) = (&input.text, &input.found.origin);
+        Style { color: self.color, width: self.width, details: self.details, target, found }
     }
 
     /// For text that goes to stdout, or not.

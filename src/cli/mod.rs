@@ -17,6 +17,7 @@ mod failure;
 mod given;
 mod imports;
 mod input;
+mod locate;
 mod manual;
 mod options;
 mod output;
@@ -47,7 +48,7 @@ pub fn main() -> ExitCode {
 
 /// Runs the command line of a program of this name, which stands first in it.
 fn run(name: &str, words: Vec<OsString>) -> ExitCode {
-    let parsed = Args::command().bin_name(name).try_get_matches_from(words);
+    let parsed = Args::command().bin_name(name).try_get_matches_from(options::with_command(words));
     let args = match parsed.and_then(|matches| Args::from_arg_matches(&matches)) {
         Ok(args) => args,
         Err(error) => {

@@ -1,12 +1,14 @@
 //! The command line as clap reads it, with its help texts.
 
+use crate::base::nearest_name;
 use crate::budget::{self, Verdict};
 use crate::image::TARGETS;
 use crate::report::check::FORMATS;
 use crate::report::{AUDIT_FORMATS, DIFF_FORMATS, Format, Render, RenderAudit};
 use clap::builder::PossibleValue;
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use std::path::PathBuf;
+use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 /// Audits container images of Python services, byte by byte, and plans small ones that really install.
 #[derive(Debug, Parser)]
@@ -17,13 +19,27 @@ pub struct Args {
     pub command: Command,
 }
 
+/// `slimwright IMAGE` is `slimwright audit IMAGE`. A word that may be a mistyped command stays what it is.
+pub fn with_command(mut words: Vec<OsString>) -> Vec<OsString> {
+    let Some(word) = words.get(1).map(|word| word.to_string_lossy().into_owned()) else { return words };
+    let commands = Args::command();
+    let names: Vec<&str> = commands.get_subcommands().map(clap::Command::get_name).chain(["help"]).collect();
+    let mistyped = || nearest_name(&word, names.iter().copied()).is_some() && !Path::new(&word).exists();
+    let is_target = || word.contains([':', '/', '.']) || !mistyped();
+    if !word.starts_with('-') && !names.contains(&word.as_str()) && is_target() {
+        words.insert(1, "audit".into());
+    }
+    words
+}
+
 const EXIT_CODES: &str = "\
 Exit codes: 0 fine, 1 the verdict is no, 2 usage or configuration, 3 could not measure.
 Sizes are `unpacked` (the bytes of the layers' files) unless they say `wire` (compressed); 1 MB = 10^6 bytes.
 
 Start with:
-  slimwright audit docker-daemon:my-service:latest
-  slimwright plan docker-daemon:my-service:latest -o slim/";
+  slimwright my-service:latest                 audits an image of the engine, or of a registry
+  slimwright .                                 audits what the Dockerfile here will build
+  slimwright plan my-service:latest -o slim/";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -91,6 +107,8 @@ With --dockerfile the Dockerfile is yours with the edits made, and Dockerfile.di
 const WHY_EXAMPLES: &str = "\
 Examples:
   slimwright why service.tar torch
+  slimwright why service.tar cv2                          who brings the module
+  slimwright why service.tar /opt/models                  whose the files are, and what made them
   slimwright why docker-daemon:my-service nvidia-cublas-cu12 --format json";
 
 const VERIFY_EXAMPLES: &str = "\
@@ -139,6 +157,20 @@ pub struct Source {
     /// How a build context is read.
     #[command(flatten)]
     pub context: Context,
+    /// Where the target was found, if it was named without its kind.
+    #[arg(skip)]
+    pub found: Found,
+}
+
+/// Where a target without a kind was found.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// In a word or two, for the first line of a report; empty where the user said it.
+    pub origin: String,
+    /// Where else it was looked for, a line each, should it not be there either.
+    pub tried: Vec<String>,
+    /// What may be meant, should it not be there either.
+    pub hint: Option<String>,
 }
 
 const CONTEXTS: &str = "Build contexts (context:DIR)";
@@ -331,8 +363,8 @@ pub struct Why {
     /// Which image.
     #[command(flatten)]
     pub source: Source,
-    /// The distribution's name
-    #[arg(value_name = "PACKAGE")]
+    /// The name of a distribution, an OS package or a module, or the path of a file or folder in the image
+    #[arg(value_name = "WHAT")]
     pub package: String,
     /// What was asked for.
     #[command(flatten)]
@@ -378,6 +410,7 @@ const CHECK_EXAMPLES: &str = "\
 Examples:
   slimwright check docker-daemon:my-service:pr-12
   slimwright check service.tar --limit 'unpacked=900 MB'
+  slimwright check service.tar --init                     write slimwright.toml and slimwright.lock to begin with
   slimwright check service.tar --update                   agree to the sizes that it has now
   slimwright check service.tar --report sarif=out.sarif --report junit=out.xml
   slimwright check service.tar --planned                  would the plan's image pass?
@@ -410,6 +443,9 @@ pub struct Check {
     /// The image's name in configuration and lock, where it has none or another one
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
+    /// Write a slimwright.toml with limits that the image keeps, and its sizes into the lock
+    #[arg(long, conflicts_with_all = ["update", "tighten", "planned", "limit"])]
+    pub init: bool,
     /// Agree to the image's sizes: write them into the lock, unless another limit is broken
     #[arg(long)]
     pub update: bool,
@@ -444,7 +480,7 @@ pub struct Check {
     /// stdout, in the place of --format
     #[arg(long, value_name = "FORMAT=FILE")]
     pub report: Vec<String>,
-    /// Overwrite the FILEs of --report
+    /// Overwrite the FILEs of --report, and with --init the configuration
     #[arg(long)]
     pub force: bool,
 }
@@ -518,7 +554,7 @@ pub struct Index {
 /// `slimwright explain`.
 #[derive(Debug, ClapArgs)]
 pub struct Explain {
-    /// The rule's id, as `slimwright rules` lists it
+    /// The rule's id, as `slimwright rules` lists it, or the word that a report prints before its findings
     #[arg(value_name = "RULE")]
     pub rule: String,
     /// Which rules.

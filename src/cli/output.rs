@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// Whether a plan may have written a file of this name.
 fn is_plan_file(name: &str) -> bool {
-    const NAMES: [&str; 9] = [
+    const NAMES: [&str; 11] = [
         "Dockerfile",
         "Dockerfile.diff",
         "requirements.txt",
@@ -17,6 +17,8 @@ fn is_plan_file(name: &str) -> bool {
         "pylock.cpu.toml",
         "pyproject.edits.toml",
         "smoke_test.py",
+        "copied-files.txt",
+        "copied-folders.txt",
         "REPORT.md",
         "plan.json",
     ];

@@ -4,6 +4,7 @@ use super::context;
 use super::dockerfile::UserDockerfile;
 use super::failure::{Failure, Result};
 use super::input::Input;
+use super::locate;
 use super::progress::Bar;
 use crate::base::{ImagePath, did_you_mean, escape_str};
 use crate::emit::Style;
@@ -57,7 +58,7 @@ pub fn image(input: &Input) -> Result<ManuallyDrop<Image>> {
         image.layers.iter_mut().for_each(|layer| Arc::make_mut(layer).sources &= asked);
         image
     });
-    image.map(ManuallyDrop::new).map_err(|error| Failure::of(error.is_usage(), error))
+    image.map(ManuallyDrop::new).map_err(|error| locate::not_found(&input.found, &input.text, error))
 }
 
 /// Reads the rules.
@@ -67,17 +68,31 @@ pub fn rules(dir: Option<&Path>) -> Result<Vec<Rule>> {
     })
 }
 
-/// Whether there are rules that are accepted or skipped: before a long measurement, not after it.
-pub fn check_rules(rules: &[Rule], options: &PlanOptions) -> Result<()> {
-    let known = |id: &String| rules.iter().any(|rule| rule.id == *id);
-    let asked = options.accept.iter().map(|id| ("accept", id)).chain(options.skip.iter().map(|id| ("skip", id)));
-    match asked.into_iter().find(|(_, id)| !known(id)) {
-        None => Ok(()),
-        Some((option, id)) => {
-            let error = PlanError::UnknownRule { option, id: escape_str(id) };
-            Err(no_rule(anyhow::anyhow!("{error}"), id, rules.iter().map(|rule| rule.id.as_str())))
+/// The ids of the rules that `--accept` or `--skip` name, by id or by the word that reports print: before a long
+/// measurement, not after it.
+pub fn rule_ids(option: &'static str, rules: &[Rule], names: &[String]) -> Result<Vec<String>> {
+    let mut out = Vec::new();
+    for name in names {
+        let found = rules_named(rules, name);
+        if found.is_empty() {
+            let error = PlanError::UnknownRule { option, id: escape_str(name) };
+            return Err(no_rule(anyhow::anyhow!("{error}"), name, rule_names(rules)));
         }
+        out.extend(found.into_iter().map(|rule| rule.id.clone()));
     }
+    Ok(out)
+}
+
+/// The rule of an id, or all rules of a label.
+pub fn rules_named<'r>(rules: &'r [Rule], name: &str) -> Vec<&'r Rule> {
+    let by = |test: &dyn Fn(&&Rule) -> bool| rules.iter().filter(test).collect::<Vec<_>>();
+    let exactly = by(&|rule| rule.id == name);
+    if exactly.is_empty() { by(&|rule| rule.label() == name) } else { exactly }
+}
+
+/// All that [`rules_named`] knows.
+pub fn rule_names(rules: &[Rule]) -> impl Iterator<Item = &str> {
+    rules.iter().flat_map(|rule| [rule.id.as_str(), rule.label()])
 }
 
 /// A name that is no rule's, with the one that may be meant.

@@ -100,6 +100,18 @@ pub fn parse_info(bytes: &[u8]) -> Result<Info, serde_json::Error> {
     })
 }
 
+/// Parses the answer of `/images/json`: every name of every image.
+pub fn parse_names(bytes: &[u8]) -> Result<Vec<String>, serde_json::Error> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Row {
+        repo_tags: Option<Vec<String>>,
+    }
+    let rows: Vec<Row> = serde_json::from_slice(bytes)?;
+    let names = rows.into_iter().flat_map(|row| row.repo_tags.unwrap_or_default());
+    Ok(names.filter(|name| !name.contains('<')).collect())
+}
+
 /// What an engine says went wrong: `{"message": ...}`, or the first line of what else it says.
 pub(super) fn complaint(bytes: &[u8]) -> Text {
     const MOST: usize = 500;

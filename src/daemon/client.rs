@@ -4,8 +4,8 @@
 //! while something comes. Before its first byte the classic store puts the whole archive together on disk, which takes
 //! minutes for a large image: silence is taken for that, up to a limit.
 
-use super::answers::{complaint, parse_info, parse_inspect, version_prefix};
-use super::{DaemonError, Endpoint, Info, Inspected, Surroundings};
+use super::answers::{complaint, parse_info, parse_inspect, parse_names, version_prefix};
+use super::{DaemonError, Endpoint, Info, Inspected, Similar, Surroundings};
 use crate::base::Text;
 use reqwest::blocking::{Client, ClientBuilder, Response};
 use reqwest::{Certificate, Identity, StatusCode, redirect::Policy};
@@ -75,8 +75,23 @@ impl Engine {
     /// What the engine says of an image, by name or ID.
     pub fn inspect(&self, name: &str) -> Result<Inspected, DaemonError> {
         let what = format!("/images/{}/json", self.encoded(name)?);
-        let answer = self.of_image(name, &what, Some(PATIENCE))?;
+        let answer = self.of_image(name, &what, Some(PATIENCE)).map_err(|error| self.with_names(error))?;
         parse_inspect(&self.bounded(&what, answer)?).map_err(|error| self.shape(&what, &error))
+    }
+
+    /// The names of all images that the engine has.
+    pub fn names(&self) -> Result<Vec<String>, DaemonError> {
+        let what = "/images/json";
+        let answer = self.accepted(what, self.get(what, Some(PATIENCE))?)?;
+        parse_names(&self.bounded(what, answer)?).map_err(|error| self.shape(what, &error))
+    }
+
+    /// Of an image that the engine does not have, the names that may be meant.
+    fn with_names(&self, mut error: DaemonError) -> DaemonError {
+        if let DaemonError::NoSuchImage { name, similar, .. } = &mut error {
+            *similar = self.names().map(|names| Similar::of(name, &names)).unwrap_or_default();
+        }
+        error
     }
 
     /// What the engine says of itself.
@@ -102,7 +117,12 @@ impl Engine {
             return self.accepted(what, answer);
         }
         let message = complaint(&self.bounded(what, answer)?);
-        Err(DaemonError::NoSuchImage { place: self.place.clone(), name: name.into(), message })
+        Err(DaemonError::NoSuchImage {
+            place: self.place.clone(),
+            name: name.into(),
+            message,
+            similar: Similar::default(),
+        })
     }
 
     fn get(&self, path: &str, patience: Option<Duration>) -> Result<Response, DaemonError> {
@@ -143,7 +163,8 @@ impl Engine {
         // A URL's dots would lead to another question.
         if name.split('/').any(|part| matches!(part, "" | "." | "..")) {
             let message = "this is no name of an image".into();
-            return Err(DaemonError::NoSuchImage { place: self.place.clone(), name: name.into(), message });
+            let similar = Similar::default();
+            return Err(DaemonError::NoSuchImage { place: self.place.clone(), name: name.into(), message, similar });
         }
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/:@".contains(&byte);
         let encode = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };

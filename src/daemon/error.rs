@@ -1,5 +1,6 @@
 //! Why an engine's image could not be had.
 
+use super::Similar;
 use crate::base::{Digest, Hint, Text};
 use std::io;
 use std::path::Path;
@@ -60,6 +61,8 @@ pub enum DaemonError {
         name: Text,
         /// What the engine says.
         message: Text,
+        /// Which of its images may be meant.
+        similar: Similar,
     },
     /// The engine refuses.
     #[error("the container engine at {place}: {what}: expected status 200, found {status}: {message}")]
@@ -134,6 +137,7 @@ impl Hint for DaemonError {
                 Some("only root and members of the group `docker` may use the socket; join the group, or use sudo")
             }
             Self::Connect { .. } => Some(START),
+            Self::NoSuchImage { similar, .. } if !similar.is_empty() => return Some(similar.to_string()),
             Self::NoSuchImage { .. } => Some("list the names with `docker image ls`; this program pulls nothing"),
             Self::NoStore { .. } => Some("the image is streamed through the engine instead, which is slower"),
             _ => None,

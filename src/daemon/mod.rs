@@ -1,7 +1,7 @@
 //! Images that a container engine has, over its API socket or straight from its store.
 //!
-//! Nothing is written and nothing in the engine is changed: three questions are asked of it (`/_ping`, `/info`,
-//! `/images/NAME/json`), and then there are two ways to the image.
+//! Nothing is written and nothing in the engine is changed: questions are asked of it (`/_ping`, `/info`,
+//! `/images/NAME/json`, and of a name that it does not have `/images/json`), and then there are two ways to the image.
 //!
 //! - [`Engine::export`] streams the archive that `docker save` would write. Every engine can do it, and it is
 //!   slow: the classic store first puts the whole archive into a folder of its own, and then every byte of the
@@ -17,13 +17,15 @@ mod client;
 mod endpoint;
 mod error;
 mod folder;
+mod similar;
 mod store;
 mod tar_split;
 
-pub use answers::{Info, Inspected, parse_info, parse_inspect};
+pub use answers::{Info, Inspected, parse_info, parse_inspect, parse_names};
 pub use client::{Engine, Export};
 pub use endpoint::{Endpoint, Surroundings};
 pub use error::DaemonError;
 pub use folder::Folder;
+pub use similar::Similar;
 pub use store::{Store, StoredImage, StoredLayer, chain_ids};
 pub use tar_split::{TarSplit, VirtualTar};

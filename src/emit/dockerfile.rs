@@ -75,7 +75,7 @@ fn header(plan: &Plan) -> String {
 }
 
 /// `registry/name:slim` for an image's name.
-fn slim_name(original: &str) -> String {
+pub fn slim_name(original: &str) -> String {
     if !is_image_name(original) {
         return "rebuilt:slim".to_owned();
     }

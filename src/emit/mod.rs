@@ -16,7 +16,7 @@ mod requirements;
 mod settings;
 mod smoke;
 
-pub use dockerfile::{base_argument, original_argument};
+pub use dockerfile::{base_argument, original_argument, slim_name};
 pub use quote::shell as shell_word;
 pub use smoke::{SmokeFacts, smoke_script};
 

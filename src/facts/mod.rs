@@ -2,6 +2,7 @@
 
 mod dominators;
 mod packages;
+mod place;
 mod roots;
 mod state;
 mod summary;
@@ -9,6 +10,7 @@ mod survey;
 mod why;
 
 pub use packages::{ExplainedPackage, why_package};
+pub use place::{ExplainedPath, OwnedPart, bringing, why_path};
 pub use roots::Root;
 pub(crate) use roots::{named, roots};
 pub use state::{is_package_cache, is_package_manager_state};

@@ -34,6 +34,14 @@ pub enum Form {
     Recorded,
 }
 
+impl Form {
+    /// Whether a folder is an image, whatever else may lie in it.
+    pub fn is_image(folder: &Path) -> bool {
+        let is_dir = |name: &str| folder.join(name).is_dir();
+        is_layout(folder) || is_transport(folder) || is_unpacked(folder) || (is_dir("usr") && is_dir("etc"))
+    }
+}
+
 /// A file or folder and, where it may hold several images, which of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Local {
@@ -193,7 +201,7 @@ impl Local {
     }
 
     fn find_directory(&self) -> Result<Found, ImageError> {
-        let is_layout = self.path.join("index.json").is_file() && self.path.join("oci-layout").is_file();
+        let is_layout = is_layout(&self.path);
         let looks_like_root = ["usr", "etc", "bin"].iter().any(|name| self.path.join(name).symlink_metadata().is_ok());
         match self.form {
             Some(Form::OciLayout) if is_layout => Ok(Found::Layout),
@@ -240,6 +248,11 @@ enum Found {
     Archive(Blob),
     /// A tar that can be read once: from standard input, or compressed as a whole.
     Stream(Box<dyn Read>),
+}
+
+/// Whether a folder is an OCI image layout.
+fn is_layout(path: &Path) -> bool {
+    path.join("index.json").is_file() && path.join("oci-layout").is_file()
 }
 
 /// Whether a folder is a docker-archive that somebody unpacked: its `manifest.json` names a configuration that is there.

@@ -38,7 +38,7 @@ pub use manifest::{
 pub use manifest_only::open_manifest;
 pub use open::{OpenOptions, Progress, host_platform, open, open_with_layers};
 pub use recorded::{read_recorded, write_recorded, write_with_environment};
-pub use target::{TARGETS, Target};
+pub use target::{KINDS, TARGETS, Target};
 
 use crate::base::{Basis, Problem};
 use crate::layer::LayerIndex;

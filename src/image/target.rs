@@ -15,6 +15,9 @@ pub const TARGETS: &str = "docker-daemon:NAME, docker://NAME (a registry), docke
     dir:FOLDER, index:FILE, a path of any of these, - for an archive on standard input, or context:DIR for what a folder with \
     a Dockerfile will become";
 
+/// The words before the colon.
+pub const KINDS: [&str; 7] = ["docker-daemon", "docker", "docker-archive", "oci", "oci-archive", "dir", "context"];
+
 /// Where an image is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {

@@ -18,7 +18,8 @@ const BROKEN: usize = 3;
 /// The verdict as text. Without `details` long lists are cut, and their rest is counted.
 pub fn render(verdict: &Verdict, color: bool, width: usize, details: bool) -> String {
     let page = Page { color, width: width.max(60), rows: if details { usize::MAX } else { ROWS } };
-    let mut lines = page.header(verdict);
+    let mut lines = vec![page.outcome(verdict)];
+    lines.extend(page.header(verdict));
     lines.push(String::new());
     let mut checks: Vec<&Check> = verdict.checks.iter().collect();
     checks.sort_by_key(|check| std::cmp::Reverse(check.outcome));
@@ -28,9 +29,11 @@ pub fn render(verdict: &Verdict, color: bool, width: usize, details: bool) -> St
     if !verdict.rests_on.line().is_empty() {
         lines.extend(page.worded((Tone::Dim, "by"), &verdict.rests_on.line()));
     }
-    lines.push(String::new());
-    lines.extend(verdict.planned.iter().flat_map(|planned| page.planned(planned)));
-    lines.push(page.last(verdict));
+    let planned: Vec<String> = verdict.planned.iter().flat_map(|planned| page.planned(planned)).collect();
+    if !planned.is_empty() {
+        lines.push(String::new());
+        lines.extend(planned);
+    }
     joined(lines)
 }
 
@@ -160,7 +163,8 @@ impl Page {
         out
     }
 
-    fn last(&self, verdict: &Verdict) -> String {
+    /// The verdict in a line.
+    fn outcome(&self, verdict: &Verdict) -> String {
         let count = |outcome: Outcome| verdict.checks.iter().filter(|check| check.outcome == outcome).count();
         let all = verdict.checks.len();
         let (tone, text) = match verdict.outcome {

@@ -47,7 +47,7 @@ pub use plan::{
     PlanReport, RequirementReport, RootReport, SystemReport, TakenAway,
 };
 pub use verify::render as verify;
-pub use why::{WhyReport, render as why};
+pub use why::{Answer, WhyReport, render as why};
 
 use crate::rules::Rule;
 

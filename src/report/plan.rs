@@ -78,6 +78,8 @@ pub struct PlanReport {
     /// The command that reads the plan's folder again, escaped; none where there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub again: Option<String>,
+    /// The commands that build the image and compare it with the original, in their order, escaped.
+    pub next: Vec<String>,
 }
 
 /// The edits of a Dockerfile.
@@ -315,6 +317,7 @@ impl PlanReport {
             libraries: None,
             dockerfile: None,
             again: None,
+            next: Vec::new(),
         }
     }
 
@@ -336,6 +339,12 @@ impl PlanReport {
     #[must_use]
     pub fn with_again(self, command: Option<&str>) -> Self {
         Self { again: command.map(escape_str), ..self }
+    }
+
+    /// Adds the commands that build the image and compare it with the original.
+    #[must_use]
+    pub fn with_next(self, commands: &[String]) -> Self {
+        Self { next: escaped(commands), ..self }
     }
 
     /// Adds the edits of the user's own Dockerfile.

@@ -71,6 +71,7 @@ fn header(report: &AuditReport, style: Style<'_>) -> Vec<String> {
         facts.push("predicted, not measured".to_owned());
     }
     facts.extend(not_read_whole(report));
+    facts.extend((!style.found.is_empty()).then(|| style.found.to_owned()));
     let beside = style.width.saturating_sub(columns(&name) + 3);
     let mut lines = flow(&facts, beside, style.width - 2).into_iter();
     let first = lines.next().filter(|line| !line.is_empty()).map(|line| format!("   {line}")).unwrap_or_default();

@@ -17,11 +17,13 @@ pub struct Style<'a> {
     pub details: bool,
     /// What the user called the image, for the command that the last line proposes.
     pub target: &'a str,
+    /// Where it was found, if the user did not say; else empty.
+    pub found: &'a str,
 }
 
 impl Default for Style<'_> {
     fn default() -> Self {
-        Self { color: false, width: 80, details: false, target: "TARGET" }
+        Self { color: false, width: 80, details: false, target: "TARGET", found: "" }
     }
 }
 

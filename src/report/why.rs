@@ -1,9 +1,9 @@
 //! Why a distribution is there: for a terminal, and as JSON.
 
-use super::layout::{Tone, fit, paint, right, wrap_to};
+use super::layout::{Tone, columns, fit, paint, right, wrap_to};
 use super::text::joined;
 use crate::base::{Basis, ByteSize, count};
-use crate::facts::{Brought, Chain, Cut, Explained, ExplainedPackage, Requirer};
+use crate::facts::{Brought, Chain, Cut, Explained, ExplainedPackage, ExplainedPath, Requirer};
 use serde::Serialize;
 
 /// Version of the JSON form.
@@ -24,38 +24,47 @@ pub struct WhyReport {
     pub unit: &'static str,
     /// `measured`, or `predicted` of a build context.
     pub basis: &'static str,
-    /// One for each environment that has a distribution of the name.
+    /// What was found.
+    #[serde(flatten)]
+    pub answer: Answer,
+}
+
+/// What was found of a name.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Answer {
+    /// The file or folder, if that is what was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<ExplainedPath>,
+    /// The module, if that is what was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub module: Option<String>,
+    /// One for each environment that has a distribution of the name, or that owns the path or brings the module.
     pub distributions: Vec<Explained>,
-    /// OS packages and conda packages of the name.
+    /// OS packages and conda packages of the name, or that own the path.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub packages: Vec<ExplainedPackage>,
 }
 
 impl WhyReport {
     /// A report.
-    pub fn new(image: &str, basis: Basis, distributions: Vec<Explained>, packages: Vec<ExplainedPackage>) -> Self {
+    pub fn new(image: &str, basis: Basis, answer: Answer) -> Self {
         let image = image.to_owned();
-        Self { schema_version: SCHEMA_VERSION, image, unit: "unpacked", basis: basis.as_str(), distributions, packages }
+        Self { schema_version: SCHEMA_VERSION, image, unit: "unpacked", basis: basis.as_str(), answer }
     }
 }
 
 /// The report as text. Without `details` long lists are cut, and their rest is counted.
 pub fn render(report: &WhyReport, color: bool, width: usize, details: bool) -> String {
     let page = Page { color, width: width.max(60), rows: if details { usize::MAX } else { ROWS } };
-    let mut lines = Vec::new();
-    for why in &report.distributions {
-        if !lines.is_empty() {
-            lines.push(String::new());
-        }
-        lines.extend(page.distribution(why));
-    }
-    for why in &report.packages {
-        if !lines.is_empty() {
-            lines.push(String::new());
-        }
-        lines.extend(page.package(why));
-    }
-    joined(lines)
+    let answer = &report.answer;
+    let module = answer.module.iter().map(|module| {
+        let brought = count(answer.distributions.len(), "distribution");
+        vec![format!("The module {module} is brought by {brought}:")]
+    });
+    let parts = answer.path.iter().map(|path| page.path(path)).chain(module);
+    let parts = parts.chain(answer.distributions.iter().map(|why| page.distribution(why)));
+    let parts: Vec<Vec<String>> = parts.chain(answer.packages.iter().map(|why| page.package(why))).collect();
+    joined(parts.join(&String::new()))
 }
 
 struct Page {
@@ -83,6 +92,21 @@ impl Page {
         self.section(&mut out, "THESE CUTS FREE OTHERS, BUT NOT IT", &others, |cut| self.cut(cut));
         out.push(String::new());
         out.extend(self.wrapped(&verdict(why)));
+        out
+    }
+
+    fn path(&self, path: &ExplainedPath) -> Vec<String> {
+        let files =
+            if path.kind == "folder" { format!(" · {}", count(path.files as usize, "file")) } else { String::new() };
+        let facts = format!("   {} unpacked{files} · layer {}", ByteSize(path.bytes), path.layer);
+        let room = self.width.saturating_sub(columns(&path.path));
+        let mut out = vec![paint(self.color, Tone::Name, &fit(&path.path, self.width)) + &fit(&facts, room)];
+        let leads: Vec<&String> = path.leads_to.iter().collect();
+        self.section(&mut out, "WHERE IT LEADS", &leads, |target| self.wrapped(target));
+        self.section(&mut out, "WHOSE IT IS", &path.owners, |part| self.sized(part.bytes, &part.owner));
+        let made: Vec<&String> = path.created_by.iter().collect();
+        let title = if path.kind == "folder" { "WHAT MADE ITS LAST LAYER" } else { "WHAT MADE THE LAYER" };
+        self.section(&mut out, title, &made, |text| self.wrapped(text));
         out
     }
 

@@ -554,7 +554,7 @@ fn every_example_of_the_documentation_parses() {
 fn reports_go_where_they_are_sent_and_nothing_is_overwritten_unasked() {
     let bench = Bench::with(&service(""), "limits.unpacked = '900 MB'");
     let (code, stdout, _) = bench.check(&["--report", "json=verdict.json"]);
-    assert!(code == 0 && stdout.ends_with("passed: 1 of 1 limits are kept\n"), "{stdout}");
+    assert!(code == 0 && stdout.starts_with("passed: 1 of 1 limits are kept\n"), "{stdout}");
     let verdict: Value = serde_json::from_str(&bench.read("verdict.json")).unwrap();
     assert_eq!(verdict["outcome"], "pass");
     assert_eq!(bench.check(&["--report", "json=verdict.json"]).0, 2);
@@ -671,4 +671,19 @@ fn without_limits_there_is_no_verdict() {
     assert!(matches!(evaluate(&snapshot, &Config::empty(), None, today()), Err(BudgetError::NoLimits { .. })));
     let config = Config::empty().with_limit("unpacked=900 MB").unwrap();
     assert_eq!(evaluate(&snapshot, &config, None, today()).unwrap().outcome, Outcome::Pass);
+}
+
+#[test]
+fn a_budget_to_begin_with_is_kept_by_the_image_that_it_is_made_from() {
+    let bench = Bench::with(&service(""), "limits.unpacked = '900 MB'");
+    let (code, _, stderr) = bench.check(&["--init"]);
+    assert!(code == 2 && stderr.contains("--force overwrites it"), "{stderr}");
+    let (code, stdout, stderr) = bench.check(&["--init", "--force"]);
+    assert!(code == 0 && stdout.starts_with("passed: "), "{stderr}");
+    assert!(bench.read("slimwright.lock").contains("unpacked"));
+    let text = bench.read("slimwright.toml");
+    assert!(text.contains("[limits]") && text.contains("[growth]") && !text.contains("900 MB"), "{text}");
+    let (code, stdout, _) = bench.check(&[]);
+    assert!(code == 0 && stdout.contains("growth-unpacked"), "{stdout}");
+    assert_eq!(bench.check(&["--init", "--update"]).0, 2);
 }

@@ -44,7 +44,7 @@ fn a_wrong_command_line_is_2_and_says_nothing_on_stdout() {
         &["index", "x"],
         &["explain", "no-such-rule"],
         &["plan", "x", "-o", "new", "--accept", "no-such-rule"],
-        &["frobnicate"],
+        &["pln"],
     ] {
         let (code, stdout, stderr) = run(args);
         assert_eq!((code, stdout.as_str()), (2, ""), "{args:?} {stderr}");
@@ -276,4 +276,69 @@ fn a_build_context_is_a_target_like_any_other() {
     // What is for contexts alone, and what says it itself.
     assert_eq!(run_in(dir.path(), &["audit", "dir:app", "--python", "3.11"]).0, 2);
     assert_eq!(run_in(dir.path(), &["audit", "context:app", "--requirements", "x.txt"]).0, 2);
+}
+
+/// A folder to build from.
+fn project() -> Store {
+    let store = Store::new();
+    store.write("Dockerfile", "FROM scratch\nCOPY app.py /app/\n");
+    store.write("app.py", "print()\n");
+    store
+}
+
+#[test]
+fn a_folder_with_a_dockerfile_is_what_it_builds() {
+    let store = project();
+    let folder = store.path("");
+    let (folder, file) = (folder.to_str().unwrap(), store.path("Dockerfile"));
+    for target in [".", folder, file.to_str().unwrap(), "Dockerfile"] {
+        let (code, stdout, stderr) = run_in(store.0.path(), &["audit", target]);
+        assert_eq!(code, 0, "{target}: {stderr}");
+        assert!(stdout.contains("a build context") && stdout.contains("predicted, not measured"), "{target}: {stdout}");
+    }
+    // What holds an image is one, whatever lies beside it.
+    let layout = store.folder("layout", &oci(&sample(), Packing::Gzip));
+    std::fs::write(layout.join("Dockerfile"), "FROM scratch\n").unwrap();
+    let (code, stdout, _) = run_in(store.0.path(), &["layout"]);
+    assert_eq!(code, 0);
+    assert!(!stdout.contains("build context"), "{stdout}");
+}
+
+#[test]
+fn labels_of_findings_are_names_of_rules() {
+    let said = |args: &[&str]| {
+        let (code, stdout, stderr) = run(args);
+        assert_eq!(code, 0, "{stderr}");
+        stdout
+    };
+    assert!(said(&["explain", "hidden"]).starts_with("deleted-bytes\n"));
+    let caches = said(&["explain", "cache"]);
+    assert!(caches.contains("pip-cache") && caches.contains("apt-lists-and-cache"), "{caches}");
+    assert!(run(&["explain", "cach"]).2.contains("did you mean `cache`?"));
+}
+
+#[test]
+fn a_plan_names_the_commands_that_follow_it() {
+    let store = project();
+    store.write("requirements.txt", "");
+    let image = store.write("service.tar", docker_old(&sample()));
+    let image = image.to_str().unwrap();
+    let plan = |args: &[&str]| {
+        let args = [&["plan"], args, &["-o", "slim", "--force", "--no-resolve", "--skip", "cache"]].concat();
+        let (code, stdout, stderr) = run_in(store.0.path(), &args);
+        assert_eq!(code, 0, "{stderr}");
+        stdout
+    };
+    let text = plan(&[image, "--base", "debian:12"]);
+    for command in [
+        format!("docker load -i {image}"),
+        "docker build -t example/app:slim slim".into(),
+        "slimwright verify docker-daemon:example/app:1 docker-daemon:example/app:slim --plan slim".into(),
+    ] {
+        assert!(text.contains(&format!("\n  {command}\n")), "{command}: {text}");
+        let report = std::fs::read_to_string(store.path("slim/REPORT.md")).unwrap();
+        assert!(report.contains(&command), "{command}: {report}");
+    }
+    let text = plan(&["."]);
+    assert!(text.contains("-f slim/Dockerfile .\n") && !text.contains("slimwright verify"), "{text}");
 }

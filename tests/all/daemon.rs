@@ -149,9 +149,12 @@ fn an_engine_says_where_its_store_is() {
 fn names_are_encoded_and_lead_nowhere_else() {
     let engine = Scripted::new(&[("/_ping", ping("1.41"))]);
     let connected = engine.connect();
+    // Of a name that it does not have it is asked which it has.
     let asked = |name: &str| {
         connected.inspect(name).unwrap_err();
-        engine.asked().pop().unwrap()
+        let mut asked = engine.asked();
+        assert_eq!(asked.pop().unwrap(), "/v1.41/images/json");
+        asked.pop().unwrap()
     };
     assert_eq!(asked("r.io:5000/a_b/c-d@sha256:0a"), "/v1.41/images/r.io:5000/a_b/c-d@sha256:0a/json");
     assert_eq!(asked("\u{fc} ?#%&"), "/v1.41/images/%C3%BC%20%3F%23%25%26/json");
@@ -480,4 +483,76 @@ fn an_export_that_is_cut_or_not_what_was_asked_for_is_3() {
     let (code, _, stderr) = run(&engine, &store.path("cache"), &AUDIT);
     assert_eq!(code, 3);
     assert!(stderr.contains("example/app:1") && stderr.contains("hint:"), "{stderr}");
+}
+
+/// An engine with these images, by name, beside that of `parts`.
+fn having(parts: &crate::tarballs::Parts, names: &[&str]) -> Scripted {
+    let id = Digest::of(&parts.config_bytes());
+    let inspected = json!({
+        "Id": id.to_string(), "RepoTags": names, "Size": 1234, "Architecture": "amd64", "Os": "linux",
+        "GraphDriver": {"Name": "vfs"}, "RootFS": {"Type": "layers", "Layers": parts.config["rootfs"]["diff_ids"]},
+    });
+    let export = crate::tarballs::docker_old(parts);
+    let info = json!({"DockerRootDir": "/var/lib/docker", "Driver": "vfs", "ServerVersion": "20.10.24"});
+    let list = json!([{"RepoTags": names}, {"RepoTags": ["<none>:<none>"]}, {"RepoTags": null}]);
+    Scripted::new(&[
+        ("/_ping", ping("1.41")),
+        ("/v1.41/info", json_answer(200, &info.to_string())),
+        ("/v1.41/images/json", json_answer(200, &list.to_string())),
+        ("/v1.41/images/example/app:1/json", json_answer(200, &inspected.to_string())),
+        ("/v1.41/images/example/app:1/get", raw_answer(200, &format!("Content-Length: {}\r\n", export.len()), &export)),
+    ])
+}
+
+#[test]
+fn a_bare_name_is_an_image_of_the_engine_and_no_command_is_an_audit() {
+    let (store, parts) = (Store::new(), crate::tarballs::sample());
+    let engine = having(&parts, &["example/app:1"]);
+    for args in [&["audit", "example/app:1"][..], &["example/app:1"]] {
+        let (code, stdout, stderr) = run(&engine, &store.path("cache"), args);
+        assert_eq!(code, 0, "{stderr}");
+        assert!(stdout.contains("from the engine"), "{stdout}");
+        assert!(stderr.contains("example/app:1: from the engine (docker-daemon:example/app:1)"), "{stderr}");
+    }
+    let (_, stdout, _) = run(&engine, &store.path("cache"), &["audit", "docker-daemon:example/app:1"]);
+    assert!(!stdout.contains("from the engine"), "{stdout}");
+}
+
+#[test]
+fn a_name_that_the_engine_has_not_gets_the_ones_that_are_like_it() {
+    let (store, parts) = (Store::new(), crate::tarballs::sample());
+    let engine = having(&parts, &["example/app:1", "example/app:2", "other:3"]);
+    let said = |target: &str| {
+        let (code, stdout, stderr) = run(&engine, &store.path("cache"), &["audit", target]);
+        assert_eq!((code, stdout.as_str()), (3, ""), "{target}: {stderr}");
+        stderr
+    };
+    // The tags of a repository; the name with the typing error mended. No registry is asked for either.
+    for target in ["docker-daemon:example/app", "example/app"] {
+        assert!(said(target).contains("it has example/app:1, example/app:2"), "{target}");
+    }
+    for target in ["docker-daemon:example/ap:2", "exmaple/app:2", "example/aap:2"] {
+        assert!(said(target).contains("did you mean `example/app:2`?"), "{target}: {}", said(target));
+    }
+    assert!(!said("docker-daemon:quite/different").contains("did you mean"));
+    // With a tag of its own it may well be in a registry: there is none at this address.
+    let text = said("localhost:1/example/app:9");
+    for place in ["as a file or folder: there is none", "in an engine: ", "in a registry: localhost:1/example/app"] {
+        assert!(text.contains(place), "{text}");
+    }
+}
+
+#[test]
+fn a_kind_that_is_mistyped_gets_the_right_one() {
+    let (store, engine) = (Store::new(), having(&crate::tarballs::sample(), &["example/app:1"]));
+    for (typed, meant) in [
+        ("docker-deamon:example/app:1", "docker-daemon:example/app:1"),
+        ("dcoker://example.org/a", "docker://example.org/a"),
+        ("oci-archve:x.tar", "oci-archive:x.tar"),
+        ("contxt:.", "context:."),
+    ] {
+        let (code, _, stderr) = run(&engine, &store.path("cache"), &["audit", typed]);
+        assert_eq!(code, 2, "{stderr}");
+        assert!(stderr.contains(&format!("did you mean `{meant}`?")), "{stderr}");
+    }
 }

@@ -7,7 +7,7 @@ use slimwright::facts::{Explained, why};
 use slimwright::fs::View;
 use slimwright::image::Image;
 use slimwright::python::read_asked_for;
-use slimwright::report::WhyReport;
+use slimwright::report::{Answer, WhyReport};
 
 const SITE: &str = "usr/local/lib/python3.11/site-packages";
 
@@ -96,7 +96,11 @@ fn a_root_that_is_asked_for_and_required_says_both() {
     assert!(!why.required_by[0].satisfied);
     assert_eq!(cuts(&why, true), []);
     let text = slimwright::report::why(
-        &WhyReport::new("test", slimwright::base::Basis::Measured, vec![why], Vec::new()),
+        &WhyReport::new(
+            "test",
+            slimwright::base::Basis::Measured,
+            Answer { distributions: vec![why], ..Answer::default() },
+        ),
         false,
         80,
         false,
@@ -113,7 +117,11 @@ fn hostile_names_are_escaped() {
     let name = survey.python.distributions[Id::at(0)].normalized.clone();
     let found = why(&survey.facts(&view), &name);
     let text = slimwright::report::why(
-        &WhyReport::new("test", slimwright::base::Basis::Measured, found, Vec::new()),
+        &WhyReport::new(
+            "test",
+            slimwright::base::Basis::Measured,
+            Answer { distributions: found, ..Answer::default() },
+        ),
         false,
         80,
         false,

@@ -5,6 +5,7 @@ use crate::cli::budget::{self, Budget};
 use crate::cli::dockerfile::UserDockerfile;
 use crate::cli::failure::{Failure, Result};
 use crate::cli::input::{Input, Look};
+use crate::cli::locate::locate;
 use crate::cli::options;
 use crate::cli::output::Destination;
 use crate::cli::pipeline::{self, Ask};
@@ -15,7 +16,7 @@ use crate::report;
 /// Runs the command.
 pub fn run(args: options::Audit) -> Result<()> {
     let destination = Destination::new(args.output, args.force)?;
-    let input = Input::new(args.source, &args.asked)?;
+    let input = Input::new(locate(args.source)?, &args.asked)?;
     let look = Look::new(&args.print, destination.is_stdout());
     input.keeping_cache(|| {
         let rules = pipeline::rules(args.profiles.profiles.as_deref())?;
@@ -36,7 +37,7 @@ pub fn run(args: options::Audit) -> Result<()> {
             },
         )?;
         let render = args.format.render;
-        let mut text = render(&report, &rules, look.style(&input.text)).map_err(Failure::measure)?;
+        let mut text = render(&report, &rules, look.style(&input)).map_err(Failure::measure)?;
         if let Some(verdict) = verdict.as_ref().filter(|_| args.format.name == "text") {
             text.push('\n');
             text.push_str(&report::check_text(verdict, look.color, look.width, look.details));

@@ -4,12 +4,13 @@
 //! written last, as a whole, and only after a verdict that is no failure.
 
 use crate::base::{escape_path, escape_str};
-use crate::budget::{Baseline, Config, Date, Outcome, Planned, Snapshot, Verdict, evaluate};
+use crate::budget::{Baseline, Config, Date, Outcome, Planned, Snapshot, Verdict, evaluate, initial};
 use crate::cli::budget::{self, LockFile, MINIMAL};
 use crate::cli::budget_files::{BudgetFile, CONFIG, LOCK};
 use crate::cli::dockerfile::UserDockerfile;
 use crate::cli::failure::{Failure, Result};
 use crate::cli::input::{self, Input, Look};
+use crate::cli::locate::locate;
 use crate::cli::options::{Check as Args, CheckFormat};
 use crate::cli::output::Destination;
 use crate::cli::pipeline::{self, Ask, Found};
@@ -36,8 +37,10 @@ struct Settings {
     lock: LockFile,
     name: Option<String>,
     mode: Mode,
+    /// Whether files may be replaced.
+    force: bool,
     options: PlanOptions,
-    profiles: Option<PathBuf>,
+    rules: Vec<Rule>,
     look: Look,
     /// What goes where; stdout first.
     reports: Vec<(CheckFormat, Destination)>,
@@ -57,19 +60,25 @@ enum Mode {
     Update,
     Tighten,
     Planned,
+    Init,
 }
 
 impl Settings {
     /// Checks the arguments, and reads the configuration and the lock.
-    fn new(args: Args) -> Result<Self> {
+    fn new(mut args: Args) -> Result<Self> {
         let reports = reports(&args)?;
+        args.source = locate(args.source)?;
+        let rules = pipeline::rules(args.profiles.profiles.as_deref())?;
+        args.accept = pipeline::rule_ids("accept", &rules, &args.accept)?;
+        args.skip = pipeline::rule_ids("skip", &rules, &args.skip)?;
         let (found, mut config) = configuration(&args)?;
         for limit in &args.limit {
             config = config.with_limit(limit).map_err(|error| Failure::of(true, error))?;
         }
         let beside = found.as_ref().map_or_else(|| BudgetFile::named(Path::new(LOCK)), BudgetFile::lock);
-        let lock = LockFile::read(args.lock.as_deref(), beside, args.update)?;
+        let lock = LockFile::read(args.lock.as_deref(), beside, args.update || args.init)?;
         let mode = match (args.update, args.tighten, args.planned) {
+            _ if args.init => Mode::Init,
             (true, ..) => Mode::Update,
             (_, true, _) => Mode::Tighten,
             (.., true) => Mode::Planned,
@@ -85,8 +94,9 @@ impl Settings {
             lock,
             name: args.name,
             mode,
+            force: args.force,
             options: PlanOptions { accept: args.accept, skip: args.skip, ..PlanOptions::default() },
-            profiles: args.profiles.profiles,
+            rules,
             look: Look::new(&args.print, true),
             reports,
             today: budget::today()?,
@@ -136,6 +146,12 @@ fn configuration(args: &Args) -> Result<(Option<BudgetFile>, Config)> {
     let target = input::target(&args.source.target)?;
     let folder = target.context().filter(|folder| folder.as_os_str() != ".");
     let found = args.config.as_deref().map(BudgetFile::named).or_else(|| BudgetFile::find(folder));
+    if args.init {
+        let file = found.unwrap_or_else(|| BudgetFile::named(&folder.unwrap_or(Path::new("")).join(CONFIG)));
+        // It is written after the measurement: what is in the way is said before.
+        Destination::new(Some(file.path.clone()), args.force)?;
+        return Ok((Some(file), Config::empty()));
+    }
     let Some(file) = found else {
         return match args.limit.is_empty() {
             true => Err(Failure::usage(anyhow::anyhow!("there is no {CONFIG} here, and none was named")).hint(MINIMAL)),
@@ -148,16 +164,15 @@ fn configuration(args: &Args) -> Result<(Option<BudgetFile>, Config)> {
 
 /// Judges.
 fn check(settings: &Settings) -> Result<()> {
-    let rules = pipeline::rules(settings.profiles.as_deref())?;
-    settings.config.check_rules(&rules).map_err(|error| Failure::of(true, error))?;
-    pipeline::check_rules(&rules, &settings.options)?;
+    let rules = &settings.rules;
+    settings.config.check_rules(rules).map_err(|error| Failure::of(true, error))?;
     let opened = pipeline::opened(&settings.input)?;
     let given = &settings.input.given;
-    let (snapshot, verdict) = pipeline::find(&opened, given, &rules, |found| judge(settings, &rules, &found))?;
+    let (snapshot, verdict) = pipeline::find(&opened, given, rules, |found| judge(settings, rules, &found))?;
     for (format, destination) in &settings.reports {
         // What goes into a file has no colours, and is as wide everywhere.
         let look = if destination.is_stdout() { settings.look } else { settings.look.plain() };
-        let text = (format.render)(&verdict, look.style(&settings.input.text)).map_err(Failure::measure)?;
+        let text = (format.render)(&verdict, look.style(&settings.input)).map_err(Failure::measure)?;
         destination.write(|out| Ok(out.write_all(text.as_bytes())?))?;
     }
     settle(settings, &snapshot, &verdict)
@@ -171,13 +186,19 @@ fn judge(settings: &Settings, rules: &[Rule], found: &Found<'_>) -> Result<(Snap
     }
     let baseline = match settings.mode {
         // Who agrees to an image's sizes agrees to its growth.
-        Mode::Update => Some(Baseline::of(&snapshot)),
+        Mode::Update | Mode::Init => Some(Baseline::of(&snapshot)),
         _ => settings.lock.lock.get(&snapshot).cloned(),
     };
-    let lock = baseline.as_ref().filter(|_| settings.mode != Mode::Update).map(|_| settings.lock.path.as_path());
+    let is_new = matches!(settings.mode, Mode::Update | Mode::Init);
+    let lock = baseline.as_ref().filter(|_| !is_new).map(|_| settings.lock.path.as_path());
     let rests_on = budget::rests_on(settings.file.as_ref(), lock, &settings.limits);
+    let config = match (settings.mode, &settings.file) {
+        (Mode::Init, Some(file)) => Config::parse(&initial(&snapshot), &file.path.display().to_string())
+            .map_err(|error| Failure::of(true, error))?,
+        _ => settings.config.clone(),
+    };
     let evaluate = |snapshot: &Snapshot| {
-        let verdict = evaluate(snapshot, &settings.config, baseline.as_ref(), settings.today);
+        let verdict = evaluate(snapshot, &config, baseline.as_ref(), settings.today);
         let verdict = verdict.map_err(|error| Failure::of(true, error))?;
         Ok::<_, Failure>(Verdict { rests_on: rests_on.clone(), ..verdict })
     };
@@ -239,7 +260,7 @@ fn planned(judged: &Verdict, plan: &Plan, rules: &[Rule]) -> Planned {
 fn settle(settings: &Settings, snapshot: &Snapshot, verdict: &Verdict) -> Result<()> {
     let bar = Bar::new(settings.input.quiet);
     let file = escape_path(&settings.lock.path);
-    let writes = matches!(settings.mode, Mode::Update | Mode::Tighten);
+    let writes = matches!(settings.mode, Mode::Update | Mode::Tighten | Mode::Init);
     if matches!(verdict.outcome, Outcome::Fail | Outcome::CouldNotMeasure) {
         let failed = budget::failure(verdict);
         return Err(if writes { failed.hint(format!("{file} was left as it is")) } else { failed });
@@ -247,6 +268,15 @@ fn settle(settings: &Settings, snapshot: &Snapshot, verdict: &Verdict) -> Result
     let mut lock = settings.lock.lock.clone();
     match settings.mode {
         Mode::Update => lock.set(snapshot),
+        Mode::Init => {
+            lock.set(snapshot);
+            if let Some(file) = &settings.file {
+                let text = initial(snapshot);
+                Destination::File(file.path.clone(), settings.force)
+                    .write(|out| Ok(out.write_all(text.as_bytes())?))?;
+                bar.note(&format!("wrote {}", escape_path(&file.path)));
+            }
+        }
         Mode::Tighten if lock.get(snapshot).is_none() => {
             let (image, platform) = (&snapshot.repository, &snapshot.platform);
             return Err(Failure::usage(anyhow::anyhow!(

@@ -3,6 +3,7 @@
 use crate::budget::{Diff, Snapshot};
 use crate::cli::failure::{Failure, Result};
 use crate::cli::input::{self, Input, Look};
+use crate::cli::locate::locate;
 use crate::cli::options::{self, Context, Source};
 use crate::cli::output::Destination;
 use crate::cli::pipeline;
@@ -10,12 +11,13 @@ use crate::cli::pipeline;
 /// Runs the command.
 pub fn run(args: options::Diff) -> Result<()> {
     let destination = Destination::new(args.output, args.force)?;
-    let after = Source { target: args.after, ..args.source.clone() };
-    let (before, after) = input::pair(for_contexts(args.source, after)?, &args.asked)?;
+    let after = locate(Source { target: args.after, ..args.source.clone() })?;
+    let source = locate(args.source)?;
+    let (before, after) = input::pair(for_contexts(source, after)?, &args.asked)?;
     let look = Look::new(&args.print, destination.is_stdout());
     before.keeping_cache(|| {
         let diff = Diff::new(&snapshot(&before)?, &snapshot(&after)?);
-        let text = (args.format.render)(&diff, look.style(&before.text)).map_err(Failure::measure)?;
+        let text = (args.format.render)(&diff, look.style(&before)).map_err(Failure::measure)?;
         destination.write(|out| Ok(out.write_all(text.as_bytes())?))?;
         match args.exit_code && !diff.is_empty() {
             true => Err(Failure::verdict(anyhow::anyhow!("{} and {} differ", before.text, after.text))),

@@ -5,15 +5,16 @@ use crate::cli::context;
 use crate::cli::dockerfile::UserDockerfile;
 use crate::cli::failure::{Failure, Result};
 use crate::cli::input::{self, Input, Look};
+use crate::cli::locate::locate;
 use crate::cli::options::{self, Source, Style};
 use crate::cli::output::{Folder, print};
 use crate::cli::pipeline::{self, Ask, Measured, Planned};
 use crate::emit;
 use crate::facts;
-use crate::image::host_platform;
+use crate::image::{Form, Local, Target, host_platform};
 use crate::plan::{self, Draft, PlanOptions};
 use crate::report::{PlanReport, json, report_md, text};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Of how many of the largest distributions a plan's report tells who brought them in.
 const HEAVY: usize = 10;
@@ -28,15 +29,17 @@ struct Settings {
     /// The user's own Dockerfile, to be edited.
     dockerfile: Option<Box<UserDockerfile>>,
     folder: Folder,
+    /// Where that Dockerfile is built.
+    place: PathBuf,
 }
 
 /// Runs the command.
 pub fn run(mut args: options::Plan) -> Result<()> {
-    let profiles = args.profiles.profiles.take();
+    let rules = pipeline::rules(args.profiles.profiles.as_deref())?;
+    args.accept = pipeline::rule_ids("accept", &rules, &args.accept)?;
+    args.skip = pipeline::rule_ids("skip", &rules, &args.skip)?;
     let settings = Settings::new(args)?;
     settings.input.keeping_cache(|| {
-        let rules = pipeline::rules(profiles.as_deref())?;
-        pipeline::check_rules(&rules, &settings.options)?;
         let opened = pipeline::opened(&settings.input)?;
         let look_up =
             |draft: &Draft<'_>| if settings.resolve { pipeline::look_up(draft, &settings.input) } else { Vec::new() };
@@ -47,30 +50,38 @@ pub fn run(mut args: options::Plan) -> Result<()> {
             dockerfile: settings.dockerfile.as_deref(),
         };
         let given = &settings.input.given;
-        let (files, report, edited, again) = pipeline::measure(&opened, given, &ask, look_up, |measured| {
+        let (files, report, edited, again, next) = pipeline::measure(&opened, given, &ask, look_up, |measured| {
             let planned = measured.plan.map_err(pipeline::plan_failure)?;
             let edits = planned.edits.as_ref();
             let edited = edits.map(|edits| text::edits_summary(edits, &planned.plan.actions)).unwrap_or_default();
             let again = settings.again(planned);
-            Ok((files(&measured, planned, again.as_deref())?, measured.report(&rules), edited, again))
+            let next = settings.next(planned);
+            let files = files(&measured, planned, again.as_deref(), &next)?;
+            Ok((files, measured.report(&rules), edited, again, next))
         })?;
         settings.folder.write(&files)?;
         let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
         let written = format!("wrote {} in {}", names.join(", "), settings.folder.path().display());
-        let summary = text::plan_summary(&report, settings.look.style(&settings.input.text));
-        let again = again.map_or_else(String::new, |command| format!("read again: {}\n", escape_str(&command)));
-        print(&format!("{summary}\n{edited}{}\n{again}", escape_str(&written)))
+        let summary = text::plan_summary(&report, settings.look.style(&settings.input));
+        let next: String = next.iter().map(|command| format!("  {}\n", escape_str(command))).collect();
+        let again = again.map_or_else(String::new, |command| {
+            format!("The plan's folder, read again:\n  {}\n", escape_str(&command))
+        });
+        print(&format!("{summary}\n{edited}{}\n\nNEXT\n{next}{again}", escape_str(&written)))
     })
 }
 
 impl Settings {
     fn new(mut args: options::Plan) -> Result<Self> {
         let folder = Folder::new(args.output, args.force)?;
+        args.source = locate(args.source)?;
         let target = input::target(&args.source.target)?;
         // The Dockerfile that is edited is the one that is read.
         if target.context().is_some() && args.source.context.file.is_none() {
             args.source.context.file.clone_from(&args.dockerfile);
         }
+        let beside = args.dockerfile.as_deref().and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
+        let place = args.context.as_deref().or(target.context()).or(beside).unwrap_or(Path::new(".")).to_owned();
         let dockerfile = match &args.dockerfile {
             Some(path) => {
                 let stage = match target.context() {
@@ -100,6 +111,7 @@ impl Settings {
             resolve: !args.no_resolve,
             dockerfile,
             folder,
+            place,
         })
     }
 
@@ -117,9 +129,49 @@ impl Settings {
         }
         let image = format!("{original}={target}");
         words.extend(["--image".to_owned(), image, "--sizes-from".to_owned(), target.to_owned()]);
-        let words: Vec<String> = words.iter().map(|word| emit::shell_word(word)).collect();
-        Some(format!("slimwright audit {}", words.join(" ")))
+        Some(command("slimwright audit", words.iter().map(String::as_str)))
     }
+
+    /// The commands that build the image, and compare it with the original.
+    fn next(&self, planned: &Planned) -> Vec<String> {
+        let (mut target, folder) = (self.input.text.clone(), self.folder.path().display().to_string());
+        let name = emit::slim_name(&planned.plan.original);
+        let mut out = Vec::new();
+        if let Target::Local(Local { form: None | Some(Form::DockerArchive), path, .. }) = &self.input.target
+            && path.is_file()
+            && planned.edits.is_none()
+        {
+            out.push(command("docker load -i", [&*path.to_string_lossy()]));
+            let original = emit::original_argument(&planned.plan);
+            if original == planned.plan.original {
+                // Images of an engine are run as well.
+                target = format!("docker-daemon:{original}");
+            }
+        }
+        match &planned.edits {
+            None => out.push(command("docker build -t", [name.as_str(), &folder])),
+            Some(edits) => {
+                let place = self.place.display().to_string();
+                let files = planned.files.iter().filter(|(name, _)| edits.text.contains(name.as_str()));
+                let files: Vec<String> = files.map(|(name, _)| format!("{folder}/{name}")).collect();
+                if !files.is_empty() {
+                    out.push(command("cp -i", files.iter().map(String::as_str).chain([place.as_str()])));
+                }
+                let file = format!("{folder}/Dockerfile");
+                out.push(command("docker build -t", [name.as_str(), "-f", &file, &place]));
+            }
+        }
+        if self.input.target.context().is_none() && target != "-" {
+            let after = format!("docker-daemon:{name}");
+            out.push(command("slimwright verify", [target.as_str(), &after, "--plan", &folder]));
+        }
+        out
+    }
+}
+
+/// A command that a shell can be given.
+fn command<'w>(program: &str, words: impl IntoIterator<Item = &'w str>) -> String {
+    words.into_iter().fold(program.to_owned(), |line, word| line + " " + &emit::shell_word(word))
 }
 
 /// The Dockerfile of a build context, which a plan for it edits.
@@ -132,13 +184,19 @@ fn own_dockerfile(folder: &Path, source: &Source, skip: &[String]) -> Result<Box
     Ok(Box::new(UserDockerfile::read(&path, Some(folder), stage, skip.to_vec())?))
 }
 
-fn files(measured: &Measured<'_>, planned: &Planned, again: Option<&str>) -> Result<Vec<(String, String)>> {
+fn files(
+    measured: &Measured<'_>,
+    planned: &Planned,
+    again: Option<&str>,
+    next: &[String],
+) -> Result<Vec<(String, String)>> {
     let Planned { plan, files, edits } = planned;
     let report = PlanReport::new(measured.image, plan)
         .with_heavy(&facts::heaviest(measured.facts, HEAVY))
         .with_libraries(&plan::libraries_after(measured.facts, plan))
         .with_edits(edits.as_ref())
-        .with_again(again);
+        .with_again(again)
+        .with_next(next);
     let mut files = files.clone();
     if let Some(edits) = edits {
         files.insert(0, ("Dockerfile".to_owned(), edits.text.clone()));

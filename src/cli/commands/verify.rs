@@ -3,6 +3,7 @@
 use crate::cli::failure::{Failure, Result};
 use crate::cli::imports;
 use crate::cli::input::{self, Input, Look};
+use crate::cli::locate::locate;
 use crate::cli::options::{self, Asked, Plain, Source};
 use crate::cli::output::print;
 use crate::cli::pipeline;
@@ -39,8 +40,9 @@ impl Settings {
             let error = anyhow::anyhow!("--tolerance {}: expected per cent, 0 or more", args.tolerance);
             return Err(Failure::usage(error));
         }
-        let after = Source { target: args.after, ..args.source.clone() };
-        let (mut before, mut after) = input::pair((args.source, after), &Asked::default())?;
+        let after = locate(Source { target: args.after, ..args.source.clone() })?;
+        let source = locate(args.source)?;
+        let (mut before, mut after) = input::pair((source, after), &Asked::default())?;
         before.options.digests = !args.sizes_only;
         after.options.digests = !args.sizes_only;
         Ok(Self {

@@ -1,0 +1,162 @@
+//! What is meant by a target that is named without its kind: a file or folder that is there, a build context, an image of
+//! the engine, or one of a registry. In this order, and the first one that is there.
+//!
+//! A name that only looks like one that the engine has goes to no registry: somebody else may own what was mistyped.
+
+use super::failure::{Failure, Result};
+use super::options::{Found, Source};
+use super::progress::Bar;
+use crate::base::{Hint as _, escape_str, nearest_name, nearest_path};
+use crate::context;
+use crate::daemon::{DaemonError, Engine};
+use crate::image::{Form, ImageError, KINDS, Local, Progress as _, Target};
+use crate::registry::Reference;
+use std::path::{Path, PathBuf};
+
+/// Ends of the names of files, which are no images of an engine.
+const FILES: [&str; 12] =
+    [".tar", ".tgz", ".gz", ".zst", ".index", ".oci", ".img", ".json", ".toml", ".txt", ".yml", ".yaml"];
+
+/// A target with its kind.
+struct Located {
+    /// With its kind before it.
+    target: String,
+    /// The Dockerfile, if that was named.
+    dockerfile: Option<PathBuf>,
+    found: Found,
+}
+
+/// Writes the kind of a target before it, where the user did not.
+pub fn locate(mut source: Source) -> Result<Source> {
+    if let Some(located) = find(&source.target)? {
+        let (text, target) = (escape_str(&source.target), escape_str(&located.target));
+        let nowhere = if located.found.tried.is_empty() { "" } else { "neither here nor in the engine; read " };
+        Bar::new(source.quiet).note(&format!("{text}: {nowhere}{} ({target})", located.found.origin));
+        source.target = located.target;
+        source.context.file = source.context.file.or(located.dockerfile);
+        source.found = located.found;
+    }
+    Ok(source)
+}
+
+/// The same of a target of an option, which is an image.
+pub fn locate_image(text: &str) -> Result<String> {
+    Ok(find(text)?.map_or_else(|| text.to_owned(), |located| located.target))
+}
+
+/// Looks for a target that has no kind. `None`: it has one, or is a file or folder that holds an image.
+fn find(text: &str) -> Result<Option<Located>> {
+    match text.parse::<Target>() {
+        Ok(Target::Local(local)) if local.form.is_some() || local.path.as_os_str() == "-" => Ok(None),
+        Ok(Target::Local(local)) if local.path.exists() => Ok(built_from(&local)),
+        Ok(Target::Local(local)) => named(text, &local.path),
+        // What is wrong with it is said where it is used.
+        _ => Ok(None),
+    }
+}
+
+/// A folder to build from, or the Dockerfile of one.
+fn built_from(local: &Local) -> Option<Located> {
+    let (folder, dockerfile) = match local.path.is_dir() {
+        true if is_context(&local.path) => (local.path.as_path(), None),
+        false if is_dockerfile(&local.path) => (local.path.parent()?, Some(local.path.clone())),
+        _ => return None,
+    };
+    // Not every name can be written behind a kind.
+    let target = match folder.to_str()? {
+        "" => "context:.".to_owned(),
+        folder => format!("context:{folder}"),
+    };
+    let found = Found { origin: "a build context".into(), ..Found::default() };
+    Some(Located { target, dockerfile, found })
+}
+
+/// A folder with a Dockerfile, or a project's without one, that is no image itself.
+fn is_context(folder: &Path) -> bool {
+    let project = || ["pyproject.toml", "uv.lock", "requirements.txt"].iter().any(|name| folder.join(name).is_file());
+    (context::dockerfile_in(folder).is_some() || project()) && !Form::is_image(folder)
+}
+
+/// Builders know these names.
+fn is_dockerfile(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let named =
+        |word: &str| name == word || name.starts_with(&format!("{word}.")) || name.ends_with(&format!(".{word}"));
+    path.is_file() && (named("dockerfile") || named("containerfile"))
+}
+
+/// An image of the engine, else of a registry.
+fn named(text: &str, path: &Path) -> Result<Option<Located>> {
+    let Some(reference) = text.parse::<Reference>().ok().filter(|_| !is_path(text, path)) else {
+        // Reading it says that there is no such file.
+        return near_kind(text).map(|()| None);
+    };
+    let located = |kind: &str, found| Some(Located { target: format!("{kind}{text}"), dockerfile: None, found });
+    let Engines::HasNot(why, hint) = in_engine(text)? else {
+        return Ok(located("docker-daemon:", Found { origin: "from the engine".into(), ..Found::default() }));
+    };
+    near_kind(text)?;
+    let near = nearest_path(path).map_or_else(String::new, |near| format!(" (there is {})", near.display()));
+    let tried = vec![format!("as a file or folder: there is none{near}"), format!("in an engine: {why}")];
+    Ok(located("docker://", Found { origin: format!("from {}", reference.registry()), tried, hint }))
+}
+
+/// Not a name of an image: it names a place, or a kind of file.
+fn is_path(text: &str, path: &Path) -> bool {
+    let starts = ["/", "./", "../", "~"].iter().any(|start| text.starts_with(start));
+    let ends = FILES.iter().any(|end| text.ends_with(end));
+    let in_folder =
+        path.components().count() > 1 && path.components().next().is_some_and(|first| Path::new(&first).is_dir());
+    starts || ends || in_folder
+}
+
+/// `docker-deamon:x`.
+fn near_kind(text: &str) -> Result<()> {
+    let Some((word, rest)) = text.split_once(':') else { return Ok(()) };
+    let Some(kind) = nearest_name(word, KINDS).filter(|kind| word.len() > 3 && *kind != word) else { return Ok(()) };
+    let error = anyhow::anyhow!("TARGET `{}`: `{}` is no kind of target", escape_str(text), escape_str(word));
+    Err(Failure::usage(error).hint(format!("did you mean `{kind}:{}`?", escape_str(rest))))
+}
+
+/// What an engine says of a name.
+enum Engines {
+    Has,
+    /// Why, and what may be meant.
+    HasNot(String, Option<String>),
+}
+
+/// Asks the engine. An image that differs by a typing error, or in the tag alone where none was written, is an error.
+fn in_engine(text: &str) -> Result<Engines> {
+    let error = match Engine::connect().and_then(|engine| engine.inspect(text)) {
+        Ok(_) => return Ok(Engines::Has),
+        Err(error) => error,
+    };
+    let DaemonError::NoSuchImage { place, similar, .. } = &error else {
+        return Ok(Engines::HasNot(error.to_string(), None));
+    };
+    let has_tag = text.rsplit('/').next().is_some_and(|last| last.contains([':', '@']));
+    if similar.name.is_some() || (!has_tag && !similar.is_empty()) {
+        let hint = format!("{similar} To read it from a registry write docker://{}", escape_str(text));
+        return Err(Failure::of(false, ImageError::from(error)).hint(hint));
+    }
+    let tags = if similar.is_empty() { String::new() } else { format!("; {similar}") };
+    let near = nearest_name(text, similar.tags.iter().map(|tag| &**tag));
+    let hint = near.map(|near| format!("did you mean `{}`?", escape_str(near)));
+    Ok(Engines::HasNot(format!("{place} has no such image{}", tags.trim_end_matches('.')), hint))
+}
+
+/// An image that is in no registry either, with all the places where it was looked for.
+pub fn not_found(found: &Found, text: &str, error: ImageError) -> Failure {
+    if found.tried.is_empty() {
+        return Failure::of(error.is_usage(), error);
+    }
+    let hint = found.hint.clone().or_else(|| error.hint());
+    let rows = found.tried.iter().cloned().chain([format!("in a registry: {error}")]);
+    let name = escape_str(text.strip_prefix("docker://").unwrap_or(text));
+    let lines = std::iter::once(format!("no image `{name}` was found")).chain(rows).collect::<Vec<_>>().join("\n");
+    let failure = Failure::measure(anyhow::anyhow!(lines));
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}

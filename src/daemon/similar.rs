@@ -1,0 +1,63 @@
+//! Which image may be meant by a name that an engine does not have.
+
+use crate::base::{Text, nearest_name};
+use std::fmt;
+
+/// Names that are said, at most.
+const MAX_NAMES: usize = 8;
+
+/// The names of an engine that are like one that it does not have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Similar {
+    /// The same repository with other tags.
+    pub tags: Vec<Text>,
+    /// Another repository, whose name differs by a typing error or two; with that tag, where there is one.
+    pub name: Option<Text>,
+}
+
+impl Similar {
+    /// Looks for them.
+    pub fn of(asked: &str, names: &[String]) -> Self {
+        let (repository, tag) = split(asked);
+        let mut tags: Vec<&String> = names.iter().filter(|name| split(name).0 == repository).collect();
+        tags.sort();
+        let tags: Vec<Text> = tags.into_iter().map(|name| name.as_str().into()).collect();
+        if !tags.is_empty() {
+            return Self { tags, name: None };
+        }
+        let mut repositories: Vec<&str> = names.iter().map(|name| split(name).0).collect();
+        repositories.sort_unstable();
+        let near = nearest_name(repository, repositories);
+        let rows = || names.iter().filter(|name| Some(split(name).0) == near);
+        let same = rows().find(|name| split(name).1 == tag.or(Some("latest"))).or_else(|| rows().min());
+        Self { tags, name: same.map(|name| name.as_str().into()) }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.tags.is_empty() && self.name.is_none()
+    }
+}
+
+/// A name's repository and tag.
+fn split(name: &str) -> (&str, Option<&str>) {
+    let name = name.split('@').next().unwrap_or_default();
+    match name.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => (repository, Some(tag)),
+        _ => (name, None),
+    }
+}
+
+impl fmt::Display for Similar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(name) = &self.name {
+            return write!(f, "did you mean `{name}`?");
+        }
+        let shown: Vec<&str> = self.tags.iter().take(MAX_NAMES).map(|tag| &**tag).collect();
+        write!(f, "it has {}", shown.join(", "))?;
+        match self.tags.len().saturating_sub(MAX_NAMES) {
+            0 => f.write_str("."),
+            more => write!(f, " and {more} more."),
+        }
+    }
+}
