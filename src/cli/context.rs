@@ -116,14 +116,14 @@ pub(super) fn read<'w>(input: &'w ContextInput, options: &'w OpenOptions, quiet:
     Ok((read.image, world))
 }
 
-/// The image to measure by. It is kept until the process ends, with what was read of it.
-fn evidence(target: &Target, input: &ContextInput, options: &OpenOptions, bar: &Bar) -> Result<Evidence<'static>> {
+/// What the image to measure by tells.
+fn evidence(target: &Target, input: &ContextInput, options: &OpenOptions, bar: &Bar) -> Result<Evidence> {
     let options = OpenOptions { platform: Some(input.options.platform.clone()), ..options.clone() };
     let image = open(target, &options, bar).map_err(|error| Failure::of(error.is_usage(), error))?;
     bar.finish();
-    let view: &'static View<'static> = Box::leak(Box::new(View::new(Box::leak(Box::new(image)))));
-    let survey = Box::leak(Box::new(Survey::new(view, &[])));
-    Ok(Evidence::new(Box::leak(Box::new(survey.facts(view)))))
+    let view = View::new(&image);
+    let survey = Survey::new(&view, &[]);
+    Ok(Evidence::new(&survey.facts(&view)))
 }
 
 /// The machine and the network.
@@ -132,7 +132,7 @@ pub(super) struct World<'w> {
     options: &'w OpenOptions,
     bar: Bar,
     /// What is measured by.
-    evidence: Option<Evidence<'static>>,
+    evidence: Option<Evidence>,
     uv: std::cell::OnceCell<std::result::Result<Uv, index::ResolveError>>,
     /// Images that were asked for.
     images: RefCell<BTreeMap<String, Base>>,
@@ -222,11 +222,15 @@ impl Outside for World<'_> {
         files: &dyn Files,
         platform: &Platform,
     ) -> std::result::Result<Resolution, RequestError> {
-        let uv = self
-            .uv
-            .get_or_init(|| Uv::find_outside(&Strangers::here().and(&self.input.folder)))
-            .as_ref()
-            .map_err(|error| RequestError::Uv(error.clone()))?;
+        let uv = self.uv.get_or_init(|| Uv::find_outside(&Strangers::here().and(&self.input.folder)));
+        let uv = match uv {
+            Ok(uv) => uv,
+            // What the image to measure by has needs no index.
+            Err(error) => {
+                let known = self.evidence.as_ref().and_then(|evidence| evidence.resolve(request, files));
+                return known.ok_or_else(|| RequestError::Uv(error.clone()));
+            }
+        };
         self.bar.start(&format!("asking package indexes (uv {})", uv.version()), None);
         let options = crate::wheel::Options { cache: self.cache(), ..crate::wheel::Options::default() };
         let found = index::resolve(uv, request, files, platform, &options)?;

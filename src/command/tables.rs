@@ -303,11 +303,12 @@ const APT: [Row; 10] = [
 ];
 
 /// apk's.
-const APK: [Row; 9] = [
+const APK: [Row; 10] = [
     (Value, Virtual, "virtual/t"),
     (List, Place, "repository/X"),
-    (Value, Harmless, "repositories-file keys-dir arch cache-max-age wait timeout progress-fd"),
-    (Value, Root, "root/p"),
+    (Value, Harmless, "keys-dir cache-max-age wait timeout progress-fd"),
+    (Value, Open, "repositories-file arch"),
+    (Value, Open, "root/p"),
     (Value, CacheDir, "cache-dir"),
     (Nothing, NoCache, "no-cache"),
     (Nothing, DryRun, "simulate/s"),

@@ -37,6 +37,13 @@ const ACTIVATE: [(&str, u64, u64); 7] = [
 /// What uv keeps of the index for each distribution, in bytes (measured: 46 MB for 187 with uv 0.13; predicted of others).
 const UV_NOTES: u64 = 246_000;
 
+/// What a project says of itself.
+struct Built {
+    description: Option<Description>,
+    /// Whether its build runs code of its own.
+    runs_own_code: bool,
+}
+
 impl Stage {
     /// Installs what is ordered.
     pub(super) fn install(
@@ -57,6 +64,8 @@ impl Stage {
             let rows = resolution.packages.iter().zip(&known).filter(|(_, known)| known.is_some());
             rows.into_iter().any(|(package, _)| package.name == what)
         };
+        // Projects are read before anything is installed: what that does that is not known does not change them.
+        let projects: Vec<Built> = order.projects.iter().map(|project| self.read_project(world, project)).collect();
         for (what, why) in resolution.not_predicted.iter().filter(|(what, _)| !is_known(what)) {
             // What builds it is a program like any other.
             let why = GapReason::Distribution { why: why.clone(), site: order.site.site_dir.clone() };
@@ -93,8 +102,8 @@ impl Stage {
                 self.put_distribution(world, &order, &installer, package, place);
             }
         }
-        for project in &order.projects {
-            self.install_project(world, &order, project, place);
+        for (project, built) in order.projects.iter().zip(projects) {
+            self.install_project(&order, project, built, place);
         }
         self.keep_downloads(&order, &resolution.packages);
         Ok(Outcome::Done)
@@ -396,14 +405,20 @@ impl Stage {
         }
     }
 
-    /// A project of the context: its packages are copied into the environment, or a line leads to them.
-    fn install_project(&mut self, world: &World<'_>, order: &Order, project: &Project, place: &Place<'_>) {
+    fn read_project(&self, world: &World<'_>, project: &Project) -> Built {
         let table = self.project_table(world, &project.folder);
-        let Some(description) = table.as_ref().and_then(Description::read) else {
+        let own_code = |table: &toml::Table| self.runs_own_code(world, &project.folder, table);
+        let runs_own_code = table.as_ref().is_some_and(own_code);
+        Built { description: table.as_ref().and_then(Description::read), runs_own_code }
+    }
+
+    /// A project of the context: its packages are copied into the environment, or a line leads to them.
+    fn install_project(&mut self, order: &Order, project: &Project, built: Built, place: &Place<'_>) {
+        let Some(description) = built.description else {
             let what = format!("the project in {}", project.folder);
             return self.gap(place.text, &what, GapReason::ProjectName, Writes::Anywhere);
         };
-        if table.as_ref().is_some_and(|table| self.runs_own_code(world, &project.folder, table)) {
+        if built.runs_own_code {
             let what = format!("the build of the project in {}", project.folder);
             self.gap(place.text, &what, GapReason::Makes, Writes::Anywhere);
         }
@@ -542,7 +557,7 @@ fn token(crc: u32, size: u64) -> Digest {
 }
 
 /// A row of RECORD.
-fn row(path: &ImagePath, site: &Site, digest: Option<Digest>, size: u64) -> String {
+pub(super) fn row(path: &ImagePath, site: &Site, digest: Option<Digest>, size: u64) -> String {
     let inside = [site.site_dir.as_bytes(), b"/"].concat();
     let written = match path.as_bytes().strip_prefix(&inside[..]) {
         Some(relative) => String::from_utf8_lossy(relative).into_owned(),

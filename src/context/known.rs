@@ -43,6 +43,8 @@ pub struct KnownPackages {
     pub files: Vec<KnownFile>,
     /// By how many bytes the list of installed packages grows beyond the stanzas that are kept of it.
     pub more_of_list: u64,
+    /// Packages that are there and go, because they do not go with the new ones.
+    pub removed: Vec<String>,
     /// Names that nobody knows.
     pub unknown: Vec<String>,
     /// Whether these are all that the command brings, and what the package manager notes is among the files.
@@ -67,6 +69,8 @@ pub struct KnownPackage {
     pub bytes: u64,
     /// Whether it was named.
     pub manual: bool,
+    /// Whether an older version of it is there, whose files go.
+    pub replaces: bool,
 }
 
 /// The layer that an instruction makes.
@@ -125,6 +129,9 @@ impl Stage {
 
     /// Puts OS packages that are known.
     pub(super) fn put_measured_packages(&mut self, known: KnownPackages, apk: bool) {
+        known.removed.iter().for_each(|name| self.drop_package(name));
+        let replacing = known.packages.iter().filter(|package| package.replaces);
+        replacing.for_each(|package| self.hide_files(&package.name));
         for KnownFile { entry, content } in known.files {
             self.tree.put(entry, content);
         }

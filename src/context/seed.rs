@@ -3,17 +3,30 @@
 //! Source: Python's documentation, ensurepip and venv; Debian's packages python3-pip-whl and python3-setuptools-whl.
 
 use super::ContextError;
+use super::install::row;
 use super::run::{Outcome, Place};
 use super::site::Site;
 use super::stage::{Stage, World};
 use crate::base::ImagePath;
 use crate::image::{GapReason, Writes};
 use crate::layer::{Entry, EntryKind};
+use std::collections::BTreeMap;
 
 /// Whether `ensurepip` brings setuptools: until Python 3.11.
 fn has_setuptools(base: &Site) -> bool {
     let minor = base.python.strip_prefix("3.").and_then(|minor| minor.parse::<u32>().ok());
     minor.is_some_and(|minor| minor < 12)
+}
+
+/// The path that a file of a package of the system's has where its wheel is installed: `x.egg-info/PKG-INFO` is
+/// `x.dist-info/METADATA`.
+fn as_of_wheel(inside: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(inside);
+    match text.split_once(".egg-info/") {
+        Some((name, "PKG-INFO")) => format!("{name}.dist-info/METADATA").into_bytes(),
+        Some((name, file)) => format!("{name}.dist-info/{file}").into_bytes(),
+        None => inside.to_vec(),
+    }
 }
 
 impl Stage {
@@ -83,12 +96,28 @@ impl Stage {
         };
         let paths: Vec<(ImagePath, Entry)> =
             self.tree.below(&from).map(|(path, entry)| (path.clone(), entry.clone())).collect();
+        let mut records: BTreeMap<Vec<u8>, String> = BTreeMap::new();
         for (path, entry) in paths {
             let inside = &path.as_bytes()[from.len() + 1..];
             let first = inside.split(|&b| b == b'/').next().unwrap_or_default();
             if is_seed(first) && entry.kind == EntryKind::File {
                 let content = self.tree.content(path.as_bytes()).map(<[u8]>::to_vec);
-                self.tree.put(Entry { path: site.site_dir.join(inside), ..entry }, content);
+                let to = site.site_dir.join(&as_of_wheel(inside));
+                let of = if first.starts_with(b"pip") { b"pip-".to_vec() } else { b"setuptools-".to_vec() };
+                records.entry(of).or_default().push_str(&row(&to, &site, entry.content, entry.size));
+                self.tree.put(Entry { path: to, ..entry }, content);
+            }
+        }
+        // Where it is a package of the system's it has no RECORD, which what is installed into the environment has.
+        for (start, text) in records {
+            let is_metadata = |name: &Vec<u8>| name.starts_with(&start) && name.ends_with(b"-info");
+            let Some(metadata) = self.tree.names(site.site_dir.as_bytes()).into_iter().find(is_metadata) else {
+                continue;
+            };
+            let record = site.site_dir.join(&metadata).join(b"RECORD");
+            if metadata.ends_with(b".dist-info") && !self.tree.exists(record.as_bytes()) {
+                let text = text + &row(&record, &site, None, 0);
+                self.write(record, text.into_bytes(), 0, 0);
             }
         }
         for name in ["pip", "pip3", &format!("pip{}", base.python)] {

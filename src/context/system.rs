@@ -54,7 +54,7 @@ impl Stage {
                     release: read.value(Means::Release).map(str::to_owned),
                     virtual_name: None,
                 };
-                Ok(self.add_packages(world, &request, verb == "update", place))
+                Ok(self.add_packages(world, &request, verb == "update", &[], place))
             }
             "remove" | "purge" | "autoremove" | "autopurge" | "auto-remove" => {
                 let autoremoves = verb.starts_with("auto") || read.has(&[Means::AutoRemove]);
@@ -86,7 +86,10 @@ impl Stage {
         match verb.as_str() {
             "add" if read.open.is_some() => Ok(open(&read).unwrap_or(Outcome::Done)),
             "add" if read.has(&[Means::DryRun]) => Ok(Outcome::Done),
+            // What is there becomes what the repositories have now.
+            "add" if read.has(&[Means::Upgrade]) => Ok(Outcome::Unknown(GapReason::Newer)),
             "add" => {
+                let more: Vec<&str> = read.values(Means::Place).collect();
                 let request = PackageRequest {
                     manager: PackageManager::Apk,
                     names: names.to_vec(),
@@ -95,7 +98,7 @@ impl Stage {
                     release: None,
                     virtual_name: read.value(Means::Virtual).map(str::to_owned),
                 };
-                Ok(self.add_packages(world, &request, false, place))
+                Ok(self.add_packages(world, &request, false, &more, place))
             }
             "del" => Ok(self.remove_packages(names, true)),
             "update" | "info" | "search" | "list" | "cache" | "version" | "policy" => Ok(Outcome::Done),
@@ -174,6 +177,7 @@ impl Stage {
         world: &World<'_>,
         request: &PackageRequest,
         updates: bool,
+        more: &[&str],
         place: &Place<'_>,
     ) -> Outcome {
         if let BaseKnown::NameOnly(_) = self.base {
@@ -185,7 +189,8 @@ impl Stage {
         self.refresh_sources();
         let apk = request.manager == PackageManager::Apk;
         let state = self.system();
-        let opened = world.repositories(&state.sources, &request.architecture);
+        let sources = state.sources.clone().with_repositories(more.iter().copied(), place.text);
+        let opened = world.repositories(&sources, &request.architecture);
         let repositories: Rc<Repositories> = match opened {
             Ok(repositories) => repositories,
             Err(reason) => {
@@ -200,7 +205,7 @@ impl Stage {
         if updates || apk {
             self.put_lists(&installation);
         }
-        let ignored = &self.system().sources.ignored.clone();
+        let ignored = self.system().sources.ignored.clone();
         for (source, reason) in repositories.problems.iter().filter(|problem| !ignored.contains(problem)) {
             let why = GapReason::Repositories(reason.clone());
             self.gap(place.text, &format!("packages of {source}"), why, Writes::Anywhere);
@@ -208,7 +213,7 @@ impl Stage {
         for package in self.system().inventory.packages.iter_mut() {
             package.manual |= installation.marked_manual.contains(&package.name);
         }
-        for (name, reason) in &installation.unknown {
+        for (name, reason) in installation.unknown.iter().chain(&installation.unmet) {
             self.gap(place.text, name, GapReason::Repositories(reason.clone()), Writes::Anywhere);
         }
         self.put_packages(&installation, known, apk);
@@ -234,11 +239,6 @@ impl Stage {
         let rest = installation.database.saturating_sub(text);
         for name in &installation.removed {
             self.drop_package(name);
-        }
-        for name in
-            installation.packages.iter().filter(|package| package.replaces.is_some() && known.has(&package.name))
-        {
-            self.hide_files(&name.name);
         }
         self.put_measured_packages(known, apk);
         for (position, package) in packages.iter().enumerate() {
@@ -306,7 +306,7 @@ impl Stage {
     }
 
     /// The files of an installed package go, because newer ones take their place.
-    fn hide_files(&mut self, name: &str) {
+    pub(super) fn hide_files(&mut self, name: &str) {
         for path in self.files_of(name) {
             self.tree.remove(&path);
         }
@@ -358,7 +358,7 @@ impl Stage {
         Outcome::Done
     }
 
-    fn drop_package(&mut self, name: &str) {
+    pub(super) fn drop_package(&mut self, name: &str) {
         self.hide_files(name);
         for path in self.tree.glob(format!("var/lib/dpkg/info/{name}.*").as_bytes()) {
             self.tree.remove(&path);

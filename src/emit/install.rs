@@ -23,8 +23,9 @@ pub fn settings(style: Style, out: &mut String) {
         out.push_str("ARG UV_DEFAULT_INDEX=${PIP_INDEX_URL}\n");
     }
     out.push_str(
-        "# The stage is thrown away, so nothing has to be kept from the system's own Python (PEP 668).\n\
-         ENV PIP_BREAK_SYSTEM_PACKAGES=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore\n",
+        "# The stage is thrown away, so nothing has to be kept from the system's own Python (PEP 668). Bytecode is what the installer\n\
+         # compiles, and not what it imports itself.\n\
+         ENV PIP_BREAK_SYSTEM_PACKAGES=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PYTHONDONTWRITEBYTECODE=1\n",
     );
     out.push_str("WORKDIR /build\n");
 }

@@ -27,13 +27,12 @@ pub struct Survey {
 impl Survey {
     /// Reads them. `given` is what the user says is asked for, beside what the image says.
     pub fn new(view: &View<'_>, given: &[AskedFor]) -> Self {
-        let asked = asked_for(view.image(), given);
         let system = || {
             let os = OsInventory::new(view);
             let libraries = Libraries::new(view, &os);
             (os, libraries)
         };
-        let ((mut python, graph), (os, libraries)) = both(|| Self::python(view, &asked), system);
+        let ((mut python, graph, asked), (os, libraries)) = both(|| Self::python(view, given), system);
         python.find_interpreters(view, |path| os.owners.contains_key(path) || os.conda.owners.contains_key(path));
         let summary = {
             let owners = Owners::new(view, &python, &os);
@@ -44,11 +43,12 @@ impl Survey {
         Self { python, graph, asked, os, libraries, summary, uses }
     }
 
-    fn python(view: &View<'_>, asked: &[AskedFor]) -> (Inventory, Graph) {
+    fn python(view: &View<'_>, given: &[AskedFor]) -> (Inventory, Graph, Vec<AskedFor>) {
         let mut python = Inventory::new(view);
-        let asked: Vec<_> = asked.iter().map(|asked| (asked.name.clone(), asked.extras.clone())).collect();
-        let graph = Graph::new(&mut python, &view.image().platform, &asked);
-        (python, graph)
+        let asked = asked_for(view.image(), given, &|path| python.owner(path).is_some());
+        let names: Vec<_> = asked.iter().map(|asked| (asked.name.clone(), asked.extras.clone())).collect();
+        let graph = Graph::new(&mut python, &view.image().platform, &names);
+        (python, graph, asked)
     }
 
     /// The facts, for the rules and the plan.

@@ -6,6 +6,7 @@
 //!
 //! Source: deb-control(5) and Debian Policy 5 (`Packages`); apk-package(5), apk-v2(5) (`APKINDEX`).
 
+use crate::base::FastMap;
 use crate::os::Declared;
 use serde::{Deserialize, Serialize};
 use std::io::{BufRead, Read as _};
@@ -41,6 +42,9 @@ pub struct Record {
     pub stanza: u64,
     /// apk: which of several that provide a name is taken.
     pub provider_priority: u64,
+    /// dpkg: how many names the index mentions before this one, as a package's own or as one that another one speaks of.
+    /// Of several packages that provide a name and are equal otherwise apt takes the one that is mentioned last.
+    pub mentioned: u64,
     /// What it says of itself.
     pub declared: Declared,
 }
@@ -103,8 +107,8 @@ impl Index {
         rows.filter_map(|(_, offset)| Record::read(self.records.get(offset..)?)).collect()
     }
 
-    fn new(records: Kept) -> Self {
-        let mut records = records.records;
+    /// Of records.
+    pub(super) fn new(mut records: Vec<Record>) -> Self {
         records.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
         let mut out = Self { packages: u32::try_from(records.len()).unwrap_or(u32::MAX), ..Self::default() };
         let mut rows: Vec<(&str, Kind, usize)> = Vec::with_capacity(2 * records.len());
@@ -190,6 +194,7 @@ impl Record {
             ('S', &number(self.wire)),
             ('L', &number(self.stanza)),
             ('k', &number(self.provider_priority)),
+            ('m', &number(self.mentioned)),
             ('D', &declared.depends),
             ('R', &declared.recommends),
             ('U', &declared.suggests),
@@ -237,17 +242,19 @@ impl Record {
             'S' => return self.wire = number(),
             'L' => return self.stanza = number(),
             'k' => return self.provider_priority = number(),
+            'm' => return self.mentioned = number(),
             _ => return,
         };
         value.clone_into(text);
     }
 
-    /// A field of a stanza of `Packages`; its name in small letters. What is needed before the package goes to `first`.
-    fn set_field(&mut self, name: &str, value: &str, first: &mut String) -> Result<(), String> {
+    /// A field of a stanza of `Packages`; its name in small letters. What is no part of a record goes to `rest`.
+    fn set_field(&mut self, name: &str, value: &str, rest: &mut Rest) -> Result<(), String> {
         let declared = &mut self.declared;
         let text = match name {
             "depends" => &mut declared.depends,
-            "pre-depends" => first,
+            "pre-depends" => &mut rest.first,
+            "replaces" | "enhances" => &mut rest.spoken_of,
             "conflicts" | "breaks" => &mut declared.conflicts,
             "recommends" | "suggests" | "provides" => return bounded(value).map(|value| self.set_plain(name, value)),
             _ => {
@@ -298,7 +305,7 @@ pub fn parse_packages(input: impl BufRead) -> Result<Index, String> {
     let mut records = Kept::default();
     let mut current = Record::default();
     let mut field = (String::new(), String::new());
-    let mut first = String::new();
+    let mut rest = Rest::default();
     let mut any = false;
     read_lines(input, |line| {
         let folded = matches!(line.first(), Some(b' ' | b'\t'));
@@ -315,9 +322,9 @@ pub fn parse_packages(input: impl BufRead) -> Result<Index, String> {
             return Ok(());
         }
         let (name, value) = std::mem::take(&mut field);
-        current.set_field(&name, &value, &mut first)?;
+        current.set_field(&name, &value, &mut rest)?;
         if line.trim_ascii().is_empty() {
-            return records.take_needing(&mut current, &mut first);
+            return records.take_stanza(&mut current, &mut rest);
         }
         any = true;
         let Some(colon) = memchr::memchr(b':', line) else { return Ok(()) };
@@ -329,8 +336,8 @@ pub fn parse_packages(input: impl BufRead) -> Result<Index, String> {
         Ok(())
     })?;
     let (name, value) = field;
-    current.set_field(&name, &value, &mut first)?;
-    records.take_needing(&mut current, &mut first)?;
+    current.set_field(&name, &value, &mut rest)?;
+    records.take_stanza(&mut current, &mut rest)?;
     whole(records, any, "stanzas with `Package` and `Version`")
 }
 
@@ -380,10 +387,21 @@ fn bounded(value: &str) -> Result<&str, String> {
     }
 }
 
+/// What a stanza says besides what a record keeps as it is.
+#[derive(Default)]
+struct Rest {
+    /// `Pre-Depends`.
+    first: String,
+    /// `Replaces` and `Enhances`.
+    spoken_of: String,
+}
+
 /// Records while they are read, and the memory that they take.
 #[derive(Default)]
 struct Kept {
     records: Vec<Record>,
+    /// The names that were mentioned so far, and how many were before each.
+    mentioned: FastMap<Box<str>, u64>,
     bytes: usize,
 }
 
@@ -402,15 +420,42 @@ impl Kept {
     }
 
     /// Takes a stanza of `Packages`; what it needs first comes first.
-    fn take_needing(&mut self, current: &mut Record, first: &mut String) -> Result<(), String> {
-        let mut depends = std::mem::take(first);
+    fn take_stanza(&mut self, current: &mut Record, rest: &mut Rest) -> Result<(), String> {
+        let Rest { first: mut depends, spoken_of } = std::mem::take(rest);
         if !depends.is_empty() {
             if !current.declared.depends.is_empty() {
                 append(&mut depends, &current.declared.depends);
             }
             current.declared.depends = depends;
         }
+        current.mentioned = self.mention(&current.name);
+        let declared = &current.declared;
+        let fields = [
+            &declared.depends,
+            &declared.conflicts,
+            &declared.recommends,
+            &declared.suggests,
+            &spoken_of,
+            &declared.provides,
+        ];
+        for relation in fields.into_iter().flat_map(|field| field.split([',', '|'])) {
+            let relation = relation.trim_start();
+            let name = &relation[..relation.find([' ', '(']).unwrap_or(relation.len())];
+            // `name:any` is a name of its own to apt.
+            self.mention(name);
+        }
         self.take(current, STATUS_LINE)
+    }
+
+    /// Notes a name, and says how many were mentioned before it.
+    fn mention(&mut self, name: &str) -> u64 {
+        if let Some(&known) = self.mentioned.get(name) {
+            return known;
+        }
+        let count = self.mentioned.len() as u64;
+        self.bytes += name.len() + ROW;
+        self.mentioned.insert(name.into(), count);
+        count
     }
 }
 
@@ -430,7 +475,7 @@ impl Record {
 fn whole(records: Kept, any: bool, expected: &str) -> Result<Index, String> {
     match records.records.is_empty() && any {
         true => Err(format!("expected {expected}, found none")),
-        false => Ok(Index::new(records)),
+        false => Ok(Index::new(records.records)),
     }
 }
 

@@ -5,7 +5,7 @@ use super::relation::{Relation, alpine_relation};
 use super::size::{self, Ratios};
 use super::solve::{Present, Solution, Solver};
 use super::universe::{Universe, depends, provides, record_of};
-use super::{Installation, NewPackage, PackageRequest, Repositories};
+use super::{Installation, NewPackage, PackageRequest, Repositories, is_native};
 use crate::base::escape_str;
 use crate::os::{OsInventory, OsPackage, PackageManager};
 use crate::rules::matches;
@@ -20,11 +20,7 @@ impl Repositories {
             release: request.release.as_deref(),
             tags,
         };
-        let native = |package: &&OsPackage| {
-            let architecture = package.architecture.as_str();
-            let any = matches!(architecture, "all" | "noarch" | "");
-            any || architecture == request.architecture || architecture == super::alpine_name(&request.architecture)
-        };
+        let native = |package: &&OsPackage| is_native(package, &request.architecture);
         let records: Vec<Record> = installed.packages.iter().filter(native).map(record_of).collect();
         let recommends = request.manager == PackageManager::Dpkg;
         let recommends = recommends && request.recommends.unwrap_or(self.settings.recommends);
@@ -52,7 +48,7 @@ impl Repositories {
         let mut said = 0u64;
         for (what, owner) in &solution.unmet {
             let reason = format!("needed by {}, and nothing that will do is in the indexes", escape_str(owner));
-            out.unknown.push((what.clone(), reason));
+            out.unmet.push((what.clone(), reason));
         }
         out.removed = solution.removed.iter().filter(|name| !solution.present.contains_key(*name)).cloned().collect();
         for present in solution.present.values() {
@@ -250,6 +246,7 @@ fn new_package(manager: PackageManager, present: &Present, ratios: &Ratios) -> O
         depends: depends(manager, record).into_iter().map(names).collect(),
         provides: provides(manager, record).into_iter().map(|one| one.name).collect(),
         because: new.because.clone(),
+        by_choice: new.by_choice,
         bytes: size::files(manager, record, ratios),
         wire: record.wire,
         stanza: size::stanza(manager, record),

@@ -49,7 +49,7 @@ pub use version::{begins_alpine, compare, compare_alpine, compare_debian};
 
 use crate::base::{escape_str, masked};
 use crate::image::Cache;
-use crate::os::PackageManager;
+use crate::os::{OsInventory, OsPackage, PackageManager};
 use fetch::{Fetcher, Lists, Suite};
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -146,8 +146,10 @@ pub struct Installation {
     pub removed: Vec<String>,
     /// Installed packages that were asked for, and count as asked for by hand from now on.
     pub marked_manual: Vec<String>,
-    /// What could not be predicted, and why: names of the request, and requirements that nothing meets. Escaped.
+    /// Names of the request that could not be predicted, and why. Escaped.
     pub unknown: Vec<(String, String)>,
+    /// Requirements that nothing meets, and whose they are. Escaped.
+    pub unmet: Vec<(String, String)>,
     /// What `apt-get update` leaves in `var/lib/apt/lists`, in bytes (`unpacked`, predicted); 0 for apk.
     pub lists: u64,
     /// What apt leaves in `var/cache/apt/*.bin`, in bytes (`unpacked`, predicted).
@@ -187,6 +189,9 @@ pub struct NewPackage {
     pub provides: Vec<String>,
     /// Who pulled it in: a package's name; empty for what was asked for.
     pub because: String,
+    /// Whether it was pulled in for a name that it stands for, or as another alternative than the first: where the indexes
+    /// have more, another package may come in its place.
+    pub by_choice: bool,
     /// Bytes of its files (`unpacked`, predicted), with the bytecode that its installation makes.
     pub bytes: u64,
     /// Bytes of its archive (`wire`; as the index says).
@@ -311,6 +316,22 @@ impl Repositories {
         Ok(out)
     }
 
+    /// The packages of an image as a repository that has these and no others: what a command would take of them.
+    pub fn of_image(os: &OsInventory, architecture: &str, settings: Settings) -> Self {
+        let manager = os.manager.unwrap_or(PackageManager::Dpkg);
+        let records = os.packages.iter().filter(|package| is_native(package, architecture)).map(universe::record_of);
+        let (tag, suite, codename) = Default::default();
+        let index = Index::new(records.collect());
+        let part = Part { manager, index, tag, suite, codename, priority: 500, of_image: true };
+        let (problems, lists) = Default::default();
+        Self { problems, downloaded: 0, requests: 0, parts: vec![part], lists, settings }
+    }
+
+    /// Whether a package of this name is to be had.
+    pub fn has(&self, manager: PackageManager, name: &str) -> bool {
+        self.parts.iter().any(|part| part.manager == manager && !part.index.packages(name).is_empty())
+    }
+
     fn add(&mut self, source: &Source, suite: Suite, problems: &mut Vec<(String, String)>) {
         problems.extend(suite.stale.map(|why| (place_of(source), why)));
         if source.manager == PackageManager::Dpkg {
@@ -329,6 +350,7 @@ impl Repositories {
             suite: suite.release.suite.clone(),
             codename: suite.release.codename.clone(),
             priority,
+            of_image: false,
         }));
     }
 
@@ -386,6 +408,12 @@ fn why_none(sources: &Sources, architecture: &str) -> String {
 fn place_of(source: &Source) -> String {
     let suite = if source.suite.is_empty() { String::new() } else { format!(" {}", escape_str(&source.suite)) };
     format!("{}{suite}", masked(&escape_str(&source.uri)))
+}
+
+/// Whether a package is for machines of an architecture (`amd64`).
+fn is_native(package: &OsPackage, architecture: &str) -> bool {
+    let own = package.architecture.as_str();
+    matches!(own, "all" | "noarch" | "") || own == architecture || own == alpine_name(architecture)
 }
 
 /// An architecture as apk names it.

@@ -31,6 +31,8 @@ pub(super) struct New {
     pub because: String,
     pub manual: bool,
     pub replaces: Option<String>,
+    /// It is not the package that is named first where it is needed: others would do as well.
+    pub by_choice: bool,
 }
 
 /// What came of it.
@@ -109,7 +111,7 @@ impl<'a> Solver<'a> {
     /// request meets are met by it.
     pub(super) fn request(&mut self, record: Record, manual: bool) {
         let earlier = self.todo.len();
-        self.add(record, String::new(), manual);
+        self.add(record, New { manual, ..New::default() });
         // The first request is looked at first.
         let count = self.todo.len() - earlier;
         self.todo.rotate_right(count);
@@ -142,8 +144,11 @@ impl<'a> Solver<'a> {
         if self.is_met(group) || !self.out.present.contains_key(&owner) {
             return;
         }
-        match group.iter().find_map(|relation| self.choose(relation)) {
-            Some(record) => self.add(record, owner, false),
+        match self.choose_one(group) {
+            Some(record) => {
+                let by_choice = group.first().is_none_or(|first| first.name != record.name);
+                self.add(record, New { because: owner, by_choice, ..New::default() });
+            }
             None if must => {
                 let names: Vec<String> = group.iter().map(Relation::to_string).collect();
                 self.out.unmet.push((names.join(" | "), owner));
@@ -167,6 +172,15 @@ impl<'a> Solver<'a> {
             all.iter().any(|one| relation.is_met_by_provided(self.manager, one))
         };
         providing.filter_map(|name| self.out.present.get(name)).any(|present| fits(&present.record))
+    }
+
+    /// The package to install for one of several alternatives: of one that is there in another version that it takes a
+    /// later one, before anything new.
+    fn choose_one(&self, group: &[Relation]) -> Option<Record> {
+        let is_there = |record: &Record| self.out.present.contains_key(&record.name);
+        let upgrade = || group.iter().find_map(|relation| self.choose(relation).filter(is_there));
+        let several = self.manager == PackageManager::Dpkg && group.len() > 1;
+        several.then(upgrade).flatten().or_else(|| group.iter().find_map(|relation| self.choose(relation)))
     }
 
     /// The package to install for a requirement.
@@ -228,7 +242,7 @@ impl<'a> Solver<'a> {
     }
 
     /// Adds a package, makes room for it, and notes what it requires.
-    fn add(&mut self, record: Record, because: String, manual: bool) {
+    fn add(&mut self, record: Record, new: New) {
         let name = record.name.clone();
         let before = self.out.present.remove(&name);
         let replaces = before.and_then(|before| match before.new {
@@ -247,8 +261,8 @@ impl<'a> Solver<'a> {
         if self.recommends && !was_there {
             tasks.extend(parse_debian(&record.declared.recommends).into_iter().map(task(false)));
         }
-        let new = Some(New { because, manual, replaces });
-        self.out.present.insert(name.clone(), Present { record, new });
+        let new = New { replaces, ..new };
+        self.out.present.insert(name.clone(), Present { record, new: Some(new) });
         self.todo.extend(tasks.into_iter().rev());
         if was_there {
             self.todo.push(Task::LookAgain { name: name.clone() });
@@ -265,7 +279,7 @@ impl<'a> Solver<'a> {
         }
         let newer = self.newer(opponent).filter(|newer| !self.opponents(newer).contains(name));
         match newer {
-            Some(newer) => self.add(newer, name.to_owned(), false),
+            Some(newer) => self.add(newer, New { because: name.to_owned(), ..New::default() }),
             None => self.remove(opponent),
         }
     }
@@ -297,7 +311,7 @@ impl<'a> Solver<'a> {
                 continue;
             }
             match self.newer(&dependent) {
-                Some(newer) => self.add(newer, name.to_owned(), false),
+                Some(newer) => self.add(newer, New { because: name.to_owned(), ..New::default() }),
                 None => {
                     let task = |group| Task::Group { group, owner: dependent.clone(), must: true };
                     self.todo.extend(unmet.into_iter().map(task));
@@ -329,7 +343,7 @@ impl<'a> Solver<'a> {
             let news = needed.iter().any(|one| self.is_new(&one.name));
             if holds && news && !is_there(&record.name) && self.may_come(&record) {
                 let because = needed.first().map(|one| one.name.clone()).unwrap_or_default();
-                self.add(record, because, false);
+                self.add(record, New { because, ..New::default() });
                 any = true;
             }
         }

@@ -53,6 +53,16 @@ impl Sources {
         out
     }
 
+    /// With the repositories that a command of apk names (`-X URI`), besides those of the image.
+    pub fn with_repositories<'u>(mut self, uris: impl Iterator<Item = &'u str>, place: &str) -> Self {
+        for uri in uris {
+            let (list, ignored) = parse_repositories(uri.as_bytes(), place);
+            let list = list.into_iter().map(|source| Source { place: place.to_owned(), ..source }).collect();
+            self.add((list, ignored));
+        }
+        self
+    }
+
     fn add(&mut self, (list, ignored): (Vec<Source>, Vec<(String, String)>)) {
         for source in list {
             if self.list.len() < MAX_SOURCES {

@@ -19,6 +19,8 @@ pub(super) struct Part {
     pub codename: String,
     /// apt's priority of its packages.
     pub priority: i32,
+    /// The packages of an image, which may have come from any suite.
+    pub of_image: bool,
 }
 
 /// A priority of packages of the suite that the command names.
@@ -37,7 +39,7 @@ pub(super) struct Universe<'a> {
 impl Part {
     /// Whether it is that of a suite.
     pub(super) fn is_of(&self, release: &str) -> bool {
-        self.suite == release || self.codename == release
+        self.of_image || self.suite == release || self.codename == release
     }
 }
 
@@ -100,13 +102,21 @@ impl Universe<'_> {
         found.into_iter().map(|(_, record)| record).collect()
     }
 
-    /// The better provider is the greater one.
+    /// Where apt first read a package's name: the index, and the place in it.
+    fn mentioned(&self, name: &str) -> Option<(usize, u64)> {
+        let first = |(at, part): (usize, &&Part)| Some((at, part.index.packages(name).first()?.mentioned));
+        self.parts.iter().enumerate().find_map(first)
+    }
+
+    /// The better provider is the greater one. Of equal ones apt takes that whose name it read last (`CompareProviders`
+    /// of apt 2.6: by the number that a name gets when it is read).
     fn rank(&self, (provided, record): &(Provided, Record), (other_provided, other): &(Provided, Record)) -> Ordering {
         let by_name = || other.name.cmp(&record.name);
         match self.manager {
             PackageManager::Dpkg => {
                 let key = |record: &Record| (record.essential, std::cmp::Reverse(importance(&record.priority)));
-                key(record).cmp(&key(other)).then_with(by_name)
+                let by_order = || self.mentioned(&record.name).cmp(&self.mentioned(&other.name));
+                key(record).cmp(&key(other)).then_with(by_order).then_with(by_name)
             }
             PackageManager::Apk => {
                 let version = |provided: &Provided| provided.version.clone().unwrap_or_default();

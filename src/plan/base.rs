@@ -10,7 +10,7 @@ use super::gpu_system::GpuSystem;
 use super::{BaseImage, PlanError, PlanOptions};
 use crate::base::{Basis, is_within};
 use crate::facts::{Facts, is_package_manager_state};
-use crate::fs::View;
+use crate::fs::{Node, View};
 use crate::image::{Config, Image};
 use crate::os::OsInventory;
 use crate::python::{Distribution, Inventory};
@@ -87,6 +87,12 @@ fn is_operating_system(facts: &Facts<'_>) -> bool {
     if view.image().layers.len() < 2 || facts.python.distributions.iter().any(pip) {
         return false;
     }
+    let is_lowest = |(path, node): &(&[u8], Node)| {
+        node.entry.0 == 0 && view.holds_bytes(*node) && view.size(*node) > 0 && !os.owners.contains_key(*path)
+    };
+    if view.iter().filter(is_lowest).any(|(path, _)| is_of_a_user(path)) {
+        return false;
+    }
     let is_imported = view.image().base_layers() > 0;
     if os.packages.is_empty() {
         return is_imported && !has_python(view.image(), 1);
@@ -103,6 +109,26 @@ fn is_operating_system(facts: &Facts<'_>) -> bool {
     let part = if is_imported { MAX_UNOWNED.0 } else { MAX_UNOWNED.1 };
     let few = if is_imported { FEW_BYTES } else { 0 };
     unowned <= few || u128::from(unowned) * 100 <= u128::from(all) * u128::from(part)
+}
+
+/// Whether a path is where no distribution's image has a file: in a folder for what is not the distribution's (Filesystem
+/// Hierarchy Standard 3.0), or in one at the root that is none of the standard's. However small, it is somebody's application.
+fn is_of_a_user(path: &[u8]) -> bool {
+    const LOCAL: [&[u8]; 3] = [b"usr/local", b"opt", b"srv"];
+    const STANDARD: &str =
+        "bin boot dev etc lib lib32 lib64 libx32 libexec media mnt proc root run sbin sys tmp usr var afs";
+    let mut parts = path.split(|&byte| byte == b'/');
+    let (top, third) = (parts.next().unwrap_or_default(), parts.nth(1));
+    match top {
+        // A file at the root itself is a note of who made the image.
+        _ if top.len() == path.len() => false,
+        // Ubuntu's image has a user, whose folder is a copy of /etc/skel.
+        b"home" => third.is_some_and(|name| !name.starts_with(b".")),
+        _ => {
+            LOCAL.iter().any(|folder| is_within(path, folder))
+                || !STANDARD.split(' ').any(|known| known.as_bytes() == top)
+        }
+    }
 }
 
 /// Whether the lowest layers have a Python of their own.

@@ -8,7 +8,7 @@ use super::predict::{Prediction, Taken};
 use super::stock::Stock;
 use super::system::{self, Question, SystemDecisions};
 use super::{BaseImage, Plan, PlanError, PlanOptions, TargetEnvironment, availability, base, carried};
-use crate::base::{DistId, FastMap, FastSet, ImagePath, both, file_name};
+use crate::base::{DistId, FastMap, FastSet, ImagePath, PackageId, both, count, escape_str, file_name};
 use crate::context::KnownDistribution;
 use crate::facts::Facts;
 use crate::fs::View;
@@ -16,8 +16,7 @@ use crate::image::{Config, Image};
 use crate::index::{Availability, Wanted};
 use crate::os::OsInventory;
 use crate::python::{EnvironmentKind, normalize_name};
-use crate::rules::Finding;
-use crate::rules::{Rule, Tier};
+use crate::rules::{Detect, Finding, Rule, Tier};
 use crate::wheel::{Libc, Platform, WheelInfo};
 use std::collections::BTreeMap;
 
@@ -81,8 +80,10 @@ impl<'a> Draft<'a> {
             decisions.compiled_elsewhere = closure::compiled_elsewhere(facts, &decisions);
         }
         let open = system::open(facts);
+        let idle = idle_libraries(findings, rules, &follows);
+        let (gpu, idle) = (&gpu, &idle);
         let question =
-            Question { facts, base: &base_os, rules, follows: &follows, distributions: &decisions, gpu: &gpu, open };
+            Question { facts, base: &base_os, rules, follows: &follows, distributions: &decisions, gpu, idle, open };
         let system = system::decide(&question);
         let dropped: FastSet<&[u8]> = super::followed_paths(findings, rules, &follows);
         let chooser = Chooser::new(facts, &base_view, base.layers, &base_os, &decisions, environment, dropped);
@@ -91,6 +92,25 @@ impl<'a> Draft<'a> {
             super::scattered::gather(&mut application, facts.view, &base_view);
         }
         Ok(Self { facts, findings, rules, options, base, config, target, decisions, system, application })
+    }
+
+    /// What the user should know of a base that only `--base` names.
+    fn base_is_a_word(&self) -> Option<String> {
+        let name = self.options.base.as_ref().filter(|_| !self.options.own_dockerfile)?;
+        let told = base::choose(self.facts, &PlanOptions::default(), None).ok();
+        let is_told = told.is_some_and(|told| told.name == *name && told.layers == self.base.layers);
+        let counted = match self.base.layers {
+            0 => "the plan counts nothing for it".to_owned(),
+            layers => format!("the plan counts the original's lowest {} for it", count(layers, "layer")),
+        };
+        (!is_told).then(|| {
+            format!(
+                "the original does not say that it was built on {}, which --base names: {counted}. Who reads the plan's folder \
+                 again reads that image itself, from an engine, its registry, or --image {0}=TARGET, and the answers differ \
+                 by what it has more or less",
+                escape_str(name)
+            )
+        })
     }
 
     /// The distributions that a package index has to have, in the order of their positions in the inventory.
@@ -157,6 +177,7 @@ impl<'a> Draft<'a> {
         if !self.options.own_dockerfile {
             notes.extend(super::patched_notes(facts, decisions));
         }
+        notes.extend(self.base_is_a_word());
         if self.config != image.config {
             notes.push(
                 "variables, folders of search paths, labels and an entry point of the base that goes, go too"
@@ -228,7 +249,7 @@ impl Intent<'_> {
     }
 
     /// What its text may draw on.
-    pub fn stock(&self) -> Stock<'_> {
+    pub fn stock(&self) -> Stock {
         Stock::new(self.draft.facts, self.plan.base.layers)
     }
 
@@ -257,6 +278,21 @@ impl Intent<'_> {
     pub(super) fn prediction(&self) -> Prediction<'_> {
         self.draft.prediction(&self.answers)
     }
+}
+
+/// OS packages whose libraries only what goes is linked with, and that go where the user accepts it, with the rule.
+fn idle_libraries(
+    findings: &[Finding],
+    rules: &[Rule],
+    follows: &dyn Fn(&Rule, Tier) -> bool,
+) -> BTreeMap<PackageId, String> {
+    let rule_of = |finding: &Finding| rules.iter().find(|rule| rule.id == finding.rule);
+    let is_followed = |finding: &&Finding| {
+        let rule = rule_of(finding).filter(|rule| matches!(rule.detect, Detect::IdleLibraries { .. }));
+        rule.is_some_and(|rule| follows(rule, finding.tier))
+    };
+    let rows = |finding: &Finding| finding.os_packages.iter().map(|&at| (at, finding.rule.clone())).collect::<Vec<_>>();
+    findings.iter().filter(is_followed).flat_map(rows).collect()
 }
 
 /// The C library of an operating system: musl on Alpine; else glibc, of the version that its package has.

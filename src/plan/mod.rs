@@ -5,6 +5,7 @@ mod application;
 mod availability;
 mod base;
 mod carried;
+mod choice;
 mod closure;
 mod draft;
 mod fates;
@@ -34,7 +35,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use draft::{Draft, Intent};
 pub use fates::{GonePath, LedgerRow, PlanFate, PlanLedger};
-pub use stock::Stock;
+pub use stock::{Stock, Stocked};
 
 /// The base image that an image tells of itself.
 pub fn base_of(facts: &Facts<'_>) -> Option<BaseImage> {

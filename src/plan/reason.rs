@@ -33,12 +33,19 @@ pub enum Why {
         /// The package to install that brings that one, often the same.
         root: String,
     },
+    /// It is what a package that stays takes of several that would do; another one might come by itself.
+    Chosen {
+        /// The package that needs one of them.
+        by: String,
+    },
     /// Nobody knows what needs it.
     Kept,
     /// It brings the interpreter that the application runs with.
     Interpreter,
     /// It serves programs that use a GPU, and nothing that stays does.
     GpuOnly,
+    /// Only what goes is linked with its libraries.
+    LinkedByWhatGoes,
     /// It serves building, not running.
     BuildOnly,
     /// Nothing that stays depends on it.
@@ -79,9 +86,11 @@ impl fmt::Display for Why {
             Self::RuntimeOf(name) => write!(out, "the runtime library of {name}"),
             Self::MayBeLoaded => out.write_str("a runtime library that wheels may load"),
             Self::RecommendedBy { by, .. } => write!(out, "{by} recommends it, and may work with it"),
+            Self::Chosen { by } => write!(out, "meets what {by} needs, as in the original: another one would do, too"),
             Self::Kept => out.write_str("is in the original; nobody knows what needs it"),
             Self::Interpreter => out.write_str("brings the Python that the application runs with"),
             Self::GpuOnly => out.write_str("serves a GPU, and nothing that stays uses one"),
+            Self::LinkedByWhatGoes => out.write_str("only what goes is linked with it"),
             Self::BuildOnly => out.write_str("serves building, not running"),
             Self::NothingNeeds => out.write_str("nothing that stays depends on it"),
             Self::OnlyNeededBy(names) => {

@@ -57,7 +57,10 @@ impl Intent<'_> {
             tier: self.draft.rules.iter().find(|known| known.id == rule).map_or(Tier::Auto, |known| known.tier),
             subject: Subject::Undone(title(rule)),
             bytes,
-            reason: "left to you: no edit of the Dockerfile does it".into(),
+            reason: match self.draft.options.own_dockerfile {
+                true => "left to you: no edit of the Dockerfile does it".into(),
+                false => "left to you: the plan's Dockerfile brings it again".into(),
+            },
         };
         // What a rebuild leaves behind of its own is no finding.
         let mut rows: Vec<Skipped> = left.into_iter().filter(|(rule, _)| *rule != actions::REBUILD).map(row).collect();
@@ -208,7 +211,8 @@ impl<'c> Comparison<'c> {
         for entry in new() {
             *counts.entry((entry.path.as_bytes(), entry.size)).or_default() += 1;
         }
-        let mut out = Found { sums: Sums::new(), left: BTreeMap::new(), missing: Vec::new() };
+        let anew = anew(intent, &prediction, new());
+        let mut out = Found { sums: Sums::new(), left: BTreeMap::new(), missing: Vec::new(), anew };
         // What is to stay finds itself first.
         for stays in [true, false] {
             out.match_entries(&prediction, intent, shared, stays, &mut counts);
@@ -240,6 +244,20 @@ struct Found {
     left: BTreeMap<String, u64>,
     /// Entries that were to stay.
     missing: Vec<DataRef>,
+    /// Distributions that the text installs anew.
+    anew: BTreeSet<DistId>,
+}
+
+/// Distributions of which the predicted image has files that the original has not: they are installed anew, and what they have
+/// as before came with the rest.
+fn anew<'x>(
+    intent: &Intent<'_>,
+    prediction: &Prediction<'_>,
+    new: impl Iterator<Item = &'x Entry>,
+) -> BTreeSet<DistId> {
+    let view = prediction.facts.view;
+    let differs = |entry: &&Entry| view.get(entry.path.as_bytes()).is_none_or(|node| view.size(node) != entry.size);
+    new.filter(differs).filter_map(|entry| intent.added.get(&entry.path).copied()).collect()
 }
 
 impl Found {
@@ -262,6 +280,7 @@ impl Found {
                 match (take(counts, entry), stays) {
                     (true, true) => {}
                     (false, true) => self.missing.push(at),
+                    (true, false) if intent.added.get(&entry.path).is_some_and(|id| self.anew.contains(id)) => {}
                     (true, false) => *self.left.entry(owing.owed(at, entry).0.to_owned()).or_default() += entry.size,
                     (false, false) => {
                         let (rule, subject) = owing.owed(at, entry);

@@ -4,6 +4,7 @@
 //! A distribution is known by its name and version, and by RECORD, which lists what its wheel had. What RECORD lists and
 //! the image has no more, or has with other bytes, a new installation brings back, with the bytes that RECORD says.
 
+use super::choice::Choice;
 use super::closure::{above_base, target_environment};
 use super::{TargetEnvironment, installed};
 use crate::base::{DistId, FastMap, ImagePath, PackageId, file_name, is_bytecode, is_within, parent};
@@ -11,60 +12,102 @@ use crate::context::{KnownDistribution, KnownFile, KnownPackage, KnownPackages};
 use crate::facts::{Facts, is_package_cache, is_package_manager_state};
 use crate::fs::Node;
 use crate::layer::{Entry, EntryKind};
-use crate::os::{OsInventory, PackageManager};
+use crate::os::OsInventory;
 use crate::ospackages::{Installation as NewPackages, NewPackage, PackageRequest};
 use crate::python::{Distribution, normalize_name};
 use crate::wheel::{Installation, Installer, Layout, WheelInfo, scaled};
-use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// What can be drawn on.
-pub struct Stock<'a> {
-    facts: &'a Facts<'a>,
-    /// How many of the lowest layers are the base image's, whose packages nobody installs.
-    base_layers: usize,
+/// What can be drawn on. It owns what it has: the image that it is of may go.
+pub struct Stock {
     /// The environment whose distributions are known.
-    environment: Option<(usize, TargetEnvironment)>,
-    system: OnceCell<System>,
+    environment: Option<TargetEnvironment>,
+    /// What an installer put above the base into that environment.
+    distributions: Vec<Stocked>,
+    /// The packages of the system, without their files.
+    os: OsInventory,
+    system: System,
+    /// The packages as a repository, where they are that.
+    choice: Option<Choice>,
+}
+
+/// A distribution.
+pub struct Stocked {
+    name: String,
+    normalized: String,
+    version: String,
+    /// Where it came from, if not from an index.
+    pub direct_url: Option<String>,
+    /// Its metadata's folder.
+    metadata: ImagePath,
+    /// What RECORD lists, bytecode apart, with its bytes.
+    recorded: FastMap<ImagePath, u64>,
+    /// Its files, as an installer makes them again.
+    files: Vec<KnownFile>,
+    /// Bytes of bytecode to bytes of source.
+    ratio: (u64, u64),
+}
+
+/// How a package comes.
+#[derive(Clone, Copy)]
+struct Coming {
+    /// It was asked for.
+    manual: bool,
+    /// In the place of an older version.
+    replaces: bool,
 }
 
 /// The image's OS packages.
 struct System {
-    /// The paths that each of them owns, its notes in the package manager's folder among them.
-    paths: FastMap<PackageId, Vec<ImagePath>>,
+    /// The files of each of them, its notes in the package manager's folder among them.
+    files: FastMap<PackageId, Vec<KnownFile>>,
     /// The stanzas of the list of installed packages.
     stanzas: HashMap<String, Vec<u8>>,
+    /// By how many bytes that list is longer than its stanzas.
+    more: u64,
     /// Notes, caches and lists of the package manager that belong to no package.
     state: Vec<KnownFile>,
     /// Package lists, of the first layer that has any.
     lists: Vec<KnownFile>,
 }
 
-impl<'a> Stock<'a> {
+impl Stock {
     /// Of an image whose lowest layers are a base image's.
-    pub fn new(facts: &'a Facts<'a>, base_layers: usize) -> Self {
+    pub fn new(facts: &Facts<'_>, base_layers: usize) -> Self {
         let environment = target_environment(facts, base_layers);
-        Self { facts, base_layers, environment, system: OnceCell::new() }
+        let reader = Reader { facts, base_layers };
+        let distributions = environment.iter().flat_map(|(position, environment)| {
+            let own = move |(_, dist): &(DistId, &Distribution)| dist.environment == *position && !dist.editable;
+            above_base(facts, base_layers).filter(own).map(|(id, dist)| reader.distribution(id, dist, environment))
+        });
+        let os = OsInventory {
+            manager: facts.os.manager,
+            is_rpm: facts.os.is_rpm,
+            packages: facts.os.packages.clone(),
+            ..OsInventory::default()
+        };
+        Self {
+            distributions: distributions.collect(),
+            environment: environment.as_ref().map(|(_, environment)| environment.clone()),
+            os,
+            system: reader.system(),
+            choice: Choice::new(facts),
+        }
     }
 
     /// The distribution of this name, and of this version where one is given, that an installer put above the base.
-    pub fn find(&self, name: &str, version: Option<&str>) -> Option<DistId> {
+    pub fn find(&self, name: &str, version: Option<&str>) -> Option<&Stocked> {
         let normalized = normalize_name(name);
-        let (environment, _) = self.environment.as_ref()?;
-        let is_it = |(_, dist): &(DistId, &Distribution)| {
-            dist.environment == *environment
-                && dist.normalized == normalized
-                && !dist.editable
-                && version.is_none_or(|version| is_same_version(&dist.version, version))
+        let is_it = |dist: &&Stocked| {
+            dist.normalized == normalized && version.is_none_or(|version| is_same_version(&dist.version, version))
         };
-        above_base(self.facts, self.base_layers).find(is_it).map(|(id, _)| id)
+        self.distributions.iter().find(is_it)
     }
 
     /// Whether a distribution was installed from a wheel that has these files: RECORD says it.
-    pub fn is_of_wheel(&self, id: DistId, info: &WheelInfo) -> bool {
-        let Some((_, environment)) = &self.environment else { return false };
-        let dist = &self.facts.python.distributions[id];
-        let recorded = self.recorded(dist);
+    pub fn is_of_wheel(&self, dist: &Stocked, info: &WheelInfo) -> bool {
+        let Some(environment) = &self.environment else { return false };
+        let recorded = &dist.recorded;
         let how = Installation {
             layout: Layout {
                 prefix: environment.prefix.clone(),
@@ -78,32 +121,148 @@ impl<'a> Stock<'a> {
             requested: false,
             direct_url: None,
         };
-        // What the installer makes itself has no checksum.
+        // What the installer makes itself has no checksum. WHEEL has the tags of the wheel, and of one release there are several
+        // wheels with the same files.
         let files = info.installed(&dist.name, &how);
-        let of_wheel = || files.iter().filter(|file| file.crc32.is_some() && !is_bytecode(file.path.as_bytes()));
+        let is_listed = |path: &[u8]| !is_bytecode(path) && file_name(path) != b"WHEEL";
+        let of_wheel = || files.iter().filter(|file| file.crc32.is_some() && is_listed(file.path.as_bytes()));
         // With `--target` scripts are below the site directory, too.
         let scripts = environment.prefix.join(b"bin");
         let is_other = |path: &[u8]| is_within(path, dist.metadata.as_bytes()) || is_within(path, scripts.as_bytes());
         let is_module = |path: &[u8]| is_within(path, environment.site_dir.as_bytes()) && !is_other(path);
-        let modules = recorded.keys().filter(|path| is_module(path)).count();
+        // virtualenv lists its own note, too.
+        let is_own = |path: &[u8]| is_module(path) && is_listed(path) && !path.ends_with(b".virtualenv");
+        let modules = recorded.keys().filter(|path| is_own(path.as_bytes())).count();
         of_wheel().all(|file| recorded.get(file.path.as_bytes()) == Some(&file.size))
             && of_wheel().filter(|file| is_module(file.path.as_bytes())).count() == modules
     }
 
-    /// What RECORD lists, bytecode apart, with its bytes.
-    fn recorded<'d>(&self, dist: &'d Distribution) -> FastMap<&'d [u8], u64> {
-        let view = self.facts.view;
-        let there = dist.files.iter().filter(|path| !is_bytecode(path.as_bytes()));
-        let there = there.filter_map(|path| Some((path.as_bytes(), view.size(view.get(path.as_bytes())?))));
-        let changed = dist.changed.iter().map(|(path, size)| (path.as_bytes(), *size));
-        let missing = removed(dist).map(|(path, size)| (path.as_bytes(), size));
-        there.chain(changed).chain(missing).collect()
+    /// The files of a distribution, as an installer makes them again.
+    pub fn files(&self, dist: &Stocked) -> Option<KnownDistribution> {
+        let environment = self.environment.as_ref()?;
+        let (prefix, site_dir) = (environment.prefix.clone(), environment.site_dir.clone());
+        Some(KnownDistribution { prefix, site_dir, files: dist.files.clone() })
     }
 
-    /// The files of a distribution, as an installer makes them again.
-    pub fn distribution(&self, id: DistId) -> Option<KnownDistribution> {
-        let (_, environment) = self.environment.as_ref()?;
-        let dist = &self.facts.python.distributions[id];
+    /// Bytes of bytecode to bytes of source of the distributions of this name, or of its environment's.
+    pub fn bytecode_ratio(&self, name: &str) -> Option<(u64, u64)> {
+        Some(self.find(name, None)?.ratio)
+    }
+
+    /// What an install command brings to what is there.
+    pub fn packages(&self, request: &PackageRequest, present: &OsInventory) -> KnownPackages {
+        let mut out = KnownPackages::default();
+        if request.names.is_empty() {
+            out.files.clone_from(&self.system.lists);
+            return out;
+        }
+        match &self.choice {
+            Some(choice) => {
+                let found = choice.asked(request, present);
+                out.unknown = found.unknown.iter().map(|(name, _)| name.clone()).collect();
+                out.removed.clone_from(&found.removed);
+                self.add(&self.same(&found), &mut out);
+            }
+            None => self.closure(request, present, &mut out),
+        }
+        if !out.packages.is_empty() {
+            out.files.extend(self.system.state.iter().cloned());
+            out.is_complete = true;
+        }
+        out
+    }
+
+    /// What names bring that are packages of rpm: what is asked of one is a name that another one provides.
+    fn closure(&self, request: &PackageRequest, present: &OsInventory, out: &mut KnownPackages) {
+        let os = &self.os;
+        let is_there = |name: &str| present.find(name).is_some();
+        let mut asked = BTreeSet::new();
+        for word in &request.names {
+            match os.find(word) {
+                _ if is_there(word) => {}
+                Some(position) => _ = asked.insert(position),
+                None => out.unknown.push(word.clone()),
+            }
+        }
+        let mut found: BTreeMap<PackageId, Coming> = BTreeMap::new();
+        let mut todo: Vec<PackageId> = asked.iter().copied().collect();
+        while let Some(position) = todo.pop() {
+            if is_there(&os.packages[position].name) || found.contains_key(&position) {
+                continue;
+            }
+            found.insert(position, Coming { manual: asked.contains(&position), replaces: false });
+            let package = &os.packages[position];
+            todo.extend(package.depends.iter().filter_map(|names| names.iter().find_map(|name| os.find(name))));
+        }
+        self.add(&found, out);
+    }
+
+    /// Of what an installation brings, what the image has in exactly the same versions.
+    pub fn measured(&self, request: &PackageRequest, found: &NewPackages, present: &OsInventory) -> KnownPackages {
+        let known = self.packages(request, present);
+        let same = self.same(found);
+        let is_found = |known: &KnownPackage| found.packages.iter().any(|new| new.name == known.name);
+        let all = same.len() == found.packages.len() && found.packages.iter().all(|new| known.has(&new.name));
+        if all && known.packages.iter().all(is_found) {
+            return known;
+        }
+        let mut out = KnownPackages::default();
+        self.add(&same, &mut out);
+        out
+    }
+
+    /// The packages of an installation that the image has in the same version, by position.
+    fn same(&self, found: &NewPackages) -> BTreeMap<PackageId, Coming> {
+        let os = &self.os;
+        let same = |new: &NewPackage| {
+            let is_it = |position: &PackageId| {
+                let package = &os.packages[*position];
+                (&package.name, &package.version) == (&new.name, &new.version)
+            };
+            let coming = Coming { manual: new.manual, replaces: new.replaces.is_some() };
+            Some((os.find(&new.name).filter(is_it)?, coming))
+        };
+        found.packages.iter().filter_map(same).collect()
+    }
+
+    /// Adds packages with their files.
+    fn add(&self, positions: &BTreeMap<PackageId, Coming>, out: &mut KnownPackages) {
+        let (os, system) = (&self.os, &self.system);
+        for (&position, &Coming { manual, replaces }) in positions {
+            let package = &os.packages[position];
+            out.files.extend(system.files.get(&position).into_iter().flatten().cloned());
+            let stanza = system.stanzas.get(&package.name).cloned().unwrap_or_default();
+            let (name, bytes) = (package.name.clone(), package.bytes);
+            out.packages.push(KnownPackage { name, stanza, bytes, manual, replaces });
+        }
+        out.more_of_list = system.more_for(&out.packages);
+    }
+}
+
+impl System {
+    /// By how much more than the kept stanzas the list of packages grows: its share of what the original's has more.
+    fn more_for(&self, packages: &[KnownPackage]) -> u64 {
+        let kept: u64 = self.stanzas.values().map(|stanza| stanza.len() as u64).sum();
+        let new: u64 = packages.iter().map(|package| package.stanza.len() as u64).sum();
+        let share = u128::from(self.more) * u128::from(new) / u128::from(kept.max(1));
+        u64::try_from(share).unwrap_or(u64::MAX)
+    }
+}
+
+/// The lists of installed packages.
+const LISTS: [&[u8]; 3] = [b"var/lib/dpkg/status", b"lib/apk/db/installed", b"usr/lib/apk/db/installed"];
+
+/// An image, while it is read.
+#[derive(Clone, Copy)]
+struct Reader<'a> {
+    facts: &'a Facts<'a>,
+    /// How many of the lowest layers are the base image's, whose packages nobody installs.
+    base_layers: usize,
+}
+
+impl Reader<'_> {
+    fn distribution(&self, id: DistId, dist: &Distribution, environment: &TargetEnvironment) -> Stocked {
+        let ratio = installed::ratio(self.facts, dist);
         let changed: FastMap<&[u8], u64> = dist.changed.iter().map(|(path, size)| (path.as_bytes(), *size)).collect();
         let mut files: Vec<KnownFile> = Vec::new();
         for path in &dist.files {
@@ -118,27 +277,29 @@ impl<'a> Stock<'a> {
         }
         for (path, size) in removed(dist) {
             files.push(new_file(path.clone(), size));
-            let bytecode = self.bytecode(dist, path, size).filter(|_| dist.bytecode > 0);
+            let bytecode = bytecode(environment, ratio, path, size).filter(|_| dist.bytecode > 0);
             files.extend(bytecode.map(|(path, size)| new_file(path, size)));
         }
-        Some(KnownDistribution { prefix: environment.prefix.clone(), site_dir: environment.site_dir.clone(), files })
+        Stocked {
+            name: dist.name.clone(),
+            normalized: dist.normalized.clone(),
+            version: dist.version.clone(),
+            direct_url: dist.direct_url.clone(),
+            metadata: dist.metadata.clone(),
+            recorded: self.recorded(dist),
+            files,
+            ratio,
+        }
     }
 
-    /// The bytecode of a module that is not there any more.
-    fn bytecode(&self, dist: &Distribution, path: &ImagePath, size: u64) -> Option<(ImagePath, u64)> {
-        let (_, environment) = self.environment.as_ref()?;
-        let stem = file_name(path.as_bytes()).strip_suffix(b".py")?;
-        let inside = is_within(path.as_bytes(), environment.site_dir.as_bytes());
-        let tag = format!(".cpython-{}.pyc", environment.python.replace('.', ""));
-        let folder = ImagePath::new(parent(path.as_bytes())).join(b"__pycache__");
-        let (bytecode, source) = installed::ratio(self.facts, dist);
-        inside.then(|| (folder.join(&[stem, tag.as_bytes()].concat()), scaled(size, bytecode, source)))
-    }
-
-    /// Bytes of bytecode to bytes of source of the distributions of this name, or of its environment's.
-    pub fn bytecode_ratio(&self, name: &str) -> Option<(u64, u64)> {
-        let id = self.find(name, None)?;
-        Some(installed::ratio(self.facts, &self.facts.python.distributions[id]))
+    /// What RECORD lists, bytecode apart, with its bytes.
+    fn recorded(&self, dist: &Distribution) -> FastMap<ImagePath, u64> {
+        let view = self.facts.view;
+        let there = dist.files.iter().filter(|path| !is_bytecode(path.as_bytes()));
+        let there = there.filter_map(|path| Some((path.clone(), view.size(view.get(path.as_bytes())?))));
+        let changed = dist.changed.iter().map(|(path, size)| (path.clone(), *size));
+        let missing = removed(dist).map(|(path, size)| (path.clone(), size));
+        there.chain(changed).chain(missing).collect()
     }
 
     /// A visible file of the original. A hard link stays one where what it leads to comes with it, as of a package.
@@ -156,98 +317,7 @@ impl<'a> Stock<'a> {
         KnownFile { entry, content: view.contents_of(node).map(<[u8]>::to_vec) }
     }
 
-    /// What an install command brings to what is there.
-    pub fn packages(&self, request: &PackageRequest, present: &OsInventory) -> KnownPackages {
-        let os = self.facts.os;
-        let system = self.system.get_or_init(|| self.read_system());
-        let mut out = KnownPackages::default();
-        if request.names.is_empty() {
-            out.files.clone_from(&system.lists);
-            return out;
-        }
-        let is_there = |name: &str| present.find(name).is_some();
-        let recommends = request.manager == PackageManager::Dpkg && request.recommends != Some(false);
-        let mut asked = BTreeSet::new();
-        for word in &request.names {
-            let name = word.split(['=', '/', ':', '<', '>', '~']).next().unwrap_or_default();
-            match os.find(name) {
-                _ if is_there(name) => {}
-                Some(position) => _ = asked.insert(position),
-                None => out.unknown.push(word.clone()),
-            }
-        }
-        let mut found: BTreeSet<PackageId> = BTreeSet::new();
-        let mut todo: Vec<PackageId> = asked.iter().copied().collect();
-        while let Some(position) = todo.pop() {
-            if is_there(&os.packages[position].name) || !found.insert(position) {
-                continue;
-            }
-            let package = &os.packages[position];
-            todo.extend(package.depends.iter().filter_map(|names| names.iter().find_map(|name| os.find(name))));
-            if recommends {
-                let names = package.declared.recommends.split([',', '|']);
-                let names = names.filter_map(|name| name.split_whitespace().next());
-                todo.extend(names.filter_map(|name| os.find(name.split(':').next().unwrap_or(name))));
-            }
-        }
-        if !found.is_empty() {
-            self.add(&found, &|position| asked.contains(&position), &mut out);
-            out.files.extend(system.state.iter().cloned());
-            out.is_complete = true;
-        }
-        out
-    }
-
-    /// Of what an installation brings, what the image has in exactly the same versions.
-    pub fn measured(&self, request: &PackageRequest, found: &NewPackages, present: &OsInventory) -> KnownPackages {
-        let os = self.facts.os;
-        let same = |new: &NewPackage| {
-            let position = os.find(&new.name)?;
-            (os.packages[position].version == new.version).then_some((position, new.manual))
-        };
-        let known = self.packages(request, present);
-        let is_found = |known: &KnownPackage| found.packages.iter().any(|new| new.name == known.name);
-        let all = found.packages.iter().all(|new| same(new).is_some() && known.has(&new.name));
-        if all && known.packages.iter().all(is_found) {
-            return known;
-        }
-        let positions: BTreeMap<PackageId, bool> = found.packages.iter().filter_map(same).collect();
-        let mut out = KnownPackages::default();
-        self.add(&positions.keys().copied().collect(), &|position| positions.get(&position) == Some(&true), &mut out);
-        out
-    }
-
-    /// Adds packages with their files.
-    fn add(&self, positions: &BTreeSet<PackageId>, is_manual: &dyn Fn(PackageId) -> bool, out: &mut KnownPackages) {
-        let (view, os) = (self.facts.view, self.facts.os);
-        let system = self.system.get_or_init(|| self.read_system());
-        for &position in positions {
-            let package = &os.packages[position];
-            let paths = system.paths.get(&position).into_iter().flatten();
-            out.files.extend(paths.filter_map(|path| view.get(path.as_bytes())).map(|node| self.file(node, true)));
-            out.packages.push(KnownPackage {
-                name: package.name.clone(),
-                stanza: system.stanzas.get(&package.name).cloned().unwrap_or_default(),
-                bytes: package.bytes,
-                manual: is_manual(position),
-            });
-        }
-        out.more_of_list = self.more_of_list(system, &out.packages);
-    }
-
-    /// By how much more than the kept stanzas the list of packages grows: its share of what the original's has more.
-    fn more_of_list(&self, system: &System, packages: &[KnownPackage]) -> u64 {
-        let view = self.facts.view;
-        let lists: [&[u8]; 3] = [b"var/lib/dpkg/status", b"lib/apk/db/installed", b"usr/lib/apk/db/installed"];
-        let Some(node) = lists.iter().find_map(|path| view.get(path)) else { return 0 };
-        let kept: u64 = system.stanzas.values().map(|stanza| stanza.len() as u64).sum();
-        let new: u64 = packages.iter().map(|package| package.stanza.len() as u64).sum();
-        let more = view.size(node).saturating_sub(kept);
-        let share = u128::from(more) * u128::from(new) / u128::from(kept.max(1));
-        u64::try_from(share).unwrap_or(u64::MAX)
-    }
-
-    fn read_system(&self) -> System {
+    fn system(&self) -> System {
         let (facts, base_layers) = (self.facts, self.base_layers);
         let (view, os) = (facts.view, facts.os);
         let mut paths: FastMap<PackageId, Vec<ImagePath>> = FastMap::default();
@@ -266,15 +336,23 @@ impl<'a> Stock<'a> {
             }
         }
         paths.values_mut().for_each(|paths| paths.sort());
-        let list = [&b"var/lib/dpkg/status"[..], b"lib/apk/db/installed", b"usr/lib/apk/db/installed"];
-        let list = list.iter().find_map(|path| view.contents(path)).unwrap_or_default();
+        let list = LISTS.iter().find_map(|path| view.contents(path)).unwrap_or_default();
         let text = String::from_utf8_lossy(list);
         let stanzas = text.split("\n\n").map(str::trim).filter(|stanza| !stanza.is_empty());
         let named = |stanza: &str| {
             let name = stanza.lines().find_map(|line| line.strip_prefix("Package: ").or(line.strip_prefix("P:")))?;
             Some((name.trim().to_owned(), format!("{stanza}\n\n").into_bytes()))
         };
-        System { paths, stanzas: stanzas.filter_map(named).collect(), state, lists: self.lists() }
+        let stanzas: HashMap<String, Vec<u8>> = stanzas.filter_map(named).collect();
+        let kept: u64 = stanzas.values().map(|stanza| stanza.len() as u64).sum();
+        let node = LISTS.iter().find_map(|path| view.get(path));
+        let more = node.map_or(0, |node| view.size(node)).saturating_sub(kept);
+        let of_package = |(position, paths): (PackageId, Vec<ImagePath>)| {
+            let nodes = paths.iter().filter_map(|path| view.get(path.as_bytes()));
+            (position, nodes.map(|node| self.file(node, true)).collect())
+        };
+        let files = paths.into_iter().map(of_package).collect();
+        System { files, stanzas, more, state, lists: self.lists() }
     }
 
     /// The package lists that the first layer with any has, whether a later one removes them or not.
@@ -287,6 +365,20 @@ impl<'a> Stock<'a> {
         let first = found.into_iter().find(|entries| !entries.is_empty()).unwrap_or_default();
         first.into_iter().map(|entry| KnownFile { entry, content: None }).collect()
     }
+}
+
+/// The bytecode of a module that is not there any more.
+fn bytecode(
+    environment: &TargetEnvironment,
+    (bytecode, source): (u64, u64),
+    path: &ImagePath,
+    size: u64,
+) -> Option<(ImagePath, u64)> {
+    let stem = file_name(path.as_bytes()).strip_suffix(b".py")?;
+    let inside = is_within(path.as_bytes(), environment.site_dir.as_bytes());
+    let tag = format!(".cpython-{}.pyc", environment.python.replace('.', ""));
+    let folder = ImagePath::new(parent(path.as_bytes())).join(b"__pycache__");
+    inside.then(|| (folder.join(&[stem, tag.as_bytes()].concat()), scaled(size, bytecode, source)))
 }
 
 /// What was removed from a distribution after it was installed, with the bytes that RECORD says. A wheel may list what it
@@ -316,8 +408,7 @@ fn note_of(path: &[u8]) -> Option<String> {
 
 /// What the package manager writes beside the packages' own files, the list of packages and its caches apart.
 fn is_state(path: &[u8]) -> bool {
-    let lists: [&[u8]; 3] = [b"var/lib/dpkg/status", b"lib/apk/db/installed", b"usr/lib/apk/db/installed"];
-    !lists.contains(&path)
+    !LISTS.contains(&path)
         && !is_package_cache(path)
         && (is_package_manager_state(path) || is_within(path, b"etc/ld.so.cache"))
 }

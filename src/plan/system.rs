@@ -1,5 +1,6 @@
 //! What becomes of each OS package above the base.
 
+use super::choice::{Choice, Decided};
 use super::closure::Decisions;
 use super::{Dropped, SystemPackage, Why};
 use crate::base::{PackageId, count};
@@ -38,6 +39,8 @@ pub(super) struct Question<'q, 'f> {
     pub distributions: &'q Decisions,
     /// Packages that go with the base image, which is another one, by position; with the rule.
     pub gpu: &'q BTreeMap<PackageId, String>,
+    /// Libraries that only what goes is linked with, by position; with the rule.
+    pub idle: &'q BTreeMap<PackageId, String>,
     /// What of the image is not known and may compile in it, in words: then what it compiles with stays.
     pub open: Option<String>,
 }
@@ -71,9 +74,17 @@ pub(super) fn decide(question: &Question<'_, '_>) -> SystemDecisions {
         }
         None => build.clone(),
     };
+    let idle = match &open {
+        Some(open) => {
+            out.held.extend(question.idle.values().map(|rule| (rule.clone(), open.clone())));
+            BTreeMap::new()
+        }
+        None => question.idle.clone(),
+    };
     let mut roots: BTreeMap<PackageId, Why> = BTreeMap::new();
     for &position in &above {
-        if os.packages[position].manual && !unwanted.contains_key(&position) {
+        let goes = unwanted.contains_key(&position) || idle.contains_key(&position);
+        if os.packages[position].manual && !goes {
             roots.insert(position, Why::ByHand);
         }
     }
@@ -86,7 +97,9 @@ pub(super) fn decide(question: &Question<'_, '_>) -> SystemDecisions {
     if let Some(position) = interpreter(facts, question.distributions, &above) {
         roots.entry(position).or_insert(Why::Interpreter);
     }
-    for (position, why) in left_behind(&above, &unwanted, question) {
+    let stays = |position: &PackageId| !idle.contains_key(position);
+    for (position, why) in left_behind(&above, &unwanted, question).into_iter().filter(|(position, _)| stays(position))
+    {
         roots.entry(position).or_insert(why);
     }
     roots.keys().for_each(|&position| _ = close(os, &above, position, &mut out.kept));
@@ -94,12 +107,17 @@ pub(super) fn decide(question: &Question<'_, '_>) -> SystemDecisions {
         roots.insert(position, why);
     }
     out.install = install(os, &above, &roots);
+    if let Some(choice) = Choice::new(facts) {
+        let (kept, install) = (&mut out.kept, &mut out.install);
+        Decided { os, base: question.base, above: &above, roots: &roots, kept, install }.settle(&choice);
+    }
     credit(os, &above, &mut out.install);
     for &position in all.difference(&out.kept) {
         let package = &os.packages[position];
         let (rule, why) = match unwanted.get(&position).or(question.gpu.get(&position)) {
             Some(rule) if question.gpu.contains_key(&position) => (rule.clone(), Why::GpuOnly),
             Some(rule) => (rule.clone(), Why::BuildOnly),
+            None if idle.contains_key(&position) => (idle[&position].clone(), Why::LinkedByWhatGoes),
             None => (actions::UNUSED_PACKAGES.to_owned(), Why::NothingNeeds),
         };
         if why.is_build_only() && package.manual {

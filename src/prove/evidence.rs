@@ -3,35 +3,52 @@
 //!
 //! Only an image that the user names is evidence. What a folder, a Dockerfile or a plan in it names is a stranger's word.
 
-use super::replay::lowest;
+use super::replay::{lowest, requirements};
 use crate::context::{KnownDistribution, KnownPackages};
 use crate::facts::Facts;
 use crate::image::Image;
-use crate::index::Resolved;
+use crate::index::{Files, Input, Request, Resolution, Resolved};
+use crate::manifest::Requirement;
 use crate::os::OsInventory;
 use crate::ospackages::{Installation, PackageRequest};
-use crate::plan::{BaseImage, Stock, base_of};
+use crate::plan::{Stock, base_of};
+use crate::python::normalize_name;
 
-/// An image, to draw on.
-pub struct Evidence<'a> {
-    facts: &'a Facts<'a>,
-    base: Option<BaseImage>,
-    stock: Stock<'a>,
+/// What an image has, to draw on. It owns that: the image may go.
+pub struct Evidence {
+    /// What the image says of its own base: the name, and its lowest layers.
+    base: Option<(String, Image)>,
+    stock: Stock,
 }
 
-impl<'a> Evidence<'a> {
+impl Evidence {
     /// Of an image.
-    pub fn new(facts: &'a Facts<'a>) -> Self {
+    pub fn new(facts: &Facts<'_>) -> Self {
         let image = facts.view.image();
         let base = base_of(facts);
         let layers = base.as_ref().map_or_else(|| image.base_layers(), |base| base.layers);
-        Self { facts, base, stock: Stock::new(facts, layers) }
+        let base = base.filter(|base| base.layers > 0).map(|base| (base.name, lowest(image, base.layers)));
+        Self { base, stock: Stock::new(facts, layers) }
     }
 
     /// A base image of this name: the image's lowest layers, where what the image says of its own base is this name.
     pub fn base(&self, name: &str) -> Option<Image> {
-        let base = self.base.as_ref().filter(|base| base.name == name && base.layers > 0)?;
-        Some(lowest(self.facts.view.image(), base.layers))
+        self.base.as_ref().filter(|(own, _)| own == name).map(|(_, image)| image.clone())
+    }
+
+    /// What a request installs, where nothing else is asked for than versions without what they require: what the image has of
+    /// that is known without asking an index. None where it has none of it, or more is asked for.
+    pub fn resolve(&self, request: &Request, files: &dyn Files) -> Option<Resolution> {
+        let is_lock = |input: &Input| matches!(input, Input::Lock { .. });
+        let alone = request.no_deps || request.inputs.iter().all(is_lock);
+        let plain = request.constraints.is_empty() && request.overrides.is_empty() && request.no_binary.is_empty();
+        let pins = requirements(request, files).filter(|_| alone && plain)?;
+        let packages: Vec<Resolved> = pins.iter().map(pin).collect::<Option<_>>()?;
+        let unknown = |package: &&Resolved| self.installed(package).is_none();
+        let why = "no index was asked, and the image to measure by does not have it in this version";
+        let row = |package: &Resolved| (package.name.clone(), why.to_owned());
+        let not_predicted: Vec<(String, String)> = packages.iter().filter(unknown).map(row).collect();
+        (not_predicted.len() < packages.len()).then(|| Resolution { packages, not_predicted, ..Resolution::default() })
     }
 
     /// The files of a distribution, where it is the same version from the same place, and from a wheel with the same files
@@ -41,12 +58,11 @@ impl<'a> Evidence<'a> {
         if version.is_none() && package.url.is_none() {
             return None;
         }
-        let id = self.stock.find(&package.name, version)?;
-        let dist = &self.facts.python.distributions[id];
+        let dist = self.stock.find(&package.name, version)?;
         let is_same = dist.direct_url == package.url
             && !package.editable
-            && package.info.as_ref().is_none_or(|info| self.stock.is_of_wheel(id, info));
-        is_same.then(|| self.stock.distribution(id)).flatten()
+            && package.info.as_ref().is_none_or(|info| self.stock.is_of_wheel(dist, info));
+        is_same.then(|| self.stock.files(dist)).flatten()
     }
 
     /// Bytes of bytecode to bytes of source of what the image has by this name.
@@ -70,4 +86,17 @@ impl<'a> Evidence<'a> {
             None => self.stock.packages(request, present),
         })
     }
+}
+
+/// One version of a distribution, if nothing else is asked for.
+fn pin(requirement: &Requirement) -> Option<Resolved> {
+    let version = requirement.specifiers.trim().strip_prefix("==")?.trim();
+    let is_one = !version.starts_with('=') && !version.contains(['*', ',']) && requirement.from.is_empty();
+    (is_one && !requirement.editable && requirement.marker.is_empty()).then(|| Resolved {
+        name: requirement.name.clone(),
+        normalized: normalize_name(&requirement.name),
+        version: Some(version.to_owned()),
+        requested: true,
+        ..Resolved::default()
+    })
 }

@@ -35,7 +35,7 @@ pub struct Live<'l> {
 /// What a plan's text finds around it.
 pub struct Replay<'r> {
     intent: &'r Intent<'r>,
-    stock: &'r Stock<'r>,
+    stock: &'r Stock,
     live: Option<&'r Live<'r>>,
     /// The original as far as the text copies from it.
     original: Option<Image>,
@@ -44,7 +44,7 @@ pub struct Replay<'r> {
 }
 
 impl<'r> Replay<'r> {
-    pub(super) fn new(intent: &'r Intent<'r>, stock: &'r Stock<'r>) -> Self {
+    pub(super) fn new(intent: &'r Intent<'r>, stock: &'r Stock) -> Self {
         Self { intent, stock, live: None, original: None, aligned: Aligned::default() }
     }
 
@@ -85,7 +85,7 @@ impl<'r> Replay<'r> {
 
     /// The files of a pin, as far as the plan knows them.
     fn pin(&self, package: &Resolved) -> Option<KnownDistribution> {
-        let of_original = || self.stock.distribution(self.stock.find(&package.name, package.version.as_deref())?);
+        let of_original = || self.stock.files(self.stock.find(&package.name, package.version.as_deref())?);
         self.intent.stand_in(&package.name).or_else(of_original)
     }
 
@@ -136,7 +136,7 @@ impl<'r> Replay<'r> {
 }
 
 /// The lines of a request; none where something else is asked for.
-fn requirements(request: &Request, files: &dyn Files) -> Option<Vec<Requirement>> {
+pub(super) fn requirements(request: &Request, files: &dyn Files) -> Option<Vec<Requirement>> {
     let text_of = |path: &Path| String::from_utf8(files.read(path, MAX_READ).ok()?).ok();
     let mut out = Vec::new();
     for input in &request.inputs {

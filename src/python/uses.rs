@@ -59,6 +59,7 @@ impl UsedAt<'_> {
             Kind::Text | Kind::Name => format!("\"{name}\""),
             Kind::Flag => format!("{name}=True"),
             Kind::Dynamic => format!("{name}(…)"),
+            Kind::Library => format!("opens {name}"),
             Kind::Unread => format!("not read: {name}"),
         };
         format!("line {}: {what}", self.sign.line)

@@ -24,6 +24,7 @@ pub(super) fn family(
     needs: &BTreeMap<String, Vec<String>>,
 ) -> Vec<Finding> {
     let needed = needed(context.facts.uses.in_application(), needs);
+    let stays = kept_member(keep, needs, &needed).map(|(name, _)| name.as_str());
     let served = kept_member(keep, needs, &needed).is_some_and(|(_, serves)| serves);
     let uses = in_order(needed.into_values().flatten());
     let doubt = (!served).then(|| format!("no member has all that the application uses: {}", places(&uses)));
@@ -38,7 +39,9 @@ pub(super) fn family(
         let removed = removed_members(context, members, &present);
         let family = Family { present, removed };
         (family.size() > 1).then(|| {
-            let finding = family.finding(context, rule, keep, several.then_some(environment));
+            let mut finding = family.finding(context, rule, keep, several.then_some(environment));
+            let goes = |id: &&DistId| stays.is_some_and(|name| context.distribution(**id).normalized != name);
+            finding.goes = family.present.iter().filter(goes).copied().collect();
             let asks = family.asks_for_gpu(context, keep);
             finding.led_by(rows(&uses)).doubted(doubt.clone()).doubted(asks)
         })

@@ -20,6 +20,7 @@ mod files;
 mod glob;
 mod gpu;
 mod gpu_system;
+mod idle;
 mod layers;
 mod libraries;
 mod load;
@@ -64,6 +65,8 @@ pub struct Finding {
     pub doubts: Vec<String>,
     /// The distributions it concerns.
     pub distributions: Vec<DistId>,
+    /// Of a family's members those that go.
+    pub goes: Vec<DistId>,
     /// The OS packages it concerns, as positions in the OS inventory.
     pub os_packages: Vec<PackageId>,
     /// The layer it concerns, for findings about layers.
@@ -100,6 +103,7 @@ impl Finding {
             more_evidence: 0,
             doubts: Vec::new(),
             distributions: Vec::new(),
+            goes: Vec::new(),
             os_packages: Vec::new(),
             layer: None,
             paths: Vec::new(),
@@ -163,10 +167,16 @@ pub fn evaluate(facts: &Facts<'_>, rules: &[Rule]) -> Vec<Finding> {
                 findings.extend(packages::conda(&context, rule, names, *gpu_builds));
             }
             Detect::MissingLibraries {} => findings.extend(libraries::missing(&context, rule)),
-            Detect::Paths { .. } => {}
+            // With all paths, and with what the others found.
+            Detect::Paths { .. } | Detect::IdleLibraries { .. } => {}
         }
     }
     doubt_system(&mut findings, rules);
+    for rule in rules {
+        if let Detect::IdleLibraries { names } = &rule.detect {
+            findings.extend(idle::packages(&context, rule, names, (&findings, rules)));
+        }
+    }
     findings.sort_by(|a, b| {
         let rank = |finding: &Finding| std::cmp::Reverse((finding.severity, finding.bytes));
         let name = |finding: &Finding| finding.subject.to_string();

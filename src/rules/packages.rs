@@ -80,13 +80,13 @@ fn message(packages: &Numbered<PackageId, OsPackage>, found: &[PackageId], bytes
 
 /// Where a package's files are.
 #[derive(Clone, Default)]
-struct Place {
+pub(super) struct Place {
     files: usize,
     above_base: usize,
     first: Option<Location>,
 }
 
-fn places(context: &Context<'_>) -> Numbered<PackageId, Place> {
+pub(super) fn places(context: &Context<'_>) -> Numbered<PackageId, Place> {
     let mut places = context.facts.os.packages.beside(|_| Place::default());
     let view = context.facts.view;
     for (_, node) in view.iter() {
@@ -105,7 +105,7 @@ fn places(context: &Context<'_>) -> Numbered<PackageId, Place> {
 
 /// Whether most of the files stand above the base image; for a package without files, whether dpkg's list of
 /// them (`/var/lib/dpkg/info/NAME.list`) does.
-fn is_above_base(context: &Context<'_>, package: &OsPackage, place: &Place) -> bool {
+pub(super) fn is_above_base(context: &Context<'_>, package: &OsPackage, place: &Place) -> bool {
     if context.base_layers == 0 {
         return true;
     }

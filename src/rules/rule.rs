@@ -106,6 +106,12 @@ pub enum Detect {
     },
     /// A distribution whose RECORD lists files that are gone.
     BrokenDistribution {},
+    /// OS packages with libraries that were asked for by name, and that only distributions which other rules take away, or
+    /// files which a later layer took away, are linked with.
+    IdleLibraries {
+        /// Globs over names of OS packages.
+        names: GlobSet,
+    },
     /// A shared object or program of a distribution or the application needs a library that the image does not have.
     MissingLibraries {},
     /// Files that several distributions claim with different contents, outside the known families.
@@ -280,6 +286,7 @@ impl Detect {
             Self::UnusedDistributions { .. } => "unused",
             Self::BrokenDistribution {} => "broken",
             Self::MissingLibraries {} => "missing",
+            Self::IdleLibraries { .. } => "libraries",
             Self::ContestedFiles {} => "contested",
             Self::DeadBytes {} => "hidden",
             Self::RewrittenBytes {} => "rewritten",
@@ -294,7 +301,7 @@ impl Detect {
     fn action(&self) -> Option<&'static str> {
         match self {
             Self::Paths { .. } => Some("leave behind {}"),
-            Self::OsPackages { .. } | Self::GpuSystem { .. } => Some("without {}"),
+            Self::OsPackages { .. } | Self::GpuSystem { .. } | Self::IdleLibraries { .. } => Some("without {}"),
             Self::DuplicateFamily { .. }
             | Self::GpuBuild { .. }
             | Self::Distributions { .. }

@@ -7,7 +7,8 @@ use std::collections::HashSet;
 use std::sync::OnceLock;
 
 /// A file that has none of these in it is not parsed. They are what built-in rules ask of libraries.
-pub const WORDS: [&str; 4] = ["cv2", "ExecutionProvider", "faiss", "cupy"];
+pub const WORDS: [&str; 8] =
+    ["cv2", "ExecutionProvider", "faiss", "cupy", "CDLL", "find_library", "LoadLibrary", "dlopen"];
 
 /// Dotted uses of other modules say nothing that a rule asks for.
 const ROOTS: [&str; 4] = ["cv2", "onnxruntime", "faiss", "cupy"];
@@ -33,6 +34,7 @@ pub fn library(source: &[u8], own: &str) -> Vec<Sign> {
                 ROOTS.contains(&top) && foreign(top)
             }
             Kind::Text => sign.name.ends_with("ExecutionProvider"),
+            Kind::Library => true,
             _ => false,
         };
         signs.extend(application(source).into_iter().filter(wanted));

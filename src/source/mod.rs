@@ -60,9 +60,15 @@ pub enum Kind {
     Name,
     /// An import whose name is made at run time.
     Dynamic,
+    /// A library of the system that is opened: `ctypes.CDLL("libGL.so.1")`, `find_library("GL")`; [`ANY_LIBRARY`] where
+    /// the name is made at run time.
+    Library,
     /// The file was not read; the name says why.
     Unread,
 }
+
+/// The name of a library whose name is made at run time.
+pub const ANY_LIBRARY: &str = "*";
 
 /// The signs of one of the application's own files, sorted, each kind and name once or (guarded) twice.
 pub fn application(source: &[u8]) -> Vec<Sign> {

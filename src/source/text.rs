@@ -2,7 +2,7 @@
 
 use super::{Kind, MAX_SIGNS, Sign};
 
-const KINDS: [(Kind, &str); 8] = [
+const KINDS: [(Kind, &str); 9] = [
     (Kind::Import, "import"),
     (Kind::Use, "use"),
     (Kind::Call, "call"),
@@ -10,6 +10,7 @@ const KINDS: [(Kind, &str); 8] = [
     (Kind::Flag, "flag"),
     (Kind::Name, "name"),
     (Kind::Dynamic, "dynamic"),
+    (Kind::Library, "library"),
     (Kind::Unread, "unread"),
 ];
 

@@ -111,6 +111,9 @@ impl<'n> Walk<'n> {
         } else if matches!(name, "importlib.metadata.entry_points" | "pkg_resources.iter_entry_points") {
             self.add(Kind::Dynamic, name, false, call.start());
         }
+        if let Some(library) = opened(call, name) {
+            self.add(Kind::Library, &library, false, call.start());
+        }
         if let (Expr::Attribute(method), None) = (&*call.func, &function)
             && METHODS.contains(&method.attr.as_str())
         {
@@ -204,6 +207,33 @@ impl Visitor<'_> for Walk<'_> {
             _ => {}
         }
         walk_expr(self, expr);
+    }
+}
+
+/// Functions of `ctypes` that open a library or look for one.
+const OPENERS: [&str; 6] = [
+    "ctypes.CDLL",
+    "ctypes.PyDLL",
+    "ctypes.cdll.LoadLibrary",
+    "ctypes.pydll.LoadLibrary",
+    "ctypes.util.find_library",
+    "ctypes.LibraryLoader",
+];
+/// Methods that open a library, whatever they are methods of: cffi's, and a loader's.
+const OPENING_METHODS: [&str; 2] = ["dlopen", "LoadLibrary"];
+
+/// The library that a call opens, if it opens one. Without a name it is the program itself.
+fn opened(call: &ExprCall, function: &str) -> Option<String> {
+    let known = OPENERS.contains(&function);
+    let method = call.func.as_attribute_expr().map(|attribute| attribute.attr.as_str());
+    let by_method = method.is_some_and(|method| OPENING_METHODS.contains(&method));
+    let first = call.arguments.args.first().filter(|_| known || by_method)?;
+    match first {
+        Expr::StringLiteral(text) => Some(text.value.to_str().to_owned()),
+        Expr::NoneLiteral(_) => None,
+        // A name that was looked for is seen where it is looked for.
+        Expr::Call(_) if !known => None,
+        _ => known.then(|| super::ANY_LIBRARY.to_owned()),
     }
 }
 

@@ -165,7 +165,9 @@ fn is_bytecode(path: &[u8], view: &View<'_>) -> bool {
 
 fn is_of_installer(path: &[u8]) -> bool {
     let (dir, name) = (parent(path), file_name(path));
-    (dir.ends_with(b".dist-info") && RECORDS.contains(&name)) || file_name(dir) == b"bin"
+    // virtualenv notes beside the metadata what it has put there.
+    let is_seed_note = name.ends_with(b".virtualenv") && file_name(dir) == b"site-packages";
+    (dir.ends_with(b".dist-info") && RECORDS.contains(&name)) || file_name(dir) == b"bin" || is_seed_note
 }
 
 /// What `python -m venv`, virtualenv and uv put into an environment.

@@ -203,8 +203,13 @@ struct Pair<'a> {
 }
 
 fn by_name<'a>(facts: &'a Facts<'_>) -> BTreeMap<&'a str, &'a Distribution> {
-    // Of several environments the first that has it counts: the order of environments is that of the interpreter's path.
-    facts.python.distributions.iter().rev().map(|dist| (dist.normalized.as_str(), dist)).collect()
+    // Of several environments that counts which an interpreter looks at first: another one that sees it comes before it.
+    let environments = &facts.python.environments;
+    let seen_by = |at: usize| environments.iter().filter(|other| other.sees.contains(&at)).count();
+    let ranks: Vec<usize> = (0..environments.len()).map(seen_by).collect();
+    let mut all: Vec<&Distribution> = facts.python.distributions.iter().collect();
+    all.sort_by_key(|dist| std::cmp::Reverse((ranks.get(dist.environment).copied(), dist.environment)));
+    all.into_iter().map(|dist| (dist.normalized.as_str(), dist)).collect()
 }
 
 fn title(dist: &Distribution) -> String {
@@ -229,20 +234,16 @@ impl<'a> Pair<'a> {
         let broken =
             |dist: &Distribution| dist.missing.iter().map(|missing| missing.path.to_string()).collect::<Vec<_>>();
         let mut losses = Vec::new();
-        for dist in self.after_names.values().filter(|dist| !dist.missing.is_empty()) {
-            let known: BTreeSet<String> = self
-                .before_names
-                .get(dist.normalized.as_str())
-                .map(|dist| broken(dist))
-                .unwrap_or_default()
-                .into_iter()
-                .collect();
+        let all = &self.after.python.distributions;
+        for dist in all.iter().filter(|dist| !dist.missing.is_empty()) {
+            let before = self.before.python.distributions.iter().filter(|before| before.normalized == dist.normalized);
+            let known: BTreeSet<String> = before.flat_map(broken).collect();
             let lost: Vec<String> = broken(dist).into_iter().filter(|path| !known.contains(path)).collect();
             if let Some(first) = lost.first() {
                 losses.push(format!("{} lacks {} of its files: {first} and so on", title(dist), lost.len()));
             }
         }
-        Check::of("files", "distributions are as their RECORDs say", self.after_names.len(), losses)
+        Check::of("files", "distributions are as their RECORDs say", all.len(), losses)
     }
 
     fn requirements(&self, promise: Option<&Promise>) -> Check {
@@ -304,7 +305,7 @@ impl<'a> Pair<'a> {
     fn distributions(&self, promise: &Promise) -> Check {
         let mut losses = Vec::new();
         for (name, pin) in &promise.pins {
-            match self.after_names.get(name.as_str()) {
+            match self.after_of(name, pin) {
                 None => losses.push(format!("{name} {} is not installed", pin.version)),
                 Some(dist) if !same_version(&dist.version, &pin.version) => {
                     losses.push(format!("{name}: expected {}, found {}", pin.version, escape_str(&dist.version)));
@@ -317,9 +318,17 @@ impl<'a> Pair<'a> {
         Check::of("distributions", "distributions of the plan", promise.pins.len(), losses)
     }
 
+    /// The distribution of a pin in the rebuilt image: that of the expected version, where several environments have one.
+    fn after_of(&self, name: &str, pin: &promise::PromisedPin) -> Option<&'a Distribution> {
+        let all = self.after.python.distributions.iter().filter(|dist| dist.normalized == name);
+        all.into_iter()
+            .find(|dist| same_version(&dist.version, &pin.version))
+            .or_else(|| self.after_names.get(name).copied())
+    }
+
     fn sizes(&self, promise: &Promise) -> Vec<SizeRow> {
         let row = |(name, pin): (&String, &promise::PromisedPin)| {
-            let dist = self.after_names.get(name.as_str());
+            let dist = self.after_of(name, pin);
             let measured = dist.map(|dist| dist.bytes);
             SizeRow { title: format!("{name} {}", pin.version), predicted: pin.bytes, measured }
         };

@@ -185,18 +185,44 @@ const PACKAGES: &str = "libpq5 15.8 Depends=libssl3;Installed-Size=900;Section=l
     ca-certificates 2023
     gcc 12.2 Depends=cpp-12;Installed-Size=30000;Section=devel
     cpp-12 12.2 Installed-Size=20000;Section=devel
+    numpy 1.24 Depends=libblas3 | libblas.so.3;Section=python
+    math-sci 1.10 Depends=openblas, numpy;Section=science
+    libblas3 3.11 Provides=libblas.so.3;Section=libs
+    openblas 0.3 Provides=libblas.so.3;Installed-Size=30000;Section=libs
+    mailer 1 Depends=big-agent | mail-agent
+    big-agent 4 Provides=mail-agent;Installed-Size=9000
+    small-agent 2 Provides=mail-agent
+    viewer 1 Depends=www-browser
+    a-browser 1 Provides=www-browser;Installed-Size=700
+    z-browser 1 Provides=www-browser
     libc6 2.36 Installed-Size=13000;Section=libs";
 
-/// The packages that `apt-get install NAMES` brings.
-fn brought(names: &[&str]) -> Vec<&'static str> {
+/// The packages that `apt-get install NAMES` once brought: of several that would do any one, as it was asked for then, and
+/// one more where that was asked for before.
+fn brought(names: &[&str], chance: &mut Chance) -> Vec<&'static str> {
     let lines: Vec<(&str, &str)> = PACKAGES.lines().map(|line| line.trim().split_once(' ').unwrap()).collect();
+    let field = |rest: &'static str, name: &str| {
+        let fields = rest.split_once(' ').map_or("", |(_, fields)| fields).split(';');
+        fields.filter_map(|field| field.strip_prefix(name)?.strip_prefix('=')).next().unwrap_or_default()
+    };
+    let meets = |wanted: &str, (name, rest): &(&'static str, &'static str)| {
+        *name == wanted || field(rest, "Provides") == wanted
+    };
     let mut out: Vec<&str> = Vec::new();
     let mut todo: Vec<&str> = names.to_vec();
     while let Some(name) = todo.pop() {
         let Some((name, rest)) = lines.iter().find(|(known, _)| *known == name) else { continue };
-        if !out.contains(name) {
-            out.push(name);
-            todo.extend(rest.split([' ', ';']).filter_map(|field| field.strip_prefix("Depends=")));
+        if out.contains(name) {
+            continue;
+        }
+        out.push(name);
+        for group in field(rest, "Depends").split(", ").filter(|group| !group.is_empty()) {
+            let would_do = |line: &&(&'static str, &'static str)| group.split(" | ").any(|wanted| meets(wanted, line));
+            let candidates: Vec<&str> = lines.iter().filter(would_do).map(|(name, _)| *name).collect();
+            let is_met = candidates.iter().any(|name| out.contains(name) || todo.contains(name));
+            if !is_met || chance.happens(2) {
+                todo.push(candidates[chance.below(candidates.len() as u64) as usize]);
+            }
         }
     }
     out.sort_unstable();
@@ -256,11 +282,12 @@ fn stack(seed: u64, server: &Server) -> Stack {
 }
 
 fn packages(out: &mut String, chance: &mut Chance) {
-    let asked: Vec<&str> = ["libpq5", "libmagic1", "curl", "gcc"].into_iter().filter(|_| chance.happens(2)).collect();
+    let all = ["libpq5", "libmagic1", "curl", "gcc", "numpy", "math-sci", "mailer", "viewer"];
+    let asked: Vec<&str> = all.into_iter().filter(|_| chance.happens(2)).collect();
     if asked.is_empty() {
         return;
     }
-    let names = brought(&asked);
+    let names = brought(&asked, chance);
     let all: Vec<&str> = names.iter().copied().chain(["libc6"]).collect();
     let (status, automatic) = status(&all, &|name| asked.contains(&name) || name == "libc6");
     let _ = writeln!(out, "layer RUN apt-get update && apt-get install -y {}", asked.join(" "));
@@ -348,7 +375,7 @@ fn application(out: &mut String, chance: &mut Chance) {
 struct World<'w> {
     index: &'w [Wheel],
     original: (&'w str, &'w Image),
-    evidence: &'w Evidence<'w>,
+    evidence: &'w Evidence,
     server: Option<&'w Server>,
 }
 

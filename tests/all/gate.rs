@@ -729,6 +729,8 @@ fn an_option_of_an_installer_that_is_not_followed_is_a_gap() {
         ("RUN apt-get install -y --only-upgrade curl", "--only-upgrade"),
         ("RUN apt-get install -y --nobody curl", "--nobody"),
         ("RUN apk add --nobody curl", "--nobody"),
+        ("RUN apk add --root /rootfs --initdb busybox", "--root"),
+        ("RUN apk --repositories-file /r add curl", "--repositories-file"),
         ("RUN pip install --platform any --no-deps flask", "--platform"),
     ] {
         let gaps = image(&format!("{lock}{lines}")).gaps;

@@ -35,6 +35,81 @@ fn planned(packages: &str, automatic: &[&str], above: &str) -> Plan {
     plan_of(&image(&spec.replace("SITE", SITE)), &PlanOptions::default())
 }
 
+/// An image with these lines above a base of Debian with `libgl1` and what it brings, which were asked for by name.
+fn with_libgl(above: &str) -> Image {
+    let base = "Package: libc6\\nStatus: install ok installed\\nPriority: required\\nVersion: 2\\n\\n";
+    let packages = package("libgl1", "Depends: libglvnd0\\n") + &package("libglvnd0", "");
+    let spec = format!(
+        "layer base\nf etc/os-release = ID=debian\\nVERSION_CODENAME=bookworm\nf var/lib/dpkg/status = {base}\n\
+         layer RUN apt-get install -y libgl1\nf var/lib/dpkg/status = {base}{packages}\n\
+         f var/lib/apt/extended_states = Package: libglvnd0\\nAuto-Installed: 1\\n\\n\n\
+         f usr/lib/x86_64-linux-gnu/libGL.so.1 500000\nf usr/lib/x86_64-linux-gnu/libGLdispatch.so.0 900000\n\
+         f var/lib/dpkg/info/libgl1.list = /usr/lib/x86_64-linux-gnu/libGL.so.1\\n\n\
+         f var/lib/dpkg/info/libglvnd0.list = /usr/lib/x86_64-linux-gnu/libGLdispatch.so.0\\n\n\
+         layer RUN pip install\n{above}"
+    );
+    image(&spec.replace("SITE", SITE))
+}
+
+/// A distribution of OpenCV, whose module needs these libraries.
+fn opencv(name: &str, module: &str, needed: &str) -> String {
+    let folder = format!("SITE/{}-4.10.dist-info", name.replace('-', "_"));
+    format!(
+        "f {folder}/METADATA = Name: {name}\\nVersion: 4.10\\n\n\
+         f {folder}/RECORD = cv2/__init__.py,,900\\ncv2/{module},,\\n\nf SITE/cv2/{module} = elf\\n{needed}\n"
+    )
+}
+
+#[test]
+fn of_packages_that_would_do_alike_the_one_that_the_original_has_is_named_where_apt_alone_would_take_another() {
+    let packages = [
+        package("libblas3", "Provides: libblas.so.3\\n"),
+        package("math", "Depends: openblas, numpy\\n"),
+        package("numpy", "Depends: libblas3 | libblas.so.3\\n"),
+        package("openblas", "Provides: libblas.so.3\\n"),
+        package("mailer", "Depends: default-agent | mail-agent\\n"),
+        package("small-agent", "Provides: mail-agent\\n"),
+        package("viewer", "Depends: needed | other\\n"),
+        package("needed", ""),
+    ]
+    .concat();
+    let plan = planned(&packages, &["libblas3", "openblas", "small-agent", "needed"], "");
+    // Where `math` is looked at first, OpenBLAS meets what NumPy needs. An agent that the repository has may be taken before
+    // the one that is here; what is named first comes anyway.
+    assert_eq!(installed(&plan), ["libblas3", "mailer", "math", "numpy", "small-agent", "viewer"]);
+    let why = |name: &str| plan.system.iter().find(|package| package.name == name).map(|package| package.why.clone());
+    assert_eq!(why("libblas3"), Some(Why::Chosen { by: "numpy".into() }));
+    assert_eq!(why("small-agent"), Some(Why::Chosen { by: "mailer".into() }));
+    assert_eq!(gone(&plan), [""; 0]);
+}
+
+#[test]
+fn a_library_that_only_what_goes_was_linked_with_is_offered_and_goes_when_it_is_accepted() {
+    let cv2 = "f SITE/cv2/__init__.py 900\n";
+    let both = opencv("opencv-python", "gui.so", "needed libGL.so.1\\n")
+        + &opencv("opencv-python-headless", "own.so", "")
+        + cv2;
+    let accept = PlanOptions { accept: vec!["unneeded-libraries".into()], ..PlanOptions::default() };
+    let offered = plan_of(&with_libgl(&both), &PlanOptions::default());
+    assert_eq!(installed(&offered), ["libgl1"]);
+    let row = offered.skipped.iter().find(|row| row.rule == "unneeded-libraries").expect("it is offered");
+    assert!(row.reason.starts_with("opt in with --accept unneeded-libraries"), "{}", row.reason);
+    assert!(row.reason.contains("opencv-python-headless 4.10"), "what is installed anew is named: {}", row.reason);
+    assert_eq!(row.bytes, 1_400_000);
+    let accepted = plan_of(&with_libgl(&both), &accept);
+    assert_eq!(installed(&accepted), [""; 0]);
+    let gone: Vec<&str> = accepted.dropped_system.iter().map(|gone| gone.name.as_str()).collect();
+    assert_eq!(gone, ["libglvnd0", "libgl1"]);
+    assert_eq!(accepted.dropped_system[1].why, Why::LinkedByWhatGoes);
+    // What stays and is linked with it keeps it, accepted or not; so does source that opens it by name.
+    let linked = both.clone() + "f SITE/draw.so = elf\\nneeded libGL.so.1\\n\n";
+    let opened = both.clone() + "f app/gl.py = import ctypes.util\\nctypes.util.find_library('GL')\\n\n";
+    let shown = both + "f app/main.py = import cv2\\ncv2.imshow('a', 1)\\n\n";
+    for above in [linked, opened, shown] {
+        assert_eq!(installed(&plan_of(&with_libgl(&above), &accept)), ["libgl1"], "{above}");
+    }
+}
+
 fn package(name: &str, more: &str) -> String {
     format!("Package: {name}\\nStatus: install ok installed\\nPriority: optional\\nVersion: 1\\n{more}\\n")
 }
@@ -195,12 +270,22 @@ fn compilers_stay_in_a_dockerfile_that_may_compile() {
         "RUN cmake -B build && cmake --build build\n",
         "RUN git clone https://example.org/x && cd x && ./configure\n",
         "SHELL [\"/usr/bin/pwsh\", \"-c\"]\nRUN anything\n",
+        // Inside of a word, whatever the command around it is.
+        "COPY . .\nRUN X=$(make)\n",
+        "COPY . .\nRUN export X=\"at `make -C lib` now\"\n",
+        "COPY . .\nRUN echo ${X:-$(cd lib && make)} > /dev/null\n",
+        "COPY . .\nRUN cat <(./configure)\n",
+        "COPY . .\nRUN pip install --no-cache-dir flask > $(make log)\n",
+        "COPY . .\nRUN find . -name Makefile -execdir make ';'\n",
     ];
     for rest in kept {
         let text = format!("{start}{rest}");
         let edits = edited(&tools(), &text);
         assert!(edits.text.contains(" gcc libpq-dev "), "{rest}\n{}", edits.diff);
     }
+    let harmless = "RUN export V=\"$(uname -m)-$(. /etc/os-release && echo $ID)\" && find / -name '*.pyc' -exec rm {} +\n";
+    let harmless = format!("{start}RUN pip install --no-cache-dir flask\n{harmless}");
+    assert!(!edited(&tools(), &harmless).text.contains("gcc"), "{}", edited(&tools(), &harmless).diff);
     let edits = edited(&tools(), &format!("{start}RUN pip install --no-cache-dir flask\nRUN useradd app\n"));
     assert!(!edits.text.contains("gcc") && edits.text.contains("libpq5"), "{}", edits.diff);
     let edits = edited(

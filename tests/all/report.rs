@@ -141,6 +141,7 @@ fn finding(rule: &str, severity: Severity, subject: Subject, message: &str, byte
         }],
         more_evidence: 3,
         doubts: Vec::new(),
+        goes: Vec::new(),
         distributions: vec![Id::at(2)],
         os_packages: Vec::new(),
         layer: Some(2),
@@ -267,7 +268,7 @@ fn with(change: impl FnOnce(&mut Image, &mut Inventory, &mut Vec<Finding>)) -> (
     let view = View::new(&image);
     let summary = Summary::new(&Ledger::new(&view, owner), view.image().base_layers());
     let (graph, os) = (graph(), os());
-    let asked = slimwright::python::asked_for(view.image(), &[]);
+    let asked = slimwright::python::asked_for(view.image(), &[], &|_| false);
     let libraries = slimwright::os::Libraries::new(&view, &os);
     let facts = Facts {
         view: &view,
@@ -476,7 +477,7 @@ fn an_empty_image_is_reported_too() {
     let view = View::new(&image);
     let summary = Summary::new(&Ledger::new(&view, owner), view.image().base_layers());
     let (python, graph, os) = (Inventory::default(), Graph::default(), OsInventory::default());
-    let asked = slimwright::python::asked_for(view.image(), &[]);
+    let asked = slimwright::python::asked_for(view.image(), &[], &|_| false);
     let libraries = slimwright::os::Libraries::new(&view, &os);
     let facts = Facts {
         view: &view,

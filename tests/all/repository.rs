@@ -263,8 +263,8 @@ fn alternatives_virtual_names_and_versions_are_chosen_as_apt_does() {
     assert!(names(&install(&server, "app aa-agent", &base)).contains(&"aa-agent 1".to_owned()));
     assert!(!names(&install(&server, "app aa-agent", &base)).contains(&"zz-agent 1".to_owned()));
     let broken = install(&server, "broken", &base);
-    assert_eq!(broken.unknown[0].0, "absent (>= 3) | lib (>= 9)");
-    assert!(broken.unknown[0].1.contains("needed by broken"));
+    assert_eq!(broken.unmet[0].0, "absent (>= 3) | lib (>= 9)");
+    assert!(broken.unmet[0].1.contains("needed by broken"));
     assert_eq!(names(&install(&server, "g++ role", &base)), ["g++ 12", "only 1"]);
     assert_eq!(install(&server, "two lib=1", &base).marked_manual, ["two", "lib"]);
 }
@@ -281,7 +281,7 @@ fn what_cannot_be_predicted_has_a_reason() {
         "./local.deb: it is a file",
         "nothing: no index has it",
         "x*: it is a pattern",
-        "agent: it is no package, and b, c and others",
+        "agent: it is no package, and c, b and others",
         "a:arm64: it is of another",
         "$EXTRA: what stands for",
         "b/backports: no index has that version",
@@ -290,6 +290,19 @@ fn what_cannot_be_predicted_has_a_reason() {
         assert!(reasons.iter().any(|reason| reason.starts_with(expected)), "{expected}: {reasons:#?}");
     }
     assert!(done.packages.is_empty());
+}
+
+#[test]
+fn of_equal_providers_apt_takes_the_one_whose_name_it_reads_last() {
+    // As apt 2.6 does (`CompareProviders` by the number that a name gets when it is read first, of a package or in a field).
+    let of = |lines: &str| names(&install(&debian(lines), "app", &installed("x 1")));
+    assert_eq!(of("app 1 Depends=agent\nbb 2 Provides=agent\ncc 2 Provides=agent"), ["app 1", "cc 2"]);
+    let spoken_of = "app 1 Depends=agent;Suggests=cc\nbb 2 Provides=agent\ncc 2 Provides=agent";
+    assert_eq!(of(spoken_of), ["app 1", "bb 2"]);
+    // What is there in an older version is upgraded before anything new comes.
+    let choice = "app 1 Depends=bb | cc (>= 2)\nbb 2\ncc 2";
+    let with_old = names(&install(&debian(choice), "app", &installed("cc 1")));
+    assert_eq!(with_old, ["app 1", "cc 2"]);
 }
 
 #[test]
@@ -333,7 +346,7 @@ fn siblings_are_upgraded_and_what_conflicts_goes() {
     let done = install(&server, "exim vim- new", &base);
     assert_eq!(names(&done), ["exim 1", "new 1"]);
     assert_eq!(done.removed, ["old", "postfix", "vim"]);
-    assert_eq!(done.unknown.len(), 1, "user needs vim: {:?}", done.unknown);
+    assert_eq!(done.unmet.len(), 1, "user needs vim: {:?}", done.unmet);
 }
 
 #[test]
@@ -407,6 +420,13 @@ fn an_alpine_image_is_closed_over_its_index() {
     assert_eq!(manual, [".build"]);
     assert_eq!(names(&repositories.install(&of("zlib@edge"), &base)), ["zlib 9-r0"]);
     assert_eq!(names(&repositories.install(&of("web"), &base)), ["nginx-b 1-r0"]);
+    // `-X URI`, besides those of the image; a folder of the machine that builds cannot be asked.
+    let more = [format!("http://{}/edge", server.host()), "/packages".into()];
+    let more = Sources::default().with_repositories(more.iter().map(String::as_str), "Dockerfile, line 3");
+    assert_eq!((more.list.len(), more.ignored.len(), more.list[0].place.as_str()), (1, 1, "Dockerfile, line 3"));
+    let with_more = Sources { list: [sources.list.clone(), more.list].concat(), ..sources.clone() };
+    let repositories_with = Repositories::open(&with_more, "amd64", &options()).unwrap();
+    assert_eq!(names(&repositories_with.install(&of("zlib"), &base)), ["zlib 9-r0"]);
     let unknown = repositories.install(&of("zlib>=2 nothing ./x.apk"), &base).unknown;
     assert_eq!(unknown.len(), 3, "{unknown:?}");
     assert!(unknown.iter().any(|(_, reason)| reason.contains("found 1.3.1-r1")), "{unknown:?}");

@@ -9,7 +9,7 @@
 //! missing cv cv2/a.py 1 2                              a file of RECORD that layer 1 had and layer 2 removed
 //! contest a x/y.py b a                                 a path that `b` claims too; whose content is on disk
 //! removed cv 4 bytes=9 layer=1 by=2                    a distribution that layer 2 uninstalled
-//! package gcc 12 bytes=5 owns=usr/bin/gcc              an OS package; also manual, essential
+//! package gcc 12 bytes=5 owns=usr/bin/gcc              an OS package; also manual, essential, depends=; sorted by name
 //! conda mkl 2023 h_0 owns=opt/conda/lib/libmkl.so      a conda package
 //! > some words                                         a finding's subject and message contain this
 //! = some words                                         what a plan does about the findings, line by line
@@ -168,6 +168,7 @@ impl Case {
                 ("bytes", number) => package.bytes = number.parse().unwrap(),
                 ("manual", _) => package.manual = true,
                 ("essential", _) => package.essential = true,
+                ("depends", names) => package.depends = names.split(',').map(|name| vec![name.to_owned()]).collect(),
                 ("owns", paths) => {
                     let place = Id::at(self.os.packages.len());
                     self.os.owners.extend(paths.split(',').map(|path| (ImagePath::from(path), place)));

@@ -8,6 +8,7 @@
 
 mod parse;
 mod tokens;
+pub mod walk;
 mod word;
 
 pub use parse::{parse, tokens};

@@ -5,7 +5,7 @@ use super::draft::Draft;
 use super::pip::{self, Action, What, words};
 use super::reach::Reach;
 use crate::command::Means;
-use crate::dockerfile::{Command, Kind, Run};
+use crate::dockerfile::{Command, Kind, Run, sh};
 use crate::plan::Plan;
 use std::fmt;
 
@@ -46,7 +46,7 @@ impl fmt::Display for Builds {
 }
 
 /// Programs that compile nothing, whatever their arguments.
-const HARMLESS: [&str; 78] = [
+const HARMLESS: [&str; 92] = [
     "apt-get",
     "apt",
     "apt-cache",
@@ -125,11 +125,29 @@ const HARMLESS: [&str; 78] = [
     "install",
     "id",
     "command",
+    // What commands ask for their arguments (`$(…)`).
+    "nproc",
+    "uname",
+    "arch",
+    "lsb_release",
+    "basename",
+    "dirname",
+    "readlink",
+    "realpath",
+    "mktemp",
+    "hostname",
+    "getent",
+    "getconf",
+    "stat",
+    "pg_config",
 ];
 
 /// Modules of Python that compile nothing native, as `python -m MODULE`.
 const HARMLESS_MODULES: [&str; 7] =
     ["pip", "venv", "virtualenv", "ensurepip", "compileall", "nltk.downloader", "spacy"];
+
+/// Arguments of `find` that a command follows.
+const FIND_RUNS: [&str; 4] = ["-exec", "-execdir", "-ok", "-okdir"];
 
 /// What is compiled in the image's own layers, or may be.
 pub(super) fn in_image(draft: &Draft<'_>, plan: &Plan, reach: &Reach) -> Option<Builds> {
@@ -157,7 +175,8 @@ fn in_other_stages(draft: &Draft<'_>, reach: &Reach) -> Option<Builds> {
         let mut own = file.stages[*stage].instructions.clone();
         own.any(|position| match &file.instructions[position].kind {
             Kind::Run(run) => {
-                draft.run(position).is_none() || !run.commands.iter().all(|command| is_harmless(run, command))
+                let harmless = |command: &Command| is_harmless(run, command) && inside(draft, run, command).is_none();
+                draft.run(position).is_none() || !run.commands.iter().all(harmless)
             }
             _ => false,
         })
@@ -175,6 +194,7 @@ fn in_run(draft: &Draft<'_>, plan: &Plan, instruction: usize) -> (bool, Option<B
     let mut installs = false;
     let mut found = None;
     for command in &run.commands {
+        found = found.or_else(|| Some(Builds::Program(inside(draft, run, command)?, line)));
         if let Some(pip) = pip::read(run, command) {
             installs |= pip.installs_from_index();
             found = found.or_else(|| of_pip(run, &pip, plan, line));
@@ -215,9 +235,45 @@ fn of_pip(run: &Run, pip: &pip::Pip, plan: &Plan, line: usize) -> Option<Builds>
     (builds && !plan.pure_projects).then_some(Builds::Project(line))
 }
 
-/// Whether a command compiles nothing and runs nothing that does.
+/// The program that runs inside of a command's words (`X=$(make)`) and may compile, if there is one.
+fn inside(draft: &Draft<'_>, run: &Run, command: &Command) -> Option<String> {
+    let mut found = None;
+    for token in run.tokens[command.tokens.clone()].iter().filter(|token| !token.literal && token.operator.is_none()) {
+        let is_open = |text: &&str| text.contains(['`', '(']);
+        // As it is written, if it stands in the file.
+        let written = draft.file.text.get(token.span.clone()).filter(is_open);
+        let Some(text) = written.or(Some(token.text.as_str()).filter(is_open)) else { continue };
+        // What cannot be read may do anything.
+        let Ok(script) = sh::parse(text) else { return Some(text.to_owned()) };
+        let mut each = |simple: &sh::Simple| {
+            let words: Vec<String> = simple.words.iter().map(plain).collect();
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            // The first one is the token itself.
+            if simple.text.trim() != text.trim() && !are_harmless(&words) {
+                found.get_or_insert_with(|| words.first().map_or_else(String::new, |word| (*word).to_owned()));
+            }
+        };
+        sh::walk::each_simple(&script, &mut each);
+    }
+    found
+}
+
+/// A word as far as it is text; what is expanded in it stands as it is written.
+fn plain(word: &sh::Word) -> String {
+    let all_text = word.parts.iter().all(|part| matches!(part, sh::Part::Text { .. }));
+    let text = |part: &sh::Part| match part {
+        sh::Part::Text { text, .. } => text.clone(),
+        _ => String::new(),
+    };
+    if all_text { word.parts.iter().map(text).collect() } else { word.text.clone() }
+}
+
+/// Whether a command compiles nothing and runs nothing that does; what runs inside of its words apart.
 pub(super) fn is_harmless(run: &Run, command: &Command) -> bool {
-    let words = words(run, command);
+    are_harmless(&words(run, command))
+}
+
+fn are_harmless(words: &[&str]) -> bool {
     let Some(program) = words.first().map(|word| word.rsplit('/').next().unwrap_or_default()) else { return true };
     let is_python =
         program.strip_prefix("python").is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit() || c == '.'));
@@ -227,6 +283,13 @@ pub(super) fn is_harmless(run: &Run, command: &Command) -> bool {
             Some(["--version" | "-V", ..]) => true,
             _ => false,
         },
+        "find" => words.iter().enumerate().filter(|(_, word)| FIND_RUNS.contains(word)).all(|(at, _)| {
+            let rest = &words[at + 1..];
+            let end = rest.iter().position(|word| matches!(*word, ";" | "\\;" | "+")).unwrap_or(rest.len());
+            are_harmless(&rest[..end])
+        }),
+        "." | "source" => words.get(1).is_some_and(|file| *file == "/etc/os-release"),
+        _ if program.ends_with("-config") => true,
         "uv" => matches!(words.get(1), Some(&("venv" | "cache" | "--version" | "python"))),
         _ if program.starts_with("pip") => {
             matches!(words.get(1), Some(&("cache" | "config" | "--version" | "list" | "freeze")))

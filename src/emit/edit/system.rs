@@ -46,9 +46,11 @@ pub(super) fn edit(draft: &mut Draft<'_>, plan: &Plan, reach: &Reach) -> BTreeSe
     let mut covered = BTreeSet::new();
     if packages(draft, plan, reach, &rows) {
         let rules = plan.actions.iter().map(|action| action.rule.as_str());
-        covered.extend(
-            rules.filter(|rule| [actions::COMPILERS, actions::UNUSED_PACKAGES].contains(rule)).map(str::to_owned),
-        );
+        let of_packages = |rule: &&str| {
+            [actions::COMPILERS, actions::UNUSED_PACKAGES].contains(rule)
+                || plan.dropped_system.iter().any(|gone| gone.rule == *rule)
+        };
+        covered.extend(rules.filter(of_packages).map(str::to_owned));
     }
     if !draft.skips(actions::PACKAGE_LISTS) {
         lists::edit(draft, &rows, plan.package_cache);

@@ -29,8 +29,9 @@ pub struct AskedFor {
 }
 
 /// All of an image's, behind those that were `given`, in the order of layers and lines. Files that a later layer
-/// removed count: they say what was asked for when the layer was built.
-pub fn asked_for(image: &Image, given: &[AskedFor]) -> Vec<AskedFor> {
+/// removed count: they say what was asked for when the layer was built. What a distribution has among its own files
+/// (`is_owned`), such as a template of a project, asks for nothing.
+pub fn asked_for(image: &Image, given: &[AskedFor], is_owned: &dyn Fn(&[u8]) -> bool) -> Vec<AskedFor> {
     let mut out = given.to_vec();
     let mut seen = HashSet::new();
     let mut is_new = move |asked: &AskedFor| {
@@ -40,6 +41,9 @@ pub fn asked_for(image: &Image, given: &[AskedFor]) -> Vec<AskedFor> {
     for layer in &image.layers {
         for (position, content) in &layer.contents {
             let Some(entry) = layer.entries.get(*position as usize) else { continue };
+            if is_owned(entry.path.as_bytes()) {
+                continue;
+            }
             let asked = read_asked_for(entry.path.as_bytes(), content, &entry.path.to_string());
             out.extend(asked.into_iter().filter(&mut is_new));
         }
