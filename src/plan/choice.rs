@@ -62,9 +62,11 @@ impl Decided<'_> {
             self.install.sort_by(|a, b| a.name.cmp(&b.name));
             let names = self.install.iter().map(|package| package.name.clone()).collect();
             let found = choice.named(names, self.base);
-            let brought: BTreeSet<PackageId> = found.packages.iter().filter_map(|new| self.position(&new.name)).collect();
+            let brought: BTreeSet<PackageId> =
+                found.packages.iter().filter_map(|new| self.position(&new.name)).collect();
             let missing = self.kept.iter().filter(|position| !brought.contains(position)).copied();
-            let missing: Vec<(PackageId, Option<Why>)> = missing.map(|position| (position, self.why(position))).collect();
+            let missing: Vec<(PackageId, Option<Why>)> =
+                missing.map(|position| (position, self.why(position))).collect();
             // apk takes by names like `so:libz.so.1`, which one package has.
             let may_choose = choice.manager == PackageManager::Dpkg;
             let by_choice = if may_choose { self.by_choice(&found, &brought) } else { Vec::new() };

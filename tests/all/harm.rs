@@ -283,7 +283,8 @@ fn compilers_stay_in_a_dockerfile_that_may_compile() {
         let edits = edited(&tools(), &text);
         assert!(edits.text.contains(" gcc libpq-dev "), "{rest}\n{}", edits.diff);
     }
-    let harmless = "RUN export V=\"$(uname -m)-$(. /etc/os-release && echo $ID)\" && find / -name '*.pyc' -exec rm {} +\n";
+    let harmless =
+        "RUN export V=\"$(uname -m)-$(. /etc/os-release && echo $ID)\" && find / -name '*.pyc' -exec rm {} +\n";
     let harmless = format!("{start}RUN pip install --no-cache-dir flask\n{harmless}");
     assert!(!edited(&tools(), &harmless).text.contains("gcc"), "{}", edited(&tools(), &harmless).diff);
     let edits = edited(&tools(), &format!("{start}RUN pip install --no-cache-dir flask\nRUN useradd app\n"));
