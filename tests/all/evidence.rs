@@ -520,6 +520,32 @@ fn paths(image: &Image) -> BTreeMap<String, u64> {
 }
 
 #[test]
+fn versions_that_the_named_image_has_need_no_index() {
+    let server = repositories::debian(PACKAGES);
+    let stack = stack(3, &server);
+    let view = View::new(&stack.image);
+    let survey = Survey::new(&view, &[]);
+    let evidence = Evidence::new(&survey.facts(&view));
+    let line = |text: &str, no_deps: bool| Request {
+        inputs: vec![Input::Lines { text: text.to_owned(), place: "here".into(), folder: "/".into() }],
+        no_deps,
+        ..Request::default()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let files = slimwright::index::Disk::new(folder.path()).unwrap();
+    let dists = &survey.python.distributions;
+    let known = dists.iter().find(|dist| dist.normalized != "pip").unwrap();
+    let pin = format!("{}=={}", known.name, known.version);
+    let found = evidence.resolve(&line(&format!("{pin}\nabsent==1\n"), true), &files).unwrap();
+    assert_eq!((found.packages.len(), found.not_predicted.len()), (2, 1));
+    assert_eq!(found.not_predicted[0].0, "absent");
+    // What requires more, any version, or nothing that the image has, is an index's to say.
+    assert!(evidence.resolve(&line(&pin, false), &files).is_none());
+    assert!(evidence.resolve(&line(&known.name, true), &files).is_none());
+    assert!(evidence.resolve(&line("absent==1", true), &files).is_none());
+}
+
+#[test]
 fn the_folder_of_a_plan_read_again_is_the_plan_path_by_path() {
     let server = repositories::debian(PACKAGES);
     for seed in 0..150 {

@@ -378,6 +378,60 @@ fn an_image_in_one_layer_is_not_taken_for_its_base() {
 }
 
 #[test]
+fn a_first_layer_with_a_little_of_an_application_is_no_operating_system() {
+    // Squashed, and then built upon: far below what an operating system may have that is nobody's.
+    for path in ["app/main.py", "opt/tool/run", "srv/x/data.bin", "usr/local/etc/app.toml", "home/app/main.py"] {
+        let image = fixture::image(&format!(
+            "layer ADD rootfs.tar / in /\n{SYSTEM}f {path} 900\nempty CMD [\"bash\"]\nlayer COPY . /data\nf data/x.bin 500\n"
+        ));
+        let plan = planned(&image);
+        assert_eq!((plan.base.layers, plan.base.is_told, lost(&plan)), (0, false, 0), "{path}: {:?}", plan.notes);
+        assert!(plan.predicted.gaps.iter().any(|gap| gap.why == slimwright::image::GapReason::WhichLayers), "{path}");
+    }
+    // What Ubuntu's image has for its user, and notes of who made it.
+    let own = "f home/ubuntu/.bashrc 3700\nf anaconda-post.log 400\nf root/buildinfo/x 90\n";
+    let image = fixture::image(&format!(
+        "layer ADD rootfs.tar / in /\n{SYSTEM}{own}empty CMD [\"bash\"]\nlayer COPY . /data\nf data/x.bin 500\n"
+    ));
+    assert_eq!(planned(&image).base.layers, 1);
+}
+
+#[test]
+fn what_an_own_dockerfile_installs_again_is_not_left_to_the_user() {
+    // A broken distribution, whose file is there as before once it is whole again.
+    let folder = "SITE/alpha-1.0.dist-info";
+    let image = on_python(&format!(
+        "layer RUN pip install\nf {folder}/METADATA = Name: alpha\\nVersion: 1.0\\n\n\
+         f {folder}/RECORD = alpha.py,,40000\\nalpha_more.py,,70000\\nalpha-1.0.dist-info/METADATA,,\\n\n\
+         f SITE/alpha.py 40000\nf SITE/alpha_more.py 70000\nlayer RUN rm\nw SITE/alpha_more.py\n"
+    ));
+    let plan = planned(&image);
+    assert_eq!(site_bytes(&plan.predicted, "alpha.py") + site_bytes(&plan.predicted, "alpha_more.py"), 110_000);
+    let left: Vec<_> =
+        plan.skipped.iter().filter(|row| matches!(row.subject, slimwright::rules::Subject::Undone(_))).collect();
+    assert!(left.is_empty(), "{left:?}");
+    agrees(&image, &plan);
+}
+
+#[test]
+fn a_base_that_only_the_user_names_is_said_to_be_one() {
+    let image = fixture::image(&format!(
+        "layer ADD rootfs.tar / in /\n{SYSTEM}empty CMD [\"bash\"]\nlayer COPY . /data\nf data/x.bin 500\n"
+    ));
+    let note = |base: &str| {
+        let options = PlanOptions { base: Some(base.into()), ..PlanOptions::default() };
+        let (view, rules) = (View::new(&image), embedded());
+        let survey = Survey::new(&view, &[]);
+        let facts = survey.facts(&view);
+        let notes = prove::make(&facts, &[], &rules, &options).unwrap().notes;
+        notes.into_iter().find(|note| note.contains("which --base names"))
+    };
+    assert_eq!(note("debian:bookworm-slim"), None, "the image says so itself");
+    let note = note("example.org/ours:1").unwrap();
+    assert!(note.contains("lowest 1 layer") && note.contains("--image example.org/ours:1=TARGET"), "{note}");
+}
+
+#[test]
 fn where_the_base_has_no_python_the_originals_own_installs() {
     let alpha = dist("alpha", 40_000, true, "").replace("SITE", SITE);
     let image = fixture::image(&format!(

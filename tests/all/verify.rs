@@ -44,6 +44,28 @@ fn lost(verification: &Verification) -> (Kind, Vec<(&str, &What)>) {
 }
 
 #[test]
+fn of_two_environments_the_pin_is_looked_for_in_each_and_the_nearer_one_counts() {
+    let vendor = |name: &str, version: &str| {
+        let site = "usr/lib/python3/dist-packages";
+        format!(
+            "f {site}/{name}-{version}.dist-info/METADATA = Name: {name}\\nVersion: {version}\\n\n\
+             f {site}/{name}-{version}.dist-info/RECORD = {name}.py,,\\n\nf {site}/{name}.py 77\n"
+        )
+    };
+    let both = dist("numpy", "1.26.4", 1000, "") + &vendor("numpy", "1.24.2");
+    let found = compared(&both, &both, None);
+    let pin = r#"[{"name": "numpy", "version": "1.26.4", "size": {"bytes": 1500}}]"#;
+    let plan = format!(
+        r#"{{"predicted": {{"unpacked": {{"bytes": {}}}}}, "pins": {pin}, "dropped": [], "overridden": [], "unsatisfied-before": []}}"#,
+        found.after
+    );
+    let promise = Promise::parse(plan.as_bytes()).unwrap();
+    let found = compared(&both, &both, Some(&promise));
+    assert_eq!(outcome(&found, "distributions"), Outcome::Passed, "{:?}", losses(&found, "distributions"));
+    assert!(found.sizes[0].measured.is_some_and(|bytes| bytes > 1000), "{:?}", found.sizes);
+}
+
+#[test]
 fn an_image_that_keeps_all_passes_and_a_distribution_that_went_without_a_plan_is_named() {
     let kept = dist("a", "1", 1000, "") + &dist("b", "2", 500, "a>=1");
     let found = compared(&kept, &kept, None);
