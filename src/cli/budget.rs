@@ -100,13 +100,17 @@ pub fn rests_on(file: Option<&BudgetFile>, lock: Option<&Path>, limits: &[String
 
 /// Today in UTC, or the day that SOURCE_DATE_EPOCH names.
 pub fn today() -> Result<Date> {
-    let seconds = match std::env::var("SOURCE_DATE_EPOCH") {
-        Ok(text) => text.trim().parse::<u64>().map_err(|_| {
-            Failure::usage(anyhow::anyhow!("SOURCE_DATE_EPOCH: expected seconds since 1970, found `{text}`"))
-        })?,
-        Err(_) => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()),
-    };
-    Ok(day_of(seconds))
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    Ok(day_of(epoch()?.unwrap_or_else(now)))
+}
+
+/// The seconds since 1970 that `SOURCE_DATE_EPOCH` names.
+pub fn epoch() -> Result<Option<u64>> {
+    let Ok(text) = std::env::var("SOURCE_DATE_EPOCH") else { return Ok(None) };
+    let seconds = text.trim().parse::<u64>().map_err(|_| {
+        Failure::usage(anyhow::anyhow!("SOURCE_DATE_EPOCH: expected seconds since 1970, found `{text}`"))
+    });
+    seconds.map(Some)
 }
 
 /// A verdict that is no pass.

@@ -50,6 +50,9 @@ pub enum Command {
     /// Write the files that build a smaller image, and a report with the proof
     #[command(after_help = PLAN_EXAMPLES)]
     Plan(Plan),
+    /// Write the small image itself, without an engine
+    #[command(after_help = APPLY_EXAMPLES)]
+    Apply(Box<Apply>),
     /// Say who brought a distribution or package in, what it brings, and what it would take to be rid of it
     #[command(after_help = WHY_EXAMPLES)]
     Why(Why),
@@ -103,6 +106,15 @@ DIR gets a Dockerfile, requirement files, a lock, smoke_test.py, REPORT.md and p
 be installed is looked up with uv (in PATH, or named by UV) in the indexes that uv or pip is configured to use.
 With --dockerfile the Dockerfile is yours with the edits made, and Dockerfile.diff has them for `patch -p1` and
 `git apply`.";
+
+const APPLY_EXAMPLES: &str = "\
+Examples:
+  slimwright apply service.tar --only deleted-bytes -o oci:slim/
+  slimwright apply docker-daemon:my-service --only deleted-bytes -o docker-archive:slim.tar:my-service:slim
+  slimwright apply service.tar --only deleted-bytes -o oci:slim/ --dry-run
+
+OUTPUT is oci:DIR[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME:TAG]. What was written is read back and compared
+with the prediction before it is at its place. Layers of the base image, and those from which nothing goes, keep their digests.";
 
 const WHY_EXAMPLES: &str = "\
 Examples:
@@ -355,6 +367,66 @@ pub struct Plan {
     /// Overwrite the files of an earlier plan in DIR, and no others
     #[arg(long)]
     pub force: bool,
+}
+
+/// `slimwright apply`.
+#[derive(Debug, ClapArgs)]
+pub struct Apply {
+    /// Which image.
+    #[command(flatten)]
+    pub source: Source,
+    /// What to do: deleted-bytes drops what layers have and no container sees
+    #[arg(long, value_name = "WHAT")]
+    pub only: Only,
+    /// Where to write: oci:DIR, oci-archive:FILE or docker-archive:FILE
+    #[arg(long, short, value_name = "OUTPUT")]
+    pub output: String,
+    /// How new layers are compressed; gzip, but for a docker-archive nothing is
+    #[arg(long, value_name = "WITH")]
+    pub compression: Option<Compression>,
+    /// How hard: 1 to 9 for gzip (6), 1 to 19 for zstd (3)
+    #[arg(long, value_name = "LEVEL")]
+    pub level: Option<i32>,
+    /// Say what would be written, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Overwrite an earlier output
+    #[arg(long)]
+    pub force: bool,
+    /// How to print.
+    #[command(flatten)]
+    pub print: Print,
+    /// What to write to stdout: text or json
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Plain,
+}
+
+/// What `apply` does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Only {
+    /// Drop what layers have and no container sees
+    DeletedBytes,
+}
+
+/// How layers are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Compression {
+    /// With gzip, which every registry and engine takes
+    Gzip,
+    /// With zstd: faster and smaller, for engines from 2021 on
+    Zstd,
+    /// Not at all
+    None,
+}
+
+impl From<Compression> for crate::layer::Compression {
+    fn from(chosen: Compression) -> Self {
+        match chosen {
+            Compression::Gzip => Self::Gzip,
+            Compression::Zstd => Self::Zstd,
+            Compression::None => Self::None,
+        }
+    }
 }
 
 /// `slimwright why`.

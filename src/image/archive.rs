@@ -167,6 +167,7 @@ pub(super) fn docker_archive(
         name: chosen.cloned(),
         other_names: names.iter().filter(|name| Some(*name) != chosen).cloned().collect(),
         config: (place, config),
+        annotations: HashMap::new(),
         layers: layers.collect::<Result<_, _>>()?,
     })
 }

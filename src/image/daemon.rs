@@ -8,6 +8,7 @@ use super::{ImageError, Local, OpenOptions, Progress, stream};
 use crate::base::Digest;
 use crate::daemon::{DaemonError, Engine, Inspected, Store, StoredImage, StoredLayer};
 use crate::layer::Blob;
+use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -58,7 +59,7 @@ fn from_cache((name, path): (&str, &Path), inspected: &Inspected, known: KnownIm
         .map(|layer| LayerSource::new(layer.diff_id.to_string(), layer.blob, layer.length, LayerBytes::Cached));
     let layers = layers.collect();
     let config = (path.to_owned(), known.config);
-    let mut source = SourceImage { name: None, other_names: Vec::new(), config, layers };
+    let mut source = SourceImage { name: None, other_names: Vec::new(), config, annotations: HashMap::new(), layers };
     rename(&mut source, name, inspected);
     source
 }
@@ -80,7 +81,7 @@ fn from_store((name, path): (&str, &Path), inspected: &Inspected, image: StoredI
     });
     let layers = layers.collect();
     let config = (path.to_owned(), image.config);
-    let mut source = SourceImage { name: None, other_names: Vec::new(), config, layers };
+    let mut source = SourceImage { name: None, other_names: Vec::new(), config, annotations: HashMap::new(), layers };
     rename(&mut source, name, inspected);
     source
 }

@@ -4,7 +4,10 @@
 use super::ImageError;
 use super::source::{LayerBytes, LayerSource};
 use crate::base::Root;
-use crate::layer::{EntryKind, IndexError, LayerIndex, Limits, Streamed, Visitor, detect, reader, visit_tar};
+use crate::layer::{
+    Digests, EntryKind, Expected, IndexError, LayerIndex, Limits, Streamed, Visitor, detect, reader, visit_stream, visit_tar,
+};
+use std::collections::HashMap;
 use std::io::{self, BufRead as _, BufReader, Read};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -16,7 +19,17 @@ const BUFFER: usize = 1 << 18;
 /// The layers of an image that was read, lowest first.
 pub struct Layers {
     path: PathBuf,
+    documents: Documents,
     bytes: Bytes,
+}
+
+/// What an image has beside its layers, as it was written.
+#[derive(Default)]
+pub(super) struct Documents {
+    /// The configuration.
+    pub config: Vec<u8>,
+    /// Of the manifest.
+    pub annotations: HashMap<String, String>,
 }
 
 enum Bytes {
@@ -29,16 +42,43 @@ enum Bytes {
 }
 
 impl Layers {
-    pub(super) fn of_blobs(path: &Path, layers: Vec<LayerSource>) -> Self {
-        Self { path: path.to_owned(), bytes: Bytes::Blobs(layers) }
+    pub(super) fn of_blobs(path: &Path, documents: Documents, layers: Vec<LayerSource>) -> Self {
+        Self { path: path.to_owned(), documents, bytes: Bytes::Blobs(layers) }
     }
 
     pub(super) fn of_folder(path: &Path, layer: Arc<LayerIndex>) -> Self {
-        Self { path: path.to_owned(), bytes: Bytes::Folder(layer) }
+        Self { path: path.to_owned(), documents: Documents::default(), bytes: Bytes::Folder(layer) }
     }
 
     pub(super) fn of_recorded(path: &Path) -> Self {
-        Self { path: path.to_owned(), bytes: Bytes::Recorded }
+        Self { path: path.to_owned(), documents: Documents::default(), bytes: Bytes::Recorded }
+    }
+
+    /// The image's configuration, byte for byte; `None` where there is none.
+    pub fn config(&self) -> Option<&[u8]> {
+        (!self.documents.config.is_empty()).then_some(&self.documents.config[..])
+    }
+
+    /// The annotations of its manifest.
+    pub fn annotations(&self) -> &HashMap<String, String> {
+        &self.documents.annotations
+    }
+
+    /// [`Layers::visit`] with threads of its own for reading, and the digests of what was read: those that are expected are
+    /// verified.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Layers::blob`]; the layer cannot be read to its end, or is another one.
+    pub fn visit_verified(
+        &self,
+        position: usize,
+        expected: Expected,
+        limits: &Limits,
+        visit: &mut Visitor<'_>,
+    ) -> Result<Digests, ImageError> {
+        let message = |error| ImageError::shape(&self.path, format!("layer {}: {error}", position + 1));
+        visit_stream(&mut *self.blob(position)?, expected, limits, visit).map_err(message)
     }
 
     /// A layer's blob from its start, as it is stored: compressed or not. `position` is 0 for the lowest layer.
@@ -67,7 +107,6 @@ impl Layers {
     }
 
     /// Shows each regular file of a layer, and its bytes from their start, in the order of the layer's entries.
-    /// Sparse files of a tar are not shown.
     ///
     /// # Errors
     ///

@@ -134,7 +134,8 @@ fn source_image(
         layers.push(layer);
     }
     names.retain(|other| Some(other) != name.as_ref());
-    Ok(SourceImage { name, other_names: names, config: (files.place(&blob_name(&config_digest)), config), layers })
+    let config = (files.place(&blob_name(&config_digest)), config);
+    Ok(SourceImage { name, other_names: names, config, annotations: manifest.annotations.clone(), layers })
 }
 
 /// Where a descriptor stands: the names and digests of the indexes above it, and its position in the outermost.

@@ -77,6 +77,8 @@ pub struct Manifest {
     pub layers: Vec<Descriptor>,
     /// What kind of artifact it is, where it is one.
     pub artifact_type: String,
+    /// Notes of who wrote it.
+    pub annotations: HashMap<String, String>,
 }
 
 impl From<&oci::Descriptor> for Descriptor {
@@ -166,6 +168,7 @@ pub fn parse_manifest(bytes: &[u8]) -> Result<Manifest, String> {
         config: spec.config().into(),
         layers: spec.layers().iter().map(Descriptor::from).collect(),
         artifact_type: spec.artifact_type().as_ref().map(ToString::to_string).unwrap_or_default(),
+        annotations: spec.annotations().clone().unwrap_or_default(),
     })
 }
 

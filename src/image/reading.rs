@@ -3,7 +3,7 @@
 use super::cache::KnownLayer;
 use super::config::parse_config;
 use super::error::ImageError;
-use super::layers::Layers;
+use super::layers::{Documents, Layers};
 use super::open::platform_fits;
 use super::source::{LayerBytes, LayerSource, SourceImage};
 use super::{Image, OpenOptions, Progress, recorded};
@@ -87,7 +87,8 @@ pub(super) fn read_source(
         gaps: Vec::new(),
         base: None,
     };
-    Ok((image, Layers::of_blobs(path, source.layers)))
+    let documents = Documents { config: source.config.1, annotations: source.annotations };
+    Ok((image, Layers::of_blobs(path, documents, source.layers)))
 }
 
 /// Whether the cache knows every layer, so that reading the image reads none.

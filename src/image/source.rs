@@ -4,6 +4,7 @@ use super::ImageError;
 use super::manifest::Descriptor;
 use crate::base::Digest;
 use crate::layer::{Blob, Digests, LayerIndex, RangeRead, TocPlace};
+use std::collections::HashMap;
 use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,6 +17,8 @@ pub(super) struct SourceImage {
     pub other_names: Vec<String>,
     /// The configuration's place and bytes.
     pub config: (PathBuf, Vec<u8>),
+    /// Notes of who wrote the manifest, where there is one.
+    pub annotations: HashMap<String, String>,
     /// The layers, lowest first.
     pub layers: Vec<LayerSource>,
 }

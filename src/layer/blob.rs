@@ -214,6 +214,7 @@ pub(super) fn layer_index(
         compression,
         sources: false,
         entries: contents.entries,
+        fractions: contents.fractions,
         contents: contents.kept,
         oddities: contents.oddities,
     }

@@ -9,25 +9,29 @@ use crate::base::{Digest, Sha256Writer};
 pub const SHA256_UP_TO: u64 = 64 << 10;
 
 /// Digests one content.
-pub(super) enum ContentDigest {
+pub enum ContentDigest {
+    /// Of a small one.
     Sha256(Sha256Writer),
+    /// Of a large one.
     Blake3(Box<blake3::Hasher>),
 }
 
 impl ContentDigest {
     /// For a content of this many bytes.
-    pub(super) fn for_size(bytes: u64) -> Self {
+    pub fn for_size(bytes: u64) -> Self {
         if bytes <= SHA256_UP_TO { Self::Sha256(Sha256Writer::default()) } else { Self::Blake3(Box::default()) }
     }
 
-    pub(super) fn update(&mut self, bytes: &[u8]) {
+    /// Adds bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
         match self {
             Self::Sha256(digest) => digest.update(bytes),
             Self::Blake3(digest) => _ = digest.update(bytes),
         }
     }
 
-    pub(super) fn finish(self) -> Digest {
+    /// The digest of all that was added.
+    pub fn finish(self) -> Digest {
         match self {
             Self::Sha256(digest) => digest.finish(),
             Self::Blake3(digest) => Digest(*digest.finalize().as_bytes()),

@@ -19,13 +19,13 @@ mod tar;
 mod toc;
 
 pub use blob::{Blob, BlobError, BlobReader, Expected, ReadAt, digest_bodies, index_seeking};
-pub use content::{SHA256_UP_TO, content_digest};
+pub use content::{ContentDigest, SHA256_UP_TO, content_digest};
 pub use decompress::{Compression, Decompressed, detect, reader};
 pub use elf::{Linkage, is_library_name, linkage, may_be_linked};
 pub use feed::{Streamed, TarInput};
 pub(crate) use keep::recorded_paths;
 pub use keep::{distil, is_dnf_history, is_kept, is_library_source, is_rpm_database};
-pub use stream::{Digests, index_stream};
+pub use stream::{Digests, index_stream, visit_stream};
 pub use tar::{Contents, IndexError, Limits, Visitor, index_tar, visit_tar};
 pub use toc::{RangeRead, TocError, TocPlace, index_toc};
 
@@ -50,6 +50,10 @@ pub struct LayerIndex {
     pub sources: bool,
     /// The entries, in the order of the tar. Of a path that occurs twice, the last counts.
     pub entries: Vec<Entry>,
+    /// Nanoseconds of the entries whose time is no whole second, by their positions. Nothing but a copy of the layer asks for
+    /// them: the cache and recorded indexes have them not.
+    #[serde(skip)]
+    pub fractions: BTreeMap<EntryIdx, u32>,
     /// The contents of the kept files (see [`is_kept`]), distilled, by the position of their entry.
     pub contents: BTreeMap<EntryIdx, Vec<u8>>,
     /// What was odd about the tar: names that were cleaned, sizes on entries without a body, and so on.

@@ -5,8 +5,8 @@
 
 use super::blob::layer_index;
 use super::{
-    BlobError, Compression, Contents, Expected, IndexError, LayerIndex, Limits, TarInput, Verified, detect, index_tar,
-    reader,
+    BlobError, Compression, Contents, Expected, IndexError, LayerIndex, Limits, TarInput, Verified, Visitor, detect,
+    index_tar, reader, visit_tar,
 };
 use crate::base::{Digest, Sha256Writer};
 use std::io::{self, BufRead, Read};
@@ -73,6 +73,38 @@ pub fn index_stream(
     let wire = (compression != Compression::None).then_some(length);
     let layer = layer_index(contents, expected, compression, wire, verified);
     Ok((LayerIndex { sources: true, ..layer }, found))
+}
+
+/// Shows the body of each regular file of a layer as it passes, and verifies every digest that is expected. Decompressing
+/// has a thread of its own.
+pub fn visit_stream(
+    blob: &mut (dyn Read + Send),
+    expected: Expected,
+    limits: &Limits,
+    visit: &mut Visitor<'_>,
+) -> Result<Digests, BlobError> {
+    let first = Chunk::default().fill(blob)?;
+    let compression = detect(first.bytes());
+    let found = std::thread::scope(|scope| {
+        let (tar, mut chunks) = pipe();
+        let blocks = if compression == Compression::None {
+            tar
+        } else {
+            let (blocks, packed) = pipe();
+            scope.spawn(move || decompress(compression, packed, &tar));
+            blocks
+        };
+        let feeding = scope.spawn(move || feed(first, blob, blocks, compression != Compression::None, &|_| {}));
+        chunks.digest = Some(Sha256Writer::default());
+        visit_tar(&mut chunks, limits, visit)?;
+        let diff_id = chunks.digest.take().unwrap_or_default().finish();
+        // The other end sees that nobody reads on.
+        drop(chunks);
+        let (blob, _) = feeding.join().unwrap_or_else(|_| Err(io::Error::other("a thread of the reader failed")))?;
+        Ok::<_, BlobError>(Digests { blob: blob.unwrap_or(diff_id), diff_id })
+    })?;
+    found.check(expected)?;
+    Ok(found)
 }
 
 /// Reads the blob to its end, or until nobody wants more of it. Returns its digest, if wanted, and its length.

@@ -119,6 +119,8 @@ pub struct Contents {
     pub kept: BTreeMap<EntryIdx, Vec<u8>>,
     /// What was odd.
     pub oddities: Vec<Problem>,
+    /// Nanoseconds of the entries whose time is no whole second, by their positions.
+    pub fractions: BTreeMap<EntryIdx, u32>,
     /// Where each entry's body begins in the tar; [`Contents::SCATTERED`] for a sparse file.
     pub bodies: Vec<u64>,
 }
@@ -136,8 +138,8 @@ pub fn index_tar(input: &mut dyn TarInput, digest_contents: bool, limits: &Limit
 /// Is given each regular file of a tar and its body, of which it may leave any part unread.
 pub type Visitor<'v> = dyn FnMut(&Entry, &mut dyn io::Read) + 'v;
 
-/// Indexes a tar as [`index_tar`] does, and shows the body of each regular file to `visit` as it passes. Sparse
-/// files are not shown. A body that the tar ends in ends early.
+/// Indexes a tar as [`index_tar`] does, and shows the body of each regular file to `visit` as it passes: of a sparse file
+/// its content, with the zeros that the tar has not. A body that the tar ends in ends early.
 pub fn visit_tar(input: &mut dyn TarInput, limits: &Limits, visit: &mut Visitor<'_>) -> Result<Contents, IndexError> {
     Indexer::new(input, false, limits, Some(visit)).run()
 }
@@ -167,6 +169,7 @@ enum Step {
 /// The body of an entry while it passes.
 struct Body<'f, 'a> {
     feed: &'f mut Feed<'a>,
+    /// Bytes of it that are still in the tar.
     left: u64,
 }
 
@@ -175,6 +178,43 @@ impl io::Read for Body<'_, '_> {
         let most = self.left.min(buffer.len() as u64) as usize;
         let count = if most == 0 { 0 } else { self.feed.read_body(&mut buffer[..most])? };
         self.left -= count as u64;
+        Ok(count)
+    }
+}
+
+/// The content of a sparse file: the parts that its body has, and zeros.
+struct Expanded<'b, 'f, 'a> {
+    body: &'b mut Body<'f, 'a>,
+    /// The parts that are still to come, as offset and length.
+    map: &'b [(u64, u64)],
+    at: u64,
+    size: u64,
+}
+
+impl io::Read for Expanded<'_, '_, '_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some((&(start, length), rest)) = self.map.split_first() {
+            let end = start.saturating_add(length);
+            if end > self.size || rest.first().is_some_and(|(next, _)| *next < end) {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "the parts of a sparse file overlap or leave it"));
+            }
+            if end > self.at {
+                break;
+            }
+            self.map = rest;
+        }
+        let next = self.map.first().map_or(self.size, |(start, _)| *start);
+        let in_part = next <= self.at && !self.map.is_empty();
+        let until = if in_part { self.map[0].0 + self.map[0].1 } else { next };
+        let most = until.saturating_sub(self.at).min(buffer.len() as u64) as usize;
+        let count = match in_part {
+            true => io::Read::read(self.body, &mut buffer[..most])?,
+            false => {
+                buffer[..most].fill(0);
+                most
+            }
+        };
+        self.at += count as u64;
         Ok(count)
     }
 }
@@ -259,14 +299,20 @@ impl<'a, 'v> Indexer<'a, 'v> {
             Ok(ParseEvent::GlobalExtensions { consumed, .. }) => Ok(Step::Consumed(consumed)),
             Ok(ParseEvent::End { consumed }) => Ok(Step::End(consumed)),
             Ok(ParseEvent::Entry { consumed, entry }) => self.head(consumed, &entry, None),
-            Ok(ParseEvent::SparseEntry { consumed, entry, real_size, .. }) => {
-                self.head(consumed, &entry, Some(real_size))
+            Ok(ParseEvent::SparseEntry { consumed, entry, sparse_map, real_size }) => {
+                let map = sparse_map.iter().map(|part| (part.offset, part.length)).collect();
+                self.head(consumed, &entry, Some((real_size, map)))
             }
             Err(error) => Err(self.header_error(&error)),
         }
     }
 
-    fn head(&self, consumed: usize, entry: &ParsedEntry<'_>, sparse: Option<u64>) -> Result<Step, IndexError> {
+    fn head(
+        &self,
+        consumed: usize,
+        entry: &ParsedEntry<'_>,
+        sparse: Option<(u64, Vec<(u64, u64)>)>,
+    ) -> Result<Step, IndexError> {
         match Head::new(entry, sparse) {
             Ok(head) => Ok(Step::Entry(consumed, head)),
             Err(message) => Err(IndexError::Header { at: self.feed.at, message }),
@@ -334,23 +380,29 @@ impl<'a, 'v> Indexer<'a, 'v> {
         self.held.count_names(&entry)?;
         let position = self.out.entries.len() as EntryIdx;
         let keeps = entry.kind == EntryKind::File && self.limits.keeps(entry.path.as_bytes());
-        if let Some(visit) = self.visit.as_mut().filter(|_| entry.kind == EntryKind::File && !head.sparse) {
+        if let Some(visit) = self.visit.as_mut().filter(|_| entry.kind == EntryKind::File) {
             let mut body = Body { feed: &mut self.feed, left: head.body };
-            visit(&entry, &mut body);
+            match &head.sparse {
+                None => visit(&entry, &mut body),
+                Some(map) => visit(&entry, &mut Expanded { body: &mut body, map, at: 0, size: head.logical }),
+            }
             let left = body.left;
             self.pass(&head, left + padding(head.body))?;
-        } else if keeps && entry.size <= self.limits.most_of(entry.path.as_bytes()) && !head.sparse {
+        } else if keeps && entry.size <= self.limits.most_of(entry.path.as_bytes()) && head.sparse.is_none() {
             self.keep(&head, &mut entry, position)?;
-        } else if self.digest_contents && entry.kind == EntryKind::File && !head.sparse {
+        } else if self.digest_contents && entry.kind == EntryKind::File && head.sparse.is_none() {
             self.digest(&head, &mut entry, position)?;
         } else {
             if keeps {
-                let why = if head.sparse { "sparse" } else { "too large for a file of its kind" };
+                let why = if head.sparse.is_some() { "sparse" } else { "too large for a file of its kind" };
                 self.odd(&entry.path, format!("not read: its {} bytes are {why}", entry.size));
             }
             self.pass(&head, head.body_in_tar())?;
         }
-        self.out.bodies.push(if head.sparse { Contents::SCATTERED } else { body_at });
+        if head.nanos > 0 {
+            self.out.fractions.insert(position, head.nanos);
+        }
+        self.out.bodies.push(if head.sparse.is_some() { Contents::SCATTERED } else { body_at });
         self.out.entries.push(entry);
         Ok(())
     }

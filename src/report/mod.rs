@@ -9,6 +9,7 @@
 //! [`AuditReport::groups`] answers "where are the bytes": each byte of each layer is in exactly one group, so
 //! the groups sum to the image.
 
+mod apply;
 mod audit;
 mod build;
 mod check_text;
@@ -31,6 +32,7 @@ pub mod markdown;
 pub mod report_md;
 pub mod text;
 
+pub use apply::{AppliedLayer, ApplyReport, LayerFate, WrittenImage, render as apply};
 pub use audit::{
     ActionSummary, AuditReport, BrokenReport, ContestReport, DistributionReport, EnvironmentReport, EvidenceReport,
     FindingReport, Group, HiddenBytes, ImageSummary, LayerBytes, LayerReport, LayerShare, NamedBytes, OsPackageReport,

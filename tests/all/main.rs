@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should fail where it stands")]
 
 mod action;
+mod apply;
 mod archives;
 mod asks;
 mod bounds;

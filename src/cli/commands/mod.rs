@@ -1,6 +1,7 @@
 //! One file a command: what its arguments mean is checked first, so that nothing is measured for a command line that cannot
 //! work, and then it is done.
 
+mod apply;
 mod audit;
 mod cache;
 mod check;
@@ -21,6 +22,7 @@ pub fn run(args: Args) -> Result<()> {
     match args.command {
         Command::Audit(args) => audit::run(args),
         Command::Plan(args) => plan::run(args),
+        Command::Apply(args) => apply::run(*args),
         Command::Why(args) => why::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Check(args) => check::run(*args),

@@ -307,10 +307,11 @@ impl Row {
             uid: u64::try_from(self.uid).unwrap_or(u64::MAX),
             gid: u64::try_from(self.gid).unwrap_or(u64::MAX),
             mtime: seconds(time).ok_or_else(|| unusable(format!("{} is of the time `{time}`", self.name)))?,
+            nanos: 0,
             device: (self.dev_major, self.dev_minor),
             body,
             logical: body,
-            sparse: false,
+            sparse: None,
             xattrs: self.attributes()?,
         })
     }

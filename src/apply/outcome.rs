@@ -1,0 +1,342 @@
+//! What the new image has, before a byte of it is written: which layers stay as they are, and the entries of each new one in
+//! the order in which they will be written.
+//!
+//! A layer from which something goes is *thinned in its place*: what stays of it is written again, at the same position, so
+//! that the layers around it keep their digests. The order in a new layer: directories, parents first, with the attributes
+//! that are in force, and among them the whiteouts, each behind its directory; then files, in the order in which the original's
+//! layers have their bytes; then links and devices. So every hard link comes behind its file, and files are copied in one pass.
+
+use super::ApplyError;
+use crate::base::{Basis, EntryIdx, FastMap, FastSet, ImagePath, LayerIdx, ancestors};
+use crate::fs::{DataRef, Fate, Node, View};
+use crate::image::Image;
+use crate::layer::{Entry, EntryKind, LayerIndex};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What the outcome is to be.
+pub struct Wish {
+    /// Of each visible path of the original, by its place in the view, whether it stays.
+    pub stays: Vec<bool>,
+    /// Of each layer of the original, whether it is written anew.
+    pub rewritten: Vec<bool>,
+}
+
+impl Wish {
+    /// All that a container sees stays; layers above the base that hold anything else are written anew.
+    pub fn without_hidden(view: &View<'_>, base_layers: usize) -> Self {
+        let hidden = hidden_bytes(view);
+        let rewritten = hidden.iter().enumerate().map(|(layer, bytes)| layer >= base_layers && *bytes > 0).collect();
+        Self { stays: vec![true; view.len()], rewritten }
+    }
+
+    /// A hard link in a layer that is kept must find its file where it was.
+    fn settle(&mut self, view: &View<'_>) {
+        loop {
+            let mut changed = false;
+            for (place, (_, node)) in view.iter().enumerate() {
+                let (at, data) = (node.entry.0 as usize, node.data.0 as usize);
+                if self.stays[place] && at != data && self.rewritten[data] && !self.rewritten[at] {
+                    (self.rewritten[at], changed) = (true, true);
+                }
+            }
+            if !changed {
+                return;
+            }
+        }
+    }
+}
+
+/// Bytes (`unpacked`) of each layer that no container sees.
+pub fn hidden_bytes(view: &View<'_>) -> Vec<u64> {
+    let of_layer = |(layer, index): (usize, &Arc<LayerIndex>)| {
+        let is_hidden = |position: &usize| view.fate((layer as LayerIdx, *position as EntryIdx)) != Fate::Visible;
+        let hidden = (0..index.entries.len()).filter(is_hidden).map(|position| index.entries[position].size);
+        hidden.fold(0, u64::saturating_add)
+    };
+    view.image().layers.iter().enumerate().map(of_layer).collect()
+}
+
+/// Where the bytes of an entry are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// It has none.
+    None,
+    /// In this file of the original.
+    Original(DataRef),
+}
+
+/// One entry of a new layer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// As it will be.
+    pub entry: Entry,
+    /// Nanoseconds behind its time.
+    pub nanos: u32,
+    /// Its bytes.
+    pub body: Body,
+}
+
+/// One layer of the outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OutLayer {
+    /// The original's of this position, as it is.
+    Kept(usize),
+    /// A new one: what stays of the original's of this position, or for none what hides something in kept layers.
+    New(Option<usize>, Vec<Item>),
+}
+
+/// The outcome.
+pub struct Outcome {
+    /// Its layers, lowest first.
+    pub layers: Vec<OutLayer>,
+    /// The same as an image, with the original's configuration. Digests of files are known when they were copied.
+    pub predicted: Image,
+}
+
+impl Outcome {
+    /// Puts it together.
+    ///
+    /// # Errors
+    ///
+    /// What stays cannot be written: a hard link to nothing.
+    pub fn new(view: &View<'_>, mut wish: Wish) -> Result<Self, ApplyError> {
+        wish.settle(view);
+        let mut slots: BTreeMap<usize, Slot<'_>> = BTreeMap::new();
+        for layer in (0..wish.rewritten.len()).filter(|layer| wish.rewritten[*layer]) {
+            slots.insert(layer, Slot::default());
+        }
+        let staying = || view.iter().enumerate().filter(|(place, _)| wish.stays[*place]).map(|(_, found)| found);
+        for (path, node) in staying() {
+            if let Some(slot) = slots.get_mut(&(node.entry.0 as usize)) {
+                slot.add(view, path, node)?;
+            }
+        }
+        let roots = root_entries(view.image());
+        let mut layers = Vec::new();
+        for layer in 0..view.image().layers.len() {
+            let Some(mut slot) = slots.remove(&layer) else {
+                layers.push(Draft::Kept(layer));
+                continue;
+            };
+            slot.link_hard(view)?;
+            if let Some(root) = roots.last().filter(|_| roots.iter().any(|(at, _)| *at == layer as LayerIdx)) {
+                slot.folders.insert(Vec::new(), item(view, *root, Body::None));
+            }
+            if !slot.is_empty() {
+                slot.add_parents(view);
+                layers.push(Draft::New(Some(layer), slot));
+            }
+        }
+        let there = existing(staying().map(|(path, _)| path));
+        hide(view, &mut layers, &there);
+        let layers: Vec<OutLayer> = layers.into_iter().map(Draft::finish).collect();
+        let predicted = image_of(view.image(), &layers);
+        Ok(Self { layers, predicted })
+    }
+}
+
+/// A layer while it is put together.
+enum Draft<'v> {
+    Kept(usize),
+    New(Option<usize>, Slot<'v>),
+}
+
+impl Draft<'_> {
+    fn finish(self) -> OutLayer {
+        match self {
+            Self::Kept(layer) => OutLayer::Kept(layer),
+            Self::New(layer, slot) => OutLayer::New(layer, slot.finish()),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Slot<'v> {
+    /// Directories and whiteouts, by path.
+    folders: BTreeMap<Vec<u8>, Item>,
+    /// Files, by where their bytes are.
+    files: BTreeMap<DataRef, Item>,
+    /// Where each content of `files` is.
+    names: FastMap<DataRef, ImagePath>,
+    rest: Vec<Item>,
+    /// Hard links, whose file may come later.
+    links: Vec<(&'v [u8], Node)>,
+}
+
+impl<'v> Slot<'v> {
+    fn add(&mut self, view: &View<'v>, path: &'v [u8], node: Node) -> Result<(), ApplyError> {
+        let entry = view.entry(node.entry);
+        match entry.kind {
+            EntryKind::Directory => _ = self.folders.insert(path.to_vec(), item(view, node.entry, Body::None)),
+            EntryKind::File => {
+                self.names.insert(node.data, entry.path.clone());
+                self.files.insert(node.data, item(view, node.entry, Body::Original(node.data)));
+            }
+            EntryKind::Hardlink if view.entry(node.data).kind != EntryKind::File => {
+                let link = crate::base::escape_bytes(entry.link.as_deref().unwrap_or_default());
+                let why = format!("it is a hard link to `{link}`, which is not there");
+                return Err(ApplyError::Unwritable { path: entry.path.to_string().into(), why });
+            }
+            EntryKind::Hardlink => self.links.push((path, node)),
+            _ => self.rest.push(item(view, node.entry, Body::None)),
+        }
+        Ok(())
+    }
+
+    /// Hard links lead to the file of this layer; without one the first of them becomes it.
+    fn link_hard(&mut self, view: &View<'v>) -> Result<(), ApplyError> {
+        for (path, node) in std::mem::take(&mut self.links) {
+            let mut new = item(view, node.entry, Body::None);
+            if let Some(name) = self.names.get(&node.data) {
+                new.entry.link = Some(name.as_bytes().into());
+                self.rest.push(new);
+                continue;
+            }
+            let data = view.entry(node.data);
+            new.entry.kind = EntryKind::File;
+            new.entry.link = None;
+            new.entry.size = data.size;
+            new.entry.content = data.content;
+            if new.entry.xattrs.is_empty() {
+                new.entry.xattrs.clone_from(&data.xattrs);
+            }
+            new.body = Body::Original(node.data);
+            self.names.insert(node.data, ImagePath::new(path));
+            self.files.insert(node.data, new);
+        }
+        Ok(())
+    }
+
+    /// The directories above all of it, with the attributes that are in force. One that no layer has an entry for gets none.
+    fn add_parents(&mut self, view: &View<'v>) {
+        let paths = self.folders.values().chain(self.files.values()).chain(&self.rest);
+        let missing: FastSet<Vec<u8>> = paths
+            .flat_map(|item| ancestors(item.entry.path.as_bytes()))
+            .filter(|folder| !folder.is_empty() && !self.folders.contains_key(*folder))
+            .map(<[u8]>::to_vec)
+            .collect();
+        for folder in missing {
+            if let Some(node) = view.get(&folder).filter(|node| view.entry(node.entry).kind == EntryKind::Directory) {
+                self.folders.insert(folder, item(view, node.entry, Body::None));
+            }
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.folders.is_empty() && self.files.is_empty() && self.rest.is_empty()
+    }
+
+    fn finish(mut self) -> Vec<Item> {
+        self.rest.sort_by(|a, b| a.entry.path.cmp(&b.entry.path));
+        self.folders.into_values().chain(self.files.into_values()).chain(self.rest).collect()
+    }
+}
+
+/// An entry of the original, to be written again.
+fn item(view: &View<'_>, at: DataRef, body: Body) -> Item {
+    let nanos = view.image().layers[at.0 as usize].fractions.get(&at.1).copied().unwrap_or_default();
+    Item { entry: view.entry(at).clone(), nanos, body }
+}
+
+/// The entries of the root directory, which a view leaves out; lowest first.
+fn root_entries(image: &Image) -> Vec<DataRef> {
+    let is_root = |entry: &Entry| entry.path.is_root() && entry.kind == EntryKind::Directory;
+    let layers = image.layers.iter().enumerate();
+    let of_layer = |(layer, index): (usize, &Arc<LayerIndex>)| {
+        index.entries.iter().rposition(is_root).map(|at| (layer as LayerIdx, at as EntryIdx))
+    };
+    layers.filter_map(of_layer).collect()
+}
+
+/// Some paths and all directories above them.
+fn existing<'p>(paths: impl Iterator<Item = &'p [u8]>) -> FastSet<&'p [u8]> {
+    let mut out = FastSet::default();
+    for path in paths {
+        // What is above a directory that is there already is there, too.
+        out.insert(path);
+        for folder in ancestors(path) {
+            if !out.insert(folder) {
+                break;
+            }
+        }
+    }
+    out
+}
+
+/// Whiteouts for what kept layers have and nobody is to see: each in the lowest new layer above. Where there is none, one is
+/// added on top.
+fn hide<'v>(view: &View<'v>, layers: &mut Vec<Draft<'v>>, there: &FastSet<&[u8]>) {
+    for (path, above) in to_hide(view, layers, there) {
+        let slot = layers.iter_mut().skip(above + 1).find_map(|layer| match layer {
+            Draft::New(_, slot) => Some(slot),
+            Draft::Kept(_) => None,
+        });
+        let entry = Entry { kind: EntryKind::Whiteout, mode: 0, ..Entry::file(ImagePath::new(&path), 0) };
+        let whiteout = Item { entry, nanos: 0, body: Body::None };
+        match slot {
+            Some(slot) => _ = slot.folders.insert(path, whiteout),
+            None => {
+                let mut slot = Slot::default();
+                slot.folders.insert(path, whiteout);
+                layers.push(Draft::New(None, slot));
+            }
+        }
+    }
+    for layer in layers {
+        if let Draft::New(_, slot) = layer {
+            slot.add_parents(view);
+        }
+    }
+}
+
+/// The topmost paths that would be seen and must not be, and the highest layer of the outcome that has them or what is below.
+fn to_hide(view: &View<'_>, layers: &[Draft<'_>], there: &FastSet<&[u8]>) -> BTreeMap<Vec<u8>, usize> {
+    let original = view.image();
+    let index = |layer: &Draft<'_>| match layer {
+        Draft::Kept(layer) => original.layers[*layer].clone(),
+        Draft::New(_, slot) => {
+            let items = slot.folders.values().chain(slot.files.values()).chain(&slot.rest);
+            let entries = items.map(|item| item.entry.clone()).collect();
+            Arc::new(LayerIndex { entries, ..LayerIndex::default() })
+        }
+    };
+    let image = Image { layers: layers.iter().map(index).collect(), ..shell(original) };
+    let seen = View::new(&image);
+    let mut out: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+    for (path, node) in seen.iter().filter(|(path, _)| !there.contains(path)) {
+        let top = ancestors(path).filter(|folder| !there.contains(folder)).last().unwrap_or(path);
+        let above = out.entry(top.to_vec()).or_default();
+        *above = (*above).max(node.entry.0 as usize);
+    }
+    out
+}
+
+/// An image without layers.
+fn shell(original: &Image) -> Image {
+    Image {
+        name: original.name.clone(),
+        other_names: Vec::new(),
+        platform: original.platform.clone(),
+        config: original.config.clone(),
+        layers: Vec::new(),
+        basis: Basis::Predicted,
+        problems: Vec::new(),
+        unread: Vec::new(),
+        gaps: Vec::new(),
+        base: None,
+    }
+}
+
+fn image_of(original: &Image, layers: &[OutLayer]) -> Image {
+    let index = |layer: &OutLayer| match layer {
+        OutLayer::Kept(layer) => original.layers[*layer].clone(),
+        OutLayer::New(_, items) => {
+            let entries = items.iter().map(|item| item.entry.clone()).collect();
+            let nanos = items.iter().enumerate().filter(|(_, item)| item.nanos > 0);
+            let fractions = nanos.map(|(position, item)| (position as EntryIdx, item.nanos)).collect();
+            Arc::new(LayerIndex { entries, fractions, ..LayerIndex::default() })
+        }
+    };
+    Image { layers: layers.iter().map(index).collect(), ..shell(original) }
+}

@@ -1,0 +1,119 @@
+//! `slimwright apply`: the small image itself, without an engine.
+
+use crate::apply::{Options, Original, Output, OUTPUTS, Packing, Wish};
+use crate::cli::budget::epoch;
+use crate::cli::failure::{Failure, Result};
+use crate::cli::input::{Input, Look};
+use crate::cli::options::{self, Asked, Plain, Only};
+use crate::cli::output::print;
+use crate::cli::progress::Bar;
+use crate::fs::View;
+use crate::image::{ImageError, Progress as _, open_with_layers};
+use crate::layer::Compression;
+use crate::report::{self, ApplyReport, json};
+use std::mem::ManuallyDrop;
+
+struct Settings {
+    input: Input,
+    output: Output,
+    packing: Packing,
+    created: Option<String>,
+    force: bool,
+    dry_run: bool,
+    look: Look,
+    format: Plain,
+}
+
+/// Runs the command.
+pub fn run(args: options::Apply) -> Result<()> {
+    let settings = Settings::new(args)?;
+    let bar = Bar::new(settings.input.quiet);
+    let opened = open_with_layers(&settings.input.target, &settings.input.options, &bar);
+    bar.finish();
+    let (image, layers) = opened.map_err(|error: ImageError| Failure::of(error.is_usage(), error))?;
+    // The process ends soon.
+    let image = ManuallyDrop::new(image);
+    let view = ManuallyDrop::new(View::new(&image));
+    let original = Original { image: &image, layers: &layers, base_layers: image.base_layers() };
+    let failed = |error: crate::apply::ApplyError| Failure::of(error.is_usage(), error);
+    original.check().map_err(failed)?;
+    let wish = Wish::without_hidden(&view, original.base_layers);
+    let outcome = original.outcome(&view, wish).map_err(failed)?;
+    let mut report = ApplyReport::new(&view, &outcome);
+    if !settings.dry_run {
+        let options = settings.options();
+        let applied = original.write(outcome, &options, &bar).map_err(failed)?;
+        report = report.with_written(&applied, &settings.output.path.display().to_string());
+    }
+    match settings.format {
+        Plain::Json => print(&json(&report).map_err(Failure::measure)?),
+        Plain::Text => print(&report::apply(&report, settings.look.color, settings.look.width)),
+    }
+}
+
+impl Settings {
+    fn new(args: options::Apply) -> Result<Self> {
+        let output: Output = args
+            .output
+            .parse()
+            .map_err(|error| Failure::usage(anyhow::anyhow!("--output: {error}")).hint(format!("write {OUTPUTS}")))?;
+        let Only::DeletedBytes = args.only;
+        let packing = packing(&output, args.compression, args.level)?;
+        let created = epoch()?.map(rfc3339).transpose()?;
+        if !args.dry_run {
+            output.check(args.force).map_err(|error| Failure::of(error.is_usage(), error))?;
+        }
+        let mut input = Input::new(args.source, &Asked::default())?;
+        // What is written must be what is read: nothing that an earlier run remembers, nothing that a table of contents says.
+        input.options.cache = None;
+        input.options.whole = true;
+        Ok(Self {
+            input,
+            output,
+            packing,
+            created,
+            force: args.force,
+            dry_run: args.dry_run,
+            look: Look::new(&args.print, true),
+            format: args.format,
+        })
+    }
+
+    fn options(&self) -> Options {
+        Options {
+            output: self.output.clone(),
+            force: self.force,
+            packing: self.packing,
+            created: self.created.clone(),
+            limits: self.input.options.limits,
+        }
+    }
+}
+
+/// What is asked for, where the form can have it.
+fn packing(output: &Output, compression: Option<options::Compression>, level: Option<i32>) -> Result<Packing> {
+    let chosen = compression.map_or_else(|| output.usual_compression(), Compression::from);
+    if chosen == Compression::Zstd && output.form == crate::apply::Form::DockerArchive {
+        let error = anyhow::anyhow!("--compression zstd: archives for engines have no layers in zstd");
+        return Err(Failure::usage(error).hint("write an oci-archive, or compress with gzip"));
+    }
+    let most = match chosen {
+        Compression::None => 0,
+        Compression::Gzip => 9,
+        Compression::Zstd => 19,
+    };
+    match level {
+        None => Ok(Packing::usual(chosen)),
+        Some(level) if (1..=most).contains(&level) => Ok(Packing { compression: chosen, level }),
+        Some(level) if most == 0 => {
+            Err(Failure::usage(anyhow::anyhow!("--level {level}: nothing is compressed")).hint("name a --compression"))
+        }
+        Some(level) => Err(Failure::usage(anyhow::anyhow!("--level {level}: expected 1 to {most}"))),
+    }
+}
+
+fn rfc3339(seconds: u64) -> Result<String> {
+    let time = jiff::Timestamp::from_second(i64::try_from(seconds).unwrap_or(i64::MAX));
+    time.map(|time| time.to_string())
+        .map_err(|error| Failure::usage(anyhow::anyhow!("SOURCE_DATE_EPOCH: {error}")))
+}

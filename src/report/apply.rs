@@ -1,0 +1,178 @@
+//! What `apply` writes, for a terminal and for programs.
+
+use super::layout::{Tone, left, paint, relative, right};
+use super::text::joined;
+use crate::apply::{Applied, OutLayer, Outcome};
+use crate::base::{ByteSize, Text, count, masked};
+use crate::fs::View;
+use serde::Serialize;
+
+const SIZE: usize = 10;
+
+/// An outcome, and what was written of it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ApplyReport {
+    /// The original.
+    pub name: Text,
+    /// Its layers and what became of them, lowest first; those that the outcome has beside them stand last.
+    pub layers: Vec<AppliedLayer>,
+    /// Bytes of the original (`unpacked`, measured).
+    pub before: u64,
+    /// Bytes of the outcome (`unpacked`, predicted; as read back where it was written).
+    pub after: u64,
+    /// Bytes that no container sees and that layers which are kept still have (`unpacked`).
+    pub still_hidden: u64,
+    /// What was written; none where only the prediction was asked for.
+    pub written: Option<WrittenImage>,
+}
+
+/// What becomes of a layer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AppliedLayer {
+    /// Its position in the original, from 1; none for a layer that the original has not.
+    pub number: Option<usize>,
+    /// What becomes of it.
+    pub fate: LayerFate,
+    /// Its bytes before (`unpacked`).
+    pub before: u64,
+    /// Its bytes after (`unpacked`).
+    pub after: u64,
+    /// The instruction that made it.
+    pub created_by: Text,
+}
+
+/// What becomes of a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LayerFate {
+    /// It stays, with its digest.
+    Kept,
+    /// It is written again.
+    Rewritten,
+    /// Nothing of it is left.
+    Gone,
+    /// The original has it not: it hides something.
+    Added,
+}
+
+impl LayerFate {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Rewritten => "rewritten",
+            Self::Gone => "gone",
+            Self::Added => "added",
+        }
+    }
+}
+
+/// What was written.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct WrittenImage {
+    /// Where it is.
+    pub place: Text,
+    /// Digest of its manifest.
+    pub manifest: String,
+    /// Digest of its configuration: the ID that an engine gives it.
+    pub config: String,
+    /// Bytes of its blobs, as they are stored.
+    pub stored: u64,
+    /// Entries that were read back and are as predicted.
+    pub entries: usize,
+}
+
+impl ApplyReport {
+    /// Of an outcome.
+    pub fn new(view: &View<'_>, outcome: &Outcome) -> Self {
+        let image = view.image();
+        let hidden = crate::apply::hidden_bytes(view);
+        let created_by = image.created_by();
+        let mut layers: Vec<AppliedLayer> = Vec::new();
+        for (layer, index) in image.layers.iter().enumerate() {
+            let found = outcome.layers.iter().position(|out| match out {
+                OutLayer::Kept(kept) => *kept == layer,
+                OutLayer::New(from, _) => *from == Some(layer),
+            });
+            let fate = match found.map(|position| &outcome.layers[position]) {
+                Some(OutLayer::Kept(_)) => LayerFate::Kept,
+                Some(OutLayer::New(..)) => LayerFate::Rewritten,
+                None => LayerFate::Gone,
+            };
+            let after = found.map_or(0, |position| outcome.predicted.layers[position].unpacked());
+            let text = masked(created_by[layer].unwrap_or_default()).as_str().into();
+            layers.push(AppliedLayer { number: Some(layer + 1), fate, before: index.unpacked(), after, created_by: text });
+        }
+        let is_added = |out: &&OutLayer| matches!(out, OutLayer::New(None, _));
+        layers.extend(outcome.layers.iter().filter(is_added).map(|_| AppliedLayer {
+            number: None,
+            fate: LayerFate::Added,
+            before: 0,
+            after: 0,
+            created_by: "hides what layers below still have".into(),
+        }));
+        let kept = layers.iter().zip(&hidden).filter(|(layer, _)| layer.fate == LayerFate::Kept);
+        Self {
+            name: image.name.as_str().into(),
+            still_hidden: kept.fold(0, |sum, (_, hidden)| hidden.saturating_add(sum)),
+            before: image.unpacked(),
+            after: outcome.predicted.unpacked(),
+            layers,
+            written: None,
+        }
+    }
+
+    /// With what was written.
+    #[must_use]
+    pub fn with_written(self, applied: &Applied, place: &str) -> Self {
+        let written = WrittenImage {
+            place: place.into(),
+            manifest: applied.manifest.to_string(),
+            config: applied.config.to_string(),
+            stored: applied.wire,
+            entries: applied.entries,
+        };
+        Self { written: Some(written), ..self }
+    }
+}
+
+/// The report as text.
+pub fn render(report: &ApplyReport, color: bool, width: usize) -> String {
+    let size = |bytes: u64| ByteSize(bytes).to_string();
+    let there = report.layers.iter().filter(|layer| layer.fate != LayerFate::Gone).count();
+    let before = report.layers.iter().filter(|layer| layer.number.is_some()).count();
+    let mut lines = vec![
+        format!("before {} unpacked in {}", right(&size(report.before), SIZE), count(before, "layer")),
+        format!(
+            "after  {} unpacked in {}   {}",
+            right(&size(report.after), SIZE),
+            count(there, "layer"),
+            relative(report.before, report.after)
+        ),
+        String::new(),
+        format!("  layer {} {}", right("before", SIZE), right("after", SIZE)),
+    ];
+    for layer in &report.layers {
+        let number = layer.number.map_or_else(|| "new".to_owned(), |number| number.to_string());
+        let tone = if layer.fate == LayerFate::Kept { Tone::Dim } else { Tone::Saving };
+        let what = paint(color, tone, &left(layer.fate.word(), 9));
+        let (old, new) = (right(&size(layer.before), SIZE), right(&size(layer.after), SIZE));
+        let room = width.saturating_sub(8 + 2 * SIZE + 14).max(20);
+        let text = left(&layer.created_by.as_str().chars().take(room).collect::<String>(), 0);
+        lines.push(format!("  {} {old} {new}  {what} {text}", right(&number, 5)).trim_end().to_owned());
+    }
+    lines.push(String::new());
+    if report.still_hidden > 0 {
+        lines.push(format!(
+            "{} that no container sees stay in layers that are kept.",
+            size(report.still_hidden)
+        ));
+    }
+    match &report.written {
+        None => lines.push("Nothing was written: this is the prediction.".to_owned()),
+        Some(written) => {
+            lines.push(format!("Read back and as predicted: {}.", count(written.entries, "path")));
+            lines.push(format!("wrote {}: {} stored, manifest {}", written.place, size(written.stored), written.manifest));
+        }
+    }
+    joined(lines)
+}
