@@ -1,6 +1,6 @@
 //! What `apply` writes, for a terminal and for programs.
 
-use super::layout::{Tone, left, paint, relative, right};
+use super::layout::{Tone, fit, left, paint, relative, right};
 use super::text::joined;
 use crate::apply::{Applied, OutLayer, Outcome};
 use crate::base::{ByteSize, Text, count, masked};
@@ -157,7 +157,7 @@ pub fn render(report: &ApplyReport, color: bool, width: usize) -> String {
         let what = paint(color, tone, &left(layer.fate.word(), 9));
         let (old, new) = (right(&size(layer.before), SIZE), right(&size(layer.after), SIZE));
         let room = width.saturating_sub(8 + 2 * SIZE + 14).max(20);
-        let text = left(&layer.created_by.as_str().chars().take(room).collect::<String>(), 0);
+        let text = fit(&layer.created_by.as_str().replace('\n', " "), room);
         lines.push(format!("  {} {old} {new}  {what} {text}", right(&number, 5)).trim_end().to_owned());
     }
     lines.push(String::new());
