@@ -116,7 +116,9 @@ impl Documents<'_> {
             if !is_empty(&row) {
                 match (kept(layer), is_new(layer)) {
                     (true, _) => {}
-                    (false, true) => remark(&mut row, "written again by slimwright apply, without what no container saw"),
+                    (false, true) => {
+                        remark(&mut row, "written again by slimwright apply, without what no container saw")
+                    }
                     (false, false) => {
                         remark(&mut row, "slimwright apply: nothing of it was left");
                         if let Value::Object(row) = &mut row {
@@ -183,7 +185,9 @@ impl Documents<'_> {
         });
         if let Some(name) = self.name {
             descriptor["annotations"] = match is_whole(name) {
-                true => json!({ "io.containerd.image.name": qualified(name), "org.opencontainers.image.ref.name": tag(name) }),
+                true => {
+                    json!({ "io.containerd.image.name": qualified(name), "org.opencontainers.image.ref.name": tag(name) })
+                }
                 false => json!({ "org.opencontainers.image.ref.name": name }),
             };
         }

@@ -105,7 +105,9 @@ impl Hint for ApplyError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Image(error) => error.hint(),
-            Self::NoImage { .. } => Some("apply reads an archive, a layout, a registry or an engine's own store".into()),
+            Self::NoImage { .. } => {
+                Some("apply reads an archive, a layout, a registry or an engine's own store".into())
+            }
             Self::Exists { forced: true, .. } => Some("--force overwrites it".into()),
             Self::Exists { forced: false, .. } => Some("name another place".into()),
             Self::Differs { .. } => Some("nothing was written; please report it with the original, if you can".into()),

@@ -107,12 +107,16 @@ impl Output {
         let no = |what: &'static str, forced: bool| Err(ApplyError::Exists { place: place(), what, forced });
         match self.form {
             Form::Layout if !found.is_dir() => no("is there and is no folder", false),
-            Form::Layout => match is_empty(&self.path).map_err(|source| ApplyError::Write { place: place(), source })? {
-                true => Ok(()),
-                false if !self.path.join("oci-layout").is_file() => no("is a folder with other things in it", false),
-                false if !force => no("exists already", true),
-                false => Ok(()),
-            },
+            Form::Layout => {
+                match is_empty(&self.path).map_err(|source| ApplyError::Write { place: place(), source })? {
+                    true => Ok(()),
+                    false if !self.path.join("oci-layout").is_file() => {
+                        no("is a folder with other things in it", false)
+                    }
+                    false if !force => no("exists already", true),
+                    false => Ok(()),
+                }
+            }
             _ if !found.is_file() => no("is no regular file, and will not be replaced", false),
             _ if !force => no("exists already", true),
             _ => Ok(()),

@@ -191,11 +191,14 @@ impl Packer {
     }
 }
 
+/// A compressed block, and the checksum of what is in it.
+type Packed = io::Result<(Vec<u8>, Crc)>;
+
 /// A block to compress, what stands before it, and where it goes when it is done.
 struct Job {
     block: Vec<u8>,
     before: Vec<u8>,
-    done: SyncSender<io::Result<(Vec<u8>, Crc)>>,
+    done: SyncSender<Packed>,
 }
 
 /// gzip of one member on all cores.
@@ -204,7 +207,7 @@ struct Gzip {
     jobs: Option<SyncSender<Job>>,
     workers: Vec<JoinHandle<()>>,
     /// Blocks that are being compressed, in their order.
-    waiting: VecDeque<Receiver<io::Result<(Vec<u8>, Crc)>>>,
+    waiting: VecDeque<Receiver<Packed>>,
     block: Vec<u8>,
     before: Vec<u8>,
     check: Crc,
@@ -286,7 +289,7 @@ impl Gzip {
 }
 
 /// One block, ended so that another one can follow.
-fn deflate(job: &Job, level: flate2::Compression) -> io::Result<(Vec<u8>, Crc)> {
+fn deflate(job: &Job, level: flate2::Compression) -> Packed {
     let mut compress = Compress::new(level, false);
     if !job.before.is_empty() {
         compress.set_dictionary(&job.before)?;

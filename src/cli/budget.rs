@@ -107,9 +107,10 @@ pub fn today() -> Result<Date> {
 /// The seconds since 1970 that `SOURCE_DATE_EPOCH` names.
 pub fn epoch() -> Result<Option<u64>> {
     let Ok(text) = std::env::var("SOURCE_DATE_EPOCH") else { return Ok(None) };
-    let seconds = text.trim().parse::<u64>().map_err(|_| {
-        Failure::usage(anyhow::anyhow!("SOURCE_DATE_EPOCH: expected seconds since 1970, found `{text}`"))
-    });
+    let seconds = text
+        .trim()
+        .parse::<u64>()
+        .map_err(|_| Failure::usage(anyhow::anyhow!("SOURCE_DATE_EPOCH: expected seconds since 1970, found `{text}`")));
     seconds.map(Some)
 }
 

@@ -5,7 +5,8 @@ use super::ImageError;
 use super::source::{LayerBytes, LayerSource};
 use crate::base::Root;
 use crate::layer::{
-    Digests, EntryKind, Expected, IndexError, LayerIndex, Limits, Streamed, Visitor, detect, reader, visit_stream, visit_tar,
+    Digests, EntryKind, Expected, IndexError, LayerIndex, Limits, Streamed, Visitor, detect, reader, visit_stream,
+    visit_tar,
 };
 use std::collections::HashMap;
 use std::io::{self, BufRead as _, BufReader, Read};

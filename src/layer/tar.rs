@@ -196,7 +196,10 @@ impl io::Read for Expanded<'_, '_, '_> {
         while let Some((&(start, length), rest)) = self.map.split_first() {
             let end = start.saturating_add(length);
             if end > self.size || rest.first().is_some_and(|(next, _)| *next < end) {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "the parts of a sparse file overlap or leave it"));
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "the parts of a sparse file overlap or leave it",
+                ));
             }
             if end > self.at {
                 break;

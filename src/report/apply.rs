@@ -100,7 +100,13 @@ impl ApplyReport {
             };
             let after = found.map_or(0, |position| outcome.predicted.layers[position].unpacked());
             let text = masked(created_by[layer].unwrap_or_default()).as_str().into();
-            layers.push(AppliedLayer { number: Some(layer + 1), fate, before: index.unpacked(), after, created_by: text });
+            layers.push(AppliedLayer {
+                number: Some(layer + 1),
+                fate,
+                before: index.unpacked(),
+                after,
+                created_by: text,
+            });
         }
         let is_added = |out: &&OutLayer| matches!(out, OutLayer::New(None, _));
         layers.extend(outcome.layers.iter().filter(is_added).map(|_| AppliedLayer {
@@ -162,16 +168,18 @@ pub fn render(report: &ApplyReport, color: bool, width: usize) -> String {
     }
     lines.push(String::new());
     if report.still_hidden > 0 {
-        lines.push(format!(
-            "{} that no container sees stay in layers that are kept.",
-            size(report.still_hidden)
-        ));
+        lines.push(format!("{} that no container sees stay in layers that are kept.", size(report.still_hidden)));
     }
     match &report.written {
         None => lines.push("Nothing was written: this is the prediction.".to_owned()),
         Some(written) => {
             lines.push(format!("Read back and as predicted: {}.", count(written.entries, "path")));
-            lines.push(format!("wrote {}: {} stored, manifest {}", written.place, size(written.stored), written.manifest));
+            lines.push(format!(
+                "wrote {}: {} stored, manifest {}",
+                written.place,
+                size(written.stored),
+                written.manifest
+            ));
         }
     }
     joined(lines)

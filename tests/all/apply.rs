@@ -2,7 +2,7 @@
 
 use crate::tarballs::{Header, Packing as Stored, Parts, Store, Tar, archive, docker_new, docker_old, oci};
 use serde_json::{Value, json};
-use slimwright::apply::{Applied, ApplyError, Form, OutLayer, Options, Original, Output, Packing, Wish};
+use slimwright::apply::{Applied, ApplyError, Form, Options, Original, OutLayer, Output, Packing, Wish};
 use slimwright::base::Digest;
 use slimwright::fs::View;
 use slimwright::image::{OpenOptions, Target, open_with_layers};
@@ -190,19 +190,23 @@ fn hiding() -> Parts {
         Tar::new().link("srv/second", b'1', "srv/first"),
         Tar::new().link("srv/third", b'1', "srv/second"),
         Tar::new().link("srv/absolute", b'2', "/etc/passwd"),
-        Tar::new().pax(b'x', &[
-            ("path", long.as_bytes()),
-            ("mtime", b"1700000000.25"),
-            ("uid", b"3000000"),
-            ("SCHILY.xattr.security.capability", &[1, 0, 0, 2, 0, 0xff]),
-        ]),
+        Tar::new().pax(
+            b'x',
+            &[
+                ("path", long.as_bytes()),
+                ("mtime", b"1700000000.25"),
+                ("uid", b"3000000"),
+                ("SCHILY.xattr.security.capability", &[1, 0, 0, 2, 0, 0xff]),
+            ],
+        ),
         Tar::new().file("short", "capable"),
         Tar::new().pax(b'x', &[("mtime", b"-1.5")]),
         owned("srv/ancient", b'0', ("4755", 0, 0), b"setuid"),
         owned("etc/.wh.gone", b'0', ("644", 0, 0), b""),
         Tar::new().dir("usr/old").file("usr/old/.wh..wh..opq", "").file("usr/old/b", "b"),
     ]);
-    let kept = joined([owned("app/", b'5', ("755", 7, 300), b""), owned("app/main.py", b'0', ("644", 7, 300), b"x=1\n")]);
+    let kept =
+        joined([owned("app/", b'5', ("755", 7, 300), b""), owned("app/main.py", b'0', ("644", 7, 300), b"x=1\n")]);
     let top = joined([
         owned("srv/", b'5', ("750", 6, 400), b""),
         owned("srv/data", b'0', ("640", 6, 400), &[b'x'; 3000]),
@@ -226,7 +230,8 @@ fn what_a_container_sees_stays_and_what_no_one_sees_goes() {
     for (position, source) in sources.iter().enumerate() {
         for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
             let out = store.path(&format!("out-{position}-{compression:?}"));
-            let (applied, _) = without_hidden(source, 1, &options(&format!("oci:{}", out.display()), compression)).unwrap();
+            let (applied, _) =
+                without_hidden(source, 1, &options(&format!("oci:{}", out.display()), compression)).unwrap();
             let (_, layers) = read(&out);
             assert_eq!(merged(&layers), before, "{}", source.display());
             assert_eq!(layers.len(), 4);
@@ -237,7 +242,10 @@ fn what_a_container_sees_stays_and_what_no_one_sees_goes() {
             assert!(!thin.iter().any(|name| name.ends_with("deleted") || name.ends_with("srv/data")), "{thin:?}");
             assert_eq!(thin.iter().collect::<BTreeSet<_>>().len(), thin.len(), "no path twice: {thin:?}");
             // The base has them still.
-            assert!(thin.contains(&"etc/.wh.gone".to_owned()) && thin.contains(&"usr/old/.wh.a".to_owned()), "{thin:?}");
+            assert!(
+                thin.contains(&"etc/.wh.gone".to_owned()) && thin.contains(&"usr/old/.wh.a".to_owned()),
+                "{thin:?}"
+            );
             assert!(names(&layers[3]).iter().all(|name| !name.contains(".wh.")), "what they hid is gone");
         }
     }
@@ -335,7 +343,8 @@ fn archives_are_read_by_both_of_their_documents() {
         let file = store.path(&format!("{kind}.tar"));
         let name = if kind == "docker-archive" { ":example/app:slim" } else { ":slim" };
         let (applied, _) =
-            without_hidden(&source, 1, &options(&format!("{kind}:{}{name}", file.display()), Compression::None)).unwrap();
+            without_hidden(&source, 1, &options(&format!("{kind}:{}{name}", file.display()), Compression::None))
+                .unwrap();
         for form in ["docker-archive", "oci-archive"] {
             let target: Target = format!("{form}:{}", file.display()).parse().unwrap();
             let options = OpenOptions { verify: true, ..OpenOptions::default() };
@@ -346,7 +355,14 @@ fn archives_are_read_by_both_of_their_documents() {
                 assert!(image.name.ends_with("slim"), "{}", image.name);
             }
         }
-        let first = tar::Archive::new(std::fs::File::open(&file).unwrap()).entries().unwrap().next().unwrap().unwrap().path_bytes().into_owned();
+        let first = tar::Archive::new(std::fs::File::open(&file).unwrap())
+            .entries()
+            .unwrap()
+            .next()
+            .unwrap()
+            .unwrap()
+            .path_bytes()
+            .into_owned();
         assert!(!first.starts_with(b"blobs"), "documents come first, for who reads a stream");
     }
 }
@@ -455,12 +471,18 @@ fn a_link_to_nothing_is_refused_and_one_that_leaves_the_root_is_only_copied() {
 
 #[test]
 fn outputs_are_typed_as_other_tools_type_them() {
-    let parsed = |text: &str| text.parse::<Output>().map(|output| (output.form, output.path.display().to_string(), output.name));
+    let parsed =
+        |text: &str| text.parse::<Output>().map(|output| (output.form, output.path.display().to_string(), output.name));
     let named = |name: &str| Some(name.to_owned());
     assert_eq!(parsed("oci:slim/"), Ok((Form::Layout, "slim/".into(), None)));
     assert_eq!(parsed("oci:slim:1.4"), Ok((Form::Layout, "slim".into(), named("1.4"))));
-    assert_eq!(parsed("docker-archive:a.tar:reg.example:5000/team/app"), Ok((Form::DockerArchive, "a.tar".into(), named("reg.example:5000/team/app:latest"))));
-    for wrong in ["slim.tar", "oci:", "oci:a:", "oci:a:b/c", "docker-archive:a.tar:UPPER:1", "docker-archive:a.tar:x@sha256:1"] {
+    assert_eq!(
+        parsed("docker-archive:a.tar:reg.example:5000/team/app"),
+        Ok((Form::DockerArchive, "a.tar".into(), named("reg.example:5000/team/app:latest")))
+    );
+    for wrong in
+        ["slim.tar", "oci:", "oci:a:", "oci:a:b/c", "docker-archive:a.tar:UPPER:1", "docker-archive:a.tar:x@sha256:1"]
+    {
         assert!(parsed(wrong).is_err(), "{wrong}");
     }
 }

@@ -1,10 +1,10 @@
 //! `slimwright apply`: the small image itself, without an engine.
 
-use crate::apply::{Options, Original, Output, OUTPUTS, Packing, Wish};
+use crate::apply::{OUTPUTS, Options, Original, Output, Packing, Wish};
 use crate::cli::budget::epoch;
 use crate::cli::failure::{Failure, Result};
 use crate::cli::input::{Input, Look};
-use crate::cli::options::{self, Asked, Plain, Only};
+use crate::cli::options::{self, Asked, Only, Plain};
 use crate::cli::output::print;
 use crate::cli::progress::Bar;
 use crate::fs::View;
@@ -114,6 +114,5 @@ fn packing(output: &Output, compression: Option<options::Compression>, level: Op
 
 fn rfc3339(seconds: u64) -> Result<String> {
     let time = jiff::Timestamp::from_second(i64::try_from(seconds).unwrap_or(i64::MAX));
-    time.map(|time| time.to_string())
-        .map_err(|error| Failure::usage(anyhow::anyhow!("SOURCE_DATE_EPOCH: {error}")))
+    time.map(|time| time.to_string()).map_err(|error| Failure::usage(anyhow::anyhow!("SOURCE_DATE_EPOCH: {error}")))
 }
