@@ -1,7 +1,7 @@
 //! Configuration, manifest and indexes of the outcome. The configuration is the original's as JSON values, with unknown fields
 //! and all, but for the list of layers and the history: `oci-spec` would lose Docker's own fields.
 
-use super::ApplyError;
+use super::error::ApplyError;
 use super::outcome::OutLayer;
 use super::pack::Blob;
 use super::store::Store;
@@ -116,9 +116,7 @@ impl Documents<'_> {
             if !is_empty(&row) {
                 match (kept(layer), is_new(layer)) {
                     (true, _) => {}
-                    (false, true) => {
-                        remark(&mut row, "written again by slimwright apply, without what no container saw")
-                    }
+                    (false, true) => remark(&mut row, "written again by slimwright apply: what stays of it"),
                     (false, false) => {
                         remark(&mut row, "slimwright apply: nothing of it was left");
                         if let Value::Object(row) = &mut row {

@@ -3,7 +3,7 @@
 //! Records stand in one order, there are none of access and change times, and names of users and groups are left out:
 //! numbers win over them (image-spec, layer.md), and they would change digests for nothing.
 
-use super::ApplyError;
+use super::error::ApplyError;
 use crate::base::parent;
 use crate::layer::{Entry, EntryKind};
 use tar_core::EntryType;

@@ -6,7 +6,7 @@
 //! that are in force, and among them the whiteouts, each behind its directory; then files, in the order in which the original's
 //! layers have their bytes; then links and devices. So every hard link comes behind its file, and files are copied in one pass.
 
-use super::ApplyError;
+use super::error::ApplyError;
 use crate::base::{Basis, EntryIdx, FastMap, FastSet, ImagePath, LayerIdx, ancestors};
 use crate::fs::{DataRef, Fate, Node, View};
 use crate::image::Image;

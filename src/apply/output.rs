@@ -1,6 +1,6 @@
 //! Where the outcome goes. It is whole before it is seen: written beside its place, read back there, then renamed.
 
-use super::ApplyError;
+use super::error::ApplyError;
 use super::header::header;
 use super::store::Store;
 use crate::base::{ImagePath, escape_path, escape_str};

@@ -2,7 +2,7 @@
 //! attributes and with the very bytes of the original, and nothing else. After it was written: what the reading half finds in
 //! it is the outcome, entry by entry, with digests. A difference is an error.
 
-use super::ApplyError;
+use super::error::ApplyError;
 use super::outcome::{Body, OutLayer, Outcome};
 use crate::base::ImagePath;
 use crate::fs::{Node, View};

@@ -1,7 +1,7 @@
 //! Where blobs stand until the output is whole: a folder beside the output, on the same file system, which goes away with
 //! whatever ends the run.
 
-use super::ApplyError;
+use super::error::ApplyError;
 use super::pack::Blob;
 use crate::base::Digest;
 use std::fs::{self, File};

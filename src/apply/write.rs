@@ -2,7 +2,7 @@
 //! original's layers that have something for them. Nothing is held in memory but the entries, a few buffers and what the
 //! compressors need.
 
-use super::ApplyError;
+use super::error::ApplyError;
 use super::header::header;
 use super::outcome::{Body, Item, OutLayer, Outcome};
 use super::pack::{Blob, BlobWriter, Packing};

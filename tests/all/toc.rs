@@ -322,7 +322,9 @@ impl Layer {
 /// Compares both ways; what was asked of the blob by the table.
 fn assert_same(layer: &Layer, limits: &Limits) -> Vec<(u64, u64)> {
     let (mut found, asked) = layer.by_table(limits).unwrap();
-    let whole = layer.whole(limits);
+    let mut whole = layer.whole(limits);
+    // Who asks for fractions of seconds reads layers whole.
+    whole.fractions.clear();
     assert!(!found.verified.blob && !found.verified.diff_id && whole.verified.blob);
     found.verified = whole.verified;
     found.sources = whole.sources;
