@@ -1,5 +1,6 @@
 //! What an audit says: the types that every renderer gets, and that are the JSON format's fields.
 
+use super::map::Part;
 use crate::base::{Basis, ByteSize, Size, Text, Unit};
 use crate::image::GapText;
 use crate::layer::Compression;
@@ -53,6 +54,9 @@ pub struct AuditReport {
     pub plan: Option<PlanSummary>,
     /// Why there is no plan.
     pub no_plan: Option<String>,
+    /// Every byte by layer, owner, folder and file: for a picture, where one was asked for.
+    #[serde(skip)]
+    pub map: Option<Part>,
 }
 
 /// Which image was read.

@@ -48,7 +48,16 @@ impl AuditReport {
             gaps: image.gaps.iter().map(GapText::from).collect(),
             plan: plan.map(|plan| plan_summary(image, plan)),
             no_plan: None,
+            map: None,
         }
+    }
+}
+
+impl AuditReport {
+    /// Adds the map.
+    #[must_use]
+    pub fn with_map(self, facts: &Facts<'_>, findings: &[Finding], plan: Option<&Plan>) -> Self {
+        Self { map: Some(super::map::map(facts, findings, plan, instructions(facts.view.image()))), ..self }
     }
 }
 

@@ -182,7 +182,7 @@ impl Page {
 }
 
 /// `8.24 GB unpacked`; what was not measured says so.
-fn sized(size: Size) -> String {
+pub(super) fn sized(size: Size) -> String {
     let unit = match size.unit {
         Unit::Wire => "wire",
         Unit::Unpacked => "unpacked",

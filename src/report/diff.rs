@@ -2,12 +2,12 @@
 
 use super::layout::{Tone, change, left, paint, relative, right, wrap_to};
 use super::text::joined;
-use super::{Format, Render, json};
+use super::{Format, Render, html, json};
 use crate::base::{Basis, ByteSize, Unit, count};
 use crate::budget::{Cause, CauseKind, Diff, DiffRow, LayerChange, LayerFate, SizeChange};
 
 /// The formats of a difference, the default one first.
-pub static FORMATS: [Format<Render<Diff>>; 3] = [
+pub static FORMATS: [Format<Render<Diff>>; 4] = [
     Format {
         name: "text",
         help: "For a terminal: one screen",
@@ -15,6 +15,11 @@ pub static FORMATS: [Format<Render<Diff>>; 3] = [
     },
     Format { name: "json", help: "For programs; see docs/schema/diff.schema.json", render: |diff, _| json(diff) },
     Format { name: "markdown", help: "For a pull request or a wiki", render: |diff, _| Ok(markdown(diff)) },
+    Format {
+        name: "html",
+        help: "For people: one page, which needs nothing else",
+        render: |diff, _| Ok(html::diff(diff)),
+    },
 ];
 
 /// Rows of a cause, and layers, without `--details`.

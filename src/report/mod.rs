@@ -19,9 +19,11 @@ mod fates;
 mod format;
 mod groups;
 mod heavy;
+mod html;
 mod json;
 mod layout;
 mod libraries;
+mod map;
 mod plan;
 mod screen;
 mod verify;
@@ -44,6 +46,7 @@ pub use format::{Format, Render, Rendered};
 pub use heavy::{CutReport, FreedReport, HeavyReport};
 pub use json::render as json;
 pub use libraries::{LibrariesReport, UnmetReport};
+pub use map::{Colour, Part};
 pub use plan::{
     AvailabilityReport, CopyReport, EnvironmentSummary, FileReport, ImageSize, LayerSize, PinReport, PlanAction,
     PlanReport, RequirementReport, RootReport, SystemReport, TakenAway,
@@ -57,7 +60,7 @@ use crate::rules::Rule;
 pub type RenderAudit = fn(&AuditReport, &[Rule], text::Style<'_>) -> Rendered;
 
 /// The formats of an audit, the default one first.
-pub static AUDIT_FORMATS: [Format<RenderAudit>; 4] = [
+pub static AUDIT_FORMATS: [Format<RenderAudit>; 5] = [
     Format {
         name: "text",
         help: "For a terminal: one screen",
@@ -72,6 +75,11 @@ pub static AUDIT_FORMATS: [Format<RenderAudit>; 4] = [
         name: "markdown",
         help: "For a pull request or a wiki",
         render: |report, _, _| Ok(markdown::render(report)),
+    },
+    Format {
+        name: "html",
+        help: "For people: one page with a map of the image, which needs nothing else",
+        render: |report, _, style| Ok(html::audit(report, style)),
     },
     Format {
         name: "sarif",

@@ -27,6 +27,7 @@ mod gate;
 mod golden;
 mod harm;
 mod hostile;
+mod html;
 mod installs;
 mod layers;
 mod manual;

@@ -24,7 +24,9 @@ pub fn run(args: options::Audit) -> Result<()> {
         let budget = context.map(|context| Budget::of_context(&context.folder)).transpose()?.flatten();
         let opened = pipeline::opened(&input)?;
         let dockerfile = UserDockerfile::of_input(&input)?;
-        let options = PlanOptions { own_dockerfile: dockerfile.is_some(), ..PlanOptions::default() };
+        // A map shows what becomes of every file.
+        let has_map = args.format.name == "html";
+        let options = PlanOptions { own_dockerfile: dockerfile.is_some(), ledger: has_map, ..PlanOptions::default() };
         let ask = Ask { rules: &rules, options: &options, style: Style::default(), dockerfile: dockerfile.as_deref() };
         let (report, verdict) = pipeline::measure(
             &opened,
@@ -33,7 +35,10 @@ pub fn run(args: options::Audit) -> Result<()> {
             |_| Vec::new(),
             |measured| {
                 let verdict = budget.as_ref().map(|budget| budget.judge(&rules, &measured)).transpose()?;
-                Ok((measured.report(&rules), verdict))
+                let report = measured.report(&rules);
+                let plan = measured.plan.ok().map(|planned| &planned.plan);
+                let report = if has_map { report.with_map(measured.facts, measured.findings, plan) } else { report };
+                Ok((report, verdict))
             },
         )?;
         let render = args.format.render;

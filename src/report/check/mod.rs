@@ -21,12 +21,12 @@ pub use junit::render as junit;
 pub use markdown::{COMMENT, SUMMARY, render as markdown};
 pub use sarif::{audit as audit_sarif, render as sarif};
 
-use super::{Format, Render, check_text, json};
+use super::{Format, Render, check_text, html, json};
 use crate::base::{Basis, ByteSize, Digest, Size, Unit, escape_str};
 use crate::budget::{Check, Culprit, CulpritKind, Outcome, Verdict};
 
 /// The formats of a verdict, the default one first.
-pub static FORMATS: [Format<Render<Verdict>>; 8] = [
+pub static FORMATS: [Format<Render<Verdict>>; 9] = [
     Format {
         name: "text",
         help: "For a terminal",
@@ -51,6 +51,11 @@ pub static FORMATS: [Format<Render<Verdict>>; 8] = [
         name: "github",
         help: "GitHub's annotations, as workflow commands",
         render: |verdict, _| Ok(github(verdict)),
+    },
+    Format {
+        name: "html",
+        help: "For people: one page, which needs nothing else",
+        render: |verdict, _| Ok(html::verdict(verdict)),
     },
     Format { name: "sarif", help: "SARIF 2.1.0", render: |verdict, _| Ok(sarif(verdict)) },
     Format { name: "junit", help: "JUnit's XML, a test case for each check", render: |verdict, _| Ok(junit(verdict)) },

@@ -1,0 +1,292 @@
+//! An audit as a page.
+
+use super::page::{Cell, Html, bar, command, document, el, number, paragraph, section, table, text};
+use super::picture;
+use crate::base::{Basis, ByteSize, count};
+use crate::report::audit::{AuditReport, FindingReport, PlanSummary};
+use crate::report::groups::some;
+use crate::report::layout::{change, percent, percents, relative};
+use crate::report::text::Style;
+use crate::rules::{Severity, Tier};
+use std::collections::BTreeSet;
+
+/// The page.
+pub fn render(report: &AuditReport, style: Style<'_>) -> String {
+    let mut body =
+        vec![el("h1", &[], [text(&report.image.name)]), el("p", &[("class", "lead")], [text(summary(report))])];
+    body.extend(report.unknown_base.as_ref().map(|base| {
+        paragraph(format!("Nothing is known of the base image {base}: the sizes are those above it. Say what it is with --image {base}=TARGET."))
+    }));
+    let sections = [
+        section("map", "Where the bytes are", map(report)),
+        section("todo", "What to do", todo(report, style)),
+        section("wrong", "What is wrong", wrong(report)),
+        section("gaps", "What is not predicted", gaps(report)),
+        section("layers", "Layers", layers(report)),
+        section("distributions", "Python distributions", distributions(report)),
+        section("packages", "Packages of the system", packages(report)),
+        section("problems", "What could not be read as it should be", problems(report)),
+    ];
+    body.push(contents(report));
+    body.extend(sections);
+    document(&format!("{}: slimwright audit", report.image.name), body, report.map.as_ref().map(picture::data).as_ref())
+}
+
+fn contents(report: &AuditReport) -> Html {
+    let link = |(id, title): (&str, &str)| el("li", &[], [el("a", &[("href", &format!("#{id}"))], [text(title)])]);
+    let all = [
+        ("map", "Where the bytes are", true),
+        ("todo", "What to do", true),
+        ("wrong", "What is wrong", true),
+        ("gaps", "What is not predicted", !report.gaps.is_empty()),
+        ("layers", "Layers", !report.layers.is_empty()),
+        ("distributions", "Distributions", !report.distributions.is_empty()),
+        ("packages", "Packages", !report.os_packages.is_empty() || !report.conda_packages.is_empty()),
+        ("problems", "Problems", !report.problems.is_empty()),
+    ];
+    let rows = all.into_iter().filter(|(.., is_there)| *is_there).map(|(id, title, _)| link((id, title)));
+    el("nav", &[("aria-label", "Contents")], [el("ul", &[], rows)])
+}
+
+fn summary(report: &AuditReport) -> String {
+    let unknown = report.unknown_base.as_ref().map_or("", |_| "unknown base + ");
+    let mut facts = vec![
+        report.image.platform.clone(),
+        count(report.layers.len(), "layer"),
+        format!("{unknown}{} unpacked", report.sizes.unpacked.bytes),
+    ];
+    facts.extend(report.sizes.wire.map(|wire| format!("{} wire", wire.bytes)));
+    facts.push(format!("{} that no container sees", report.sizes.dead.bytes));
+    facts.extend(report.image.operating_system.clone());
+    if !report.image.python.is_empty() {
+        facts.push(format!("Python {}", some(report.image.python.iter().map(String::as_str), 3)));
+    }
+    if report.image.basis != Basis::Measured {
+        facts.push("predicted, not measured".to_owned());
+    }
+    facts.extend(crate::report::screen::not_read_whole(report));
+    facts.join(" · ")
+}
+
+fn map(report: &AuditReport) -> Vec<Html> {
+    let mut out: Vec<Html> = report.map.iter().map(picture::picture).collect();
+    let bytes: Vec<u64> = report.groups.iter().map(|group| group.bytes).collect();
+    let most = bytes.iter().copied().max().unwrap_or_default().max(1);
+    let rows = report.groups.iter().zip(percents(&bytes)).map(|(group, share)| {
+        vec![
+            Cell::from(&*group.label),
+            number(ByteSize(group.bytes), group.bytes),
+            number(percent(share, group.bytes), group.bytes),
+            bar("stays", 0, thousandths(group.bytes, most)).into(),
+            Cell::from(&*group.note),
+        ]
+    });
+    out.push(table("Each byte of each layer, once", &["What", "Unpacked", "Share", "", "About"], rows));
+    out
+}
+
+fn thousandths(bytes: u64, most: u64) -> u64 {
+    (u128::from(bytes) * 1000 / u128::from(most.max(1))) as u64
+}
+
+fn todo(report: &AuditReport, style: Style<'_>) -> Vec<Html> {
+    let Some(plan) = &report.plan else {
+        return vec![paragraph(format!("No plan: {}.", report.no_plan.as_deref().unwrap_or("none was asked for")))];
+    };
+    let (before, after) = (report.sizes.unpacked.bytes, plan.predicted.bytes);
+    let gaps = if plan.gaps.is_empty() { String::new() } else { format!(" + {}", count(plan.gaps.len(), "gap")) };
+    let line = format!("{before} today, {after}{gaps} predicted ({}), on {}.", relative(before.0, after.0), plan.base);
+    let mut out = vec![el("p", &[("class", "lead")], [text(line)]), waterfall(plan, before.0)];
+    if plan.saving > 0 {
+        out.push(command(&format!("slimwright plan {} -o slim/", target(style))));
+    }
+    out.extend(plan.notes.iter().map(|note| paragraph(format!("Note: {note}"))));
+    out.push(offers(plan, style));
+    out.push(left_alone(plan));
+    out
+}
+
+/// What the user called the image, for a shell.
+fn target(style: Style<'_>) -> String {
+    crate::emit::shell_word(style.target)
+}
+
+/// From today's size to the predicted one, an action a step.
+fn waterfall(plan: &PlanSummary, before: u64) -> Html {
+    let mut at = before;
+    let most = plan.actions.iter().fold((before, before), |(at, most), action| {
+        let next = at.saturating_sub(action.removed).saturating_add(action.added);
+        (next, most.max(next))
+    });
+    let scale = |bytes: u64| thousandths(bytes, most.1);
+    let total = |what: &str, bytes: u64| {
+        let bar = bar("stays", 0, scale(bytes));
+        vec![what.into(), number(ByteSize(bytes), bytes), bar.into(), "".into()]
+    };
+    let mut rows = vec![total("today", before)];
+    for action in &plan.actions {
+        let next = at.saturating_sub(action.removed).saturating_add(action.added);
+        let class = if next > at { "added" } else { "goes" };
+        let bar = bar(class, scale(at.min(next)), scale(at.abs_diff(next)));
+        let difference = i128::from(action.added) - i128::from(action.removed);
+        let accepted = if action.tier == Tier::Confirm { " (accepted)" } else { "" };
+        let title = format!("{}{accepted}", action.title);
+        rows.push(vec![
+            title.into(),
+            number(change(action.removed, action.added), difference),
+            bar.into(),
+            (&*action.rule).into(),
+        ]);
+        at = next;
+    }
+    rows.push(total("predicted", plan.predicted.bytes.0));
+    table("What the plan does, from today's size to the predicted one", &["What", "Unpacked", "", "Rule"], rows)
+}
+
+/// What the plan would do as well.
+fn offers(plan: &PlanSummary, style: Style<'_>) -> Html {
+    let asks = plan.skipped.iter().filter(|skipped| skipped.tier == Some(Tier::Confirm));
+    let rules: BTreeSet<&str> = asks.map(|skipped| skipped.rule.as_str()).collect();
+    if rules.is_empty() {
+        return Html::default();
+    }
+    let options: String = rules.iter().map(|rule| format!(" --accept {rule}")).collect();
+    let line = format!("slimwright plan {} -o slim/{options}", target(style));
+    Html::of([paragraph("It waits for your word with these rules; leave out what you do not want:"), command(&line)])
+}
+
+fn left_alone(plan: &PlanSummary) -> Html {
+    let rows = plan.skipped.iter().map(|skipped| {
+        let size = number(ByteSize(skipped.bytes), skipped.bytes);
+        vec![Cell::from(&*skipped.subject), size, Cell::from(&*skipped.rule), Cell::from(&*skipped.reason)]
+    });
+    table(
+        "What the plan leaves alone (findings overlap: these do not add up)",
+        &["What", "Concerns", "Rule", "Why"],
+        rows,
+    )
+}
+
+fn wrong(report: &AuditReport) -> Vec<Html> {
+    if report.findings.is_empty() {
+        return vec![paragraph("Nothing that a rule knows.")];
+    }
+    let note = "Findings may overlap: their bytes do not add up. `slimwright explain RULE` says more of each.";
+    let mut out = vec![paragraph(note)];
+    out.extend(report.findings.iter().map(finding));
+    out
+}
+
+fn finding(finding: &FindingReport) -> Html {
+    let (word, class) = match finding.severity {
+        Severity::Error => ("error", "error"),
+        Severity::Warning => ("warning", "warning"),
+        Severity::Info => ("info", "info"),
+    };
+    let head = el(
+        "summary",
+        &[],
+        [
+            el("strong", &[("class", class)], [text(word)]),
+            text(format!(" {} ({}): {}", finding.rule, finding.size.bytes, finding.message)),
+        ],
+    );
+    let rows = finding.evidence.iter().map(|row| {
+        vec![
+            Cell::from(row.place.clone().unwrap_or_default()),
+            number(ByteSize(row.bytes), row.bytes),
+            Cell::from(&*row.note),
+        ]
+    });
+    let more = (finding.more_evidence > 0).then(|| paragraph(format!("and {} more", finding.more_evidence)));
+    let doubts = finding.doubts.iter().map(|doubt| paragraph(format!("Speaks against it: {doubt}")));
+    let rows = table(&format!("Proof of {}", finding.rule), &["Where", "Unpacked", "What"], rows);
+    let open = [("open", "")];
+    let attributes: &[(&str, &str)] = if finding.severity == Severity::Error { &open } else { &[] };
+    el("details", attributes, [head, rows].into_iter().chain(more).chain(doubts))
+}
+
+fn gaps(report: &AuditReport) -> Vec<Html> {
+    let rows = report.gaps.iter().map(|gap| {
+        let cell = |part: &dyn std::fmt::Display| Cell::from(part.to_string());
+        vec![cell(&gap.place), cell(&gap.what), cell(&gap.reason)]
+    });
+    let rows: Vec<Vec<Cell>> = rows.collect();
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    vec![paragraph("The sizes are too small by what this brings."), table("Gaps", &["Where", "What", "Why"], rows)]
+}
+
+fn layers(report: &AuditReport) -> Vec<Html> {
+    let rows = report.layers.iter().map(|layer| {
+        let base = if layer.base { " (base)" } else { "" };
+        let hidden = layer
+            .hidden_by
+            .iter()
+            .map(|hidden| format!("{} {} by layer {}", ByteSize(hidden.bytes), hidden.fate, hidden.by));
+        let owners = layer.largest_owners.iter().map(|owner| format!("{} {}", owner.name, ByteSize(owner.bytes)));
+        vec![
+            number(format!("{}{base}", layer.position), layer.position as u64),
+            number(layer.unpacked.bytes, layer.unpacked.bytes.0),
+            number(ByteSize(layer.bytes.dead), layer.bytes.dead),
+            Cell::from(layer.instruction.as_deref().unwrap_or("the history does not tell")),
+            Cell::from(owners.collect::<Vec<_>>().join(", ")),
+            Cell::from(hidden.collect::<Vec<_>>().join(", ")),
+        ]
+    });
+    let heads = ["Layer", "Unpacked", "Hidden", "Made by", "Most is of", "What later layers hide"];
+    vec![table("Layers, the lowest first", &heads, rows)]
+}
+
+fn distributions(report: &AuditReport) -> Vec<Html> {
+    if report.distributions.is_empty() {
+        return Vec::new();
+    }
+    let rows = report.distributions.iter().map(|dist| {
+        let state = dist
+            .broken
+            .as_ref()
+            .map(|broken| format!("broken: {} of {} files are gone", broken.missing, broken.recorded));
+        vec![
+            Cell::from(&*dist.name),
+            Cell::from(&*dist.version),
+            number(ByteSize(dist.bytes), dist.bytes),
+            Cell::from(some(dist.required_by.iter().map(String::as_str), 8)),
+            Cell::from(&*dist.environment),
+            Cell::from(state.unwrap_or_default()),
+        ]
+    });
+    let heads = ["Name", "Version", "Unpacked", "Required by", "Environment", "State"];
+    vec![table("Distributions, the largest first", &heads, rows)]
+}
+
+fn packages(report: &AuditReport) -> Vec<Html> {
+    let rows = report.os_packages.iter().map(|package| {
+        let asked = if package.manual { "asked for" } else { "" };
+        let size = number(ByteSize(package.bytes), package.bytes);
+        vec![Cell::from(&*package.name), Cell::from(&*package.version), size, Cell::from(asked)]
+    });
+    let heads = ["Name", "Version", "Unpacked", ""];
+    let os = table("OS packages, the largest first", &heads, rows);
+    let rows = report.conda_packages.iter().map(|package| {
+        let asked = if package.requested { "asked for" } else { "" };
+        let (size, version) =
+            (number(ByteSize(package.bytes), package.bytes), format!("{} {}", package.version, package.build));
+        vec![Cell::from(&*package.name), Cell::from(version), size, Cell::from(asked)]
+    });
+    let conda = table("conda packages, the largest first", &heads, rows);
+    match (report.os_packages.is_empty(), report.conda_packages.is_empty()) {
+        (true, true) => Vec::new(),
+        _ => vec![os, conda],
+    }
+}
+
+fn problems(report: &AuditReport) -> Vec<Html> {
+    let rows = report
+        .problems
+        .iter()
+        .map(|problem| vec![Cell::from(problem.place.to_string()), Cell::from(problem.message.to_string())]);
+    let rows: Vec<Vec<Cell>> = rows.collect();
+    if rows.is_empty() { Vec::new() } else { vec![table("Problems", &["Where", "What"], rows)] }
+}

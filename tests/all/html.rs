@@ -1,0 +1,115 @@
+//! HTML reports: one page that asks nobody for anything, whatever an image calls its files.
+
+use crate::fixture::image;
+use crate::tarballs::Store;
+use assert_cmd::Command;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use sha2::{Digest as _, Sha256};
+use slimwright::facts::Survey;
+use slimwright::fs::View;
+use slimwright::report::{AUDIT_FORMATS, AuditReport, Part, text::Style};
+
+/// What stands between the tags of the only element of a kind, and the page without it.
+fn taken(page: &str, open: &str, close: &str) -> (String, String) {
+    let start = page.find(open).unwrap() + open.len();
+    let end = start + page[start..].find(close).unwrap();
+    (page[start..end].to_owned(), format!("{}{}", &page[..start], &page[end..]))
+}
+
+/// Checks a page as a browser and a cautious reader would; gives its text.
+fn checked(page: &str) -> String {
+    let (style, rest) = taken(page, "<style>", "</style>");
+    let (script, rest) = taken(&rest, "<script>", "</script>");
+    for (kind, inner) in [("style-src", style), ("script-src", script)] {
+        let digest = BASE64_STANDARD.encode(Sha256::digest(inner.as_bytes()));
+        assert!(page.contains(&format!("{kind} &#39;sha256-{digest}&#39;")), "{kind} allows another text");
+    }
+    let rest = match rest.contains("id=\"data\"") {
+        true => {
+            let (data, rest) = taken(&rest, "<script type=\"application/json\" id=\"data\">", "</script>");
+            serde_json::from_str::<serde_json::Value>(&data).unwrap();
+            rest
+        }
+        false => rest,
+    };
+    // What is left is well-formed as XML, too.
+    let body = rest.strip_prefix("<!doctype html>\n").unwrap();
+    let document = roxmltree::Document::parse(body).unwrap();
+    for node in document.descendants().filter(roxmltree::Node::is_element) {
+        for attribute in node.attributes() {
+            let (name, value) = (attribute.name(), attribute.value());
+            assert!(name != "style" && name != "src" && !name.starts_with("on"), "{name}={value}");
+            assert!(name != "href" || value.starts_with('#'), "{value}");
+            if name == "href" {
+                let is_it = |other: &roxmltree::Node<'_, '_>| other.attribute("id") == Some(&value[1..]);
+                assert!(document.descendants().any(|other| is_it(&other)), "{value} leads nowhere");
+            }
+        }
+        if node.tag_name().name() == "table" {
+            assert!(node.children().any(|child| child.tag_name().name() == "caption"));
+            let heads = node.descendants().filter(|child| child.tag_name().name() == "th");
+            assert!(heads.into_iter().all(|head| head.attribute("scope") == Some("col")));
+        }
+    }
+    document.descendants().filter_map(|node| node.text()).collect()
+}
+
+fn sums(part: &Part) {
+    if !part.parts.is_empty() {
+        assert_eq!(part.parts.iter().map(|part| part.bytes).sum::<u64>(), part.bytes, "{}", part.name);
+    }
+    part.parts.iter().for_each(sums);
+}
+
+fn html(name: &str) -> slimwright::report::RenderAudit {
+    AUDIT_FORMATS.iter().find(|format| format.name == name).unwrap().render
+}
+
+#[test]
+fn a_page_stands_by_itself_whatever_files_are_called() {
+    let mut image = image(
+        "layer RUN <b>make</b> && \"x\"
+         f a/x 500
+         f a/<script>alert(1)</script> 4000
+         f b/'\"onload=x&amp; 3000
+         layer COPY . .
+         w a/x
+         f c/]]>--> 2000",
+    );
+    image.name = "</title><img src=x onerror=alert(1)>".into();
+    let view = View::new(&image);
+    let survey = Survey::new(&view, &[]);
+    let facts = survey.facts(&view);
+    let report = AuditReport::new(&image, &view, &facts, &[], &[], None).with_map(&facts, &[], None);
+    let map = report.map.as_ref().unwrap();
+    assert_eq!(map.bytes, image.unpacked());
+    sums(map);
+    let page = html("html")(&report, &[], Style::default()).unwrap();
+    let text = checked(&page);
+    assert!(text.contains("</title><img src=x onerror=alert(1)>") && text.contains("hidden by layer 2"), "{text}");
+    assert!(!page.contains("<img") && !page.contains("<script>alert"), "{page}");
+}
+
+#[test]
+fn the_page_of_a_large_image_is_small_and_says_what_the_text_says() {
+    let store = Store::new();
+    let index = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/flagship.index");
+    let run = |args: &[&str]| {
+        let mut command = Command::cargo_bin("slimwright").unwrap();
+        let output = command.env("SLIMWRIGHT_CACHE_DIR", store.path("cache")).args(args).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let page = run(&["audit", index, "--format", "html", "-q"]);
+    assert!(page.len() < 2_000_000, "{}", page.len());
+    let text = checked(&page);
+    for said in
+        ["8.24 GB today", "torch 2.1.1", "nvidia-cudnn-cu12", "goes by the plan", "hidden by layer 8", "torch-cuda"]
+    {
+        assert!(text.contains(said), "{said}");
+    }
+    checked(&run(&["diff", index, index, "--format", "html", "-q"]));
+    let verdict = run(&["check", index, "--limit", "unpacked=9 GB", "--format", "html", "-q"]);
+    assert!(checked(&verdict).contains("1 of 1 limits are kept"));
+}
