@@ -3,9 +3,7 @@
 
 use super::Promise;
 use super::class::{self, Class, Place};
-use crate::base::{
-    DistId, FastMap, FastSet, ImagePath, LayerIdx, Numbered, PackageId, escape_bytes, escape_str, parent,
-};
+use crate::base::{DistId, FastMap, FastSet, ImagePath, LayerIdx, Numbered, PackageId, escape_bytes, escape_str, is_within, parent};
 use crate::facts::{Facts, Owners};
 use crate::fs::{DataRef, Lookup, Node, Owner, View};
 use crate::layer::{Compression, Entry, EntryKind, LayerIndex, SHA256_UP_TO};
@@ -306,7 +304,7 @@ impl<'a> Comparison<'a> {
 
     /// Empty directories that packages bring along, or installers leave behind.
     fn is_nobodys(&self, path: &[u8]) -> bool {
-        let is_in_site = |site: &ImagePath| crate::base::is_within(path, site.as_bytes());
+        let is_in_site = |site: &ImagePath| is_within(path, site.as_bytes());
         self.listed.contains(path)
             || self.before.python.environments.iter().any(|environment| environment.site_dirs.iter().any(is_in_site))
     }
@@ -348,7 +346,7 @@ impl<'a> Comparison<'a> {
         if let Some(class) = class::class(path, &place).filter(|_| !is_told) {
             return Verdict::MadeAnew(class);
         }
-        if let Some(verdict) = self.explained(owner, what) {
+        if let Some(verdict) = self.explained(path, owner, what) {
             return verdict;
         }
         match (owner, what) {
@@ -361,7 +359,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// What the plan or another version says of an owner's files.
-    fn explained(&self, owner: Owner, what: &What) -> Option<Verdict> {
+    fn explained(&self, path: &[u8], owner: Owner, what: &What) -> Option<Verdict> {
         match owner {
             Owner::Distribution(id) => {
                 let dist = &self.before.python.distributions[id];
@@ -373,8 +371,10 @@ impl<'a> Comparison<'a> {
                     return Some(Verdict::Differs(format!("is {} now", escape_str(&now.version))));
                 }
                 let is_pinned = self.promise.is_some_and(|promise| promise.pins.contains_key(&dist.normalized));
-                (is_pinned && matches!(what, What::Size { .. } | What::Content))
-                    .then(|| Verdict::Differs("was installed again".to_owned()))
+                // What its metadata has besides, its build backend decides, which is another one each time.
+                let is_made = dist.built_here && now.built_here && is_within(path, dist.metadata.as_bytes());
+                let is_again = matches!(what, What::Size { .. } | What::Content) || is_made && *what == What::Gone;
+                (is_pinned && is_again).then(|| Verdict::Differs("was installed again".to_owned()))
             }
             Owner::OsPackage(id) => {
                 let package = &self.before.os.packages[id];
