@@ -3,7 +3,9 @@
 
 use super::Promise;
 use super::class::{self, Class, Place};
-use crate::base::{DistId, FastMap, FastSet, ImagePath, LayerIdx, Numbered, PackageId, escape_bytes, escape_str, is_within, parent};
+use crate::base::{
+    DistId, FastMap, FastSet, ImagePath, LayerIdx, Numbered, PackageId, escape_bytes, escape_str, is_within, parent,
+};
 use crate::facts::{Facts, Owners};
 use crate::fs::{DataRef, Lookup, Node, Owner, View};
 use crate::layer::{Compression, Entry, EntryKind, LayerIndex, SHA256_UP_TO};

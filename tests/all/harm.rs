@@ -297,6 +297,32 @@ fn compilers_stay_in_a_dockerfile_that_may_compile() {
 }
 
 #[test]
+fn an_owner_moves_to_copy_only_where_the_account_is_there_and_copy_brings_all_of_it() {
+    let start = "FROM python:3.11-slim\nARG NAME=svc\n";
+    for (lines, kept) in [
+        // The account is made behind the COPY, by a variable or by a package.
+        ("COPY app /srv/app\nRUN adduser -D $NAME\nRUN chown -R ${NAME}:${NAME} /srv/app\n", true),
+        ("COPY app /srv/app\nRUN apt-get install -y nginx\nRUN chown -R nginx:nginx /srv/app\n", true),
+        // Another folder, which no COPY brings; and one that an earlier command has filled.
+        ("RUN adduser -D svc\nCOPY app /srv/app\nRUN chown -R svc:svc /srv/app /var/lib/tor\n", true),
+        (
+            "RUN adduser -D svc && git clone https://example.org/x /srv/app/x\nCOPY app /srv/app\nRUN chown -R svc:svc /srv/app\n",
+            true,
+        ),
+        (
+            "RUN adduser -D svc && mkdir -p /srv/app\nWORKDIR /srv/app\nCOPY app .\nRUN chown -R svc:svc /srv/app\n",
+            false,
+        ),
+        ("RUN adduser -D $NAME\nCOPY app /srv/app\nRUN chown -R $NAME:$NAME /srv/app\n", false),
+    ] {
+        let edits = edited(&quiet(), &format!("{start}{lines}"));
+        let moved = edits.text.contains("COPY --chown=svc:svc");
+        assert_eq!(!moved, kept, "{lines}\n{}", edits.diff);
+        assert_eq!(edits.text.contains("chown -R"), kept, "{lines}\n{}", edits.diff);
+    }
+}
+
+#[test]
 fn a_compiler_stays_in_a_stage_that_another_one_compiles_on() {
     let text = "FROM python:3.11-slim AS base\nRUN apt-get update && apt-get install -y gcc libpq-dev && rm -rf /var/lib/apt/lists/*\n\
                 FROM base AS build\nRUN pip wheel -w /wheels psycopg2\n\

@@ -7,6 +7,7 @@ use crate::base::{ByteSize, ImagePath, is_within};
 use crate::dockerfile::{Kind, Run, Scope};
 use crate::plan::Plan;
 use crate::rules::{Glob, actions};
+use std::collections::BTreeSet;
 
 /// Commands that write outside the application's folder, or nothing.
 const ELSEWHERE: [&str; 26] = [
@@ -119,9 +120,11 @@ fn fold(draft: &mut Draft<'_>, plan: &Plan, before: &[usize], found: &Recursive)
         .first()
         .copied()
         .ok_or("no COPY brings them; make the change in the instruction that makes the files")?;
-    let others = before.iter().copied().filter(|&instruction| instruction > first);
-    for instruction in others {
-        writes_elsewhere(draft, instruction, found)?;
+    for &instruction in before {
+        match instruction > first {
+            true => writes_elsewhere(draft, instruction, found)?,
+            false => is_untouched_by(draft, instruction, found)?,
+        }
     }
     let below =
         |prefix: &[u8]| found.paths.iter().any(|path| is_within(prefix, ImagePath::from(path.as_str()).as_bytes()));
@@ -154,6 +157,7 @@ fn fold(draft: &mut Draft<'_>, plan: &Plan, before: &[usize], found: &Recursive)
 /// The `COPY`s whose files are all below the paths.
 fn copies_below(draft: &Draft<'_>, before: &[usize], found: &Recursive) -> Result<Vec<usize>, String> {
     let mut out = Vec::new();
+    let mut brought: BTreeSet<&String> = BTreeSet::new();
     for &position in before {
         let instruction = &draft.file.instructions[position];
         let Kind::Copy(copy) = &instruction.kind else { continue };
@@ -164,12 +168,42 @@ fn copies_below(draft: &Draft<'_>, before: &[usize], found: &Recursive) -> Resul
             if instruction.flags.iter().any(|flag| flag.name == found.flag) {
                 return Err(format!("line {line} sets another one already"));
             }
+            found.paths.iter().filter(|path| is_below(&to, path)).for_each(|path| _ = brought.insert(path));
             out.push(position);
         } else if found.paths.iter().any(|path| is_below(path, &to)) {
             return Err(format!("line {line} brings these and other files with one COPY; split it"));
         }
     }
-    Ok(out)
+    // What a package or the base put there has no COPY to give it the owner.
+    match found.paths.iter().find(|path| !brought.contains(path)).filter(|_| !out.is_empty()) {
+        Some(path) => {
+            Err(format!("no COPY brings what is in {path}; make the change in the instruction that makes it"))
+        }
+        None => Ok(out),
+    }
+}
+
+/// Whether a `RUN` before the first `COPY` made no file below the paths, as far as its words tell.
+fn is_untouched_by(draft: &Draft<'_>, instruction: usize, found: &Recursive) -> Result<(), String> {
+    let Some(run) = draft.run(instruction).filter(|_| !draft.is_gone(instruction)) else { return Ok(()) };
+    let line = draft.file.line(draft.file.instructions[instruction].span.start);
+    let scope = draft.file.scope(instruction);
+    let is_ours = |path: &str| found.paths.iter().any(|own| is_below(path, own));
+    let works_there = scope.directory.as_deref().is_some_and(is_ours);
+    for command in &run.commands {
+        let words = words(run, command);
+        let program = words.first().map(|word| word.rsplit('/').next().unwrap_or_default()).unwrap_or_default();
+        let absolute = |word: &&str| scope.absolute(word).filter(|path| is_ours(path));
+        let names = words.iter().skip(1).filter(|word| word.starts_with('/')).filter_map(absolute);
+        let is_folder = |path: &String| program == "mkdir" && found.paths.contains(path);
+        let makes = names.into_iter().any(|path| !is_folder(&path));
+        if makes && !["chown", "chmod"].contains(&program)
+            || works_there && !ELSEWHERE.contains(&program) && program != "mkdir"
+        {
+            return Err(format!("line {line} may have made files there too; set the owner where each is made"));
+        }
+    }
+    Ok(())
 }
 
 /// Whether a `RUN` between may have made files below the paths.
@@ -197,6 +231,10 @@ fn writes_elsewhere(draft: &Draft<'_>, instruction: usize, found: &Recursive) ->
     Ok(())
 }
 
+/// Programs that make accounts, and those whose packages do.
+const MAKE_ACCOUNTS: [&str; 6] = ["useradd", "adduser", "usermod", "groupadd", "addgroup", "groupmod"];
+const PACKAGE_MANAGERS: [&str; 8] = ["apt-get", "apt", "apk", "dpkg", "dnf", "microdnf", "yum", "zypper"];
+
 /// The owner as `COPY` can know it: a name that an instruction behind the `COPY` makes is written as a number.
 fn value_at(
     draft: &Draft<'_>,
@@ -209,24 +247,22 @@ fn value_at(
     if found.flag == "chmod" {
         return Ok(found.value.clone());
     }
-    let value = draft.file.scope(found.instruction).variables.iter().fold(found.value.clone(), |value, (name, own)| {
-        if value.contains('$') {
-            value.replace(&format!("${{{name}}}"), own).replace(&format!("${name}"), own)
-        } else {
-            value
-        }
-    });
-    if !plain(&value) {
-        return Err("its owner is not known here; write it into COPY --chown".into());
-    }
+    let value = draft.file.scope(found.instruction).expand(&found.value).filter(|value| plain(value));
+    let Some(value) = value else { return Err("its owner is not known here; write it into COPY --chown".into()) };
     let names: Vec<&str> = value.split(':').filter(|name| !name.is_empty()).collect();
     let made_later =
         before.iter().chain([&found.instruction]).filter(|&&instruction| instruction > first).any(|&instruction| {
             let Kind::Run(run) = &draft.file.instructions[instruction].kind else { return false };
+            let scope = draft.file.scope(instruction);
             run.commands.iter().any(|command| {
                 let words = words(run, command);
-                let makes = ["useradd", "adduser", "groupadd", "addgroup"].contains(words.first().unwrap_or(&""));
-                makes && words.iter().skip(1).any(|word| names.contains(word))
+                let program = words.first().map(|word| word.rsplit('/').next().unwrap_or_default()).unwrap_or_default();
+                let is_name = |word: &&str| scope.expand(word).is_none_or(|word| names.contains(&word.as_str()));
+                let is_number = names.iter().all(|name| name.chars().all(|c| c.is_ascii_digit()));
+                // Packages make accounts for what they start.
+                let installs =
+                    PACKAGE_MANAGERS.contains(&program) && !is_number && value != "root" && value != "root:root";
+                installs || MAKE_ACCOUNTS.contains(&program) && words.iter().skip(1).any(is_name)
             })
         });
     // `chown USER` leaves the group; COPY --chown=USER takes the user's own.
