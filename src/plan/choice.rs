@@ -6,12 +6,25 @@
 //! are tried, with the original's own packages for a repository, and what would not come so is named, too; so is what
 //! comes by a choice that a repository, which has more packages, might make otherwise.
 
-use super::{SystemPackage, Why};
+use super::reason::Why;
 use crate::base::PackageId;
 use crate::facts::Facts;
 use crate::os::{OsInventory, PackageManager};
 use crate::ospackages::{Installation, PackageRequest, Repositories, Sources};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// An OS package to install.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SystemPackage {
+    /// Name.
+    pub name: String,
+    /// Why it stays.
+    pub why: Why,
+    /// Whether it was asked for by hand in the original; otherwise it came with something else.
+    pub asked_for: bool,
+    /// Predicted bytes, with those of its dependencies that nothing before it in the list brought.
+    pub bytes: u64,
+}
 
 /// An image's packages as a repository.
 pub(super) struct Choice {

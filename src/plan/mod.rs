@@ -33,6 +33,7 @@ use predict::Prediction;
 pub use reason::Why;
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use choice::SystemPackage;
 pub use draft::{Draft, Intent};
 pub use fates::{GonePath, LedgerRow, PlanFate, PlanLedger};
 pub use stock::{Stock, Stocked};
@@ -246,19 +247,6 @@ pub struct OverriddenEdge {
     pub name: String,
     /// Why that is fine (or, in the original, what is wrong).
     pub why: Why,
-}
-
-/// An OS package to install.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SystemPackage {
-    /// Name.
-    pub name: String,
-    /// Why it stays.
-    pub why: Why,
-    /// Whether it was asked for by hand in the original; otherwise it came with something else.
-    pub asked_for: bool,
-    /// Predicted bytes, with those of its dependencies that nothing before it in the list brought.
-    pub bytes: u64,
 }
 
 /// A path to copy from the original image.

@@ -244,20 +244,27 @@ struct Found {
     left: BTreeMap<String, u64>,
     /// Entries that were to stay.
     missing: Vec<DataRef>,
-    /// Distributions that the text installs anew.
-    anew: BTreeSet<DistId>,
+    /// Paths of distributions that the text installs anew.
+    anew: FastSet<ImagePath>,
 }
 
-/// Distributions of which the predicted image has files that the original has not: they are installed anew, and what they have
-/// as before came with the rest.
+/// The paths of distributions of which the predicted image has files that the original has not: they are installed anew, and
+/// what they have as before came with the rest.
 fn anew<'x>(
     intent: &Intent<'_>,
     prediction: &Prediction<'_>,
     new: impl Iterator<Item = &'x Entry>,
-) -> BTreeSet<DistId> {
-    let view = prediction.facts.view;
+) -> FastSet<ImagePath> {
+    let (view, dists) = (prediction.facts.view, &prediction.facts.python.distributions);
+    let mut paths: FastMap<&ImagePath, DistId> = FastMap::default();
+    for &id in prediction.distributions.kept.iter().filter(|&&id| prediction.is_new(id)) {
+        let missing = dists[id].missing.iter().map(|file| &file.path);
+        paths.extend(dists[id].files.iter().chain(missing).map(|path| (path, id)));
+    }
+    paths.extend(intent.added.iter().map(|(path, id)| (path, *id)));
     let differs = |entry: &&Entry| view.get(entry.path.as_bytes()).is_none_or(|node| view.size(node) != entry.size);
-    new.filter(differs).filter_map(|entry| intent.added.get(&entry.path).copied()).collect()
+    let found: BTreeSet<DistId> = new.filter(differs).filter_map(|entry| paths.get(&entry.path).copied()).collect();
+    paths.into_iter().filter(|(_, id)| found.contains(id)).map(|(path, _)| path.clone()).collect()
 }
 
 impl Found {
@@ -280,7 +287,7 @@ impl Found {
                 match (take(counts, entry), stays) {
                     (true, true) => {}
                     (false, true) => self.missing.push(at),
-                    (true, false) if intent.added.get(&entry.path).is_some_and(|id| self.anew.contains(id)) => {}
+                    (true, false) if self.anew.contains(&entry.path) => {}
                     (true, false) => *self.left.entry(owing.owed(at, entry).0.to_owned()).or_default() += entry.size,
                     (false, false) => {
                         let (rule, subject) = owing.owed(at, entry);
