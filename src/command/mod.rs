@@ -1,4 +1,4 @@
-//! The command lines of package managers, read once: pip, uv, Poetry, PDM, Pipenv, Conda, apt and apk.
+//! The command lines of package managers, read once: pip, uv, Poetry, PDM, Pipenv, Conda, apt, apk, dnf and zypper.
 //!
 //! Each tool has one table of its options (`tables`): name, letter, whether a value follows, and what it says ([`Means`]). One
 //! parser reads a line by it, and whoever needs the line takes the same answer: the simulation, the edits of a plan, and who
@@ -7,7 +7,7 @@
 //! An option that no table has, or that has one which is not followed ([`Means::Open`]), is no error here: [`Command::open`] says
 //! which it is, and who reads the command makes a gap of it, or leaves the command alone.
 //!
-//! Source: the tools' command references and `--help`: pip 26, uv 0.13, Poetry 2, PDM 2, Pipenv 2026, apt 2.6, apk-tools 3.
+//! Source: the tools' command references and `--help`: pip 26, uv 0.13, Poetry 2, PDM 2, Pipenv 2026, apt 2.6, apk-tools 3, dnf 4 and 5, zypper 1.14.
 
 mod tables;
 
@@ -34,6 +34,10 @@ pub enum Tool {
     Apt,
     /// apk.
     Apk,
+    /// dnf, yum, microdnf, tdnf.
+    Dnf,
+    /// zypper.
+    Zypper,
 }
 
 /// What a command does, as far as more than one reader asks.
@@ -261,9 +265,14 @@ impl Tool {
             let options = words[1..].iter().take_while(|word| word.as_ref().starts_with('-') && word.as_ref() != "-m");
             let at = 1 + options.count();
             let module = word(at + 1).filter(|_| word(at) == Some("-m"))?;
-            return Some((Self::called(module)?, at + 2)).filter(|(tool, _)| !matches!(tool, Self::Conda | Self::Apt));
+            return Some((Self::called(module)?, at + 2)).filter(|(tool, _)| tool.is_of_python());
         }
         Some((Self::called(name)?, 1))
+    }
+
+    /// Whether Python has it as a module.
+    fn is_of_python(self) -> bool {
+        !matches!(self, Self::Conda | Self::Apt | Self::Apk | Self::Dnf | Self::Zypper)
     }
 
     fn called(name: &str) -> Option<Self> {
@@ -275,6 +284,8 @@ impl Tool {
             "conda" | "mamba" | "micromamba" => Self::Conda,
             "apt-get" | "apt" | "aptitude" => Self::Apt,
             "apk" => Self::Apk,
+            "dnf" | "yum" | "microdnf" | "tdnf" => Self::Dnf,
+            "zypper" => Self::Zypper,
             name if is_called(name, "pip") => Self::Pip,
             _ => return None,
         })
@@ -396,6 +407,11 @@ impl Command {
             (Tool::Pip | Tool::UvPip | Tool::Pipenv, "uninstall") => Verb::Uninstall,
             (Tool::Apt, "remove" | "purge" | "autoremove" | "autopurge" | "auto-remove") => Verb::Uninstall,
             (Tool::Apk, "del") => Verb::Uninstall,
+            (Tool::Dnf | Tool::Zypper, "install" | "in") => Verb::Install,
+            (Tool::Dnf | Tool::Zypper, "remove" | "erase" | "autoremove" | "rm") => Verb::Uninstall,
+            (Tool::Dnf | Tool::Zypper, "makecache" | "refresh" | "ref") => Verb::Update,
+            (Tool::Dnf | Tool::Zypper, "upgrade" | "update" | "up" | "dist-upgrade" | "dup") => Verb::Upgrade,
+            (Tool::Dnf | Tool::Zypper, "clean" | "cc") => Verb::Clean,
             (Tool::Pip, "wheel") => Verb::Wheel,
             (Tool::Pip, "download") => Verb::Download,
             (Tool::Apt | Tool::Apk, "update") => Verb::Update,

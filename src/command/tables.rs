@@ -22,6 +22,8 @@ pub(super) fn of(tool: Tool) -> &'static [&'static [Row]] {
         Tool::Conda => &[&CONDA],
         Tool::Apt => &[&APT],
         Tool::Apk => &[&APK],
+        Tool::Dnf => &[&DNF],
+        Tool::Zypper => &[&ZYPPER],
     }
 }
 
@@ -320,5 +322,35 @@ const APK: [Row; 10] = [
          force-non-repository force-old-apk force-overwrite force-refresh interactive/i no-interactive quiet/q \
          verbose/v no-progress no-network no-scripts no-chown usermode initdb no-logfile print-arch purge \
          rdepends/r help/h version/V root-user no-commit-hooks clean-protected overlay-from-stdin preserve-env",
+    ),
+];
+
+/// dnf's, and those of who is called like it: none has an option that says another thing.
+const DNF: [Row; 6] = [
+    (List, Setting, "setopt"),
+    (List, Place, "repo repoid repofrompath enablerepo disablerepo"),
+    (Value, Root, "installroot"),
+    (Nothing, DryRun, "downloadonly assumeno"),
+    (List, Open, "exclude/x excludepkgs releasever forcearch config/c advisory downloaddir destdir"),
+    (
+        Nothing,
+        Harmless,
+        "assumeyes/y quiet/q verbose/v debugsolver nodocs nogpgcheck no-gpgchecks best/b nobest no-best allowerasing \
+         refresh skip-broken skip-unavailable noplugins cacheonly/C help/h version all",
+    ),
+];
+
+/// zypper's.
+const ZYPPER: [Row; 6] = [
+    (List, Place, "repo/r from plus-repo/p"),
+    (Value, Root, "root/R installroot"),
+    (Nothing, NoRecommends, "no-recommends"),
+    (Nothing, Recommends, "recommends"),
+    (Nothing, DryRun, "dry-run/D download-only/d"),
+    (
+        Nothing,
+        Harmless,
+        "non-interactive/n no-confirm/y quiet/q verbose/v gpg-auto-import-keys no-gpg-checks no-refresh \
+         auto-agree-with-licenses/l allow-downgrade replacefiles force-resolution no-color help/h all/a metadata/m",
     ),
 ];

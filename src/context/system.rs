@@ -7,13 +7,12 @@
 
 use super::ContextError;
 use super::KnownPackages;
-use super::arguments::Arguments;
 use super::installer::open;
 use super::run::{Outcome, Place};
 use super::stage::{BaseKnown, Stage, SystemState, World};
 use super::work::own;
 use crate::base::{Digest, ImagePath};
-use crate::command::{Command, Means, Tool as Line};
+use crate::command::{Command, Means, Tool as Line, Verb};
 use crate::fs::View;
 use crate::image::{Config, GapReason, Image, Packages, Writes};
 use crate::layer::{Entry, LayerIndex};
@@ -108,26 +107,28 @@ impl Stage {
     }
 
     /// dnf and its like. No package index of theirs is read: what they install is known where somebody knows the packages.
-    pub(super) fn rpm(&mut self, world: &World<'_>, program: &str, words: &[String], place: &Place<'_>) -> Outcome {
-        let read = Arguments::parse(words, &["--releasever", "-c", "--config", "--installroot", "-x", "--exclude"]);
+    pub(super) fn rpm(&mut self, world: &World<'_>, tool: Line, words: &[String], place: &Place<'_>) -> Outcome {
+        let read = Command::parse(tool, words);
         let not_looked_up = || Outcome::Unknown(GapReason::NotLookedUp(Packages::Rpm));
-        let Some((verb, names)) = read.words.split_first() else { return not_looked_up() };
-        if verb == "clean" && (program == "zypper" || names == ["all"]) {
+        if let Some(why) = open(&read).or_else(|| unknown_setting(&read)) {
+            return why;
+        }
+        let (verb, names) = (read.verb(), read.words.get(1..).unwrap_or_default());
+        if verb == Verb::Clean && (tool == Line::Zypper || names == ["all"]) {
             for folder in RPM_CACHES {
                 let below: Vec<ImagePath> = self.tree.below(folder.as_bytes()).map(|(path, _)| path.clone()).collect();
                 below.iter().for_each(|path| _ = self.tree.remove(path.as_bytes()));
             }
             return Outcome::Done;
         }
-        if !matches!(verb.as_str(), "install" | "in") || read.has(&["--installroot"]) || !self.system().inventory.is_rpm
-        {
+        if verb != Verb::Install || read.has(&[Means::Root, Means::DryRun]) || !self.system().inventory.is_rpm {
             return not_looked_up();
         }
         let request = PackageRequest {
             // Of those who know packages by their names nobody asks for more.
             manager: PackageManager::Dpkg,
             names: names.to_vec(),
-            recommends: Some(false),
+            recommends: Some(!read.has(&[Means::NoRecommends]) && option(&read, "install_weak_deps") != Some(false)),
             architecture: self.architecture(world),
             release: None,
             virtual_name: None,
@@ -386,7 +387,28 @@ impl Stage {
 const RPM_CACHES: [&str; 5] =
     ["var/cache/dnf", "var/cache/yum", "var/cache/libdnf5", "var/cache/tdnf", "var/cache/zypp"];
 
-/// `-o Name=value`, for what is true or false.
+/// Settings of dnf's that change no file, or whose value is asked for.
+const RPM_SETTINGS: [&str; 10] = [
+    "install_weak_deps",
+    "tsflags",
+    "keepcache",
+    "best",
+    "fastestmirror",
+    "max_parallel_downloads",
+    "retries",
+    "timeout",
+    "sslverify",
+    "gpgcheck",
+];
+
+/// The gap of `--setopt NAME=…` of a setting that is not followed.
+fn unknown_setting(read: &Command) -> Option<Outcome> {
+    let is_known = |text: &str| text.split_once('=').is_some_and(|(name, _)| RPM_SETTINGS.contains(&name));
+    let setting = read.values(Means::Setting).find(|text| !is_known(text))?;
+    Some(Outcome::Unknown(GapReason::Option(format!("--setopt={setting}"))))
+}
+
+/// `Name=value`, for what is true or false.
 fn option(read: &Command, name: &str) -> Option<bool> {
     let values = read.values(Means::Setting).filter_map(|text| text.split_once('='));
     let value = values.rev().find(|(key, _)| key.eq_ignore_ascii_case(name))?.1;

@@ -3,11 +3,17 @@
 
 use crate::fixture::image;
 use slimwright::base::{Id, ImagePath};
+use slimwright::context::{self, Base, ContextOptions, KnownFile, KnownPackages, Outside};
 use slimwright::facts::is_package_manager_state;
 use slimwright::fs::View;
-use slimwright::image::Image;
+use slimwright::image::{GapReason, Image, Packages};
+use slimwright::index::{Files, Request, RequestError, Resolution};
+use slimwright::layer::Entry;
 use slimwright::os::OsInventory;
+use slimwright::ospackages::{PackageRequest, Repositories, RepositoryError, Sources};
 use slimwright::rpm::{RpmPackage, distil, distil_history, read, read_history};
+use slimwright::wheel::Platform;
+use std::cell::RefCell;
 
 const FORMATS: [&str; 3] = ["rpmdb.sqlite", "Packages.db", "Packages"];
 
@@ -147,4 +153,77 @@ fn a_manifest_instead_of_a_database_has_the_packages_without_files() {
     let os = OsInventory::new(&View::new(&image));
     let [bash] = os.packages.as_slice() else { panic!("one package: {:?}", os.packages) };
     assert_eq!((&*bash.name, &*bash.version, bash.bytes), ("bash", "5.1.8-4.cm2", 0));
+}
+
+/// Knows the packages of an image with rpm, and notes whether recommended ones were wanted.
+struct Knowing(RefCell<Vec<Option<bool>>>);
+
+impl Outside for Knowing {
+    fn image(&self, _: &str) -> Base {
+        let programs = "f usr/bin/dnf 10 mode=755\nf usr/bin/microdnf 10 mode=755\nf usr/bin/zypper 10 mode=755\n";
+        Base::Known(Box::new(installed("var/lib/rpm/rpmdb.sqlite", programs)), "made".into())
+    }
+
+    fn resolve(&self, _: &Request, _: &dyn Files, _: &Platform) -> Result<Resolution, RequestError> {
+        Ok(Resolution::default())
+    }
+
+    fn repositories(&self, _: &Sources, _: &str) -> Result<Repositories, RepositoryError> {
+        Err(RepositoryError::NoSources("none are named".into()))
+    }
+
+    fn packages(&self, request: &PackageRequest, _: &OsInventory) -> Option<KnownPackages> {
+        self.0.borrow_mut().push(request.recommends);
+        let file = Entry::file(ImagePath::from("usr/bin/psql"), 700);
+        (request.names == ["postgresql"]).then(|| KnownPackages {
+            files: vec![KnownFile { entry: file, content: None }],
+            ..KnownPackages::default()
+        })
+    }
+}
+
+#[test]
+fn the_lines_of_dnf_and_zypper_are_read_by_their_options() {
+    let built = |line: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("Dockerfile"), format!("FROM base\nRUN {line}\n")).unwrap();
+        let world = Knowing(RefCell::default());
+        let options = ContextOptions { platform: "linux/amd64".into(), ..ContextOptions::default() };
+        (context::read(folder.path(), &options, &world).unwrap().image, world.0.into_inner())
+    };
+    for (line, recommends) in [
+        ("dnf install -y postgresql", true),
+        ("dnf -yq --enablerepo crb install postgresql --nogpgcheck", true),
+        ("dnf install -y --setopt=install_weak_deps=False --setopt tsflags=nodocs postgresql", false),
+        ("microdnf install -y --setopt=install_weak_deps=0 --nodocs postgresql", false),
+        ("zypper --non-interactive in -y postgresql", true),
+        ("zypper -n install --no-recommends -- postgresql", false),
+    ] {
+        let (image, asked) = built(line);
+        assert_eq!((&image.gaps[..], &asked[..]), (&[][..], &[Some(recommends)][..]), "{line}");
+        assert!(View::new(&image).get(b"usr/bin/psql").is_some(), "{line}");
+    }
+    for (line, option) in [
+        ("dnf install -y --frobnicate postgresql", "--frobnicate"),
+        ("dnf install -y --exclude postgresql-docs postgresql", "--exclude"),
+        (
+            "dnf install -y --setopt=baseurl=https://mirror.example postgresql",
+            "--setopt=baseurl=https://mirror.example",
+        ),
+        ("zypper install --capability postgresql", "--capability"),
+        ("dnf clean all --frobnicate", "--frobnicate"),
+    ] {
+        let whys: Vec<GapReason> = built(line).0.gaps.into_iter().map(|gap| gap.why).collect();
+        assert_eq!(whys, [GapReason::Option(option.into())], "{line}");
+    }
+    let not_looked_up = ["dnf install --installroot /x -y postgresql", "dnf install --downloadonly -y postgresql"];
+    for line in not_looked_up.into_iter().chain(["dnf upgrade -y", "zypper install -D postgresql"]) {
+        let whys: Vec<GapReason> = built(line).0.gaps.into_iter().map(|gap| gap.why).collect();
+        assert_eq!(whys, [GapReason::NotLookedUp(Packages::Rpm)], "{line}");
+    }
+    for line in ["dnf clean all", "dnf -y clean all", "zypper clean --all", "zypper cc -a"] {
+        let (image, _) = built(line);
+        assert_eq!(image.gaps, [], "{line}");
+        assert!(View::new(&image).below(b"var/cache/dnf").all(|(path, _)| !path.ends_with(b".rpm")), "{line}");
+    }
 }
