@@ -330,7 +330,7 @@ impl Judge<'_> {
         let subject = escape_str(&pattern.text);
         let (outcome, message) = match found.as_slice() {
             [] if self.doubts() => {
-                let named = format!("no {what} {subject} as far as can be told");
+                let named = format!("no {what} {subject}, as far as is known");
                 (Outcome::CouldNotMeasure, format!("{named}: {}", self.what_is_missing()))
             }
             [] if id == CheckId::ForbiddenRule => (Outcome::Pass, format!("{subject} finds nothing")),

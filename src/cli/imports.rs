@@ -132,7 +132,7 @@ fn bounded_output(mut child: Child, deadline: Duration) -> io::Result<Output> {
     while open > 0 && wrong.is_none() {
         match failed.recv_timeout(end.saturating_duration_since(Instant::now())) {
             Ok(true) => open -= 1,
-            Ok(false) => wrong = Some(format!("it said more than {MAX_OUTPUT} bytes")),
+            Ok(false) => wrong = Some(format!("it printed more than {MAX_OUTPUT} bytes")),
             Err(_) => wrong = Some(format!("it was not done after {} seconds", deadline.as_secs())),
         }
     }
@@ -179,7 +179,7 @@ mod tests {
         let whole = bounded_output(started("echo one; echo two >&2"), DEADLINE).expect("an output");
         assert_eq!((&whole.stdout[..], &whole.stderr[..]), (&b"one\n"[..], &b"two\n"[..]));
         let error = bounded_output(started("exec yes"), DEADLINE).expect_err("too much").to_string();
-        assert_eq!(error, "it said more than 8388608 bytes");
+        assert_eq!(error, "it printed more than 8388608 bytes");
         let error =
             bounded_output(started("exec tail -f /dev/null"), Duration::ZERO).expect_err("too long").to_string();
         assert_eq!(error, "it was not done after 0 seconds");

@@ -322,6 +322,17 @@ pub struct Audit {
     pub force: bool,
 }
 
+/// Which rules a plan follows, beside those that need nobody's consent.
+#[derive(Debug, ClapArgs)]
+pub struct Followed {
+    /// Opt in: let the plan follow this rule; may be repeated
+    #[arg(long, value_name = "RULE")]
+    pub accept: Vec<String>,
+    /// Keep the plan from following this rule; may be repeated
+    #[arg(long, value_name = "RULE")]
+    pub skip: Vec<String>,
+}
+
 /// `slimwright plan`.
 #[derive(Debug, ClapArgs)]
 pub struct Plan {
@@ -340,12 +351,9 @@ pub struct Plan {
     /// Where to write; must be absent or empty
     #[arg(long, short, value_name = "DIR")]
     pub output: PathBuf,
-    /// Follow this rule, which needs your word; may be repeated
-    #[arg(long, value_name = "RULE")]
-    pub accept: Vec<String>,
-    /// Do not follow this rule; may be repeated
-    #[arg(long, value_name = "RULE")]
-    pub skip: Vec<String>,
+    /// Which rules are followed.
+    #[command(flatten)]
+    pub followed: Followed,
     /// The image to build on, where the plan cannot tell or should not
     #[arg(long, value_name = "IMAGE")]
     pub base: Option<String>,
@@ -530,12 +538,9 @@ pub struct Check {
     /// Judge the image that the plan leads to
     #[arg(long, conflicts_with_all = ["update", "tighten"])]
     pub planned: bool,
-    /// For the plan: follow this rule, which needs your word; may be repeated
-    #[arg(long, value_name = "RULE")]
-    pub accept: Vec<String>,
-    /// For the plan: do not follow this rule; may be repeated
-    #[arg(long, value_name = "RULE")]
-    pub skip: Vec<String>,
+    /// Which rules are followed.
+    #[command(flatten)]
+    pub followed: Followed,
     /// What was asked for.
     #[command(flatten)]
     pub asked: Asked,

@@ -2,8 +2,9 @@
 //!
 //! Source: POSIX.1-2017, Shell Command Language, 2.9.4.
 
+use super::error::Result;
 use super::pattern::matches;
-use super::script::{Leave, MAX_ROUNDS, Ran, Result, Setting, Status};
+use super::script::{Leave, MAX_ROUNDS, Ran, Setting, Status};
 use super::stage::Stage;
 use super::values::{Dialect, SPECIAL};
 use crate::dockerfile::sh::{self, Kind, Node, Script, Word};

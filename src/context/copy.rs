@@ -1,6 +1,7 @@
 //! `COPY` and `ADD`: from the folder, from another stage, from another image.
 
 use super::ContextError;
+use super::error::Result;
 use super::stage::{Stage, World};
 use super::tree::directory;
 use crate::base::{Digest, ImagePath, escape_str, file_name, is_within, parent};
@@ -24,13 +25,7 @@ struct Options {
 
 impl Stage {
     /// Copies.
-    pub(super) fn copy(
-        &mut self,
-        world: &World<'_>,
-        position: usize,
-        copy: &Copy,
-        place: &str,
-    ) -> Result<(), ContextError> {
+    pub(super) fn copy(&mut self, world: &World<'_>, position: usize, copy: &Copy, place: &str) -> Result<()> {
         let instruction = &world.file.instructions[position];
         let options = self.copy_options(instruction, copy);
         let Some(destination) = self.scope.absolute(&copy.destination) else {
@@ -140,7 +135,7 @@ impl Stage {
         (target, into): (&ImagePath, bool),
         options: &Options,
         place: &str,
-    ) -> Result<(), ContextError> {
+    ) -> Result<()> {
         let found = world.folder.glob(source);
         // Builders take a pattern that fits nothing for nothing to copy.
         if found.is_empty() && is_pattern(source) {
@@ -268,7 +263,7 @@ impl Stage {
         (target, into): (&ImagePath, bool),
         options: &Options,
         place: &str,
-    ) -> Result<(), ContextError> {
+    ) -> Result<()> {
         // A later stage is none that a builder knows yet.
         let own = world.file.stage(name).filter(|&number| number < self.number);
         let other = match own {

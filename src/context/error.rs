@@ -6,6 +6,9 @@ use crate::index::{RequestError, ResolveError};
 use std::io;
 use std::path::Path;
 
+/// What a build context becomes, or why it does not.
+pub(super) type Result<T, E = ContextError> = std::result::Result<T, E>;
+
 /// Why a build context does not become an image. Every text names the place, what was expected and what was found.
 #[derive(Debug, thiserror::Error)]
 pub enum ContextError {

@@ -3,6 +3,7 @@
 
 use super::ContextError;
 use super::arguments::Arguments;
+use super::error::Result;
 use super::installer::{choice, project_input};
 use super::origin::path_of;
 use super::run::{Outcome, Place, base_name};
@@ -41,7 +42,7 @@ impl Stage {
         read: &Command,
         path: ImagePath,
         place: &Place<'_>,
-    ) -> Result<Outcome, ContextError> {
+    ) -> Result<Outcome> {
         let path = ImagePath::new(&self.tree.resolve(path.as_bytes()));
         let is_list = !file_name(path.as_bytes()).ends_with(b".toml");
         match self.exported(world, read, place)?.filter(|_| is_list) {
@@ -57,12 +58,7 @@ impl Stage {
     }
 
     /// What a command prints that exports requirements; `None` where that is not known.
-    pub(super) fn exported(
-        &mut self,
-        world: &World<'_>,
-        read: &Command,
-        place: &Place<'_>,
-    ) -> Result<Option<String>, ContextError> {
+    pub(super) fn exported(&mut self, world: &World<'_>, read: &Command, place: &Place<'_>) -> Result<Option<String>> {
         if read.open.is_some() {
             return Ok(None);
         }
@@ -86,7 +82,7 @@ impl Stage {
         world: &World<'_>,
         arguments: &[String],
         place: &Place<'_>,
-    ) -> Result<Outcome, ContextError> {
+    ) -> Result<Outcome> {
         let options = ["-o", "--output-file", "--extra", "-i", "--index-url", "--extra-index-url", "-f"];
         let read = Arguments::parse(arguments, &options);
         let default = ["requirements.in".to_owned()];

@@ -1,8 +1,8 @@
 //! The commands that move files about: `rm`, `mv`, `cp`, `chown`, … Source: POSIX.1-2017, the manual pages of GNU
 //! coreutils and shadow.
 
-use super::ContextError;
 use super::arguments::Arguments;
+use super::error::Result;
 use super::run::Outcome;
 use super::stage::{Stage, World};
 use super::tree::directory;
@@ -492,7 +492,7 @@ impl Stage {
         from: Option<&str>,
         source: &str,
         target: &ImagePath,
-    ) -> Result<(), ContextError> {
+    ) -> Result<()> {
         if let Some(number) = from.and_then(|name| world.file.stage(name)).filter(|&number| number < self.number) {
             let other = world.stage(number)?;
             let source = other.tree.resolve(source.as_bytes());

@@ -3,6 +3,7 @@
 //! Nothing outside of it is read, whatever its links say ([`Root`]); nothing is written, and files are read up to a bound.
 
 use super::ContextError;
+use super::error::Result;
 use super::ignore::{Ignore, Walk};
 use crate::base::{Found, ImagePath, Root, escape_path, nearest_path, parent};
 use crate::index::Unread;
@@ -39,7 +40,7 @@ pub(super) struct Folder {
 impl Folder {
     /// Lists a folder, without what its ignore file hides. `dockerfile` is the path of the Dockerfile, beside which an
     /// ignore file of its own may stand.
-    pub(super) fn read(root: &Path, dockerfile: Option<&Path>) -> Result<Self, ContextError> {
+    pub(super) fn read(root: &Path, dockerfile: Option<&Path>) -> Result<Self> {
         let no_folder = |found| {
             let near = nearest_path(root).map(|near| escape_path(&near));
             ContextError::NoFolder { path: escape_path(root), found, near }
@@ -85,11 +86,7 @@ impl Folder {
     }
 
     /// A folder, or none, with texts put into it. What its ignore file hides no builder sees.
-    pub(super) fn with(
-        root: Option<&Path>,
-        dockerfile: Option<&Path>,
-        files: &[(String, String)],
-    ) -> Result<Self, ContextError> {
+    pub(super) fn with(root: Option<&Path>, dockerfile: Option<&Path>, files: &[(String, String)]) -> Result<Self> {
         let nothing = || Self {
             root: PathBuf::new(),
             disk: None,
@@ -228,7 +225,7 @@ impl Folder {
 }
 
 /// The ignore file, and what to call it.
-fn ignore_file(disk: &Root, root: &Path, dockerfile: Option<&Path>) -> Result<(Ignore, String), ContextError> {
+fn ignore_file(disk: &Root, root: &Path, dockerfile: Option<&Path>) -> Result<(Ignore, String)> {
     let beside = dockerfile.map(|file| {
         let mut name = file.as_os_str().to_owned();
         name.push(".dockerignore");

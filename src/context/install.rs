@@ -5,6 +5,7 @@
 use super::ContextError;
 use super::KnownDistribution;
 use super::described::Description;
+use super::error::Result;
 use super::installer::{Order, Project, Tool};
 use super::run::{Outcome, Place};
 use super::site::Site;
@@ -46,12 +47,7 @@ struct Built {
 
 impl Stage {
     /// Installs what is ordered.
-    pub(super) fn install(
-        &mut self,
-        world: &World<'_>,
-        order: Order,
-        place: &Place<'_>,
-    ) -> Result<Outcome, ContextError> {
+    pub(super) fn install(&mut self, world: &World<'_>, order: Order, place: &Place<'_>) -> Result<Outcome> {
         let installed = self.installed(&order.site);
         let platform = self.platform(world, &order.site.python);
         let mut order = order;
@@ -116,7 +112,7 @@ impl Stage {
         mut order: Order,
         folder: &ImagePath,
         place: &Place<'_>,
-    ) -> Result<Outcome, ContextError> {
+    ) -> Result<Outcome> {
         let platform = self.platform(world, &order.site.python);
         order.request.python_full = self.full_version(world, &order.site.python);
         order.request.for_pip = true;
@@ -146,7 +142,7 @@ impl Stage {
         installed: &BTreeMap<String, String>,
         platform: &Platform,
         place: &Place<'_>,
-    ) -> Result<Resolution, ContextError> {
+    ) -> Result<Resolution> {
         let failed = |source| match source {
             RequestError::Uv(source) => ContextError::NoUv { place: place.text.to_owned(), source },
             source => ContextError::Request { place: place.text.to_owned(), source: Box::new(source) },

@@ -2,8 +2,8 @@
 //!
 //! Source: pip's, uv's, Poetry's, PDM's and Pipenv's command references; `venv` in Python's documentation.
 
-use super::ContextError;
 use super::arguments::Arguments;
+use super::error::Result;
 use super::origin::path_of;
 use super::run::{Outcome, Place, base_name};
 use super::site::Site;
@@ -58,12 +58,7 @@ pub(super) struct Project {
 
 impl Stage {
     /// Any program that is no tool of the shell's.
-    pub(super) fn installer(
-        &mut self,
-        world: &World<'_>,
-        words: &[String],
-        place: &Place<'_>,
-    ) -> Result<Outcome, ContextError> {
+    pub(super) fn installer(&mut self, world: &World<'_>, words: &[String], place: &Place<'_>) -> Result<Outcome> {
         let name = base_name(&words[0]);
         let arguments = &words[1..];
         let versioned = |start: &str| {
@@ -91,12 +86,7 @@ impl Stage {
     }
 
     /// `python -m pip …`, `python -m venv …`.
-    pub(super) fn interpreter(
-        &mut self,
-        world: &World<'_>,
-        words: &[String],
-        place: &Place<'_>,
-    ) -> Result<Outcome, ContextError> {
+    pub(super) fn interpreter(&mut self, world: &World<'_>, words: &[String], place: &Place<'_>) -> Result<Outcome> {
         let module = words
             .iter()
             .position(|word| word == "-m")
@@ -124,7 +114,7 @@ impl Stage {
         program: &str,
         words: &[String],
         place: &Place<'_>,
-    ) -> Result<Outcome, ContextError> {
+    ) -> Result<Outcome> {
         let read = Command::parse(Line::Pip, words);
         let Some((verb, rest)) = read.words.split_first() else { return Ok(Outcome::Done) };
         match verb.as_str() {
@@ -173,7 +163,7 @@ impl Stage {
         program: &str,
         (read, verb, rest): (&Command, &str, &[String]),
         place: &Place<'_>,
-    ) -> Result<Outcome, ContextError> {
+    ) -> Result<Outcome> {
         if read.has(&[Means::DryRun]) {
             return Ok(Outcome::Done);
         }
@@ -258,7 +248,7 @@ impl Stage {
         read: &Command,
         words: &[String],
         place: &Place<'_>,
-    ) -> Result<Result<(Request, Vec<Project>), GapReason>, ContextError> {
+    ) -> Result<Result<(Request, Vec<Project>), GapReason>> {
         let mut request = self.empty_request(read);
         let mut projects = Vec::new();
         for file in read.values(Means::Requirements) {
@@ -349,12 +339,7 @@ impl Stage {
         }
     }
 
-    pub(super) fn requirements_file(
-        &self,
-        world: &World<'_>,
-        file: &str,
-        place: &Place<'_>,
-    ) -> Result<Option<Input>, ContextError> {
+    pub(super) fn requirements_file(&self, world: &World<'_>, file: &str, place: &Place<'_>) -> Result<Option<Input>> {
         if let Some(input) = self.special_input(file, place) {
             return Ok(input);
         }
@@ -397,7 +382,7 @@ impl Stage {
         program: &str,
         read: &Command,
         names: &[String],
-    ) -> Result<Outcome, ContextError> {
+    ) -> Result<Outcome> {
         let Some(site) = self.site_of(world, program) else { return Ok(no_python(false)) };
         if read.value(Means::Requirements).is_some() {
             return Ok(Outcome::Unknown(GapReason::Option("-r".into())));
@@ -409,12 +394,7 @@ impl Stage {
     }
 
     /// `python -m compileall FOLDER`
-    pub(super) fn compile(
-        &mut self,
-        world: &World<'_>,
-        program: &str,
-        words: &[String],
-    ) -> Result<Outcome, ContextError> {
+    pub(super) fn compile(&mut self, world: &World<'_>, program: &str, words: &[String]) -> Result<Outcome> {
         let Some(site) = self.site_of(world, program) else { return Ok(no_python(false)) };
         let read = Arguments::parse(words, &["-d", "-s", "-p", "-x", "-i", "-j", "-r", "-o", "--invalidation-mode"]);
         for word in &read.words {
@@ -433,7 +413,7 @@ impl Stage {
         program: &str,
         words: &[String],
         place: &Place<'_>,
-    ) -> Result<Outcome, ContextError> {
+    ) -> Result<Outcome> {
         let read = Arguments::parse(words, &["-p", "--python", "--prompt"]);
         let base = self.site_of(world, read.value(&["-p", "--python"]).unwrap_or(program));
         let Some(base) = base else { return Ok(no_python(false)) };

@@ -5,6 +5,7 @@
 //! another stage, and is gone when something else is written in its place.
 
 use super::ContextError;
+use super::error::Result;
 use super::run::Place;
 use super::stage::{Stage, World};
 use super::work::own;
@@ -31,7 +32,7 @@ impl Stage {
         word: &str,
         what: &'static str,
         place: &Place<'_>,
-    ) -> Result<Option<PathBuf>, ContextError> {
+    ) -> Result<Option<PathBuf>> {
         let Some(path) = self.at(word) else { return Ok(None) };
         let path = path_of(&path);
         match self.files(world).find(&path) {
@@ -109,7 +110,7 @@ impl Stage {
     }
 
     /// What is not in the image: the build would fail, unless the base or a command that is not known may have it.
-    pub(super) fn absent(&self, word: &str, what: &'static str, place: &Place<'_>) -> Result<GapReason, ContextError> {
+    pub(super) fn absent(&self, word: &str, what: &'static str, place: &Place<'_>) -> Result<GapReason> {
         let files = [&b""[..], b"pyproject.toml", b"setup.cfg", b"setup.py"];
         let is_file = |path: ImagePath| {
             let real = self.tree.resolve(path.as_bytes());

@@ -1,9 +1,9 @@
 //! The programs that are carried out in thought, one row each; and whether a program is what its name says. A name is trusted where the program came with the base image, with a package of the system's or with
 //! an installer; not where an instruction brought or changed it. What changes it from outside is in [`super::settings`].
 
-use super::ContextError;
 use super::arguments::Arguments;
 use super::earned::is_said;
+use super::error::Result;
 use super::run::{Outcome, Place, base_name};
 use super::stage::{Stage, World};
 use crate::base::{ImagePath, file_name};
@@ -39,7 +39,7 @@ pub(super) fn find(name: &str) -> Option<&'static Program> {
     PROGRAMS.iter().find(|program| program.names.contains(&name))
 }
 
-type Carry = fn(&mut Stage, &Call<'_>) -> Result<Outcome, ContextError>;
+type Carry = fn(&mut Stage, &Call<'_>) -> Result<Outcome>;
 
 const fn row(
     names: &'static [&'static str],

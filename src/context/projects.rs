@@ -1,7 +1,7 @@
 //! The command lines of installers that have a lock and an environment of their own: Poetry, PDM, Pipenv. Source: their
 //! command references and settings.
 
-use super::ContextError;
+use super::error::Result;
 use super::installer::{Order, Project, Tool, choice, is_true, no_python, open};
 use super::origin::path_of;
 use super::run::{Outcome, Place};
@@ -14,12 +14,7 @@ use crate::index::{Input, Request};
 use crate::manifest::Choice;
 
 impl Stage {
-    pub(super) fn poetry(
-        &mut self,
-        world: &World<'_>,
-        words: &[String],
-        place: &Place<'_>,
-    ) -> Result<Outcome, ContextError> {
+    pub(super) fn poetry(&mut self, world: &World<'_>, words: &[String], place: &Place<'_>) -> Result<Outcome> {
         let read = Command::parse(Line::Poetry, words);
         let verbs: Vec<&str> = read.words.iter().map(String::as_str).collect();
         match verbs.as_slice() {
@@ -60,12 +55,7 @@ impl Stage {
         value.or_else(|| self.poetry_file_setting(world, folder, key))
     }
 
-    pub(super) fn poetry_install(
-        &mut self,
-        world: &World<'_>,
-        read: &Command,
-        place: &Place<'_>,
-    ) -> Result<Outcome, ContextError> {
+    pub(super) fn poetry_install(&mut self, world: &World<'_>, read: &Command, place: &Place<'_>) -> Result<Outcome> {
         if read.has(&[Means::DryRun]) {
             return Ok(Outcome::Done);
         }
@@ -144,12 +134,7 @@ impl Stage {
         parent.join(format!("{name}-{}-py{python}", &hash[..8]).as_bytes())
     }
 
-    pub(super) fn pdm(
-        &mut self,
-        world: &World<'_>,
-        words: &[String],
-        place: &Place<'_>,
-    ) -> Result<Outcome, ContextError> {
+    pub(super) fn pdm(&mut self, world: &World<'_>, words: &[String], place: &Place<'_>) -> Result<Outcome> {
         let read = Command::parse(Line::Pdm, words);
         match read.words.first().map(String::as_str) {
             Some("install" | "sync") if read.has(&[Means::DryRun]) => return Ok(Outcome::Done),
@@ -189,12 +174,7 @@ impl Stage {
         self.install(world, order, place)
     }
 
-    pub(super) fn pipenv(
-        &mut self,
-        world: &World<'_>,
-        words: &[String],
-        place: &Place<'_>,
-    ) -> Result<Outcome, ContextError> {
+    pub(super) fn pipenv(&mut self, world: &World<'_>, words: &[String], place: &Place<'_>) -> Result<Outcome> {
         let read = Command::parse(Line::Pipenv, words);
         match read.words.first().map(String::as_str) {
             Some("install" | "sync") => {

@@ -2,7 +2,8 @@
 //!
 //! Source: POSIX.1-2017, Shell Command Language, 2.7.
 
-use super::script::{Ran, Result, Said, Setting, Status, shown};
+use super::error::Result;
+use super::script::{Ran, Said, Setting, Status, shown};
 use super::stage::Stage;
 use super::values::{Dialect, Value};
 use super::words::{SPECIAL, has_braces, is_special};

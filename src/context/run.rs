@@ -1,9 +1,10 @@
 //! `RUN`: each command of it is carried out in thought, or is a gap.
 
 use super::earned::{Grasp, takes_away};
+use super::error::Result;
 use super::exports::is_export;
 use super::programs::{self, Call};
-use super::script::{Leave, Ran, Result, Said, Setting, Shell, Status};
+use super::script::{Leave, Ran, Said, Setting, Shell, Status};
 use super::stage::{Stage, World};
 use super::values::{Dialect, SPECIAL, Value};
 use super::words::Field;

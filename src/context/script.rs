@@ -4,7 +4,7 @@
 //! tried on a copy: what they would have changed is a gap. So nothing that may run goes without a word, and what changes nothing
 //! (`|| true`, `|| echo`) makes no gap.
 
-use super::ContextError;
+use super::error::Result;
 use super::run::Place;
 use super::stage::{Stage, World};
 use super::values::{Dialect, Kept};
@@ -205,8 +205,6 @@ pub(super) struct Setting<'s> {
     pub(super) world: &'s World<'s>,
     pub(super) place: &'s Place<'s>,
 }
-
-pub(super) type Result<T> = std::result::Result<T, ContextError>;
 
 impl Stage {
     /// A whole script, which decides whether the build goes on.

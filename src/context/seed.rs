@@ -2,7 +2,7 @@
 //!
 //! Source: Python's documentation, ensurepip and venv; Debian's packages python3-pip-whl and python3-setuptools-whl.
 
-use super::ContextError;
+use super::error::Result;
 use super::install::row;
 use super::run::{Outcome, Place};
 use super::site::Site;
@@ -41,7 +41,7 @@ impl Stage {
         base: &Site,
         folder: &ImagePath,
         place: &Place<'_>,
-    ) -> Result<Outcome, ContextError> {
+    ) -> Result<Outcome> {
         if self.copy_pip(base, folder) {
             return Ok(Outcome::Done);
         }

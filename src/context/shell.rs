@@ -1,7 +1,8 @@
 //! What the shell does itself. Source: POSIX.1-2017, Shell Command Language, 2.14; the manuals of dash, bash and BusyBox.
 
+use super::error::Result;
 use super::run::known;
-use super::script::{Leave, Ran, Result, Said, Setting, Status};
+use super::script::{Leave, Ran, Said, Setting, Status};
 use super::stage::Stage;
 use super::values::Dialect;
 use super::words::{Field, is_special};

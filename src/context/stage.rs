@@ -1,5 +1,6 @@
 //! One stage: its instructions are carried out in order on a tree.
 
+use super::error::Result;
 use super::folder::Folder;
 use super::tree::Tree;
 use super::work::Work;
@@ -201,7 +202,7 @@ impl<'w> World<'w> {
     }
 
     /// Makes a stage, and those that it needs, once each.
-    pub(super) fn stage(&self, number: usize) -> Result<Rc<Stage>, ContextError> {
+    pub(super) fn stage(&self, number: usize) -> Result<Rc<Stage>> {
         // Those that are needed first, so that a long chain of stages is no deep one.
         let mut needed = BTreeSet::from([number]);
         let mut open = vec![number];
@@ -231,7 +232,7 @@ impl<'w> World<'w> {
         open.flat_map(of_one).chain(definition.parent).collect()
     }
 
-    fn one_stage(&self, number: usize) -> Result<Rc<Stage>, ContextError> {
+    fn one_stage(&self, number: usize) -> Result<Rc<Stage>> {
         if let Some(made) = self.made.borrow().get(&number) {
             return Ok(made.clone());
         }
@@ -288,7 +289,7 @@ impl<'w> World<'w> {
     }
 
     /// A stage that has only its base image.
-    fn base(&self, from: &Instruction, image: &str) -> Result<Stage, ContextError> {
+    fn base(&self, from: &Instruction, image: &str) -> Result<Stage> {
         let place = self.place(from);
         let unknown = |name: &str, why: GapReason| {
             let command = format!("the base image {name}");
@@ -383,7 +384,7 @@ impl Stage {
     }
 
     /// Carries out one instruction.
-    fn carry_out(&mut self, world: &World<'_>, position: usize) -> Result<(), ContextError> {
+    fn carry_out(&mut self, world: &World<'_>, position: usize) -> Result<()> {
         let instruction = &world.file.instructions[position];
         let place = world.place(instruction);
         let text = masked(&one_line(&world.file.text[instruction.head.clone()], world.file.escape));

@@ -5,8 +5,8 @@
 //!
 //! Source: apt-get(8), apk(8), dpkg(1).
 
-use super::ContextError;
 use super::KnownPackages;
+use super::error::Result;
 use super::installer::open;
 use super::run::{Outcome, Place};
 use super::stage::{BaseKnown, Stage, SystemState, World};
@@ -24,12 +24,7 @@ use std::sync::Arc;
 const STATUS: &[u8] = b"var/lib/dpkg/status";
 
 impl Stage {
-    pub(super) fn apt(
-        &mut self,
-        world: &World<'_>,
-        words: &[String],
-        place: &Place<'_>,
-    ) -> Result<Outcome, ContextError> {
+    pub(super) fn apt(&mut self, world: &World<'_>, words: &[String], place: &Place<'_>) -> Result<Outcome> {
         let read = Command::parse(Line::Apt, words);
         let Some((verb, names)) = read.words.split_first() else { return Ok(Outcome::Done) };
         if read.has(&[Means::DryRun]) {
@@ -74,12 +69,7 @@ impl Stage {
         }
     }
 
-    pub(super) fn apk(
-        &mut self,
-        world: &World<'_>,
-        words: &[String],
-        place: &Place<'_>,
-    ) -> Result<Outcome, ContextError> {
+    pub(super) fn apk(&mut self, world: &World<'_>, words: &[String], place: &Place<'_>) -> Result<Outcome> {
         let read = Command::parse(Line::Apk, words);
         let Some((verb, names)) = read.words.split_first() else { return Ok(Outcome::Done) };
         match verb.as_str() {

@@ -1,8 +1,9 @@
 //! `test`, `[` and `[[`. Source: POSIX.1-2017, test; the manual of bash, Conditional Constructs.
 
 use super::arithmetic::plain_number;
+use super::error::Result;
 use super::pattern::matches;
-use super::script::{Result, Said, Setting, Status};
+use super::script::{Said, Setting, Status};
 use super::stage::Stage;
 use super::values::Dialect;
 use crate::dockerfile::sh::{Part, Word};

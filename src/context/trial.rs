@@ -1,6 +1,7 @@
 //! What may run or not is tried on a copy: what it would change is not known.
 
-use super::script::{Leave, Ran, Result, Setting, Status};
+use super::error::Result;
+use super::script::{Leave, Ran, Setting, Status};
 use super::stage::Stage;
 use crate::base::ImagePath;
 use crate::image::{GapReason, Writes};

@@ -1,6 +1,6 @@
 //! uv's command lines. Source: uv's command reference (<https://docs.astral.sh/uv/reference/cli/>).
 
-use super::ContextError;
+use super::error::Result;
 use super::installer::{Order, Project, Tool, choice, is_true, no_python, open};
 use super::origin::path_of;
 use super::run::{Outcome, Place};
@@ -13,12 +13,7 @@ use crate::index::{Input, Request};
 use crate::manifest::Choice;
 
 impl Stage {
-    pub(super) fn uv(
-        &mut self,
-        world: &World<'_>,
-        words: &[String],
-        place: &Place<'_>,
-    ) -> Result<Outcome, ContextError> {
+    pub(super) fn uv(&mut self, world: &World<'_>, words: &[String], place: &Place<'_>) -> Result<Outcome> {
         let read = Command::parse(Line::Uv, words);
         let verbs: Vec<&str> = read.words.iter().map(String::as_str).collect();
         let is_pip = read.tool == Line::UvPip;
@@ -56,7 +51,7 @@ impl Stage {
         }
     }
 
-    fn uv_export(&mut self, world: &World<'_>, read: &Command, place: &Place<'_>) -> Result<Outcome, ContextError> {
+    fn uv_export(&mut self, world: &World<'_>, read: &Command, place: &Place<'_>) -> Result<Outcome> {
         match read.value(Means::Output).and_then(|file| self.at(file)) {
             Some(path) => self.write_export(world, read, path, place),
             None => Ok(Outcome::Done),
@@ -104,12 +99,7 @@ impl Stage {
         self.uv_base(world, read)
     }
 
-    pub(super) fn uv_pip(
-        &mut self,
-        world: &World<'_>,
-        read: &Command,
-        place: &Place<'_>,
-    ) -> Result<Outcome, ContextError> {
+    pub(super) fn uv_pip(&mut self, world: &World<'_>, read: &Command, place: &Place<'_>) -> Result<Outcome> {
         if read.has(&[Means::DryRun]) {
             return Ok(Outcome::Done);
         }
@@ -161,12 +151,7 @@ impl Stage {
         }
     }
 
-    pub(super) fn uv_sync(
-        &mut self,
-        world: &World<'_>,
-        read: &Command,
-        place: &Place<'_>,
-    ) -> Result<Outcome, ContextError> {
+    pub(super) fn uv_sync(&mut self, world: &World<'_>, read: &Command, place: &Place<'_>) -> Result<Outcome> {
         if read.has(&[Means::DryRun]) {
             return Ok(Outcome::Done);
         }

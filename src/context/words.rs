@@ -2,8 +2,9 @@
 //!
 //! Source: POSIX.1-2017, Shell Command Language, 2.6.
 
+use super::error::Result;
 use super::pattern::stripped;
-use super::script::{Leave, MAX_SAID, Ran, Result, Said, Setting, Status};
+use super::script::{Leave, MAX_SAID, Ran, Said, Setting, Status};
 use super::stage::Stage;
 use super::values::{Dialect, Value};
 use crate::dockerfile::sh::{Form, Part, Word};

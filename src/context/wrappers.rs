@@ -1,7 +1,8 @@
 //! Programs that run other ones: `sudo`, `env`, `timeout`, `xargs`, … Source: the manuals of coreutils, findutils, util-linux and sudo.
 
+use super::error::Result;
 use super::run::{base_name, known};
-use super::script::{Ran, Result, Setting, Status};
+use super::script::{Ran, Setting, Status};
 use super::stage::Stage;
 use super::words::Field;
 use crate::dockerfile::sh;

@@ -207,9 +207,9 @@ impl fmt::Display for GapReason {
             }
             Self::UnknownBase => "the base image's packages and repositories are not known",
             Self::UnknownSource(name) => return write!(f, "it is not known what `{name}` has there"),
-            Self::Shell => "its shell is none that is read",
-            Self::Grammar => "the shell's grammar does not explain it",
-            Self::TooMuch => "it has more commands in each other, or more rounds, than are followed",
+            Self::Shell => "commands of this shell are not read",
+            Self::Grammar => "it could not be read as commands of a shell",
+            Self::TooMuch => "its commands nest deeper, or loop longer, than is followed",
             Self::Work => "from here on it is more work than is followed, in all stages",
             Self::Value(word) => return write!(f, "the value of {word} is not known"),
             Self::Maybe => "whether it runs is not known",
@@ -229,14 +229,14 @@ impl fmt::Display for GapReason {
             }
             Self::Script => "what a script does is not known",
             Self::PythonProgram => "what a Python program writes is not known",
-            Self::Input => "a program reads it as its input",
+            Self::Input => "a program reads it as its input, and what it does then is not known",
             Self::Fetched => "what is fetched is not known before the build",
             Self::Output(file) => return write!(f, "what it writes into {file} is not known"),
             Self::Option(word) => return write!(f, "what {word} does is not followed"),
-            Self::Where(word) => return write!(f, "where {word} is is not known"),
-            Self::Content(word) => return write!(f, "what {word} has is not known"),
+            Self::Where(word) => return write!(f, "the place of {word} is not known"),
+            Self::Content(word) => return write!(f, "the content of {word} is not known"),
             Self::Doubtful(word) => {
-                return write!(f, "a command before it, of which not all is known, may have changed {word}");
+                return write!(f, "a command before it, which is not known whole, may have changed {word}");
             }
             Self::NoPython => "which Python it installs for is not known; say which with --python",
             Self::NoPythonForUv => {
@@ -247,9 +247,9 @@ impl fmt::Display for GapReason {
             Self::WhichPip => "which pip the environment gets is not known",
             Self::Newer => "which packages have newer versions is not looked up",
             Self::NotLookedUp(Packages::Conda) => "what conda installs is not looked up",
-            Self::NotLookedUp(Packages::Rpm) => "what packages of this kind bring is not looked up",
+            Self::NotLookedUp(Packages::Rpm) => "what rpm packages bring is not looked up",
             Self::NotLookedUp(Packages::Node) => "what Node.js's installers bring is not looked up",
-            Self::UvPython => "how large uv's own Python is is not known",
+            Self::UvPython => "the size of uv's own Python is not known",
             Self::Distribution { why, site } => return write!(f, "{why} (for {site})"),
             Self::ProjectName => "its pyproject.toml does not tell its name",
             Self::ProjectPackages => "where its packages are is not known before it is built",

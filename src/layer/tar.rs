@@ -144,6 +144,9 @@ pub fn visit_tar(input: &mut dyn TarInput, limits: &Limits, visit: &mut Visitor<
     Indexer::new(input, false, limits, Some(visit)).run()
 }
 
+/// Where an oddity is that stands behind the last entry.
+pub(super) const END_OF_TAR: &str = "end of tar";
+
 /// Bytes of one header with its extensions. `tar-core` bounds most of them to 1 MiB, and not the blocks of a
 /// sparse file's map.
 const LONGEST_HEADER: usize = 4 << 20;
@@ -331,7 +334,7 @@ impl<'a, 'v> Indexer<'a, 'v> {
         let rest = self.feed.window();
         if rest.iter().all(|&byte| byte == 0) {
             if !self.out.entries.is_empty() || self.feed.at > 0 {
-                self.odd("end of tar", "the two zero blocks that end a tar are not there");
+                self.odd(END_OF_TAR, "the two zero blocks that end a tar are not there");
             }
             return Ok(());
         }
@@ -359,7 +362,7 @@ impl<'a, 'v> Indexer<'a, 'v> {
             }
         }
         if dirty && !is_table {
-            self.odd("end of tar", "there are bytes behind the end of the tar, which no engine reads");
+            self.odd(END_OF_TAR, "there are bytes behind the end of the tar, which no engine reads");
         }
         Ok(())
     }

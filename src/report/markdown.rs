@@ -163,7 +163,8 @@ fn distributions(out: &mut String, report: &AuditReport) {
     out.push_str("\n## Python distributions\n");
     let row = |dist: &super::audit::DistributionReport| {
         let who = some(dist.required_by.iter().map(String::as_str), 5);
-        let broken = dist.broken.as_ref().map(|broken| format!("{} files gone", broken.missing)).unwrap_or_default();
+        let broken =
+            dist.broken.as_ref().map(|broken| format!("{} gone", count(broken.missing, "file"))).unwrap_or_default();
         vec![ByteSize(dist.bytes).to_string(), plain(&dist.name), plain(&dist.version), plain(&who), broken]
     };
     table(out, &["Unpacked:", "Name", "Version", "Required by", "Broken"], report.distributions.iter().map(row));

@@ -87,11 +87,11 @@ fn package_databases_and_metadata_that_grow_when_they_are_read_stay_in_bounds() 
     let head = "Metadata-Version: 2.1\nName: a\nVersion: 1\n";
     let stanza = "Package: p\nVersion: 1\nStatus: install ok installed\n";
     let inputs = [
-        ("requirements", format!("{info}/METADATA"), format!("{head}{}", "Requires-Dist: b\n".repeat(400_000))),
-        ("broken requirements", format!("{info}/METADATA"), format!("{head}{}", "Requires-Dist: !\n".repeat(400_000))),
+        ("requirements", format!("{info}/METADATA"), format!("{head}{}", "Requires-Dist: b\n".repeat(210_000))),
+        ("broken requirements", format!("{info}/METADATA"), format!("{head}{}", "Requires-Dist: !\n".repeat(210_000))),
         ("rows", format!("{info}/RECORD"), "a\n".repeat(4_000_000)),
         ("link", format!("{info}/direct_url.json"), format!("{{\"url\":\"x\",\"a\":[{}0]}}", "0,".repeat(4_000_000))),
-        ("packages", "var/lib/dpkg/status".into(), "Package: p\nVersion: 1\n\n".repeat(400_000)),
+        ("packages", "var/lib/dpkg/status".into(), "Package: p\nVersion: 1\n\n".repeat(210_000)),
         ("alternatives", "var/lib/dpkg/status".into(), format!("{stanza}Depends: {}a\n", "a|".repeat(4_000_000))),
         ("asked for", "app/requirements.txt".into(), "a\n".repeat(7_000_000)),
         ("lock", "app/uv.lock".into(), format!("version = 1\na = [{}0]\n", "0,".repeat(7_000_000))),

@@ -287,7 +287,7 @@ fn what_cannot_be_measured_never_passes() {
             &virtual_image,
             "forbid = ['jax']",
             Outcome::CouldNotMeasure,
-            "no distribution is named jax as far as can be told: RUN make (Dockerfile, line 12) is not predicted: what \
+            "no distribution is named jax, as far as is known: RUN make (Dockerfile, line 12) is not predicted: what \
              this program writes is not known",
         ),
         (

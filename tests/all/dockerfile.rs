@@ -1,6 +1,7 @@
 //! The user's own Dockerfile: how it is read, and which edits carry a plan out. The gallery's diffs are golden files
 //! in `testdata/golden/dockerfile`; each diff is applied by `patch` and by `git apply`, and gives the edited file.
 
+use crate::fixture::cases;
 use crate::golden;
 use proptest::prelude::*;
 use slimwright::base::{Basis, ByteSize, Size, Unit};
@@ -706,7 +707,7 @@ fn dockerfile_text() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases(150)) })]
 
     #[test]
     fn no_text_is_too_odd(text in "\\PC{0,200}|(FROM x\n)?[ -~\n\t\\\\]{0,200}") {

@@ -2,6 +2,7 @@
 //! (`--sizes-from`), is the plan's image, path by path.
 
 use crate::fixture;
+use crate::fixture::cases;
 use crate::repositories;
 use crate::server::Server;
 use slimwright::base::Basis;
@@ -548,7 +549,7 @@ fn versions_that_the_named_image_has_need_no_index() {
 #[test]
 fn the_folder_of_a_plan_read_again_is_the_plan_path_by_path() {
     let server = repositories::debian(PACKAGES);
-    for seed in 0..150 {
+    for seed in 0..u64::from(cases(60)) {
         let stack = stack(seed, &server);
         let style = [Style::Pip, Style::Pip, Style::Uv, Style::Pylock][(seed % 4) as usize];
         round(&stack, style, Some(&server), |plan, again| {

@@ -23,6 +23,11 @@ use slimwright::image::{Config, HistoryRow, Image};
 use slimwright::layer::{Entry, EntryKind, LayerIndex};
 use std::sync::Arc;
 
+/// How many random cases a test tries: as many as CI has time for, or as `SLIMWRIGHT_TEST_CASES` says, for a search by hand.
+pub fn cases(usual: u32) -> u32 {
+    std::env::var("SLIMWRIGHT_TEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
 /// Builds the image that a text describes.
 pub fn image(spec: &str) -> Image {
     let mut config = Config { architecture: "amd64".into(), os: "linux".into(), ..Config::default() };

@@ -59,7 +59,7 @@ fn a_truncated_or_flipped_archive_names_the_file() {
     let forms = [docker_old(&parts), archive(&oci(&parts, Packing::Gzip)), gzip(&docker_old(&parts), usize::MAX)];
     for (number, bytes) in forms.iter().enumerate() {
         let name = format!("{number}.tar");
-        for at in (0..bytes.len()).step_by(bytes.len() / 150) {
+        for at in (0..bytes.len()).step_by(bytes.len() / 80) {
             let path = store.write(&name, &bytes[..at]);
             if let Err(error) = try_open(None, &path, None) {
                 assert_names(&error.to_string(), &path);

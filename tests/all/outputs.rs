@@ -2,6 +2,7 @@
 //! validator with SARIF's own schema, an XML parser, a Markdown parser), a reader of workflow commands after GitHub's
 //! description, and names that mean harm.
 
+use crate::fixture::cases;
 use crate::golden;
 use crate::tarballs::{Store, docker_old, sample};
 use proptest::prelude::*;
@@ -722,7 +723,7 @@ fn any_verdict() -> impl Strategy<Value = Verdict> {
 #[test]
 fn no_name_breaks_a_format() {
     let readers = Readers::new();
-    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(32) };
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases(16)) };
     // The value that is left after shrinking is printed; it may be long.
     proptest!(config, |(verdict in any_verdict())| readers.read(&verdict));
 }

@@ -2,6 +2,7 @@
 //! lost without a word.
 
 use crate::fixture;
+use crate::fixture::cases;
 use slimwright::context::{self, Base, ContextOptions, Outside};
 use slimwright::dockerfile::Dockerfile;
 use slimwright::emit::Style;
@@ -253,7 +254,7 @@ fn random(seed: u64) -> Image {
 
 #[test]
 fn for_images_of_all_kinds_every_path_agrees_and_nothing_is_lost() {
-    for seed in 0..300 {
+    for seed in 0..u64::from(cases(100)) {
         let image = random(seed);
         let plan = planned(&image);
         assert_eq!(plan.predicted.gaps, [], "seed {seed}");

@@ -1,6 +1,7 @@
 //! What is carried out in thought is what a shell does: small scripts, made up at random, are run by the shells of this machine, and their files
 //! compared with those that are told of the image. What slimwright says it does not know is not compared.
 
+use crate::fixture::cases;
 use crate::gate::{built_in, has_shell};
 use slimwright::base::Digest;
 use slimwright::base::ImagePath;
@@ -476,10 +477,10 @@ fn agrees(shell: &str) {
         writeln!(out, "skipped, as there is no {shell} here: what {shell} does is not compared").unwrap();
         return;
     }
-    // More of them, and other ones, for a search by hand.
+    // Other ones, for a search by hand.
     let number =
         |name: &str, default: u64| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
-    let (cases, seed) = (number("SHELL_CASES", 300), number("SHELL_SEED", 1));
+    let (cases, seed) = (u64::from(cases(120)), number("SHELL_SEED", 1));
     let (mut same, mut unknown, mut fails, mut differ) = (0, 0, 0, Vec::new());
     for case in 0..cases {
         let chance = Chance((seed << 32 | case).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);

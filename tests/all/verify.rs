@@ -362,7 +362,7 @@ fn what_a_plan_promised_is_held_against_what_was_built() {
 
 #[test]
 fn the_command_says_what_it_compared_and_ends_with_its_verdict() {
-    let index = format!("index:{}/testdata/flagship.index", env!("CARGO_MANIFEST_DIR"));
+    let index = format!("index:{}/testdata/cuda.index", env!("CARGO_MANIFEST_DIR"));
     let dir = tempfile::tempdir().unwrap();
     let run = |args: &[&str]| {
         let mut command = Command::cargo_bin("slimwright").unwrap();

@@ -21,12 +21,16 @@ pub fn run(args: &options::Cache) -> Result<()> {
 
 fn info(info: &CacheInfo) -> Result<()> {
     print(&format!(
-        "{}\n{} entries, {} of at most {}\n",
+        "{}\n{}, {} of at most {}\n",
         escape_str(&info.folder.display().to_string()),
-        info.entries,
+        entries(info.entries),
         ByteSize(info.bytes),
         ByteSize(info.most_bytes)
     ))
+}
+
+fn entries(number: usize) -> String {
+    if number == 1 { "1 entry".to_owned() } else { format!("{number} entries") }
 }
 
 fn clear(cache: &Cache) -> Result<()> {
@@ -34,5 +38,5 @@ fn clear(cache: &Cache) -> Result<()> {
     let removed = cache.clear().map_err(|error| {
         Failure::usage(anyhow::Error::new(error).context(format!("{}: cannot clear", folder.display())))
     })?;
-    print(&format!("removed {} entries, {}\n", removed.entries, ByteSize(removed.bytes)))
+    print(&format!("removed {}, {}\n", entries(removed.entries), ByteSize(removed.bytes)))
 }

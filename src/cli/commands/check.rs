@@ -95,7 +95,7 @@ impl Settings {
             name: args.name,
             mode,
             force: args.force,
-            options: PlanOptions { accept: args.accept, skip: args.skip, ..PlanOptions::default() },
+            options: PlanOptions { accept: args.followed.accept, skip: args.followed.skip, ..PlanOptions::default() },
             rules,
             look: Look::new(&args.print, true),
             reports,

@@ -88,16 +88,18 @@ impl Settings {
                     Some(_) => args.source.context.target_stage.clone(),
                     None => args.source.context.target_stage.take(),
                 };
-                Some(Box::new(UserDockerfile::read(path, args.context.as_deref(), stage, args.skip.clone())?))
+                Some(Box::new(UserDockerfile::read(path, args.context.as_deref(), stage, args.followed.skip.clone())?))
             }
-            None => target.context().map(|folder| own_dockerfile(folder, &args.source, &args.skip)).transpose()?,
+            None => {
+                target.context().map(|folder| own_dockerfile(folder, &args.source, &args.followed.skip)).transpose()?
+            }
         };
         Ok(Self {
             input: Input::new(args.source, &args.asked)?.with_sources(),
             look: Look::new(&args.print, true),
             options: PlanOptions {
-                accept: args.accept,
-                skip: args.skip,
+                accept: args.followed.accept,
+                skip: args.followed.skip,
                 base: args.base,
                 original: args.original,
                 own_dockerfile: dockerfile.is_some(),

@@ -143,7 +143,7 @@ impl Stage {
         }
         let database: [&[u8]; 1] = [b"var/lib/dpkg"];
         let brought = database.iter().find_map(|folder| {
-            let found = self.brought_below(folder).chain(self.strange_below(folder));
+            let found = self.changed_below(folder);
             found
                 .into_iter()
                 .next()

@@ -58,10 +58,7 @@ impl Stage {
                 .is_none_or(|path| self.is_brought(path.as_bytes()) || self.is_strange(path.as_bytes()));
         }
         let is_it = |path: &ImagePath| file_name(path.as_bytes()) == library.as_bytes();
-        !library.is_empty()
-            && LIBRARIES
-                .iter()
-                .any(|folder| self.brought_below(folder).any(is_it) || self.strange_below(folder).any(is_it))
+        !library.is_empty() && LIBRARIES.iter().any(|folder| self.changed_below(folder).any(is_it))
     }
 
     /// Whether a folder of `LD_LIBRARY_PATH` has libraries that an instruction brought.
@@ -78,8 +75,7 @@ impl Stage {
         };
         let is_one = |found: &&ImagePath| is_shared(file_name(found.as_bytes())) && is_near(found);
         let names_base = |found: &&ImagePath| !folder.is_empty() || self.tree.has_library(file_name(found.as_bytes()));
-        self.brought_below(path.as_bytes()).filter(is_one).any(|found| names_base(&found))
-            || self.strange_below(path.as_bytes()).filter(is_one).any(|found| names_base(&found))
+        self.changed_below(path.as_bytes()).filter(is_one).any(|found| names_base(&found))
     }
 
     /// A library in a place where the loader looks, by a name that programs know. `of_package`: of a program which came with a

@@ -101,6 +101,11 @@ impl Stage {
         self.tree.tainted_below(folder).chain(mounts)
     }
 
+    /// Paths below a folder that an instruction brought, or that may be what a command that is not known put there.
+    fn changed_below<'s>(&'s self, folder: &'s [u8]) -> impl Iterator<Item = &'s ImagePath> {
+        self.brought_below(folder).chain(self.strange_below(folder))
+    }
+
     /// A settings file.
     fn settings_file(&self, world: &World<'_>, path: &[u8]) -> Found {
         if self.is_strange(path) {

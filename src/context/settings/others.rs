@@ -94,8 +94,7 @@ impl Stage {
         let own = homes.iter().flat_map(|home| own.iter().map(|name| [&home[..], b"/", name.as_bytes()].concat()));
         own.chain([b"etc/profile".to_vec(), b"etc/bash.bashrc".to_vec()])
             .any(|path| self.is_brought(&path) || self.is_strange(&path))
-            || self.brought_below(b"etc/profile.d").next().is_some()
-            || self.strange_below(b"etc/profile.d").next().is_some()
+            || self.changed_below(b"etc/profile.d").next().is_some()
             || self.is_strange(b"etc/profile.d")
     }
 
