@@ -36,8 +36,8 @@ struct Settings {
 /// Runs the command.
 pub fn run(mut args: options::Plan) -> Result<()> {
     let rules = pipeline::rules(args.profiles.profiles.as_deref())?;
-    args.accept = pipeline::rule_ids("accept", &rules, &args.accept)?;
-    args.skip = pipeline::rule_ids("skip", &rules, &args.skip)?;
+    args.followed.accept = pipeline::rule_ids("accept", &rules, &args.followed.accept)?;
+    args.followed.skip = pipeline::rule_ids("skip", &rules, &args.followed.skip)?;
     let settings = Settings::new(args)?;
     settings.input.keeping_cache(|| {
         let opened = pipeline::opened(&settings.input)?;
