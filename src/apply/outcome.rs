@@ -301,7 +301,7 @@ fn to_hide(view: &View<'_>, layers: &[Draft<'_>], there: &FastSet<&[u8]>) -> BTr
             Arc::new(LayerIndex { entries, ..LayerIndex::default() })
         }
     };
-    let image = Image { layers: layers.iter().map(index).collect(), ..shell(original) };
+    let image = Image { layers: layers.iter().map(index).collect(), ..original.shell(Basis::Predicted) };
     let seen = View::new(&image);
     let mut out: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
     for (path, node) in seen.iter().filter(|(path, _)| !there.contains(path)) {
@@ -310,22 +310,6 @@ fn to_hide(view: &View<'_>, layers: &[Draft<'_>], there: &FastSet<&[u8]>) -> BTr
         *above = (*above).max(node.entry.0 as usize);
     }
     out
-}
-
-/// An image without layers.
-fn shell(original: &Image) -> Image {
-    Image {
-        name: original.name.clone(),
-        other_names: Vec::new(),
-        platform: original.platform.clone(),
-        config: original.config.clone(),
-        layers: Vec::new(),
-        basis: Basis::Predicted,
-        problems: Vec::new(),
-        unread: Vec::new(),
-        gaps: Vec::new(),
-        base: None,
-    }
 }
 
 fn image_of(original: &Image, layers: &[OutLayer]) -> Image {
@@ -338,5 +322,5 @@ fn image_of(original: &Image, layers: &[OutLayer]) -> Image {
             Arc::new(LayerIndex { entries, fractions, ..LayerIndex::default() })
         }
     };
-    Image { layers: layers.iter().map(index).collect(), ..shell(original) }
+    Image { layers: layers.iter().map(index).collect(), ..original.shell(Basis::Predicted) }
 }

@@ -215,11 +215,6 @@ impl Lock {
         self.entries.get(&key(snapshot))
     }
 
-    /// What an image of this basis weighed, whatever that of the snapshot is.
-    pub fn get_as(&self, snapshot: &Snapshot, basis: Basis) -> Option<&Baseline> {
-        self.entries.get(&(snapshot.repository.clone(), snapshot.platform.clone(), basis))
-    }
-
     /// With this image's sizes; all other entries stay as they are.
     pub fn set(&mut self, snapshot: &Snapshot) {
         self.entries.insert(key(snapshot), Baseline::of(snapshot));

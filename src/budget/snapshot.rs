@@ -226,11 +226,6 @@ impl Snapshot {
     pub(super) fn own<'s, I: Id, T>(&self, list: &'s Numbered<I, T>, id: fn(Owner) -> Option<I>) -> Vec<(&'s T, u64)> {
         self.summary.largest(id).into_iter().filter_map(|(at, bytes)| Some((list.get(at)?, bytes))).collect()
     }
-
-    /// Whether sizes may be too small by an unknown amount.
-    pub fn is_incomplete(&self) -> bool {
-        !self.gaps.is_empty() || !self.unread.is_empty()
-    }
 }
 
 /// Compressed bytes of some layers, where all are known.

@@ -276,15 +276,14 @@ fn finish(
     let base_layers = stage.tree.base_layers();
     let image = Image {
         name,
-        other_names: Vec::new(),
         platform: world.options.platform.clone(),
         config,
         layers: stage.tree.layers,
-        basis: Basis::Predicted,
         problems: stage.problems,
         unread: stage.unread,
         gaps,
         base: Some(base_layers),
+        ..Image::new(Basis::Predicted)
     };
     Virtual { image, dockerfile, base, notes: world.take_notes() }
 }

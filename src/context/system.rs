@@ -407,16 +407,5 @@ fn option(read: &Command, name: &str) -> Option<bool> {
 
 /// Layers as an image, to look into.
 fn image_of(layers: &[Arc<LayerIndex>], config: Config) -> Image {
-    Image {
-        name: String::new(),
-        other_names: Vec::new(),
-        platform: String::new(),
-        config,
-        layers: layers.to_vec(),
-        basis: crate::base::Basis::Predicted,
-        problems: Vec::new(),
-        unread: Vec::new(),
-        gaps: Vec::new(),
-        base: None,
-    }
+    Image { config, layers: layers.to_vec(), ..Image::new(crate::base::Basis::Predicted) }
 }

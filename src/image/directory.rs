@@ -49,15 +49,12 @@ pub(super) fn directory(path: &Path, options: &OpenOptions, progress: &dyn Progr
     let name = path.file_name().map_or_else(|| "/".into(), |name| name.to_string_lossy().into_owned());
     Ok(Image {
         name,
-        other_names: Vec::new(),
         platform,
         config,
         layers: vec![Arc::new(reading.layer)],
-        basis: Basis::Measured,
         problems: reading.problems,
         unread: reading.unread,
-        gaps: Vec::new(),
-        base: None,
+        ..Image::new(Basis::Measured)
     })
 }
 

@@ -38,15 +38,10 @@ pub fn open_manifest(name: &str, options: &OpenOptions, progress: &dyn Progress)
     let layers = layers.map(Arc::new);
     let image = Image {
         name: source.name.unwrap_or_default(),
-        other_names: Vec::new(),
         platform: format!("{}/{}", config.os, config.architecture),
         layers: layers.collect(),
         config,
-        basis: Basis::Measured,
-        problems: Vec::new(),
-        unread: Vec::new(),
-        gaps: Vec::new(),
-        base: None,
+        ..Image::new(Basis::Measured)
     };
     Ok((image, false))
 }

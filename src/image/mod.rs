@@ -74,6 +74,45 @@ pub struct Image {
 }
 
 impl Image {
+    /// An image of which nothing is known but how its numbers come about.
+    pub fn new(basis: Basis) -> Self {
+        Self {
+            name: String::new(),
+            other_names: Vec::new(),
+            platform: String::new(),
+            config: Config::default(),
+            layers: Vec::new(),
+            basis,
+            problems: Vec::new(),
+            unread: Vec::new(),
+            gaps: Vec::new(),
+            base: None,
+        }
+    }
+
+    /// The same image without layers, and without what was said of them.
+    pub fn shell(&self, basis: Basis) -> Self {
+        let (name, platform) = (self.name.clone(), self.platform.clone());
+        Self { name, platform, config: self.config.clone(), ..Self::new(basis) }
+    }
+
+    /// The rows of the history that belong to the lowest layers; made up where the history does not tell.
+    pub fn history_of_lowest(&self, layers: usize) -> Vec<HistoryRow> {
+        let mut left = layers;
+        let mut rows: Vec<HistoryRow> = Vec::new();
+        for row in &self.config.history {
+            if left == 0 && !row.empty_layer {
+                break;
+            }
+            left -= usize::from(!row.empty_layer);
+            rows.push(row.clone());
+        }
+        if left == 0 {
+            return rows;
+        }
+        vec![HistoryRow { created_by: "base image".into(), ..HistoryRow::default() }; layers]
+    }
+
     /// The name of the base image, where nothing of its files is known: sizes are those above it.
     pub fn unknown_base(&self) -> Option<&str> {
         let name = self.config.labels.get("org.opencontainers.image.base.name").filter(|name| *name != "scratch")?;

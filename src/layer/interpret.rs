@@ -14,6 +14,9 @@ const LONGEST_PATH: usize = 4096;
 /// Bytes of names, link targets and extended attributes of one layer.
 const MAX_NAMED: usize = 128 << 20;
 
+/// Where an oddity is that stands behind the last entry.
+pub(super) const END_OF_TAR: &str = "end of tar";
+
 /// Notes an oddity, unless there are many already.
 pub(super) fn odd(oddities: &mut Vec<Problem>, place: impl std::fmt::Display, message: impl std::fmt::Display) {
     if oddities.len() < MAX_ODDITIES {

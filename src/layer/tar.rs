@@ -13,7 +13,7 @@ use super::content::ContentDigest;
 use super::elf::{Passing, may_be_linked};
 use super::feed::{Feed, TarInput};
 use super::head::{Head, padding};
-use super::interpret::{self, Held};
+use super::interpret::{self, END_OF_TAR, Held};
 use super::{Entry, EntryKind, keep};
 use crate::base::{EntryIdx, Problem};
 use std::collections::BTreeMap;
@@ -143,9 +143,6 @@ pub type Visitor<'v> = dyn FnMut(&Entry, &mut dyn io::Read) + 'v;
 pub fn visit_tar(input: &mut dyn TarInput, limits: &Limits, visit: &mut Visitor<'_>) -> Result<Contents, IndexError> {
     Indexer::new(input, false, limits, Some(visit)).run()
 }
-
-/// Where an oddity is that stands behind the last entry.
-pub(super) const END_OF_TAR: &str = "end of tar";
 
 /// Bytes of one header with its extensions. `tar-core` bounds most of them to 1 MiB, and not the blocks of a
 /// sparse file's map.

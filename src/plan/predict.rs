@@ -81,35 +81,14 @@ impl Prediction<'_> {
         let mut config = original.config.clone();
         config.history = history;
         config.diff_ids = Vec::new();
-        let image = Image {
-            name: format!("{} (predicted)", original.name),
-            other_names: Vec::new(),
-            platform: original.platform.clone(),
-            config,
-            layers,
-            basis: Basis::Predicted,
-            problems: Vec::new(),
-            unread: Vec::new(),
-            gaps: original.gaps.clone(),
-            base: None,
-        };
+        let (name, gaps) = (format!("{} (predicted)", original.name), original.gaps.clone());
+        let image = Image { name, gaps, config, layers, ..original.shell(Basis::Predicted) };
         Predicted { image, taken, added }
     }
 
     /// The base's rows, ended by a `CMD` so that the base can be told from the rest again.
     fn base_history(&self, original: &Image) -> Vec<HistoryRow> {
-        let mut left = self.base.layers;
-        let mut rows: Vec<HistoryRow> = Vec::new();
-        for row in &original.config.history {
-            if left == 0 && !row.empty_layer {
-                break;
-            }
-            left -= usize::from(!row.empty_layer);
-            rows.push(row.clone());
-        }
-        if rows.iter().filter(|row| !row.empty_layer).count() != self.base.layers {
-            rows = vec![HistoryRow { created_by: "base image".into(), ..HistoryRow::default() }; self.base.layers];
-        }
+        let mut rows = original.history_of_lowest(self.base.layers);
         rows.push(HistoryRow { created_by: "CMD [\"base\"]".into(), empty_layer: true, ..HistoryRow::default() });
         rows
     }

@@ -267,49 +267,12 @@ fn locked(text: &str) -> Option<Vec<Requirement>> {
 
 /// The lowest layers of an image, as an image of their own.
 pub(super) fn lowest(original: &Image, layers: usize) -> Image {
-    let mut image = Image {
-        layers: original.layers.iter().take(layers).cloned().collect(),
-        problems: Vec::new(),
-        gaps: Vec::new(),
-        ..shell(original)
-    };
-    image.config.history = history_of_base(original, layers);
+    let mut image =
+        Image { layers: original.layers.iter().take(layers).cloned().collect(), ..original.shell(original.basis) };
+    image.config.history = original.history_of_lowest(layers);
     image.config.user = String::new();
     image.config.working_dir = String::new();
     image
-}
-
-/// An image without layers.
-fn shell(image: &Image) -> Image {
-    Image {
-        name: image.name.clone(),
-        other_names: Vec::new(),
-        platform: image.platform.clone(),
-        config: image.config.clone(),
-        layers: Vec::new(),
-        basis: image.basis,
-        problems: Vec::new(),
-        unread: Vec::new(),
-        gaps: image.gaps.clone(),
-        base: None,
-    }
-}
-
-/// The base's rows of the history; made up where the history does not tell.
-fn history_of_base(original: &Image, layers: usize) -> Vec<HistoryRow> {
-    let mut left = layers;
-    let mut rows: Vec<HistoryRow> = Vec::new();
-    for row in &original.config.history {
-        if left == 0 && !row.empty_layer {
-            break;
-        }
-        left -= usize::from(!row.empty_layer);
-        rows.push(row.clone());
-    }
-    if rows.iter().filter(|row| !row.empty_layer).count() == layers {
-        return rows;
-    }
-    vec![HistoryRow { created_by: "base image".into(), ..HistoryRow::default() }; layers]
 }
 
 /// The original in one layer: what this Dockerfile copies of it.
@@ -349,7 +312,8 @@ fn copied(intent: &Intent<'_>, file: &Dockerfile<'_>) -> Image {
         }
         layer.entries.push(entry);
     }
-    let mut image = shell(intent.original());
+    let original = intent.original();
+    let mut image = Image { gaps: original.gaps.clone(), ..original.shell(original.basis) };
     image.config.history = vec![HistoryRow { created_by: "the original".into(), ..HistoryRow::default() }];
     image.layers = vec![Arc::new(layer)];
     image

@@ -1,6 +1,7 @@
 //! The difference of two images, for a terminal and as Markdown.
 
 use super::layout::{Tone, change, left, paint, relative, right, wrap_to};
+use super::markdown::plain;
 use super::text::joined;
 use super::{Format, Render, html, json};
 use crate::base::{Basis, ByteSize, Unit, count};
@@ -41,7 +42,7 @@ pub fn render(diff: &Diff, color: bool, width: usize, details: bool) -> String {
 
 /// The difference as Markdown for a pull request.
 pub fn markdown(diff: &Diff) -> String {
-    let mut out = format!("### {} → {}\n\n", escaped(&diff.before), escaped(&diff.after));
+    let mut out = format!("### {} → {}\n\n", plain(&diff.before), plain(&diff.after));
     out.push_str("| | before | after | difference |\n|---|---:|---:|---:|\n");
     for (what, sizes) in [("unpacked", Some(&diff.unpacked)), ("wire", diff.wire.as_ref())] {
         if let Some(sizes) = sizes {
@@ -60,7 +61,7 @@ pub fn markdown(diff: &Diff) -> String {
         out.push_str("\n<details><summary>By name</summary>\n\n| difference | what | brought by |\n|---:|---|---|\n");
         for (_, row) in rows.iter().take(MARKDOWN_ROWS) {
             let why = reason(row).unwrap_or_default();
-            out.push_str(&format!("| {} | {} | {} |\n", signed(row.difference), escaped(&title(row)), escaped(&why)));
+            out.push_str(&format!("| {} | {} | {} |\n", signed(row.difference), plain(&title(row)), plain(&why)));
         }
         if rows.len() > MARKDOWN_ROWS {
             out.push_str(&format!("\nand {} more\n", rows.len() - MARKDOWN_ROWS));
@@ -72,22 +73,6 @@ pub fn markdown(diff: &Diff) -> String {
 
 /// Rows of the table by name: a comment has its limits.
 const MARKDOWN_ROWS: usize = 60;
-
-/// Text in a cell of a table.
-fn escaped(text: &str) -> String {
-    let mut out = String::new();
-    for c in text.chars() {
-        match c {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            '@' => out.push_str("&#64;"),
-            '|' | '`' | '*' | '_' | '[' | ']' | '\\' | '#' | '~' => out.extend(['\\', c]),
-            _ => out.push(c),
-        }
-    }
-    out
-}
 
 fn signed(difference: i64) -> String {
     change(u64::try_from(-i128::from(difference)).unwrap_or(0), u64::try_from(difference).unwrap_or(0))

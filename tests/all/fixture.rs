@@ -48,15 +48,10 @@ pub fn image(spec: &str) -> Image {
     }
     Image {
         name: "test".into(),
-        other_names: Vec::new(),
         platform: "linux/amd64".into(),
         config,
         layers: layers.into_iter().map(Arc::new).collect(),
-        basis: Basis::Measured,
-        problems: Vec::new(),
-        unread: Vec::new(),
-        gaps: Vec::new(),
-        base: None,
+        ..Image::new(Basis::Measured)
     }
 }
 

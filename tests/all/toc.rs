@@ -248,7 +248,7 @@ impl Writer {
     fn chunked(mut self, json: &[u8]) -> Layer {
         let mut skippable = |content: &[u8]| {
             self.blob.extend([0x50, 0x2a, 0x4d, 0x18]);
-            self.blob.extend((content.len()).to_le_bytes());
+            self.blob.extend((content.len() as u32).to_le_bytes());
             self.blob.extend(content);
             self.blob.len() - content.len()
         };

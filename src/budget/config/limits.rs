@@ -72,11 +72,6 @@ impl Pattern {
         let relative = text.strip_prefix('/').unwrap_or(text);
         self.text == "*" || self.text == text || self.glob.matches(relative.as_bytes())
     }
-
-    /// Whether it can name more than one thing.
-    pub fn is_wide(&self) -> bool {
-        self.text.contains(['*', '?'])
-    }
 }
 
 impl PartialEq for Pattern {

@@ -4,7 +4,6 @@ use super::entries::Table;
 use super::fetch::Tail;
 use super::{MAX_TOC, Ranges, TocError, check, unusable};
 use crate::base::Digest;
-use crate::layer::tar::END_OF_TAR;
 use crate::layer::{Compression, Contents, EntryKind, Limits, Streamed, index_tar, interpret, reader};
 use std::io::Read;
 use std::ops::Range;
@@ -113,7 +112,7 @@ impl Toc {
             .map_err(|error| unusable(format!("the tar's end: {error}")))?;
         let own = both.entries.into_iter().find(|entry| entry.path.as_bytes() == NAME);
         out.entries.extend(own);
-        for oddity in both.oddities.into_iter().filter(|oddity| oddity.place == END_OF_TAR) {
+        for oddity in both.oddities.into_iter().filter(|oddity| oddity.place == interpret::END_OF_TAR) {
             interpret::odd(&mut out.oddities, oddity.place, oddity.message);
         }
         Ok(())
