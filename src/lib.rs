@@ -24,13 +24,14 @@
 //! bytes are; [`registry`] and [`daemon`] fetch bytes and know nothing of images; [`image`] puts them together.
 //! Modules import only from those before them:
 //!
-//! `base`, `manifest`, `http`, `programs`, `dockerfile`, `command`, `registry`, `source`, `rpm`, `layer`, `daemon`, `image`, `fs`, `python`, `os`, `facts`, `rules`, `wheel`, `index`, `ospackages`, `context`, `plan`, `verify`, `emit`, `prove`, `apply`, `budget`, `report`, `cli`.
+//! `base`, `manifest`, `http`, `programs`, `dockerfile`, `command`, `registry`, `source`, `rpm`, `layer`, `daemon`, `image`, `fs`, `python`, `os`, `facts`, `rules`, `wheel`, `index`, `ospackages`, `conda`, `context`, `plan`, `verify`, `emit`, `prove`, `apply`, `budget`, `report`, `cli`.
 
 pub mod apply;
 pub mod base;
 pub mod budget;
 pub mod cli;
 pub mod command;
+pub mod conda;
 pub mod context;
 pub mod daemon;
 pub mod dockerfile;

@@ -4,7 +4,10 @@ use super::failure::{Failure, Result};
 use super::locate::locate_image;
 use super::options::Source;
 use super::progress::Bar;
-use crate::context::{self, Base, ContextOptions, KnownDistribution, KnownPackages, Outside};
+use crate::conda::{ChannelSettings, Channels, Locked};
+use crate::context::{
+    self, Base, CondaRequest, ContextOptions, KnownConda, KnownDistribution, KnownFile, KnownPackages, Outside,
+};
 use crate::facts::Survey;
 use crate::fs::View;
 use crate::image::{Cache, Image, ImageError, OpenOptions, Progress as _, Target, open, open_manifest};
@@ -255,6 +258,38 @@ impl Outside for World<'_> {
         self.evidence.as_ref()?.measured(request, found, present)
     }
 
+    fn conda(&self, request: &CondaRequest<'_>) -> Option<KnownConda> {
+        let locked = request.locked.as_ref()?;
+        self.bar.start("reading what conda's packages have", None);
+        let python = locked.iter().filter_map(Locked::name).find(|archive| archive.name == "python");
+        let python = python.map(|archive| archive.version.split('.').take(2).collect::<Vec<_>>().join("."));
+        let measured = |package: &Locked| self.evidence.as_ref()?.of_conda(&package.url, request.prefix);
+        let (known, rest): (Vec<_>, Vec<_>) =
+            locked.iter().map(|package| (package, measured(package))).partition(|(_, files)| files.is_some());
+        let rest: Vec<Locked> = rest.into_iter().map(|(package, _)| package.clone()).collect();
+        let options = crate::wheel::Options { cache: self.cache(), ..crate::wheel::Options::default() };
+        let answers = match Channels::new(options) {
+            Ok(channels) => channels.listed(&rest, &ChannelSettings::of_user()),
+            Err(why) => vec![Err(why); rest.len()],
+        };
+        let mut out = KnownConda {
+            files: known.into_iter().filter_map(|(_, files)| files).flatten().collect(),
+            unknown: Vec::new(),
+            packages: locked.iter().map(|package| format!("{}{}", title(package).0, package.url)).collect(),
+        };
+        for (package, answer) in rest.iter().zip(answers) {
+            let (name, record) = title(package);
+            match answer {
+                Ok(contents) => {
+                    let placed = contents.placed(request.prefix, python.as_deref(), record);
+                    out.files.extend(placed.iter().map(|file| KnownFile { entry: file.entry(), content: None }));
+                }
+                Err(why) => out.unknown.push((name.to_owned(), why)),
+            }
+        }
+        Some(out)
+    }
+
     fn repositories(
         &self,
         sources: &Sources,
@@ -267,6 +302,13 @@ impl Outside for World<'_> {
             &ospackages::Options { cache: self.cache(), ..ospackages::Options::default() },
         )
     }
+}
+
+/// The name of a package, and what its record is called.
+fn title(package: &Locked) -> (&str, &str) {
+    let file = package.url.rsplit('/').next().unwrap_or_default();
+    let stem = file.strip_suffix(".conda").or_else(|| file.strip_suffix(".tar.bz2")).unwrap_or(file);
+    (package.name().map_or(stem, |archive| archive.name), stem)
 }
 
 /// Whether two names mean one image: `python:3.11`, `docker.io/library/python:3.11`.

@@ -7,6 +7,7 @@ use super::input::Input;
 use super::locate;
 use super::progress::Bar;
 use crate::base::{ImagePath, did_you_mean, escape_str};
+use crate::conda::{self, ChannelSettings, Channels, Refusal};
 use crate::emit::Style;
 use crate::emit::edit::Edits;
 use crate::facts::Facts;
@@ -156,6 +157,8 @@ pub struct Ask<'s> {
     pub style: Style,
     /// The Dockerfile to edit, if the plan is for one.
     pub dockerfile: Option<&'s UserDockerfile>,
+    /// Where channels of conda's are to be asked: how.
+    pub channels: Option<&'s Input>,
 }
 
 /// What was measured, before a plan is made.
@@ -190,6 +193,13 @@ impl Found<'_> {
         let draft = match Draft::new(self.facts, self.findings, ask.rules, ask.options) {
             Ok(draft) => draft,
             Err(error) => return Ok(ManuallyDrop::new(Err(error))),
+        };
+        let draft = match ask.channels {
+            Some(input) => match with_channels(draft, input) {
+                Ok(draft) => draft,
+                Err(error) => return Ok(ManuallyDrop::new(Err(error))),
+            },
+            None => draft,
         };
         let answers = look_up(&draft);
         let intent = draft.intent(answers);
@@ -275,6 +285,24 @@ pub fn look_up(draft: &Draft<'_>, input: &Input) -> Vec<Availability> {
     bar.finish();
     bar.note(&tally(&found, &uv));
     found
+}
+
+/// Asks channels of conda's for the builds that are to come.
+fn with_channels<'a>(draft: Draft<'a>, input: &Input) -> std::result::Result<Draft<'a>, PlanError> {
+    let questions = draft.questions();
+    if questions.is_empty() {
+        return Ok(draft);
+    }
+    let bar = Bar::new(input.quiet);
+    bar.start("asking conda's channels", None);
+    let settings = ChannelSettings::of_user();
+    let options = crate::wheel::Options { cache: input.options.cache.clone(), ..crate::wheel::Options::default() };
+    let answers = match Channels::new(options) {
+        Ok(channels) => questions.iter().map(|question| conda::ask(question, &settings, &channels)).collect(),
+        Err(why) => vec![Err(Refusal::Unasked(why)); questions.len()],
+    };
+    bar.finish();
+    draft.told(answers)
 }
 
 /// How many of each verdict, in one line.

@@ -268,17 +268,28 @@ const PIPENV: [Row; 14] = [
     ),
 ];
 
-/// Conda's: no package of its is looked up, so they are read for where words end.
-const CONDA: [Row; 5] = [
+/// Conda's, Mamba's and Micromamba's.
+const CONDA: [Row; 8] = [
     (List, Requirements, "file/f"),
     (List, Place, "channel/c"),
     (Value, Prefix, "prefix/p"),
     (Value, Target, "name/n"),
+    (Value, Root, "root-prefix/r"),
+    (Nothing, DryRun, "dry-run/d"),
+    (
+        Value,
+        Harmless,
+        "solver experimental-solver channel-priority repodata-fn rc-file log-level safety-checks category platform \
+         subdir retry-clean-cache",
+    ),
     (
         Nothing,
         Harmless,
         "yes/y quiet/q verbose/v override-channels freeze-installed no-deps only-deps update-all all json help/h \
-         no-pin copy offline dry-run/d",
+         no-pin copy offline force prune no-rc no-env no-pyc no-py-pin always-copy always-softlink no-banner \
+         strict-channel-priority no-channel-priority no-default-packages use-local use-index-cache insecure/k \
+         download-only force-reinstall no-capture-output live-stream no-update-deps update-deps dev experimental \
+         no-dev-dependencies dev-dependencies",
     ),
 ];
 

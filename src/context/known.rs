@@ -7,6 +7,7 @@
 use super::installer::Order;
 use super::stage::{Stage, World};
 use crate::base::{FastSet, ImagePath, is_bytecode, is_within};
+use crate::conda::Locked;
 use crate::image::{GapReason, Writes};
 use crate::layer::{Entry, EntryKind, LayerIndex};
 use crate::os::{PackageManager, parse_installed, parse_status};
@@ -71,6 +72,29 @@ pub struct KnownPackage {
     pub manual: bool,
     /// Whether an older version of it is there, whose files go.
     pub replaces: bool,
+}
+
+/// What conda is to install.
+pub struct CondaRequest<'r> {
+    /// Into which environment.
+    pub prefix: &'r ImagePath,
+    /// The file that says what.
+    pub text: &'r str,
+    /// The archives that it names, where it is an explicit list.
+    pub locked: Option<Vec<Locked>>,
+    /// `linux/amd64`.
+    pub platform: &'r str,
+}
+
+/// What conda brings to an environment.
+#[derive(Clone, Debug, Default)]
+pub struct KnownConda {
+    /// The files.
+    pub files: Vec<KnownFile>,
+    /// Packages of which it is not known what they bring: name, and why.
+    pub unknown: Vec<(String, String)>,
+    /// Names of all packages.
+    pub packages: Vec<String>,
 }
 
 /// The layer that an instruction makes.

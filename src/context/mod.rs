@@ -26,6 +26,7 @@ mod arguments;
 mod arithmetic;
 mod backend;
 mod branch;
+mod conda;
 mod copy;
 mod described;
 mod earned;
@@ -69,7 +70,7 @@ mod wrappers;
 
 pub use error::ContextError;
 pub use ignore::Ignore;
-pub use known::{KnownDistribution, KnownFile, KnownLayer, KnownPackage, KnownPackages};
+pub use known::{CondaRequest, KnownConda, KnownDistribution, KnownFile, KnownLayer, KnownPackage, KnownPackages};
 
 use crate::base::{Basis, Found, Root, escape_str, read_named};
 use crate::dockerfile::{Dockerfile, MAX_BYTES};
@@ -142,6 +143,10 @@ pub trait Outside {
     }
     /// What an install command brings to these packages, where that is known without the repositories.
     fn packages(&self, _request: &PackageRequest, _present: &OsInventory) -> Option<KnownPackages> {
+        None
+    }
+    /// What conda brings to an environment, where that is known.
+    fn conda(&self, _request: &CondaRequest<'_>) -> Option<KnownConda> {
         None
     }
     /// What is known of the packages of an installation that an image has at exactly the same versions; their indexes

@@ -512,7 +512,11 @@ impl Stage {
         // What may run is known, and what it would bring is told apart from that. What an installer brings, it brings by name.
         let is_known = matches!(
             gap.why,
-            GapReason::Maybe | GapReason::Background | GapReason::InstallerCache | GapReason::Distribution { .. }
+            GapReason::Maybe
+                | GapReason::Background
+                | GapReason::InstallerCache
+                | GapReason::Distribution { .. }
+                | GapReason::CondaPackage(_)
         );
         if let Writes::Within(paths) = &gap.writes
             && !is_known

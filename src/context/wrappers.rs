@@ -5,8 +5,9 @@ use super::run::{base_name, known};
 use super::script::{Ran, Setting, Status};
 use super::stage::Stage;
 use super::words::Field;
+use crate::command::{Command, Tool};
 use crate::dockerfile::sh;
-use crate::image::{GapReason, Writes};
+use crate::image::{DEFAULT_PATH, GapReason, Packages, Writes};
 
 impl Stage {
     /// Programs that run another one; `None` where it is none of them.
@@ -38,6 +39,7 @@ impl Stage {
             "stdbuf" => (&[], &["-o", "-i", "-e"]),
             "timeout" => (&["--foreground", "--preserve-status"], &["-k", "-s"]),
             "gosu" | "su-exec" | "chrt" => (&[], &[]),
+            "conda" | "mamba" | "micromamba" => return self.conda_runs(setting, fields, text, must),
             "xargs" => return self.xargs(setting, rest, text, must).map(Some),
             _ => return Ok(None),
         };
@@ -104,6 +106,34 @@ impl Stage {
             return Ok(Some(Ran::unknown()));
         }
         run(self, must).map(Some)
+    }
+
+    /// `conda run -n NAME PROGRAM …`: the program runs with the environment's own programs before all others.
+    fn conda_runs(&mut self, setting: Setting<'_>, fields: &[Field], text: &str, must: bool) -> Result<Option<Ran>> {
+        let is_run = fields.get(1).is_some_and(|field| field.value.as_deref() == Some("run"));
+        let Some(program) = fields[0].value.clone().filter(|_| is_run) else { return Ok(None) };
+        let mut at = 2;
+        while let Some(word) =
+            fields.get(at).and_then(|field| field.value.as_deref()).filter(|word| word.starts_with('-'))
+        {
+            let takes = ["-n", "--name", "-p", "--prefix", "-r", "--root-prefix", "--cwd"].contains(&word);
+            at += if takes { 2 } else { 1 };
+        }
+        let options: Vec<String> =
+            fields[1..at.min(fields.len())].iter().filter_map(|field| field.value.clone()).collect();
+        let read = Command::parse(Tool::Conda, &options);
+        let (Some(prefix), Some(rest)) =
+            (self.conda_prefix(&program, &read), fields.get(at..).filter(|rest| !rest.is_empty()))
+        else {
+            return Ok(Some(self.unknown(setting, text, GapReason::NotLookedUp(Packages::Conda), Writes::Anywhere)));
+        };
+        let ran = self.subshell(setting, must, |stage| {
+            let before = stage.variable("PATH").unwrap_or(DEFAULT_PATH).to_owned();
+            stage.set("PATH", format!("{prefix}/bin:{before}"));
+            stage.set("CONDA_PREFIX", prefix.to_string());
+            stage.external(setting, rest, text, must)
+        })?;
+        Ok(Some(ran))
     }
 
     fn xargs(&mut self, setting: Setting<'_>, rest: &[Field], text: &str, must: bool) -> Result<Ran> {

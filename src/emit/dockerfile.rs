@@ -3,7 +3,9 @@
 //! ```text
 //! original      the image as it is: the application is copied from it
 //! runtime-base  the base and the OS packages that stay
-//! build         runtime-base, pip, and what pip makes below /install (or the virtual environment)
+//! conda         micromamba, and conda's environments that are made anew
+//! build         runtime-base (conda, where pip installs into one of these), pip, and what pip makes below /install (or the
+//!               virtual environment)
 //! pick          what is scattered over the original, by a list
 //! (last)        runtime-base, what was installed, the application, the original's configuration
 //! ```
@@ -11,7 +13,9 @@
 //! The distributions are installed at the paths that they have in the original: start scripts, interpreters'
 //! search paths and shebang lines stay true.
 
+use super::conda;
 use super::install;
+use super::lines::{chown, path_of, run, run_but};
 use super::quote::{
     breaks_lines, comment, copy_words, is_image_name, is_package_name, is_plain, json, path_text, shell,
 };
@@ -32,8 +36,10 @@ pub(super) const INSTALL: &str = "/install";
 pub fn dockerfile(plan: &Plan, requirements: &Requirements, style: Style) -> String {
     let environment = plan.environment.as_ref().filter(|_| !plan.pins.is_empty());
     let mut out = header(plan);
+    conda::argument(plan, &mut out);
     original_stage(plan, &mut out);
     runtime_stage(plan, &mut out);
+    conda::stage(plan, &mut out);
     if let Some(environment) = environment {
         build_stage(plan, environment, requirements, style, &mut out);
     }
@@ -43,6 +49,7 @@ pub fn dockerfile(plan: &Plan, requirements: &Requirements, style: Style) -> Str
         picked::pick(picked, &mut out);
     }
     out.push_str("\n# The image that runs.\nFROM runtime-base\n");
+    conda::copy(plan, &mut out);
     if let Some(environment) = environment {
         copy_environment(environment, &mut out);
     }
@@ -213,14 +220,27 @@ fn build_stage(
         "\n# Installs what {what} lists, at the paths of the original. Nothing else of this stage stays.\n"
     );
     let by_original = lacks_python(plan, environment);
+    let by_conda = conda::makes(plan, &environment.prefix);
     if by_original {
         out.push_str("# The base has no Python of its own, or it is not told: the original's installs.\n");
     }
-    let _ = writeln!(out, "FROM {} AS build", if by_original { "original" } else { "runtime-base" });
-    as_root(plan, out);
-    match by_original {
-        true => compilers(plan, out),
-        false => build_tools(plan, environment, out),
+    let from = match () {
+        () if by_conda => "conda",
+        () if by_original => "original",
+        () => "runtime-base",
+    };
+    let _ = writeln!(out, "FROM {from} AS build");
+    match () {
+        // It is root's already, and what is built from source is built there with what it has.
+        () if by_conda => {}
+        () if by_original => {
+            as_root(plan, out);
+            compilers(plan, out);
+        }
+        () => {
+            as_root(plan, out);
+            build_tools(plan, environment, out);
+        }
     }
     install::settings(style, out);
     for path in &requirements.local {
@@ -332,10 +352,6 @@ pub(super) fn python(environment: &TargetEnvironment) -> String {
     }
 }
 
-pub(super) fn path_of(path: &ImagePath) -> String {
-    path_text(path).unwrap_or_else(|| path.to_string())
-}
-
 /// `venv` brings pip along; it stays only where the plan keeps it.
 fn remove_installers(plan: &Plan, environment: &TargetEnvironment, out: &mut String) {
     let kept = |name: &str| plan.pins.iter().any(|pin| crate::python::normalize_name(&pin.name) == name);
@@ -345,36 +361,6 @@ fn remove_installers(plan: &Plan, environment: &TargetEnvironment, out: &mut Str
         out.push_str("# Installers that came with the environment and that nothing needs.\n");
         run(&[format!("{} -m pip uninstall -y {}", shell(&python(environment)), gone.join(" "))], out);
     }
-}
-
-/// A `RUN`, in exec form where a path would break the line. After another one it stays a layer of its own, which the
-/// builder's cache keeps when only the other one changes: the build stage's layers are in no image.
-fn run(commands: &[String], out: &mut String) {
-    run_but(&[], commands, out);
-}
-
-/// The same, and what hadolint is not to say of it.
-fn run_but(ignored: &[&str], commands: &[String], out: &mut String) {
-    let more = follows_run(out).then_some("DL3059");
-    let ignored: Vec<&str> = ignored.iter().copied().chain(more).collect();
-    if !ignored.is_empty() {
-        let _ = writeln!(out, "# hadolint ignore={}", ignored.join(","));
-    }
-    if commands.iter().any(|command| breaks_lines(command)) {
-        let _ = writeln!(out, "RUN [\"/bin/sh\", \"-c\", {}]", json(&commands.join(" && ")));
-    } else {
-        let _ = writeln!(out, "RUN {}", commands.join(" \\\n && "));
-    }
-}
-
-/// Whether the last instruction is a `RUN`: comments and continued lines are none.
-fn follows_run(text: &str) -> bool {
-    let is_instruction = |line: &&str| line.starts_with(|c: char| c.is_ascii_uppercase());
-    text.lines().rev().find(is_instruction).is_some_and(|line| line.starts_with("RUN "))
-}
-
-fn chown(uid: u32, gid: u32) -> String {
-    if (uid, gid) == (0, 0) { String::new() } else { format!("--chown={uid}:{gid} ") }
 }
 
 fn copy_environment(environment: &TargetEnvironment, out: &mut String) {

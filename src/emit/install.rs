@@ -3,7 +3,8 @@
 //! pip knows `--root`. uv knows `--prefix`, below which it lays everything out as a virtual environment: what Debian's
 //! Python calls `dist-packages` is moved there afterwards.
 
-use super::dockerfile::{INSTALL, base_python, path_of, python};
+use super::dockerfile::{INSTALL, base_python, python};
+use super::lines::path_of;
 use super::quote::shell;
 use super::{Style, lock};
 use crate::plan::TargetEnvironment;
@@ -55,7 +56,11 @@ pub fn with_pip(environment: &TargetEnvironment, file: &str, hashed: bool, compl
 
 /// The command that brings uv.
 pub fn uv_itself(environment: &TargetEnvironment) -> String {
-    format!("{} -m pip install --no-cache-dir --target {UV} uv", base_python(environment))
+    let python = match environment.kind {
+        EnvironmentKind::Conda => shell(&python(environment)),
+        _ => base_python(environment),
+    };
+    format!("{python} -m pip install --no-cache-dir --target {UV} uv")
 }
 
 /// uv's commands for a requirements file or a lock. After the last one everything is in its place.

@@ -5,9 +5,11 @@
 //! instruction of its own, is left out, and a comment says so; `quote` holds the rules. The output depends on
 //! the plan alone: the same plan gives the same bytes.
 
+mod conda;
 mod dockerfile;
 pub mod edit;
 mod install;
+mod lines;
 mod lock;
 mod picked;
 mod project;
@@ -16,6 +18,7 @@ mod requirements;
 mod settings;
 mod smoke;
 
+pub use conda::{MICROMAMBA, listed as listed_environment, title as conda_title};
 pub use dockerfile::{base_argument, original_argument, slim_name};
 pub use quote::shell as shell_word;
 pub use smoke::{SmokeFacts, smoke_script};
@@ -42,7 +45,7 @@ pub fn emit(plan: &Plan) -> Vec<(String, String)> {
 /// The files of a plan, as `(file name, text)`: `Dockerfile`, `requirements.txt`, `requirements.cpu.txt` (when a
 /// package index of CPU builds is used), `requirements.in`, `pylock.cpu.toml` (when a file is known for every pin),
 /// `pyproject.edits.toml` (for a project of uv's), `smoke_test.py`, and `copied-files.txt` and `copied-folders.txt` where what is
-/// copied is scattered.
+/// copied is scattered; of conda's environments that are made anew `environment.yml` and `conda-linux-64.lock`.
 /// An image without Python distributions has none of those that are about them.
 pub fn emit_as(plan: &Plan, style: Style) -> Vec<(String, String)> {
     let requirements = requirements::Requirements::new(plan);
@@ -50,6 +53,7 @@ pub fn emit_as(plan: &Plan, style: Style) -> Vec<(String, String)> {
     let style = if style == Style::Pylock && lock.is_none() { Style::Uv } else { style };
     let mut files = vec![("Dockerfile".to_owned(), dockerfile::dockerfile(plan, &requirements, style))];
     files.extend(plan.picked.iter().flat_map(picked::lists));
+    files.extend(conda::files(plan));
     if plan.environment.is_some() {
         files.extend(requirements.files.into_iter().map(|file| (file.name, file.text)));
         files.push(("requirements.in".to_owned(), requirements::roots(plan)));

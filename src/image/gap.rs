@@ -172,6 +172,8 @@ pub enum GapReason {
     },
     /// From there on the Dockerfile makes more entries, text or commands than are followed, in all of its stages.
     Work,
+    /// What a package of conda's brings is not known; why.
+    CondaPackage(String),
 }
 
 /// Packages that are not looked up.
@@ -266,6 +268,7 @@ impl fmt::Display for GapReason {
             Self::NotInOriginal => {
                 "the original image does not have this package, and nothing was asked what it brings"
             }
+            Self::CondaPackage(why) => return write!(f, "what this conda package brings is not known: {why}"),
             Self::InstallerCache => "what the installer keeps of it in its cache is not known",
             Self::Absent { what, path } => {
                 return write!(f, "{what} {path} is not in the context");
@@ -294,6 +297,7 @@ impl GapReason {
             Self::Doubtful(text) => Self::Doubtful(f(&text)),
             Self::Repositories(text) => Self::Repositories(f(&text)),
             Self::Unreadable(text) => Self::Unreadable(f(&text)),
+            Self::CondaPackage(text) => Self::CondaPackage(f(&text)),
             Self::WouldNotBuild(text) => Self::WouldNotBuild(f(&text)),
             Self::FailsAndGoesOn(text) => Self::FailsAndGoesOn(f(&text)),
             Self::Distribution { why, site } => Self::Distribution { why: f(&why), site },

@@ -216,6 +216,8 @@ struct CondaRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     depends: Option<Vec<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    constrains: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     requested_spec: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     requested_specs: Option<Vec<String>>,

@@ -21,6 +21,8 @@ pub struct CondaInventory {
     pub owners: FastMap<ImagePath, CondaId>,
     /// Paths that a second package lists, and which: what is there is the first one's.
     pub contested: Vec<(ImagePath, CondaId)>,
+    /// Paths that a package lists and that are not there, and which package.
+    pub missing: Vec<(ImagePath, CondaId)>,
     /// The prefixes of the environments, sorted.
     pub prefixes: Vec<ImagePath>,
 }
@@ -40,6 +42,12 @@ pub struct CondaPackage {
     pub channel: String,
     /// What it needs, by name: none of what the machine has to have (`__cuda`).
     pub depends: Vec<String>,
+    /// The same as its record writes it, with versions and builds: `python >=3.11,<3.12.0a0`.
+    pub specs: Vec<String>,
+    /// What others may be if they are there, as its record writes it.
+    pub constrains: Vec<String>,
+    /// The platform that it was built for: `linux-64`, `noarch`.
+    pub subdir: String,
     /// Whether it was asked for, as its record, the history, or if neither says anything, the other packages tell.
     pub requested: bool,
     /// Where its archive is, without a user, password or token, where the record says.
@@ -49,14 +57,24 @@ pub struct CondaPackage {
 }
 
 impl CondaPackage {
-    /// Whether it was built for a GPU, as its build says: `cuda120_py311h…`, `py3.11_cuda12.1_cudnn8_0`, `gpu_py311…`.
+    /// Whether it was built for a GPU, as its build says.
     pub fn is_gpu_build(&self) -> bool {
-        let parts = self.build.split(['_', '-']);
-        let is_version = |rest: &str| rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_digit());
-        parts
-            .into_iter()
-            .any(|part| part == "gpu" || part.strip_prefix("cuda").is_some_and(is_version) || is_short(part))
+        is_gpu_build(&self.build)
     }
+
+    /// The channel's own place, `https://conda.anaconda.org/conda-forge`, where the record says where the archive is.
+    pub fn channel_url(&self) -> Option<&str> {
+        let (folder, _) = self.url.rsplit_once('/')?;
+        let (channel, _) = folder.rsplit_once('/')?;
+        channel.contains("://").then_some(channel)
+    }
+}
+
+/// Whether a build is one for a GPU: `cuda120_py311h…`, `py3.11_cuda12.1_cudnn8_0`, `gpu_py311…`.
+pub fn is_gpu_build(build: &str) -> bool {
+    let parts = build.split(['_', '-']);
+    let is_version = |rest: &str| rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_digit());
+    parts.into_iter().any(|part| part == "gpu" || part.strip_prefix("cuda").is_some_and(is_version) || is_short(part))
 }
 
 /// `cu118`
@@ -81,6 +99,8 @@ struct Record {
     md5: Option<String>,
     #[serde(default)]
     depends: Option<Vec<String>>,
+    #[serde(default)]
+    constrains: Option<Vec<String>>,
     #[serde(default)]
     requested_spec: Option<String>,
     #[serde(default)]
@@ -118,7 +138,10 @@ impl CondaInventory {
             out.prefixes.push(package.prefix.clone());
             let id = out.packages.push(package);
             for file in files {
-                let Some(place) = lookup.place(&file) else { continue };
+                let Some(place) = lookup.place(&file) else {
+                    out.missing.push((ImagePath::new(&file), id));
+                    continue;
+                };
                 let (_, node) = view.at(place);
                 if view.entry(node.entry).kind == EntryKind::Directory {
                     continue;
@@ -208,8 +231,11 @@ fn package(path: &[u8], record: Record) -> (CondaPackage, Vec<Vec<u8>>) {
         name: record.name,
         version: record.version,
         build: record.build.unwrap_or_default(),
-        channel: channel(&record.channel.unwrap_or_default(), record.subdir.as_deref().unwrap_or_default()),
-        depends: names(&record.depends.unwrap_or_default()).collect::<BTreeSet<_>>().into_iter().collect(),
+        channel: channel(record.channel.as_deref().unwrap_or_default(), record.subdir.as_deref().unwrap_or_default()),
+        depends: names(record.depends.as_deref().unwrap_or_default()).collect::<BTreeSet<_>>().into_iter().collect(),
+        specs: record.depends.unwrap_or_default(),
+        constrains: record.constrains.unwrap_or_default(),
+        subdir: record.subdir.unwrap_or_default(),
         requested,
         url: record.url.unwrap_or_default(),
         md5: record.md5.unwrap_or_default(),

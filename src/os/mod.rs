@@ -12,7 +12,7 @@ mod release;
 mod rpm;
 
 pub use apk::{ApkPackage, parse_installed, parse_world};
-pub use conda::{CondaInventory, CondaPackage};
+pub use conda::{CondaInventory, CondaPackage, is_gpu_build};
 pub use dpkg::{parse_extended_states, parse_list, parse_md5sums, parse_status, relations};
 pub use libraries::{Libraries, Need, Provider};
 pub use release::parse_os_release;

@@ -2,8 +2,9 @@
 //! copied and has one owner, single files elsewhere, symbolic links by making them again.
 
 use super::closure::Decisions;
+use super::conda::CondaDecisions;
 use super::{CopyItem, FolderItem, LinkItem, Picked, TargetEnvironment};
-use crate::base::{FastSet, ImagePath, PackageId, ancestors, clean_path, in_halves, is_within, parent};
+use crate::base::{CondaId, FastSet, ImagePath, PackageId, ancestors, clean_path, in_halves, is_within, parent};
 use crate::facts::{Facts, is_package_manager_state};
 use crate::fs::{Fate, Lookup, Node, View};
 use crate::layer::EntryKind;
@@ -36,6 +37,7 @@ pub(super) struct Chooser<'a> {
     /// OS packages that the base has, in the same version.
     unchanged: HashSet<PackageId>,
     subject: &'a Decisions,
+    conda: &'a CondaDecisions,
     site_dirs: Vec<ImagePath>,
     /// The prefix of an environment that is copied with all that is in it.
     own_prefix: Option<ImagePath>,
@@ -142,7 +144,7 @@ impl<'a> Chooser<'a> {
         base: &'a View<'a>,
         base_layers: usize,
         base_os: &OsInventory,
-        subject: &'a Decisions,
+        (subject, conda): (&'a Decisions, &'a CondaDecisions),
         environment: Option<&TargetEnvironment>,
         dropped: FastSet<&'a [u8]>,
     ) -> Self {
@@ -164,6 +166,7 @@ impl<'a> Chooser<'a> {
             base_layers,
             unchanged,
             subject,
+            conda,
             site_dirs,
             own_prefix,
             gone_modules: FastSet::default(),
@@ -373,6 +376,12 @@ impl<'a> Chooser<'a> {
         }
         if ACCOUNTS.contains(&path) {
             return true;
+        }
+        let of_conda = |package: &CondaId| self.conda.has(*package);
+        if !self.conda.list.is_empty()
+            && (self.facts.os.conda.owners.get(path).is_some_and(of_conda) || self.conda.is_note(path))
+        {
+            return false;
         }
         // The most frequent reason first.
         let owner = self.facts.python.owner(path).filter(|id| self.subject.subject.contains(id));

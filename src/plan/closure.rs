@@ -186,7 +186,13 @@ pub(super) fn decide(
 ) -> Decisions {
     let mut out = Decisions::default();
     let Some(environment) = environment else { return out };
-    let ours = above_base(facts, base_layers).filter(|(_, dist)| dist.environment == environment);
+    // What conda installed comes and goes with its package.
+    let of_conda = |dist: &Distribution| {
+        dist.installer.as_deref() == Some("conda")
+            && facts.os.conda.owners.contains_key(&dist.metadata.join(b"METADATA"))
+            && facts.python.environments[environment].kind == EnvironmentKind::Conda
+    };
+    let ours = above_base(facts, base_layers).filter(|(_, dist)| dist.environment == environment && !of_conda(dist));
     out.subject = ours.map(|(id, _)| id).collect();
     out.roots = crate::facts::roots(facts, &out.subject);
     for finding in findings {

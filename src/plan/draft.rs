@@ -3,13 +3,15 @@
 
 use super::application::{Application, Chooser};
 use super::closure::{self, Decisions, Swap};
+use super::conda::{self, CondaDecisions, CondaEnvironment};
 use super::gpu_system::GpuSystem;
 use super::predict::{Prediction, Taken};
 use super::stock::Stock;
 use super::system::{self, Question, SystemDecisions};
 use super::{BaseImage, Plan, PlanError, PlanOptions, TargetEnvironment, availability, base, carried};
 use crate::base::{DistId, FastMap, FastSet, ImagePath, PackageId, both, count, escape_str, file_name};
-use crate::context::KnownDistribution;
+use crate::conda::{Answer, BuildQuestion};
+use crate::context::{KnownConda, KnownDistribution};
 use crate::facts::Facts;
 use crate::fs::View;
 use crate::image::{Config, Image};
@@ -35,6 +37,10 @@ pub struct Draft<'a> {
     decisions: Decisions,
     system: SystemDecisions,
     application: Application,
+    /// Environments of conda's that are made anew.
+    conda: CondaDecisions,
+    /// Those that no channel has other builds for, with the reason.
+    left: BTreeMap<ImagePath, String>,
 }
 
 impl<'a> Draft<'a> {
@@ -48,6 +54,17 @@ impl<'a> Draft<'a> {
         findings: &'a [Finding],
         rules: &'a [Rule],
         options: &'a PlanOptions,
+    ) -> Result<Self, PlanError> {
+        Self::leaving(facts, findings, rules, options, BTreeMap::new())
+    }
+
+    /// Decides, and leaves these environments of conda's as they are.
+    fn leaving(
+        facts: &'a Facts<'a>,
+        findings: &'a [Finding],
+        rules: &'a [Rule],
+        options: &'a PlanOptions,
+        left: BTreeMap<ImagePath, String>,
     ) -> Result<Self, PlanError> {
         super::check_ids(rules, options)?;
         let image = facts.view.image();
@@ -63,9 +80,18 @@ impl<'a> Draft<'a> {
         let is_copied =
             |(_, found): &(usize, TargetEnvironment)| found.kind == EnvironmentKind::Conda && !options.own_dockerfile;
         let target = target.or_else(|| copied().filter(is_copied));
-        // conda's environments are copied as they are: what is in them another installer cannot make.
-        let copies_environment =
-            |(_, target): &(usize, TargetEnvironment)| target.kind == EnvironmentKind::Conda && !options.own_dockerfile;
+        let mut conda = match options.own_dockerfile {
+            true => CondaDecisions::default(),
+            false => conda::decide(facts, findings, rules, &follows, base.layers, &left),
+        };
+        // conda's environments are copied as they are where nothing in them is to change: what is in them another installer
+        // cannot make.
+        let copies_environment = |(_, target): &(usize, TargetEnvironment)| {
+            let has_pip = |decision: &conda::CondaDecision| decision.has_pip(facts);
+            target.kind == EnvironmentKind::Conda
+                && !options.own_dockerfile
+                && !conda.at(&target.prefix).is_some_and(has_pip)
+        };
         let rebuilt = target.as_ref().filter(|target| !copies_environment(target));
         let environment = rebuilt.map(|(_, environment)| environment);
         let position = rebuilt.map(|(position, _)| *position);
@@ -84,14 +110,47 @@ impl<'a> Draft<'a> {
         let (gpu, idle) = (&gpu, &idle);
         let question =
             Question { facts, base: &base_os, rules, follows: &follows, distributions: &decisions, gpu, idle, open };
-        let system = system::decide(&question);
+        let mut system = system::decide(&question);
+        system.held.append(&mut conda.held);
         let dropped: FastSet<&[u8]> = super::followed_paths(findings, rules, &follows);
-        let chooser = Chooser::new(facts, &base_view, base.layers, &base_os, &decisions, environment, dropped);
+        conda.list.iter_mut().for_each(|decision| decision.also_without(facts, &dropped));
+        let chooser =
+            Chooser::new(facts, &base_view, base.layers, &base_os, (&decisions, &conda), environment, dropped);
         let mut application = chooser.choose();
         if !options.own_dockerfile {
             super::scattered::gather(&mut application, facts.view, &base_view);
         }
-        Ok(Self { facts, findings, rules, options, base, config, target, decisions, system, application })
+        Ok(Self { facts, findings, rules, options, base, config, target, decisions, system, application, conda, left })
+    }
+
+    /// What channels of conda's are to be asked, by the environments whose builds change.
+    pub fn questions(&self) -> Vec<BuildQuestion> {
+        self.conda.list.iter().filter_map(|decision| decision.question(self.facts)).collect()
+    }
+
+    /// With what channels said, in the order of [`Draft::questions`]. Where they have nothing that goes with the rest of an
+    /// environment, that stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Draft::new`].
+    pub fn told(mut self, answers: Vec<Answer>) -> Result<Self, PlanError> {
+        let facts = self.facts;
+        let mut left = self.left.clone();
+        let asked = self.conda.list.iter_mut().filter(|decision| decision.question(facts).is_some());
+        for (decision, answer) in asked.zip(&answers) {
+            if let Err(why) = decision.answered(facts, answer.clone()) {
+                left.insert(decision.prefix.clone(), why);
+            }
+        }
+        if left.len() == self.left.len() {
+            return Ok(self);
+        }
+        let again = Self::leaving(facts, self.findings, self.rules, self.options, left)?;
+        let rest =
+            self.conda.list.iter().zip(answers).filter(|(decision, _)| again.conda.at(&decision.prefix).is_some());
+        let rest = rest.map(|(_, answer)| answer).collect();
+        again.told(rest)
     }
 
     /// What the user should know of a base that only `--base` names.
@@ -157,6 +216,7 @@ impl<'a> Draft<'a> {
             distributions: &self.decisions,
             system: &self.system,
             application: &self.application,
+            conda: &self.conda,
             answers: self.indexed().into_iter().zip(answers).collect::<BTreeMap<_, _>>(),
         }
     }
@@ -172,8 +232,9 @@ impl<'a> Draft<'a> {
         let (overridden, unsatisfied_before) = closure::overridden(facts, decisions);
         let pins = super::pins(facts, decisions, &prediction);
         let rebuilt = position.filter(|_| !decisions.subject.is_empty());
-        let mut notes = super::notes(facts, decisions, system, rebuilt);
+        let mut notes = super::notes(facts, decisions, system, rebuilt, &self.conda);
         notes.extend(availability::notes(&pins));
+        notes.extend(self.conda.list.iter().flat_map(|decision| decision.notes(facts)));
         if !self.options.own_dockerfile {
             notes.extend(super::patched_notes(facts, decisions));
         }
@@ -214,6 +275,7 @@ impl<'a> Draft<'a> {
             ledger: None,
             environment: self.target.as_ref().map(|(_, environment)| environment.clone()),
             base: self.base.clone(),
+            conda: self.conda.list.iter().map(|decision| decision.environment(facts)).collect(),
         };
         let (taken, added) = (predicted.taken, predicted.added);
         drop(prediction);
@@ -277,6 +339,15 @@ impl Intent<'_> {
 
     pub(super) fn prediction(&self) -> Prediction<'_> {
         self.draft.prediction(&self.answers)
+    }
+
+    /// What an installer brings to an environment of conda's that the plan makes anew: what stays as it is in the original,
+    /// what comes as its channel tells.
+    pub fn environment_of_conda(&self, environment: &CondaEnvironment) -> KnownConda {
+        match self.draft.conda.at(&environment.prefix) {
+            Some(decision) => decision.installed(self.stock().conda(&decision.kept), self.facts(), environment),
+            None => KnownConda::default(),
+        }
     }
 }
 

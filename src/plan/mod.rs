@@ -7,6 +7,7 @@ mod base;
 mod carried;
 mod choice;
 mod closure;
+mod conda;
 mod draft;
 mod fates;
 mod gpu_system;
@@ -29,6 +30,7 @@ use crate::rules::{Finding, Subject};
 use crate::rules::{Rule, Tier};
 pub use after::{LibraryCheck, Unmet, libraries_after};
 use closure::Decisions;
+pub use conda::{CondaEnvironment, CondaPin};
 use predict::Prediction;
 pub use reason::Why;
 use std::collections::{BTreeMap, BTreeSet};
@@ -77,6 +79,8 @@ pub struct Plan {
     pub pins: Vec<Pin>,
     /// Distributions of the original that go, sorted by bytes.
     pub dropped: Vec<Dropped>,
+    /// Environments of conda's that are made anew.
+    pub conda: Vec<CondaEnvironment>,
     /// Requirement edges that the plan overrides on purpose, sorted.
     pub overridden: Vec<OverriddenEdge>,
     /// Requirement edges that are unsatisfied in the original already, as the smoke test must expect them.
@@ -485,6 +489,7 @@ fn notes(
     decisions: &Decisions,
     system: &system::SystemDecisions,
     target: Option<usize>,
+    conda: &conda::CondaDecisions,
 ) -> Vec<String> {
     let mut notes = decisions.notes.clone();
     notes.extend(system.notes.iter().cloned());
@@ -505,7 +510,7 @@ fn notes(
         let filled = here().next().is_some();
         let others =
             matches!(environment.kind, EnvironmentKind::Virtual | EnvironmentKind::Conda | EnvironmentKind::Other);
-        if Some(position) != target && filled && others {
+        if Some(position) != target && filled && others && conda.at(&environment.prefix).is_none() {
             let mut bytes = here().fold(0u64, |sum, dist| sum.saturating_add(dist.bytes));
             if environment.kind == EnvironmentKind::Conda {
                 let conda = facts.os.conda.packages.pairs();

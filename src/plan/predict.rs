@@ -2,11 +2,12 @@
 
 use super::application::Application;
 use super::closure::{Decisions, Swap};
+use super::conda::CondaDecisions;
 use super::system::SystemDecisions;
 use super::{Action, BaseImage, TargetEnvironment, installed};
 use crate::base::{
-    Basis, ByteSize, DistId, FastMap, FastSet, ImagePath, LayerIdx, Numbered, PackageId, Size, Unit, in_halves,
-    is_within, parent,
+    Basis, ByteSize, CondaId, DistId, FastMap, FastSet, ImagePath, LayerIdx, Numbered, PackageId, Size, Unit,
+    in_halves, is_within, parent,
 };
 use crate::context::KnownFile;
 use crate::facts::{Facts, is_package_cache, is_package_manager_state};
@@ -28,6 +29,8 @@ pub(super) struct Prediction<'a> {
     pub distributions: &'a Decisions,
     pub system: &'a SystemDecisions,
     pub application: &'a Application,
+    /// Environments of conda's that are made anew.
+    pub conda: &'a CondaDecisions,
     /// What a package index says of the distributions that come from one.
     pub answers: BTreeMap<DistId, &'a Availability>,
 }
@@ -65,12 +68,16 @@ impl Prediction<'_> {
         let mut added = FastMap::default();
         let parts = [
             ("OS packages", self.system_nodes()),
+            ("conda packages", self.conda_nodes()),
             ("Python distributions", self.distribution_nodes()),
             ("application", self.application_nodes()),
         ];
         for (position, (what, nodes)) in parts.into_iter().enumerate() {
             let mut layer = self.layer_of(nodes, &mut taken);
             if position == 1 {
+                self.add_brought(&mut layer);
+            }
+            if position == 2 {
                 added = self.add_swapped(&mut layer);
             }
             if !layer.entries.is_empty() {
@@ -112,6 +119,22 @@ impl Prediction<'_> {
             state && !is_package_cache(path) && !of_package(path, &gone)
         };
         self.nodes(|path, node| stays(path, node.entry.0))
+    }
+
+    /// Files of conda's packages that stay in environments that are made anew.
+    fn conda_nodes(&self) -> Vec<Node> {
+        if self.conda.list.is_empty() {
+            return Vec::new();
+        }
+        let owners = &self.facts.os.conda.owners;
+        self.nodes(|path, _| owners.get(path).is_some_and(|package| self.conda.brings(self.facts, *package, path)))
+    }
+
+    /// What comes to conda's environments.
+    fn add_brought(&self, layer: &mut LayerIndex) {
+        for file in self.conda.list.iter().flat_map(|decision| decision.brought.values()) {
+            layer.entries.push(file.entry());
+        }
     }
 
     /// Files of the distributions that stay as they are.
@@ -411,6 +434,7 @@ pub(super) enum Subject<'a> {
     Twice,
     Distribution(DistId),
     Package(PackageId),
+    CondaPackage(CondaId),
     Interpreter(usize),
     Folder(&'a [u8]),
 }
@@ -430,6 +454,10 @@ impl Subject<'_> {
                 crate::base::escape_str(&format!("{} {}", dist.name, dist.version))
             }
             Self::Package(position) => crate::base::escape_str(&facts.os.packages[position].name),
+            Self::CondaPackage(position) => {
+                let package = &facts.os.conda.packages[position];
+                crate::base::escape_str(&format!("{} {} {}", package.name, package.version, package.build))
+            }
             Self::Interpreter(position) => {
                 let title = facts.title(crate::fs::Owner::Interpreter(position)).unwrap_or_default();
                 crate::base::escape_str(&format!("bytecode of {title}"))
@@ -463,6 +491,10 @@ impl<'p, 'f> Owing<'p, 'f> {
             Fate::Visible => {}
         }
         let path = facts.view.visible_path(at).unwrap_or(entry.path.as_bytes());
+        let package = facts.os.conda.owners.get(path).copied();
+        if let Some((package, rule)) = package.and_then(|at| Some((at, self.prediction.conda.rule_of(at)?))) {
+            return (rule, Subject::CondaPackage(package));
+        }
         if let Some(id) = facts.python.owner(path) {
             return (self.of_distribution(id), Subject::Distribution(id));
         }

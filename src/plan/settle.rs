@@ -221,6 +221,10 @@ impl<'c> Comparison<'c> {
         let tops = std::cell::OnceCell::new();
         for entry in new() {
             if take(&mut counts, entry) {
+                if let Some(rule) = prediction.conda.rule_of_new(&entry.path) {
+                    out.sums.entry(rule.to_owned()).or_default().1 += entry.size;
+                    continue;
+                }
                 let rule = owner_of_new(&prediction, &intent.added, &tops, &entry.path);
                 let rule = rule
                     .filter(|&id| prediction.is_new(id))

@@ -7,7 +7,7 @@
 use super::choice::Choice;
 use super::closure::{above_base, target_environment};
 use super::{TargetEnvironment, installed};
-use crate::base::{DistId, FastMap, ImagePath, PackageId, file_name, is_bytecode, is_within, parent};
+use crate::base::{CondaId, DistId, FastMap, ImagePath, PackageId, file_name, is_bytecode, is_within, parent};
 use crate::context::{KnownDistribution, KnownFile, KnownPackage, KnownPackages};
 use crate::facts::{Facts, is_package_cache, is_package_manager_state};
 use crate::fs::Node;

@@ -4,7 +4,8 @@
 //! Only an image that the user names is evidence. What a folder, a Dockerfile or a plan in it names is a stranger's word.
 
 use super::replay::{lowest, requirements};
-use crate::context::{KnownDistribution, KnownPackages};
+use crate::base::ImagePath;
+use crate::context::{KnownDistribution, KnownFile, KnownPackages};
 use crate::facts::Facts;
 use crate::image::Image;
 use crate::index::{Files, Input, Request, Resolution, Resolved};
@@ -63,6 +64,11 @@ impl Evidence {
             && !package.editable
             && package.info.as_ref().is_none_or(|info| self.stock.is_of_wheel(dist, info));
         is_same.then(|| self.stock.files(dist)).flatten()
+    }
+
+    /// The files of a conda package, where the image has it from the same place.
+    pub fn of_conda(&self, url: &str, prefix: &ImagePath) -> Option<Vec<KnownFile>> {
+        self.stock.of_conda(url, prefix).map(<[KnownFile]>::to_vec)
     }
 
     /// Bytes of bytecode to bytes of source of what the image has by this name.

@@ -34,6 +34,7 @@ pub type Files = Vec<(String, String)>;
 /// Names that the emitted Dockerfile's arguments are given: no image's own name can be one of them.
 const ORIGINAL: &str = "slimwright.invalid/original";
 const BASE: &str = "slimwright.invalid/base";
+const MICROMAMBA: &str = "slimwright.invalid/micromamba";
 
 /// A plan with a Dockerfile of its own, installed with pip, without looking anything up.
 ///
@@ -50,7 +51,7 @@ pub fn emitted(intent: Intent<'_>, style: Style) -> (Plan, Files) {
     let files = emit_as(intent.plan(), style);
     let text = files.iter().find(|(name, _)| name == "Dockerfile").map(|(_, text)| text.clone()).unwrap_or_default();
     let others: Files = files.iter().filter(|(name, _)| name != "Dockerfile").cloned().collect();
-    let arguments = [("ORIGINAL", ORIGINAL), ("BASE", BASE)];
+    let arguments = [("ORIGINAL", ORIGINAL), ("BASE", BASE), ("MICROMAMBA", MICROMAMBA)];
     let options = ContextOptions {
         build_arguments: arguments.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
         ..options_of(&intent)

@@ -1,13 +1,15 @@
 //! The outside of a plan's text: what the original, the plan and its pins tell.
 
 use super::align::Aligned;
-use super::{BASE, ORIGINAL};
+use super::{BASE, MICROMAMBA, ORIGINAL};
 use crate::base::{Basis, FastSet, ImagePath};
-use crate::context::{Base, ContextOptions, KnownDistribution, KnownLayer, KnownPackages, Outside};
+use crate::context::{
+    Base, CondaRequest, ContextOptions, KnownConda, KnownDistribution, KnownLayer, KnownPackages, Outside,
+};
 use crate::dockerfile::{Dockerfile, Kind};
 use crate::image::{HistoryRow, Image};
 use crate::index::{Files, Input, Request, RequestError, Resolution, Resolved};
-use crate::layer::LayerIndex;
+use crate::layer::{Entry, LayerIndex};
 use crate::manifest::{LineKind, Requirement, parse_requirements_file};
 use crate::os::OsInventory;
 use crate::ospackages::{Installation, PackageRequest, Repositories, RepositoryError, Sources};
@@ -172,6 +174,9 @@ impl Outside for Replay<'_> {
         if name == BASE || name == plan.base.name {
             return Base::Known(Box::new(self.base()), "the lowest layers of the original".into());
         }
+        if name == MICROMAMBA || name == crate::emit::MICROMAMBA {
+            return Base::Known(Box::new(installer_of_conda(self.intent.original())), "micromamba's own".into());
+        }
         // The user's own Dockerfile names its base as it likes: the image's lowest layers are what that was.
         if self.aligned.base.as_deref() == Some(name) {
             return Base::Known(Box::new(self.base()), "the lowest layers of the original".into());
@@ -238,9 +243,29 @@ impl Outside for Replay<'_> {
         self.live.and_then(|live| live.outside.measured(request, found, present))
     }
 
+    fn conda(&self, request: &CondaRequest<'_>) -> Option<KnownConda> {
+        if let Some(live) = self.live {
+            return live.outside.conda(request);
+        }
+        let environment = crate::emit::listed_environment(self.intent.plan(), request.prefix, request.text)?;
+        Some(self.intent.environment_of_conda(environment))
+    }
+
     fn layer(&self, instruction: usize) -> Option<&KnownLayer> {
         self.aligned.layers.get(&instruction)
     }
+}
+
+/// An image that installs conda's packages, of which nothing but what it installs is copied.
+fn installer_of_conda(original: &Image) -> Image {
+    let programs = ["bin/sh", "bin/micromamba", "usr/bin/rm", "usr/bin/find"];
+    let program = |path: &str| Entry { mode: 0o755, ..Entry::file(ImagePath::from(path), 0) };
+    let layer = LayerIndex { entries: programs.map(program).to_vec(), ..LayerIndex::default() };
+    let (os, architecture) = (original.config.os.clone(), original.config.architecture.clone());
+    let history = vec![HistoryRow { created_by: "micromamba".into(), ..HistoryRow::default() }];
+    let env = vec![format!("PATH={}", crate::image::DEFAULT_PATH)];
+    let config = crate::image::Config { os, architecture, history, env, ..crate::image::Config::default() };
+    Image { layers: vec![Arc::new(layer)], config, gaps: Vec::new(), ..shell(original) }
 }
 
 /// A wheel without files.

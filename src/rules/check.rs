@@ -35,7 +35,7 @@ pub(super) fn rule(rule: &Rule) -> Checked {
         {
             wrong(&["detect", "names"], NO_GLOB)
         }
-        Detect::GpuSystem { unless, .. } => signs(unless),
+        Detect::GpuSystem { unless, .. } | Detect::CondaPackages { unless, .. } => signs(unless),
         Detect::Paths { globs, .. } if globs.is_empty() => wrong(&["detect", "globs"], NO_GLOB),
         _ => Ok(()),
     }

@@ -189,7 +189,7 @@ fn chain(context: &Context<'_>, id: DistId) -> String {
 }
 
 /// A variable by which the image says that it wants a GPU.
-fn gpu_variable(context: &Context<'_>) -> Option<String> {
+pub(super) fn gpu_variable(context: &Context<'_>) -> Option<String> {
     let env = &context.facts.view.image().config.env;
     let variables = env.iter().filter_map(|text| text.split_once('='));
     let mut wanted = variables.filter(|(name, value)| {

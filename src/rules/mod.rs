@@ -163,8 +163,8 @@ pub fn evaluate(facts: &Facts<'_>, rules: &[Rule]) -> Vec<Finding> {
             Detect::GpuSystem { names, paths, unless, .. } => {
                 findings.extend(gpu_system::packages(&context, rule, names, paths, unless));
             }
-            Detect::CondaPackages { names, gpu_builds } => {
-                findings.extend(packages::conda(&context, rule, names, *gpu_builds));
+            Detect::CondaPackages { names, gpu_builds, unless, .. } => {
+                findings.extend(packages::conda(&context, rule, (names, *gpu_builds), unless));
             }
             Detect::MissingLibraries {} => findings.extend(libraries::missing(&context, rule)),
             // With all paths, and with what the others found.

@@ -1,11 +1,14 @@
 //! OS packages.
 
 use super::context::{Context, title};
+use super::gpu::gpu_variable;
+use super::signs::{self, in_order, places};
 use super::{Evidence, Finding, Subject};
-use super::{GlobSet, Rule};
+use super::{GlobSet, Rule, Signs};
 use crate::base::{ByteSize, CondaId, Location, Numbered, PackageId, count, escape_str, names as join};
 use crate::fs::Owner;
 use crate::os::OsPackage;
+use crate::python::UsedAt;
 
 /// One finding for all named packages that were installed above the base image, or in it.
 pub(super) fn named(
@@ -23,7 +26,7 @@ pub(super) fn named(
     if found.is_empty() {
         return None;
     }
-    let places = places(context);
+    let places = places_of(context);
     found.retain(|&place| is_above_base(context, &packages[place], &places[place]) != of_base);
     if found.is_empty() || found.len() < least {
         return None;
@@ -37,7 +40,12 @@ pub(super) fn named(
 }
 
 /// One finding for the conda packages of a name, or of a build for GPUs, in all environments.
-pub(super) fn conda(context: &Context<'_>, rule: &Rule, names: &GlobSet, gpu_builds: bool) -> Option<Finding> {
+pub(super) fn conda(
+    context: &Context<'_>,
+    rule: &Rule,
+    (names, gpu_builds): (&GlobSet, bool),
+    unless: &Signs,
+) -> Option<Finding> {
     let facts = context.facts;
     let conda = &facts.os.conda;
     let bytes_of = |id: CondaId| {
@@ -65,7 +73,11 @@ pub(super) fn conda(context: &Context<'_>, rule: &Rule, names: &GlobSet, gpu_bui
     let shown: Vec<String> = found.iter().map(|(_, title)| title.clone()).collect();
     let message = format!("{} in {}: {}", ByteSize(bytes), count(found.len(), "conda package"), join(&shown, 4));
     let rows = found.into_iter().map(|(bytes, note)| Evidence { location: None, bytes, note }).collect();
-    Some(Finding::new(rule, Subject::CondaPackages, message, bytes).with_evidence(rows))
+    let uses: Vec<UsedAt<'_>> = in_order(facts.uses.in_application().filter(|used| unless.has(used)));
+    let asks = (!uses.is_empty()).then(|| format!("the application asks for a GPU: {}", places(&uses)));
+    let variable = gpu_variable(context).filter(|_| gpu_builds).map(|name| format!("the image sets {name}"));
+    let finding = Finding::new(rule, Subject::CondaPackages, message, bytes).with_evidence(rows);
+    Some(finding.led_by(signs::rows(&uses)).doubted(variable).doubted(asks))
 }
 
 fn message(packages: &Numbered<PackageId, OsPackage>, found: &[PackageId], bytes: u64) -> String {
@@ -86,7 +98,7 @@ pub(super) struct Place {
     first: Option<Location>,
 }
 
-pub(super) fn places(context: &Context<'_>) -> Numbered<PackageId, Place> {
+pub(super) fn places_of(context: &Context<'_>) -> Numbered<PackageId, Place> {
     let mut places = context.facts.os.packages.beside(|_| Place::default());
     let view = context.facts.view;
     for (_, node) in view.iter() {

@@ -160,6 +160,13 @@ pub enum Detect {
         /// Whether those count too whose build says that it is one for a GPU.
         #[serde(default)]
         gpu_builds: bool,
+        /// Globs over names, of these, that have no build for the CPU: where one is asked for, a plan leaves the environment
+        /// as it is.
+        #[serde(default)]
+        only: GlobSet,
+        /// Signs in the application's source that it uses a GPU: then the plan asks first.
+        #[serde(default)]
+        unless: Signs,
     },
     /// OS packages.
     OsPackages {

@@ -136,7 +136,7 @@ pub(super) fn class(path: &[u8], place: &Place<'_>) -> Option<Class> {
         () if is_bytecode(path, place.view) => Class::Bytecode,
         () if place.of_distribution && is_of_installer(path) => Class::Installer,
         () if is_scaffolding(path, place.python) => Class::Environment,
-        () if below(&STATE) => Class::PackageState,
+        () if below(&STATE) || is_note_of_conda(path) => Class::PackageState,
         () if below(&CACHES) || is_user_cache(path) => Class::Cache,
         () if below(&LOGS) => Class::Log,
         () if parent(path) == b"etc" && ACCOUNTS.contains(&path.strip_suffix(b"-").unwrap_or(path)) => Class::Accounts,
@@ -161,6 +161,13 @@ fn is_bytecode(path: &[u8], view: &View<'_>) -> bool {
         None => [stem, b".py"].concat(),
     };
     view.get(&source).is_some()
+}
+
+/// What conda's installers note of an environment: a package's record, which each of them writes in its own way, and what
+/// was done when.
+fn is_note_of_conda(path: &[u8]) -> bool {
+    let name = file_name(path);
+    file_name(parent(path)) == b"conda-meta" && (name == b"history" || name.ends_with(b".json"))
 }
 
 fn is_of_installer(path: &[u8]) -> bool {

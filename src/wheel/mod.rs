@@ -21,6 +21,7 @@ pub use options::Options;
 pub use platform::{Libc, Platform};
 pub use read::WheelInfo;
 pub(crate) use read::{read, read_local};
+pub(crate) use remote::read_file;
 pub use remote::{Credentials, Listed, Remote, RemoteError};
 pub(crate) use tags::best;
 pub use zip::{

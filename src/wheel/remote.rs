@@ -198,7 +198,7 @@ impl<'a> Remote<'a> {
 }
 
 /// The files of an archive on this machine's disk, as [`Remote::read`].
-pub(super) fn read_file(path: &std::path::Path, wanted: &dyn Fn(&ZipEntry) -> bool) -> Result<Listed, RemoteError> {
+pub(crate) fn read_file(path: &std::path::Path, wanted: &dyn Fn(&ZipEntry) -> bool) -> Result<Listed, RemoteError> {
     let failed = |error: std::io::Error| RemoteError::Connection(error.to_string());
     let open = || -> Result<(std::fs::File, u64), RemoteError> {
         let file = std::fs::File::open(path).map_err(failed)?;

@@ -48,6 +48,7 @@ pub fn action(rule: &str) -> Action {
 /// A plan that changes nothing.
 pub fn quiet() -> Plan {
     Plan {
+        conda: Vec::new(),
         build_system: Vec::new(),
         uv_project: None,
         original: "example/service:1".into(),

@@ -66,6 +66,7 @@ fn environment(kind: EnvironmentKind, prefix: &str, site: &str) -> TargetEnviron
 /// A plan that does nothing, on an image without a configuration.
 fn empty_plan() -> Plan {
     Plan {
+        conda: Vec::new(),
         original: "example/service:1.2".into(),
         config: Config::default(),
         base: BaseImage { name: "python:3.11-slim".into(), how: "named by the user".into(), layers: 0, is_told: true },

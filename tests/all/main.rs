@@ -27,6 +27,7 @@ mod cache;
 mod choice;
 mod cli;
 mod conda;
+mod conda_plan;
 mod context;
 mod daemon;
 mod diff;

@@ -179,6 +179,7 @@ fn a_plan(original: &Image) -> Plan {
         evidence: vec!["torch requires nvidia-cublas-cu12".into()],
     };
     Plan {
+        conda: Vec::new(),
         original: "service".into(),
         config: original.config.clone(),
         base: BaseImage { name: "python:3.11-slim".into(), how: "the history".into(), layers: 1, is_told: true },

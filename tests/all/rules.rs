@@ -184,8 +184,10 @@ impl Case {
             name: words[0].into(),
             version: words[1].into(),
             build: words[2].into(),
+            prefix: ImagePath::from("opt/conda"),
             ..CondaPackage::default()
         });
+        self.os.conda.prefixes = vec![ImagePath::from("opt/conda")];
         let paths = words[3].strip_prefix("owns=").unwrap();
         self.os.conda.owners.extend(paths.split(',').map(|path| (ImagePath::from(path), place)));
     }

@@ -48,6 +48,7 @@ pub fn run(mut args: options::Plan) -> Result<()> {
             options: &settings.options,
             style: settings.style,
             dockerfile: settings.dockerfile.as_deref(),
+            channels: settings.resolve.then_some(&settings.input),
         };
         let given = &settings.input.given;
         let (files, report, edited, again, next) = pipeline::measure(&opened, given, &ask, look_up, |measured| {
