@@ -16,9 +16,7 @@
 use super::conda;
 use super::install;
 use super::lines::{chown, path_of, run, run_but};
-use super::quote::{
-    breaks_lines, comment, copy_words, is_image_name, is_package_name, is_plain, json, path_text, shell,
-};
+use super::quote::{comment, copy_words, is_image_name, is_package_name, is_plain, path_text, shell};
 use super::requirements::Requirements;
 use super::settings::settings;
 use super::{Style, lock, picked};

@@ -12,7 +12,7 @@ use crate::context::{KnownDistribution, KnownFile, KnownPackage, KnownPackages};
 use crate::facts::{Facts, is_package_cache, is_package_manager_state};
 use crate::fs::Node;
 use crate::layer::{Entry, EntryKind};
-use crate::os::OsInventory;
+use crate::os::{CondaPackage, OsInventory};
 use crate::ospackages::{Installation as NewPackages, NewPackage, PackageRequest};
 use crate::python::{Distribution, normalize_name};
 use crate::wheel::{Installation, Installer, Layout, WheelInfo, scaled};
@@ -27,6 +27,8 @@ pub struct Stock {
     /// The packages of the system, without their files.
     os: OsInventory,
     system: System,
+    /// conda's packages.
+    conda: Vec<StockedConda>,
     /// The packages as a repository, where they are that.
     choice: Option<Choice>,
 }
@@ -46,6 +48,16 @@ pub struct Stocked {
     files: Vec<KnownFile>,
     /// Bytes of bytecode to bytes of source.
     ratio: (u64, u64),
+}
+
+/// A package of conda's.
+struct StockedConda {
+    id: CondaId,
+    /// Where its archive is.
+    url: String,
+    /// The environment that it is in.
+    prefix: ImagePath,
+    files: Vec<KnownFile>,
 }
 
 /// How a package comes.
@@ -91,8 +103,21 @@ impl Stock {
             environment: environment.as_ref().map(|(_, environment)| environment.clone()),
             os,
             system: reader.system(),
+            conda: reader.conda(),
             choice: Choice::new(facts),
         }
+    }
+
+    /// The files of conda's packages, by their positions.
+    pub fn conda(&self, packages: &BTreeSet<CondaId>) -> Vec<KnownFile> {
+        let own = self.conda.iter().filter(|package| packages.contains(&package.id));
+        own.flat_map(|package| &package.files).cloned().collect()
+    }
+
+    /// The files of the package of conda's that came from this place, in this environment.
+    pub fn of_conda(&self, url: &str, prefix: &ImagePath) -> Option<&[KnownFile]> {
+        let package = self.conda.iter().find(|package| package.url == url && package.prefix == *prefix)?;
+        Some(&package.files)
     }
 
     /// The distribution of this name, and of this version where one is given, that an installer put above the base.
@@ -300,6 +325,25 @@ impl Reader<'_> {
         let changed = dist.changed.iter().map(|(path, size)| (path.clone(), *size));
         let missing = removed(dist).map(|(path, size)| (path.clone(), size));
         there.chain(changed).chain(missing).collect()
+    }
+
+    fn conda(&self) -> Vec<StockedConda> {
+        let conda = &self.facts.os.conda;
+        let mut paths = conda.packages.beside(|_| Vec::new());
+        for (path, id) in &conda.owners {
+            // Packages are linked from `pkgs`, which is another installation's.
+            if !conda.is_cache(path.as_bytes()) {
+                paths[*id].push(path);
+            }
+        }
+        let stocked = |(id, package): (CondaId, &CondaPackage)| {
+            let mut own: Vec<&ImagePath> = std::mem::take(&mut paths[id]);
+            own.sort();
+            let nodes = own.into_iter().filter_map(|path| self.facts.view.get(path.as_bytes()));
+            let files = nodes.map(|node| self.file(node, false)).collect();
+            StockedConda { id, url: package.url.clone(), prefix: package.prefix.clone(), files }
+        };
+        conda.packages.pairs().map(stocked).collect()
     }
 
     /// A visible file of the original. A hard link stays one where what it leads to comes with it, as of a package.

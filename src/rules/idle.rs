@@ -5,7 +5,7 @@
 //! name is seen where the name is written. What a compiled module opens by name (dlopen) is not: so a plan asks first.
 
 use super::context::{Context, title};
-use super::packages::{is_above_base, places};
+use super::packages::{is_above_base, places_of};
 use super::{Detect, Evidence, Finding, GlobSet, Rule, Subject, Tier};
 use crate::base::{ByteSize, DistId, Location, PackageId, escape_str, file_name, names as join};
 use crate::fs::Fate;
@@ -26,7 +26,7 @@ pub(super) fn packages(
     (found, rules): (&[Finding], &[Rule]),
 ) -> Option<Finding> {
     let os = context.facts.os;
-    let places = places(context);
+    let places = places_of(context);
     let is_above = |place: &PackageId| is_above_base(context, &os.packages[*place], &places[*place]);
     let above: BTreeSet<PackageId> = os.packages.ids().filter(is_above).collect();
     let going = going(found, rules);
