@@ -27,7 +27,13 @@ pub fn run(args: options::Audit) -> Result<()> {
         // A map shows what becomes of every file.
         let has_map = args.format.name == "html";
         let options = PlanOptions { own_dockerfile: dockerfile.is_some(), ledger: has_map, ..PlanOptions::default() };
-        let ask = Ask { rules: &rules, options: &options, style: Style::default(), dockerfile: dockerfile.as_deref(), channels: None };
+        let ask = Ask {
+            rules: &rules,
+            options: &options,
+            style: Style::default(),
+            dockerfile: dockerfile.as_deref(),
+            channels: None,
+        };
         let (report, verdict) = pipeline::measure(
             &opened,
             &input.given,
