@@ -30,6 +30,23 @@ impl Wish {
         Self { stays: vec![true; view.len()], rewritten }
     }
 
+    /// All that a container sees stays, and every layer.
+    pub fn everything(view: &View<'_>) -> Self {
+        Self { stays: vec![true; view.len()], rewritten: vec![false; view.image().layers.len()] }
+    }
+
+    /// Lets a file or link go, unless a layer of the base has it; true if it does.
+    pub fn drop(&mut self, view: &View<'_>, base_layers: usize, path: &[u8]) -> bool {
+        let Some(place) = view.place(path) else { return false };
+        let (_, node) = view.at(place);
+        let layer = node.entry.0 as usize;
+        if layer < base_layers || view.entry(node.entry).kind == EntryKind::Directory || !self.stays[place] {
+            return false;
+        }
+        (self.stays[place], self.rewritten[layer]) = (false, true);
+        true
+    }
+
     /// A hard link in a layer that is kept must find its file where it was.
     fn settle(&mut self, view: &View<'_>) {
         loop {

@@ -110,6 +110,7 @@ With --dockerfile the Dockerfile is yours with the edits made, and Dockerfile.di
 const APPLY_EXAMPLES: &str = "\
 Examples:
   slimwright apply service.tar --only deleted-bytes -o oci:slim/
+  slimwright apply service.tar --only deleted-bytes --only pip-cache --only apt-lists-and-cache -o oci:slim/
   slimwright apply docker-daemon:my-service --only deleted-bytes -o docker-archive:slim.tar:my-service:slim
   slimwright apply service.tar --only deleted-bytes -o oci:slim/ --dry-run
 
@@ -383,9 +384,13 @@ pub struct Apply {
     /// Which image.
     #[command(flatten)]
     pub source: Source,
-    /// What to do: deleted-bytes drops what layers have and no container sees
-    #[arg(long, value_name = "WHAT")]
-    pub only: Only,
+    /// The rule to follow: deleted-bytes drops what layers have and no container sees, and rules over paths (pip-cache) drop
+    /// these; may be repeated
+    #[arg(long, value_name = "RULE", required = true)]
+    pub only: Vec<String>,
+    /// Which rules.
+    #[command(flatten)]
+    pub profiles: Profiles,
     /// Where to write: oci:DIR, oci-archive:FILE or docker-archive:FILE
     #[arg(long, short, value_name = "OUTPUT")]
     pub output: String,
@@ -407,13 +412,6 @@ pub struct Apply {
     /// What to write to stdout: text or json
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: Plain,
-}
-
-/// What `apply` does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Only {
-    /// Drop what layers have and no container sees
-    DeletedBytes,
 }
 
 /// How layers are compressed.

@@ -22,8 +22,21 @@ pub struct ApplyReport {
     pub after: u64,
     /// Bytes that no container sees and that layers which are kept still have (`unpacked`).
     pub still_hidden: u64,
+    /// What goes of what a container sees, by the rules that were followed.
+    pub dropped: Vec<DroppedFiles>,
     /// What was written; none where only the prediction was asked for.
     pub written: Option<WrittenImage>,
+}
+
+/// Visible files that go by a rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DroppedFiles {
+    /// The rule.
+    pub rule: String,
+    /// How many files and links.
+    pub files: usize,
+    /// Their bytes (`unpacked`); of a file with several names, when its first name goes.
+    pub bytes: u64,
 }
 
 /// What becomes of a layer.
@@ -83,7 +96,7 @@ pub struct WrittenImage {
 
 impl ApplyReport {
     /// Of an outcome.
-    pub fn new(view: &View<'_>, outcome: &Outcome) -> Self {
+    pub fn new(view: &View<'_>, outcome: &Outcome, dropped: Vec<DroppedFiles>) -> Self {
         let image = view.image();
         let hidden = crate::apply::hidden_bytes(view);
         let created_by = image.created_by();
@@ -123,6 +136,7 @@ impl ApplyReport {
             before: image.unpacked(),
             after: outcome.predicted.unpacked(),
             layers,
+            dropped,
             written: None,
         }
     }
@@ -167,6 +181,12 @@ pub fn render(report: &ApplyReport, color: bool, width: usize) -> String {
         lines.push(format!("  {} {old} {new}  {what} {text}", right(&number, 5)).trim_end().to_owned());
     }
     lines.push(String::new());
+    for row in &report.dropped {
+        lines.push(match row.files {
+            0 => format!("{}: nothing above the base.", row.rule),
+            files => format!("{}: {} in {} go.", row.rule, size(row.bytes), count(files, "file")),
+        });
+    }
     if report.still_hidden > 0 {
         lines.push(format!("{} that no container sees stay in layers that are kept.", size(report.still_hidden)));
     }

@@ -34,7 +34,7 @@ pub mod markdown;
 pub mod report_md;
 pub mod text;
 
-pub use apply::{AppliedLayer, ApplyReport, LayerFate, WrittenImage, render as apply};
+pub use apply::{AppliedLayer, ApplyReport, DroppedFiles, LayerFate, WrittenImage, render as apply};
 pub use audit::{
     ActionSummary, AuditReport, BrokenReport, ContestReport, DistributionReport, EnvironmentReport, EvidenceReport,
     FindingReport, Group, HiddenBytes, ImageSummary, LayerBytes, LayerReport, LayerShare, NamedBytes, OsPackageReport,

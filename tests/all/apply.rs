@@ -470,6 +470,71 @@ fn a_link_to_nothing_is_refused_and_one_that_leaves_the_root_is_only_copied() {
 }
 
 #[test]
+fn what_goes_of_what_a_container_sees_is_what_was_named_and_is_not_in_the_base() {
+    let base =
+        joined([owned("cache/", b'5', ("700", 3, 1), b""), owned("cache/of-base", b'0', ("644", 0, 1), b"base")]);
+    let above = joined([
+        owned("cache/a", b'0', ("644", 0, 1), b"shared"),
+        Tar::new().link("kept", b'1', "cache/a"),
+        owned("cache/b", b'0', ("644", 0, 1), b"alone"),
+        Tar::new().link("cache/c", b'2', "b"),
+    ]);
+    let parts = Parts::new(vec![base, above]);
+    let store = Store::new();
+    let source = store.write("old.tar", docker_old(&parts));
+    let (image, layers) = open_with_layers(&Target::at(&source), &OpenOptions::default(), &()).unwrap();
+    let view = View::new(&image);
+    let original = Original { image: &image, layers: &layers, base_layers: 1 };
+    let mut wish = Wish::everything(&view);
+    let went: Vec<bool> = ["cache/a", "cache/b", "cache/c", "cache/of-base", "cache", "none"]
+        .map(|path| wish.drop(&view, 1, path.as_bytes()))
+        .into();
+    assert_eq!(went, [true, true, true, false, false, false]);
+    let out = store.path("out");
+    let outcome = original.outcome(&view, wish).unwrap();
+    original.write(outcome, &options(&format!("oci:{}", out.display()), Compression::None), &()).unwrap();
+    let mut expected = merged(&parts.layers);
+    expected.retain(|path, _| ![&b"cache/a"[..], b"cache/b", b"cache/c"].contains(&&path[..]));
+    assert_eq!(merged(&read(&out).1), expected, "the content of a file that goes stays under its other name");
+}
+
+#[test]
+fn the_command_says_what_becomes_of_each_layer_and_refuses_what_it_cannot_follow() {
+    let cache = |name: &str| Tar::new().file(&format!("root/.cache/pip/http/{name}"), vec![b'c'; 200_000]);
+    let lower = cache("a").file("app.py", "x = 1\n").file("old", "hidden").finish();
+    let upper = Tar::new().file("old", "seen").finish();
+    let store = Store::new();
+    let source = store.write("old.tar", docker_old(&Parts::new(vec![lower, upper])));
+    let out = store.path("out");
+    let run = |arguments: &[&str]| {
+        let mut command = assert_cmd::Command::cargo_bin("slimwright").unwrap();
+        command.arg("apply").arg(&source).arg("-o").arg(format!("oci:{}", out.display())).args(arguments);
+        let output = command.output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+    };
+    for (rule, says) in [
+        ("pip-cash", "pip-cache"),
+        ("bundled-tests", "it is for you to judge"),
+        ("torch-cuda", "no matter of files alone"),
+        ("compilers", "no matter of files alone"),
+    ] {
+        let (code, _, stderr) = run(&["--only", rule]);
+        assert!(code == 2 && stderr.contains(says), "{rule}: {stderr}");
+    }
+    assert_eq!(run(&[]).0, 2, "what to do is named");
+    let (code, dry, stderr) = run(&["--only", "pip-cache", "--dry-run"]);
+    assert_eq!((code, out.exists()), (0, false), "{stderr}");
+    assert!(dry.contains("pip-cache: 200 kB in 1 file go.") && dry.contains("Nothing was written"), "{dry}");
+    let (code, stdout, stderr) = run(&["--only", "pip-cache", "--only", "deleted-bytes"]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stdout.contains("Read back and as predicted") && !stdout.contains("no container sees"), "{stdout}");
+    let (_, layers) = read(&out);
+    assert_eq!(names(&layers[0]), ["app.py"]);
+    assert_eq!(run(&["--only", "deleted-bytes"]).0, 2, "it is there already");
+}
+
+#[test]
 fn outputs_are_typed_as_other_tools_type_them() {
     let parsed =
         |text: &str| text.parse::<Output>().map(|output| (output.form, output.path.display().to_string(), output.name));

@@ -4,17 +4,23 @@ use crate::apply::{OUTPUTS, Options, Original, Output, Packing, Wish};
 use crate::cli::budget::epoch;
 use crate::cli::failure::{Failure, Result};
 use crate::cli::input::{Input, Look};
-use crate::cli::options::{self, Asked, Only, Plain};
+use crate::cli::options::{self, Asked, Plain};
 use crate::cli::output::print;
+use crate::cli::pipeline;
 use crate::cli::progress::Bar;
+use crate::facts::Survey;
 use crate::fs::View;
 use crate::image::{ImageError, Progress as _, open_with_layers};
 use crate::layer::Compression;
-use crate::report::{self, ApplyReport, json};
+use crate::report::{self, ApplyReport, DroppedFiles, json};
+use crate::rules::{self, Detect, Rule, Tier};
 use std::mem::ManuallyDrop;
 
 struct Settings {
     input: Input,
+    /// The rules, and those that are followed.
+    rules: Vec<Rule>,
+    only: Vec<String>,
     output: Output,
     packing: Packing,
     created: Option<String>,
@@ -37,9 +43,9 @@ pub fn run(args: options::Apply) -> Result<()> {
     let original = Original { image: &image, layers: &layers, base_layers: image.base_layers() };
     let failed = |error: crate::apply::ApplyError| Failure::of(error.is_usage(), error);
     original.check().map_err(failed)?;
-    let wish = Wish::without_hidden(&view, original.base_layers);
+    let (wish, dropped) = settings.wish(&view, original.base_layers);
     let outcome = original.outcome(&view, wish).map_err(failed)?;
-    let mut report = ApplyReport::new(&view, &outcome);
+    let mut report = ApplyReport::new(&view, &outcome, dropped);
     if !settings.dry_run {
         let options = settings.options();
         let applied = original.write(outcome, &options, &bar).map_err(failed)?;
@@ -57,7 +63,8 @@ impl Settings {
             .output
             .parse()
             .map_err(|error| Failure::usage(anyhow::anyhow!("--output: {error}")).hint(format!("write {OUTPUTS}")))?;
-        let Only::DeletedBytes = args.only;
+        let rules = pipeline::rules(args.profiles.profiles.as_deref())?;
+        args.only.iter().try_for_each(|id| check(&rules, id))?;
         let packing = packing(&output, args.compression, args.level)?;
         let created = epoch()?.map(rfc3339).transpose()?;
         if !args.dry_run {
@@ -69,6 +76,8 @@ impl Settings {
         input.options.whole = true;
         Ok(Self {
             input,
+            rules,
+            only: args.only,
             output,
             packing,
             created,
@@ -77,6 +86,37 @@ impl Settings {
             look: Look::new(&args.print, true),
             format: args.format,
         })
+    }
+
+    /// What is to stay, and what goes by each rule over paths.
+    fn wish(&self, view: &View<'_>, base_layers: usize) -> (Wish, Vec<DroppedFiles>) {
+        let follows = |rule: &&Rule| self.only.contains(&rule.id);
+        let is_hidden = |rule: &Rule| matches!(rule.detect, Detect::DeadBytes {} | Detect::RewrittenBytes {});
+        let mut wish = match self.rules.iter().filter(follows).any(is_hidden) {
+            true => Wish::without_hidden(view, base_layers),
+            false => Wish::everything(view),
+        };
+        let over_paths: Vec<Rule> =
+            self.rules.iter().filter(follows).filter(|rule| !is_hidden(rule)).cloned().collect();
+        if over_paths.is_empty() {
+            return (wish, Vec::new());
+        }
+        let survey = ManuallyDrop::new(Survey::new(view, &[]));
+        let findings = rules::evaluate(&survey.facts(view), &over_paths);
+        let mut out = Vec::new();
+        for rule in &over_paths {
+            let mut row = DroppedFiles { rule: rule.id.clone(), files: 0, bytes: 0 };
+            let found = findings.iter().filter(|finding| finding.rule == rule.id);
+            for path in found.flat_map(|finding| &finding.paths) {
+                if wish.drop(view, base_layers, path.as_bytes()) {
+                    let node = view.get(path.as_bytes()).filter(|node| view.holds_bytes(*node));
+                    row.bytes += node.map_or(0, |node| view.size(node));
+                    row.files += 1;
+                }
+            }
+            out.push(row);
+        }
+        (wish, out)
     }
 
     fn options(&self) -> Options {
@@ -88,6 +128,24 @@ impl Settings {
             limits: self.input.options.limits,
         }
     }
+}
+
+/// Whether a rule can be followed by what is there: without an installer and without a package manager.
+fn check(rules: &[Rule], id: &str) -> Result<()> {
+    let Some(rule) = rules.iter().find(|rule| rule.id == id) else {
+        let error = anyhow::anyhow!("--only {}: no rule has this id", crate::base::escape_str(id));
+        return Err(pipeline::no_rule(error, id, rules.iter().map(|rule| rule.id.as_str())));
+    };
+    let why = match rule.detect {
+        _ if rule.tier == Tier::ReportOnly => "it is for you to judge, and nothing follows it by itself",
+        Detect::DeadBytes {} | Detect::RewrittenBytes {} | Detect::Paths { .. } => return Ok(()),
+        _ => "what it asks for is no matter of files alone",
+    };
+    let failure = Failure::usage(anyhow::anyhow!("--only {}: apply cannot follow it: {why}", rule.id));
+    Err(failure.hint(match rule.tier {
+        Tier::ReportOnly => format!("slimwright explain {}", rule.id),
+        _ => "`slimwright plan` writes a Dockerfile that follows it".to_owned(),
+    }))
 }
 
 /// What is asked for, where the form can have it.
