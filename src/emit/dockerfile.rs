@@ -22,7 +22,7 @@ use super::settings::settings;
 use super::{Style, lock, picked};
 use crate::base::ImagePath;
 use crate::index::Verdict;
-use crate::plan::{CopyItem, Pin, Plan, TargetEnvironment};
+use crate::plan::{CopyItem, Picked, Pin, Plan, TargetEnvironment};
 use crate::python::{EnvironmentKind, is_name};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -187,18 +187,27 @@ fn is_alpine(plan: &Plan) -> bool {
 /// Whether the base has no interpreter that could install, nor gets one of a package: then the original's does.
 fn lacks_python(plan: &Plan, environment: &TargetEnvironment) -> bool {
     let name = base_python(environment);
-    let from_packages = plan.system.iter().any(|package| package.name.starts_with("python3"));
-    let is_it = |path: &[u8]| {
-        let inside = path.strip_prefix(b"usr/local/bin/").or(path.strip_prefix(b"usr/bin/"));
-        inside.is_some_and(|file| file == name.as_bytes() || file == b"python3")
+    let elsewhere = environment.interpreter.as_ref().filter(|path| !is_usual(path));
+    let from_packages = elsewhere.is_none() && plan.system.iter().any(|package| package.name.starts_with("python3"));
+    let is_it = |path: &[u8]| match elsewhere {
+        Some(interpreter) => path == interpreter.as_bytes(),
+        None => {
+            let inside = path.strip_prefix(b"usr/local/bin/").or(path.strip_prefix(b"usr/bin/"));
+            inside.is_some_and(|file| file == name.as_bytes() || file == b"python3")
+        }
     };
     // The original's own is no package's, and is copied.
-    let is_copied = |item: &CopyItem| {
-        let folder = |folder: &[u8]| item.directory && crate::base::is_within(folder, item.path.as_bytes());
-        is_it(item.path.as_bytes()) || folder(b"usr/local/bin") || folder(b"usr/bin")
+    let holds = |folder: &[u8]| match elsewhere {
+        Some(interpreter) => crate::base::is_within(interpreter.as_bytes(), folder),
+        None => [&b"usr/local/bin"[..], b"usr/bin"].into_iter().any(|bin| crate::base::is_within(bin, folder)),
     };
-    let is_usual = environment.kind != EnvironmentKind::Conda && !from_packages && !base_has(plan, is_it);
-    is_usual && plan.copies.iter().any(is_copied)
+    let is_copied = |item: &CopyItem| is_it(item.path.as_bytes()) || item.directory && holds(item.path.as_bytes());
+    let is_picked = |picked: &Picked| {
+        let files = picked.paths.iter().any(|path| is_it(path.as_bytes()));
+        files || picked.folders.iter().any(|folder| holds(folder.as_bytes()))
+    };
+    let is_absent = environment.kind != EnvironmentKind::Conda && !from_packages && !base_has(plan, is_it);
+    is_absent && (plan.copies.iter().any(is_copied) || plan.picked.as_ref().is_some_and(is_picked))
 }
 
 fn build_stage(
@@ -255,7 +264,7 @@ fn build_stage(
         out.push_str("# The virtual environment, at its own path: its scripts name their interpreter.\n");
         let empty = if style == Style::Pip { "" } else { " --without-pip" };
         let anew = by_original.then(|| format!("rm -rf {prefix}"));
-        let make = format!("{} -m venv{empty} {prefix}", base_python(environment));
+        let make = format!("{} -m venv{empty} {prefix}", shell(&base_python(environment)));
         run(&anew.into_iter().chain([make]).collect::<Vec<_>>(), out);
     }
     if names.len() > 1 {
@@ -335,11 +344,20 @@ fn compilers(plan: &Plan, out: &mut String) {
     install_packages(plan, if known.is_empty() { &default } else { &known }, out);
 }
 
-/// The interpreter of the base.
+/// The interpreter that the environment is for. One in `/usr/bin` or `/usr/local/bin` goes by its name, which is the same in any
+/// base that has it; one below a prefix of its own (uv's, pyenv's, Lambda's) is where it is in the original.
 pub(super) fn base_python(environment: &TargetEnvironment) -> String {
+    if let Some(path) = environment.interpreter.as_ref().filter(|path| !is_usual(path)) {
+        return path_of(path);
+    }
     let digits = |part: &str| !part.is_empty() && part.len() < 4 && part.bytes().all(|b| b.is_ascii_digit());
     let known = environment.python.split_once('.').is_some_and(|(major, minor)| digits(major) && digits(minor));
     if known { format!("python{}", environment.python) } else { "python3".to_owned() }
+}
+
+/// Whether an interpreter is where all systems have theirs.
+fn is_usual(path: &ImagePath) -> bool {
+    [&b"usr/local/bin"[..], b"usr/bin", b"bin"].contains(&crate::base::parent(path.as_bytes()))
 }
 
 /// The interpreter that sees the environment.

@@ -58,7 +58,7 @@ pub fn with_pip(environment: &TargetEnvironment, file: &str, hashed: bool, compl
 pub fn uv_itself(environment: &TargetEnvironment) -> String {
     let python = match environment.kind {
         EnvironmentKind::Conda => shell(&python(environment)),
-        _ => base_python(environment),
+        _ => shell(&base_python(environment)),
     };
     format!("{python} -m pip install --no-cache-dir --target {UV} uv")
 }

@@ -6,6 +6,7 @@
 
 mod archive;
 mod cache;
+pub mod catalogue;
 mod choice;
 mod config;
 mod daemon;

@@ -142,6 +142,7 @@ pub(super) fn target_environment(facts: &Facts<'_>, base_layers: usize) -> Optio
         TargetEnvironment {
             prefix: environment.prefix.clone(),
             kind: environment.kind,
+            interpreter: environment.interpreter.clone(),
             python: environment.python.map_or_else(|| "3".into(), |(major, minor)| format!("{major}.{minor}")),
             uid: owner.map_or(0, |entry| entry.uid),
             gid: owner.map_or(0, |entry| entry.gid),
@@ -169,10 +170,21 @@ pub(super) fn above_base<'a>(
     facts: &'a Facts<'_>,
     base_layers: usize,
 ) -> impl Iterator<Item = (DistId, &'a Distribution)> {
-    facts.python.distributions.pairs().filter(move |(_, dist)| {
-        let vendor = facts.python.environments[dist.environment].kind == EnvironmentKind::Vendor;
-        dist.layer as usize >= base_layers && !vendor && !facts.os.owners.contains_key(&dist.metadata.join(b"METADATA"))
-    })
+    // Debian's installers keep out of the distribution's own folder; Alpine's and others put what they install there.
+    let is_packaged = |dist: &Distribution| {
+        let owned = |path: &ImagePath| facts.os.owners.contains_key(path);
+        dist.system_owned
+            || owned(&dist.metadata.join(b"METADATA"))
+            || facts.python.environments[dist.environment].kind == EnvironmentKind::Vendor
+                && (owned(&dist.metadata) || owned(&dist.metadata.join(b"PKG-INFO")) || is_debians(facts, dist))
+    };
+    facts.python.distributions.pairs().filter(move |(_, dist)| dist.layer as usize >= base_layers && !is_packaged(dist))
+}
+
+/// Whether a distribution is in the folder that only Debian's packages write to.
+fn is_debians(facts: &Facts<'_>, dist: &Distribution) -> bool {
+    let name = crate::base::file_name(crate::base::parent(dist.metadata.as_bytes()));
+    name == b"dist-packages" && facts.python.environments[dist.environment].prefix.as_bytes() == b"usr"
 }
 
 /// Decides.

@@ -232,7 +232,7 @@ impl<'a> Draft<'a> {
         let (overridden, unsatisfied_before) = closure::overridden(facts, decisions);
         let pins = super::pins(facts, decisions, &prediction);
         let rebuilt = position.filter(|_| !decisions.subject.is_empty());
-        let mut notes = super::notes(facts, decisions, system, rebuilt, &self.conda);
+        let mut notes = super::notes(facts, decisions, system, rebuilt, (&self.base, &self.conda));
         notes.extend(availability::notes(&pins));
         notes.extend(self.conda.list.iter().flat_map(|decision| decision.notes(facts)));
         if !self.options.own_dockerfile {

@@ -26,6 +26,7 @@ use crate::fs::Owner;
 use crate::image::{Config, Image};
 use crate::index::{Availability, Verdict};
 use crate::python::EnvironmentKind;
+use crate::python::{DistId, Distribution};
 use crate::rules::{Finding, Subject};
 use crate::rules::{Rule, Tier};
 pub use after::{LibraryCheck, Unmet, libraries_after};
@@ -169,6 +170,8 @@ pub struct TargetEnvironment {
     pub site_dir: ImagePath,
     /// What kind.
     pub kind: EnvironmentKind,
+    /// Its interpreter in the original, behind all links, where it has one.
+    pub interpreter: Option<ImagePath>,
     /// `3.11`.
     pub python: String,
     /// Owner of the site directory, to keep.
@@ -489,7 +492,7 @@ fn notes(
     decisions: &Decisions,
     system: &system::SystemDecisions,
     target: Option<usize>,
-    conda: &conda::CondaDecisions,
+    (base, conda): (&BaseImage, &conda::CondaDecisions),
 ) -> Vec<String> {
     let mut notes = decisions.notes.clone();
     notes.extend(system.notes.iter().cloned());
@@ -505,26 +508,51 @@ fn notes(
             notes.push(format!("{name} {version} {why}: what it installed is copied from the original"));
         }
     }
-    for (position, environment) in facts.python.environments.iter().enumerate() {
-        let here = || dists.iter().filter(|dist| dist.environment == position);
-        let filled = here().next().is_some();
-        let others =
-            matches!(environment.kind, EnvironmentKind::Virtual | EnvironmentKind::Conda | EnvironmentKind::Other);
-        if Some(position) != target && filled && others && conda.at(&environment.prefix).is_none() {
-            let mut bytes = here().fold(0u64, |sum, dist| sum.saturating_add(dist.bytes));
-            if environment.kind == EnvironmentKind::Conda {
-                let conda = facts.os.conda.packages.pairs();
-                let conda = conda.filter(|(_, package)| package.prefix == environment.prefix);
-                let of =
-                    |(id, _): (CondaId, _)| facts.summary.owners.get(&Owner::CondaPackage(id)).map_or(0, |sum| sum.0);
-                bytes = conda.map(of).fold(bytes, u64::saturating_add);
-            }
-            let (prefix, bytes) = (&environment.prefix, ByteSize(bytes));
-            notes.push(format!("the environment at {prefix} is copied as it is: {bytes}"));
-        }
-    }
+    notes.extend(others(facts, decisions, target, (base, conda)));
     notes.sort();
     notes.dedup();
+    notes
+}
+
+/// Notes on what is copied as it is beside the environment that is rebuilt: other environments above the base, and interpreters
+/// that no package brings.
+fn others(
+    facts: &Facts<'_>,
+    decisions: &Decisions,
+    target: Option<usize>,
+    (base, conda): (&BaseImage, &conda::CondaDecisions),
+) -> Vec<String> {
+    let dists = &facts.python.distributions;
+    let above: Vec<&Distribution> = closure::above_base(facts, base.layers).map(|(_, dist)| dist).collect();
+    let mut notes = Vec::new();
+    for (position, environment) in facts.python.environments.iter().enumerate() {
+        let is_conda = environment.kind == EnvironmentKind::Conda;
+        let here = || above.iter().filter(|dist| dist.environment == position);
+        let is_there = here().next().is_some() || is_conda && dists.iter().any(|dist| dist.environment == position);
+        if Some(position) == target || !is_there || conda.at(&environment.prefix).is_some() {
+            continue;
+        }
+        let mut bytes = here().fold(0u64, |sum, dist| sum.saturating_add(dist.bytes));
+        if is_conda {
+            let packages = facts.os.conda.packages.pairs();
+            let packages = packages.filter(|(_, package)| package.prefix == environment.prefix);
+            let of = |(id, _): (CondaId, _)| facts.summary.owners.get(&Owner::CondaPackage(id)).map_or(0, |sum| sum.0);
+            bytes = dists.iter().filter(|dist| dist.environment == position).map(|dist| dist.bytes).sum();
+            bytes = packages.map(of).fold(bytes, u64::saturating_add);
+        }
+        let (prefix, bytes) = (&environment.prefix, ByteSize(bytes));
+        notes.push(format!("the environment at {prefix} is copied as it is: {bytes}"));
+    }
+    let copied = facts
+        .python
+        .interpreters
+        .list
+        .iter()
+        .filter(|one| one.layer as usize >= base.layers && !decisions.subject.is_empty());
+    notes.extend(copied.map(|interpreter| {
+        let (title, prefix, bytes) = (interpreter.title(), &interpreter.prefix, ByteSize(interpreter.bytes()));
+        format!("{title} at {prefix} is no package's and not the base's: it is copied as it is, {bytes}")
+    }));
     notes
 }
 

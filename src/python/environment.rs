@@ -4,7 +4,7 @@ use super::interpreter::{
     from_environment_variable, from_os_package, full_version, minor_of_name, minor_version, parse_pyvenv,
 };
 use super::scan::Scan;
-use crate::base::{ImagePath, file_name, is_within, parent};
+use crate::base::{ImagePath, file_name, is_within, join, parent};
 use crate::fs::View;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +22,9 @@ pub struct Environment {
     pub python_full: Option<String>,
     /// What kind.
     pub kind: EnvironmentKind,
+    /// The interpreter that imports from it, behind all links, where the image has one of its own for it:
+    /// `/usr/local/bin/python3.11`, `/root/.local/share/uv/python/cpython-3.12.4-linux-x86_64-gnu/bin/python3.12`.
+    pub interpreter: Option<ImagePath>,
     /// The other environments that its interpreter imports from too, as positions in
     /// [`super::Inventory::environments`], in the order in which they are looked at after its own.
     pub sees: Vec<usize>,
@@ -31,7 +34,8 @@ pub struct Environment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EnvironmentKind {
-    /// `/usr/local/lib/pythonX.Y/site-packages`, or Debian's `/usr/local/lib/pythonX.Y/dist-packages`.
+    /// That of an interpreter which no distribution packs: `/usr/local/lib/pythonX.Y/site-packages`, the same below a prefix of
+    /// pyenv's or uv's; and Debian's `/usr/local/lib/pythonX.Y/dist-packages`.
     System,
     /// The distribution's own: `/usr/lib/python3/dist-packages`, `/usr/lib/pythonX.Y/site-packages`.
     Vendor,
@@ -83,7 +87,8 @@ fn environment(
     python: Option<(u32, u32)>,
     dirs: &BTreeSet<&[u8]>,
 ) -> Environment {
-    let kind = kind_of(scan, prefix, dirs);
+    let own = own_interpreter(view, prefix, python);
+    let kind = kind_of(scan, prefix, dirs, own.is_some());
     let settings = if kind == EnvironmentKind::Virtual { pyvenv(view, prefix) } else { BTreeMap::new() };
     let stated = settings.get("version_info").or_else(|| settings.get("version"));
     let stated_minor = stated.and_then(|version| minor_version(version));
@@ -106,17 +111,40 @@ fn environment(
         python: python.or_else(|| python_full.as_deref().and_then(minor_version)),
         python_full,
         kind,
+        interpreter: match kind {
+            EnvironmentKind::Virtual => virtual_interpreter(view, prefix, &settings),
+            _ => own,
+        },
         sees: Vec::new(),
     }
 }
 
-fn kind_of(scan: &Scan<'_>, prefix: &[u8], dirs: &BTreeSet<&[u8]>) -> EnvironmentKind {
+/// `bin/pythonX.Y` of a prefix, behind all links.
+fn own_interpreter(view: &View<'_>, prefix: &[u8], python: Option<(u32, u32)>) -> Option<ImagePath> {
+    let (major, minor) = python?;
+    let names = [format!("bin/python{major}.{minor}"), format!("bin/python{major}.{minor}t")];
+    names.iter().find_map(|name| view.resolve(&join(prefix, name.as_bytes()))).map(|real| ImagePath::new(&real))
+}
+
+/// What a virtual environment's `bin/python` leads to; where that leads nowhere, what its `home` has.
+fn virtual_interpreter(view: &View<'_>, prefix: &[u8], settings: &BTreeMap<String, String>) -> Option<ImagePath> {
+    let names = [&b"bin/python"[..], b"bin/python3"];
+    let by_link = names.iter().find_map(|name| view.resolve(&join(prefix, name)));
+    let by_home = || {
+        let home = ImagePath::from(settings.get("home")?.as_str());
+        [&b"python3"[..], b"python"].iter().find_map(|name| view.resolve(home.join(name).as_bytes()))
+    };
+    by_link.or_else(by_home).map(|real| ImagePath::new(&real))
+}
+
+fn kind_of(scan: &Scan<'_>, prefix: &[u8], dirs: &BTreeSet<&[u8]>, has_interpreter: bool) -> EnvironmentKind {
     let is_standard = dirs.iter().any(|dir| *dir != prefix);
     match prefix {
         _ if scan.virtual_prefixes.contains(prefix) => EnvironmentKind::Virtual,
         _ if scan.conda_prefixes.contains(prefix) => EnvironmentKind::Conda,
         b"usr/local" if is_standard => EnvironmentKind::System,
         b"usr" | b"" if is_standard => EnvironmentKind::Vendor,
+        _ if is_standard && has_interpreter => EnvironmentKind::System,
         _ if file_name(prefix) == b".local" => EnvironmentKind::User,
         _ => EnvironmentKind::Other,
     }

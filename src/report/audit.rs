@@ -1,8 +1,9 @@
 //! What an audit says: the types that every renderer gets, and that are the JSON format's fields.
 
 use super::map::Part;
-use crate::base::{Basis, ByteSize, Size, Text, Unit};
+use crate::base::{Basis, ByteSize, Size, Text, Unit, count};
 use crate::image::GapText;
+use crate::image::catalogue::{self, CatalogueImage};
 use crate::layer::Compression;
 use crate::python::EnvironmentKind;
 use crate::rules::{Severity, Tier};
@@ -24,6 +25,9 @@ pub struct AuditReport {
     /// The base image that nothing is known of: the sizes are those above it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unknown_base: Option<Text>,
+    /// About how large that base is, by the catalogue. It is in none of the sums.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base_estimate: Option<BaseEstimate>,
     /// All bytes of all layers, each in exactly one group, largest first.
     pub groups: Vec<Group>,
     /// The layers, lowest first.
@@ -57,6 +61,69 @@ pub struct AuditReport {
     /// Every byte by layer, owner, folder and file: for a picture, where one was asked for.
     #[serde(skip)]
     pub map: Option<Part>,
+}
+
+/// About how large a base image is that nobody could be asked of.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct BaseEstimate {
+    /// The image that the catalogue has: the base itself, or one of its kind.
+    pub image: String,
+    /// Whether it is the base itself by its name.
+    pub is_same: bool,
+    /// How many layers it has.
+    pub layers: usize,
+    /// Its compressed layers.
+    pub wire: Size,
+    /// What they unpack to, where that was published.
+    pub unpacked: Option<Size>,
+    /// The day of its newest figure.
+    pub date: String,
+    /// Where the figures were published.
+    pub sources: Vec<String>,
+}
+
+impl BaseEstimate {
+    /// What the catalogue says of an image of this name.
+    pub(super) fn of(name: &str, platform: &str) -> Option<Self> {
+        let found = catalogue::estimate(name, platform)?;
+        Some(Self::new(found.image, found.is_same))
+    }
+
+    /// What the catalogue has beside an image of this name; nothing where that is the image alone.
+    pub(super) fn beside(name: &str, platform: &str) -> Vec<Self> {
+        let found = catalogue::beside(name, platform);
+        let is_same = |image: &CatalogueImage| {
+            catalogue::estimate(name, platform).is_some_and(|it| it.is_same && it.image == image)
+        };
+        let rows: Vec<Self> = found.into_iter().map(|image| Self::new(image, is_same(image))).collect();
+        if rows.len() > 1 { rows } else { Vec::new() }
+    }
+
+    fn new(image: &CatalogueImage, is_same: bool) -> Self {
+        let size = |bytes, unit| Size { bytes: ByteSize(bytes), unit, basis: Basis::Catalogue };
+        Self {
+            image: image.name.clone(),
+            is_same,
+            layers: image.wire.len(),
+            wire: size(image.pulled(), Unit::Wire),
+            unpacked: image.unpacked.map(|bytes| size(bytes, Unit::Unpacked)),
+            date: image.date.clone(),
+            sources: image.sources.clone(),
+        }
+    }
+
+    /// In one line, with what is above the base.
+    pub(super) fn sentence(&self, above: ByteSize) -> String {
+        let what = if self.is_same { String::new() } else { format!(" (the catalogue has {})", self.image) };
+        let sum = self.unpacked.map(|size| {
+            let all = ByteSize(size.bytes.0.saturating_add(above.0));
+            format!("about {} unpacked, so that all of it is about {all}", size.bytes)
+        });
+        let pulled = format!("{} wire in {}", self.wire.bytes, count(self.layers, "layer"));
+        let known: Vec<String> = sum.into_iter().chain([pulled]).collect();
+        format!("by the catalogue of {} the base{what} is {}: an estimate, in no sum", self.date, known.join("; "))
+    }
 }
 
 /// Which image was read.

@@ -34,6 +34,7 @@ impl AuditReport {
             image: image_summary(image, facts),
             sizes: sizes(image, facts),
             unknown_base: image.unknown_base().map(Text::from),
+            base_estimate: image.unknown_base().and_then(|name| BaseEstimate::of(name, &image.platform)),
             groups: groups::groups(facts, findings, rules, &names.required_by),
             layers: layers(image, facts, &names),
             visible: visible(image, facts),

@@ -75,6 +75,7 @@ fn summary(report: &AuditReport) -> String {
         facts.push("predicted, not measured".to_owned());
     }
     facts.extend(super::screen::not_read_whole(report));
+    facts.extend(report.base_estimate.as_ref().map(|estimate| plain(&estimate.sentence(report.sizes.unpacked.bytes))));
     facts.join(" · ")
 }
 

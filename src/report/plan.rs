@@ -1,6 +1,6 @@
 //! What a plan says: `plan.json`, and what `REPORT.md` is made from.
 
-use super::audit::{SCHEMA_VERSION, SkippedSummary, unpacked};
+use super::audit::{BaseEstimate, SCHEMA_VERSION, SkippedSummary, unpacked};
 use super::build::{instructions, saving, skipped_summary};
 use super::fates::LedgerReport;
 use super::heavy::{HeavyReport, heavy};
@@ -67,6 +67,9 @@ pub struct PlanReport {
     /// What becomes of every file of the original; none where that was not looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ledger: Option<LedgerReport>,
+    /// What the catalogue has beside the plan's base: the same Python or system in other sizes. It decides nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub bases: Vec<BaseEstimate>,
     /// Who brought in the largest distributions.
     pub heavy: Vec<HeavyReport>,
     /// Whether shared objects have the libraries that they need; none where that was not looked at.
@@ -313,6 +316,7 @@ impl PlanReport {
             notes: escaped(&plan.notes),
             gaps: plan.predicted.gaps.iter().map(GapText::from).collect(),
             ledger: plan.ledger.as_ref().map(|ledger| LedgerReport::new(ledger, image.basis, &plan.predicted)),
+            bases: BaseEstimate::beside(&plan.base.name, &image.platform),
             heavy: Vec::new(),
             libraries: None,
             dockerfile: None,

@@ -1,5 +1,6 @@
 //! `REPORT.md`: what a plan does and why, beside the files that build it.
 
+use super::audit::BaseEstimate;
 use super::heavy;
 use super::layout::{change, relative};
 use super::markdown::{plain, table};
@@ -15,6 +16,7 @@ pub fn render(report: &PlanReport) -> String {
     build(&mut out, report);
     edits(&mut out, report);
     actions(&mut out, report);
+    bases(&mut out, report);
     heavy::section(&mut out, &report.heavy);
     layers(&mut out, report);
     report.ledger.iter().for_each(|ledger| ledger.section(&mut out));
@@ -56,6 +58,22 @@ fn head(out: &mut String, report: &PlanReport) {
     out.push_str("\n## What is not predicted\n\nThe predicted image is larger by what this brings:\n");
     let row = |gap: &crate::image::GapText| vec![plain(&gap.place), plain(&gap.what), plain(&gap.reason)];
     table(out, &["Where", "What", "Why"], report.gaps.iter().map(row));
+}
+
+/// What the catalogue has beside the base.
+fn bases(out: &mut String, report: &PlanReport) {
+    if report.bases.is_empty() {
+        return;
+    }
+    out.push_str(
+        "\n## Other sizes of this base\n\nPublished figures (basis: catalogue), each as of a day: estimates, which decide nothing \
+         here. `--base IMAGE` plans for another one. Alpine has another C library, for which many packages have no wheel.\n",
+    );
+    let row = |base: &BaseEstimate| {
+        let unpacked = base.unpacked.map_or_else(|| "not published".to_owned(), |size| size.bytes.to_string());
+        vec![plain(&base.image), base.layers.to_string(), base.wire.bytes.to_string(), unpacked, plain(&base.date)]
+    };
+    table(out, &["Image", "Layers:", "Wire:", "Unpacked:", "As of"], report.bases.iter().map(row));
 }
 
 fn build(out: &mut String, report: &PlanReport) {

@@ -77,6 +77,10 @@ fn header(report: &AuditReport, style: Style<'_>) -> Vec<String> {
     let first = lines.next().filter(|line| !line.is_empty()).map(|line| format!("   {line}")).unwrap_or_default();
     let mut out = vec![paint(style.color, Tone::Name, &name) + &first];
     out.extend(lines.map(|line| format!("  {line}")));
+    if let Some(estimate) = &report.base_estimate {
+        let text = estimate.sentence(report.sizes.unpacked.bytes);
+        out.extend(wrap_to(&text, style.width - 2, 3).into_iter().map(|line| format!("  {line}")));
+    }
     out.extend(report.unknown_base.as_ref().map(|base| format!("  say what the base is: --image {base}=TARGET")));
     out
 }

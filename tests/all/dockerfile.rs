@@ -58,6 +58,7 @@ pub fn quiet() -> Plan {
             prefix: "usr/local".into(),
             site_dir: "usr/local/lib/python3.11/site-packages".into(),
             kind: EnvironmentKind::System,
+            interpreter: None,
             python: "3.11".into(),
             uid: 0,
             gid: 0,

@@ -56,6 +56,7 @@ fn environment(kind: EnvironmentKind, prefix: &str, site: &str) -> TargetEnviron
         prefix: prefix.into(),
         site_dir: site.into(),
         kind,
+        interpreter: None,
         python: "3.11".into(),
         uid: 0,
         gid: 0,

@@ -21,6 +21,7 @@ mod action;
 mod apply;
 mod archives;
 mod asks;
+mod bases;
 mod bounds;
 mod budget;
 mod cache;

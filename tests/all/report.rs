@@ -76,6 +76,7 @@ fn inventory(mut inventory: Inventory) -> Inventory {
         python: Some((3, 11)),
         python_full: Some("3.11.7".into()),
         kind: EnvironmentKind::System,
+        interpreter: None,
         sees: Vec::new(),
     }];
     inventory.distributions = Numbered::from(vec![

@@ -78,6 +78,7 @@ impl Case {
             python: Some((3, 11)),
             python_full: None,
             kind: EnvironmentKind::System,
+            interpreter: None,
             sees: Vec::new(),
         };
         self.python.environments = (0..count).map(environment).collect();

@@ -1,0 +1,5 @@
+import numpy
+
+
+def handler(event, context):
+    return {"sum": int(numpy.arange(10).sum())}

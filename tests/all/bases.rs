@@ -1,0 +1,208 @@
+//! Pythons in places of their own, Pythons that the system's installers share, and what the catalogue says of bases that nobody
+//! could be asked of.
+
+use crate::fixture::image;
+use slimwright::emit::Style;
+use slimwright::facts::Survey;
+use slimwright::fs::View;
+use slimwright::image::Image;
+use slimwright::image::catalogue::{CATALOGUE, beside, estimate};
+use slimwright::plan::{Draft, Plan, PlanOptions};
+use slimwright::python::EnvironmentKind;
+use slimwright::rules::embedded;
+use slimwright::{prove, rules};
+
+const DEBIAN: &str = "layer ADD rootfs.tar /
+    f etc/os-release = ID=debian\\nVERSION_CODENAME=bookworm\\n
+    f bin/sh 100 mode=755
+    f bin/tar 400 mode=755
+    d etc
+    f etc/passwd 900
+    d tmp mode=1777
+    empty CMD [\"bash\"]\n";
+
+fn planned(image: &Image) -> (Plan, String) {
+    let view = View::new(image);
+    let survey = Survey::new(&view, &[]);
+    let facts = survey.facts(&view);
+    let rules = embedded();
+    let findings = rules::evaluate(&facts, &rules);
+    let options = PlanOptions { ledger: true, ..PlanOptions::default() };
+    let draft = Draft::new(&facts, &findings, &rules, &options).unwrap();
+    let (plan, files) = prove::emitted(draft.intent(Vec::new()), Style::Pip);
+    let text = files.into_iter().find(|(name, _)| name == "Dockerfile").unwrap().1;
+    (plan, text)
+}
+
+/// A CPython below a prefix, and a distribution in the site directory of another one or of itself.
+fn python(prefix: &str, minor: &str) -> String {
+    format!(
+        "f {prefix}/bin/python{minor} 14000 mode=755
+        l {prefix}/bin/python3 -> python{minor}
+        f {prefix}/lib/libpython{minor}.so.1.0 5000000
+        f {prefix}/lib/python{minor}/os.py 39000
+        f {prefix}/lib/python{minor}/json/__init__.py 14000\n"
+    )
+}
+
+fn distribution(site: &str, name: &str, bytes: usize) -> String {
+    format!(
+        "f {site}/{name}/__init__.py {bytes}
+        f {site}/{name}-1.0.dist-info/METADATA = Name: {name}\\nVersion: 1.0\\n
+        f {site}/{name}-1.0.dist-info/RECORD = {name}/__init__.py,,{bytes}\\n{name}-1.0.dist-info/METADATA,,\\n\n"
+    )
+}
+
+#[test]
+fn a_virtual_environment_of_uvs_own_python_is_made_again_by_that_python() {
+    let managed = "root/.local/share/uv/python/cpython-3.12.4-linux-x86_64-gnu";
+    let image = image(&format!(
+        "{DEBIAN}layer RUN uv python install 3.12
+        {}{}layer RUN uv pip install
+        f app/.venv/pyvenv.cfg = home = /{managed}/bin\\nimplementation = CPython\\nuv = 0.5\\nversion_info = 3.12.4\\n
+        l app/.venv/bin/python -> /{managed}/bin/python3.12
+        {}layer COPY app
+        f app/main.py = import flask\\n\n",
+        python(managed, "3.12"),
+        distribution(&format!("{managed}/lib/python3.12/site-packages"), "pip", 900),
+        distribution("app/.venv/lib/python3.12/site-packages", "flask", 5_000),
+    ));
+    let (plan, text) = planned(&image);
+    assert!(text.contains("FROM original AS build"), "{text}");
+    let made = format!("rm -rf /app/.venv \\\n && /{managed}/bin/python3.12 -m venv /app/.venv");
+    assert!(text.contains(&made), "{text}");
+    assert!(plan.copies.iter().any(|item| managed.starts_with(&item.path.to_string()[1..])), "{:?}", plan.copies);
+    let note = format!("Python 3.12 at /{managed} is no package's and not the base's: it is copied as it is, 5.1 MB");
+    assert!(plan.notes.contains(&note), "{:?}", plan.notes);
+    assert_eq!(plan.predicted.gaps, Vec::new());
+}
+
+#[test]
+fn a_python_of_pyenvs_is_a_system_of_its_own_whose_scripts_stay() {
+    let prefix = "root/.pyenv/versions/3.11.2";
+    let image = image(&format!(
+        "{DEBIAN}layer RUN pyenv install 3.11.2
+        {}layer RUN pip install
+        f {prefix}/bin/gunicorn 200 mode=755
+        {}",
+        python(prefix, "3.11"),
+        distribution(&format!("{prefix}/lib/python3.11/site-packages"), "gunicorn", 5_000),
+    ));
+    let view = View::new(&image);
+    let survey = Survey::new(&view, &[]);
+    let [environment] = survey.python.environments.as_slice() else { panic!("one environment") };
+    assert_eq!((environment.kind, environment.prefix.to_string()), (EnvironmentKind::System, format!("/{prefix}")));
+    let (plan, text) = planned(&image);
+    let install = format!("/{prefix}/bin/python3.11 -m pip install");
+    assert!(text.contains("FROM original AS build") && text.contains(&install), "{text}");
+    assert!(text.contains("--root /install"), "{text}");
+    assert_eq!(plan.predicted.gaps, Vec::new());
+}
+
+#[test]
+fn what_pip_put_beside_the_systems_modules_is_installed_again_and_what_apk_did_comes_by_apk() {
+    let site = "usr/lib/python3.12/site-packages";
+    let database = "P:musl\\nV:1.2.5-r0\\nA:x86_64\\nF:lib\\nR:ld-musl-x86_64.so.1\\n\\n";
+    let python = format!(
+        "P:python3\\nV:3.12.3-r0\\nA:x86_64\\nF:usr/bin\\nR:python3.12\\nR:python3\\nF:usr/lib/python3.12\\nR:os.py\\n\\n\
+         P:py3-pip\\nV:24.0-r2\\nA:x86_64\\nD:python3\\nF:{site}/pip\\nR:__init__.py\\nF:{site}/pip-24.0.dist-info\\nR:METADATA\\nR:RECORD\\n\\n"
+    );
+    let image = image(&format!(
+        "layer ADD alpine-minirootfs-3.20.3-x86_64.tar.gz / # buildkit
+        f etc/os-release = ID=alpine\\nVERSION_ID=3.20.3\\n
+        f bin/busybox 800000 mode=755
+        f lib/ld-musl-x86_64.so.1 650000 mode=755
+        f lib/apk/db/installed = {database}
+        f etc/apk/world = musl\\n
+        empty CMD [\"/bin/sh\"]
+        layer RUN apk add python3 py3-pip
+        f lib/apk/db/installed = {database}{python}
+        f etc/apk/world = musl\\npy3-pip\\npython3\\n
+        f usr/bin/python3.12 14000 mode=755
+        l usr/bin/python3 -> python3.12
+        f usr/lib/python3.12/os.py 39000
+        f {site}/pip/__init__.py 350
+        f {site}/pip-24.0.dist-info/METADATA = Name: pip\\nVersion: 24.0\\n
+        f {site}/pip-24.0.dist-info/RECORD = pip/__init__.py,,350\\npip-24.0.dist-info/METADATA,,\\n
+        layer RUN pip install --break-system-packages flask
+        {}",
+        distribution(site, "flask", 5_000),
+    ));
+    let (plan, text) = planned(&image);
+    let pins: Vec<&str> = plan.pins.iter().map(|pin| pin.name.as_str()).collect();
+    assert_eq!(pins, ["flask"]);
+    let system: Vec<&str> = plan.system.iter().map(|package| package.name.as_str()).collect();
+    assert_eq!(system, ["py3-pip", "python3"]);
+    assert!(plan.copies.iter().all(|item| !item.path.to_string().contains("site-packages")), "{:?}", plan.copies);
+    assert!(text.contains("RUN apk add --no-cache \\\n      py3-pip \\\n      python3\n"), "{text}");
+    assert_eq!(plan.predicted.gaps, Vec::new());
+}
+
+#[test]
+fn each_other_environment_above_the_base_has_a_line_with_its_bytes() {
+    let image = image(&format!(
+        "{DEBIAN}layer RUN pip install
+        f usr/bin/python3.11 14000 mode=755
+        {}{}layer RUN python3 -m venv
+        f opt/tool/pyvenv.cfg = home = /usr/bin\\nversion = 3.11.2\\n
+        l opt/tool/bin/python -> /usr/bin/python3.11
+        {}",
+        distribution("usr/local/lib/python3.11/dist-packages", "large", 90_000),
+        distribution("root/.local/lib/python3.11/site-packages", "small", 4_000),
+        distribution("opt/tool/lib/python3.11/site-packages", "tool", 6_000),
+    ));
+    let (plan, _) = planned(&image);
+    for prefix in ["/opt/tool", "/root/.local"] {
+        let line = format!("the environment at {prefix} is copied as it is:");
+        assert!(plan.notes.iter().any(|note| note.starts_with(&line)), "{prefix}: {:?}", plan.notes);
+    }
+}
+
+#[test]
+fn the_catalogue_is_sorted_and_each_figure_has_its_source() {
+    let names: Vec<(&str, &str)> = CATALOGUE.iter().map(|it| (it.name.as_str(), it.platform.as_str())).collect();
+    assert!(names.len() >= 13, "it was read");
+    assert!(names.is_sorted() && names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
+    for row in CATALOGUE.iter() {
+        assert!(!row.sources.is_empty() && row.wire.iter().all(|bytes| *bytes > 0), "{}", row.name);
+        assert!(row.date.parse::<jiff::civil::Date>().is_ok(), "{}: {}", row.name, row.date);
+        assert!(row.unpacked.is_none_or(|bytes| bytes > row.pulled()), "{}: unpacked is more than wire", row.name);
+    }
+}
+
+#[test]
+fn a_base_is_found_by_its_names_and_else_by_its_kind() {
+    let amd64 = "linux/amd64";
+    let found = |name: &str| estimate(name, amd64).map(|found| (found.image.name.as_str(), found.is_same));
+    for name in ["python:3.12-slim-bookworm", "docker.io/library/python:3.12-slim-bookworm@sha256:0f5b"] {
+        assert_eq!(found(name), Some(("python:3.12-slim-bookworm", true)), "{name}");
+    }
+    // Another version, another patch, no release of the system.
+    for (name, like) in [
+        ("python:3.11.9-slim-bookworm", "python:3.11-slim-bookworm"),
+        ("python:3.13-slim", "python:3.12-slim-trixie"),
+        ("python:3.12-alpine", "python:3.12-alpine3.23"),
+        ("python:3.12", "python:3.12-bookworm"),
+    ] {
+        assert_eq!(found(name), Some((like, false)), "{name}");
+    }
+    for name in [
+        "python:2-slim",
+        "python:3.12-windowsservercore",
+        "debian:unknown",
+        "registry.example.org/python:3.12-slim-bookworm",
+    ] {
+        assert_eq!(found(name), None, "{name}");
+    }
+    assert_eq!(
+        estimate("debian:bookworm-slim", "linux/arm64/v8").unwrap().image.unpacked,
+        None,
+        "it was not published"
+    );
+    assert_eq!(estimate("debian:bookworm-slim", "linux/s390x"), None);
+    let kin: Vec<&str> = beside("python:3.12.4-bookworm", amd64).iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(
+        kin,
+        ["python:3.12-alpine3.23", "python:3.12-bookworm", "python:3.12-slim-bookworm", "python:3.12-slim-trixie"]
+    );
+}
