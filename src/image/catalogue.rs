@@ -81,7 +81,7 @@ pub fn beside(name: &str, platform: &str) -> Vec<&'static CatalogueImage> {
 }
 
 /// A name as the catalogue has it: without the registry of the official images, its mirrors, and a digest.
-fn short(name: &str) -> String {
+pub fn short(name: &str) -> String {
     let name = name.split('@').next().unwrap_or_default();
     let places =
         ["docker.io/library/", "index.docker.io/library/", "docker.io/", "library/", "public.ecr.aws/docker/library/"];
@@ -93,15 +93,19 @@ fn short(name: &str) -> String {
 const SUITE: &str = "trixie";
 
 /// What a tag of the official Python images says.
-struct PythonTag {
-    minor: (u32, u32),
-    flavour: &'static str,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PythonTag {
+    /// `(3, 12)`.
+    pub minor: (u32, u32),
+    /// `slim`, `alpine`, `full`.
+    pub flavour: &'static str,
     /// `bookworm`, `alpine3.23`, `alpine`.
     suite: String,
 }
 
 impl PythonTag {
-    fn of(name: &str) -> Option<Self> {
+    /// Of `python:3.12-slim-bookworm`; none of another image, and of Windows.
+    pub fn of(name: &str) -> Option<Self> {
         let tag = name.strip_prefix("python:")?;
         let mut parts = tag.split('-');
         let mut numbers = parts.next()?.split('.');

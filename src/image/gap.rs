@@ -155,6 +155,8 @@ pub enum GapReason {
     NoInstruction,
     /// It is not told which of an image's layers are its base image's.
     WhichLayers,
+    /// What the user names as a base is not what the image was built on, and was not read.
+    OtherBase,
     /// A plan's Dockerfile would not build; why.
     WouldNotBuild(String),
     /// A command would fail, and the build goes on all the same; why.
@@ -260,6 +262,9 @@ impl fmt::Display for GapReason {
             }
             Self::WhichLayers => {
                 "nothing tells which of the original's layers are its own: what it brings comes on top"
+            }
+            Self::OtherBase => {
+                "the original was built on another image, whose layers stand for it here: what this one has was not read"
             }
             Self::WouldNotBuild(why) => return write!(f, "it would not build: {why}"),
             Self::FailsAndGoesOn(why) => {

@@ -29,6 +29,19 @@ pub(super) struct Application {
     pub paths: Vec<ImagePath>,
 }
 
+impl Application {
+    /// Leaves out what only a `RUN` can make, and says what that is: links that stand by themselves, owners and modes of folders.
+    pub(super) fn without_a_shell(&mut self) -> Vec<String> {
+        let links = std::mem::take(&mut self.links);
+        let folders = std::mem::take(&mut self.folders);
+        let link = |link: &LinkItem| format!("the link {}", link.path);
+        let folder = |folder: &FolderItem| format!("the owner or mode of {}", folder.path);
+        let all: Vec<String> = links.iter().map(link).chain(folders.iter().map(folder)).collect();
+        let note = |what: String| format!("{what} is left out: the base has no shell that could make it");
+        all.into_iter().map(note).collect()
+    }
+}
+
 /// What the choice depends on.
 pub(super) struct Chooser<'a> {
     facts: &'a Facts<'a>,

@@ -7,10 +7,11 @@
 //! not known.
 
 use super::gpu_system::GpuSystem;
-use super::{BaseImage, PlanError, PlanOptions};
+use super::{BaseImage, PlanError, PlanOptions, vendor};
 use crate::base::{Basis, is_within};
 use crate::facts::{Facts, is_package_manager_state};
 use crate::fs::{Node, View};
+use crate::image::catalogue::{self, PythonTag};
 use crate::image::{Config, Image};
 use crate::os::OsInventory;
 use crate::python::{Distribution, Inventory};
@@ -32,17 +33,22 @@ pub(super) fn choose(
     let told = image.told_base_layers();
     let known = |name: &str, how: &str, layers: usize| {
         let is_told = layers > 0 || image.base.is_some();
-        BaseImage { name: name.to_owned(), how: how.to_owned(), layers, is_told }
+        let (name, how) = (name.to_owned(), how.to_owned());
+        BaseImage { name, how, layers, is_told, has_shell: true, is_assumed: false }
     };
     let bare = || usize::from(is_operating_system(facts));
     if let Some(name) = &options.base {
-        return Ok(known(name, "named with --base", if told > 0 { told } else { bare() }));
+        let base = known(name, "named with --base", if told > 0 { told } else { bare() });
+        return Ok(BaseImage { is_assumed: contradicts(&base, facts), ..base });
     }
     let how = "the image's label org.opencontainers.image.base.name, or its Dockerfile";
     let label = label(&image.config);
     // A virtual image may have no layers of a base of which only the name is known.
     if let Some(name) = label.as_deref().filter(|_| told > 0 || !image.gaps.is_empty()) {
         return Ok(known(name, how, told));
+    }
+    if let Some(found) = vendor::of(facts, told).filter(|found| is_plain_name(&found.name)) {
+        return Ok(BaseImage { has_shell: found.has_shell, ..known(&found.name, found.how, found.layers) });
     }
     let official = official_python(&image.config, os);
     if let Some((name, how)) = official.as_ref().filter(|_| told > 0 && has_python(image, told)) {
@@ -76,6 +82,28 @@ pub(super) fn choose(
                 .into(),
         )),
     }
+}
+
+/// Whether the image's lowest layers cannot be the base that the user names: another distribution's, or a Python's where they
+/// have none or another one. A plan for them would promise what the named image does not bring.
+fn contradicts(base: &BaseImage, facts: &Facts<'_>) -> bool {
+    const DISTRIBUTIONS: [&str; 7] = ["debian", "ubuntu", "alpine", "amazonlinux", "rockylinux", "almalinux", "fedora"];
+    let (image, os) = (facts.view.image(), facts.os);
+    if !base.is_told || base.layers == 0 || image.basis != Basis::Measured {
+        return false;
+    }
+    let named = catalogue::short(&base.name);
+    let official = official_python(&image.config, os).filter(|_| has_python(image, base.layers));
+    let official = official.and_then(|(name, _)| PythonTag::of(&name));
+    if let Some(tag) = PythonTag::of(&named) {
+        let is_other = official.is_some_and(|own| (own.minor, own.flavour) != (tag.minor, tag.flavour));
+        return is_other || !has_python(image, base.layers);
+    }
+    let repository = |name: &str| name.split(':').next().unwrap_or_default().to_owned();
+    let own = operating_system(os).map(|name| repository(&name)).unwrap_or_default();
+    let named = repository(&named);
+    let are_known = [&own, &named].iter().all(|name| DISTRIBUTIONS.contains(&name.as_str()));
+    DISTRIBUTIONS.contains(&named.as_str()) && official.is_some() || are_known && own != named
 }
 
 /// Whether the first layer has an operating system and nothing else: no Python that no package owns, no distributions of

@@ -85,12 +85,11 @@ impl<'a> Draft<'a> {
             false => conda::decide(facts, findings, rules, &follows, base.layers, &left),
         };
         // conda's environments are copied as they are where nothing in them is to change: what is in them another installer
-        // cannot make.
+        // cannot make. Where there is no shell nothing can be installed.
         let copies_environment = |(_, target): &(usize, TargetEnvironment)| {
             let has_pip = |decision: &conda::CondaDecision| decision.has_pip(facts);
-            target.kind == EnvironmentKind::Conda
-                && !options.own_dockerfile
-                && !conda.at(&target.prefix).is_some_and(has_pip)
+            let is_kept = target.kind == EnvironmentKind::Conda && !conda.at(&target.prefix).is_some_and(has_pip);
+            (is_kept || !base.has_shell) && !options.own_dockerfile
         };
         let rebuilt = target.as_ref().filter(|target| !copies_environment(target));
         let environment = rebuilt.map(|(_, environment)| environment);
@@ -119,6 +118,9 @@ impl<'a> Draft<'a> {
         let mut application = chooser.choose();
         if !options.own_dockerfile {
             super::scattered::gather(&mut application, facts.view, &base_view);
+        }
+        if !base.has_shell && !options.own_dockerfile {
+            decisions.notes.extend(application.without_a_shell());
         }
         Ok(Self { facts, findings, rules, options, base, config, target, decisions, system, application, conda, left })
     }

@@ -19,14 +19,15 @@ mod scattered;
 mod settle;
 mod stock;
 mod system;
+mod vendor;
 
 use crate::base::{ByteSize, CondaId, DistId, FastSet, ImagePath, Size};
 use crate::facts::{Facts, Root};
 use crate::fs::Owner;
 use crate::image::{Config, Image};
 use crate::index::{Availability, Verdict};
+use crate::python::Distribution;
 use crate::python::EnvironmentKind;
-use crate::python::{DistId, Distribution};
 use crate::rules::{Finding, Subject};
 use crate::rules::{Rule, Tier};
 pub use after::{LibraryCheck, Unmet, libraries_after};
@@ -159,6 +160,10 @@ pub struct BaseImage {
     pub layers: usize,
     /// Whether something tells that. If not, what the base brings is not known, and no layer is taken for its own.
     pub is_told: bool,
+    /// Whether a `RUN` can be carried out on it.
+    pub has_shell: bool,
+    /// Whether the user names it and what the image's lowest layers have says that it is another one.
+    pub is_assumed: bool,
 }
 
 /// Where distributions are installed.

@@ -165,6 +165,13 @@ fn predicted(intent: &Intent<'_>, made: Result<Image, ContextError>) -> Image {
         writes: Writes::Anywhere,
     });
     image.gaps.extend(untold);
+    let other = base.is_assumed.then(|| Gap {
+        place: "the base image".into(),
+        command: crate::base::escape_str(&base.name),
+        why: GapReason::OtherBase,
+        writes: Writes::Anywhere,
+    });
+    image.gaps.extend(other);
     image.name = format!("{} (predicted)", original.name);
     image.other_names = Vec::new();
     image.platform.clone_from(&original.platform);

@@ -5,8 +5,8 @@ use crate::fixture::image;
 use slimwright::emit::Style;
 use slimwright::facts::Survey;
 use slimwright::fs::View;
-use slimwright::image::Image;
 use slimwright::image::catalogue::{CATALOGUE, beside, estimate};
+use slimwright::image::{GapReason, Image};
 use slimwright::plan::{Draft, Plan, PlanOptions};
 use slimwright::python::EnvironmentKind;
 use slimwright::rules::embedded;
@@ -156,6 +156,120 @@ fn each_other_environment_above_the_base_has_a_line_with_its_bytes() {
         let line = format!("the environment at {prefix} is copied as it is:");
         assert!(plan.notes.iter().any(|note| note.starts_with(&line)), "{prefix}: {:?}", plan.notes);
     }
+}
+
+/// Packages of Debian's in a layer each, as distroless images have them.
+fn status_d(name: &str, files: &str) -> String {
+    format!(
+        "layer bazel build //packages:{name}
+        f var/lib/dpkg/status.d/{name} = Package: {name}\\nVersion: 1-1\\nArchitecture: amd64\\n
+        f var/lib/dpkg/status.d/{name}.md5sums = {files}\n"
+    )
+}
+
+#[test]
+fn an_image_without_a_shell_is_copied_onto_its_own_kind_and_nothing_is_run() {
+    let image = image(&format!(
+        "{}f etc/os-release = ID=debian\\nVERSION_ID=12\\n
+        f etc/passwd 200
+        d tmp mode=1777
+        {}f usr/bin/python3.11 6000000 mode=755
+        l usr/bin/python3 -> python3.11
+        f usr/lib/python3.11/os.py 39000
+        layer COPY /deps /app/deps
+        {}d app uid=65532 gid=65532
+        layer COPY . /app
+        f app/main.py 90
+        l app/current -> main.py
+        l opt/main.py -> ../app/main.py
+        env PYTHONPATH=/app/deps\n",
+        status_d("base-files", "00  etc/os-release\\n"),
+        status_d("python3.11-minimal", "00  usr/bin/python3.11\\n00  usr/lib/python3.11/os.py\\n"),
+        distribution("app/deps", "flask", 5_000),
+    ));
+    let (plan, text) = planned(&image);
+    assert_eq!(plan.base.name, "gcr.io/distroless/python3-debian12:latest");
+    assert_eq!((plan.base.layers, plan.base.has_shell), (2, false));
+    assert!(!text.contains("\nRUN "), "{text}");
+    assert_eq!(plan.predicted.gaps, Vec::new());
+    let noted = |start: &str| plan.notes.iter().any(|note| note.starts_with(start));
+    assert!(noted("the link /opt/main.py is left out"), "{:?}", plan.notes);
+    assert!(noted("the environment at /app/deps is copied as it is"), "{:?}", plan.notes);
+}
+
+#[test]
+fn a_function_of_lambdas_stays_on_lambdas_image_with_its_layout() {
+    let image = image(&format!(
+        "layer ADD rootfs.tar.xz /
+        f etc/os-release = ID=amzn\\nVERSION_ID=2023\\n
+        f bin/sh 100 mode=755
+        f lambda-entrypoint.sh 300 mode=755
+        f var/runtime/bootstrap.py 900
+        {}{}empty ENTRYPOINT [\"/lambda-entrypoint.sh\"]
+        layer RUN pip install --target /var/task
+        {}layer COPY app /var/task
+        f var/task/main.py 90
+        env LAMBDA_TASK_ROOT=/var/task
+        env LAMBDA_RUNTIME_DIR=/var/runtime
+        env PATH=/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin\n",
+        python("var/lang", "3.12"),
+        distribution("var/lang/lib/python3.12/site-packages", "boto3", 9_000),
+        distribution("var/task", "flask", 5_000),
+    ));
+    let (plan, text) = planned(&image);
+    assert_eq!((plan.base.name.as_str(), plan.base.layers), ("public.ecr.aws/lambda/python:3.12", 1));
+    let pins: Vec<&str> = plan.pins.iter().map(|pin| pin.name.as_str()).collect();
+    assert_eq!(pins, ["flask"], "what the base brings stays the base's");
+    assert!(text.contains("--target /install/var/task"), "{text}");
+    assert_eq!(plan.config.env, image.config.env);
+}
+
+#[test]
+fn a_buildpacks_image_says_what_it_was_put_on() {
+    let text = format!(
+        "{DEBIAN}layer run image's packages\nf usr/bin/python3.11 900 mode=755\nlayer /layers\n{}",
+        distribution("layers/pip/lib/python3.11/site-packages", "flask", 900)
+    );
+    let mut image = image(&text);
+    image.config.diff_ids = ["sha256:aa", "sha256:bb", "sha256:cc"].map(str::to_owned).to_vec();
+    let note =
+        r#"{"runImage":{"topLayer":"sha256:bb","reference":"sha256:0f","image":"paketobuildpacks/run-jammy-base"}}"#;
+    image.config.labels.insert("io.buildpacks.lifecycle.metadata".to_owned(), note.to_owned());
+    let (plan, _) = planned(&image);
+    assert_eq!((plan.base.name.as_str(), plan.base.layers), ("paketobuildpacks/run-jammy-base", 2));
+}
+
+#[test]
+fn a_base_that_the_image_was_not_built_on_is_no_measured_one() {
+    let image = image(&format!(
+        "{DEBIAN}layer RUN apt-get install python3\nf usr/bin/python3 14000 mode=755\nf usr/bin/python3.11 900 mode=755\nlayer COPY app\nf app/main.py 90\n"
+    ));
+    for (name, gaps) in [
+        ("debian:bookworm-slim", 0),
+        ("debian:12", 0),
+        ("registry.example.org/base:1", 0),
+        ("python:3.11-slim", 1),
+        ("alpine:3.20", 1),
+    ] {
+        let view = View::new(&image);
+        let survey = Survey::new(&view, &[]);
+        let facts = survey.facts(&view);
+        let rules = embedded();
+        let options = PlanOptions { base: Some(name.to_owned()), ..PlanOptions::default() };
+        let plan = prove::make(&facts, &rules::evaluate(&facts, &rules), &rules, &options).unwrap();
+        let found: Vec<&GapReason> = plan.predicted.gaps.iter().map(|gap| &gap.why).collect();
+        assert_eq!(found, vec![&GapReason::OtherBase; gaps], "{name}");
+    }
+}
+
+#[test]
+fn apks_binary_database_is_said_to_be_unread() {
+    let image =
+        image("layer x\nf etc/os-release = ID=alpine\\nVERSION_ID=3.23.0\\n\nf lib/apk/db/installed.adb 9000\n");
+    let view = View::new(&image);
+    let survey = Survey::new(&view, &[]);
+    let [problem] = survey.os.problems.as_slice() else { panic!("{:?}", survey.os.problems) };
+    assert_eq!(problem.place.to_string(), "/lib/apk/db/installed.adb");
 }
 
 #[test]

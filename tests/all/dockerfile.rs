@@ -53,7 +53,14 @@ pub fn quiet() -> Plan {
         uv_project: None,
         original: "example/service:1".into(),
         config: Config::default(),
-        base: BaseImage { name: "python:3.11-slim".into(), how: "named".into(), layers: 1, is_told: true },
+        base: BaseImage {
+            name: "python:3.11-slim".into(),
+            how: "named".into(),
+            layers: 1,
+            is_told: true,
+            has_shell: true,
+            is_assumed: false,
+        },
         environment: Some(TargetEnvironment {
             prefix: "usr/local".into(),
             site_dir: "usr/local/lib/python3.11/site-packages".into(),

@@ -70,7 +70,14 @@ fn empty_plan() -> Plan {
         conda: Vec::new(),
         original: "example/service:1.2".into(),
         config: Config::default(),
-        base: BaseImage { name: "python:3.11-slim".into(), how: "named by the user".into(), layers: 0, is_told: true },
+        base: BaseImage {
+            name: "python:3.11-slim".into(),
+            how: "named by the user".into(),
+            layers: 0,
+            is_told: true,
+            has_shell: true,
+            is_assumed: false,
+        },
         environment: Some(environment(EnvironmentKind::System, "usr/local", "usr/local/lib/python3.11/site-packages")),
         roots: Vec::new(),
         pins: vec![pin("six", "1.17.0", "requirements.txt")],
@@ -463,7 +470,8 @@ fn hostile_plan() -> Plan {
     let evil = "x\nRUN evil\r\nevil==1 \\";
     let mut plan = empty_plan();
     plan.original = evil.into();
-    plan.base = BaseImage { name: evil.into(), how: evil.into(), layers: 0, is_told: true };
+    plan.base =
+        BaseImage { name: evil.into(), how: evil.into(), layers: 0, is_told: true, has_shell: true, is_assumed: false };
     plan.environment = Some(TargetEnvironment {
         python: evil.into(),
         ..environment(EnvironmentKind::Virtual, "opt/x\nRUN evil'; evil '", "opt/x")

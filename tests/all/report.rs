@@ -183,7 +183,14 @@ fn a_plan(original: &Image) -> Plan {
         conda: Vec::new(),
         original: "service".into(),
         config: original.config.clone(),
-        base: BaseImage { name: "python:3.11-slim".into(), how: "the history".into(), layers: 1, is_told: true },
+        base: BaseImage {
+            name: "python:3.11-slim".into(),
+            how: "the history".into(),
+            layers: 1,
+            is_told: true,
+            has_shell: true,
+            is_assumed: false,
+        },
         environment: None,
         roots: vec![slimwright::facts::Root {
             name: "Flask".into(),
