@@ -355,7 +355,7 @@ pub struct Plan {
     /// Which rules are followed.
     #[command(flatten)]
     pub followed: Followed,
-    /// The image to build on, where the plan cannot tell or should not
+    /// The image to build on, where the plan cannot tell or should not; NAME=TARGET says where it can be read
     #[arg(long, value_name = "IMAGE")]
     pub base: Option<String>,
     /// The name by which the Dockerfile copies from the original image

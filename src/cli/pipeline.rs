@@ -14,9 +14,9 @@ use crate::facts::Facts;
 use crate::facts::Survey;
 use crate::fs::View;
 use crate::image::Image;
-use crate::image::{Progress as _, open};
+use crate::image::{Progress as _, Target, open, open_manifest};
 use crate::index::{self, Availability, Uv, Verdict};
-use crate::plan::{Draft, Plan, PlanError, PlanOptions};
+use crate::plan::{self, AtHand, Draft, Plan, PlanError, PlanOptions};
 use crate::programs::Strangers;
 use crate::prove::{self, Files};
 use crate::python::AskedFor;
@@ -159,7 +159,12 @@ pub struct Ask<'s> {
     pub dockerfile: Option<&'s UserDockerfile>,
     /// Where channels of conda's are to be asked: how.
     pub channels: Option<&'s Input>,
+    /// Finds an image by the name of the base.
+    pub find_base: Option<&'s FindBase<'s>>,
 }
+
+/// Finds an image by a base's name; none where nobody here has it.
+pub type FindBase<'s> = dyn Fn(&str) -> Result<Option<AtHand>> + 's;
 
 /// What was measured, before a plan is made.
 pub struct Found<'a> {
@@ -190,7 +195,12 @@ impl Found<'_> {
         ask: &Ask<'_>,
         look_up: impl FnOnce(&Draft<'_>) -> Vec<Availability>,
     ) -> Result<ManuallyDrop<std::result::Result<Planned, PlanError>>> {
-        let draft = match Draft::new(self.facts, self.findings, ask.rules, ask.options) {
+        let mut options = ask.options.clone();
+        if let Some(find) = ask.find_base {
+            let name = options.base.clone().or_else(|| plan::base_of(self.facts).map(|base| base.name));
+            options.at_hand = name.map(|name| find(&name)).transpose()?.flatten().map(Arc::new);
+        }
+        let draft = match Draft::new(self.facts, self.findings, ask.rules, &options) {
             Ok(draft) => draft,
             Err(error) => return Ok(ManuallyDrop::new(Err(error))),
         };
@@ -256,6 +266,26 @@ pub fn survey<T>(image: &Image, given: &[AskedFor], then: impl FnOnce(&Facts<'_>
     let view = ManuallyDrop::new(View::new(image));
     let survey = ManuallyDrop::new(Survey::new(&view, given));
     then(&survey.facts(&view))
+}
+
+/// Finds an image by the name of a plan's base: where the user says that it is, or in the same place as the original.
+pub fn base_at_hand(input: &Input, name: &str, told: Option<&(String, Target)>) -> Result<Option<AtHand>> {
+    let found = |image: Image, is_whole: bool, place: String| AtHand { name: name.to_owned(), image, is_whole, place };
+    if let Some((_, target)) = told.filter(|(named, _)| named == name) {
+        let image = open(target, &input.options, &()).map_err(|error| Failure::of(error.is_usage(), error))?;
+        return Ok(Some(found(image, true, target.to_string())));
+    }
+    Ok(match &input.target {
+        Target::Daemon(_) => {
+            let image = open(&Target::Daemon(name.to_owned()), &input.options, &()).ok();
+            image.map(|image| found(image, true, "the engine".to_owned()))
+        }
+        Target::Registry(_) => {
+            let image = open_manifest(name, &input.options, &()).ok();
+            image.map(|(image, is_whole)| found(image, is_whole, "its registry".to_owned()))
+        }
+        _ => None,
+    })
 }
 
 /// Asks package indexes for the pins of a plan. Without an answer there is a note, and the plan is made all the same.

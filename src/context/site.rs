@@ -154,9 +154,16 @@ fn is_systems(folder: &[u8]) -> bool {
     matches!(folder, b"usr/bin" | b"bin")
 }
 
-/// `3.11` of `python:3.11-slim` and `registry.example.org/library/python:3.11.7`.
+/// `3.11` of `python:3.11-slim` and `registry.example.org/library/python:3.11.7`, `3.12` of `ubi9/python-312`.
 fn by_image_name(name: &str) -> Option<String> {
-    let (repository, tag) = name.split('@').next()?.rsplit_once(':')?;
+    let whole = name.split('@').next()?;
+    let last = whole.rsplit('/').next()?.split(':').next()?;
+    // Red Hat's images of Python, and those of its SCLs, have both numbers as one.
+    let in_name = last.strip_prefix("python-3").filter(|minor| (1..=2).contains(&minor.len()));
+    if let Some(minor) = in_name.filter(|minor| minor.bytes().all(|b| b.is_ascii_digit())) {
+        return Some(format!("3.{minor}"));
+    }
+    let (repository, tag) = whole.rsplit_once(':')?;
     let is_python = repository.rsplit('/').next().is_some_and(|last| last.contains("python"));
     let in_tag = || {
         tag.split(['-', '_'])
@@ -194,6 +201,9 @@ mod tests {
             ("example.org:5000/library/python:3.12.4-bookworm", Some("3.12")),
             ("tiangolo/uvicorn-gunicorn:python3.9", Some("3.9")),
             ("ghcr.io/x/uv:0.5-python3.12-bookworm-slim", Some("3.12")),
+            ("registry.access.redhat.com/ubi9/python-312:9.5", Some("3.12")),
+            ("registry.access.redhat.com/ubi8/python-39", Some("3.9")),
+            ("public.ecr.aws/lambda/python:3.10-x86_64", Some("3.10")),
             ("debian:12", None),
             ("python:3", None),
             ("python", None),

@@ -294,7 +294,7 @@ impl<'w> World<'w> {
         let unknown = |name: &str, why: GapReason| {
             let command = format!("the base image {name}");
             let gap = Gap { place: place.clone(), command, why: why.map(&masked), writes: Writes::Anywhere };
-            let config = self.empty_config();
+            let config = self.config_of(name);
             Stage { gaps: vec![gap], base: BaseKnown::NameOnly(name.to_owned()), config, ..Stage::default() }
         };
         let Some(name) = self.globals().expand(image) else {
@@ -325,6 +325,24 @@ impl<'w> World<'w> {
             }
         };
         Ok(stage)
+    }
+
+    /// What is public of the configuration of an image that is not to be had: Lambda's variables, by which functions' Dockerfiles
+    /// name their folder (aws/aws-lambda-base-images).
+    fn config_of(&self, name: &str) -> Config {
+        let is_lambda = ["public.ecr.aws/lambda/python", "amazon/aws-lambda-python"].iter().any(|known| {
+            let rest = name.strip_prefix(known);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '@']))
+        });
+        if !is_lambda {
+            return self.empty_config();
+        }
+        let env = [
+            "PATH=/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin",
+            "LAMBDA_TASK_ROOT=/var/task",
+            "LAMBDA_RUNTIME_DIR=/var/runtime",
+        ];
+        Config { env: env.map(str::to_owned).to_vec(), working_dir: "/var/task".into(), ..self.empty_config() }
     }
 
     fn empty_config(&self) -> Config {

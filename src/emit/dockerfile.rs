@@ -168,7 +168,7 @@ fn install_packages(plan: &Plan, names: &[&str], out: &mut String) {
 
 /// Whether the base's layers, as far as the plan knows them, have a path that a test likes.
 fn base_has(plan: &Plan, test: impl Fn(&[u8]) -> bool) -> bool {
-    let layers = plan.predicted.layers.iter().take(plan.base.layers);
+    let layers = plan.predicted.layers.iter().take(plan.base.image_layers());
     layers.flat_map(|layer| &layer.entries).any(|entry| test(entry.path.as_bytes()))
 }
 

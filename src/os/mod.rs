@@ -222,8 +222,9 @@ impl OsInventory {
         let places: [&[u8]; 3] = [b"lib/apk/db/installed", b"usr/lib/apk/db/installed", b"var/lib/apk/db/installed"];
         let Some(database) = places.iter().find_map(|place| contents(view, place)) else {
             // `apk convdb` of apk-tools 3 writes this one in its place.
-            let is_there = |place: &&[u8]| view.resolve(&[place, &b".adb"[..]].concat()).is_some();
-            let found = places.iter().find(is_there).map(|place| format!("/{}.adb", String::from_utf8_lossy(place)));
+            let is_there = |place: &[u8]| view.resolve(&[place, &b".adb"[..]].concat()).is_some();
+            let found = places.into_iter().find(|place| is_there(place));
+            let found = found.map(|place| format!("/{}.adb", String::from_utf8_lossy(place)));
             let message = "expected apk's list of packages as text, found the binary one, which is not read: packages are not known";
             self.problems.extend(found.map(|place| Problem::new(&place, message)));
             return Vec::new();

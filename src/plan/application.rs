@@ -66,6 +66,8 @@ pub(super) struct Chooser<'a> {
     of_copied: FastSet<&'a [u8]>,
     /// Layers that ran a package manager.
     package_layers: Vec<bool>,
+    /// The interpreter of the base that goes, which the new one has not and the application runs with.
+    brought: Option<usize>,
     /// What their scripts make.
     by_scripts: GlobSet,
     /// Whether somebody added certificates, or folders for the dynamic loader: what is made from these is kept too.
@@ -188,6 +190,7 @@ impl<'a> Chooser<'a> {
             patched: super::closure::patched(facts, subject).into_iter().map(|(_, path)| path.as_bytes()).collect(),
             of_copied: FastSet::default(),
             package_layers,
+            brought: None,
             by_scripts: GlobSet::of(&BY_SCRIPTS),
             own_certificates: false,
             own_loader_folders: false,
@@ -197,6 +200,16 @@ impl<'a> Chooser<'a> {
         chooser.gone_modules = chooser.modules_of_the_gone();
         chooser.of_copied = chooser.folders_of_copied();
         chooser
+    }
+
+    /// Has the interpreter of the old base copied, where the new one has none in its place.
+    pub(super) fn bring_interpreter(&mut self, program: Option<&ImagePath>) {
+        let list = &self.facts.python.interpreters.list;
+        let is_it = |found: &crate::python::Interpreter| {
+            program.is_none_or(|program| is_within(program.as_bytes(), found.prefix.as_bytes()))
+                && self.base.get(found.library.join(b"os.py").as_bytes()).is_none()
+        };
+        self.brought = list.iter().position(is_it);
     }
 
     /// Whether a file below a folder is above the base and no package's.
@@ -384,7 +397,10 @@ impl<'a> Chooser<'a> {
 
     fn is_wanted(&self, path: &[u8], node: Node) -> bool {
         let layer = node.entry.0 as usize;
-        if layer < self.base_layers || self.dropped.contains(path) {
+        if layer < self.base_layers {
+            return self.brought.is_some() && self.facts.python.interpreters.owner(path) == self.brought;
+        }
+        if self.dropped.contains(path) {
             return false;
         }
         if ACCOUNTS.contains(&path) {

@@ -23,18 +23,39 @@ const MAX_UNOWNED: (u64, u64) = (15, 3);
 /// So many bytes of such a layer may be nobody's in any case.
 const FEW_BYTES: u64 = 1_000_000;
 
-/// Chooses the base image.
+/// Chooses the base image, and compares what was found by its name.
 pub(super) fn choose(
     facts: &Facts<'_>,
     options: &PlanOptions,
     gpu: Option<&GpuSystem<'_>>,
 ) -> Result<BaseImage, PlanError> {
+    let base = tell(facts, options, gpu)?;
+    let image = facts.view.image();
+    let Some(found) = options.at_hand.as_deref().filter(|found| found.name == base.name) else { return Ok(base) };
+    let (own, theirs) = (&image.config.diff_ids, &found.image.config.diff_ids);
+    let (how, place, count) = (&base.how, &found.place, theirs.len());
+    if count > 0 && count <= image.layers.len() && own.starts_with(theirs) {
+        let how = format!("{how}; proven: the diff IDs of the one in {place} are the image's first {count}");
+        return Ok(BaseImage { how, layers: count, is_told: true, is_assumed: false, ..base });
+    }
+    if options.base.is_none() || !found.is_whole || found.image.layers.is_empty() {
+        let how = format!("{how}; not proven: the one in {place} is another build");
+        return Ok(BaseImage { how, ..base });
+    }
+    let how = format!("{how}, and read from {place}; the original was built on another one");
+    let has_shell = View::new(&found.image).resolve(b"bin/sh").is_some();
+    let other = Some(found.image.layers.len());
+    Ok(BaseImage { how, other, has_shell, is_told: true, is_assumed: false, ..base })
+}
+
+/// What the image tells of its base, and the user.
+fn tell(facts: &Facts<'_>, options: &PlanOptions, gpu: Option<&GpuSystem<'_>>) -> Result<BaseImage, PlanError> {
     let (image, os) = (facts.view.image(), facts.os);
     let told = image.told_base_layers();
     let known = |name: &str, how: &str, layers: usize| {
         let is_told = layers > 0 || image.base.is_some();
         let (name, how) = (name.to_owned(), how.to_owned());
-        BaseImage { name, how, layers, is_told, has_shell: true, is_assumed: false }
+        BaseImage { name, how, layers, is_told, has_shell: true, is_assumed: false, other: None }
     };
     let bare = || usize::from(is_operating_system(facts));
     if let Some(name) = &options.base {

@@ -20,7 +20,7 @@ use crate::os::OsInventory;
 use crate::python::{EnvironmentKind, normalize_name};
 use crate::rules::{Detect, Finding, Rule, Tier};
 use crate::wheel::{Libc, Platform, WheelInfo};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The decisions of a plan. [`Draft::wanted`] tells what may be looked up; [`Draft::intent`] makes the plan, with the
 /// answers as data, as far as it is known without its text.
@@ -95,26 +95,48 @@ impl<'a> Draft<'a> {
         let environment = rebuilt.map(|(_, environment)| environment);
         let position = rebuilt.map(|(position, _)| *position);
         let decide = || closure::decide(facts, findings, rules, &follows, position, base_layers);
+        let other = options.at_hand.as_deref().filter(|_| base.other.is_some()).map(|found| &found.image);
         let read_base = || {
-            let view = View::of_lowest(image, base.layers);
+            let view = other.map_or_else(|| View::of_lowest(image, base.layers), View::new);
             let os = OsInventory::new(&view);
             (view, os)
         };
         let (mut decisions, (base_view, base_os)) = both(decide, read_base);
+        // What the base that goes brought is the other one's matter, but for what something that stays needs.
+        let old_packages: BTreeSet<String> = match other {
+            Some(_) => {
+                let old = OsInventory::new(&View::of_lowest(image, base.layers));
+                old.packages.iter().map(|package| package.name.clone()).collect()
+            }
+            None => BTreeSet::new(),
+        };
+        let old_layers = other.map(|_| base.layers);
         if !options.own_dockerfile {
             decisions.compiled_elsewhere = closure::compiled_elsewhere(facts, &decisions);
         }
         let open = system::open(facts);
         let idle = idle_libraries(findings, rules, &follows);
-        let (gpu, idle) = (&gpu, &idle);
-        let question =
-            Question { facts, base: &base_os, rules, follows: &follows, distributions: &decisions, gpu, idle, open };
+        let question = Question {
+            facts,
+            base: &base_os,
+            rules,
+            follows: &follows,
+            distributions: &decisions,
+            gpu: &gpu,
+            idle: &idle,
+            open,
+            left: &old_packages,
+            old_layers,
+        };
         let mut system = system::decide(&question);
         system.held.append(&mut conda.held);
         let dropped: FastSet<&[u8]> = super::followed_paths(findings, rules, &follows);
         conda.list.iter_mut().for_each(|decision| decision.also_without(facts, &dropped));
-        let chooser =
+        let mut chooser =
             Chooser::new(facts, &base_view, base.layers, &base_os, (&decisions, &conda), environment, dropped);
+        if other.is_some() {
+            chooser.bring_interpreter(environment.and_then(|environment| environment.interpreter.as_ref()));
+        }
         let mut application = chooser.choose();
         if !options.own_dockerfile {
             super::scattered::gather(&mut application, facts.view, &base_view);
@@ -210,10 +232,16 @@ impl<'a> Draft<'a> {
         known.then(|| Platform { python: environment.python.clone(), architecture: config.architecture.clone(), libc })
     }
 
+    /// The image that takes the place of the original's base.
+    pub(super) fn other(&self) -> Option<&'a Image> {
+        self.options.at_hand.as_deref().filter(|_| self.base.other.is_some()).map(|found| &found.image)
+    }
+
     pub(super) fn prediction<'s>(&'s self, answers: &'s [Availability]) -> Prediction<'s> {
         Prediction {
             facts: self.facts,
             base: &self.base,
+            other: self.other(),
             environment: self.target.as_ref().map(|(_, environment)| environment),
             distributions: &self.decisions,
             system: &self.system,
@@ -305,6 +333,11 @@ impl Intent<'_> {
     /// The original.
     pub fn original(&self) -> &Image {
         self.draft.facts.view.image()
+    }
+
+    /// The image that takes the place of the original's base, where one does.
+    pub fn other_base(&self) -> Option<&Image> {
+        self.draft.other()
     }
 
     /// What was read of the original.

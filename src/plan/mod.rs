@@ -36,6 +36,7 @@ pub use conda::{CondaEnvironment, CondaPin};
 use predict::Prediction;
 pub use reason::Why;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 pub use choice::SystemPackage;
 pub use draft::{Draft, Intent};
@@ -56,12 +57,27 @@ pub struct PlanOptions {
     pub skip: Vec<String>,
     /// The base image, where the user names it.
     pub base: Option<String>,
+    /// What was found by the name of the base.
+    pub at_hand: Option<Arc<AtHand>>,
     /// The name by which the Dockerfile copies from the original image.
     pub original: Option<String>,
     /// Whether the plan is for the user's own Dockerfile, whose stages have what they compile with.
     pub own_dockerfile: bool,
     /// Whether the plan tells what becomes of every file, [`Plan::ledger`].
     pub ledger: bool,
+}
+
+/// An image that was found by the base's name, beside the original.
+#[derive(Clone, Debug)]
+pub struct AtHand {
+    /// By which name.
+    pub name: String,
+    /// The image.
+    pub image: Image,
+    /// Whether all its entries were read, and not only its configuration.
+    pub is_whole: bool,
+    /// Where it is, in words: `the engine on this machine`.
+    pub place: String,
 }
 
 /// A plan: what stays, what goes, what is replaced, and what comes of it.
@@ -164,6 +180,15 @@ pub struct BaseImage {
     pub has_shell: bool,
     /// Whether the user names it and what the image's lowest layers have says that it is another one.
     pub is_assumed: bool,
+    /// How many layers another image has, which was read, that takes the place of the original's lowest ones.
+    pub other: Option<usize>,
+}
+
+impl BaseImage {
+    /// How many layers it has.
+    pub fn image_layers(&self) -> usize {
+        self.other.unwrap_or(self.layers)
+    }
 }
 
 /// Where distributions are installed.

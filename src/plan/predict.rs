@@ -25,6 +25,8 @@ use std::sync::Arc;
 pub(super) struct Prediction<'a> {
     pub facts: &'a Facts<'a>,
     pub base: &'a BaseImage,
+    /// The image that takes the place of the original's lowest layers.
+    pub other: Option<&'a Image>,
     pub environment: Option<&'a TargetEnvironment>,
     pub distributions: &'a Decisions,
     pub system: &'a SystemDecisions,
@@ -60,11 +62,12 @@ impl Prediction<'_> {
     /// Predicts.
     pub(super) fn predict(&self) -> Predicted {
         let original = self.facts.view.image();
-        let in_base = |layer: usize| layer < self.base.layers;
+        let in_base = |layer: usize| layer < self.base.layers && self.other.is_none();
         let layers = original.layers.iter().enumerate();
         let mut taken: Taken = layers.map(|(layer, index)| vec![in_base(layer); index.entries.len()]).collect();
-        let mut layers: Vec<Arc<LayerIndex>> = original.layers[..self.base.layers].to_vec();
-        let mut history: Vec<HistoryRow> = self.base_history(original);
+        let source = self.other.unwrap_or(original);
+        let mut layers: Vec<Arc<LayerIndex>> = source.layers[..self.base.image_layers()].to_vec();
+        let mut history: Vec<HistoryRow> = self.base_history(source);
         let mut added = FastMap::default();
         let parts = [
             ("OS packages", self.system_nodes()),
@@ -95,7 +98,7 @@ impl Prediction<'_> {
 
     /// The base's rows, ended by a `CMD` so that the base can be told from the rest again.
     fn base_history(&self, original: &Image) -> Vec<HistoryRow> {
-        let mut rows = original.history_of_lowest(self.base.layers);
+        let mut rows = original.history_of_lowest(self.base.image_layers());
         rows.push(HistoryRow { created_by: "CMD [\"base\"]".into(), empty_layer: true, ..HistoryRow::default() });
         rows
     }
@@ -109,6 +112,9 @@ impl Prediction<'_> {
         let gone: HashSet<&str> =
             self.system.gone.keys().map(|&position| os.packages[position].name.as_str()).collect();
         let stays = |path: &[u8], layer: LayerIdx| {
+            if let Some(package) = os.owners.get(path).filter(|_| self.other.is_some()) {
+                return self.system.kept.contains(package);
+            }
             if (layer as usize) < self.base.layers {
                 return false;
             }
@@ -494,6 +500,10 @@ impl<'p, 'f> Owing<'p, 'f> {
         let package = facts.os.conda.owners.get(path).copied();
         if let Some((package, rule)) = package.and_then(|at| Some((at, self.prediction.conda.rule_of(at)?))) {
             return (rule, Subject::CondaPackage(package));
+        }
+        if self.prediction.other.is_some() && (at.0 as usize) < self.prediction.base.layers {
+            let package = facts.os.owners.get(path);
+            return (actions::OTHER_BASE, package.map_or(Subject::Folder(folder(path)), |id| Subject::Package(*id)));
         }
         if let Some(id) = facts.python.owner(path) {
             return (self.of_distribution(id), Subject::Distribution(id));

@@ -63,7 +63,11 @@ impl Intent<'_> {
             },
         };
         // What a rebuild leaves behind of its own is no finding.
-        let mut rows: Vec<Skipped> = left.into_iter().filter(|(rule, _)| *rule != actions::REBUILD).map(row).collect();
+        let mut rows: Vec<Skipped> = left
+            .into_iter()
+            .filter(|(rule, _)| ![actions::REBUILD, actions::OTHER_BASE].contains(rule))
+            .map(row)
+            .collect();
         rows.sort_by_key(|skipped| std::cmp::Reverse(skipped.bytes));
         rows
     }
@@ -206,9 +210,12 @@ impl<'c> Comparison<'c> {
         let original = prediction.facts.view.image();
         let shared = shared(original, predicted).min(prediction.base.layers);
         let mut counts: Counts<'_> = FastMap::default();
-        let new =
-            || predicted.layers.iter().skip(shared).flat_map(|layer| &layer.entries).filter(|entry| has_bytes(entry));
-        for entry in new() {
+        let new = || {
+            let layers = predicted.layers.iter().enumerate().skip(shared);
+            let entries = layers.flat_map(|(layer, index)| index.entries.iter().map(move |entry| (layer, entry)));
+            entries.filter(|(_, entry)| has_bytes(entry))
+        };
+        for (_, entry) in new() {
             *counts.entry((entry.path.as_bytes(), entry.size)).or_default() += 1;
         }
         let anew = anew(intent, &prediction, new());
@@ -219,12 +226,12 @@ impl<'c> Comparison<'c> {
         }
         let lost = out.missing(&prediction, predicted);
         let tops = std::cell::OnceCell::new();
-        for entry in new() {
-            if take(&mut counts, entry) {
-                if let Some(rule) = prediction.conda.rule_of_new(&entry.path) {
-                    out.sums.entry(rule.to_owned()).or_default().1 += entry.size;
-                    continue;
-                }
+        for (layer, entry) in new().filter(|(_, entry)| take(&mut counts, entry)) {
+            if let Some(rule) = prediction.conda.rule_of_new(&entry.path) {
+                out.sums.entry(rule.to_owned()).or_default().1 += entry.size;
+            } else if prediction.other.is_some() && layer < prediction.base.image_layers() {
+                out.sums.entry(actions::OTHER_BASE.to_owned()).or_default().1 += entry.size;
+            } else {
                 let rule = owner_of_new(&prediction, &intent.added, &tops, &entry.path);
                 let rule = rule
                     .filter(|&id| prediction.is_new(id))
@@ -233,7 +240,7 @@ impl<'c> Comparison<'c> {
             }
         }
         let rules = &intent.draft.rules;
-        let own = [actions::UNUSED_PACKAGES, actions::UNUSED_CLOSURE, actions::BROKEN];
+        let own = [actions::UNUSED_PACKAGES, actions::UNUSED_CLOSURE, actions::BROKEN, actions::OTHER_BASE];
         let known = |rule: &str| -> Option<&'c str> {
             rules.iter().map(|known| known.id.as_str()).chain(own).find(|known| *known == rule)
         };

@@ -369,13 +369,14 @@ impl Reader<'_> {
             paths.entry(position).or_default().push(path.clone());
         }
         let mut state = Vec::new();
-        for (path, node) in view.iter().filter(|(_, node)| node.entry.0 as usize >= base_layers) {
+        for (path, node) in view.iter() {
             if os.owners.contains_key(path) || !view.holds_bytes(node) {
                 continue;
             }
+            let is_above = node.entry.0 as usize >= base_layers;
             if let Some(owner) = note_of(path).and_then(|name| os.find(&name)) {
                 paths.entry(owner).or_default().push(view.path(node).clone());
-            } else if is_state(path) {
+            } else if is_above && is_state(path) {
                 state.push(self.file(node, false));
             }
         }

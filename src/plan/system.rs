@@ -37,6 +37,10 @@ pub(super) struct Question<'q, 'f> {
     pub rules: &'q [Rule],
     pub follows: &'q dyn Fn(&Rule, Tier) -> bool,
     pub distributions: &'q Decisions,
+    /// The names of packages of the base that goes, where another image takes its place: nobody asks for them any more.
+    pub left: &'q BTreeSet<String>,
+    /// How many of the lowest layers were that base's.
+    pub old_layers: Option<usize>,
     /// Packages that go with the base image, which is another one, by position; with the rule.
     pub gpu: &'q BTreeMap<PackageId, String>,
     /// Libraries that only what goes is linked with, by position; with the rule.
@@ -82,24 +86,25 @@ pub(super) fn decide(question: &Question<'_, '_>) -> SystemDecisions {
         None => question.idle.clone(),
     };
     let mut roots: BTreeMap<PackageId, Why> = BTreeMap::new();
-    for &position in &above {
+    let ours: BTreeSet<PackageId> =
+        above.iter().copied().filter(|position| !question.left.contains(&os.packages[*position].name)).collect();
+    for &position in &ours {
         let goes = unwanted.contains_key(&position) || idle.contains_key(&position);
         if os.packages[position].manual && !goes {
             roots.insert(position, Why::ByHand);
         }
     }
-    for (position, why) in linked(facts, &above, question.distributions) {
+    for (position, why) in linked(question, &above) {
         roots.entry(position).or_insert(why);
     }
-    for &position in above.iter().filter(|_| os.is_rpm) {
+    for &position in ours.iter().filter(|_| os.is_rpm) {
         roots.entry(position).or_insert(Why::Kept);
     }
     if let Some(position) = interpreter(facts, question.distributions, &above) {
         roots.entry(position).or_insert(Why::Interpreter);
     }
     let stays = |position: &PackageId| !idle.contains_key(position);
-    for (position, why) in left_behind(&above, &unwanted, question).into_iter().filter(|(position, _)| stays(position))
-    {
+    for (position, why) in left_behind(&ours, &unwanted, question).into_iter().filter(|(position, _)| stays(position)) {
         roots.entry(position).or_insert(why);
     }
     roots.keys().for_each(|&position| _ = close(os, &above, position, &mut out.kept));
@@ -118,6 +123,7 @@ pub(super) fn decide(question: &Question<'_, '_>) -> SystemDecisions {
             Some(rule) if question.gpu.contains_key(&position) => (rule.clone(), Why::GpuOnly),
             Some(rule) => (rule.clone(), Why::BuildOnly),
             None if idle.contains_key(&position) => (idle[&position].clone(), Why::LinkedByWhatGoes),
+            None if question.left.contains(&package.name) => (actions::OTHER_BASE.to_owned(), Why::NothingNeeds),
             None => (actions::UNUSED_PACKAGES.to_owned(), Why::NothingNeeds),
         };
         if why.is_build_only() && package.manual {
@@ -129,6 +135,18 @@ pub(super) fn decide(question: &Question<'_, '_>) -> SystemDecisions {
     }
     out.dropped.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
     out.notes = notes(facts, &out);
+    let asked: Vec<&str> = (all.difference(&out.kept).map(|&position| &os.packages[position]))
+        .filter(|package| package.manual && question.left.contains(&package.name))
+        .map(|package| package.name.as_str())
+        .collect();
+    if !asked.is_empty() {
+        out.notes.push(format!(
+            "the base that goes has {} that the new one has not and that nothing kept is linked with: {}; what calls or loads \
+             one of them fails, and the smoke test does not tell",
+            count(asked.len(), "OS package"),
+            crate::base::escape_str(&asked.join(", "))
+        ));
+    }
     out
 }
 
@@ -299,8 +317,14 @@ fn unwanted(os: &OsInventory, above: &BTreeSet<PackageId>, question: &Question<'
 
 /// Packages above the base that have a library which a file that stays is linked with, and the file that says so.
 /// What is linked in a distribution that is replaced goes with it.
-fn linked(facts: &Facts<'_>, above: &BTreeSet<PackageId>, distributions: &Decisions) -> BTreeMap<PackageId, Why> {
+fn linked(question: &Question<'_, '_>, above: &BTreeSet<PackageId>) -> BTreeMap<PackageId, Why> {
+    let (facts, distributions) = (question.facts, question.distributions);
     let mut out = BTreeMap::new();
+    // What came with a base that goes, goes, but for its packages that something needs.
+    let goes = |file: &[u8]| {
+        let is_old = |layers: usize| facts.view.get(file).is_none_or(|node| (node.entry.0 as usize) < layers);
+        question.old_layers.is_some_and(|layers| is_old(layers) || facts.os.owners.contains_key(file))
+    };
     for need in &facts.libraries.needs {
         let Provider::Package(position) = need.provider else { continue };
         let stays = match facts.python.owner(need.file.as_bytes()) {
@@ -308,7 +332,7 @@ fn linked(facts: &Facts<'_>, above: &BTreeSet<PackageId>, distributions: &Decisi
                 let unchanged = distributions.kept.contains(&id) && !distributions.swaps.contains_key(&id);
                 unchanged || !distributions.subject.contains(&id)
             }
-            None => true,
+            None => !goes(need.file.as_bytes()),
         };
         if stays && above.contains(&position) {
             let library = need.library.to_string().trim_start_matches('/').to_owned();

@@ -146,7 +146,8 @@ fn predicted(intent: &Intent<'_>, made: Result<Image, ContextError>) -> Image {
         Err(error) => (None, Some(error)),
     };
     let base = || {
-        let layers = original.layers.iter().take(intent.plan().base.layers).cloned().collect();
+        let from = intent.other_base().unwrap_or(original);
+        let layers = from.layers.iter().take(intent.plan().base.image_layers()).cloned().collect();
         Image { layers, config: crate::image::Config::default(), ..original.clone() }
     };
     let mut image = made.unwrap_or_else(base);

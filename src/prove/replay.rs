@@ -72,6 +72,9 @@ impl<'r> Replay<'r> {
 
     /// The lowest layers of the original, as an image of their own.
     fn base(&self) -> Image {
+        if let Some(other) = self.intent.other_base().filter(|_| self.aligned.base.is_none()) {
+            return lowest(other, other.layers.len());
+        }
         let original = self.intent.original();
         let layers = match self.aligned.base {
             Some(_) => self.aligned.base_layers,

@@ -23,6 +23,9 @@ pub const UNUSED_CLOSURE: &str = "unused-closure";
 /// A new build leaves behind what was made in the original, and makes again what it needs.
 pub const REBUILD: &str = "rebuild";
 
+/// Another image takes the place of the base.
+pub const OTHER_BASE: &str = "other-base";
+
 /// A reason of the plan's own, which no rule describes and no option leaves out.
 #[derive(Debug)]
 pub struct OwnReason {
@@ -35,7 +38,7 @@ pub struct OwnReason {
 }
 
 /// All of them.
-pub const OWN_REASONS: [OwnReason; 3] = [
+pub const OWN_REASONS: [OwnReason; 4] = [
     OwnReason {
         id: UNUSED_PACKAGES,
         action: "without OS packages that nothing kept depends on: {}",
@@ -46,6 +49,12 @@ pub const OWN_REASONS: [OwnReason; 3] = [
         id: UNUSED_CLOSURE,
         action: "drop {}: nothing that stays requires them",
         why: "Only distributions that the plan drops or replaces required these, and nobody asked for them by name.",
+    },
+    OwnReason {
+        id: OTHER_BASE,
+        action: "build on the base that was named, without {}",
+        why: "The image that --base names takes the place of the one that the original was built on. What only the old one \
+              had goes, but for packages that something which stays is linked with: these are installed.",
     },
     OwnReason {
         id: REBUILD,

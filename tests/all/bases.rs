@@ -2,15 +2,20 @@
 //! could be asked of.
 
 use crate::fixture::image;
+use slimwright::context::{Base, ContextOptions, Outside, read};
 use slimwright::emit::Style;
 use slimwright::facts::Survey;
 use slimwright::fs::View;
 use slimwright::image::catalogue::{CATALOGUE, beside, estimate};
 use slimwright::image::{GapReason, Image};
-use slimwright::plan::{Draft, Plan, PlanOptions};
+use slimwright::index::{Files, Request, RequestError, Resolution};
+use slimwright::ospackages::{Repositories, RepositoryError, Sources};
+use slimwright::plan::{AtHand, Draft, Plan, PlanOptions};
 use slimwright::python::EnvironmentKind;
 use slimwright::rules::embedded;
+use slimwright::wheel::Platform;
 use slimwright::{prove, rules};
+use std::sync::Arc;
 
 const DEBIAN: &str = "layer ADD rootfs.tar /
     f etc/os-release = ID=debian\\nVERSION_CODENAME=bookworm\\n
@@ -193,7 +198,8 @@ fn an_image_without_a_shell_is_copied_onto_its_own_kind_and_nothing_is_run() {
     assert!(!text.contains("\nRUN "), "{text}");
     assert_eq!(plan.predicted.gaps, Vec::new());
     let noted = |start: &str| plan.notes.iter().any(|note| note.starts_with(start));
-    assert!(noted("the link /opt/main.py is left out"), "{:?}", plan.notes);
+    assert!(noted("the link /app/current is left out"), "{:?}", plan.notes);
+    assert!(View::new(&plan.predicted).get(b"opt/main.py").is_some(), "a folder brings its links");
     assert!(noted("the environment at /app/deps is copied as it is"), "{:?}", plan.notes);
 }
 
@@ -270,6 +276,134 @@ fn apks_binary_database_is_said_to_be_unread() {
     let survey = Survey::new(&view, &[]);
     let [problem] = survey.os.problems.as_slice() else { panic!("{:?}", survey.os.problems) };
     assert_eq!(problem.place.to_string(), "/lib/apk/db/installed.adb");
+}
+
+/// A list of dpkg's, of packages that were asked for.
+fn status(names: &[&str]) -> String {
+    let stanza = |name: &&str| {
+        format!("Package: {name}\\nStatus: install ok installed\\nArchitecture: amd64\\nVersion: 1-1\\n\\n")
+    };
+    names.iter().map(stanza).collect()
+}
+
+/// Debian with a Python of nobody's, and these packages with a file each.
+fn python_on_debian(packages: &[(&str, u64)]) -> String {
+    let names: Vec<&str> = packages.iter().map(|(name, _)| *name).collect();
+    let files = packages.iter().map(|(name, bytes)| {
+        format!("f usr/bin/{name} {bytes} mode=755\nf var/lib/dpkg/info/{name}.list = /usr/bin/{name}\\n\n")
+    });
+    format!(
+        "layer # debian.sh
+        f etc/os-release = ID=debian\\nVERSION_CODENAME=bookworm\\n
+        f bin/sh 100 mode=755
+        f bin/tar 400 mode=755
+        layer RUN apt-get install
+        f var/lib/dpkg/status = {}
+        {}layer RUN build python
+        {}{}empty CMD [\"python3\"]\n",
+        status(&names),
+        files.collect::<String>(),
+        python("usr/local", "3.11"),
+        distribution("usr/local/lib/python3.11/site-packages", "pip", 900),
+    )
+}
+
+fn planned_on(image: &Image, base: Option<&str>, found: AtHand) -> Plan {
+    let view = View::new(image);
+    let survey = Survey::new(&view, &[]);
+    let facts = survey.facts(&view);
+    let rules = embedded();
+    let (base, at_hand) = (base.map(str::to_owned), Some(Arc::new(found)));
+    let options = PlanOptions { base, at_hand, ledger: true, ..PlanOptions::default() };
+    prove::make(&facts, &rules::evaluate(&facts, &rules), &rules, &options).unwrap()
+}
+
+fn in_the_engine(name: &str, image: Image) -> AtHand {
+    AtHand { name: name.to_owned(), image, is_whole: true, place: "the engine".to_owned() }
+}
+
+#[test]
+fn another_base_that_is_at_hand_takes_the_place_of_the_old_one() {
+    let full = python_on_debian(&[("dash", 100), ("git", 9_000_000), ("libssl3", 5_000)]);
+    let slim = image(&python_on_debian(&[("dash", 100), ("libssl3", 5_000)]));
+    let original = image(&format!(
+        "{full}layer RUN pip install\n{}layer COPY app\nf app/main.py 90\n",
+        distribution("usr/local/lib/python3.11/site-packages", "flask", 5_000)
+    ));
+    let plan = planned_on(&original, Some("python:3.11-slim"), in_the_engine("python:3.11-slim", slim.clone()));
+    assert_eq!((plan.base.layers, plan.base.other), (3, Some(3)));
+    assert_eq!(plan.predicted.gaps, Vec::new());
+    assert_eq!(plan.predicted.layers[..3], slim.layers[..], "the base is the one that was read");
+    let names: Vec<&str> = plan.system.iter().map(|package| package.name.as_str()).collect();
+    assert_eq!(names, Vec::<&str>::new(), "nobody asks for what the old base had");
+    assert!(plan.dropped_system.iter().any(|gone| gone.name == "git" && gone.rule == "other-base"));
+    assert!(plan.notes.iter().any(|note| note.contains("git")), "{:?}", plan.notes);
+    let saved = plan.actions.iter().find(|action| action.rule == "other-base").unwrap();
+    assert!(saved.removed - saved.added >= 9_000_000, "{saved:?}");
+    assert!(plan.copies.iter().all(|item| item.path.to_string().starts_with("/app")), "{:?}", plan.copies);
+}
+
+#[test]
+fn a_base_without_the_interpreter_gets_the_originals() {
+    let original = image(&format!(
+        "{}layer RUN pip install\n{}",
+        python_on_debian(&[("dash", 100)]),
+        distribution("usr/local/lib/python3.11/site-packages", "flask", 5_000)
+    ));
+    let bare = format!(
+        "layer debian\nf etc/os-release = ID=debian\\n\nf bin/sh 100 mode=755\nf bin/tar 400 mode=755\nf var/lib/dpkg/status = {}\n",
+        status(&["dash"])
+    );
+    let plan = planned_on(&original, Some("debian:bookworm-slim"), in_the_engine("debian:bookworm-slim", image(&bare)));
+    let after = View::new(&plan.predicted);
+    assert!(after.get(b"usr/local/bin/python3.11").is_some() && after.get(b"usr/local/lib/python3.11/os.py").is_some());
+    assert_eq!(plan.predicted.gaps, Vec::new());
+}
+
+#[test]
+fn a_base_is_proven_by_its_diff_ids_or_said_not_to_be() {
+    let mut original = image(&format!("{DEBIAN}layer COPY app\nf app/main.py 90\n"));
+    original.config.diff_ids = ["sha256:aa", "sha256:bb"].map(str::to_owned).to_vec();
+    let mut base = image(DEBIAN);
+    for (diff_id, how) in
+        [("sha256:aa", "proven: the diff IDs"), ("sha256:99", "not proven: the one in the engine is another build")]
+    {
+        base.config.diff_ids = vec![diff_id.to_owned()];
+        let plan = planned_on(&original, None, in_the_engine("debian:bookworm-slim", base.clone()));
+        assert!(plan.base.how.contains(how), "{}", plan.base.how);
+        assert_eq!((plan.base.layers, plan.base.other), (1, None));
+    }
+}
+
+/// A world in which no image is to be had.
+struct Nothing;
+
+impl Outside for Nothing {
+    fn image(&self, _: &str) -> Base {
+        Base::Unknown("nobody has it".into())
+    }
+
+    fn resolve(&self, _: &Request, _: &dyn Files, _: &Platform) -> Result<Resolution, RequestError> {
+        Ok(Resolution::default())
+    }
+
+    fn repositories(&self, _: &Sources, _: &str) -> Result<Repositories, RepositoryError> {
+        Err(RepositoryError::NoSources("none are named".into()))
+    }
+}
+
+#[test]
+fn a_function_of_lambdas_finds_its_folder_where_its_base_is_not_to_be_had() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("app.py"), "x = 1\n").unwrap();
+    let options = ContextOptions { platform: "linux/amd64".into(), ..ContextOptions::default() };
+    for (from, place) in [("public.ecr.aws/lambda/python:3.12", true), ("example.org/lambda/python:3.12", false)] {
+        let text = format!("FROM {from}\nCOPY app.py ${{LAMBDA_TASK_ROOT}}/\n");
+        std::fs::write(folder.path().join("Dockerfile"), text).unwrap();
+        let made = read(folder.path(), &options, &Nothing).unwrap().image;
+        assert_eq!(View::new(&made).get(b"var/task/app.py").is_some(), place, "{from}");
+        assert_eq!(made.gaps.len(), if place { 1 } else { 2 }, "{:?}", made.gaps);
+    }
 }
 
 #[test]

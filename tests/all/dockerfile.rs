@@ -60,6 +60,7 @@ pub fn quiet() -> Plan {
             is_told: true,
             has_shell: true,
             is_assumed: false,
+            other: None,
         },
         environment: Some(TargetEnvironment {
             prefix: "usr/local".into(),

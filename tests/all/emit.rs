@@ -77,6 +77,7 @@ fn empty_plan() -> Plan {
             is_told: true,
             has_shell: true,
             is_assumed: false,
+            other: None,
         },
         environment: Some(environment(EnvironmentKind::System, "usr/local", "usr/local/lib/python3.11/site-packages")),
         roots: Vec::new(),
@@ -470,8 +471,15 @@ fn hostile_plan() -> Plan {
     let evil = "x\nRUN evil\r\nevil==1 \\";
     let mut plan = empty_plan();
     plan.original = evil.into();
-    plan.base =
-        BaseImage { name: evil.into(), how: evil.into(), layers: 0, is_told: true, has_shell: true, is_assumed: false };
+    plan.base = BaseImage {
+        name: evil.into(),
+        how: evil.into(),
+        layers: 0,
+        is_told: true,
+        has_shell: true,
+        is_assumed: false,
+        other: None,
+    };
     plan.environment = Some(TargetEnvironment {
         python: evil.into(),
         ..environment(EnvironmentKind::Virtual, "opt/x\nRUN evil'; evil '", "opt/x")

@@ -190,6 +190,7 @@ fn a_plan(original: &Image) -> Plan {
             is_told: true,
             has_shell: true,
             is_assumed: false,
+            other: None,
         },
         environment: None,
         roots: vec![slimwright::facts::Root {

@@ -33,6 +33,7 @@ pub fn run(args: options::Audit) -> Result<()> {
             style: Style::default(),
             dockerfile: dockerfile.as_deref(),
             channels: None,
+            find_base: None,
         };
         let (report, verdict) = pipeline::measure(
             &opened,

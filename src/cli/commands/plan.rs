@@ -26,6 +26,8 @@ struct Settings {
     style: emit::Style,
     /// Whether to look pins up.
     resolve: bool,
+    /// The base that is named, and where it is, if that is said.
+    base: Option<(String, Target)>,
     /// The user's own Dockerfile, to be edited.
     dockerfile: Option<Box<UserDockerfile>>,
     folder: Folder,
@@ -43,12 +45,14 @@ pub fn run(mut args: options::Plan) -> Result<()> {
         let opened = pipeline::opened(&settings.input)?;
         let look_up =
             |draft: &Draft<'_>| if settings.resolve { pipeline::look_up(draft, &settings.input) } else { Vec::new() };
+        let find_base = |name: &str| pipeline::base_at_hand(&settings.input, name, settings.base.as_ref());
         let ask = Ask {
             rules: &rules,
             options: &settings.options,
             style: settings.style,
             dockerfile: settings.dockerfile.as_deref(),
             channels: settings.resolve.then_some(&settings.input),
+            find_base: settings.dockerfile.is_none().then_some(&find_base as &pipeline::FindBase<'_>),
         };
         let given = &settings.input.given;
         let (files, report, edited, again, next) = pipeline::measure(&opened, given, &ask, look_up, |measured| {
@@ -95,13 +99,19 @@ impl Settings {
                 target.context().map(|folder| own_dockerfile(folder, &args.source, &args.followed.skip)).transpose()?
             }
         };
+        let base = args.base.as_deref().and_then(|text| text.split_once('=')).map(|(name, text)| {
+            let target = text.parse::<Target>().map_err(|error| Failure::usage(anyhow::anyhow!("--base: {error}")))?;
+            Ok((name.to_owned(), target))
+        });
+        let base = base.transpose()?;
         Ok(Self {
             input: Input::new(args.source, &args.asked)?.with_sources(),
             look: Look::new(&args.print, true),
             options: PlanOptions {
                 accept: args.followed.accept,
                 skip: args.followed.skip,
-                base: args.base,
+                base: base.as_ref().map(|(name, _)| name.clone()).or(args.base),
+                at_hand: None,
                 original: args.original,
                 own_dockerfile: dockerfile.is_some(),
                 ledger: true,
@@ -112,6 +122,7 @@ impl Settings {
                 Style::Pylock => emit::Style::Pylock,
             },
             resolve: !args.no_resolve,
+            base,
             dockerfile,
             folder,
             place,
