@@ -180,6 +180,13 @@ impl<'a> Draft<'a> {
     /// What the user should know of a base that only `--base` names.
     fn base_is_a_word(&self) -> Option<String> {
         let name = self.options.base.as_ref().filter(|_| !self.options.own_dockerfile)?;
+        let own = &self.facts.view.image().config.diff_ids;
+        let found = self.options.at_hand.as_deref().filter(|found| found.name == *name);
+        let is_proven =
+            found.map(|found| &found.image.config.diff_ids).is_some_and(|ids| own.starts_with(ids) && !ids.is_empty());
+        if is_proven || self.base.other.is_some() {
+            return None;
+        }
         let told = base::choose(self.facts, &PlanOptions::default(), None).ok();
         let is_told = told.is_some_and(|told| told.name == *name && told.layers == self.base.layers);
         let counted = match self.base.layers {
