@@ -218,7 +218,7 @@ impl<'c> Comparison<'c> {
         for (_, entry) in new() {
             *counts.entry((entry.path.as_bytes(), entry.size)).or_default() += 1;
         }
-        let anew = anew(intent, &prediction, new());
+        let anew = anew(intent, &prediction, new().map(|(_, entry)| entry));
         let mut out = Found { sums: Sums::new(), left: BTreeMap::new(), missing: Vec::new(), anew };
         // What is to stay finds itself first.
         for stays in [true, false] {
