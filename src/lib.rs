@@ -24,16 +24,19 @@
 //! bytes are; [`registry`] and [`daemon`] fetch bytes and know nothing of images; [`image`] puts them together.
 //! Modules import only from those before them:
 //!
-//! `base`, `manifest`, `http`, `programs`, `dockerfile`, `command`, `registry`, `source`, `rpm`, `layer`, `daemon`, `image`, `fs`, `python`, `os`, `facts`, `rules`, `wheel`, `index`, `ospackages`, `conda`, `context`, `plan`, `verify`, `emit`, `prove`, `apply`, `budget`, `report`, `cli`.
+//! `base`, `manifest`, `http`, `programs`, `dockerfile`, `command`, `registry`, `source`, `rpm`, `layer`, `daemon`, `compose`, `workers`, `memory`, `alerts`, `deploy`, `image`, `fs`, `python`, `os`, `facts`, `rules`, `wheel`, `index`, `ospackages`, `conda`, `context`, `plan`, `verify`, `emit`, `prove`, `apply`, `budget`, `report`, `cli`.
 
+pub mod alerts;
 pub mod apply;
 pub mod base;
 pub mod budget;
 pub mod cli;
 pub mod command;
+pub mod compose;
 pub mod conda;
 pub mod context;
 pub mod daemon;
+pub mod deploy;
 pub mod dockerfile;
 pub mod emit;
 pub mod facts;
@@ -43,6 +46,7 @@ pub mod image;
 pub mod index;
 pub mod layer;
 pub mod manifest;
+pub mod memory;
 pub mod os;
 pub mod ospackages;
 pub mod plan;
@@ -56,3 +60,4 @@ pub mod rules;
 pub mod source;
 pub mod verify;
 pub mod wheel;
+pub mod workers;

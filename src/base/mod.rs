@@ -2,6 +2,7 @@
 //! fact was found, and what was wrong with the input. Nothing here prints anything, and only [`Root`] reads: it is the one
 //! way to a file that a stranger's repository names.
 
+mod binary;
 mod both;
 mod bounded;
 mod bytes;
@@ -18,6 +19,7 @@ mod root;
 mod secrets;
 mod words;
 
+pub use binary::Binary;
 pub use both::{both, in_halves};
 pub use bounded::{Memory, deserialize_within};
 pub use bytes::{Basis, ByteSize, Size, Unit, parse_byte_size};

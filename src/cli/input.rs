@@ -102,6 +102,11 @@ impl Look {
         Style { color: self.color, width: self.width, details: self.details, target, found }
     }
 
+    /// For text that is not about a target.
+    pub fn plain_style(&self) -> Style<'static> {
+        Style { color: self.color, width: self.width, details: self.details, ..Style::default() }
+    }
+
     /// For text that goes to stdout, or not.
     pub fn new(print: &Print, to_stdout: bool) -> Self {
         let stdout = std::io::stdout();

@@ -36,6 +36,12 @@ pub struct Info {
     pub driver: Option<String>,
     /// Its version.
     pub version: String,
+    /// Memory of the machine where it runs, in bytes.
+    pub memory: Option<u64>,
+    /// Processors of that machine.
+    pub cpus: Option<u64>,
+    /// `1` or `2`, where the engine says which cgroups it uses.
+    pub cgroup_version: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -69,6 +75,10 @@ struct RawInfo {
     docker_root_dir: Option<PathBuf>,
     driver: Option<String>,
     server_version: Option<String>,
+    mem_total: Option<u64>,
+    #[serde(rename = "NCPU")]
+    cpus: Option<u64>,
+    cgroup_version: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -97,6 +107,9 @@ pub fn parse_info(bytes: &[u8]) -> Result<Info, serde_json::Error> {
         root_dir: raw.docker_root_dir.filter(|path| path.is_absolute()),
         driver: raw.driver.filter(|driver| !driver.is_empty()),
         version: raw.server_version.unwrap_or_default(),
+        memory: raw.mem_total.filter(|bytes| *bytes > 0),
+        cpus: raw.cpus.filter(|cpus| *cpus > 0),
+        cgroup_version: raw.cgroup_version.filter(|version| !version.is_empty()),
     })
 }
 

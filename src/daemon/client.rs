@@ -1,10 +1,11 @@
-//! The three questions that are asked of an engine, and the stream of an image.
+//! The questions that are asked of an engine, and the stream of an image.
 //!
 //! HTTP over a socket, blocking. Answers that are kept are bounded; the stream is not, and may take as long as it likes
 //! while something comes. Before its first byte the classic store puts the whole archive together on disk, which takes
 //! minutes for a large image: silence is taken for that, up to a limit.
 
 use super::answers::{complaint, parse_info, parse_inspect, parse_names, version_prefix};
+use super::containers::{Container, ImageProgram, Listed, parse_container, parse_containers, parse_image_program};
 use super::{DaemonError, Endpoint, Info, Inspected, Similar, Surroundings};
 use crate::base::Text;
 use reqwest::blocking::{Client, ClientBuilder, Response};
@@ -98,6 +99,31 @@ impl Engine {
     pub fn info(&self) -> Result<Info, DaemonError> {
         let answer = self.accepted("/info", self.get("/info", Some(PATIENCE))?)?;
         parse_info(&self.bounded("/info", answer)?).map_err(|error| self.shape("/info", &error))
+    }
+
+    /// What an image runs by itself, and with which variables.
+    pub fn image_program(&self, name: &str) -> Result<ImageProgram, DaemonError> {
+        let what = format!("/images/{}/json", self.encoded(name)?);
+        let answer = self.of_image(name, &what, Some(PATIENCE))?;
+        parse_image_program(&self.bounded(&what, answer)?).map_err(|error| self.shape(&what, &error))
+    }
+
+    /// The containers that run, or all of them.
+    pub fn containers(&self, all: bool) -> Result<Vec<Listed>, DaemonError> {
+        let what = format!("/containers/json?all={}", u8::from(all));
+        let answer = self.accepted(&what, self.get(&what, Some(PATIENCE))?)?;
+        parse_containers(&self.bounded(&what, answer)?).map_err(|error| self.shape(&what, &error))
+    }
+
+    /// What the engine says of a container, by name or ID; nothing where it has none.
+    pub fn container(&self, name: &str) -> Result<Option<Container>, DaemonError> {
+        let what = format!("/containers/{}/json", self.encoded(name)?);
+        let answer = self.get(&what, Some(PATIENCE))?;
+        if answer.status() == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        let answer = self.accepted(&what, answer)?;
+        parse_container(&self.bounded(&what, answer)?).map(Some).map_err(|error| self.shape(&what, &error))
     }
 
     /// Streams the archive that `docker save NAME` would write. The first byte may take minutes; an engine that then or later

@@ -1,7 +1,8 @@
 //! Images that a container engine has, over its API socket or straight from its store.
 //!
 //! Nothing is written and nothing in the engine is changed: questions are asked of it (`/_ping`, `/info`,
-//! `/images/NAME/json`, and of a name that it does not have `/images/json`), and then there are two ways to the image.
+//! `/images/NAME/json`, of a name that it does not have `/images/json`, and of containers `/containers/json` and
+//! `/containers/ID/json`), and then there are two ways to an image.
 //!
 //! - [`Engine::export`] streams the archive that `docker save` would write. Every engine can do it, and it is
 //!   slow: the classic store first puts the whole archive into a folder of its own, and then every byte of the
@@ -14,6 +15,7 @@
 
 mod answers;
 mod client;
+mod containers;
 mod endpoint;
 mod error;
 mod folder;
@@ -23,6 +25,7 @@ mod tar_split;
 
 pub use answers::{Info, Inspected, parse_info, parse_inspect, parse_names};
 pub use client::{Engine, Export};
+pub use containers::{Container, ImageProgram, Listed, parse_container, parse_containers, parse_image_program};
 pub use endpoint::{Endpoint, Surroundings};
 pub use error::DaemonError;
 pub use folder::Folder;

@@ -13,6 +13,7 @@ mod apply;
 mod audit;
 mod build;
 mod check_text;
+mod compose;
 mod details;
 mod diff;
 mod fates;
@@ -24,6 +25,7 @@ mod json;
 mod layout;
 mod libraries;
 mod map;
+mod memory;
 mod plan;
 mod screen;
 mod verify;
@@ -41,12 +43,16 @@ pub use audit::{
     PlanSummary, ProblemReport, RemovedReport, SCHEMA_VERSION, Sizes, SkippedSummary, VisibleBytes,
 };
 pub use check_text::render as check_text;
+pub use compose::{
+    COMPOSE_SCHEMA, ComposeFinding, ComposeReport, HostReport, ServiceReport, WorkerReport, render as compose,
+};
 pub use diff::{FORMATS as DIFF_FORMATS, markdown as diff_markdown, render as diff};
 pub use format::{Format, Render, Rendered};
 pub use heavy::{CutReport, FreedReport, HeavyReport};
 pub use json::render as json;
 pub use libraries::{LibrariesReport, UnmetReport};
 pub use map::{Colour, Part};
+pub use memory::{diff as memory_diff, render as memory};
 pub use plan::{
     AvailabilityReport, CopyReport, EnvironmentSummary, FileReport, ImageSize, LayerSize, PinReport, PlanAction,
     PlanReport, RequirementReport, RootReport, SystemReport, TakenAway,

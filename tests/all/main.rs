@@ -18,6 +18,7 @@ macro_rules! fuzz_target {
 }
 
 mod action;
+mod alerts;
 mod apply;
 mod archives;
 mod asks;
@@ -27,6 +28,7 @@ mod budget;
 mod cache;
 mod choice;
 mod cli;
+mod compose;
 mod conda;
 mod conda_plan;
 mod context;
@@ -83,6 +85,7 @@ mod html;
 mod installs;
 mod layers;
 mod manual;
+mod memory;
 mod merge;
 mod order;
 mod os;
@@ -116,4 +119,5 @@ mod verify;
 mod view;
 mod wheels;
 mod why;
+mod workers;
 mod zips;

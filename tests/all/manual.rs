@@ -91,7 +91,7 @@ fn bash_completes_commands_and_options() {
         Some(String::from_utf8(output.stdout).unwrap().trim().to_owned())
     };
     let Some(commands) = complete(&["comp"]) else { return };
-    assert_eq!(commands, "completions");
+    assert_eq!(commands, "compose completions");
     assert_eq!(complete(&["audit", "--max"]).unwrap(), "--max-unpacked --max-entries");
 }
 

@@ -204,15 +204,14 @@ fn judge(settings: &Settings, rules: &[Rule], found: &Found<'_>) -> Result<(Snap
     };
     let dockerfile = UserDockerfile::of_input(&settings.input)?;
     let options = PlanOptions { own_dockerfile: dockerfile.is_some(), ..settings.options.clone() };
-    let ask =
-        Ask {
-            rules,
-            options: &options,
-            style: Style::default(),
-            dockerfile: dockerfile.as_deref(),
-            channels: None,
-            find_base: None,
-        };
+    let ask = Ask {
+        rules,
+        options: &options,
+        style: Style::default(),
+        dockerfile: dockerfile.as_deref(),
+        channels: None,
+        find_base: None,
+    };
     if settings.mode == Mode::Planned {
         let plan = found.plan(&ask, |_| Vec::new())?;
         let plan = (*plan).as_ref().map(|planned| &planned.plan).map_err(|error| {

@@ -5,22 +5,30 @@ use crate::cli::failure::Result;
 use crate::cli::options;
 use crate::cli::output::print;
 use crate::cli::pipeline;
+use crate::compose::Check;
 use crate::rules::{Rule, actions, explain, explain_own, list};
 
-/// Explains a rule of a folder's and the built-in ones, all that share a label, or a plan's own reason.
+/// Explains a rule of a folder's and the built-in ones, all that share a label, a finding about a Compose file, or a plan's own reason.
 pub fn run(args: &options::Explain) -> Result<()> {
     let (name, rules) = (&args.rule, pipeline::rules(args.profiles.profiles.as_deref())?);
-    match (pipeline::rules_named(&rules, name).as_slice(), actions::own_reason(name)) {
-        ([rule], _) => print(&explain(rule)),
-        ([], Some(own)) => print(&explain_own(own)),
-        ([], None) => {
+    let known = (pipeline::rules_named(&rules, name), actions::own_reason(name), Check::named(name));
+    match (known.0.as_slice(), known.1, known.2) {
+        ([rule], ..) => print(&explain(rule)),
+        ([], Some(own), _) => print(&explain_own(own)),
+        ([], None, Some(check)) => print(&explain_check(check)),
+        ([], None, None) => {
             let known = pipeline::rule_names(&rules).chain(actions::OWN_REASONS.iter().map(|own| own.id));
+            let known = known.chain(Check::ALL.iter().map(|check| check.id()));
             Err(pipeline::no_rule(anyhow::anyhow!("there is no rule `{}`", escape_str(name)), name, known))
         }
-        (several, _) => {
+        (several, ..) => {
             let rows: Vec<Rule> = several.iter().map(|rule| (*rule).clone()).collect();
             let head = format!("{} rules report `{name}`; `slimwright explain ID` explains one:\n\n", several.len());
             print(&(head + &list(&rows)))
         }
     }
+}
+
+fn explain_check(check: Check) -> String {
+    format!("{} ({}, of a Compose file)\n\n{}\n", check.id(), check.level().as_str(), check.why())
 }

@@ -5,10 +5,12 @@ mod apply;
 mod audit;
 mod cache;
 mod check;
+mod compose;
 mod diff;
 mod explain;
 mod index;
 mod man;
+mod memory;
 mod plan;
 mod rules;
 mod verify;
@@ -26,12 +28,14 @@ pub fn run(args: Args) -> Result<()> {
         Command::Why(args) => why::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Check(args) => check::run(*args),
+        Command::Compose(args) => compose::run(args),
         Command::Diff(args) => diff::run(args),
         Command::Index(args) => index::run(args),
         Command::Explain(args) => explain::run(&args),
         Command::Rules(args) => rules::run(&args),
         Command::Cache(args) => cache::run(&args),
         Command::Completions(args) => man::completions(&args),
+        Command::Memory(args) => memory::run(args),
         Command::Man(args) => man::run(args),
     }
 }

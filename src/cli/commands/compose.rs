@@ -1,0 +1,252 @@
+//! `slimwright compose`: the files, the host, and what is wrong.
+
+use crate::alerts;
+use crate::base::{ByteSize, escape_str, parse_byte_size, read_named};
+use crate::cli::failure::{Failure, Result};
+use crate::cli::input::Look;
+use crate::cli::options::{CgroupVersion, Compose as Args, FailOn, Plain};
+use crate::cli::output::{Folder, print};
+use crate::compose::{self, At, Cgroup, Check, Finding, Host, Level, Loaded, PROJECT_LABEL, Request, Service, Words};
+use crate::daemon::{Container, Engine};
+use crate::deploy::{self, Advice};
+use crate::memory::{self, Record};
+use crate::report::{self, ComposeReport, json};
+use crate::workers::{self, Setting, Workers};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Bytes of a file of rules.
+const MAX_RULES: u64 = 4 << 20;
+/// Containers of a project that are looked at.
+const MAX_CONTAINERS: usize = 200;
+
+/// Runs the command.
+pub fn run(args: Args) -> Result<()> {
+    let look = Look::new(&args.print, true);
+    let (format, fail_on) = (args.format, args.fail_on);
+    let engine = if args.no_engine { None } else { Engine::connect().ok() };
+    let (host, from) = host(&args, engine.as_ref())?;
+    let (rules, deploy) = (args.rules.clone(), Deploy::new(&args)?);
+    let request = request(args);
+    let mut loaded = compose::load(&request).map_err(|error| Failure::of(true, error))?;
+    let services = compose::services(&loaded).map_err(|error| Failure::of(true, error))?;
+    let mut findings = compose::findings(&loaded, &services, &host);
+    let containers = engine.as_ref().map_or_else(Vec::new, |engine| running(engine, &loaded.name));
+    findings.extend(compose::running(&services, &containers));
+    let mut runs = Vec::new();
+    for service in &services {
+        let workers = workers_of(service, &host, engine.as_ref());
+        findings.extend(workers::findings(service, &workers));
+        runs.push(workers);
+    }
+    let rule_files = check_rules(&rules, &mut loaded, &services, &mut findings)?;
+    let report = ComposeReport::new(&loaded, &services, &runs, &host, &from, findings, rule_files);
+    match format {
+        Plain::Json => print(&json(&report).map_err(Failure::measure)?)?,
+        Plain::Text => print(&report::compose(&report, look.plain_style()))?,
+    }
+    if let Some(deploy) = deploy {
+        deploy.write(&loaded, &services, &request)?;
+    }
+    verdict(&report, fail_on)
+}
+
+/// Checks files of rules; how many there are.
+fn check_rules(
+    paths: &[PathBuf],
+    loaded: &mut Loaded,
+    services: &[Service],
+    findings: &mut Vec<Finding>,
+) -> Result<usize> {
+    let active = services.iter().filter(|service| !service.is_off);
+    let limits: Option<Vec<u64>> = active.map(|service| Some(service.resources.memory()?.0 as u64)).collect();
+    let limits = limits.filter(|limits| !limits.is_empty());
+    for path in paths {
+        let name = path.display().to_string();
+        let cannot = |error| Failure::usage(anyhow::anyhow!("{}: cannot be read: {error}", escape_str(&name)));
+        let bytes = read_named(path, MAX_RULES).map_err(cannot)?;
+        let text = String::from_utf8(bytes)
+            .map_err(|_| Failure::usage(anyhow::anyhow!("{}: expected text in UTF-8", escape_str(&name))))?;
+        let file = loaded.files.add(&name, text);
+        findings.extend(alerts::check(&loaded.files, file, limits.as_deref()));
+    }
+    Ok(paths.len())
+}
+
+/// The folder that is to be written, and from what.
+struct Deploy {
+    folder: Folder,
+    measured: Option<Record>,
+}
+
+const OVERRIDE: &str = "compose.memory.yaml";
+const RULES: &str = "memory.rules.yaml";
+const TESTS: &str = "memory.rules.test.yaml";
+
+impl Deploy {
+    /// What was asked for; nothing where no folder was named.
+    fn new(args: &Args) -> Result<Option<Self>> {
+        let Some(output) = &args.output else { return Ok(None) };
+        let measured = args.measured.as_deref().map(super::memory::record).transpose()?;
+        Ok(Some(Self { folder: Folder::new(output.clone(), args.force)?, measured }))
+    }
+
+    fn write(&self, loaded: &Loaded, services: &[Service], request: &Request) -> Result<()> {
+        let mut files = Vec::new();
+        let none = Record { kind: String::new(), schema_version: 0, began: 0, host: None, targets: Vec::new() };
+        let advice = deploy::advise(services, self.measured.as_ref().unwrap_or(&none), &loaded.name);
+        if let Some(text) = deploy::override_file(services, &advice) {
+            prove(&text, loaded, &advice, request)?;
+            files.push((OVERRIDE.to_owned(), text));
+        }
+        let rules = alerts::rules(&loaded.name, RULES);
+        files.push((RULES.to_owned(), rules.rules));
+        files.push((TESTS.to_owned(), rules.tests));
+        let named: Vec<&str> = loaded.files.names().take(loaded.own).collect();
+        files.push(("REPORT.md".to_owned(), deploy::report(&loaded.name, &advice, &named, OVERRIDE)));
+        self.folder.write(&files)
+    }
+}
+
+/// Reads the files again with the override on top: it must be taken, and give the limits that it was written for.
+fn prove(text: &str, loaded: &Loaded, advice: &[Advice], request: &Request) -> Result<()> {
+    let cannot = |error: std::io::Error| Failure::usage(anyhow::anyhow!("a folder for temporary files: {error}"));
+    let folder = tempfile::tempdir().map_err(cannot)?;
+    let file = folder.path().join(OVERRIDE);
+    std::fs::write(&file, text).map_err(cannot)?;
+    let mut files: Vec<PathBuf> = loaded.files.names().take(loaded.own).map(PathBuf::from).collect();
+    files.push(file);
+    let again = Request { files, folder: Some(loaded.directory.clone()), ..request.clone() };
+    let again = compose::load(&again).map_err(|error| Failure::of(false, error))?;
+    let services = compose::services(&again).map_err(|error| Failure::of(false, error))?;
+    let refused = |check: Check| {
+        matches!(
+            check,
+            Check::LimitsDisagree | Check::ReservationAboveLimit | Check::SwapBelowLimit | Check::ValueRefused
+        )
+    };
+    let found = compose::findings(&again, &services, &Host::default());
+    let broken: Vec<&Finding> = found.iter().filter(|finding| refused(finding.check)).collect();
+    for (service, advice) in services.iter().zip(advice) {
+        let is_own = |finding: &&&Finding| finding.service.as_deref() == Some(&service.name);
+        let Ok(proposed) = &advice.limit else { continue };
+        let is_so = service.resources.memory().is_some_and(|(bytes, _)| bytes as u64 == proposed.bytes);
+        if let (true, Some(finding)) = (is_so, broken.iter().find(is_own)) {
+            return Err(Failure::usage(anyhow::anyhow!(
+                "{}: the files are refused as they are: {}",
+                service.name,
+                finding.message
+            ))
+            .hint("mend what `slimwright compose` finds, first"));
+        }
+        if !is_so {
+            return Err(Failure::measure(anyhow::anyhow!(
+                "{}: the override does not give the limit that it was written for",
+                service.name
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The running containers of a project. An engine that does not answer has none to tell of.
+fn running(engine: &Engine, project: &str) -> Vec<Container> {
+    let listed = engine.containers(false).unwrap_or_default();
+    let own = listed.into_iter().filter(|one| one.labels.get(PROJECT_LABEL).is_some_and(|name| name == project));
+    own.take(MAX_CONTAINERS).filter_map(|one| engine.container(&one.id).ok().flatten()).collect()
+}
+
+/// What runs in a service: by the file, and by the image where the engine has it.
+fn workers_of(service: &Service, host: &Host, engine: Option<&Engine>) -> Workers {
+    let words = |at: &Option<At<Words>>| Some(at.as_ref()?.value()?.words.clone());
+    let (entrypoint, command) = (words(&service.entrypoint), words(&service.command));
+    let image = service.image.as_ref().filter(|image| !image.is_empty());
+    let of_image = || image.and_then(|image| engine?.image_program(image).ok());
+    let program = of_image();
+    let mut environment: BTreeMap<String, Option<String>> = BTreeMap::new();
+    for pair in program.iter().flat_map(|program| &program.environment) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        environment.insert(name.to_owned(), Some(value.to_owned()));
+    }
+    environment.extend(service.environment.clone());
+    let program = program.unwrap_or_default();
+    // An entry point of the file takes the image's command away, too.
+    let command = command.unwrap_or_else(|| if entrypoint.is_some() { Vec::new() } else { program.command });
+    let entrypoint = entrypoint.unwrap_or(program.entrypoint);
+    workers::read(&entrypoint, &command, Setting { environment: &environment, cpus: host.cpus })
+}
+
+fn request(args: Args) -> Request {
+    let files: Vec<PathBuf> = args.more_files.into_iter().chain(args.files).collect();
+    let variable = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    Request {
+        files,
+        folder: args.project_directory,
+        name: args.project_name,
+        profiles: args.profile,
+        env_files: args.env_file,
+        root: args.root,
+        environment: std::env::vars_os().filter_map(variable).collect(),
+    }
+}
+
+fn size(option: &str, text: Option<&String>) -> Result<Option<u64>> {
+    let read = |text: &String| {
+        parse_byte_size(text)
+            .map_err(|error| Failure::usage(anyhow::anyhow!("{option}: {error}")))
+            .map(|ByteSize(bytes)| bytes)
+    };
+    text.map(read).transpose()
+}
+
+/// The host that is told, else that of the engine, and from where that is known.
+fn host(args: &Args, engine: Option<&Engine>) -> Result<(Host, String)> {
+    let told = Host {
+        memory: size("--host-memory", args.host_memory.as_ref())?,
+        swap: size("--host-swap", args.host_swap.as_ref())?,
+        cpus: args.host_cpus,
+        cgroup: args.cgroup.map(|version| match version {
+            CgroupVersion::V1 => Cgroup::V1,
+            CgroupVersion::V2 => Cgroup::V2,
+        }),
+        swappiness: None,
+    };
+    let is_told = told != Host::default();
+    let Some(info) = engine.and_then(|engine| engine.info().ok()) else {
+        return Ok((told, if is_told { "as told" } else { "no engine was asked" }.to_owned()));
+    };
+    let here = memory::host().filter(|here| Some(here.total) == info.memory);
+    let host = Host {
+        memory: told.memory.or(info.memory),
+        swap: told.swap.or(here.as_ref().map(|here| here.swap_total)),
+        cpus: told.cpus.or(info.cpus.map(|cpus| cpus as f64)),
+        cgroup: told.cgroup.or(match info.cgroup_version.as_deref() {
+            Some("1") => Some(Cgroup::V1),
+            Some("2") => Some(Cgroup::V2),
+            _ => None,
+        }),
+        swappiness: here.and_then(|here| here.swappiness),
+    };
+    let from = if is_told { "as told, and that of the engine" } else { "that of the engine" };
+    Ok((host, from.to_owned()))
+}
+
+fn verdict(report: &ComposeReport, fail_on: FailOn) -> Result<()> {
+    let least = match fail_on {
+        FailOn::Error => Level::Error,
+        FailOn::Warning => Level::Warning,
+        FailOn::Note => Level::Note,
+        FailOn::Never => return Ok(()),
+    };
+    let count = report.findings.iter().filter(|finding| finding.level >= least).count();
+    match count {
+        0 => Ok(()),
+        _ => Err(Failure::verdict(anyhow::anyhow!(
+            "{} of level {} or worse",
+            crate::base::count(count, "finding"),
+            least.as_str()
+        ))),
+    }
+}

@@ -1,0 +1,53 @@
+//! Compose files as Docker Compose reads them, and what of them is wrong with memory.
+//!
+//! ```text
+//! files ─► yaml ─► interpolate ─► include, extends, merge ─► model ─► findings ─► report
+//!          spans                                            services
+//! ```
+//!
+//! Everything keeps its place in the files, through aliases, merges and includes, so that a finding names file, line and
+//! column. What a file names is read below the repository that it is in, and nowhere else. Nothing is fetched.
+
+mod check;
+mod dotenv;
+mod error;
+mod float;
+mod folder;
+mod interpolate;
+mod load;
+mod merge;
+mod model;
+mod names;
+mod node;
+mod place;
+mod rules;
+mod running;
+mod scalar;
+mod value;
+mod yaml;
+
+pub use check::{Check, Finding, Level};
+pub use error::{ComposeError, PlacedError};
+pub use load::{Loaded, Request, load};
+pub use model::{At, Build, Resources, Service};
+pub use names::{DEFAULT_FILES, OVERRIDE_FILES};
+pub use node::{Entry, Map, Mark, Node, Value};
+pub use place::{Files, Place, Spot};
+pub use rules::{Cgroup, Host, findings};
+pub use running::{PROJECT_LABEL, SERVICE_LABEL, running};
+pub use value::{Reading, Words};
+pub use yaml::{YamlError, read as read_yaml};
+
+/// The services of a project, by name.
+///
+/// # Errors
+///
+/// A service is no mapping, or a file of variables that it needs cannot be read.
+pub fn services(loaded: &Loaded) -> Result<Vec<Service>, PlacedError> {
+    model::services(loaded).map_err(|error| error.with_places(&loaded.files))
+}
+
+/// A text with the values of its variables; nothing where a form in it is none.
+pub fn substitute(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    interpolate::Variables::new(lookup).substitute(text).ok()
+}

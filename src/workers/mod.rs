@@ -1,0 +1,19 @@
+//! What a container's command runs: which program, in how many processes, forked or spawned, with how many threads.
+//!
+//! Programs are data (`programs.toml`). What is no program of the table is not known, and is never taken for one process.
+
+mod command;
+mod findings;
+mod table;
+
+pub use command::{Basis, Count, Setting, Worker, Workers, read};
+pub use findings::findings;
+pub use table::{Lever, Start};
+
+/// The levers for a worker.
+pub fn levers(worker: &Worker) -> Vec<&'static Lever> {
+    let fits = |lever: &&Lever| {
+        lever.of.contains(&worker.start) && (lever.programs.is_empty() || lever.programs.contains(&worker.program))
+    };
+    table::table().levers.iter().filter(fits).collect()
+}
