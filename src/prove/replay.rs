@@ -268,7 +268,7 @@ fn installer_of_conda(original: &Image) -> Image {
     let history = vec![HistoryRow { created_by: "micromamba".into(), ..HistoryRow::default() }];
     let env = vec![format!("PATH={}", crate::image::DEFAULT_PATH)];
     let config = crate::image::Config { os, architecture, history, env, ..crate::image::Config::default() };
-    Image { layers: vec![Arc::new(layer)], config, gaps: Vec::new(), ..shell(original) }
+    Image { layers: vec![Arc::new(layer)], config, gaps: Vec::new(), ..original.shell(original.basis) }
 }
 
 /// A wheel without files.
