@@ -295,7 +295,13 @@ impl<'w> World<'w> {
             let command = format!("the base image {name}");
             let gap = Gap { place: place.clone(), command, why: why.map(&masked), writes: Writes::Anywhere };
             let config = self.config_of(name);
-            Stage { gaps: vec![gap], base: BaseKnown::NameOnly(name.to_owned()), config, ..Stage::default() }
+            let mut scope = Scope::default();
+            for (name, value) in config.env.iter().filter_map(|pair| pair.split_once('=')) {
+                scope.environment.insert(name.to_owned());
+                scope.variables.insert(name.to_owned(), value.to_owned());
+            }
+            let base = BaseKnown::NameOnly(name.to_owned());
+            Stage { gaps: vec![gap], base, config, scope, ..Stage::default() }
         };
         let Some(name) = self.globals().expand(image) else {
             let name = escape_str(image);
