@@ -80,9 +80,9 @@ fn build(out: &mut String, report: &PlanReport) {
     out.push_str("\n## How to build and verify\n\n");
     if report.dockerfile.is_some() {
         out.push_str(
-            "Apply Dockerfile.diff to your own Dockerfile (`patch -p1` or `git apply`), or take the Dockerfile here, ",
+            "Apply Dockerfile.diff to your own Dockerfile (`patch -p1` or `git apply`), or take the Dockerfile here. Of the plan's \
+             other files the build context needs those alone that a command below copies into it.\n\n",
         );
-        out.push_str("and put the requirements files into the build context.\n\n");
     } else {
         let _ = writeln!(out, "The Dockerfile copies from the original image, which must be there by this name:");
         let _ = writeln!(out, "{}\n", plain(&report.original));

@@ -642,6 +642,15 @@ fn a_plan_for_a_context_edits_its_dockerfile() {
     let edited = fs::read_to_string(files.path().join("slim/Dockerfile")).unwrap();
     assert!(edited.contains("COPY --chown=5:5 data /data") && !edited.contains("chown -R"), "{edited}");
     assert!(edited.starts_with("FROM python:3.11-slim\n"), "{edited}");
+    // The context's own list stays what it is: no edit installs from the plan's.
+    let text = format!("{text}COPY requirements.txt .\nRUN echo requirements.txt\n");
+    fs::write(files.path().join("Dockerfile"), text).unwrap();
+    fs::write(files.path().join("requirements.txt"), "six\n").unwrap();
+    let again = ["plan", "context:.", "-o", "slim", "--force", "--no-resolve", "--image", given];
+    let (code, out, err) = run(files.path(), &again);
+    assert_eq!(code, Some(0), "{out}{err}");
+    let report = fs::read_to_string(files.path().join("slim/REPORT.md")).unwrap();
+    assert!(report.contains("docker build") && !report.contains("cp -i"), "{report}");
 }
 
 #[test]

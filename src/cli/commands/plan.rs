@@ -166,8 +166,7 @@ impl Settings {
             None => out.push(command("docker build -t", [name.as_str(), &folder])),
             Some(edits) => {
                 let place = self.place.display().to_string();
-                let files = planned.files.iter().filter(|(name, _)| edits.text.contains(name.as_str()));
-                let files: Vec<String> = files.map(|(name, _)| format!("{folder}/{name}")).collect();
+                let files: Vec<String> = edits.files.iter().map(|name| format!("{folder}/{name}")).collect();
                 if !files.is_empty() {
                     out.push(command("cp -i", files.iter().map(String::as_str).chain([place.as_str()])));
                 }
