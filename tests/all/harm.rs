@@ -297,6 +297,23 @@ fn compilers_stay_in_a_dockerfile_that_may_compile() {
 }
 
 #[test]
+fn lists_go_only_where_what_installs_from_them_behind_fetches_its_own() {
+    let start = "FROM debian:bookworm-slim\nRUN apt-get update && apt-get install -y curl\n";
+    // An update that comes later in the same instruction is none for what it installs first.
+    let text = format!(
+        "{start}RUN apt-get install -y gnupg2 && echo x > /etc/apt/sources.list.d/x.list && apt-get update && apt-get install -y x\n"
+    );
+    let edits = edited(&quiet(), &text);
+    assert!(edits.text.contains("RUN apt-get update && apt-get install -y gnupg2"), "{}", edits.text);
+    // Where none can be put before it, the lists stay.
+    for install in ["[\"apt-get\", \"install\", \"-y\", \"gnupg2\"]", "test -e /x || apt-get install -y gnupg2"] {
+        let edits = edited(&quiet(), &format!("{start}RUN {install}\n"));
+        let first = edits.text.split("RUN ").nth(1).unwrap();
+        assert!(!first.contains("rm -rf /var/lib/apt/lists"), "{install}: {}", edits.text);
+    }
+}
+
+#[test]
 fn an_owner_moves_to_copy_only_where_the_account_is_there_and_copy_brings_all_of_it() {
     let start = "FROM python:3.11-slim\nARG NAME=svc\n";
     for (lines, kept) in [

@@ -33,6 +33,8 @@ pub(super) fn edit(draft: &mut Draft<'_>, rows: &[Row], cached: bool) {
         let fetches = row.has(Does::Install) || row.has(Does::Update);
         let lists_go =
             fetches && !mounts(draft, row.instruction, "/var/lib/apt") && !readers.has(draft, row.instruction);
+        // What installs from them behind it has to be able to fetch its own.
+        let lists_go = lists_go && next.is_none_or(|next| !needs_lists(next) || can_fetch(draft, next));
         let next_is_ours =
             next.is_some_and(|next| !mounts(draft, next.instruction, "/var/lib/apt") && can_fetch(draft, next));
         if row.only(&[Does::Update]) && lists_go && next_is_ours {
@@ -43,7 +45,7 @@ pub(super) fn edit(draft: &mut Draft<'_>, rows: &[Row], cached: bool) {
             draft.remove(row.instruction, why);
             fetched_before = true;
         } else if fetches {
-            if row.has(Does::Install) && !row.has(Does::Update) && fetched_before {
+            if needs_lists(row) && fetched_before {
                 prepend_update(draft, row);
             }
             let writer = tidy(draft, row, cached, lists_go, fetched_before);
@@ -53,6 +55,12 @@ pub(super) fn edit(draft: &mut Draft<'_>, rows: &[Row], cached: bool) {
             late_cleaning(draft, row, &writers);
         }
     }
+}
+
+/// Whether an instruction installs before it fetches lists of its own.
+fn needs_lists(row: &Row) -> bool {
+    let first = |what: Does| row.does.iter().position(|does| *does == what);
+    first(Does::Install).is_some_and(|install| first(Does::Update).is_none_or(|update| install < update))
 }
 
 fn cleaned_later(rows: &[&Row]) -> bool {
@@ -161,7 +169,7 @@ fn can_fetch(draft: &Draft<'_>, row: &Row) -> bool {
     let Some(run) = draft.run(row.instruction) else { return false };
     let Some(at) = row.does.iter().position(|does| *does == Does::Install) else { return false };
     let command = &run.commands[at];
-    row.has(Does::Update)
+    !needs_lists(row)
         || !(command.nested || run.form == Form::Exec || matches!(command.before, Some(Operator::Pipe | Operator::Or)))
 }
 
