@@ -136,7 +136,7 @@ pub(super) fn target_environment(facts: &Facts<'_>, base_layers: usize) -> Optio
     let site_dir = site_dir.or(environment.site_dirs.first())?.clone();
     let owner = facts.view.get(site_dir.as_bytes()).map(|node| facts.view.entry(node.entry));
     let bytecode =
-        is_compiled(above_base(facts, base_layers).map(|(_, dist)| dist).filter(|d| d.environment == position));
+        is_compiled(facts, above_base(facts, base_layers).map(|(_, dist)| dist).filter(|d| d.environment == position));
     Some((
         position,
         TargetEnvironment {
@@ -154,13 +154,16 @@ pub(super) fn target_environment(facts: &Facts<'_>, base_layers: usize) -> Optio
 
 /// Whether an installer compiled: most modules are those of distributions with bytecode. What was imported while the image
 /// was built has some, too.
-fn is_compiled<'a>(dists: impl Iterator<Item = &'a Distribution>) -> bool {
-    let modules = |dist: &Distribution| dist.files.iter().filter(|path| path.as_bytes().ends_with(b".py")).count();
+fn is_compiled<'a>(facts: &Facts<'_>, dists: impl Iterator<Item = &'a Distribution>) -> bool {
     let (mut compiled, mut all) = (0, 0);
     for dist in dists {
-        let count = modules(dist);
+        let modules = dist.files.iter().filter(|path| path.as_bytes().ends_with(b".py"));
+        let sizes = modules.map(|path| facts.view.get(path.as_bytes()).map_or(0, |node| facts.view.size(node)));
+        let (count, source) = sizes.fold((0, 0u64), |(count, sum), size| (count + 1, sum.saturating_add(size)));
         all += count;
-        compiled += if dist.bytecode > 0 { count } else { 0 };
+        // A file or two is what an import left, or what the wheel has.
+        let is_whole = dist.bytecode > 0 && dist.bytecode.saturating_mul(4) >= source;
+        compiled += if is_whole { count } else { 0usize };
     }
     all > 0 && compiled.saturating_mul(2) >= all
 }

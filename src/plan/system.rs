@@ -156,6 +156,10 @@ fn interpreter(facts: &Facts<'_>, decisions: &Decisions, above: &BTreeSet<Packag
     let dists = &facts.python.distributions;
     let environment = decisions.kept.first().map(|&id| &facts.python.environments[dists[id].environment])?;
     let (major, minor) = environment.python?;
+    // Its own Python is no package's.
+    if environment.interpreter.as_ref().is_some_and(|program| !facts.os.owners.contains_key(program)) {
+        return None;
+    }
     let owner = |path: &str| {
         let real = facts.view.resolve(path.as_bytes())?;
         facts.os.owners.get(&real[..]).or_else(|| facts.os.owners.get(path.as_bytes())).copied()

@@ -151,6 +151,9 @@ impl Inventory {
         inventory.report_duplicates();
         claims.settle(view, &mut inventory);
         for dist in &mut inventory.distributions {
+            // An install of `setup.py` itself, without a wheel, compiled what is compiled in it.
+            let is_legacy = dist.metadata.as_bytes().ends_with(b".egg-info") && !dist.system_owned;
+            dist.built_here |= is_legacy && dist.files.iter().any(|path| path.as_bytes().ends_with(b".so"));
             dist.built_here &= dist.bytes < MAX_BUILT;
         }
         removed::find(view, &mut inventory);
