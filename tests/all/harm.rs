@@ -304,7 +304,7 @@ fn lists_go_only_where_what_installs_from_them_behind_fetches_its_own() {
         "{start}RUN apt-get install -y gnupg2 && echo x > /etc/apt/sources.list.d/x.list && apt-get update && apt-get install -y x\n"
     );
     let edits = edited(&quiet(), &text);
-    assert!(edits.text.contains("RUN apt-get update && apt-get install -y gnupg2"), "{}", edits.text);
+    assert!(edits.text.contains("RUN apt-get update \\\n    && apt-get install -y gnupg2"), "{}", edits.text);
     // Where none can be put before it, the lists stay.
     for install in ["[\"apt-get\", \"install\", \"-y\", \"gnupg2\"]", "test -e /x || apt-get install -y gnupg2"] {
         let edits = edited(&quiet(), &format!("{start}RUN {install}\n"));
