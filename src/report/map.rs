@@ -213,7 +213,7 @@ fn fewer(mut parts: Vec<Part>, floor: u64) -> Vec<Part> {
 pub(super) type Square = (f64, f64, f64, f64);
 
 /// Squares for parts, within one.
-pub(super) fn squares<'p>(parts: &'p [Part], (mut x, mut y, mut width, mut height): Square) -> Vec<(&'p Part, Square)> {
+pub(super) fn squares(parts: &[Part], (mut x, mut y, mut width, mut height): Square) -> Vec<(&Part, Square)> {
     let mut out = Vec::new();
     let mut rest: Vec<&Part> = parts.iter().filter(|part| part.bytes > 0).collect();
     rest.sort_by_key(|part| Reverse(part.bytes));

@@ -152,7 +152,7 @@ fn row(cells: Vec<Cell>) -> Html {
 
 /// A bar of so many thousandths of the width, from so many on. What it says is in the row, too.
 pub(super) fn bar(class: &'static str, from: u64, length: u64) -> Html {
-    let (from, length) = (from.min(1000), length.min(1000).max(2));
+    let (from, length) = (from.min(1000), length.clamp(2, 1000));
     let fill = match class {
         "added" => "#b4530a",
         "goes" => "#2563a8",
