@@ -4,6 +4,7 @@ use crate::apply::{OUTPUTS, Options, Original, Output, Packing, Wish};
 use crate::cli::budget::epoch;
 use crate::cli::failure::{Failure, Result};
 use crate::cli::input::{Input, Look};
+use crate::cli::locate::locate;
 use crate::cli::options::{self, Asked, Plain};
 use crate::cli::output::print;
 use crate::cli::pipeline;
@@ -70,7 +71,7 @@ impl Settings {
         if !args.dry_run {
             output.check(args.force).map_err(|error| Failure::of(error.is_usage(), error))?;
         }
-        let mut input = Input::new(args.source, &Asked::default())?;
+        let mut input = Input::new(locate(args.source)?, &Asked::default())?;
         // What is written must be what is read: nothing that an earlier run remembers, nothing that a table of contents says.
         input.options.cache = None;
         input.options.whole = true;
