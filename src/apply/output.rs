@@ -3,8 +3,9 @@
 use super::error::ApplyError;
 use super::header::header;
 use super::store::Store;
-use crate::base::{ImagePath, escape_path, escape_str};
+use crate::base::{ImagePath, escape_path, escape_str, split_tag};
 use crate::layer::{Compression, Entry, EntryKind};
+use crate::registry::is_tag;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, ErrorKind, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
@@ -62,20 +63,13 @@ fn named(form: Form, name: &str) -> Result<String, String> {
     if form != Form::DockerArchive {
         return if is_tag(name) { Ok(name.to_owned()) } else { wrong("a tag (letters, digits, `_`, `.`, `-`)") };
     }
-    let (repository, tag) = match name.rsplit_once(':') {
-        Some((repository, tag)) if !tag.contains('/') => (repository, tag),
-        _ => (name, "latest"),
-    };
+    let (repository, tag) = split_tag(name);
+    let tag = tag.unwrap_or("latest");
     let reference: Result<crate::registry::Reference, _> = name.parse();
     match reference.is_ok() && is_tag(tag) && !name.contains('@') {
         true => Ok(format!("{repository}:{tag}")),
         false => wrong("NAME:TAG"),
     }
-}
-
-fn is_tag(text: &str) -> bool {
-    let fits = |(at, c): (usize, char)| c.is_ascii_alphanumeric() || c == '_' || (at > 0 && (c == '.' || c == '-'));
-    !text.is_empty() && text.len() <= 128 && text.chars().enumerate().all(fits)
 }
 
 impl Output {

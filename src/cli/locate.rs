@@ -6,7 +6,7 @@
 use super::failure::{Failure, Result};
 use super::options::{Found, Source};
 use super::progress::Bar;
-use crate::base::{Hint as _, escape_str, nearest_name, nearest_path};
+use crate::base::{Hint as _, escape_str, nearest_name, nearest_path, split_tag};
 use crate::context;
 use crate::daemon::{DaemonError, Engine};
 use crate::image::{Form, ImageError, KINDS, Local, Progress as _, Target};
@@ -134,7 +134,7 @@ fn in_engine(text: &str) -> Result<Engines> {
     let DaemonError::NoSuchImage { place, similar, .. } = &error else {
         return Ok(Engines::HasNot(error.to_string(), None));
     };
-    let has_tag = text.rsplit('/').next().is_some_and(|last| last.contains([':', '@']));
+    let has_tag = text.contains('@') || split_tag(text).1.is_some();
     if similar.name.is_some() || (!has_tag && !similar.is_empty()) {
         let hint = format!("{similar} To read it from a registry write docker://{}", escape_str(text));
         return Err(Failure::of(false, ImageError::from(error)).hint(hint));

@@ -5,6 +5,7 @@ use super::dockerfile::UserDockerfile;
 use super::failure::{Failure, Result};
 use super::input::Input;
 use super::locate;
+use super::options::Followed;
 use super::progress::Bar;
 use crate::base::{ImagePath, did_you_mean, escape_str};
 use crate::conda::{self, ChannelSettings, Channels, Refusal};
@@ -69,9 +70,15 @@ pub fn rules(dir: Option<&Path>) -> Result<Vec<Rule>> {
     })
 }
 
+/// The same options with ids alone.
+pub fn followed(rules: &[Rule], options: &Followed) -> Result<Followed> {
+    let accept = rule_ids("accept", rules, &options.accept)?;
+    Ok(Followed { accept, skip: rule_ids("skip", rules, &options.skip)? })
+}
+
 /// The ids of the rules that `--accept` or `--skip` name, by id or by the word that reports print: before a long
 /// measurement, not after it.
-pub fn rule_ids(option: &'static str, rules: &[Rule], names: &[String]) -> Result<Vec<String>> {
+fn rule_ids(option: &'static str, rules: &[Rule], names: &[String]) -> Result<Vec<String>> {
     let mut out = Vec::new();
     for name in names {
         let found = rules_named(rules, name);

@@ -1,6 +1,6 @@
 //! Which image may be meant by a name that an engine does not have.
 
-use crate::base::{Text, nearest_name};
+use crate::base::{Text, nearest_name, split_tag};
 use std::fmt;
 
 /// Names that are said, at most.
@@ -18,33 +18,24 @@ pub struct Similar {
 impl Similar {
     /// Looks for them.
     pub fn of(asked: &str, names: &[String]) -> Self {
-        let (repository, tag) = split(asked);
-        let mut tags: Vec<&String> = names.iter().filter(|name| split(name).0 == repository).collect();
+        let (repository, tag) = split_tag(asked);
+        let mut tags: Vec<&String> = names.iter().filter(|name| split_tag(name).0 == repository).collect();
         tags.sort();
         let tags: Vec<Text> = tags.into_iter().map(|name| name.as_str().into()).collect();
         if !tags.is_empty() {
             return Self { tags, name: None };
         }
-        let mut repositories: Vec<&str> = names.iter().map(|name| split(name).0).collect();
+        let mut repositories: Vec<&str> = names.iter().map(|name| split_tag(name).0).collect();
         repositories.sort_unstable();
         let near = nearest_name(repository, repositories);
-        let rows = || names.iter().filter(|name| Some(split(name).0) == near);
-        let same = rows().find(|name| split(name).1 == tag.or(Some("latest"))).or_else(|| rows().min());
+        let rows = || names.iter().filter(|name| Some(split_tag(name).0) == near);
+        let same = rows().find(|name| split_tag(name).1 == tag.or(Some("latest"))).or_else(|| rows().min());
         Self { tags, name: same.map(|name| name.as_str().into()) }
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.tags.is_empty() && self.name.is_none()
-    }
-}
-
-/// A name's repository and tag.
-fn split(name: &str) -> (&str, Option<&str>) {
-    let name = name.split('@').next().unwrap_or_default();
-    match name.rsplit_once(':') {
-        Some((repository, tag)) if !tag.contains('/') => (repository, Some(tag)),
-        _ => (name, None),
     }
 }
 

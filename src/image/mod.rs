@@ -41,7 +41,7 @@ pub use open::{OpenOptions, Progress, host_platform, open, open_with_layers};
 pub use recorded::{read_recorded, write_recorded, write_with_environment};
 pub use target::{KINDS, TARGETS, Target};
 
-use crate::base::{Basis, Problem};
+use crate::base::{Basis, Problem, split_tag};
 use crate::layer::LayerIndex;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -175,10 +175,5 @@ impl Image {
 
 /// An image's name without tag and digest, which is the same from build to build.
 pub fn repository(name: &str) -> &str {
-    let name = name.split('@').next().unwrap_or_default();
-    match name.rsplit_once(':') {
-        // A colon before a slash is a port's.
-        Some((repository, tag)) if !repository.is_empty() && !tag.contains('/') => repository,
-        _ => name,
-    }
+    split_tag(name).0
 }

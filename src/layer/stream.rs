@@ -12,6 +12,7 @@ use crate::base::{Digest, Sha256Writer};
 use std::io::{self, BufRead, Read};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::Scope;
 
 const CHUNK_BYTES: usize = 512 << 10;
 /// Enough for the threads to wait for each other rarely; 3 MB between two of them.
@@ -52,15 +53,8 @@ pub fn index_stream(
     let first = Chunk::default().fill(blob)?;
     let compression = detect(first.bytes());
     let (contents, found, length) = std::thread::scope(|scope| {
-        let (tar, chunks) = pipe();
+        let (blocks, chunks) = unpacking(scope, compression);
         let indexing = scope.spawn(move || index(chunks, limits));
-        let blocks = if compression == Compression::None {
-            tar
-        } else {
-            let (blocks, packed) = pipe();
-            scope.spawn(move || decompress(compression, packed, &tar));
-            blocks
-        };
         let read = feed(first, blob, blocks, compression != Compression::None, advance);
         let failed = || IndexError::Read { at: 0, source: io::Error::other("a thread of the indexer failed") };
         // What the indexer found says more than that nobody read on.
@@ -86,14 +80,7 @@ pub fn visit_stream(
     let first = Chunk::default().fill(blob)?;
     let compression = detect(first.bytes());
     let found = std::thread::scope(|scope| {
-        let (tar, mut chunks) = pipe();
-        let blocks = if compression == Compression::None {
-            tar
-        } else {
-            let (blocks, packed) = pipe();
-            scope.spawn(move || decompress(compression, packed, &tar));
-            blocks
-        };
+        let (blocks, mut chunks) = unpacking(scope, compression);
         let feeding = scope.spawn(move || feed(first, blob, blocks, compression != Compression::None, &|_| {}));
         chunks.digest = Some(Sha256Writer::default());
         visit_tar(&mut chunks, limits, visit)?;
@@ -105,6 +92,17 @@ pub fn visit_stream(
     })?;
     found.check(expected)?;
     Ok(found)
+}
+
+/// A way for a blob's blocks, and where its tar comes out. Decompressing has a thread of its own.
+fn unpacking<'s>(scope: &'s Scope<'s, '_>, compression: Compression) -> (Sender, Chunks) {
+    let (tar, chunks) = pipe();
+    if compression == Compression::None {
+        return (tar, chunks);
+    }
+    let (blocks, packed) = pipe();
+    scope.spawn(move || decompress(compression, packed, &tar));
+    (blocks, chunks)
 }
 
 /// Reads the blob to its end, or until nobody wants more of it. Returns its digest, if wanted, and its length.

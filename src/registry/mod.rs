@@ -40,5 +40,5 @@ pub use config::{AuthConfig, parse_docker_config, parse_dockercfg};
 pub use credentials::AuthFiles;
 pub use error::RegistryError;
 pub use manifest::Manifest;
-pub use reference::Reference;
+pub use reference::{Reference, is_tag};
 pub use stream::BlobStream;

@@ -69,8 +69,7 @@ impl Settings {
         let reports = reports(&args)?;
         args.source = locate(args.source)?;
         let rules = pipeline::rules(args.profiles.profiles.as_deref())?;
-        args.followed.accept = pipeline::rule_ids("accept", &rules, &args.followed.accept)?;
-        args.followed.skip = pipeline::rule_ids("skip", &rules, &args.followed.skip)?;
+        args.followed = pipeline::followed(&rules, &args.followed)?;
         let (found, mut config) = configuration(&args)?;
         for limit in &args.limit {
             config = config.with_limit(limit).map_err(|error| Failure::of(true, error))?;

@@ -38,8 +38,7 @@ struct Settings {
 /// Runs the command.
 pub fn run(mut args: options::Plan) -> Result<()> {
     let rules = pipeline::rules(args.profiles.profiles.as_deref())?;
-    args.followed.accept = pipeline::rule_ids("accept", &rules, &args.followed.accept)?;
-    args.followed.skip = pipeline::rule_ids("skip", &rules, &args.followed.skip)?;
+    args.followed = pipeline::followed(&rules, &args.followed)?;
     let settings = Settings::new(args)?;
     settings.input.keeping_cache(|| {
         let opened = pipeline::opened(&settings.input)?;
