@@ -1,7 +1,8 @@
 //! A rule file against Prometheus' form of it, and its expressions against what they ask for.
 
+use super::expr::{Expr, Kind};
 use super::metrics::{Known, known};
-use super::promql::{Expr, Kind, parse, parse_duration};
+use super::promql::{parse, parse_duration};
 use crate::compose::{Check, Files, Finding, Map, Node, Place, read_yaml};
 use std::collections::BTreeSet;
 

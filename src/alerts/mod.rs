@@ -7,14 +7,17 @@
 //! An expression is held against the oldest Prometheus that is still met (2.42). promtool finds what is no PromQL; that a
 //! metric does not exist, so that the alert never fires, it cannot find.
 
+mod expr;
 mod file;
+mod functions;
 mod lexer;
 mod metrics;
 mod promql;
 mod write;
 
+pub use expr::{Expr, Kind, Type};
 pub use file::check;
 pub use lexer::PromqlError;
 pub use metrics::{Known, known};
-pub use promql::{Expr, Kind, Type, parse, parse_duration};
+pub use promql::{parse, parse_duration};
 pub use write::{Rules, rules};

@@ -2,6 +2,8 @@
 //!
 //! Source: Prometheus, `promql/parser` (grammar, types, functions); tried against promtool 2.42 and 3.5.
 
+use super::expr::{Expr, Kind, Type};
+use super::functions::{AGGREGATIONS, FUNCTIONS};
 use super::lexer::{PromqlError, Token, duration, error, tokens};
 use std::ops::Range;
 
@@ -10,92 +12,6 @@ const MAX_DEPTH: usize = 64;
 
 /// Words of an expression: one that is a chain is as deep as it is long.
 const MAX_TOKENS: usize = 2_000;
-
-/// What an expression gives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Type {
-    /// One number.
-    Scalar,
-    /// A number a series.
-    Vector,
-    /// Numbers over time a series.
-    Matrix,
-    /// A text.
-    Text,
-}
-
-impl Type {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Scalar => "a number",
-            Self::Vector => "an instant vector",
-            Self::Matrix => "a range vector",
-            Self::Text => "a text",
-        }
-    }
-}
-
-/// An expression.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Expr {
-    /// What it is.
-    pub kind: Kind,
-    /// What it gives.
-    pub gives: Type,
-    /// Where it stands, in bytes.
-    pub span: Range<usize>,
-}
-
-/// What an expression is.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Kind {
-    /// A number.
-    Number(f64),
-    /// A text.
-    Text,
-    /// Series of a metric; no name where matchers alone choose. And whether a matcher leaves some out.
-    Selector(Option<String>, bool),
-    /// A function or an aggregation, by its name.
-    Call(String, Vec<Expr>),
-    /// Two expressions with an operator between.
-    Binary(&'static str, Box<[Expr; 2]>),
-    /// An expression in brackets, with a sign, or over a range.
-    Inner(Box<Expr>),
-}
-
-impl Expr {
-    /// The names of all metrics that it asks for, with their places.
-    pub fn metrics(&self) -> Vec<(&str, Range<usize>)> {
-        match &self.kind {
-            Kind::Selector(Some(name), _) => vec![(name, self.span.clone())],
-            Kind::Call(_, arguments) => arguments.iter().flat_map(Self::metrics).collect(),
-            Kind::Binary(_, sides) => sides.iter().flat_map(Self::metrics).collect(),
-            Kind::Inner(inner) => inner.metrics(),
-            Kind::Number(_) | Kind::Text | Kind::Selector(None, _) => Vec::new(),
-        }
-    }
-
-    /// Its value, where it is made of numbers alone.
-    pub fn constant(&self) -> Option<f64> {
-        match &self.kind {
-            Kind::Number(value) => Some(*value),
-            Kind::Inner(inner) if self.gives == Type::Scalar => inner.constant(),
-            Kind::Binary(operator, sides) => {
-                let (one, other) = (sides[0].constant()?, sides[1].constant()?);
-                Some(match *operator {
-                    "+" => one + other,
-                    "-" => one - other,
-                    "*" => one * other,
-                    "/" => one / other,
-                    "%" => one % other,
-                    "^" => one.powf(other),
-                    _ => return None,
-                })
-            }
-            _ => None,
-        }
-    }
-}
 
 /// Reads an expression.
 ///
@@ -125,84 +41,6 @@ pub fn parse_duration(text: &str) -> Option<f64> {
 /// Operators by how tightly they bind, the loosest first.
 const LEVELS: [&[&str]; 6] =
     [&["or"], &["and", "unless"], &["==", "!=", "<=", "<", ">=", ">"], &["+", "-"], &["*", "/", "%", "atan2"], &["^"]];
-
-const AGGREGATIONS: [&str; 12] =
-    ["sum", "avg", "count", "min", "max", "group", "stddev", "stdvar", "topk", "bottomk", "count_values", "quantile"];
-
-/// Functions: name, what they take (v instant, m range, s number, t text; behind `?` optional, `*` any number of the last), what
-/// they give.
-const FUNCTIONS: &[(&str, &str, Type)] = &[
-    ("abs", "v", Type::Vector),
-    ("absent", "v", Type::Vector),
-    ("absent_over_time", "m", Type::Vector),
-    ("acos", "v", Type::Vector),
-    ("acosh", "v", Type::Vector),
-    ("asin", "v", Type::Vector),
-    ("asinh", "v", Type::Vector),
-    ("atan", "v", Type::Vector),
-    ("atanh", "v", Type::Vector),
-    ("avg_over_time", "m", Type::Vector),
-    ("ceil", "v", Type::Vector),
-    ("changes", "m", Type::Vector),
-    ("clamp", "vss", Type::Vector),
-    ("clamp_max", "vs", Type::Vector),
-    ("clamp_min", "vs", Type::Vector),
-    ("cos", "v", Type::Vector),
-    ("cosh", "v", Type::Vector),
-    ("count_over_time", "m", Type::Vector),
-    ("day_of_month", "?v", Type::Vector),
-    ("day_of_week", "?v", Type::Vector),
-    ("day_of_year", "?v", Type::Vector),
-    ("days_in_month", "?v", Type::Vector),
-    ("deg", "v", Type::Vector),
-    ("delta", "m", Type::Vector),
-    ("deriv", "m", Type::Vector),
-    ("exp", "v", Type::Vector),
-    ("floor", "v", Type::Vector),
-    ("histogram_count", "v", Type::Vector),
-    ("histogram_fraction", "ssv", Type::Vector),
-    ("histogram_quantile", "sv", Type::Vector),
-    ("histogram_sum", "v", Type::Vector),
-    ("holt_winters", "mss", Type::Vector),
-    ("hour", "?v", Type::Vector),
-    ("idelta", "m", Type::Vector),
-    ("increase", "m", Type::Vector),
-    ("irate", "m", Type::Vector),
-    ("label_join", "vttt*", Type::Vector),
-    ("label_replace", "vtttt", Type::Vector),
-    ("last_over_time", "m", Type::Vector),
-    ("ln", "v", Type::Vector),
-    ("log10", "v", Type::Vector),
-    ("log2", "v", Type::Vector),
-    ("max_over_time", "m", Type::Vector),
-    ("min_over_time", "m", Type::Vector),
-    ("minute", "?v", Type::Vector),
-    ("month", "?v", Type::Vector),
-    ("pi", "", Type::Scalar),
-    ("predict_linear", "ms", Type::Vector),
-    ("present_over_time", "m", Type::Vector),
-    ("quantile_over_time", "sm", Type::Vector),
-    ("rad", "v", Type::Vector),
-    ("rate", "m", Type::Vector),
-    ("resets", "m", Type::Vector),
-    ("round", "v?s", Type::Vector),
-    ("scalar", "v", Type::Scalar),
-    ("sgn", "v", Type::Vector),
-    ("sin", "v", Type::Vector),
-    ("sinh", "v", Type::Vector),
-    ("sort", "v", Type::Vector),
-    ("sort_desc", "v", Type::Vector),
-    ("sqrt", "v", Type::Vector),
-    ("stddev_over_time", "m", Type::Vector),
-    ("stdvar_over_time", "m", Type::Vector),
-    ("sum_over_time", "m", Type::Vector),
-    ("tan", "v", Type::Vector),
-    ("tanh", "v", Type::Vector),
-    ("time", "", Type::Scalar),
-    ("timestamp", "v", Type::Vector),
-    ("vector", "s", Type::Vector),
-    ("year", "?v", Type::Vector),
-];
 
 fn shown(token: &Token) -> String {
     match token {

@@ -1,12 +1,18 @@
 //! The command line as clap reads it, with its help texts.
 
+mod common;
+mod deployment;
+
+pub use common::{Asked, Color, Context, Found, Plain, Print, Profiles, Source};
+pub use deployment::{CgroupVersion, Compose, FailOn, MeantChange, Memory, MemoryAction, MemoryDiff};
+
 use crate::base::nearest_name;
 use crate::budget::{self, Verdict};
-use crate::image::TARGETS;
 use crate::report::check::FORMATS;
 use crate::report::{AUDIT_FORMATS, DIFF_FORMATS, Format, Render, RenderAudit};
 use clap::builder::PossibleValue;
 use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use deployment::{COMPOSE_EXAMPLES, MEMORY_EXAMPLES};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -145,119 +151,6 @@ Example:
 
 Of the image's environment only the names are recorded, and the values of PATH, PYTHON*, PIP_*, LANG and their like.
 A plan from such an index leaves the others out of its Dockerfile and names them there: --env records them too.";
-
-/// Which image, and how to read it.
-#[derive(Clone, Debug, ClapArgs)]
-pub struct Source {
-    /// Which image, as [`TARGETS`] says.
-    #[arg(value_name = "TARGET", help = TARGETS)]
-    pub target: String,
-    /// Which image of several, for example linux/arm64
-    #[arg(long, value_name = "OS/ARCH")]
-    pub platform: Option<String>,
-    /// Recompute the digests of all layers, and fail if one differs
-    #[arg(long)]
-    pub verify: bool,
-    /// Give up on images that unpack to more than this, for example "40 GB"
-    #[arg(long, value_name = "SIZE")]
-    pub max_unpacked: Option<String>,
-    /// Give up on images with more files, directories and links than this (1000000): each takes about 350 bytes of memory
-    #[arg(long, value_name = "COUNT")]
-    pub max_entries: Option<usize>,
-    /// Read every layer, and keep nothing in the cache
-    #[arg(long)]
-    pub no_cache: bool,
-    /// Speak to a registry on this machine (localhost, 127.0.0.0/8, ::1) without TLS
-    #[arg(long)]
-    pub insecure: bool,
-    /// No progress and no remarks on stderr
-    #[arg(long, short)]
-    pub quiet: bool,
-    /// How a build context is read.
-    #[command(flatten)]
-    pub context: Context,
-    /// Where the target was found, if it was named without its kind.
-    #[arg(skip)]
-    pub found: Found,
-}
-
-/// Where a target without a kind was found.
-#[derive(Clone, Debug, Default)]
-pub struct Found {
-    /// In a word or two, for the first line of a report; empty where the user said it.
-    pub origin: String,
-    /// Where else it was looked for, a line each, should it not be there either.
-    pub tried: Vec<String>,
-    /// What may be meant, should it not be there either.
-    pub hint: Option<String>,
-}
-
-const CONTEXTS: &str = "Build contexts (context:DIR)";
-
-/// How a build context is read.
-#[derive(Clone, Debug, Default, ClapArgs)]
-pub struct Context {
-    /// The Dockerfile, if it is not DIR/Dockerfile
-    #[arg(long, help_heading = CONTEXTS, value_name = "FILE")]
-    pub file: Option<PathBuf>,
-    /// The stage to make, by name or number, if it is not the last one
-    #[arg(long, help_heading = CONTEXTS, value_name = "NAME")]
-    pub target_stage: Option<String>,
-    /// An argument's value (ARG); may be repeated
-    #[arg(long, help_heading = CONTEXTS, value_name = "NAME=VALUE")]
-    pub build_arg: Vec<String>,
-    /// What an image that the Dockerfile names is: any target, for example python:3.11-slim=index:base.index; may be repeated
-    #[arg(long, help_heading = CONTEXTS, value_name = "NAME=TARGET")]
-    pub image: Vec<String>,
-    /// An image to measure by: where the build installs a distribution or OS package that it has in exactly the same version,
-    /// the files are as they are there; any target, for example the last release
-    #[arg(long, help_heading = CONTEXTS, value_name = "TARGET")]
-    pub sizes_from: Option<String>,
-    /// The version of Python, where the base image is not known: 3.11
-    #[arg(long, help_heading = CONTEXTS, value_name = "VERSION")]
-    pub python: Option<String>,
-}
-
-/// What the user says is asked for.
-#[derive(Debug, Default, ClapArgs)]
-pub struct Asked {
-    /// A requirements file, project file or lock that says what the image was asked to have; may be repeated
-    #[arg(long, value_name = "FILE")]
-    pub requirements: Vec<PathBuf>,
-    /// A project's folder: its pyproject.toml, locks and requirement files say it
-    #[arg(long, value_name = "DIR")]
-    pub project: Option<PathBuf>,
-}
-
-/// Which rules.
-#[derive(Debug, ClapArgs)]
-pub struct Profiles {
-    /// A folder with rules of your own (*.toml); they override the built-in ones by id
-    #[arg(long, value_name = "DIR")]
-    pub profiles: Option<PathBuf>,
-}
-
-/// How to print.
-#[derive(Debug, ClapArgs)]
-pub struct Print {
-    /// When to colour
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
-    pub color: Color,
-    /// Every layer, every package and the findings' proof as well
-    #[arg(long)]
-    pub details: bool,
-}
-
-/// When to colour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Color {
-    /// When stdout is a terminal and NO_COLOR is not set
-    Auto,
-    /// Always
-    Always,
-    /// Never
-    Never,
-}
 
 /// A format of an audit.
 pub type AuditFormat = Format<RenderAudit>;
@@ -503,185 +396,11 @@ The limits are in slimwright.toml of the current folder, or in the file that --c
 held against is in slimwright.lock beside it. Exit code 1: a limit is broken. Exit code 3: a limit could not be measured.
 Acceptances that have an end are held against today's date, or that of SOURCE_DATE_EPOCH.";
 
-const COMPOSE_EXAMPLES: &str = "\
-Examples:
-  slimwright compose                                      the files of this folder, as `docker compose` finds them
-  slimwright compose deploy/                              those of another folder
-  slimwright compose base.yaml prod.yaml --profile gpu    named files, one laid over the other
-  slimwright compose --host-memory '16 GiB' --host-swap '0 B'    held against another host than the engine's
-  slimwright compose --format json --no-engine
-  slimwright compose --rules alerts.yml                   and check Prometheus rules
-  slimwright compose --measured work.mem -o deploy/       limits from what was measured under work, and rules
-
-Files that a Compose file names are read below the repository that it is in (--root DIR for another folder), and nothing is
-fetched. Exit code 1: a finding of the level of --fail-on, or a worse one. Exit code 2: Docker Compose could not read the files.";
-
-const MEMORY_EXAMPLES: &str = "\
-Examples:
-  slimwright memory                                       all running containers, once
-  slimwright memory shop-worker-1 --for 10m -o before.mem    over time, under work
-  slimwright memory 4711                                  a process and those below it
-  slimwright memory /system.slice/worker.service          a cgroup
-  slimwright memory diff before.mem after.mem             is that like for like, and what changed
-
-Linux, on the machine where the processes run. Without root, what other users' processes share cannot be read: that is said, and
-is not zero. Units are binary, as container engines show memory: 1 MiB = 1048576 bytes.";
-
 const DIFF_EXAMPLES: &str = "\
 Examples:
   slimwright diff docker-daemon:my-service:1.4 docker-daemon:my-service:1.5
   slimwright diff before.index after.tar --format markdown
   slimwright diff before.tar after.tar --exit-code        1 when they differ";
-
-/// `slimwright compose`.
-#[derive(Debug, ClapArgs)]
-pub struct Compose {
-    /// Compose files, laid over one another, or one folder; without any, those that `docker compose` would find here; - for stdin
-    #[arg(value_name = "FILE")]
-    pub files: Vec<PathBuf>,
-    /// A Compose file, as `docker compose -f`; may be repeated, and comes before FILE
-    #[arg(long = "file", short, value_name = "FILE")]
-    pub more_files: Vec<PathBuf>,
-    /// The project's folder, if it is not that of the first file
-    #[arg(long, value_name = "DIR")]
-    pub project_directory: Option<PathBuf>,
-    /// The project's name
-    #[arg(long, short, value_name = "NAME")]
-    pub project_name: Option<String>,
-    /// A profile that is on, * for all; may be repeated
-    #[arg(long, value_name = "NAME")]
-    pub profile: Vec<String>,
-    /// A file of variables in place of .env; may be repeated
-    #[arg(long, value_name = "FILE")]
-    pub env_file: Vec<PathBuf>,
-    /// The folder below which files may be read that a Compose file names, if it is not its repository
-    #[arg(long, value_name = "DIR")]
-    pub root: Option<PathBuf>,
-    /// A file of Prometheus rules that is checked, too; may be repeated
-    #[arg(long, value_name = "FILE")]
-    pub rules: Vec<PathBuf>,
-    /// A measurement of `slimwright memory -o`, from which limits follow
-    #[arg(long, value_name = "FILE", requires = "output")]
-    pub measured: Option<PathBuf>,
-    /// Write an override with limits from what was measured, rules for Prometheus, and their tests; DIR must be absent or empty
-    #[arg(long, short, value_name = "DIR")]
-    pub output: Option<PathBuf>,
-    /// Overwrite the files in DIR that are written
-    #[arg(long, requires = "output")]
-    pub force: bool,
-    /// Ask no container engine for the host, and for what runs
-    #[arg(long)]
-    pub no_engine: bool,
-    /// The memory of the host, for example "16 GiB", if it is not the engine's
-    #[arg(long, value_name = "SIZE")]
-    pub host_memory: Option<String>,
-    /// The swap of the host; "0 B" for none
-    #[arg(long, value_name = "SIZE")]
-    pub host_swap: Option<String>,
-    /// The processors of the host
-    #[arg(long, value_name = "COUNT")]
-    pub host_cpus: Option<f64>,
-    /// The cgroup version of the host
-    #[arg(long, value_name = "VERSION")]
-    pub cgroup: Option<CgroupVersion>,
-    /// The level of findings from which on the exit code is 1
-    #[arg(long, value_name = "LEVEL", default_value = "error")]
-    pub fail_on: FailOn,
-    /// How to print.
-    #[command(flatten)]
-    pub print: Print,
-    /// What to write: text or json
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub format: Plain,
-}
-
-/// `slimwright memory`.
-#[derive(Debug, ClapArgs)]
-pub struct Memory {
-    /// Compare two measurements instead.
-    #[command(subcommand)]
-    pub action: Option<MemoryAction>,
-    /// Containers by name, ID or service of Compose, process IDs, or cgroups (/PATH); without any, all running containers
-    #[arg(value_name = "NAME|PID|CGROUP")]
-    pub names: Vec<String>,
-    /// How long to look, for example 90s, 10m, 2h; without it once
-    #[arg(long = "for", value_name = "TIME")]
-    pub duration: Option<String>,
-    /// How often to look
-    #[arg(long, value_name = "TIME", default_value = "1s")]
-    pub every: String,
-    /// How to print.
-    #[command(flatten)]
-    pub print: Print,
-    /// What to write: text or json
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub format: Plain,
-    /// Keep the measurement in FILE, for `memory diff` and `compose --measured`
-    #[arg(long, short, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-    /// Overwrite FILE
-    #[arg(long)]
-    pub force: bool,
-}
-
-/// What else `memory` does.
-#[derive(Debug, Subcommand)]
-pub enum MemoryAction {
-    /// Compare two measurements, and say whether they are like for like
-    #[command(after_help = "Exit code 3: the two were not in the same state, so that less is no saving.")]
-    Diff(MemoryDiff),
-}
-
-/// `slimwright memory diff`.
-#[derive(Debug, ClapArgs)]
-pub struct MemoryDiff {
-    /// The first measurement
-    #[arg(value_name = "BEFORE")]
-    pub before: PathBuf,
-    /// The second
-    #[arg(value_name = "AFTER")]
-    pub after: PathBuf,
-    /// A difference that is what was changed, and no accident; may be repeated
-    #[arg(long, value_name = "WHAT")]
-    pub meant: Vec<MeantChange>,
-    /// How to print.
-    #[command(flatten)]
-    pub print: Print,
-    /// What to write: text or json
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub format: Plain,
-}
-
-/// A difference that is meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum MeantChange {
-    /// The number of processes
-    Processes,
-    /// Which libraries are loaded
-    Libraries,
-}
-
-/// A version of cgroups.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum CgroupVersion {
-    /// One tree a controller
-    V1,
-    /// One tree
-    V2,
-}
-
-/// From which level on findings fail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum FailOn {
-    /// Compose or the engine refuses it, or it is not in force
-    Error,
-    /// It does something else than it seems to
-    Warning,
-    /// Any finding
-    Note,
-    /// None
-    Never,
-}
 
 /// `slimwright check`.
 #[derive(Debug, ClapArgs)]
@@ -767,15 +486,6 @@ pub struct Diff {
     /// End with exit code 1 when the images differ
     #[arg(long)]
     pub exit_code: bool,
-}
-
-/// The formats of `why` and `verify`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Plain {
-    /// For a terminal
-    Text,
-    /// For programs
-    Json,
 }
 
 /// How the Dockerfile installs.
