@@ -146,6 +146,12 @@ checks! {
         "celery's --max-memory-per-child is in KiB. A value below 10000 is less than a bare Python has, so that each child is replaced after each task.";
     MemoryPerChildAboveLimit, "memory-per-child-above-limit", Warning,
         "When all children reach --max-memory-per-child, they need more than the container's limit: the kernel kills before celery replaces. celery looks after a task, at the peak of the process, and shared pages count.";
+    MemoryPerChildBelowStart, "memory-per-child-below-start", Error,
+        "celery holds --max-memory-per-child against the peak of a child's RSS, in which the pages count that it shares with its parent. A child that begins above it is replaced after every task: measured, three tasks ran in three processes.";
+    WorkersAboveLimit, "workers-above-limit", Warning,
+        "What the parent and each worker had for themselves when they were measured, and once what they share, is for this number of workers more than the container's limit. It is not their number times RSS, which counts shared pages once for each.";
+    KilledForMemory, "killed-for-memory", Warning,
+        "The engine says that a process of the container was killed for memory (exit code 137 where it was the first one): what it needed was above the limit, or the host had no more.";
     ThreadsAboveCpus, "threads-above-cpus", Note,
         "Each process starts as many threads of OpenMP or BLAS as it sees processors, which is the host's number: processes times threads compete for what the container may use. OMP_NUM_THREADS and its like say how many.";
     Reloader, "reloader", Warning,

@@ -11,15 +11,18 @@ pub const PROJECT_LABEL: &str = "com.docker.compose.project";
 /// The label by which it knows a container's service.
 pub const SERVICE_LABEL: &str = "com.docker.compose.service";
 
-/// The findings about the running containers of a project's services.
+/// The findings about the containers of a project's services.
 pub fn running(services: &[Service], containers: &[Container]) -> Vec<Finding> {
     let mut out = Vec::new();
     for service in services {
         let is_own = |container: &&Container| container.labels.get(SERVICE_LABEL) == Some(&service.name);
         for container in containers.iter().filter(is_own) {
-            out.extend(limit(service, container));
-            out.extend(swap(service, container));
-            out.extend(other(service, container));
+            out.extend(killed(service, container));
+            if container.running {
+                out.extend(limit(service, container));
+                out.extend(swap(service, container));
+                out.extend(other(service, container));
+            }
         }
     }
     out
@@ -38,6 +41,26 @@ fn shown(bytes: i64) -> String {
         -1 => "no end".to_owned(),
         bytes => Binary(bytes.unsigned_abs()).to_string(),
     }
+}
+
+fn killed(service: &Service, container: &Container) -> Option<Finding> {
+    if !container.oom_killed {
+        return None;
+    }
+    let at = if container.memory > 0 { format!(", whose limit is {}", shown(container.memory)) } else { String::new() };
+    let now = match (container.running, container.exit_code) {
+        (true, _) => "it runs".to_owned(),
+        (false, Some(code)) => format!("it ended with exit code {code}"),
+        (false, None) => "it does not run".to_owned(),
+    };
+    let place = service.resources.memory().map_or(service.place, |(_, place)| place);
+    Some(Finding {
+        check: Check::KilledForMemory,
+        service: Some(service.name.clone()),
+        place: Some(place),
+        message: format!("the engine says OOMKilled of {}{at}, and {now}", Text::from(&container.name)),
+        advice: Some("measure what it needs under a higher limit: slimwright memory NAME --for 10m".to_owned()),
+    })
 }
 
 fn limit(service: &Service, container: &Container) -> Option<Finding> {

@@ -34,6 +34,8 @@ pub struct Container {
     pub command: Vec<String>,
     /// Whether it runs.
     pub running: bool,
+    /// The exit code of its first process, where it has ended.
+    pub exit_code: Option<i64>,
     /// The process ID of its first process on the host; 0 where it does not run.
     pub pid: u32,
     /// When it was started, as the engine writes it (RFC 3339).
@@ -90,6 +92,7 @@ struct RawContainer {
 struct RawState {
     running: Option<bool>,
     pid: Option<u32>,
+    exit_code: Option<i64>,
     started_at: Option<String>,
     #[serde(rename = "OOMKilled")]
     oom_killed: Option<bool>,
@@ -145,6 +148,7 @@ pub fn parse_container(bytes: &[u8]) -> Result<Container, serde_json::Error> {
         labels: config.labels.unwrap_or_default(),
         command: config.cmd.unwrap_or_default(),
         running: state.running.unwrap_or_default(),
+        exit_code: state.exit_code.filter(|_| state.running == Some(false)),
         pid: state.pid.unwrap_or_default(),
         started_at: state.started_at.unwrap_or_default(),
         restarts: raw.restart_count.unwrap_or_default(),

@@ -4,10 +4,21 @@
 //! the larger of the working set and of what is needed (krr's rule for the working set: the highest of a window and 15 %; 25 % where
 //! the kernel killed meanwhile). The keys are those that the files use, since Docker Compose refuses two that disagree.
 
-use crate::base::Binary;
+mod workers;
+
+pub use workers::{findings, pool, told};
+
+use crate::base::{Binary, count};
 use crate::compose::Service;
-use crate::memory::{Measured, Record, time};
+use crate::memory::{Limit, Measured, Pool, Record, time};
 use std::fmt::Write as _;
+
+/// The override's name.
+pub const OVERRIDE: &str = "compose.memory.yaml";
+/// The rules' name.
+pub const RULES: &str = "memory.rules.yaml";
+/// The name of the rules' tests.
+pub const RULE_TESTS: &str = "memory.rules.test.yaml";
 
 /// Seconds that a service must have been watched.
 const LEAST_WINDOW: f64 = 60.0;
@@ -48,6 +59,17 @@ pub struct Proposed {
     pub kills: u64,
 }
 
+/// What a measurement says of a service.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Needs {
+    /// The limit that follows, or why there is none.
+    pub limit: Result<Proposed, NotProposed>,
+    /// Its workers, where there is a pool of them and what they share could be read.
+    pub pool: Option<Pool>,
+    /// How many workers the file says.
+    pub told: Option<u64>,
+}
+
 /// Why no limit is written.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum NotProposed {
@@ -59,6 +81,10 @@ pub enum NotProposed {
     Idle(f64),
     /// Its cgroup could not be read.
     NotRead,
+    /// Its container was killed for memory at this limit: what it needs is more, and was not seen.
+    Killed(Option<u64>),
+    /// Its container ended with this exit code, where the engine says it.
+    Ended(Option<i64>),
 }
 
 impl std::fmt::Display for NotProposed {
@@ -72,19 +98,40 @@ impl std::fmt::Display for NotProposed {
                 write!(f, "it did next to nothing meanwhile ({seconds:.1} s of processors): measure it under work")
             }
             Self::NotRead => f.write_str("what it is charged with could not be read"),
+            Self::Killed(limit) => {
+                let at = limit.map_or(String::new(), |bytes| format!(" at its limit of {}", Binary(bytes)));
+                write!(
+                    f,
+                    "it was killed for memory{at}: what it needs is more, and was not seen; raise the limit, and measure again"
+                )
+            }
+            Self::Ended(code) => {
+                let code = code.map_or(String::new(), |code| format!(" with exit code {code}"));
+                write!(f, "it ended{code} while it was watched")
+            }
         }
     }
 }
 
+/// What was measured of a service: each of its containers.
+pub fn measured<'r>(service: &Service, record: &'r Record, project: &str) -> Vec<&'r Measured> {
+    let is_own = |one: &&Measured| {
+        one.service.as_deref() == Some(&service.name) && one.project.as_deref().is_none_or(|name| name == project)
+    };
+    record.targets.iter().filter(is_own).collect()
+}
+
 /// What a measurement says of each service of a project.
 pub fn advise(services: &[Service], record: &Record, project: &str) -> Vec<Advice> {
-    let of = |service: &Service| {
-        let is_own = |one: &&Measured| {
-            one.service.as_deref() == Some(&service.name) && one.project.as_deref().is_none_or(|name| name == project)
-        };
-        record.targets.iter().filter(is_own).collect::<Vec<_>>()
-    };
-    services.iter().map(|service| Advice { service: service.name.clone(), limit: limit(&of(service)) }).collect()
+    let advice =
+        |service: &Service| Advice { service: service.name.clone(), limit: limit(&measured(service, record, project)) };
+    services.iter().map(advice).collect()
+}
+
+/// Where nothing was measured: no limits.
+pub fn not_measured(services: &[Service]) -> Vec<Advice> {
+    let advice = |service: &Service| Advice { service: service.name.clone(), limit: Err(NotProposed::NotMeasured) };
+    services.iter().map(advice).collect()
 }
 
 fn limit(measured: &[&Measured]) -> Result<Proposed, NotProposed> {
@@ -92,6 +139,11 @@ fn limit(measured: &[&Measured]) -> Result<Proposed, NotProposed> {
     let seconds = measured.iter().map(window).fold(f64::INFINITY, f64::min);
     if measured.is_empty() {
         return Err(NotProposed::NotMeasured);
+    }
+    let bound = measured.iter().filter_map(|one| one.charged.limit.and_then(Limit::bytes)).max();
+    if let Some((one, end)) = measured.iter().find_map(|one| Some((one, one.ended?))) {
+        let is_killed = one.oom_killed == Some(true);
+        return Err(if is_killed { NotProposed::Killed(bound) } else { NotProposed::Ended(end.exit_code) });
     }
     if seconds < LEAST_WINDOW {
         return Err(NotProposed::Short(seconds));
@@ -109,6 +161,8 @@ fn limit(measured: &[&Measured]) -> Result<Proposed, NotProposed> {
     let peak = peaks.and_then(|peaks| peaks.into_iter().max()).ok_or(NotProposed::NotRead)?;
     let kills = measured.iter().filter_map(|one| one.window.oom_kills).sum();
     let headroom = if kills > 0 { HEADROOM_AFTER_KILL } else { HEADROOM };
+    // Where the kernel killed, the limit cut the peak off.
+    let peak = if kills > 0 { peak.max(bound.unwrap_or(0)) } else { peak };
     let bytes = (peak + peak / 100 * headroom).div_ceil(STEP) * STEP;
     Ok(Proposed { bytes, peak, headroom, seconds, cpu_seconds, containers: measured.len(), kills })
 }
@@ -152,33 +206,42 @@ fn keys(service: &Service, proposed: &Proposed, out: &mut String) {
     } else if reserved {
         *out += &format!("    mem_reservation: {limit}\n");
     }
-    if resources.memory_and_swap().is_some_and(|(bytes, _)| bytes > 0 && (bytes as u64) < proposed.bytes) {
-        *out += &format!("    memswap_limit: {limit}\n");
+    if let Some(both) = memory_and_swap(service, proposed.bytes) {
+        *out += &format!("    memswap_limit: {}m\n", both >> 20);
     }
     if !deploy.is_empty() {
         *out += &format!("    deploy:\n      resources:\n{deploy}");
     }
 }
 
+/// `memswap_limit` is a sum: with another limit it would allow another amount of swap, or be refused. The amount stays.
+fn memory_and_swap(service: &Service, limit: u64) -> Option<u64> {
+    let resources = &service.resources;
+    let (both, _) = resources.memory_and_swap().filter(|(both, _)| *both > 0)?;
+    let before = resources.memory().map_or(0, |(bytes, _)| bytes as u64);
+    let swap = if before == 0 { 0 } else { (both as u64).saturating_sub(before) };
+    let told = limit.saturating_add(swap).div_ceil(1 << 20) << 20;
+    (told != both as u64).then_some(told)
+}
+
 fn quoted(name: &str) -> String {
     serde_json::Value::from(name).to_string()
 }
 
-/// The report.
-pub fn report(project: &str, advice: &[Advice], files: &[&str], override_name: &str) -> String {
+/// The report. `files` are those of the project as they were named, `folder` is where the report and the override will be.
+pub fn report(project: &str, advice: &[Advice], files: &[&str], folder: &str, has_override: bool) -> String {
     let mut out = format!("# Memory of {project}\n\n| service | limit | from |\n|---|---|---|\n");
     for one in advice {
         let (limit, from) = match &one.limit {
             Ok(proposed) => {
-                let kills = if proposed.kills == 0 {
-                    String::new()
-                } else {
-                    format!(", {} killed for memory meanwhile", proposed.kills)
+                let kills = match proposed.kills {
+                    0 => String::new(),
+                    kills => format!(", {kills} killed for memory meanwhile, so that the limit of then was not enough"),
                 };
                 let from = format!(
-                    "most {} in {} container(s), {} of watching, {:.0} s of processors{kills}; {} % on top, up to a multiple of 16 MiB",
+                    "most {} in {}, {} of watching, {:.0} s of processors{kills}; {} % on top, up to a multiple of 16 MiB",
                     Binary(proposed.peak),
-                    proposed.containers,
+                    count(proposed.containers, "container"),
                     time(proposed.seconds),
                     proposed.cpu_seconds,
                     proposed.headroom
@@ -189,11 +252,29 @@ pub fn report(project: &str, advice: &[Advice], files: &[&str], override_name: &
         };
         let _ = writeln!(out, "| {} | {limit} | {from} |", one.service.replace('|', "\\|"));
     }
-    let named: Vec<String> = files.iter().map(|file| format!("-f {file}")).collect();
-    let _ = write!(
-        out,
-        "\nA limit is no better than the work that was measured: a peak that did not come in that time is not in it.\n\n```sh\ndocker compose {} -f {override_name} up -d\npromtool check rules memory.rules.yaml\npromtool test rules memory.rules.test.yaml\n```\n",
-        named.join(" ")
-    );
+    out += "\nA limit is no better than the work that was measured: a peak that did not come in that time is not in it.\n\n```sh\n";
+    for line in commands(files, folder, has_override) {
+        let _ = writeln!(out, "{line}");
+    }
+    out += "```\n";
     out
+}
+
+/// What to run with the files that are written, from the folder in which this was run.
+pub fn commands(files: &[&str], folder: &str, has_override: bool) -> Vec<String> {
+    let path = |name: &str| word(&format!("{}/{name}", folder.trim_end_matches('/')));
+    let named: Vec<String> = files.iter().map(|file| format!("-f {} ", word(file))).collect();
+    let up = has_override.then(|| format!("docker compose {}-f {} up -d", named.concat(), path(OVERRIDE)));
+    let checks = [("check", RULES), ("test", RULE_TESTS)];
+    let checks = checks.iter().map(|(what, name)| format!("promtool {what} rules {}", path(name)));
+    up.into_iter().chain(checks).collect()
+}
+
+/// A word for a shell.
+fn word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-/+,:@%=".contains(c);
+    match !text.is_empty() && text.chars().all(is_plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    }
 }

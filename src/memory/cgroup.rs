@@ -43,6 +43,16 @@ pub enum Limit {
     Bytes(u64),
 }
 
+impl Limit {
+    /// The bytes, where there is a limit.
+    pub fn bytes(self) -> Option<u64> {
+        match self {
+            Self::None => None,
+            Self::Bytes(bytes) => Some(bytes),
+        }
+    }
+}
+
 /// What a cgroup is charged with. Bytes. What could not be read is nothing here and stands in `unread`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Charged {

@@ -12,6 +12,7 @@
 mod cgroup;
 mod diff;
 mod host;
+mod pool;
 mod process;
 mod record;
 mod sample;
@@ -20,8 +21,9 @@ mod tree;
 pub use cgroup::{Cgroup, Charged, Limit, Version, charged, named, of_process, processes};
 pub use diff::{Change, Diff, Doubt, Meant, Pair, diff, time};
 pub use host::HostMemory;
+pub use pool::{Pool, pools};
 pub use process::{Depth, Process, Role, descendants, packages, read as read_processes};
-pub use record::{Measured, Record, RecordError, SCHEMA, Series, Window};
+pub use record::{Ended, Measured, Record, RecordError, SCHEMA, Series, Window};
 pub use sample::{Sampler, Target, TargetKind, read_target};
 pub use tree::{Tree, Unread, Why};
 

@@ -62,7 +62,7 @@ pub enum Role {
 /// How much of a process is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
-    /// `status`: cheap, without sharing.
+    /// `status`: cheap, without sharing, age and command.
     Light,
     /// `smaps_rollup` too, which costs milliseconds for a large process.
     Full,
@@ -95,18 +95,20 @@ fn one(tree: &Tree, pid: u32, uptime: Option<f64>, depth: Depth, unread: &mut BT
         swap: field(&status, "VmSwap"),
         ..Process::default()
     };
+    if depth == Depth::Light {
+        return Some(process);
+    }
     let stat = tree.read(&format!("/proc/{pid}/stat")).unwrap_or_default();
     // The name may have blanks and brackets; what counts comes behind the last one.
     let began = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(19)?.parse::<f64>().ok());
     process.age = uptime.zip(began).map(|(uptime, began)| (uptime - began / TICKS).max(0.0));
     process.command = command(tree, pid);
-    if depth == Depth::Full {
-        match tree.read(&format!("/proc/{pid}/smaps_rollup")) {
-            Ok(text) if !text.is_empty() => add_rollup(&mut process, &text),
-            Ok(_) => {}
-            Err(why) => {
-                unread.insert(Unread { what: "PSS and private memory of processes (smaps_rollup)".to_owned(), why });
-            }
+    match tree.read(&format!("/proc/{pid}/smaps_rollup")) {
+        Ok(text) if !text.is_empty() => add_rollup(&mut process, &text),
+        Ok(_) => {}
+        Err(Why::Absent) if !tree.is_folder(&format!("/proc/{pid}")) => return None,
+        Err(why) => {
+            unread.insert(Unread { what: "PSS and private memory of processes (smaps_rollup)".to_owned(), why });
         }
     }
     Some(process)

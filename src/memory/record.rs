@@ -53,6 +53,9 @@ pub struct Measured {
     pub charged: Charged,
     /// Seconds since its first process began, at the end.
     pub age: Option<f64>,
+    /// That it was gone at the end of the watching; its figures are the last ones that were seen.
+    #[serde(default)]
+    pub ended: Option<Ended>,
     /// The processes at the end.
     pub processes: Vec<Process>,
     /// Python packages of which libraries were in memory; nothing where that could not be read.
@@ -61,6 +64,15 @@ pub struct Measured {
     pub window: Window,
     /// What could not be read.
     pub unread: Vec<Unread>,
+}
+
+/// A target that ended while it was watched.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ended {
+    /// Seconds after which it was last seen.
+    pub after: f64,
+    /// The exit code of a container's first process; 137 is a kill.
+    pub exit_code: Option<i64>,
 }
 
 /// What was seen over time.

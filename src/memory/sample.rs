@@ -2,13 +2,13 @@
 
 use super::cgroup::{self, Cgroup, Charged};
 use super::process::{self, Depth, Process};
-use super::record::{Measured, Series, Window};
+use super::record::{Ended, Measured, Series, Window};
 use super::tree::{Tree, Unread, Why};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-/// The share of a processor that reading the sharing of processes may cost.
-const SHARE: f64 = 0.005;
+/// The share of a processor that reading the sharing of processes may cost, for all targets together.
+const SHARE: f64 = 0.004;
 
 /// What is measured.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,8 +46,10 @@ pub struct Sampler {
     tree: Tree,
     target: Target,
     cgroup: Option<Cgroup>,
-    first: Option<Charged>,
-    last: Charged,
+    /// The share of a processor that it may cost.
+    share: f64,
+    last: Option<Charged>,
+    grown: Grown,
     last_processes: Vec<Process>,
     unread: BTreeSet<Unread>,
     series: [Vec<u64>; 5],
@@ -56,19 +58,44 @@ pub struct Sampler {
     full: usize,
     began: Instant,
     ended: Instant,
+    seen: Option<Instant>,
     next_full: Instant,
+}
+
+/// Counters of the kernel's that grew while it was looked. A container that was started again counts from 0.
+#[derive(Clone, Copy, Debug, Default)]
+struct Grown {
+    cpu_seconds: Option<f64>,
+    oom_kills: Option<u64>,
+    limit_hits: Option<u64>,
+}
+
+impl Grown {
+    fn add(&mut self, then: Option<&Charged>, now: &Charged) {
+        let whole = |sum: Option<u64>, then: Option<Option<u64>>, now: Option<u64>| {
+            let by = now.map(|now| then.map_or(0, |then| now.checked_sub(then.unwrap_or(0)).unwrap_or(now)));
+            by.map_or(sum, |by| Some(sum.unwrap_or(0) + by))
+        };
+        self.oom_kills = whole(self.oom_kills, then.map(|then| then.oom_kills), now.oom_kills);
+        self.limit_hits = whole(self.limit_hits, then.map(|then| then.limit_hits), now.limit_hits);
+        if let Some(now) = now.cpu_seconds {
+            let then = then.map_or(now, |then| then.cpu_seconds.unwrap_or(0.0));
+            let by = if now < then { now } else { now - then };
+            self.cpu_seconds = Some(self.cpu_seconds.unwrap_or(0.0) + by);
+        }
+    }
 }
 
 /// Looks once, at everything.
 pub fn read_target(tree: &Tree, target: Target) -> Measured {
-    let mut sampler = Sampler::new(tree.clone(), target);
+    let mut sampler = Sampler::new(tree.clone(), target, 1);
     sampler.sample(true);
     sampler.finish()
 }
 
 impl Sampler {
-    /// Of a target.
-    pub fn new(tree: Tree, target: Target) -> Self {
+    /// Of a target, one of so many.
+    pub fn new(tree: Tree, target: Target, among: usize) -> Self {
         let now = Instant::now();
         let mut unread = BTreeSet::new();
         let cgroup = match &target.kind {
@@ -85,8 +112,9 @@ impl Sampler {
             tree,
             target,
             cgroup,
-            first: None,
-            last: Charged::default(),
+            share: SHARE / among.max(1) as f64,
+            last: None,
+            grown: Grown::default(),
             last_processes: Vec::new(),
             unread,
             series: Default::default(),
@@ -95,44 +123,51 @@ impl Sampler {
             full: 0,
             began: now,
             ended: now,
+            seen: None,
             next_full: now,
         }
     }
 
-    /// Looks. Sharing is read when it is due, or when it must be.
+    /// Looks. Sharing is read when it is due, or when it must be. What is gone keeps its last figures.
     pub fn sample(&mut self, must: bool) {
         let begin = Instant::now();
+        self.ended = begin;
         let depth = if must || begin >= self.next_full { Depth::Full } else { Depth::Light };
-        // A process shares its cgroup with others, whose memory is not its own.
-        let own = !matches!(self.target.kind, TargetKind::Process(_));
-        if let Some(cgroup) = self.cgroup.as_ref().filter(|_| own) {
-            self.last = cgroup::charged(&self.tree, cgroup);
-            self.first.get_or_insert_with(|| self.last.clone());
-        }
         let pids = match (&self.target.kind, &self.cgroup) {
             (TargetKind::Process(pid), _) => process::descendants(&self.tree, *pid),
             (_, Some(cgroup)) => cgroup::processes(&self.tree, cgroup),
             (TargetKind::Container(pid), None) => process::descendants(&self.tree, *pid),
             (TargetKind::Cgroup(_), None) => Vec::new(),
         };
+        // A process shares its cgroup with others, whose memory is not its own.
+        let own = self.cgroup.as_ref().filter(|_| !matches!(self.target.kind, TargetKind::Process(_)));
+        let charged = own.map(|cgroup| cgroup::charged(&self.tree, cgroup)).unwrap_or_default();
         let processes = process::read(&self.tree, &pids, depth, &mut self.unread);
+        // An empty cgroup can be measured; an empty container has ended.
+        let is_gone =
+            processes.is_empty() && (charged.usage.is_none() || !matches!(self.target.kind, TargetKind::Cgroup(_)));
+        if is_gone && self.seen.is_some() {
+            return;
+        }
+        self.seen = (!is_gone).then_some(begin);
+        self.grown.add(self.last.as_ref(), &charged);
         self.most_processes = self.most_processes.max(processes.len());
         let sum = |figure: fn(&Process) -> Option<u64>| {
             processes.iter().map(figure).sum::<Option<u64>>().filter(|_| !processes.is_empty())
         };
         let pss = if depth == Depth::Full { sum(|process| process.pss) } else { None };
-        let values = [self.last.usage, self.last.working_set(), self.last.needed(), pss, sum(|process| process.rss)];
+        let values = [charged.usage, charged.working_set(), charged.needed(), pss, sum(|process| process.rss)];
         for (series, value) in self.series.iter_mut().zip(values) {
             series.extend(value);
         }
         self.samples += 1;
+        self.last = Some(charged);
         if depth == Depth::Full {
             self.full += 1;
             self.last_processes = processes;
             let cost = begin.elapsed();
-            self.next_full = begin + Duration::from_secs_f64((cost.as_secs_f64() / SHARE).clamp(1.0, 600.0));
+            self.next_full = begin + Duration::from_secs_f64((cost.as_secs_f64() / self.share).clamp(1.0, 600.0));
         }
-        self.ended = Instant::now();
     }
 
     /// What was seen.
@@ -148,16 +183,15 @@ impl Sampler {
                 _ => {}
             }
         }
-        let first = self.first.clone().unwrap_or_default();
-        let grown = |now: Option<u64>, then: Option<u64>| Some(now?.saturating_sub(then?));
+        let mut last = self.last.unwrap_or_default();
         let [charged, working_set, needed, pss, rss] = &self.series;
         let window = Window {
-            seconds: self.ended.duration_since(self.began).as_secs_f64(),
+            seconds: self.seen.unwrap_or(self.ended).duration_since(self.began).as_secs_f64(),
             samples: self.samples,
             full_samples: self.full,
-            cpu_seconds: self.last.cpu_seconds.zip(first.cpu_seconds).map(|(now, then)| (now - then).max(0.0)),
-            oom_kills: grown(self.last.oom_kills, first.oom_kills),
-            limit_hits: grown(self.last.limit_hits, first.limit_hits),
+            cpu_seconds: self.grown.cpu_seconds,
+            oom_kills: self.grown.oom_kills,
+            limit_hits: self.grown.limit_hits,
             charged: Series::of(charged),
             working_set: Series::of(working_set),
             needed: Series::of(needed),
@@ -176,7 +210,11 @@ impl Sampler {
             .filter_map(|process| process.age)
             .fold(None, |most: Option<f64>, age| Some(most.map_or(age, |most| most.max(age))));
         let mut unread: Vec<Unread> = self.unread.into_iter().collect();
-        unread.append(&mut self.last.unread.clone());
+        unread.append(&mut last.unread);
+        let ended = self
+            .seen
+            .filter(|seen| *seen < self.ended)
+            .map(|seen| Ended { after: seen.duration_since(self.began).as_secs_f64(), exit_code: None });
         Measured {
             name: self.target.name,
             target: kind.to_owned(),
@@ -186,8 +224,9 @@ impl Sampler {
             oom_killed: self.target.oom_killed,
             restarts: self.target.restarts,
             cgroup: self.cgroup,
-            charged: self.last,
+            charged: last,
             age,
+            ended,
             processes: self.last_processes,
             packages: packages.filter(|_| self.most_processes > 0),
             window,

@@ -1,9 +1,11 @@
 //! What is said of a Compose project: its services, what runs in them, and what is wrong.
 
 use super::layout::{Tone, columns, fit, left, paint, wrap};
+use super::needs::{self, NeedsReport};
 use super::text::{Style, joined};
 use crate::base::{Binary, Text, count, masked_arguments, masked_value, names};
 use crate::compose::{Finding, Host, Level, Loaded, Service, Spot};
+use crate::deploy::Needs;
 use crate::workers::{self, Basis, Count, Lever, Start, Worker, Workers};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -32,6 +34,9 @@ pub struct ComposeReport {
     pub findings: Vec<ComposeFinding>,
     /// How many findings there are of each level.
     pub counts: BTreeMap<&'static str, usize>,
+    /// Commands that use the files that were written.
+    #[serde(skip)]
+    pub next: Vec<String>,
 }
 
 /// The host. Bytes; what is not known is null.
@@ -88,6 +93,8 @@ pub struct ServiceReport {
     pub pids_limit: Option<i64>,
     /// What runs in it; nothing where that is not known.
     pub runs: Option<Vec<WorkerReport>>,
+    /// What a measurement says of it; null without one.
+    pub measured: Option<NeedsReport>,
 }
 
 /// A program that runs in a service.
@@ -158,6 +165,15 @@ impl ComposeReport {
             services: services.iter().zip(runs).map(|(service, runs)| of_service(loaded, service, runs)).collect(),
             findings,
             counts,
+            next: Vec::new(),
+        }
+    }
+
+    /// With what a measurement says of each service, in their order.
+    pub fn measured(&mut self, needs: &[Needs]) {
+        for (service, needs) in self.services.iter_mut().zip(needs) {
+            let limit = service.memory_limit.and_then(|bytes| u64::try_from(bytes).ok());
+            service.measured = Some(NeedsReport::new(needs, limit));
         }
     }
 
@@ -211,6 +227,7 @@ fn of_service(loaded: &Loaded, service: &Service, runs: &Workers) -> ServiceRepo
             Workers::Known(all) => Some(all.iter().map(worker_report).collect()),
             Workers::Unknown(_) | Workers::Nothing => None,
         },
+        measured: None,
     }
 }
 
@@ -266,7 +283,13 @@ pub fn render(report: &ComposeReport, style: Style<'_>) -> String {
     let style = Style { width: style.width.max(60), ..style };
     let mut lines = head(report, style);
     services(report, style, &mut lines);
+    measured(report, style, &mut lines);
     findings(report, style, &mut lines);
+    if !report.next.is_empty() {
+        lines.push(String::new());
+        lines.push(paint(style.color, Tone::Heading, "NEXT"));
+        lines.extend(report.next.iter().map(|command| format!("  {}", crate::base::escape_str(command))));
+    }
     joined(lines)
 }
 
@@ -293,6 +316,18 @@ fn head(report: &ComposeReport, style: Style<'_>) -> Vec<String> {
         wrap(&format!("host ({}): {known}", host.from), style.width - 2).iter().map(|line| format!("  {line}")),
     );
     lines
+}
+
+fn measured(report: &ComposeReport, style: Style<'_>, lines: &mut Vec<String>) {
+    let of = |service: &'_ ServiceReport| {
+        let limit = service.memory_limit.and_then(|bytes| u64::try_from(bytes).ok());
+        service.measured.as_ref().map(|_| (shown_name(service), limit))
+    };
+    let named: Vec<(String, Option<u64>)> = report.services.iter().filter_map(of).collect();
+    let found = report.services.iter().filter_map(|service| service.measured.as_ref());
+    let rows: Vec<(&str, Option<u64>, &NeedsReport)> =
+        named.iter().zip(found).map(|((name, limit), needs)| (name.as_str(), *limit, needs)).collect();
+    needs::render(&rows, style, lines);
 }
 
 fn services(report: &ComposeReport, style: Style<'_>, lines: &mut Vec<String>) {

@@ -1,9 +1,10 @@
 //! What was measured of memory, and two measurements beside one another, for a terminal.
 
 use super::layout::{Tone, fit, left, paint, wrap};
+use super::needs::pool_words;
 use super::text::{Style, joined};
 use crate::base::{Binary, count};
-use crate::memory::{Diff, Limit, Measured, Process, Record, Role, Series, Version, time};
+use crate::memory::{Diff, Limit, Measured, Process, Record, Role, Series, Version, pools, time};
 
 /// Processes that are shown of a target.
 const MAX_PROCESSES: usize = 12;
@@ -45,10 +46,8 @@ fn target(measured: &Measured, style: Style<'_>, lines: &mut Vec<String>) {
     if measured.window.samples > 1 {
         head.push(format!("watched {}, {}", time(measured.window.seconds), count(measured.window.samples, "sample")));
     }
-    lines.push(fit(
-        &paint(style.color, Tone::Heading, &format!("{}   {}", measured.name, head.join(" · "))),
-        style.width + 8,
-    ));
+    let head = format!("{}   {}", measured.name, head.join(" · "));
+    lines.extend(wrap(&head, style.width).iter().map(|line| paint(style.color, Tone::Heading, line)));
     let row = |name: &str, text: String| format!("  {} {text}", left(name, 16));
     if charged.usage.is_some() {
         let limit = match charged.limit {
@@ -67,9 +66,15 @@ fn target(measured: &Measured, style: Style<'_>, lines: &mut Vec<String>) {
         lines.push(row("swap", shown(charged.swap)));
         lines.push(row("docker stats has", shown(charged.working_set())));
     }
+    if let Some(ended) = &measured.ended {
+        let code = ended.exit_code.map_or(String::new(), |code| format!(" with exit code {code}"));
+        let killed = if measured.oom_killed == Some(true) { ": killed for memory" } else { "" };
+        lines.push(row("ended", format!("{} after the first look{code}{killed}", time(ended.after))));
+    }
     window(measured, &row, lines);
     trouble(measured, &row, lines);
     processes(measured, style, lines);
+    workers(measured, style, lines);
     for unread in &measured.unread {
         let text = format!("not read: {}: {}", unread.what, unread.why.as_str());
         lines.extend(wrap(&text, style.width - 2).into_iter().map(|line| format!("  {line}")));
@@ -140,7 +145,7 @@ fn processes(measured: &Measured, style: Style<'_>, lines: &mut Vec<String>) {
             Role::Parent => "parent",
             Role::Worker => "worker",
         };
-        let command = crate::base::escape_str(&process.command.join(" "));
+        let command = crate::base::escape_str(&shown_command(&process.command));
         let row = format!(
             "  {:>8} {:>9} {:>9} {:>9} {:>9}  {role:7} {command}",
             process.pid,
@@ -175,6 +180,30 @@ fn processes(measured: &Measured, style: Style<'_>, lines: &mut Vec<String>) {
         };
         lines.extend(wrap(&text, style.width - 2).into_iter().map(|line| format!("  {line}")));
     }
+}
+
+/// The pools of workers: what each more would cost.
+fn workers(measured: &Measured, style: Style<'_>, lines: &mut Vec<String>) {
+    for pool in pools(&measured.processes) {
+        let text = format!("{}; one more: {}", pool_words(&pool), Binary(pool.worker_private));
+        lines.extend(wrap(&text, style.width - 2).into_iter().map(|line| format!("  {line}")));
+    }
+}
+
+/// `celery -A tasks worker` of `/usr/bin/python3 /usr/local/bin/celery -A tasks worker`.
+fn shown_command(words: &[String]) -> String {
+    fn name(word: &str) -> &str {
+        word.rsplit('/').next().unwrap_or(word)
+    }
+    let Some((first, rest)) = words.split_first() else { return String::new() };
+    let is_python = name(first).starts_with("python");
+    let mut shown: Vec<&str> = match rest.first() {
+        Some(script) if is_python && !script.starts_with('-') => vec![name(script)],
+        Some(script) => vec![name(first), script],
+        None => vec![if first.starts_with('/') { name(first) } else { first }],
+    };
+    shown.extend(rest.iter().skip(1).map(String::as_str));
+    shown.join(" ")
 }
 
 /// Two measurements as text.

@@ -26,6 +26,7 @@ mod layout;
 mod libraries;
 mod map;
 mod memory;
+mod needs;
 mod plan;
 mod screen;
 mod verify;

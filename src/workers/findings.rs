@@ -68,18 +68,40 @@ fn one(service: &Service, worker: &Worker, place: Place, out: &mut Vec<Finding>)
             "two processes a processor and one more are the usual most for a web server, one a processor for computing",
         );
     }
-    let is_many = worker.processes.number().is_none_or(|count| count > 1);
-    let is_told = THREAD_VARIABLES.iter().any(|name| service.environment.contains_key(*name));
-    if let (Some(cpus), true, false, false) = (cpus, is_many, is_told, worker.start == Start::Single) {
-        let message = format!(
-            "libraries of numbers start as many threads in each process of {program} as the host has processors, and may use {cpus}"
-        );
-        say(Check::ThreadsAboveCpus, message, "OMP_NUM_THREADS: \"1\", where processes do the work");
-    }
+    threads(service, worker, cpus, &mut say);
     if worker.is_reloader {
         say(Check::Reloader, format!("{program} runs with a reloader"), "leave it out where it is no development");
     }
     per_child(service, worker, &mut say);
+}
+
+/// Threads of libraries of numbers, in each process.
+fn threads(service: &Service, worker: &Worker, cpus: Option<f64>, say: &mut dyn FnMut(Check, String, &str)) {
+    let count = worker.processes.number();
+    let (Some(cpus), true) = (cpus, worker.start != Start::Single && count.is_none_or(|count| count > 1)) else {
+        return;
+    };
+    const ADVICE: &str = "OMP_NUM_THREADS: \"1\", where processes do the work";
+    let value =
+        |name: &&'static str| Some((*name, service.environment.get(*name)?.as_ref()?.trim().parse::<u64>().ok()?));
+    let most = THREAD_VARIABLES.iter().filter_map(value).max_by_key(|(_, threads)| *threads);
+    let program = &worker.program;
+    match (most, count) {
+        (Some((name, threads)), Some(count)) if threads > 1 && count.saturating_mul(threads) as f64 > 2.0 * cpus => {
+            let all = count.saturating_mul(threads);
+            let message = format!(
+                "{count} processes of {program} with {name}={threads} are {all} threads, and may use {cpus} processors"
+            );
+            say(Check::ThreadsAboveCpus, message, ADVICE);
+        }
+        (None, _) if !THREAD_VARIABLES.iter().any(|name| service.environment.contains_key(*name)) => {
+            let message = format!(
+                "libraries of numbers start as many threads in each process of {program} as the host has processors, and may use {cpus}"
+            );
+            say(Check::ThreadsAboveCpus, message, ADVICE);
+        }
+        _ => {}
+    }
 }
 
 fn per_child(service: &Service, worker: &Worker, say: &mut dyn FnMut(Check, String, &str)) {

@@ -258,7 +258,9 @@ fn promtool_takes_the_rules_and_their_tests() {
 mod deployment {
     use super::{NotProposed, advise, override_file};
     use slimwright::compose::{self, Request, Service};
-    use slimwright::memory::{Charged, Measured, Record, Series, Window};
+    use slimwright::deploy;
+    use slimwright::memory::{Charged, Ended, Limit, Measured, Process, Record, Series, Window};
+    use slimwright::workers::{self, Setting};
 
     fn services(text: &str) -> Vec<Service> {
         let folder = tempfile::tempdir().unwrap();
@@ -280,6 +282,7 @@ mod deployment {
             cgroup: None,
             charged: Charged::default(),
             age: None,
+            ended: None,
             processes: Vec::new(),
             packages: None,
             window: Window {
@@ -329,6 +332,93 @@ mod deployment {
             assert!(text.contains(part), "{part}\n{text}");
         }
         assert!(!text.contains("\"d\"") && !text.contains("\"e\""), "{text}");
+    }
+
+    #[test]
+    fn an_override_keeps_the_amount_of_swap() {
+        let mib = 1 << 20;
+        for (keys, told) in [
+            ("mem_limit: 900m, memswap_limit: 900m", Some("memswap_limit: 240m")),
+            ("mem_limit: 900m, memswap_limit: 1g", Some("memswap_limit: 364m")),
+            ("mem_limit: 900m, memswap_limit: -1", None),
+            ("mem_limit: 900m", None),
+            ("mem_limit: 240m, memswap_limit: 240m", None),
+        ] {
+            let services = services(&format!("services: {{a: {{image: x, {keys}}}}}\n"));
+            let advice = advise(&services, &record(vec![measured("a", 600.0, 500.0, 200 * mib, 0)]), "shop");
+            let text = override_file(&services, &advice).unwrap();
+            assert!(text.contains("mem_limit: 240m"), "{text}");
+            let found = text.lines().find_map(|line| line.contains("memswap").then(|| line.trim()));
+            assert_eq!(found, told, "{keys}");
+        }
+    }
+
+    #[test]
+    fn what_was_killed_or_ended_gets_no_limit_and_where_a_child_was_killed_it_is_above_that_of_then() {
+        let mib = 1 << 20;
+        let services = services("services: {a: {image: x}}\n");
+        let mut one = measured("a", 600.0, 500.0, 200 * mib, 0);
+        let of = |one: &Measured| advise(&services, &record(vec![one.clone()]), "shop").remove(0).limit;
+        one.charged.limit = Some(Limit::Bytes(400 * mib));
+        one.window.oom_kills = Some(1);
+        assert_eq!(of(&one).unwrap().bytes, 512 * mib, "25 % above 400 MiB, in steps of 16 MiB");
+        one.ended = Some(Ended { after: 25.0, exit_code: Some(0) });
+        assert_eq!(of(&one), Err(NotProposed::Ended(Some(0))));
+        one.oom_killed = Some(true);
+        assert_eq!(of(&one), Err(NotProposed::Killed(Some(400 * mib))));
+    }
+
+    fn process(pid: u32, parent: u32, private: u64, pss: u64, rss: u64) -> Process {
+        let mib = |figure: u64| Some(figure << 20);
+        Process {
+            pid,
+            parent,
+            command: vec!["celery".to_owned(), "worker".to_owned()],
+            private: mib(private),
+            pss: mib(pss),
+            rss: mib(rss),
+            rss_peak: mib(rss),
+            ..Process::default()
+        }
+    }
+
+    #[test]
+    fn workers_are_held_against_limit_and_memory_per_child_by_what_was_measured() {
+        let mut one = measured("a", 600.0, 500.0, 1 << 20, 0);
+        // A parent of 20 MiB, four workers of 30 MiB each, and 100 MiB that the five share.
+        one.processes = (0..5)
+            .map(|pid| {
+                process(
+                    10 + pid,
+                    if pid == 0 { 1 } else { 10 },
+                    if pid == 0 { 20 } else { 30 },
+                    if pid == 0 { 40 } else { 50 },
+                    160,
+                )
+            })
+            .collect();
+        one.processes.push(Process { command: vec!["ffmpeg".to_owned()], ..process(30, 11, 500, 500, 500) });
+        let found = |command: &str, limit: &str| -> Vec<(&'static str, String)> {
+            let services =
+                services(&format!("services: {{a: {{image: x, mem_limit: {limit}, command: {command}}}}}\n"));
+            let words: Vec<String> = command.split(' ').map(str::to_owned).collect();
+            let environment = std::collections::BTreeMap::new();
+            let workers = workers::read(&[], &words, Setting { environment: &environment, cpus: None });
+            let all = deploy::findings(&services[0], &workers, &[&one]);
+            all.into_iter().map(|finding| (finding.check.id(), finding.message)).collect()
+        };
+        assert_eq!(found("celery worker -c 4", "240m"), []);
+        let more = found("celery worker -c 8", "300m");
+        assert_eq!(more[0].0, "workers-above-limit");
+        assert_eq!(
+            more[0].1,
+            "8 workers need 360 MiB by what was measured (120 MiB and 8 × 30 MiB), above the limit of 300 MiB"
+        );
+        assert_eq!(
+            found("celery worker -c 4 --max-memory-per-child=163840", "1g")[0].0,
+            "memory-per-child-below-start"
+        );
+        assert_eq!(found("celery worker -c 4 --max-memory-per-child=163841", "1g"), []);
     }
 
     #[test]

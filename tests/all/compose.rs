@@ -525,6 +525,7 @@ fn each_finding_has_its_place_and_a_case_in_which_it_is_quiet() {
     let all: Vec<_> = findings(&loaded, &services, &host).iter().map(|finding| at(&loaded, finding)).collect();
     assert!(all.contains(&("include-conflict", 3, 3)) && all.contains(&("file-passed-over", 0, 0)), "{all:?}");
     tested.extend(["include-conflict", "file-passed-over", "limit-not-in-force", "not-the-file"]);
+    tested.extend(["killed-for-memory", "memory-per-child-below-start", "workers-above-limit"]);
     tested.extend(["rule-refused", "metric-unknown", "never-fires", "always-fires", "selects-all", "cache-counted"]);
     let known: BTreeSet<&str> = Check::ALL.iter().map(|check| check.id()).collect();
     assert_eq!(tested, known, "each kind has a case; those of running containers and of rules have tests of their own");
@@ -539,6 +540,7 @@ fn a_limit_of_the_file_that_is_not_in_force_is_found() {
     let container = |memory: i64, memory_swap: i64, image: &str, command: &[&str]| Container {
         name: "shop-worker-1".to_owned(),
         labels: BTreeMap::from([(SERVICE_LABEL.to_owned(), "worker".to_owned())]),
+        running: true,
         memory,
         memory_swap,
         image: image.to_owned(),
@@ -562,6 +564,16 @@ fn a_limit_of_the_file_that_is_not_in_force_is_found() {
     assert_eq!(ids(container(two, two, "app", &command))[0].0, "limit-not-in-force");
     assert_eq!(ids(container(two, 2 * two, "old", &command))[0].0, "not-the-file");
     assert_eq!(ids(container(two, 2 * two, "app", &["celery"]))[0].0, "not-the-file");
+    let ended =
+        Container { running: false, oom_killed: true, exit_code: Some(137), ..container(two, two, "old", &command) };
+    assert_eq!(
+        ids(ended),
+        [(
+            "killed-for-memory",
+            "the engine says OOMKilled of shop-worker-1, whose limit is 2 GiB, and it ended with exit code 137"
+                .to_owned()
+        )]
+    );
     let other = Container { labels: BTreeMap::new(), ..container(0, 0, "app", &command) };
     assert_eq!(ids(other), []);
 }

@@ -1,8 +1,8 @@
 //! Measurements, from trees of `/proc` and `/sys/fs/cgroup`.
 
 use slimwright::memory::{
-    Doubt, HostMemory, Limit, Meant, Measured, Record, Role, Series, Target, TargetKind, Tree, Unread, Version, Why,
-    diff, named, of_process, read_target,
+    Doubt, HostMemory, Limit, Meant, Measured, Record, Role, Sampler, Series, Target, TargetKind, Tree, Unread,
+    Version, Why, diff, named, of_process, pools, read_target,
 };
 use std::path::Path;
 
@@ -169,6 +169,65 @@ fn version_2_is_read_by_its_names_and_what_is_absent_is_said() {
     assert!(measured.unread.iter().any(|unread| unread.what.contains("smaps_rollup")), "{:?}", measured.unread);
     assert_eq!(of_process(&tree, 20), Err(Why::Absent), "a tree without the controller for memory");
     assert_eq!(named(&tree, "/nowhere"), Err(Why::Absent));
+}
+
+#[test]
+fn what_ends_keeps_its_last_figures_and_counters_that_begin_again_are_added() {
+    let dir = v1();
+    let root = dir.path();
+    let folder = root.join("sys/fs/cgroup/memory/docker/abc");
+    let mut sampler = Sampler::new(Tree::recorded(root), target(TargetKind::Container(10)), 1);
+    sampler.sample(true);
+    std::fs::write(folder.join("memory.oom_control"), "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n").unwrap();
+    sampler.sample(false);
+    // Started again: its counters are new.
+    std::fs::write(folder.join("memory.oom_control"), "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n").unwrap();
+    sampler.sample(false);
+    std::fs::remove_dir_all(&folder).unwrap();
+    sampler.sample(true);
+    let measured = sampler.finish();
+    assert_eq!(measured.window.oom_kills, Some(3), "two and one");
+    assert!(measured.ended.is_some());
+    assert_eq!(measured.charged.usage, Some(500_000_000));
+    assert_eq!(measured.window.charged.as_ref().unwrap().least, 500_000_000);
+    assert_eq!(measured.processes.len(), 3, "with what they shared: {:?}", measured.processes);
+    assert_eq!(measured.window.samples, 3);
+    assert!(!measured.unread.iter().any(|unread| unread.what == "memory.stat"), "{:?}", measured.unread);
+}
+
+#[test]
+fn a_pool_is_a_parent_with_workers_of_its_program() {
+    let one = |pid: u32, parent: u32, command: &str| slimwright::memory::Process {
+        pid,
+        parent,
+        command: command.split(' ').map(str::to_owned).collect(),
+        private: Some(u64::from(pid)),
+        pss: Some(u64::from(pid) + 100),
+        rss: Some(1000),
+        rss_peak: Some(u64::from(pid) * 10),
+        ..Default::default()
+    };
+    let shell = [
+        one(1, 0, "sh -c celery"),
+        one(2, 1, "celery worker"),
+        one(3, 2, "celery worker"),
+        one(4, 2, "celery worker"),
+        one(5, 3, "ffmpeg -i x"),
+    ];
+    let found = pools(&shell);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((found[0].parent, found[0].workers.as_slice()), (2, [3, 4].as_slice()));
+    assert_eq!((found[0].parent_private, found[0].worker_private, found[0].shared), (2, 4, 300));
+    assert_eq!((found[0].needs(2), found[0].needs(10), found[0].fits(322)), (310, 342, 5));
+    assert_eq!(found[0].worker_peak, Some(30), "the least");
+    let spawned = [
+        one(2, 1, "python3 uvicorn app"),
+        one(3, 2, "python3 -c from_multiprocessing.resource_tracker_import_main;main(5)"),
+        one(4, 2, "python3 -c from_multiprocessing.spawn_import_spawn_main;"),
+    ];
+    assert_eq!(pools(&spawned)[0].workers, [4], "a tracker is no worker");
+    let unread = shell.map(|process| slimwright::memory::Process { private: None, ..process });
+    assert_eq!(pools(&unread), [], "not known is not zero");
 }
 
 fn record(targets: Vec<Measured>) -> Record {

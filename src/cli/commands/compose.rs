@@ -8,7 +8,7 @@ use crate::cli::options::{CgroupVersion, Compose as Args, FailOn, Plain};
 use crate::cli::output::{Folder, print};
 use crate::compose::{self, At, Cgroup, Check, Finding, Host, Level, Loaded, PROJECT_LABEL, Request, Service, Words};
 use crate::daemon::{Container, Engine};
-use crate::deploy::{self, Advice};
+use crate::deploy::{self, Advice, Needs};
 use crate::memory::{self, Record};
 use crate::report::{self, ComposeReport, json};
 use crate::workers::{self, Setting, Workers};
@@ -26,7 +26,9 @@ pub fn run(args: Args) -> Result<()> {
     let (format, fail_on) = (args.format, args.fail_on);
     let engine = if args.no_engine { None } else { Engine::connect().ok() };
     let (host, from) = host(&args, engine.as_ref())?;
-    let (rules, deploy) = (args.rules.clone(), Deploy::new(&args)?);
+    let rules = args.rules.clone();
+    let measured = args.measured.as_deref().map(super::memory::record).transpose()?;
+    let folder = args.output.clone().map(|path| Folder::new(path, args.force)).transpose()?;
     let request = request(args);
     let mut loaded = compose::load(&request).map_err(|error| Failure::of(true, error))?;
     let services = compose::services(&loaded).map_err(|error| Failure::of(true, error))?;
@@ -39,14 +41,20 @@ pub fn run(args: Args) -> Result<()> {
         findings.extend(workers::findings(service, &workers));
         runs.push(workers);
     }
+    let needs = measured.as_ref().map(|record| needs(&services, &runs, record, &loaded.name, &mut findings));
     let rule_files = check_rules(&rules, &mut loaded, &services, &mut findings)?;
-    let report = ComposeReport::new(&loaded, &services, &runs, &host, &from, findings, rule_files);
+    let mut report = ComposeReport::new(&loaded, &services, &runs, &host, &from, findings, rule_files);
+    report.measured(needs.as_deref().unwrap_or_default());
+    if let Some(folder) = &folder {
+        let advice: Vec<Advice> = match &measured {
+            Some(record) => deploy::advise(&services, record, &loaded.name),
+            None => deploy::not_measured(&services),
+        };
+        report.next = write(folder, &loaded, &services, &advice, &request)?;
+    }
     match format {
         Plain::Json => print(&json(&report).map_err(Failure::measure)?)?,
         Plain::Text => print(&report::compose(&report, look.plain_style()))?,
-    }
-    if let Some(deploy) = deploy {
-        deploy.write(&loaded, &services, &request)?;
     }
     verdict(&report, fail_on)
 }
@@ -73,46 +81,53 @@ fn check_rules(
     Ok(paths.len())
 }
 
-/// The folder that is to be written, and from what.
-struct Deploy {
-    folder: Folder,
-    measured: Option<Record>,
+/// What a measurement says of each service; findings about its workers are added.
+fn needs(
+    services: &[Service],
+    runs: &[Workers],
+    record: &Record,
+    project: &str,
+    findings: &mut Vec<Finding>,
+) -> Vec<Needs> {
+    let advice = deploy::advise(services, record, project);
+    let of = |((service, workers), advice): ((&Service, &Workers), Advice)| {
+        let measured = deploy::measured(service, record, project);
+        findings.extend(deploy::findings(service, workers, &measured));
+        Needs { limit: advice.limit, pool: deploy::pool(&measured), told: deploy::told(workers) }
+    };
+    services.iter().zip(runs).zip(advice).map(of).collect()
 }
 
-const OVERRIDE: &str = "compose.memory.yaml";
-const RULES: &str = "memory.rules.yaml";
-const TESTS: &str = "memory.rules.test.yaml";
-
-impl Deploy {
-    /// What was asked for; nothing where no folder was named.
-    fn new(args: &Args) -> Result<Option<Self>> {
-        let Some(output) = &args.output else { return Ok(None) };
-        let measured = args.measured.as_deref().map(super::memory::record).transpose()?;
-        Ok(Some(Self { folder: Folder::new(output.clone(), args.force)?, measured }))
+/// Writes the folder; the commands that use it.
+fn write(
+    folder: &Folder,
+    loaded: &Loaded,
+    services: &[Service],
+    advice: &[Advice],
+    request: &Request,
+) -> Result<Vec<String>> {
+    let mut files = Vec::new();
+    let text = deploy::override_file(services, advice);
+    let has_override = text.is_some();
+    if let Some(text) = text {
+        prove(&text, loaded, advice, request)?;
+        files.push((deploy::OVERRIDE.to_owned(), text));
     }
-
-    fn write(&self, loaded: &Loaded, services: &[Service], request: &Request) -> Result<()> {
-        let mut files = Vec::new();
-        let none = Record { kind: String::new(), schema_version: 0, began: 0, host: None, targets: Vec::new() };
-        let advice = deploy::advise(services, self.measured.as_ref().unwrap_or(&none), &loaded.name);
-        if let Some(text) = deploy::override_file(services, &advice) {
-            prove(&text, loaded, &advice, request)?;
-            files.push((OVERRIDE.to_owned(), text));
-        }
-        let rules = alerts::rules(&loaded.name, RULES);
-        files.push((RULES.to_owned(), rules.rules));
-        files.push((TESTS.to_owned(), rules.tests));
-        let named: Vec<&str> = loaded.files.names().take(loaded.own).collect();
-        files.push(("REPORT.md".to_owned(), deploy::report(&loaded.name, &advice, &named, OVERRIDE)));
-        self.folder.write(&files)
-    }
+    let rules = alerts::rules(&loaded.name, deploy::RULES);
+    files.push((deploy::RULES.to_owned(), rules.rules));
+    files.push((deploy::RULE_TESTS.to_owned(), rules.tests));
+    let named: Vec<&str> = loaded.files.names().take(loaded.own).collect();
+    let path = folder.path().display().to_string();
+    files.push(("REPORT.md".to_owned(), deploy::report(&loaded.name, advice, &named, &path, has_override)));
+    folder.write(&files)?;
+    Ok(deploy::commands(&named, &path, has_override))
 }
 
 /// Reads the files again with the override on top: it must be taken, and give the limits that it was written for.
 fn prove(text: &str, loaded: &Loaded, advice: &[Advice], request: &Request) -> Result<()> {
     let cannot = |error: std::io::Error| Failure::usage(anyhow::anyhow!("a folder for temporary files: {error}"));
     let folder = tempfile::tempdir().map_err(cannot)?;
-    let file = folder.path().join(OVERRIDE);
+    let file = folder.path().join(deploy::OVERRIDE);
     std::fs::write(&file, text).map_err(cannot)?;
     let mut files: Vec<PathBuf> = loaded.files.names().take(loaded.own).map(PathBuf::from).collect();
     files.push(file);
@@ -149,9 +164,9 @@ fn prove(text: &str, loaded: &Loaded, advice: &[Advice], request: &Request) -> R
     Ok(())
 }
 
-/// The running containers of a project. An engine that does not answer has none to tell of.
+/// The containers of a project, those that ended included. An engine that does not answer has none to tell of.
 fn running(engine: &Engine, project: &str) -> Vec<Container> {
-    let listed = engine.containers(false).unwrap_or_default();
+    let listed = engine.containers(true).unwrap_or_default();
     let own = listed.into_iter().filter(|one| one.labels.get(PROJECT_LABEL).is_some_and(|name| name == project));
     own.take(MAX_CONTAINERS).filter_map(|one| engine.container(&one.id).ok().flatten()).collect()
 }

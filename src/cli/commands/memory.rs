@@ -31,7 +31,8 @@ pub fn run(args: Args) -> Result<()> {
     let destination = args.output.map(|file| Destination::new(Some(file), args.force)).transpose()?;
     let tree = Tree::live();
     let targets = targets(&tree, &args.names)?;
-    let record = measure(&tree, targets, lasts, every);
+    let mut record = measure(&tree, targets, lasts, every);
+    explain_ends(&mut record);
     if let Some(destination) = &destination {
         let text = json(&record).map_err(Failure::measure)?;
         destination.write(|out| Ok(out.write_all(text.as_bytes())?))?;
@@ -163,9 +164,25 @@ fn of_container(tree: &Tree, container: Container) -> Result<Target> {
     })
 }
 
+/// Of containers that ended meanwhile: with which exit code, and whether for memory, where the engine says it.
+fn explain_ends(record: &mut Record) {
+    let mut ended = record.targets.iter_mut().filter(|one| one.ended.is_some() && one.image.is_some()).peekable();
+    let Some(engine) = ended.peek().is_some().then(|| Engine::connect().ok()).flatten() else { return };
+    for one in ended {
+        let Ok(Some(container)) = engine.container(&one.name) else { continue };
+        one.oom_killed = Some(container.oom_killed);
+        one.restarts = Some(container.restarts);
+        if let Some(end) = &mut one.ended {
+            end.exit_code = container.exit_code;
+        }
+    }
+}
+
 fn measure(tree: &Tree, targets: Vec<Target>, lasts: Option<Duration>, every: Duration) -> Record {
     let began = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs() as i64);
-    let mut samplers: Vec<Sampler> = targets.into_iter().map(|target| Sampler::new(tree.clone(), target)).collect();
+    let among = targets.len();
+    let mut samplers: Vec<Sampler> =
+        targets.into_iter().map(|target| Sampler::new(tree.clone(), target, among)).collect();
     let begin = Instant::now();
     let end = begin + lasts.unwrap_or_default();
     let mut due = begin;

@@ -12,7 +12,8 @@ Examples:
   slimwright compose --host-memory '16 GiB' --host-swap '0 B'    held against another host than the engine's
   slimwright compose --format json --no-engine
   slimwright compose --rules alerts.yml                   and check Prometheus rules
-  slimwright compose --measured work.mem -o deploy/       limits from what was measured under work, and rules
+  slimwright compose --measured work.mem                  held against what was measured under work
+  slimwright compose --measured work.mem -o deploy/       and an override with limits, rules for Prometheus, their tests
 
 Files that a Compose file names are read below the repository that it is in (--root DIR for another folder), and nothing is
 fetched. Exit code 1: a finding of the level of --fail-on, or a worse one. Exit code 2: Docker Compose could not read the files.";
@@ -55,8 +56,8 @@ pub struct Compose {
     /// A file of Prometheus rules that is checked, too; may be repeated
     #[arg(long, value_name = "FILE")]
     pub rules: Vec<PathBuf>,
-    /// A measurement of `slimwright memory -o`, from which limits follow
-    #[arg(long, value_name = "FILE", requires = "output")]
+    /// A measurement of `slimwright memory -o`: what each service and its workers need, and the limits that follow
+    #[arg(long, value_name = "FILE")]
     pub measured: Option<PathBuf>,
     /// Write an override with limits from what was measured, rules for Prometheus, and their tests; DIR must be absent or empty
     #[arg(long, short, value_name = "DIR")]
