@@ -281,6 +281,9 @@ fn build_stage(
     if environment.kind == EnvironmentKind::Virtual && style == Style::Pip {
         remove_installers(plan, environment, out);
     }
+    if environment.is_split() {
+        set_modules_apart(environment, out);
+    }
 }
 
 /// pip where the base has none, and how to get a compiler.
@@ -379,9 +382,22 @@ fn remove_installers(plan: &Plan, environment: &TargetEnvironment, out: &mut Str
     }
 }
 
+/// Where modules wait in the build stage that have another owner than what was installed with them.
+const MODULES: &str = "/modules";
+
+/// A copy gives all that it copies one owner: modules with another one than the scripts come by a copy of their own.
+fn set_modules_apart(environment: &TargetEnvironment, out: &mut String) {
+    let site = path_of(&environment.site_dir);
+    let root = if environment.kind == EnvironmentKind::Virtual { "" } else { INSTALL };
+    out.push_str("# The modules have an owner of their own: they are copied apart from the scripts.\n");
+    run(&[format!("mv {} {MODULES}", shell(&format!("{root}{site}")))], out);
+}
+
 fn copy_environment(environment: &TargetEnvironment, out: &mut String) {
     out.push_str("# The distributions.\n");
-    let owner = chown(environment.uid, environment.gid);
+    let split = environment.is_split();
+    let (uid, gid) = if split { environment.others } else { (environment.uid, environment.gid) };
+    let owner = chown(uid, gid);
     let prefix = format!("{}/", path_of(&environment.prefix));
     let words = match environment.kind {
         EnvironmentKind::Virtual => copy_words(&prefix, &prefix),
@@ -395,6 +411,10 @@ fn copy_environment(environment: &TargetEnvironment, out: &mut String) {
         _ => copy_words(&format!("{INSTALL}/"), "/"),
     };
     let _ = writeln!(out, "COPY --from=build {owner}{words}");
+    if split {
+        let words = copy_words(&format!("{MODULES}/"), &format!("{}/", path_of(&environment.site_dir)));
+        let _ = writeln!(out, "COPY --from=build {}{words}", chown(environment.uid, environment.gid));
+    }
 }
 
 fn copy_application(plan: &Plan, out: &mut String) {

@@ -54,6 +54,8 @@ pub(super) struct Chooser<'a> {
     site_dirs: Vec<ImagePath>,
     /// The prefix of an environment that is copied with all that is in it.
     own_prefix: Option<ImagePath>,
+    /// Whom a folder above the modules is given, where those come by a copy of their own.
+    above_modules: Option<(u32, u32)>,
     /// Top-level directories below the site directory that belong to distributions that are gone or removed.
     gone_modules: FastSet<&'a [u8]>,
     /// Directories that OS packages list.
@@ -184,6 +186,7 @@ impl<'a> Chooser<'a> {
             conda,
             site_dirs,
             own_prefix,
+            above_modules: environment.filter(|environment| environment.is_split()).map(|it| it.others),
             gone_modules: FastSet::default(),
             os_directories: os_directories(facts.view),
             dropped,
@@ -315,18 +318,26 @@ impl<'a> Chooser<'a> {
             }
             let entry = view.entry(node.entry);
             let base = self.base.get(path).map(|node| self.base.entry(node.entry));
-            let (uid, gid, mode) = base.map_or((0, 0, 0o755), |base| (base.uid, base.gid, base.mode & 0o7777));
+            let made = self.above_modules.filter(|_| self.is_above_modules(path));
+            let (made_uid, made_gid) = made.unwrap_or_default();
+            let (uid, gid, mode) =
+                base.map_or((made_uid, made_gid, 0o755), |base| (base.uid, base.gid, base.mode & 0o7777));
             let is_copied = whole.contains(path);
             let owner = ((entry.uid, entry.gid) != (uid, gid) && !is_copied).then_some((entry.uid, entry.gid));
             let mode = (entry.mode & 0o7777 != mode).then_some(entry.mode & 0o7777);
             // What is seldom comes first: few folders are not as they would be made.
             let differs = owner.is_some() || mode.is_some();
             let is_packages = base.is_none() && self.os_directories.contains(path);
-            if differs && !is_packages && !self.is_of_site(path) && !is_inside(path) && there.contains(path) {
+            let is_there = !self.is_of_site(path) && there.contains(path);
+            if differs && !is_packages && !is_inside(path) && (is_there || made.is_some()) {
                 out.push(FolderItem { path: view.path(node).clone(), owner, mode });
             }
         }
         out
+    }
+
+    fn is_above_modules(&self, path: &[u8]) -> bool {
+        self.site_dirs.iter().any(|site| is_within(site.as_bytes(), path) && path != site.as_bytes())
     }
 
     /// Whether a folder holds the environment, which is copied as a whole.

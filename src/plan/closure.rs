@@ -134,9 +134,13 @@ pub(super) fn target_environment(facts: &Facts<'_>, base_layers: usize) -> Optio
     let site_dir =
         environment.site_dirs.iter().find(|dir| crate::base::is_within(first.metadata.as_bytes(), dir.as_bytes()));
     let site_dir = site_dir.or(environment.site_dirs.first())?.clone();
-    let owner = facts.view.get(site_dir.as_bytes()).map(|node| facts.view.entry(node.entry));
-    let bytecode =
-        is_compiled(facts, above_base(facts, base_layers).map(|(_, dist)| dist).filter(|d| d.environment == position));
+    let own = || above_base(facts, base_layers).map(|(_, dist)| dist).filter(|dist| dist.environment == position);
+    let bytecode = is_compiled(facts, own());
+    let is_module = |path: &ImagePath| crate::base::is_within(path.as_bytes(), site_dir.as_bytes());
+    let folder = facts.view.get(site_dir.as_bytes()).map(|node| facts.view.entry(node.entry));
+    let folder = folder.map_or((0, 0), |entry| (entry.uid, entry.gid));
+    let modules = most_common_owner(facts, own(), is_module).unwrap_or(folder);
+    let others = most_common_owner(facts, own(), |path| !is_module(path)).unwrap_or(modules);
     Some((
         position,
         TargetEnvironment {
@@ -144,12 +148,28 @@ pub(super) fn target_environment(facts: &Facts<'_>, base_layers: usize) -> Optio
             kind: environment.kind,
             interpreter: environment.interpreter.clone(),
             python: environment.python.map_or_else(|| "3".into(), |(major, minor)| format!("{major}.{minor}")),
-            uid: owner.map_or(0, |entry| entry.uid),
-            gid: owner.map_or(0, |entry| entry.gid),
+            uid: modules.0,
+            gid: modules.1,
+            others,
             site_dir,
             bytecode,
         },
     ))
+}
+
+/// Owner and group of most files of distributions that a test likes.
+fn most_common_owner<'a>(
+    facts: &Facts<'_>,
+    dists: impl Iterator<Item = &'a Distribution>,
+    test: impl Fn(&ImagePath) -> bool,
+) -> Option<(u32, u32)> {
+    let mut count: BTreeMap<(u32, u32), usize> = BTreeMap::new();
+    for path in dists.flat_map(|dist| dist.files.iter()).filter(|path| test(path)) {
+        let Some(node) = facts.view.get(path.as_bytes()) else { continue };
+        let entry = facts.view.entry(node.entry);
+        *count.entry((entry.uid, entry.gid)).or_default() += 1;
+    }
+    count.into_iter().max_by_key(|(owner, files)| (*files, std::cmp::Reverse(*owner))).map(|(owner, _)| owner)
 }
 
 /// Whether an installer compiled: most modules are those of distributions with bytecode. What was imported while the image

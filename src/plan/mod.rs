@@ -204,12 +204,23 @@ pub struct TargetEnvironment {
     pub interpreter: Option<ImagePath>,
     /// `3.11`.
     pub python: String,
-    /// Owner of the site directory, to keep.
+    /// Owner of most modules, to keep.
     pub uid: u32,
-    /// Group of the site directory.
+    /// Group of most modules.
     pub gid: u32,
+    /// Owner and group of most of what the distributions have elsewhere: scripts, data.
+    pub others: (u32, u32),
     /// Whether the original has bytecode (pip compiles by default, uv does not).
     pub bytecode: bool,
+}
+
+impl TargetEnvironment {
+    /// Whether the modules have another owner than the rest, so that they come by a copy of their own.
+    #[must_use]
+    pub fn is_split(&self) -> bool {
+        let kinds = [EnvironmentKind::System, EnvironmentKind::Vendor, EnvironmentKind::Virtual];
+        kinds.contains(&self.kind) && (self.uid, self.gid) != self.others
+    }
 }
 
 /// A distribution to install.

@@ -70,6 +70,7 @@ pub fn quiet() -> Plan {
             python: "3.11".into(),
             uid: 0,
             gid: 0,
+            others: (0, 0),
             bytecode: true,
         }),
         roots: Vec::new(),

@@ -60,6 +60,7 @@ fn environment(kind: EnvironmentKind, prefix: &str, site: &str) -> TargetEnviron
         python: "3.11".into(),
         uid: 0,
         gid: 0,
+        others: (0, 0),
         bytecode: true,
     }
 }
@@ -397,6 +398,7 @@ fn a_virtual_environment_is_made_at_its_own_path_and_loses_its_installers() {
     plan.environment = Some(TargetEnvironment {
         uid: 33,
         gid: 33,
+        others: (33, 33),
         bytecode: false,
         ..environment(EnvironmentKind::Virtual, "opt/my venv", "opt/my venv/lib/python3.11/site-packages")
     });

@@ -338,6 +338,44 @@ fn folders_keep_the_owners_and_modes_that_no_copy_gives_them() {
     assert!(text.contains("chown 999:7 /srv") && text.contains("chmod 1777 /drop"), "{text}");
 }
 
+#[test]
+fn modules_that_were_given_to_a_user_come_apart_from_the_scripts_that_stay_roots() {
+    let image = on_python(
+        "
+        layer RUN pip install tool
+        f SITE/tool-1.0.dist-info/METADATA = Name: tool\\nVersion: 1.0\\n
+        f SITE/tool-1.0.dist-info/RECORD = tool/__init__.py,,500\\ntool/a.py,,5\\ntool/b.py,,5\\ntool/c.py,,5\\ntool-1.0.dist-info/METADATA,,\\ntool-1.0.dist-info/RECORD,,\\n../../../bin/tool,,200\\n
+        f usr/local/bin/tool 200 mode=755
+        layer RUN chown -R app:app /usr/local/lib/python3.11
+        d usr/local/lib/python3.11 uid=1000 gid=1001
+        d SITE uid=1000 gid=1001
+        f SITE/tool/__init__.py 500 uid=1000 gid=1001
+        f SITE/tool/a.py 5 uid=1000 gid=1001
+        f SITE/tool/b.py 5 uid=1000 gid=1001
+        f SITE/tool/c.py 5 uid=1000 gid=1001
+        layer COPY . /srv
+        f srv/app.py 30
+        ",
+    );
+    let plan = planned(&image);
+    let text = text_of(&plan);
+    let (scripts, modules) = (
+        "COPY --from=build /install/ /\n",
+        "COPY --from=build --chown=1000:1001 /modules/ /usr/local/lib/python3.11/site-packages/\n",
+    );
+    let above = "chown 1000:1001 /usr/local/lib/python3.11\n";
+    assert!([scripts, modules, above].iter().all(|line| text.contains(line)), "{text}");
+    let after = View::new(&plan.predicted);
+    let owner =
+        |path: &str| after.get(path.as_bytes()).map(|node| (after.entry(node.entry).uid, after.entry(node.entry).gid));
+    for path in ["SITE", "SITE/tool/__init__.py"] {
+        assert_eq!(owner(&path.replace("SITE", SITE)), Some((1000, 1001)), "{path}\n{text}");
+    }
+    for path in ["usr/local/bin/tool", "srv/app.py"] {
+        assert_eq!(owner(path), Some((0, 0)), "{path}\n{text}");
+    }
+}
+
 fn text_of(plan: &Plan) -> String {
     let files = slimwright::emit::emit(plan);
     files.into_iter().find(|(name, _)| name == "Dockerfile").unwrap().1
