@@ -25,11 +25,20 @@ impl UserDockerfile {
     /// Reads and parses the file, and lists the top of its build context.
     pub fn read(path: &Path, context: Option<&Path>, target_stage: Option<String>, skip: Vec<String>) -> Result<Self> {
         let shown = path.display().to_string();
-        let bytes = bytes(path, context).with_context(|| format!("{shown}: cannot read")).map_err(Failure::usage)?;
+        let bytes = bytes(path, context).with_context(|| format!("{shown}: cannot read")).map_err(|error| {
+            // As `docker build -f` takes it: from here, not from the context.
+            let inside = context.map(|context| context.join(path)).filter(|inside| inside.is_file());
+            let failure = Failure::usage(error);
+            match inside {
+                Some(inside) => failure.hint(format!("did you mean {}?", inside.display())),
+                None => failure,
+            }
+        })?;
         let text = Dockerfile::text(&bytes).map_err(|error| failure(&shown, &error))?.to_owned();
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let names = names(context.unwrap_or(folder), context.is_some())?;
-        let options = EditOptions { target_stage, skip, path: label(path, context), context: names };
+        let options =
+            EditOptions { target_stage, skip, path: label(path, context), context: names, installs_stay: None };
         let read = Self { text, shown, options };
         read.stage()?;
         Ok(read)
@@ -56,9 +65,10 @@ impl UserDockerfile {
     }
 
     /// The edits that carry a plan out.
-    pub fn edits(&self, plan: &Plan, rules: &[Rule]) -> Result<Edits> {
+    pub fn edits(&self, plan: &Plan, rules: &[Rule], installs_stay: Option<String>) -> Result<Edits> {
         let file = self.parsed()?;
-        edit(plan, rules, &file, &self.options).map_err(|error| self.edit_failure(&error))
+        edit(plan, rules, &file, &EditOptions { installs_stay, ..self.options.clone() })
+            .map_err(|error| self.edit_failure(&error))
     }
 
     /// The text as it is on disk.

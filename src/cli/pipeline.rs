@@ -224,18 +224,32 @@ impl Found<'_> {
             let (plan, files) = prove::emitted(intent, ask.style);
             return Ok(ManuallyDrop::new(Ok(Planned { plan, files, edits: None })));
         };
-        let edits = dockerfile.edits(intent.plan(), ask.rules)?;
         let told = self.world.map(context::World::take_told).unwrap_or_default();
-        let edited = prove::Edited {
-            before: dockerfile.text(),
-            edits: &edits,
-            target_stage: dockerfile.target_stage(),
-            live: self.world.map(|world| world.live(&told)),
-        };
+        let live = || self.world.map(|world| world.live(&told));
+        let (before, target_stage) = (dockerfile.text(), dockerfile.target_stage());
+        let mut edits = dockerfile.edits(intent.plan(), ask.rules, None)?;
+        if edits.change_installs {
+            let edited = prove::Edited { before, edits: &edits, target_stage: target_stage.clone(), live: live() };
+            let back = prove::comes_back(&intent, &edited, ask.style);
+            if !back.is_empty() {
+                let why =
+                    format!("another instruction would still install {}", crate::base::escape_str(&first_of(&back)));
+                edits = dockerfile.edits(intent.plan(), ask.rules, Some(why))?;
+            }
+        }
+        let edited = prove::Edited { before, edits: &edits, target_stage, live: live() };
         let (plan, mut files) = prove::edited(intent, &edited, ask.style);
         self.world.into_iter().for_each(context::World::finish);
         files.retain(|(name, _)| name != "Dockerfile");
         Ok(ManuallyDrop::new(Ok(Planned { plan, files, edits: Some(edits) })))
+    }
+}
+
+/// `a, b, c and 4 more`.
+fn first_of(names: &[String]) -> String {
+    match names.len() {
+        0..=4 => names.join(", "),
+        more => format!("{} and {} more", names[..3].join(", "), more - 3),
     }
 }
 

@@ -320,7 +320,7 @@ impl Stage {
         let real = other.tree.resolve(path.as_bytes());
         for gap in &other.gaps {
             if gap.writes.may_touch(path.as_bytes()) || gap.writes.may_touch(&real) {
-                self.take_gap(Gap { writes: Writes::at(target.clone()), ..gap.clone() });
+                self.take_gap(Gap { writes: Writes::at(target.clone()), copied: true, ..gap.clone() });
             }
         }
     }

@@ -331,7 +331,7 @@ impl Stage {
             // Its cache is hard-linked with the environment, unless it is told to copy, or the cache is mounted. What it
             // notes of the index comes on top.
             Tool::Uv => {
-                let notes = ImagePath::new(&self.uv_cache()).join(b"simple-index");
+                let notes = ImagePath::new(&self.uv_cache()).join(b"simple-v16/index");
                 self.tree.put(Entry::file(notes, UV_NOTES.saturating_mul(packages.len() as u64)), None);
                 let copies = self.variable("UV_LINK_MODE") == Some("copy");
                 if !copies {

@@ -271,7 +271,7 @@ fn finish(
     let mut gaps = stage.gaps;
     for (place, why) in &world.folder.bad_patterns {
         let (command, why) = ("a pattern".into(), GapReason::Unreadable(why.clone()));
-        gaps.push(Gap { place: place.clone(), command, why, writes: Writes::Anywhere });
+        gaps.push(Gap { place: place.clone(), command, why, writes: Writes::Anywhere, copied: false });
     }
     let base = base.filter(|_| dockerfile.is_some()).map(|image| world.globals().expand(&image).unwrap_or(image));
     let mut config = stage.config.without_secrets();

@@ -370,7 +370,8 @@ impl Stage {
         {
             ran.said = Some(String::new());
         }
-        for file in self.doubts.take() {
+        // One is enough to say that what the command does is not known.
+        if let Some(file) = self.doubts.take().into_iter().next() {
             self.gap(setting.place.text, text, GapReason::Doubtful(file), Writes::Anywhere);
         }
         Ok(ran)

@@ -293,7 +293,8 @@ impl<'w> World<'w> {
         let place = self.place(from);
         let unknown = |name: &str, why: GapReason| {
             let command = format!("the base image {name}");
-            let gap = Gap { place: place.clone(), command, why: why.map(&masked), writes: Writes::Anywhere };
+            let gap =
+                Gap { place: place.clone(), command, why: why.map(&masked), writes: Writes::Anywhere, copied: false };
             let config = self.config_of(name);
             let mut scope = Scope::default();
             for (name, value) in config.env.iter().filter_map(|pair| pair.split_once('=')) {
@@ -527,7 +528,7 @@ impl Stage {
     pub(super) fn gap(&mut self, place: &str, command: &str, why: GapReason, writes: Writes) {
         // A command may have a password in a URL.
         let command = shortened(&escape_str(&masked(command)));
-        self.take_gap(Gap { place: place.to_owned(), command, why: why.map(&masked), writes });
+        self.take_gap(Gap { place: place.to_owned(), command, why: why.map(&masked), writes, copied: false });
     }
 
     /// Takes a gap over.

@@ -15,6 +15,8 @@ pub struct Gap {
     pub why: GapReason,
     /// What it may have written, changed or removed.
     pub writes: Writes,
+    /// Whether it ran in another stage, of which only results were copied.
+    pub copied: bool,
 }
 
 /// What of the file system something may have written, changed or removed.

@@ -114,7 +114,7 @@ impl<'a> Draft<'a> {
         if !options.own_dockerfile {
             decisions.compiled_elsewhere = closure::compiled_elsewhere(facts, &decisions);
         }
-        let open = system::open(facts);
+        let open = system::Open::new(facts);
         let idle = idle_libraries(findings, rules, &follows);
         let question = Question {
             facts,

@@ -400,7 +400,10 @@ pub(super) type Sums = BTreeMap<String, (u64, u64, BTreeMap<String, u64>)>;
 pub(super) fn actions(prediction: &Prediction<'_>, rules: &[Rule], sums: Sums) -> Vec<Action> {
     let action = |(rule, (removed, added, subjects)): (String, (u64, u64, BTreeMap<String, u64>))| {
         let known = rules.iter().find(|known| known.id == rule);
-        let title = title(prediction, &rule, known, &subjects);
+        let title = match rule == actions::REBUILD && added >= removed {
+            true => written_anew(&subjects),
+            false => title(prediction, &rule, known, &subjects),
+        };
         let tier = known.map_or(Tier::Auto, |rule| rule.tier);
         Action { title, tier, removed, added, evidence: evidence(subjects), rule }
     };
@@ -539,6 +542,15 @@ pub(super) fn some(names: &[&str]) -> String {
     match names {
         few if few.len() <= 3 => few.join(", "),
         many => format!("{}, {} and {} more", many[0], many[1], many.len() - 2),
+    }
+}
+
+/// Files that are no smaller than before: the Dockerfile itself in an image that copies all of its folder.
+fn written_anew(subjects: &BTreeMap<String, u64>) -> String {
+    let names: Vec<&str> = subjects.keys().map(String::as_str).collect();
+    match names.is_empty() {
+        true => "files that the plan adds".to_owned(),
+        false => format!("files that the plan writes anew: {}", some(&names)),
     }
 }
 

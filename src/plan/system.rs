@@ -45,18 +45,29 @@ pub(super) struct Question<'q, 'f> {
     pub gpu: &'q BTreeMap<PackageId, String>,
     /// Libraries that only what goes is linked with, by position; with the rule.
     pub idle: &'q BTreeMap<PackageId, String>,
-    /// What of the image is not known and may compile in it, in words: then what it compiles with stays.
-    pub open: Option<String>,
+    /// What of the image is not known.
+    pub open: Open,
 }
 
-/// What of a virtual image is not known: any of it may need a compiler, and headers of any library.
-pub(super) fn open(facts: &Facts<'_>) -> Option<String> {
-    let image = facts.view.image();
-    image.gaps.first().map(|gap| format!("{} is not predicted, and may be compiled here", gap_title(gap)))
+/// What of a virtual image is not known, in words.
+#[derive(Default)]
+pub(super) struct Open {
+    /// What runs in its last stage: it may need a compiler, and headers of any library.
+    pub build: Option<String>,
+    /// That, or what was copied from another stage: it may load any library.
+    pub libraries: Option<String>,
 }
 
-fn gap_title(gap: &Gap) -> String {
-    format!("{}: {}", gap.place, gap.command)
+impl Open {
+    pub(super) fn new(facts: &Facts<'_>) -> Self {
+        let gaps = &facts.view.image().gaps;
+        let title = |gap: &Gap| format!("{}: {}", gap.place, gap.command);
+        let runs = gaps.iter().find(|gap| !gap.copied);
+        Self {
+            build: runs.map(|gap| format!("{} is not predicted, and may use them", title(gap))),
+            libraries: gaps.first().map(|gap| format!("{} is not predicted, and may load them", title(gap))),
+        }
+    }
 }
 
 /// Decides.
@@ -70,15 +81,15 @@ pub(super) fn decide(question: &Question<'_, '_>) -> SystemDecisions {
     let mut out = SystemDecisions::default();
     let build = unwanted(os, &above, question);
     // Who needs whom is said of rpm's packages by what they provide, and nobody notes what belongs to the base: all stay.
-    let open = question.open.clone().or_else(|| os.is_rpm.then(|| "packages of rpm stay as they are".to_owned()));
-    let unwanted = match &open {
+    let of_rpm = || os.is_rpm.then(|| "packages of rpm stay as they are".to_owned());
+    let unwanted = match &question.open.build.clone().or_else(of_rpm) {
         Some(open) => {
             out.held.extend(build.values().map(|rule| (rule.clone(), open.clone())));
             BTreeMap::new()
         }
         None => build.clone(),
     };
-    let idle = match &open {
+    let idle = match &question.open.libraries.clone().or_else(of_rpm) {
         Some(open) => {
             out.held.extend(question.idle.values().map(|rule| (rule.clone(), open.clone())));
             BTreeMap::new()
@@ -108,7 +119,7 @@ pub(super) fn decide(question: &Question<'_, '_>) -> SystemDecisions {
         roots.entry(position).or_insert(why);
     }
     roots.keys().for_each(|&position| _ = close(os, &above, position, &mut out.kept));
-    for (position, why) in recommended(os, &above, &roots, &build, question.open.is_some(), &mut out.kept) {
+    for (position, why) in recommended(os, &above, &roots, &build, question.open.build.is_some(), &mut out.kept) {
         roots.insert(position, why);
     }
     out.install = install(os, &above, &roots);

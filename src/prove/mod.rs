@@ -22,10 +22,13 @@ use crate::context::{ContextError, ContextOptions, Written, simulate};
 use crate::emit::edit::Edits;
 use crate::emit::{Style, emit_as};
 use crate::facts::Facts;
+use crate::fs::View;
 use crate::image::{Gap, GapReason, Image, Writes};
 use crate::plan::{Draft, Intent, Plan, PlanError, PlanOptions};
+use crate::python::{Distribution, Inventory, normalize_name};
 use crate::rules::Finding;
 use crate::rules::Rule;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The files of a plan, as `(name, text)`.
@@ -80,15 +83,46 @@ pub struct Edited<'e> {
 
 /// Proves a plan that edits the user's own Dockerfile, and gives the files of the plan.
 pub fn edited(intent: Intent<'_>, edited: &Edited<'_>, style: Style) -> (Plan, Files) {
-    let all = emit_as(intent.plan(), style);
+    let files = emit_as(intent.plan(), style);
+    let image = attempt(&intent, edited, &files);
+    (intent.settle(image), files)
+}
+
+/// The distributions that an edited Dockerfile would install although the plan does not: an instruction brings them that no
+/// edit reaches, one in a loop or behind a condition. Names, and places of installs that nothing tells; none is what an edit
+/// should give.
+pub fn comes_back(intent: &Intent<'_>, edited: &Edited<'_>, style: Style) -> Vec<String> {
+    let image = attempt(intent, edited, &emit_as(intent.plan(), style));
+    let view = View::new(&image);
+    let made = Inventory::new(&view);
+    let Some(environment) = &intent.plan().environment else { return Vec::new() };
+    let dropped = intent.plan().dropped.iter().map(|gone| normalize_name(&gone.name));
+    let replaced = intent.plan().pins.iter().filter_map(|pin| pin.instead_of.as_deref()?.split_whitespace().next());
+    let mut gone: BTreeSet<String> = dropped.chain(replaced.map(normalize_name)).collect();
+    intent.plan().pins.iter().for_each(|pin| _ = gone.remove(&normalize_name(&pin.name)));
+    let before = &intent.facts().python;
+    let was = |name: &str| before.distributions.iter().any(|dist| dist.normalized == name);
+    let is_ours = |dist: &&Distribution| made.environments[dist.environment].prefix == environment.prefix;
+    let names = made.distributions.iter().filter(is_ours).map(|dist| dist.normalized.clone());
+    let is_tool = |name: &str| ["pip", "setuptools", "wheel"].contains(&name);
+    let back: BTreeSet<String> = names.filter(|name| !is_tool(name) && (gone.contains(name) || !was(name))).collect();
+    let is_pin = |name: &String| intent.plan().pins.iter().any(|pin| normalize_name(&pin.name) == *name);
+    // An image alone does not tell what an install that was not the plan's takes.
+    let is_install = |gap: &&Gap| edited.live.is_none() && matches!(gap.why, GapReason::Distribution { .. });
+    let open = image.gaps.iter().filter(is_install).map(|gap| format!("what {} lists", gap.place));
+    back.into_iter().filter(|name| !is_pin(name)).chain(open).collect()
+}
+
+/// The image that an edited Dockerfile makes.
+fn attempt(intent: &Intent<'_>, edited: &Edited<'_>, all: &Files) -> Image {
     let files: Files = all.iter().filter(|(name, _)| edited.edits.files.contains(name)).cloned().collect();
     let image = {
         let stock = intent.stock();
-        let replay = Replay::new(&intent, &stock);
+        let replay = Replay::new(intent, &stock);
         match &edited.live {
             Some(live) => in_context(live, edited.edits, &files, replay.with(live)),
             None => {
-                let options = ContextOptions { target_stage: edited.target_stage.clone(), ..options_of(&intent) };
+                let options = ContextOptions { target_stage: edited.target_stage.clone(), ..options_of(intent) };
                 let target = edited.target_stage.as_deref();
                 let aligned = align::layers(intent.facts().view, edited.before, edited.edits, target);
                 let written =
@@ -102,8 +136,7 @@ pub fn edited(intent: Intent<'_>, edited: &Edited<'_>, style: Style) -> (Plan, F
             }
         }
     };
-    let image = predicted(&intent, image);
-    (intent.settle(image), all)
+    predicted(intent, image)
 }
 
 /// What the image has and the file does not make: nobody knows what the edited file would make in its place.
@@ -114,6 +147,7 @@ fn strange(layers: &[usize]) -> Option<Gap> {
         command: "layers of the image".into(),
         why: GapReason::NoInstruction,
         writes: Writes::Anywhere,
+        copied: false,
     })
 }
 
@@ -156,6 +190,7 @@ fn predicted(intent: &Intent<'_>, made: Result<Image, ContextError>) -> Image {
         command: "all of it".into(),
         why: GapReason::WouldNotBuild(error.to_string()),
         writes: Writes::Anywhere,
+        copied: false,
     });
     image.gaps.extend(failed);
     let base = &intent.plan().base;
@@ -164,6 +199,7 @@ fn predicted(intent: &Intent<'_>, made: Result<Image, ContextError>) -> Image {
         command: crate::base::escape_str(&base.name),
         why: GapReason::WhichLayers,
         writes: Writes::Anywhere,
+        copied: false,
     });
     image.gaps.extend(untold);
     let other = base.is_assumed.then(|| Gap {
@@ -171,6 +207,7 @@ fn predicted(intent: &Intent<'_>, made: Result<Image, ContextError>) -> Image {
         command: crate::base::escape_str(&base.name),
         why: GapReason::OtherBase,
         writes: Writes::Anywhere,
+        copied: false,
     });
     image.gaps.extend(other);
     image.name = format!("{} (predicted)", original.name);

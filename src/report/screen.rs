@@ -291,6 +291,9 @@ fn action_lines(plan: &PlanSummary, style: Style<'_>) -> Vec<String> {
     };
     let mut lines: Vec<String> = actions.iter().take(shown).flat_map(entry).collect();
     let rest = actions.get(shown..).unwrap_or_default();
+    if lines.is_empty() {
+        lines.push("  nothing that changes the image's size".to_owned());
+    }
     if !rest.is_empty() {
         let sum = |of: fn(&ActionSummary) -> u64| rest.iter().fold(0u64, |sum, action| sum.saturating_add(of(action)));
         let bytes = right(&change(sum(|action| action.removed), sum(|action| action.added)), 10);

@@ -249,6 +249,7 @@ fn what_cannot_be_measured_never_passes() {
         command: "RUN make".into(),
         why: GapReason::Program,
         writes: Writes::Anywhere,
+        copied: false,
     };
     let mut virtual_image = service("");
     virtual_image.gaps = vec![gap("Dockerfile, line 12")];

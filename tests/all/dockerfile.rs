@@ -636,6 +636,7 @@ fn the_command_line_writes_the_edited_file_and_its_diff() {
         edits: Vec::new(),
         notes: Vec::new(),
         files: Default::default(),
+        change_installs: false,
         text: read("Dockerfile"),
         diff,
     };

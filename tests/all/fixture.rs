@@ -120,5 +120,6 @@ pub fn gap(what: &str) -> slimwright::image::Gap {
             site: ImagePath::from("usr/local/lib/python3.11/site-packages"),
         },
         writes: slimwright::image::Writes::Anywhere,
+        copied: false,
     }
 }

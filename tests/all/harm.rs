@@ -238,6 +238,9 @@ fn what_compiles_stays_where_something_is_not_predicted_and_that_is_said() {
     assert!(plan.actions.iter().all(|action| action.rule != "compilers"), "{:?}", plan.actions);
     let left = plan.skipped.iter().find(|skipped| skipped.rule == "compilers").unwrap();
     assert!(left.bytes >= 900_000 && left.reason.contains("netifaces"), "{left:?}");
+    // What another stage made and this one only copies needs no compiler here.
+    image.gaps[0].copied = true;
+    assert_eq!(gone(&plan_of(&image, &PlanOptions::default())), ["gcc", "libc6-dev"]);
 }
 
 #[test]

@@ -339,6 +339,35 @@ fn folders_keep_the_owners_and_modes_that_no_copy_gives_them() {
 }
 
 #[test]
+fn an_edit_of_installs_that_an_instruction_beside_it_undoes_is_not_made() {
+    let cv = |name: &str| dist(name, 9_000, false, "").replace(&format!("f SITE/{name}.py"), "f SITE/cv2.py");
+    let image = on_python(&format!(
+        "layer RUN for p in opencv-python; do pip install $p; done\n{}\
+         layer RUN pip install opencv-python-headless\n{}\
+         layer COPY . /srv\nf srv/app.py = import cv2\n",
+        cv("opencv-python"),
+        cv("opencv-python-headless"),
+    ));
+    let text = "FROM python:3.11-slim\nRUN for p in opencv-python; do pip install $p; done\n\
+                RUN pip install opencv-python-headless\nCOPY . /srv\n";
+    let rules = embedded();
+    with_intent(&image, true, |intent| {
+        let file = Dockerfile::parse(text).unwrap();
+        let options = EditOptions::default();
+        let edits = edit(intent.plan(), &rules, &file, &options).unwrap();
+        assert!(edits.change_installs, "{}", edits.diff);
+        let attempt = Edited { before: text, edits: &edits, target_stage: None, live: None };
+        let back = prove::comes_back(&intent, &attempt, Style::Pip);
+        assert_eq!(back, ["what Dockerfile, line 2 lists"], "{}", edits.diff);
+        let options = EditOptions { installs_stay: Some("opencv-python would come back".into()), ..options };
+        let edits = edit(intent.plan(), &rules, &file, &options).unwrap();
+        assert!(!edits.change_installs && edits.files.is_empty(), "{}", edits.diff);
+        assert!(!edits.text.contains("requirements"), "{}", edits.diff);
+        assert!(edits.notes.iter().any(|note| note.contains("would come back")), "{:?}", edits.notes);
+    });
+}
+
+#[test]
 fn modules_that_were_given_to_a_user_come_apart_from_the_scripts_that_stay_roots() {
     let image = on_python(
         "

@@ -30,7 +30,6 @@ pub(super) struct Found {
 
 /// What the plan changes.
 struct Wanted {
-    rules: BTreeSet<String>,
     rule: String,
     summary: String,
     /// Normalized names that later instructions uninstall.
@@ -38,25 +37,19 @@ struct Wanted {
     changes: bool,
 }
 
-/// Edits installs and uninstalls. Returns the rules that this carries out.
-pub(super) fn edit(
-    draft: &mut Draft<'_>,
-    plan: &Plan,
-    rules: &[Rule],
-    reach: &Reach,
-    options: &EditOptions,
-) -> BTreeSet<String> {
+/// Edits installs and uninstalls; `true` where the plan's own list, or its names, took the place of what was installed.
+pub(super) fn edit(draft: &mut Draft<'_>, plan: &Plan, rules: &[Rule], reach: &Reach, options: &EditOptions) -> bool {
     let found = collect(draft, reach);
     let uninstalled = if draft.skips(actions::HIDDEN) { BTreeSet::new() } else { later_uninstalls(&found) };
     let wanted = Wanted::new(plan, rules, uninstalled);
     let advised = wanted.is_any() && other_installers(draft, plan, reach);
-    let mut covered = BTreeSet::new();
+    let done = wanted.is_any() && options.installs_stay.is_none() && installs(draft, plan, &found, &wanted, options);
     if !draft.skips(actions::HIDDEN) {
-        uninstalls(draft, &found, &wanted);
+        uninstalls(draft, &found, &wanted, done);
     }
-    if wanted.is_any() && installs(draft, plan, &found, &wanted, options) {
-        covered.extend(wanted.rules.iter().cloned());
-    } else if wanted.is_any() && !advised {
+    if let Some(why) = options.installs_stay.as_ref().filter(|_| wanted.is_any()) {
+        draft.notes.push(format!("{}: no edit does it: {why}", wanted.summary));
+    } else if wanted.is_any() && !done && !advised {
         draft.notes.push(format!(
             "{}: no pip or uv install that could be changed was found in the stages of the final image; install \
              requirements.txt of the plan with --no-deps instead of what installs now",
@@ -66,7 +59,7 @@ pub(super) fn edit(
     if !draft.skips(actions::DOWNLOADS) {
         cache::edit(draft, plan, &found);
     }
-    covered
+    done
 }
 
 /// Carries the plan out in the stage that installs first; `false` if no install could be changed.
@@ -183,7 +176,6 @@ impl Wanted {
             plan.pins.iter().filter_map(|pin| Some(swapped(pin, pin.instead_of.as_deref()?))).collect();
         let changes = !swaps.is_empty() || !dropped.is_empty() || plan.pins.iter().any(|pin| pin.index.is_some());
         Self {
-            rules: actions.iter().map(|rule| (*rule).to_owned()).collect(),
             rule: actions.first().map_or_else(|| actions::HIDDEN.to_owned(), |rule| (*rule).to_owned()),
             summary: summary(&swaps, &dropped, &uninstalled),
             uninstalled,
@@ -240,10 +232,11 @@ fn later_uninstalls(found: &[Found]) -> BTreeSet<String> {
         .collect()
 }
 
-fn uninstalls(draft: &mut Draft<'_>, found: &[Found], wanted: &Wanted) {
+/// Takes uninstalls out where what they name is not installed any more, which `done` says.
+fn uninstalls(draft: &mut Draft<'_>, found: &[Found], wanted: &Wanted, done: bool) {
     for one in found.iter().filter(|found| found.pip.action == Action::Uninstall) {
         let names: Vec<&str> = one.pip.names().map(|(_, name)| name).collect();
-        if names.iter().any(|name| pip::is_tool(name)) || names.is_empty() {
+        if !done || names.iter().any(|name| pip::is_tool(name)) || names.is_empty() {
             draft.note(
                 one.instruction,
                 "this uninstall is left as it is: it hides what a layer below has, and frees nothing",

@@ -34,6 +34,8 @@ pub struct EditOptions {
     pub path: String,
     /// The names of the files at the top of the build context, as far as they are known.
     pub context: BTreeSet<String>,
+    /// Why what installs distributions is not edited, where it is not: `matplotlib would come back`.
+    pub installs_stay: Option<String>,
 }
 
 impl EditOptions {
@@ -69,6 +71,8 @@ pub struct Edits {
     pub notes: Vec<String>,
     /// The plan's files that the edited Dockerfile installs from: they have to be in the build context.
     pub files: BTreeSet<String>,
+    /// Whether they change what installs distributions.
+    pub change_installs: bool,
     /// The edited file.
     pub text: String,
     /// The changes as a unified diff for `patch -p1` and `git apply`; empty when there are none.
@@ -95,7 +99,7 @@ pub fn edit(plan: &Plan, rules: &[Rule], file: &Dockerfile<'_>, options: &EditOp
     let mut draft = Draft::new(file, &options.skip);
     origin::check(&mut draft, plan, &reach);
     secrets(&mut draft);
-    install::edit(&mut draft, plan, rules, &reach, options);
+    let change_installs = install::edit(&mut draft, plan, rules, &reach, options);
     system::edit(&mut draft, plan, &reach);
     owner::edit(&mut draft, plan, &reach);
     let mut files = std::mem::take(&mut draft.files);
@@ -114,7 +118,7 @@ pub fn edit(plan: &Plan, rules: &[Rule], file: &Dockerfile<'_>, options: &EditOp
     }
     let path = if options.path.is_empty() { "Dockerfile".to_owned() } else { options.path.clone() };
     let diff = diff::unified(&path, file.text, &text, &edits);
-    Ok(Edits { path, edits, notes, files, text, diff })
+    Ok(Edits { path, edits, notes, files, change_installs, text, diff })
 }
 
 /// Notes the instructions that have a secret.
