@@ -282,7 +282,9 @@ impl Outside for World<'_> {
             match answer {
                 Ok(contents) => {
                     let placed = contents.placed(request.prefix, python.as_deref(), record);
-                    out.files.extend(placed.iter().map(|file| KnownFile { entry: file.entry(), content: None }));
+                    let placed =
+                        placed.iter().filter(|file| request.compiles || !file.path.as_bytes().ends_with(b".pyc"));
+                    out.files.extend(placed.map(|file| KnownFile { entry: file.entry(), content: None }));
                 }
                 Err(why) => out.unknown.push((name.to_owned(), why)),
             }

@@ -56,7 +56,13 @@ impl Stage {
         let Some(text) = text else { return Ok(Outcome::Unknown(GapReason::Content((*file).to_owned()))) };
         let locked = parse_explicit(&text);
         let platform = world.options.platform.clone();
-        let request = CondaRequest { prefix: &prefix, text: &text, locked, platform: &platform };
+        let request = CondaRequest {
+            prefix: &prefix,
+            text: &text,
+            locked,
+            compiles: !words.iter().any(|word| word == "--no-pyc"),
+            platform: &platform,
+        };
         let Some(known) = world.outside.conda(&request) else { return Ok(not_looked_up()) };
         let mut history = 400u64;
         for package in &known.packages {

@@ -82,6 +82,8 @@ pub struct CondaRequest<'r> {
     pub text: &'r str,
     /// The archives that it names, where it is an explicit list.
     pub locked: Option<Vec<Locked>>,
+    /// Whether packages for every Python are compiled.
+    pub compiles: bool,
     /// `linux/amd64`.
     pub platform: &'r str,
 }

@@ -160,10 +160,11 @@ fn install(plan: &Plan, environment: &CondaEnvironment, out: &mut String) {
         false => list_name(plan, environment),
     };
     let prefix = shell(&path_of(&environment.prefix));
+    let compile = if environment.compiles { "" } else { " --no-pyc" };
     let _ = writeln!(out, "COPY {name} ./");
     let mut commands = vec![
         format!("rm -rf {prefix}"),
-        format!("micromamba create --yes --root-prefix /build/mamba --prefix {prefix} --file {name}"),
+        format!("micromamba create --yes{compile} --root-prefix /build/mamba --prefix {prefix} --file {name}"),
     ];
     if !environment.without.is_empty() {
         let tests: Vec<String> = environment.without.iter().map(|ending| format!("-name '*{ending}'")).collect();

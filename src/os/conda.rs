@@ -5,7 +5,9 @@
 //! relative to the environment's prefix; `conda-meta/history`, whose lines `# update specs: […]` say what was asked for
 //! (conda/history.py).
 
-use crate::base::{CondaId, FastMap, ImagePath, Numbered, Problem, clean_path, file_name, parent, source_of_bytecode};
+use crate::base::{
+    CondaId, FastMap, FastSet, ImagePath, Numbered, Problem, clean_path, file_name, parent, source_of_bytecode,
+};
 use crate::fs::{Lookup, View};
 use crate::layer::EntryKind;
 use serde::Deserialize;
@@ -23,6 +25,8 @@ pub struct CondaInventory {
     pub contested: Vec<(ImagePath, CondaId)>,
     /// Paths that a package lists and that are not there, and which package.
     pub missing: Vec<(ImagePath, CondaId)>,
+    /// Bytecode of packages that no record lists: an installer compiled it and does not say so, or a program that ran.
+    pub unlisted: FastSet<ImagePath>,
     /// The prefixes of the environments, sorted.
     pub prefixes: Vec<ImagePath>,
 }
@@ -212,9 +216,19 @@ impl CondaInventory {
         for (path, node) in view.iter().filter(|(path, _)| path.ends_with(b".pyc")) {
             let owner = source_of_bytecode(path).and_then(|source| self.owners.get(&source[..]).copied());
             if let Some(owner) = owner {
-                self.owners.entry(view.path(node).clone()).or_insert(owner);
+                let path = view.path(node).clone();
+                if let std::collections::hash_map::Entry::Vacant(slot) = self.owners.entry(path.clone()) {
+                    slot.insert(owner);
+                    self.unlisted.insert(path);
+                }
             }
         }
+    }
+
+    /// Whether an installer brings what a package has at a path: of bytecode that no record lists, it makes that of packages
+    /// for every Python.
+    pub fn is_installed(&self, package: CondaId, path: &[u8]) -> bool {
+        self.packages[package].subdir == "noarch" || !self.unlisted.contains(path)
     }
 }
 

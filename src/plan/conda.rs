@@ -38,6 +38,8 @@ pub struct CondaEnvironment {
     pub channels: Vec<String>,
     /// Why it is not known which builds come; none where all are.
     pub open: Option<String>,
+    /// Whether packages for every Python are compiled.
+    pub compiles: bool,
     /// Endings of files that are removed behind the installation.
     pub without: Vec<String>,
     /// Other paths that are removed.
@@ -137,7 +139,8 @@ impl CondaDecisions {
     pub(super) fn brings(&self, facts: &Facts<'_>, package: CondaId, path: &[u8]) -> bool {
         let decision = self.of.get(&package).and_then(|at| self.list.get(*at));
         let is_there = |decision: &CondaDecision| decision.kept.contains(&package) && !decision.takes_away(path);
-        decision.is_some_and(is_there) && !facts.os.conda.is_cache(path)
+        let conda = &facts.os.conda;
+        decision.is_some_and(is_there) && !conda.is_cache(path) && conda.is_installed(package, path)
     }
 
     /// Whether a path is a note of conda's own about an environment that is made anew.
@@ -364,12 +367,14 @@ impl CondaDecision {
                 let mut roots: BTreeSet<CondaId> = self.roots.difference(&self.builds).copied().collect();
                 roots.extend(named(specs.map(|spec| spec.name).collect()));
                 self.kept = closure(&roots, |at| named(packages[at].depends.clone()));
+                let compiles = self.compiles(facts);
                 for package in &new {
                     let record = &package.record;
                     let name = format!("{}-{}-{}", record.name, record.version, record.build);
                     let Ok(contents) = &package.contents else { continue };
                     let placed = contents.placed(&self.prefix, self.python.as_deref(), &name);
-                    self.brought.extend(placed.into_iter().map(|file| (file.path.clone(), file)));
+                    let placed = placed.into_iter().filter(|file| compiles || !file.path.as_bytes().ends_with(b".pyc"));
+                    self.brought.extend(placed.map(|file| (file.path.clone(), file)));
                 }
                 let (without, removed) = (self.without.clone(), self.removed.clone());
                 self.brought.retain(|path, _| !takes_away(&without, &removed, path.as_bytes()));
@@ -429,6 +434,17 @@ impl CondaDecision {
 
     fn takes_away(&self, path: &[u8]) -> bool {
         takes_away(&self.without, &self.removed, path)
+    }
+
+    /// Whether packages for every Python are compiled in the original, or there are none.
+    fn compiles(&self, facts: &Facts<'_>) -> bool {
+        let conda = &facts.os.conda;
+        let of_any_python = |at: &CondaId| self.kept.contains(at) && conda.packages[*at].subdir == "noarch";
+        let has = |ending: &str| {
+            let mut paths = conda.owners.iter().filter(|(_, at)| of_any_python(at));
+            paths.any(|(path, _)| path.as_bytes().ends_with(ending.as_bytes()) && !conda.is_cache(path.as_bytes()))
+        };
+        !has(".py") || has(".pyc")
     }
 
     /// Whether pip is in it, so that what pip installed can be installed again.
@@ -538,6 +554,7 @@ impl CondaDecision {
             pins,
             channels: channels.into_iter().map(|(name, place)| place.unwrap_or(name)).collect(),
             open: self.open.clone(),
+            compiles: self.compiles(facts),
             without: self.without.clone(),
             removed,
         }

@@ -298,6 +298,8 @@ impl Found {
                 match (take(counts, entry), stays) {
                     (true, true) => {}
                     (false, true) => self.missing.push(at),
+                    // Another build of a package has the same file.
+                    (true, false) if prediction.conda.rule_of_new(&entry.path).is_some() => {}
                     (true, false) if self.anew.contains(&entry.path) => {}
                     (true, false) => *self.left.entry(owing.owed(at, entry).0.to_owned()).or_default() += entry.size,
                     (false, false) => {

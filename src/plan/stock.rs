@@ -332,7 +332,7 @@ impl Reader<'_> {
         let mut paths = conda.packages.beside(|_| Vec::new());
         for (path, id) in &conda.owners {
             // Packages are linked from `pkgs`, which is another installation's.
-            if !conda.is_cache(path.as_bytes()) {
+            if !conda.is_cache(path.as_bytes()) && conda.is_installed(*id, path.as_bytes()) {
                 paths[*id].push(path);
             }
         }

@@ -47,7 +47,7 @@ fn environment(prefix: &str, more: &str) -> String {
         prefix,
         ("pytorch", "2.3.0", "cuda120_py311h_300"),
         "\"depends\":[\"libcublas\",\"__cuda\",\"python >=3.11,<3.12.0a0\",\"libuv\"],\"requested_spec\":\"pytorch\",",
-        &[("lib/libtorch_cuda.so", 90_000_000)],
+        &[("lib/libtorch_cuda.so", 90_000_000), ("share/torch.py", 5_000)],
     );
     let cublas = package(
         prefix,
@@ -131,7 +131,7 @@ fn with_what_its_channel_has_an_environment_is_locked_for_the_cpu() {
     let image = on_debian(&environment("opt/conda", ""), "import six");
     let torch = record("pytorch", "2.3.0", "cpu_py311h_0", &["python >=3.11,<3.12.0a0", "libuv", "sleef"]);
     let answer = vec![
-        new(torch, &[("lib/libtorch_cpu.so", 40_000_000)]),
+        new(torch, &[("lib/libtorch_cpu.so", 40_000_000), ("share/torch.py", 5_000)]),
         new(record("sleef", "3.6", "h_0", &[]), &[("lib/libsleef.so", 500_000)]),
     ];
     let (plan, files) = planned(&image, &[], Some(vec![Ok(answer)]));
@@ -172,6 +172,8 @@ fn with_what_its_channel_has_an_environment_is_locked_for_the_cpu() {
     let action = plan.actions.iter().find(|action| action.rule == "conda-gpu-builds").unwrap();
     assert!((152_000_000..152_010_000).contains(&action.removed), "{action:?}");
     assert!((40_500_000..40_510_000).contains(&action.added), "{action:?}");
+    // What both builds have is not left to anybody.
+    assert!(plan.skipped.iter().all(|skipped| skipped.rule != "conda-gpu-builds"), "{:?}", plan.skipped);
     let dockerfile = file(&files, "Dockerfile").unwrap();
     // pip's part comes by pip, and what was removed behind the installation is removed again.
     assert!(file(&files, "requirements.txt").unwrap().contains("six==1.16.0"));
