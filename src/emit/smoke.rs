@@ -1,11 +1,13 @@
 //! The smoke test: a Python script that needs nothing but the standard library, with the plan's facts in it.
 
+use super::dockerfile::python;
 use crate::plan::{OverriddenEdge, Plan};
 use serde_json::json;
 use std::collections::BTreeMap;
 
 const TEMPLATE: &str = include_str!("smoke_test.py");
 const PLACEHOLDER: &str = "@FACTS@";
+const INTERPRETER: &str = "@PYTHON@";
 
 /// What a smoke test is to check.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +22,8 @@ pub struct SmokeFacts {
     pub overridden: Vec<OverriddenEdge>,
     /// Requirements that the original does not meet.
     pub unsatisfied_before: Vec<OverriddenEdge>,
+    /// The interpreter to run it with; `python3` where none is known.
+    pub interpreter: Option<String>,
 }
 
 /// The script with a plan's facts.
@@ -31,6 +35,7 @@ pub(super) fn smoke_test(plan: &Plan) -> String {
         extras: with_extras.map(|root| (root.name.clone(), root.extras.clone())).collect(),
         overridden: plan.overridden.clone(),
         unsatisfied_before: plan.unsatisfied_before.clone(),
+        interpreter: plan.environment.as_ref().map(python),
     })
 }
 
@@ -44,8 +49,11 @@ pub fn smoke_script(facts: &SmokeFacts) -> String {
         ("overridden", lines('[', edges(&facts.overridden), ']')),
         ("unsatisfied_before", lines('[', edges(&facts.unsatisfied_before), ']')),
     ];
-    let facts = lines('{', sections.iter().map(|(name, value)| format!("{}: {value}", json!(name))), '}');
-    TEMPLATE.replacen(PLACEHOLDER, &raw_string_safe(&facts), 1)
+    // It stands in a docstring: a path that could end that is not written.
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._+-".contains(c);
+    let interpreter = facts.interpreter.as_deref().filter(|path| path.chars().all(is_plain)).unwrap_or("python3");
+    let listed = lines('{', sections.iter().map(|(name, value)| format!("{}: {value}", json!(name))), '}');
+    TEMPLATE.replacen(INTERPRETER, interpreter, 1).replacen(PLACEHOLDER, &raw_string_safe(&listed), 1)
 }
 
 /// JSON with a row a line, so that the script can be read.

@@ -2,7 +2,7 @@
 
 Run it in the image, without a network:
 
-    docker run --rm -i --network none --entrypoint python3 IMAGE - < smoke_test.py
+    docker run --rm -i --network none --entrypoint @PYTHON@ IMAGE - < smoke_test.py
 
 Every module is imported in a process of its own. Then the requirements of the installed distributions are
 checked: only those that the plan overrides on purpose, or that were not met before, may be unmet.

@@ -67,16 +67,16 @@ pub fn estimate(name: &str, platform: &str) -> Option<Estimate> {
     found.map(|(_, image)| Estimate { image, is_same: false })
 }
 
-/// The images of the same kind of base (Python's of all flavours for one version, or the distribution's own), for who compares them.
+/// The images of the same kind of base (Python's of all flavours for the very version, or the distribution's own), for who
+/// compares them.
 pub fn beside(name: &str, platform: &str) -> Vec<&'static CatalogueImage> {
     let Some(found) = estimate(name, platform) else { return Vec::new() };
     let kind = |name: &str| match PythonTag::of(name) {
         Some(tag) => format!("python {}.{}", tag.minor.0, tag.minor.1),
         None => name.split(':').next().unwrap_or_default().to_owned(),
     };
-    let same = |image: &&CatalogueImage| {
-        image.platform == found.image.platform && kind(&image.name) == kind(&found.image.name)
-    };
+    let wanted = kind(&short(name));
+    let same = |image: &&CatalogueImage| image.platform == found.image.platform && kind(&image.name) == wanted;
     CATALOGUE.iter().filter(same).collect()
 }
 

@@ -428,7 +428,8 @@ fn a_base_is_found_by_its_names_and_else_by_its_kind() {
     // Another version, another patch, no release of the system.
     for (name, like) in [
         ("python:3.11.9-slim-bookworm", "python:3.11-slim-bookworm"),
-        ("python:3.13-slim", "python:3.12-slim-trixie"),
+        ("python:3.13-slim", "python:3.13-slim-trixie"),
+        ("python:3.14-slim", "python:3.13-slim-trixie"),
         ("python:3.12-alpine", "python:3.12-alpine3.23"),
         ("python:3.12", "python:3.12-bookworm"),
     ] {
@@ -453,4 +454,8 @@ fn a_base_is_found_by_its_names_and_else_by_its_kind() {
         kin,
         ["python:3.12-alpine3.23", "python:3.12-bookworm", "python:3.12-slim-bookworm", "python:3.12-slim-trixie"]
     );
+    // Compared is what has the same version of Python; what has another one is no choice.
+    let kin: Vec<&str> = beside("python:3.11-slim", amd64).iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(kin, ["python:3.11-bookworm", "python:3.11-slim-bookworm", "python:3.11-slim-trixie"]);
+    assert!(beside("python:3.9-slim", amd64).is_empty());
 }
