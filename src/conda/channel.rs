@@ -3,9 +3,10 @@
 //! An image is a stranger's, and so are the places in its records: a server is asked that the user's own settings name, or
 //! one of the public ones. Where the environment has a channel by the name of one of the user's, the user's is asked.
 //!
-//! Source: conda's settings (`channels`, `channel_alias`, `CONDA_CHANNELS`, `CONDA_CHANNEL_ALIAS`, `CONDA_OFFLINE`).
+//! Source: conda's settings (`CONDA_CHANNELS`, `CONDA_CHANNEL_ALIAS`, `CONDA_OFFLINE`, and `.condarc`, see [`super::condarc`]).
 
 use super::archive::{Contents, contents, is_info};
+use super::condarc::{self, Condarc};
 use super::explicit::Locked;
 use super::records::{Record, read_records};
 use crate::base::{escape_str, masked};
@@ -42,14 +43,32 @@ pub struct ChannelSettings {
     pub channels: Vec<String>,
     /// Where channels are that have a name and no place.
     pub alias: Option<String>,
+    /// The place that a channel stands below, by the channel's name.
+    pub custom: BTreeMap<String, String>,
     /// Whether nobody is to be asked.
     pub offline: bool,
+    /// Why a file of settings cannot be read; then nobody is asked.
+    pub broken: Option<String>,
 }
 
 impl ChannelSettings {
-    /// What the user's environment says.
+    /// What the user's environment and conda's files of settings say.
     pub fn of_user() -> Self {
-        Self::read(&|name| std::env::var(name).ok().filter(|value| !value.trim().is_empty()))
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+        let files = condarc::files(&variable);
+        let read = files.iter().map(|path| condarc::read(path, &variable));
+        let (found, broken): (Vec<_>, Vec<_>) = read.partition(Result::is_ok);
+        let found = found.into_iter().filter_map(Result::ok);
+        Self { broken: broken.into_iter().find_map(Result::err), ..found.fold(Self::read(&variable), Self::and) }
+    }
+
+    /// With what a file says that is followed after it.
+    fn and(mut self, file: Condarc) -> Self {
+        self.channels.extend(file.channels);
+        for (name, place) in file.custom {
+            self.custom.entry(name).or_insert(place);
+        }
+        Self { alias: self.alias.or(file.alias), offline: self.offline || file.offline == Some(true), ..self }
     }
 
     fn read(variable: &dyn Fn(&str) -> Option<String>) -> Self {
@@ -59,6 +78,7 @@ impl ChannelSettings {
             channels: variable("CONDA_CHANNELS").map(split).unwrap_or_default(),
             alias: variable("CONDA_CHANNEL_ALIAS"),
             offline: variable("CONDA_OFFLINE").is_some_and(is_true),
+            ..Self::default()
         }
     }
 
@@ -69,7 +89,13 @@ impl ChannelSettings {
     /// Why nobody is asked.
     pub fn place(&self, name: &str, recorded: Option<&str>) -> Result<String, String> {
         if self.offline {
-            return Err("CONDA_OFFLINE is set".into());
+            return Err("conda's settings say offline".into());
+        }
+        if let Some(why) = &self.broken {
+            return Err(format!("conda's settings cannot be read: {why}"));
+        }
+        if let Some(place) = self.custom.get(name) {
+            return Ok(format!("{}/{name}", place.trim_end_matches('/')));
         }
         let alias = self.alias.as_deref().unwrap_or(ALIAS).trim_end_matches('/');
         let ends = |place: &str| place.trim_end_matches('/').ends_with(&format!("/{name}"));
@@ -90,7 +116,7 @@ impl ChannelSettings {
             }
             Some(place) => Ok(place.to_owned()),
             None => Err(format!(
-                "the channel {} is neither a public one nor in CONDA_CHANNELS",
+                "the channel {} is neither a public one nor in CONDA_CHANNELS or .condarc",
                 escape_str(&masked(recorded.unwrap_or(name)))
             )),
         }
@@ -335,6 +361,14 @@ mod tests {
         assert_eq!(mirror.place("pytorch", None), Ok("https://conda.anaconda.org/pytorch".into()));
         let alias = settings(&[("CONDA_CHANNEL_ALIAS", "https://mirror.example.org/c/")]);
         assert_eq!(alias.place("conda-forge", Some(forge)), Ok("https://mirror.example.org/c/conda-forge".into()));
+        let text = "channels: [https://b.example.org/conda-forge]\nchannel_alias: https://b.example.org\ncustom_channels: {pytorch: https://c.example.org/x/}\n";
+        let file = condarc::parse(".condarc", text.into(), &|_| None).unwrap();
+        let merged = alias.and(file.clone());
+        assert_eq!(merged.alias.as_deref(), Some("https://mirror.example.org/c/"), "the environment goes first");
+        assert_eq!(merged.place("conda-forge", None), Ok("https://b.example.org/conda-forge".into()));
+        assert_eq!(merged.place("pytorch", None), Ok("https://c.example.org/x/pytorch".into()));
+        let broken = ChannelSettings { broken: Some("~/.condarc:1:1".into()), ..plain.and(file) };
+        assert!(broken.place("conda-forge", Some(forge)).unwrap_err().contains("~/.condarc:1:1"));
         let offline = settings(&[("CONDA_OFFLINE", "1")]);
         assert!(offline.place("conda-forge", Some(forge)).is_err());
     }

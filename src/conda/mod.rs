@@ -7,6 +7,7 @@
 mod archive;
 mod ask;
 mod channel;
+mod condarc;
 mod explicit;
 mod install;
 mod records;

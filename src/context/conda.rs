@@ -23,8 +23,17 @@ impl Stage {
         let read = Command::parse(Line::Conda, words);
         let verbs: Vec<&str> = read.words.iter().map(String::as_str).collect();
         match verbs.as_slice() {
-            // What is thrown away there came in the same command, or is hidden below.
-            ["clean", ..] => return Ok(Outcome::Done),
+            // What is thrown away there came in the same command, or is hidden below. Packages that an environment is linked
+            // with stay, with their notes, unless the whole folder goes.
+            ["clean", ..] => {
+                let is_short = |word: &String| word.starts_with('-') && !word.starts_with("--") && word.contains('f');
+                if words.iter().any(|word| word == "--force-pkgs-dirs" || is_short(word))
+                    && let Writes::Within(folders) = self.package_folder(program, &read)
+                {
+                    folders.iter().for_each(|folder| self.forget_gaps(folder));
+                }
+                return Ok(Outcome::Done);
+            }
             ["info" | "list" | "search" | "activate" | "deactivate" | "help", ..]
             | ["env", "list" | "export", ..]
             | [] => {
@@ -43,7 +52,7 @@ impl Stage {
         let files: Vec<&str> = read.values(Means::Requirements).collect();
         let named = if verbs.first() == Some(&"env") { &verbs[2..] } else { &verbs[1..] };
         let ([file], []) = (files.as_slice(), named) else { return Ok(not_looked_up()) };
-        if read.open.is_some() || read.words.is_empty() {
+        if read.open.is_some() || read.words.is_empty() || words.iter().any(|word| word == "--download-only") {
             return Ok(not_looked_up());
         }
         let Some(prefix) = self.conda_prefix(program, &read) else { return Ok(not_looked_up()) };
@@ -75,7 +84,20 @@ impl Stage {
             self.tree.put(entry, content);
         }
         self.tree.put(Entry::file(prefix.join(b"conda-meta/history"), history), None);
+        // Archives, and what else of the packages is not linked into the environment.
+        let folder = self.package_folder(program, &read);
+        self.gap(place.text, "the folder of packages", GapReason::InstallerCache, folder);
         Ok(Outcome::Done)
+    }
+
+    /// Where packages are unpacked and kept.
+    fn package_folder(&self, program: &str, read: &Command) -> Writes {
+        let named =
+            self.variable("CONDA_PKGS_DIRS").map(|value| value.split(',').next().unwrap_or_default().to_owned());
+        match named {
+            Some(place) => self.at(&place).map_or(Writes::Anywhere, Writes::at),
+            None => self.conda_root(program, read).map_or(Writes::Anywhere, |root| Writes::at(root.join(b"pkgs"))),
+        }
     }
 
     /// The environment that is installed into.
@@ -83,6 +105,16 @@ impl Stage {
         if let Some(prefix) = read.value(Means::Prefix) {
             return self.at(prefix);
         }
+        let root = self.conda_root(program, read)?;
+        match read.value(Means::Target) {
+            None | Some("base") => Some(root),
+            Some(name) if !name.contains('/') => Some(root.join(b"envs").join(name.as_bytes())),
+            Some(_) => None,
+        }
+    }
+
+    /// Where conda itself is, and its environments are.
+    fn conda_root(&self, program: &str, read: &Command) -> Option<ImagePath> {
         let of_program = || {
             let path = self.program(program)?;
             let bin = parent(&path);
@@ -91,15 +123,7 @@ impl Stage {
         };
         let of_variable = |name: &str| self.variable(name).filter(|value| value.starts_with('/')).map(ImagePath::from);
         let root = read.value(Means::Root).and_then(|root| self.at(root));
-        let root = root
-            .or_else(|| of_variable("MAMBA_ROOT_PREFIX"))
-            .or_else(of_program)
-            .or_else(|| of_variable("CONDA_DIR"))?;
-        match read.value(Means::Target) {
-            None | Some("base") => Some(root),
-            Some(name) if !name.contains('/') => Some(root.join(b"envs").join(name.as_bytes())),
-            Some(_) => None,
-        }
+        root.or_else(|| of_variable("MAMBA_ROOT_PREFIX")).or_else(of_program).or_else(|| of_variable("CONDA_DIR"))
     }
 }
 

@@ -130,7 +130,7 @@ impl Stage {
     }
 
     /// What this instruction wrote at a path, and nobody knows, is gone with it.
-    fn forget_gaps(&mut self, path: &ImagePath) {
+    pub(super) fn forget_gaps(&mut self, path: &ImagePath) {
         let mut gaps = std::mem::take(&mut self.gaps);
         let mut number = 0;
         let old = self.old_gaps;

@@ -2,9 +2,14 @@
 
 use crate::fixture::image;
 use slimwright::base::Id;
+use slimwright::context::{self, Base, CondaRequest, ContextOptions, KnownConda, KnownFile, Outside};
 use slimwright::facts::{Owners, Survey};
 use slimwright::fs::{Owner, View};
+use slimwright::index::{Files, Request, RequestError, Resolution};
+use slimwright::layer::Entry;
 use slimwright::os::OsInventory;
+use slimwright::ospackages::{Repositories, RepositoryError, Sources};
+use slimwright::wheel::Platform;
 
 fn record(name: &str, more: &str, files: &str) -> String {
     format!(
@@ -89,4 +94,61 @@ fn the_report_names_conda_packages_and_a_broken_record_is_a_problem() {
     assert_eq!((first["name"].as_str(), first["files"].as_u64()), (Some("libblas"), Some(2)));
     assert!(run(&["--details"]).contains("libblas 1.0 h_0 conda-forge"));
     assert!(!run(&["--format", "json", "--details"]).contains("secret"));
+}
+
+/// Knows what a list of one archive brings.
+struct Channel;
+
+impl Outside for Channel {
+    fn image(&self, _: &str) -> Base {
+        let known = image("layer CMD\nf bin/micromamba 9 mode=755\nf usr/bin/rm 9 mode=755\n");
+        Base::Known(Box::new(known), "made".into())
+    }
+
+    fn resolve(&self, _: &Request, _: &dyn Files, _: &Platform) -> Result<Resolution, RequestError> {
+        Ok(Resolution::default())
+    }
+
+    fn repositories(&self, _: &Sources, _: &str) -> Result<Repositories, RepositoryError> {
+        Err(RepositoryError::NoSources("none are named".into()))
+    }
+
+    fn conda(&self, request: &CondaRequest<'_>) -> Option<KnownConda> {
+        let locked = request.locked.as_ref()?;
+        let file = Entry::file(request.prefix.join(b"lib/libz.so"), 700);
+        let files = vec![KnownFile { entry: file, content: None }];
+        Some(KnownConda { files, unknown: Vec::new(), packages: locked.iter().map(|it| it.url.clone()).collect() })
+    }
+}
+
+#[test]
+fn what_an_installer_keeps_of_packages_is_not_known_until_their_folder_goes() {
+    let built = |lines: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let list = "@EXPLICIT\nhttps://c.example.org/forge/linux-64/zlib-1-h_0.conda#00\n";
+        std::fs::write(folder.path().join("a.lock"), list).unwrap();
+        let text = format!("FROM base AS made\nENV MAMBA_ROOT_PREFIX=/mamba\nCOPY a.lock /\nRUN {lines}\n");
+        std::fs::write(folder.path().join("Dockerfile"), text).unwrap();
+        let options = ContextOptions { platform: "linux/amd64".into(), ..ContextOptions::default() };
+        let made = context::read(folder.path(), &options, &Channel).unwrap().image;
+        let has = View::new(&made).get(b"env/lib/libz.so").is_some();
+        (has, made.gaps.iter().map(|gap| format!("{}: {}", gap.command, gap.why)).collect::<Vec<_>>())
+    };
+    let create = "micromamba create -y -p /env --file /a.lock";
+    let kept = vec!["the folder of packages: what the installer keeps of it in its cache is not known".to_owned()];
+    for (lines, gaps) in [
+        (create.to_owned(), kept.clone()),
+        // Packages that an environment is linked with stay, with their notes.
+        (format!("{create} && micromamba clean --all --yes"), kept.clone()),
+        (format!("{create} && micromamba clean -afy"), Vec::new()),
+        (format!("{create} && micromamba clean --force-pkgs-dirs --yes"), Vec::new()),
+        (format!("{create} && rm -rf /mamba/pkgs"), Vec::new()),
+        // What came in a layer below stays there.
+        (format!("{create}\nRUN micromamba clean -afy"), kept),
+        (format!("{create}\nFROM base\nCOPY --from=made /env /env"), Vec::new()),
+    ] {
+        assert_eq!(built(&lines), (true, gaps), "{lines}");
+    }
+    let (has, gaps) = built(&format!("{create} --download-only"));
+    assert!(!has && gaps.len() == 1, "{gaps:?}");
 }
