@@ -157,7 +157,9 @@ impl Image {
 
     fn base_by_history(&self) -> usize {
         let rows = &self.config.history;
-        let imported = rows.first().is_some_and(|row| !row.empty_layer && row.is_root_file_system());
+        // Builders that tell nothing of any layer, as Nix's, do not tell either that the lowest one is a base.
+        let tells = rows.len() == 1 || rows.iter().any(|row| !row.instruction().is_empty());
+        let imported = tells && rows.first().is_some_and(|row| !row.empty_layer && row.is_root_file_system());
         let is_whole = rows.iter().filter(|row| !row.empty_layer).count() == self.layers.len();
         self.base_by_command().max(usize::from(imported && is_whole))
     }

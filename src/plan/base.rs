@@ -8,7 +8,7 @@
 
 use super::gpu_system::GpuSystem;
 use super::{BaseImage, PlanError, PlanOptions, vendor};
-use crate::base::{Basis, is_within};
+use crate::base::{Basis, count, is_within};
 use crate::facts::{Facts, is_package_manager_state};
 use crate::fs::{Node, View};
 use crate::image::catalogue::{self, PythonTag};
@@ -22,6 +22,9 @@ const MAX_UNOWNED: (u64, u64) = (15, 3);
 
 /// So many bytes of such a layer may be nobody's in any case.
 const FEW_BYTES: u64 = 1_000_000;
+
+/// What has nothing in it.
+const SCRATCH: &str = "scratch";
 
 /// Chooses the base image, and compares what was found by its name.
 pub(super) fn choose(
@@ -58,12 +61,18 @@ fn tell(facts: &Facts<'_>, options: &PlanOptions, gpu: Option<&GpuSystem<'_>>) -
         BaseImage { name, how, layers, is_told, has_shell: true, is_assumed: false, other: None }
     };
     let bare = || usize::from(is_operating_system(facts));
+    if options.base.as_deref() == Some(SCRATCH) {
+        return from_nothing(os, "named with --base");
+    }
     if let Some(name) = &options.base {
         let base = known(name, "named with --base", if told > 0 { told } else { bare() });
         return Ok(BaseImage { is_assumed: contradicts(&base, facts), ..base });
     }
     let how = "the image's label org.opencontainers.image.base.name, or its Dockerfile";
     let label = label(&image.config);
+    if label.as_deref() == Some(SCRATCH) && os.packages.is_empty() {
+        return from_nothing(os, how);
+    }
     // A virtual image may have no layers of a base of which only the name is known.
     if let Some(name) = label.as_deref().filter(|_| told > 0 || !image.gaps.is_empty()) {
         return Ok(known(name, how, told));
@@ -98,11 +107,27 @@ fn tell(facts: &Facts<'_>, options: &PlanOptions, gpu: Option<&GpuSystem<'_>>) -
     let named = label.map(|name| (name, how.to_owned())).or(official).or_else(system);
     match named.filter(|_| !image.layers.is_empty()) {
         Some((name, how)) => Ok(known(&name, &how, 0)),
+        None if !image.layers.is_empty() && os.release.is_empty() && os.packages.is_empty() => {
+            from_nothing(os, "nothing notes an operating system or a package manager: no layer is a base's, and all is copied")
+        }
         None => Err(PlanError::UnknownBase(
             "no label, no Python release in the environment and no os-release that is known; name it with --base IMAGE"
                 .into(),
         )),
     }
+}
+
+/// What was put together from nothing: by Nix, by Bazel, by COPY alone. There is no shell that a `RUN` could count on.
+fn from_nothing(os: &OsInventory, how: &str) -> Result<BaseImage, PlanError> {
+    if !os.packages.is_empty() {
+        return Err(PlanError::UnknownBase(format!(
+            "{SCRATCH} has no package manager, and {} of the image could not be installed on it; name an image of its distribution \
+             with --base IMAGE",
+            count(os.packages.len(), "OS package")
+        )));
+    }
+    let (name, how) = (SCRATCH.to_owned(), how.to_owned());
+    Ok(BaseImage { name, how, layers: 0, is_told: true, has_shell: false, is_assumed: false, other: None })
 }
 
 /// Whether the image's lowest layers cannot be the base that the user names: another distribution's, or a Python's where they

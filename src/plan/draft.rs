@@ -70,7 +70,8 @@ impl<'a> Draft<'a> {
         let image = facts.view.image();
         let gpu = GpuSystem::new(findings, rules, options);
         let base = base::choose(facts, options, gpu.as_ref())?;
-        let base_layers = if base.is_told { image.base_layers() } else { 0 };
+        let is_there = base.is_told && (base.layers > 0 || base.has_shell);
+        let base_layers = if is_there { image.base_layers() } else { 0 };
         let config = gpu.as_ref().map_or_else(|| image.config.clone(), |gpu| gpu.without(&image.config));
         let gpu = gpu.map(|gpu| gpu.gone()).unwrap_or_default();
         let follows = |rule: &Rule, tier: Tier| closure::follows(rule, tier, options);

@@ -375,6 +375,31 @@ fn a_base_is_proven_by_its_diff_ids_or_said_not_to_be() {
     }
 }
 
+#[test]
+fn what_no_distribution_made_is_built_on_nothing_and_needs_no_shell() {
+    let site = "nix/store/c1-python3.11-flask-3.0.3/lib/python3.11/site-packages";
+    let made = image(&format!(
+        "layer nix\nf nix/store/a1-glibc-2.39/lib/libc.so.6 900000\nlayer nix\n{}layer nix\nd nix/store/c1-python3.11-flask-3.0.3 mode=555\n{}\
+         layer nix\nl bin/python3 -> /nix/store/b1-python3-3.11/bin/python3.11\nf srv/app.py = import flask\n",
+        python("nix/store/b1-python3-3.11", "3.11"),
+        distribution(site, "flask", 5_000)
+    ));
+    let (plan, text) = planned(&made);
+    assert_eq!((plan.base.name.as_str(), plan.base.layers, plan.base.is_told), ("scratch", 0, true));
+    assert_eq!(plan.predicted.gaps, Vec::new());
+    assert_eq!(plan.predicted.unpacked(), made.unpacked());
+    assert!(text.contains("FROM scratch AS runtime-base\n") && !text.contains("\nRUN "), "{text}");
+    // With packages of a distribution nothing could be installed there again.
+    let debian = image(&python_on_debian(&[("dash", 100), ("libssl3", 5_000)]));
+    let view = View::new(&debian);
+    let survey = Survey::new(&view, &[]);
+    let facts = survey.facts(&view);
+    let rules = embedded();
+    let options = PlanOptions { base: Some("scratch".into()), ..PlanOptions::default() };
+    let why = Draft::new(&facts, &[], &rules, &options).err().unwrap().to_string();
+    assert!(why.contains("scratch has no package manager, and 2 OS packages"), "{why}");
+}
+
 /// A world in which no image is to be had.
 struct Nothing;
 
