@@ -362,13 +362,13 @@ mod tests {
         let alias = settings(&[("CONDA_CHANNEL_ALIAS", "https://mirror.example.org/c/")]);
         assert_eq!(alias.place("conda-forge", Some(forge)), Ok("https://mirror.example.org/c/conda-forge".into()));
         let text = "channels: [https://b.example.org/conda-forge]\nchannel_alias: https://b.example.org\ncustom_channels: {pytorch: https://c.example.org/x/}\n";
-        let file = condarc::parse(".condarc", text.into(), &|_| None).unwrap();
+        let file = condarc::parse(".condarc", text.into(), &|_| None).expect("it is read");
         let merged = alias.and(file.clone());
         assert_eq!(merged.alias.as_deref(), Some("https://mirror.example.org/c/"), "the environment goes first");
         assert_eq!(merged.place("conda-forge", None), Ok("https://b.example.org/conda-forge".into()));
         assert_eq!(merged.place("pytorch", None), Ok("https://c.example.org/x/pytorch".into()));
         let broken = ChannelSettings { broken: Some("~/.condarc:1:1".into()), ..plain.and(file) };
-        assert!(broken.place("conda-forge", Some(forge)).unwrap_err().contains("~/.condarc:1:1"));
+        assert!(broken.place("conda-forge", Some(forge)).expect_err("it is refused").contains("~/.condarc:1:1"));
         let offline = settings(&[("CONDA_OFFLINE", "1")]);
         assert!(offline.place("conda-forge", Some(forge)).is_err());
     }

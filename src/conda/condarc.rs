@@ -122,20 +122,20 @@ mod tests {
                     default_channels: [https://mirror.example.org/main]\ncustom_channels:\n  pytorch: https://mirror.example.org/c\n\
                     channel_alias: https://mirror.example.org/a\noffline: false\nssl_verify: true\n";
         let variable = |name: &str| (name == "WHO").then(|| "me".to_owned());
-        let found = parse(".condarc", text.into(), &variable).unwrap();
+        let found = parse(".condarc", text.into(), &variable).expect("it is read");
         let channels = ["conda-forge", "https://me@mirror.example.org/bioconda", "https://mirror.example.org/main"];
         assert_eq!(found.channels, channels);
         assert_eq!(found.custom["pytorch"], "https://mirror.example.org/c");
         assert_eq!((found.alias.as_deref(), found.offline), (Some("https://mirror.example.org/a"), Some(false)));
         assert_eq!(parse(".condarc", String::new(), &none), Ok(Condarc::default()));
-        assert_eq!(parse(".condarc", "channels: forge\n".into(), &none).unwrap().channels, ["forge"]);
+        assert_eq!(parse(".condarc", "channels: forge\n".into(), &none).expect("it is read").channels, ["forge"]);
     }
 
     #[test]
     fn what_is_no_file_of_settings_says_where() {
-        let why = parse(".condarc", "channels: [a\n".into(), &none).unwrap_err();
+        let why = parse(".condarc", "channels: [a\n".into(), &none).expect_err("it is refused");
         assert!(why.starts_with(".condarc:"), "{why}");
-        let why = parse(".condarc", "- a\n".into(), &none).unwrap_err();
+        let why = parse(".condarc", "- a\n".into(), &none).expect_err("it is refused");
         assert!(why.starts_with(".condarc:1:1"), "{why}");
     }
 }

@@ -107,9 +107,10 @@ fn tell(facts: &Facts<'_>, options: &PlanOptions, gpu: Option<&GpuSystem<'_>>) -
     let named = label.map(|name| (name, how.to_owned())).or(official).or_else(system);
     match named.filter(|_| !image.layers.is_empty()) {
         Some((name, how)) => Ok(known(&name, &how, 0)),
-        None if !image.layers.is_empty() && os.release.is_empty() && os.packages.is_empty() => {
-            from_nothing(os, "nothing notes an operating system or a package manager: no layer is a base's, and all is copied")
-        }
+        None if !image.layers.is_empty() && os.release.is_empty() && os.packages.is_empty() => from_nothing(
+            os,
+            "nothing notes an operating system or a package manager: no layer is a base's, and all is copied",
+        ),
         None => Err(PlanError::UnknownBase(
             "no label, no Python release in the environment and no os-release that is known; name it with --base IMAGE"
                 .into(),
