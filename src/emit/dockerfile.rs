@@ -22,7 +22,7 @@ use super::settings::settings;
 use super::{Style, lock, picked};
 use crate::base::ImagePath;
 use crate::index::Verdict;
-use crate::plan::{CopyItem, Picked, Pin, Plan, TargetEnvironment};
+use crate::plan::{CopyItem, Picked, Pin, Plan, RPM_PROGRAMS, TargetEnvironment};
 use crate::python::{EnvironmentKind, is_name};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -175,7 +175,8 @@ fn base_has(plan: &Plan, test: impl Fn(&[u8]) -> bool) -> bool {
 /// What installs packages of rpm's on the base, if that is what it has.
 fn rpm_program(plan: &Plan) -> Option<&'static str> {
     let has = |program: &&str| base_has(plan, |path| path.strip_prefix(b"usr/bin/") == Some(program.as_bytes()));
-    ["dnf", "microdnf", "tdnf", "zypper", "yum"].into_iter().find(has).filter(|_| !has(&"apt-get"))
+    let of_base = RPM_PROGRAMS.into_iter().find(has).filter(|_| !has(&"apt-get"));
+    of_base.or(plan.rpm_program)
 }
 
 fn is_alpine(plan: &Plan) -> bool {

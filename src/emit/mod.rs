@@ -54,12 +54,12 @@ pub fn emit_as(plan: &Plan, style: Style) -> Vec<(String, String)> {
     let mut files = vec![("Dockerfile".to_owned(), dockerfile::dockerfile(plan, &requirements, style))];
     files.extend(plan.picked.iter().flat_map(picked::lists));
     files.extend(conda::files(plan));
-    if plan.environment.is_some() {
+    if let Some(environment) = &plan.environment {
         files.extend(requirements.files.into_iter().map(|file| (file.name, file.text)));
         files.push(("requirements.in".to_owned(), requirements::roots(plan)));
         files.extend(lock.map(|text| (lock::NAME.to_owned(), text)));
         files.extend(project::edits(plan).map(|text| (project::NAME.to_owned(), text)));
-        files.push(("smoke_test.py".to_owned(), smoke::smoke_test(plan)));
+        files.push(("smoke_test.py".to_owned(), smoke::smoke_test(plan, Some(dockerfile::python(environment)))));
     }
     files
 }

@@ -1,6 +1,5 @@
 //! The smoke test: a Python script that needs nothing but the standard library, with the plan's facts in it.
 
-use super::dockerfile::python;
 use crate::plan::{OverriddenEdge, Plan};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -26,8 +25,8 @@ pub struct SmokeFacts {
     pub interpreter: Option<String>,
 }
 
-/// The script with a plan's facts.
-pub(super) fn smoke_test(plan: &Plan) -> String {
+/// The script with a plan's facts, for an interpreter.
+pub(super) fn smoke_test(plan: &Plan, interpreter: Option<String>) -> String {
     let with_extras = plan.roots.iter().filter(|root| !root.extras.is_empty());
     smoke_script(&SmokeFacts {
         modules: plan.smoke_modules.iter().map(|row| (row.distribution.clone(), row.modules.clone())).collect(),
@@ -35,7 +34,7 @@ pub(super) fn smoke_test(plan: &Plan) -> String {
         extras: with_extras.map(|root| (root.name.clone(), root.extras.clone())).collect(),
         overridden: plan.overridden.clone(),
         unsatisfied_before: plan.unsatisfied_before.clone(),
-        interpreter: plan.environment.as_ref().map(python),
+        interpreter,
     })
 }
 

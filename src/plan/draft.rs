@@ -292,6 +292,7 @@ impl<'a> Draft<'a> {
             overridden,
             unsatisfied_before,
             system: system.install.clone(),
+            rpm_program: (facts.os.is_rpm && self.base.image_layers() == 0).then(|| rpm_program(facts)),
             dropped_system: system.dropped.clone(),
             build_system: system.build.clone(),
             uv_project: uv_project(facts.view),
@@ -407,6 +408,12 @@ fn idle_libraries(
     };
     let rows = |finding: &Finding| finding.os_packages.iter().map(|&at| (at, finding.rule.clone())).collect::<Vec<_>>();
     findings.iter().filter(is_followed).flat_map(rows).collect()
+}
+
+/// What installs packages of rpm's in an image: in one without such a program dnf, which a larger image of its distribution has.
+fn rpm_program(facts: &Facts<'_>) -> &'static str {
+    let is_there = |program: &&str| facts.view.resolve(format!("usr/bin/{program}").as_bytes()).is_some();
+    super::RPM_PROGRAMS.into_iter().find(is_there).unwrap_or("dnf")
 }
 
 /// The C library of an operating system: musl on Alpine; else glibc, of the version that its package has.

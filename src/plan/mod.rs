@@ -105,6 +105,8 @@ pub struct Plan {
     pub unsatisfied_before: Vec<OverriddenEdge>,
     /// OS packages to install on the base, sorted by name: those asked for, not what they pull in.
     pub system: Vec<SystemPackage>,
+    /// What installs packages of rpm's in the original, where they are and no layer is the base's: `dnf`.
+    pub rpm_program: Option<&'static str>,
     /// OS packages of the original above its base that go, sorted by bytes.
     pub dropped_system: Vec<Dropped>,
     /// Of these, those that were asked for to build with, sorted: a build from source needs them again.
@@ -183,6 +185,9 @@ pub struct BaseImage {
     /// How many layers another image has, which was read, that takes the place of the original's lowest ones.
     pub other: Option<usize>,
 }
+
+/// Programs that install packages of rpm's, the one that is preferred first.
+pub const RPM_PROGRAMS: [&str; 5] = ["dnf", "microdnf", "tdnf", "zypper", "yum"];
 
 impl BaseImage {
     /// How many layers it has.

@@ -79,6 +79,7 @@ pub fn quiet() -> Plan {
         overridden: Vec::new(),
         unsatisfied_before: Vec::new(),
         system: Vec::new(),
+        rpm_program: None,
         dropped_system: Vec::new(),
         carried: Vec::new(),
         pure_projects: false,

@@ -87,6 +87,7 @@ fn empty_plan() -> Plan {
         overridden: Vec::new(),
         unsatisfied_before: Vec::new(),
         system: Vec::new(),
+        rpm_program: None,
         dropped_system: Vec::new(),
         carried: Vec::new(),
         pure_projects: false,

@@ -499,6 +499,28 @@ fn a_plan_for_rpm_keeps_the_packages_and_leaves_the_cache() {
 }
 
 #[test]
+fn where_no_layer_is_told_to_be_the_base_packages_of_rpm_are_installed_by_its_own_program() {
+    let packages = [("bash", "", "usr/bin/bash"), ("microdnf", "\"bash\"", "usr/bin/microdnf")];
+    for (program, expected) in [("usr/bin/microdnf", "microdnf install -y"), ("usr/bin/other", "dnf install -y")] {
+        let image = image(&format!(
+            "layer COPY /rootfs/ /
+             f usr/lib/os-release = ID=rhel\\nVERSION_ID=\"9.4\"\\n
+             f usr/bin/bash 1000
+             f {program} 2000
+             f opt/agent/lib.so 900000
+             f var/lib/rpm/rpmdb.sqlite = {}
+             layer COPY app
+             f app/main.py = import json\\n\n",
+            rpm(&packages),
+        ));
+        let (plan, files) = planned(&image);
+        assert_eq!((plan.base.layers, plan.base.is_told), (0, false));
+        let dockerfile = text(&files, "Dockerfile");
+        assert!(dockerfile.contains(&format!("RUN {expected}")) && !dockerfile.contains("apt-get"), "{dockerfile}");
+    }
+}
+
+#[test]
 fn why_knows_packages_of_the_system_and_of_conda() {
     let image = on_conda();
     let view = View::new(&image);

@@ -232,6 +232,7 @@ fn a_plan(original: &Image) -> Plan {
             asked_for: true,
             bytes: 300_000,
         }],
+        rpm_program: None,
         dropped_system: Vec::new(),
         carried: Vec::new(),
         pure_projects: false,
