@@ -107,7 +107,7 @@ fn tell(facts: &Facts<'_>, options: &PlanOptions, gpu: Option<&GpuSystem<'_>>) -
     let named = label.map(|name| (name, how.to_owned())).or(official).or_else(system);
     match named.filter(|_| !image.layers.is_empty()) {
         Some((name, how)) => Ok(known(&name, &how, 0)),
-        None if !image.layers.is_empty() && os.release.is_empty() && os.packages.is_empty() => from_nothing(
+        None if !image.layers.is_empty() && is_of_no_distribution(os) => from_nothing(
             os,
             "nothing notes an operating system or a package manager: no layer is a base's, and all is copied",
         ),
@@ -116,6 +116,12 @@ fn tell(facts: &Facts<'_>, options: &PlanOptions, gpu: Option<&GpuSystem<'_>>) -
                 .into(),
         )),
     }
+}
+
+/// Whether nothing notes a distribution whose package manager would bring anything.
+fn is_of_no_distribution(os: &OsInventory) -> bool {
+    let is_store = os.release.get("ID").is_none_or(|id| id == "nixos" || id == "guix");
+    is_store && os.packages.is_empty()
 }
 
 /// What was put together from nothing: by Nix, by Bazel, by COPY alone. There is no shell that a `RUN` could count on.
@@ -292,19 +298,29 @@ fn operating_system(os: &OsInventory) -> Option<String> {
     let release = |key: &str| os.release.get(key).map(String::as_str).unwrap_or_default();
     let version = release("VERSION_ID");
     let major = version.split('.').next().unwrap_or_default();
-    let has_dnf = ["dnf", "yum"].iter().any(|name| os.find(name).is_some());
+    let has = |names: &[&str]| names.iter().any(|name| os.find(name).is_some());
+    let has_dnf = has(&["dnf", "dnf5", "yum"]);
+    // Of the images of these distributions the minimal ones have microdnf, and the others have not.
+    let minimal = if !has_dnf && has(&["microdnf"]) { "-minimal" } else { "" };
     let name = match release("ID") {
         "debian" => format!("debian:{}-slim", release("VERSION_CODENAME")),
         "ubuntu" => format!("ubuntu:{version}"),
         "alpine" => format!("alpine:{version}"),
+        "fedora" if !minimal.is_empty() => format!("registry.fedoraproject.org/fedora-minimal:{version}"),
         "fedora" => format!("fedora:{version}"),
+        "amzn" if !minimal.is_empty() => format!("public.ecr.aws/amazonlinux/amazonlinux:{version}-minimal"),
         "amzn" => format!("amazonlinux:{version}"),
-        "rocky" => format!("rockylinux:{major}"),
-        "almalinux" => format!("almalinux:{major}"),
+        "rocky" => format!("rockylinux:{major}{minimal}"),
+        "almalinux" => format!("almalinux:{major}{minimal}"),
+        "ol" if minimal.is_empty() => format!("oraclelinux:{major}"),
+        "ol" => format!("oraclelinux:{major}-slim"),
+        "centos" if version == "7" => "centos:7".to_owned(),
         "centos" => format!("quay.io/centos/centos:stream{major}"),
+        "photon" => format!("photon:{version}"),
         "rhel" if has_dnf => format!("registry.access.redhat.com/ubi{major}/ubi"),
         "rhel" => format!("registry.access.redhat.com/ubi{major}/ubi-minimal"),
         "opensuse-leap" => format!("opensuse/leap:{version}"),
+        "opensuse-tumbleweed" => "opensuse/tumbleweed:latest".to_owned(),
         "sles" => format!("registry.suse.com/bci/bci-base:{version}"),
         "azurelinux" => format!("mcr.microsoft.com/azurelinux/base/core:{version}"),
         "mariner" => format!("mcr.microsoft.com/cbl-mariner/base/core:{version}"),

@@ -386,6 +386,10 @@ fn what_no_distribution_made_is_built_on_nothing_and_needs_no_shell() {
     ));
     let (plan, text) = planned(&made);
     assert_eq!((plan.base.name.as_str(), plan.base.layers, plan.base.is_told), ("scratch", 0, true));
+    let nixos = image(
+        "layer nix\nf etc/os-release = ID=nixos\\nVERSION_ID=\"24.05\"\\n\nlayer nix\nf srv/app.py = import json\n",
+    );
+    assert_eq!(planned(&nixos).0.base.name, "scratch");
     assert_eq!(plan.predicted.gaps, Vec::new());
     assert_eq!(plan.predicted.unpacked(), made.unpacked());
     assert!(text.contains("FROM scratch AS runtime-base\n") && !text.contains("\nRUN "), "{text}");

@@ -499,6 +499,41 @@ fn a_plan_for_rpm_keeps_the_packages_and_leaves_the_cache() {
 }
 
 #[test]
+fn an_image_with_rpm_is_built_on_the_image_of_its_distribution_that_has_its_installer() {
+    for (id, version, installer, name) in [
+        ("rocky", "9.4", "dnf", "rockylinux:9"),
+        ("rocky", "9.4", "microdnf", "rockylinux:9-minimal"),
+        ("almalinux", "8.10", "microdnf", "almalinux:8-minimal"),
+        ("fedora", "41", "dnf5", "fedora:41"),
+        ("fedora", "41", "microdnf", "registry.fedoraproject.org/fedora-minimal:41"),
+        ("amzn", "2", "yum", "amazonlinux:2"),
+        ("amzn", "2023", "microdnf", "public.ecr.aws/amazonlinux/amazonlinux:2023-minimal"),
+        ("rhel", "9.4", "microdnf", "registry.access.redhat.com/ubi9/ubi-minimal"),
+        ("rhel", "9.4", "dnf", "registry.access.redhat.com/ubi9/ubi"),
+        ("ol", "9.3", "dnf", "oraclelinux:9"),
+        ("ol", "9.3", "microdnf", "oraclelinux:9-slim"),
+        ("centos", "7", "yum", "centos:7"),
+        ("centos", "9", "dnf", "quay.io/centos/centos:stream9"),
+        ("opensuse-leap", "15.6", "zypper", "opensuse/leap:15.6"),
+        ("opensuse-tumbleweed", "20241010", "zypper", "opensuse/tumbleweed:latest"),
+    ] {
+        let file = format!("usr/bin/{installer}");
+        let image = image(&format!(
+            "layer COPY /rootfs/ /
+             f usr/lib/os-release = ID=\"{id}\"\\nVERSION_ID=\"{version}\"\\n
+             f usr/bin/bash 1000
+             f {file} 2000
+             f var/lib/rpm/rpmdb.sqlite = {}
+             empty CMD [\"/bin/bash\"]
+             layer COPY app
+             f app/main.py = import json\\n\n",
+            rpm(&[("bash", "", "usr/bin/bash"), (installer, "\"bash\"", &file)]),
+        ));
+        assert_eq!(planned(&image).0.base.name, name);
+    }
+}
+
+#[test]
 fn where_no_layer_is_told_to_be_the_base_packages_of_rpm_are_installed_by_its_own_program() {
     let packages = [("bash", "", "usr/bin/bash"), ("microdnf", "\"bash\"", "usr/bin/microdnf")];
     for (program, expected) in [("usr/bin/microdnf", "microdnf install -y"), ("usr/bin/other", "dnf install -y")] {
