@@ -259,6 +259,24 @@ fn a_gpu_build_takes_its_company_along_and_not_what_asks_the_driver() {
 }
 
 #[test]
+fn what_poetry_keeps_of_downloads_goes_in_the_instruction_that_brought_it_and_its_environments_stay() {
+    let start = "FROM python:3.11-slim\nCOPY pyproject.toml poetry.lock ./\n";
+    let edits = edited(&quiet(), &format!("{start}RUN poetry install --no-root\n"));
+    let line = "rm -rf ~/.cache/pypoetry/cache ~/.cache/pypoetry/artifacts\n";
+    assert!(edits.text.contains(line), "{}", edits.diff);
+    for (lines, why) in [
+        ("ENV POETRY_CACHE_DIR=/tmp/poetry\nRUN poetry install\n", "it is elsewhere"),
+        ("RUN poetry install && rm -rf /root/.cache\n", "it goes"),
+        ("RUN poetry install && poetry cache clear --all pypi\n", "it goes"),
+        ("RUN --mount=type=cache,target=/root/.cache/pypoetry poetry install\n", "it is mounted"),
+        ("RUN if true; then poetry install; fi\n", "nothing is put behind a condition"),
+    ] {
+        let edits = edited(&quiet(), &format!("{start}{lines}"));
+        assert!(edits.edits.is_empty(), "{why}: {}", edits.diff);
+    }
+}
+
+#[test]
 fn compilers_stay_in_a_dockerfile_that_may_compile() {
     let start = "FROM python:3.11-slim\nRUN apt-get update && apt-get install -y --no-install-recommends gcc libpq-dev && rm -rf /var/lib/apt/lists/*\n";
     let kept = [

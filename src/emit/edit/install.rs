@@ -45,7 +45,7 @@ pub(super) fn edit(draft: &mut Draft<'_>, plan: &Plan, rules: &[Rule], reach: &R
     let advised = wanted.is_any() && other_installers(draft, plan, reach);
     let done = wanted.is_any() && options.installs_stay.is_none() && installs(draft, plan, &found, &wanted, options);
     if !draft.skips(actions::HIDDEN) {
-        uninstalls(draft, &found, &wanted, done);
+        uninstalls(draft, plan, &found, &wanted, done);
     }
     if let Some(why) = options.installs_stay.as_ref().filter(|_| wanted.is_any()) {
         draft.notes.push(format!("{}: no edit does it: {why}", wanted.summary));
@@ -58,6 +58,7 @@ pub(super) fn edit(draft: &mut Draft<'_>, plan: &Plan, rules: &[Rule], reach: &R
     }
     if !draft.skips(actions::DOWNLOADS) {
         cache::edit(draft, plan, &found);
+        cache::remove(draft, plan, reach);
     }
     done
 }
@@ -177,7 +178,7 @@ impl Wanted {
         let changes = !swaps.is_empty() || !dropped.is_empty() || plan.pins.iter().any(|pin| pin.index.is_some());
         Self {
             rule: actions.first().map_or_else(|| actions::HIDDEN.to_owned(), |rule| (*rule).to_owned()),
-            summary: summary(&swaps, &dropped, &uninstalled),
+            summary: summary(&swaps, &dropped, &uninstalled, plan),
             uninstalled,
             changes,
         }
@@ -190,6 +191,10 @@ impl Wanted {
     fn why(&self, text: &str) -> Why {
         Why::new(&self.rule, text)
     }
+}
+
+fn is_pin(plan: &Plan, name: &str) -> bool {
+    plan.pins.iter().any(|pin| normalize_name(&pin.name) == *name)
 }
 
 /// `a 1 instead of b 1`; of another build of the same, where it comes from.
@@ -208,13 +213,14 @@ fn some(names: &[&str]) -> String {
     }
 }
 
-fn summary(swaps: &[String], dropped: &[&str], uninstalled: &BTreeSet<String>) -> String {
+fn summary(swaps: &[String], dropped: &[&str], uninstalled: &BTreeSet<String>, plan: &Plan) -> String {
     let swaps: Vec<&str> = swaps.iter().map(String::as_str).collect();
     let gone: Vec<&str> = match dropped {
-        [] if swaps.is_empty() => uninstalled.iter().map(String::as_str).collect(),
+        [] if swaps.is_empty() => uninstalled.iter().map(String::as_str).filter(|name| !is_pin(plan, name)).collect(),
         dropped => dropped.to_vec(),
     };
     match (swaps.is_empty(), gone.is_empty()) {
+        (true, true) if !uninstalled.is_empty() => "the plan installs each distribution once".to_owned(),
         (false, false) => format!("the plan installs {}, and not {}", some(&swaps), some(&gone)),
         (false, true) => format!("the plan installs {}", some(&swaps)),
         (true, false) => format!("the plan does not install {}", some(&gone)),
@@ -233,7 +239,7 @@ fn later_uninstalls(found: &[Found]) -> BTreeSet<String> {
 }
 
 /// Takes uninstalls out where what they name is not installed any more, which `done` says.
-fn uninstalls(draft: &mut Draft<'_>, found: &[Found], wanted: &Wanted, done: bool) {
+fn uninstalls(draft: &mut Draft<'_>, plan: &Plan, found: &[Found], wanted: &Wanted, done: bool) {
     for one in found.iter().filter(|found| found.pip.action == Action::Uninstall) {
         let names: Vec<&str> = one.pip.names().map(|(_, name)| name).collect();
         if !done || names.iter().any(|name| pip::is_tool(name)) || names.is_empty() {
@@ -252,6 +258,9 @@ fn uninstalls(draft: &mut Draft<'_>, found: &[Found], wanted: &Wanted, done: boo
                     some(&names)
                 ),
             ),
+            true if names.iter().all(|name| is_pin(plan, name)) => {
+                wanted.why(&format!("{} is installed once, in the version that stays", some(&names)))
+            }
             true => wanted.why(&format!("{} is not installed any more", some(&names))),
         };
         if !draft.remove_command(one.instruction, one.command, why) {

@@ -4,7 +4,8 @@ use super::Found;
 use crate::command::Means;
 use crate::dockerfile::Scope;
 use crate::emit::edit::draft::{Draft, Why};
-use crate::emit::edit::pip::{Action, words};
+use crate::emit::edit::pip::{Action, Other, other, words};
+use crate::emit::edit::reach::Reach;
 use crate::plan::Plan;
 use crate::rules::actions;
 
@@ -19,6 +20,44 @@ pub(super) fn edit(draft: &mut Draft<'_>, plan: &Plan, found: &[Found]) {
             draft.put_word(one.instruction, one.pip.verb, flag, why);
         }
     }
+}
+
+/// Poetry, PDM and Pipenv have no such option: what they keep goes in the instruction that brought it. Environments, which
+/// Poetry has beside its cache, stay.
+pub(super) fn remove(draft: &mut Draft<'_>, plan: &Plan, reach: &Reach) {
+    for instruction in 0..draft.file.instructions.len() {
+        let Some(run) = draft.run(instruction).filter(|_| reach.group(draft.file, instruction) == Some(None)) else {
+            continue;
+        };
+        let tools: Vec<Other> = run.commands.iter().filter_map(|command| Some(other(run, command)?.0)).collect();
+        let removed = run.commands.iter().map(|command| words(run, command)).any(|words| {
+            words.first() == Some(&"rm") && words.iter().any(|word| word.to_ascii_lowercase().contains("cache"))
+                || words.windows(2).any(|pair| pair[0] == "cache" && pair[1] == "clear")
+        });
+        if removed || has_cache_mount(draft, instruction) {
+            continue;
+        }
+        let variables = draft.file.scope(instruction);
+        let is_set = |name: &str| {
+            let of_base = plan.config.env.iter().any(|pair| pair.split('=').next() == Some(name));
+            of_base || variables.variables.contains_key(name)
+        };
+        if let Some(folders) = tools.iter().find_map(|tool| folders(*tool, &is_set)) {
+            let why = Why::new(actions::DOWNLOADS, "what was downloaded would stay in the layer once more");
+            draft.append(instruction, &format!("rm -rf {folders}"), why);
+        }
+    }
+}
+
+/// What a tool keeps of what it downloaded, in words of a shell; none where a variable says that it is elsewhere.
+fn folders(tool: Other, is_set: &dyn Fn(&str) -> bool) -> Option<&'static str> {
+    let (variable, folders) = match tool {
+        Other::Poetry => ("POETRY_CACHE_DIR", "~/.cache/pypoetry/cache ~/.cache/pypoetry/artifacts"),
+        Other::Pdm => ("PDM_CACHE_DIR", "~/.cache/pdm"),
+        Other::Pipenv => ("PIPENV_CACHE_DIR", "~/.cache/pipenv"),
+        Other::UvSync | Other::Conda => return None,
+    };
+    (!is_set(variable) && !is_set("XDG_CACHE_HOME") && !is_set("PDM_INSTALL_CACHE")).then_some(folders)
 }
 
 /// The option that is missing.
