@@ -106,7 +106,7 @@ const PROGRAMS: [Program; 17] = [
         &["apt-get", "apt", "aptitude"],
         false,
         |words| is_of(words, Tool::Apt, &[Verb::Uninstall, Verb::Clean]),
-        |stage, call| stage.by_installer(|stage| stage.apt(call.world, call.words, call.place)),
+        |stage, call| stage.by_installer(|stage| stage.apt(call.world, (call.name, call.words), call.place)),
     ),
     row(
         &["apk"],

@@ -106,6 +106,8 @@ pub(super) struct SystemState {
     pub(super) sources: Sources,
     /// The files that these were read of; none where that was before any instruction.
     pub(super) stamp: Option<Vec<(ImagePath, Option<Digest>, u64)>>,
+    /// What apt made of its lists in `var/cache/apt` when it read them last, in bytes (`unpacked`, predicted).
+    pub(super) caches: u64,
 }
 
 impl<'w> World<'w> {

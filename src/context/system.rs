@@ -17,14 +17,32 @@ use crate::fs::View;
 use crate::image::{Config, GapReason, Image, Packages, Writes};
 use crate::layer::{Entry, LayerIndex};
 use crate::os::{OsInventory, OsPackage, PREDICTED, PackageManager, parse_installed, parse_status};
-use crate::ospackages::{Installation, NewPackage, PackageRequest, Repositories, Sources, autoremove, removed_with};
+use crate::ospackages::{Installation, NewPackage, PackageRequest, Repositories, Sources, autoremove, empty_caches, removed_with};
 use std::rc::Rc;
 use std::sync::Arc;
 
 const STATUS: &[u8] = b"var/lib/dpkg/status";
+const CACHES: &[u8] = b"var/cache/apt/*.bin";
+const LISTS: &[u8] = b"var/lib/apt/lists/*_Packages*";
+
+/// What a package manager is to install.
+struct Asked<'a> {
+    request: PackageRequest,
+    /// The lists are fetched, and stay.
+    updates: bool,
+    /// By `apt`, and not by `apt-get`.
+    by_apt: bool,
+    /// Further repositories.
+    more: &'a [&'a str],
+}
 
 impl Stage {
-    pub(super) fn apt(&mut self, world: &World<'_>, words: &[String], place: &Place<'_>) -> Result<Outcome> {
+    pub(super) fn apt(
+        &mut self,
+        world: &World<'_>,
+        (name, words): (&str, &[String]),
+        place: &Place<'_>,
+    ) -> Result<Outcome> {
         let read = Command::parse(Line::Apt, words);
         let Some((verb, names)) = read.words.split_first() else { return Ok(Outcome::Done) };
         if read.has(&[Means::DryRun]) {
@@ -48,7 +66,8 @@ impl Stage {
                     release: read.value(Means::Release).map(str::to_owned),
                     virtual_name: None,
                 };
-                Ok(self.add_packages(world, &request, verb == "update", &[], place))
+                let asked = Asked { request, updates: verb == "update", by_apt: name == "apt", more: &[] };
+                Ok(self.add_packages(world, &asked, place))
             }
             "remove" | "purge" | "autoremove" | "autopurge" | "auto-remove" => {
                 let autoremoves = verb.starts_with("auto") || read.has(&[Means::AutoRemove]);
@@ -58,9 +77,7 @@ impl Stage {
                 for path in self.tree.glob(b"var/cache/apt/archives/*.deb") {
                     self.tree.remove(&path);
                 }
-                for path in self.tree.glob(b"var/cache/apt/*.bin") {
-                    self.tree.remove(&path);
-                }
+                self.put_caches(0);
                 Ok(Outcome::Done)
             }
             "check" | "list" | "search" | "show" | "policy" | "mark" => Ok(Outcome::Done),
@@ -87,7 +104,8 @@ impl Stage {
                     release: None,
                     virtual_name: read.value(Means::Virtual).map(str::to_owned),
                 };
-                Ok(self.add_packages(world, &request, false, &more, place))
+                let asked = Asked { request, updates: false, by_apt: false, more: &more };
+                Ok(self.add_packages(world, &asked, place))
             }
             "del" => Ok(self.remove_packages(names, true)),
             "update" | "info" | "search" | "list" | "cache" | "version" | "policy" => Ok(Outcome::Done),
@@ -140,7 +158,7 @@ impl Stage {
             let image = image_of(&tree.layers, config.clone());
             let view = View::new(&image);
             let (inventory, sources) = (OsInventory::new(&view), Sources::new(&view));
-            Rc::new(SystemState { inventory, sources, stamp: None })
+            Rc::new(SystemState { inventory, sources, stamp: None, caches: 0 })
         });
         let count = system.inventory.owners.len();
         own(system, count, &tree.work)
@@ -163,14 +181,8 @@ impl Stage {
         (state.sources, state.stamp) = (sources, Some(stamp));
     }
 
-    fn add_packages(
-        &mut self,
-        world: &World<'_>,
-        request: &PackageRequest,
-        updates: bool,
-        more: &[&str],
-        place: &Place<'_>,
-    ) -> Outcome {
+    fn add_packages(&mut self, world: &World<'_>, asked: &Asked<'_>, place: &Place<'_>) -> Outcome {
+        let request = &asked.request;
         if let BaseKnown::NameOnly(_) = self.base {
             return Outcome::Unknown(GapReason::UnknownBase);
         }
@@ -180,7 +192,7 @@ impl Stage {
         self.refresh_sources();
         let apk = request.manager == PackageManager::Apk;
         let state = self.system();
-        let sources = state.sources.clone().with_repositories(more.iter().copied(), place.text);
+        let sources = state.sources.clone().with_repositories(asked.more.iter().copied(), place.text);
         let opened = world.repositories(&sources, &request.architecture);
         let repositories: Rc<Repositories> = match opened {
             Ok(repositories) => repositories,
@@ -191,10 +203,17 @@ impl Stage {
                 return Outcome::Unknown(GapReason::Repositories(reason));
             }
         };
-        let installation = repositories.install(request, &state.inventory);
+        let mut installation = repositories.install(request, &state.inventory);
+        if asked.by_apt && !state.sources.settings.apt_keeps_archives {
+            installation.archives = 0;
+        }
         let known = world.outside.measured(request, Some(&installation), &state.inventory).unwrap_or_default();
-        if updates || apk {
+        if asked.updates || apk {
             self.put_lists(&installation);
+        }
+        if !apk {
+            self.system().caches = installation.caches;
+            self.put_caches(installation.caches);
         }
         let ignored = self.system().sources.ignored.clone();
         for (source, reason) in repositories.problems.iter().filter(|problem| !ignored.contains(problem)) {
@@ -254,21 +273,36 @@ impl Stage {
         if !asked.is_empty() {
             self.append(b"etc/apk/world", &asked);
         }
-        self.put_archives(installation);
+        // What apt keeps of what it downloads.
+        if installation.archives > 0 {
+            let path = ImagePath::from("var/cache/apt/archives/predicted.deb");
+            let old = self.tree.get(path.as_bytes()).map_or(0, |entry| entry.size);
+            self.tree.put(Entry::file(path, old + installation.archives), None);
+        }
     }
 
-    /// What apt keeps of what it downloads.
-    fn put_archives(&mut self, installation: &Installation) {
-        for (path, bytes) in [
-            ("var/cache/apt/archives/predicted.deb", installation.archives),
-            ("var/cache/apt/predicted.bin", installation.caches),
-        ] {
-            if bytes > 0 {
-                let path = ImagePath::from(path);
-                let old = self.tree.get(path.as_bytes()).map_or(0, |entry| entry.size);
-                self.tree
-                    .put(Entry::file(path, if bytes == installation.archives { old + bytes } else { bytes }), None);
-            }
+    /// What apt makes of its lists whenever it opens them, in the place of what it made before.
+    fn put_caches(&mut self, bytes: u64) {
+        for path in self.tree.glob(CACHES) {
+            self.tree.remove(&path);
+        }
+        if bytes > 0 {
+            self.tree.put(Entry::file(ImagePath::from("var/cache/apt/predicted.bin"), bytes), None);
+        }
+    }
+
+    /// What apt leaves after it removed packages: it opened its lists, or had none to open.
+    fn open_caches(&mut self) {
+        self.refresh_sources();
+        let state = self.system();
+        if !state.sources.settings.keeps_caches {
+            return;
+        }
+        let (read, installed) = (state.caches, state.inventory.packages.len());
+        if self.tree.glob(LISTS).is_empty() {
+            self.put_caches(empty_caches(installed));
+        } else if read > 0 {
+            self.put_caches(read);
         }
     }
 
@@ -346,6 +380,9 @@ impl Stage {
             gone.extend(more.into_iter().map(|at| name_of(&inventory.packages, at)));
         }
         gone.iter().for_each(|name| self.drop_package(name));
+        if manager == PackageManager::Dpkg && !inventory.is_rpm {
+            self.open_caches();
+        }
         Outcome::Done
     }
 

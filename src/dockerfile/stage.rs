@@ -172,10 +172,11 @@ impl Scope {
                 for ((name, _), value) in pairs.iter().zip(values) {
                     if *environment {
                         self.environment.insert(name.clone());
-                    } else if self.environment.contains(name) {
-                        // ENV wins over ARG.
+                    } else if self.environment.contains(name) && value.is_none() {
                         continue;
                     }
+                    // What stands below wins, an ARG's value over the ENV of the base too (BuildKit, `dispatchArg`; the
+                    // builder before it did otherwise).
                     self.unknown.remove(name);
                     self.declared.insert(name.clone());
                     let has_value = value.is_some();

@@ -44,6 +44,7 @@ pub use relation::{
 pub use release::{ListedFile, Release, parse_release};
 pub use remove::{autoremove, removed_with};
 pub use settings::{apt_conf_items, excludes_documentation, read_apt_conf};
+pub use size::empty_caches;
 pub use sources::{parse_deb822_sources, parse_repositories, parse_sources_list};
 pub use version::{begins_alpine, compare, compare_alpine, compare_debian};
 
@@ -101,6 +102,8 @@ pub struct Settings {
     pub recommends: bool,
     /// Whether archives stay in `var/cache/apt/archives` (`DPkg::Post-Invoke` removes them in Docker's images).
     pub keeps_archives: bool,
+    /// Whether what `apt` downloads, and not `apt-get`, stays there too (`Binary::apt::APT::Keep-Downloaded-Packages`).
+    pub apt_keeps_archives: bool,
     /// Whether `var/cache/apt/*.bin` are written (`Dir::Cache::pkgcache`).
     pub keeps_caches: bool,
     /// `Acquire::GzipIndexes`: whether lists stay compressed.
@@ -251,6 +254,7 @@ impl Default for Settings {
         Self {
             recommends: true,
             keeps_archives: true,
+            apt_keeps_archives: false,
             keeps_caches: true,
             compresses_lists: false,
             translations: true,

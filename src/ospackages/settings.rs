@@ -1,7 +1,7 @@
 //! What apt and dpkg are told in an image, as far as it decides over bytes.
 //!
 //! Source: apt.conf(5) (syntax; `APT::Install-Recommends`, `Acquire::GzipIndexes`, `Acquire::Languages`, `Dir::Cache`,
-//! `DPkg::Post-Invoke`), dpkg(1) (`path-exclude`).
+//! `DPkg::Post-Invoke`), apt(8) ("differences to apt-get": it keeps no archives), dpkg(1) (`path-exclude`).
 
 use super::Settings;
 use std::borrow::Cow;
@@ -16,9 +16,8 @@ pub fn read_apt_conf(bytes: &[u8], settings: &mut Settings) {
             "acquire::gzipindexes" => settings.compresses_lists = truth,
             "dir::cache::pkgcache" => settings.keeps_caches = !value.is_empty(),
             "acquire::languages" => settings.translations = value != "none",
-            "binary::apt::apt::keep-downloaded-packages" | "apt::keep-downloaded-packages" if !truth => {
-                settings.keeps_archives = false;
-            }
+            "binary::apt::apt::keep-downloaded-packages" => settings.apt_keeps_archives = truth,
+            "apt::keep-downloaded-packages" if !truth => settings.keeps_archives = false,
             // Docker's own images empty the folder by hand.
             "dpkg::post-invoke" if value.contains("rm ") && value.contains("/var/cache/apt/archives/") => {
                 settings.keeps_archives = false;
@@ -180,6 +179,10 @@ mod tests {
         assert_eq!(read(clean), expected);
         let compressed = read("Acquire::GzipIndexes \"true\"; Acquire::Languages \"none\"; # x\n// y\n");
         assert!(compressed.compresses_lists && !compressed.translations);
+        let both = |text: &str| (read(text).keeps_archives, read(text).apt_keeps_archives);
+        assert_eq!(both(""), (true, false));
+        assert_eq!(both("Binary::apt::APT::Keep-Downloaded-Packages \"true\";"), (true, true));
+        assert_eq!(both("APT::Keep-Downloaded-Packages \"false\";"), (false, false));
         assert!(!read("APT { Install-Recommends \"0\"; Install-Suggests \"0\"; };").recommends);
         assert!(!read("/* a */ apt::install-recommends false;").recommends);
         assert!(!read("Acquire::Languages { \"none\"; };").translations);

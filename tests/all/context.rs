@@ -466,6 +466,20 @@ fn variables_have_their_values() {
 }
 
 #[test]
+fn an_argument_with_a_value_wins_over_the_variable_that_was_there_before() {
+    let made = |lines: &str| {
+        let image = whole(&[("Dockerfile", &format!("FROM python:3.11-slim\n{lines}\n"))], &World::new());
+        let env = image.config.env.iter().find(|pair| pair.starts_with("PYTHON_VERSION=")).cloned().unwrap();
+        (paths(&image).into_iter().find(|path| path.starts_with("seen-")).unwrap_or_default(), env)
+    };
+    let (base, touch) = ("PYTHON_VERSION=3.11.9".to_owned(), "RUN touch /seen-$PYTHON_VERSION");
+    assert_eq!(made(&format!("ARG PYTHON_VERSION=3\n{touch}")), ("seen-3".into(), base.clone()));
+    assert_eq!(made(&format!("ARG PYTHON_VERSION\n{touch}")), ("seen-3.11.9".into(), base));
+    let last = made(&format!("ARG PYTHON_VERSION=3\nENV PYTHON_VERSION=4\n{touch}"));
+    assert_eq!(last, ("seen-4".into(), "PYTHON_VERSION=4".into()));
+}
+
+#[test]
 fn find_removes_what_it_finds() {
     let world = World::new().with(wheel("a", "1", &[("a/__init__.py", 10), ("a/tests/t.py", 20), ("a/x.pyi", 5)]));
     let run = "pip install --no-cache-dir a && find /usr/local -depth \\( -type d -name tests -o -name '*.pyi' \\) -exec rm -rf '{}' + && find / -name '*.pyc' | xargs rm -f";

@@ -498,6 +498,8 @@ const LOUD: &[&str] = &[
     "SHELL [\"/bin/bash\", \"-c\"]\nRUN shopt -s expand_aliases; make",
     "ENV A=true\nENV A=false B=$A\nRUN $B && make; true",
     "ARG X='$A'\nENV A=b\nRUN [ \"$X\" = '$A' ] && make; true",
+    "ENV A=1\nARG A=2\nRUN [ \"$A\" = 2 ] && make; true",
+    "ARG PYTHON_VERSION=3\nRUN [ \"$PYTHON_VERSION\" = 3 ] && make; true",
     // Lines of texts.
     "RUN printf 'a\\nb\\n' > /t; [ \"$(tail -n +2 /t)\" = b ] && make; true",
     "RUN printf 'a\\nb\\n' > /t; [ \"$(head -n -1 /t)\" = a ] && make; true",

@@ -20,6 +20,7 @@ macro_rules! fuzz_target {
 mod action;
 mod alerts;
 mod apply;
+mod apt;
 mod archives;
 mod asks;
 mod bases;
