@@ -387,10 +387,20 @@ impl Stage {
 
     /// Bytecode for all source below a folder.
     pub(super) fn compile_below(&mut self, folder: &[u8], python: &str) {
+        self.compile_where(&ImagePath::new(folder), python, |_| true);
+    }
+
+    /// Bytecode for the source below a folder that is wanted, which is asked for by its path below the folder and without `.py`.
+    pub(super) fn compile_where(&mut self, folder: &ImagePath, python: &str, wanted: impl Fn(&str) -> bool) {
+        let start = if folder.is_root() { 0 } else { folder.as_bytes().len() + 1 };
+        let is_wanted = |path: &ImagePath| {
+            let module = path.as_bytes().strip_suffix(b".py").and_then(|path| path.get(start..));
+            module.and_then(|module| std::str::from_utf8(module).ok()).is_some_and(&wanted)
+        };
         let sources: Vec<(ImagePath, u64)> = self
             .tree
-            .below(folder)
-            .filter(|(path, entry)| entry.kind == EntryKind::File && path.as_bytes().ends_with(b".py"))
+            .below(folder.as_bytes())
+            .filter(|(path, entry)| entry.kind == EntryKind::File && is_wanted(path))
             .map(|(path, entry)| (path.clone(), entry.size))
             .collect();
         for (path, size) in sources {

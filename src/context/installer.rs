@@ -56,6 +56,9 @@ pub(super) struct Project {
     pub(super) editable: bool,
 }
 
+/// The variable that `-B` stands for.
+const NO_BYTECODE: &str = "PYTHONDONTWRITEBYTECODE";
+
 impl Stage {
     /// Any program that is no tool of the shell's.
     pub(super) fn installer(&mut self, world: &World<'_>, words: &[String], place: &Place<'_>) -> Result<Outcome> {
@@ -97,6 +100,15 @@ impl Stage {
             return Ok(Outcome::Unknown(GapReason::PythonProgram));
         };
         match module.as_str() {
+            "pip" if words[1..].iter().take_while(|word| *word != "-m").any(|word| word.contains('B')) => {
+                let old = self.scope.variables.insert(NO_BYTECODE.into(), "1".into());
+                let out = self.pip(world, &words[0], rest, place);
+                match old {
+                    Some(old) => self.scope.variables.insert(NO_BYTECODE.into(), old),
+                    None => self.scope.variables.remove(NO_BYTECODE),
+                };
+                out
+            }
             "pip" => self.pip(world, &words[0], rest, place),
             "venv" | "virtualenv" => self.environment_of(world, &words[0], rest, place),
             "uv" => self.uv(world, rest, place),
@@ -118,6 +130,9 @@ impl Stage {
     ) -> Result<Outcome> {
         let read = Command::parse(Line::Pip, words);
         let Some((verb, rest)) = read.words.split_first() else { return Ok(Outcome::Done) };
+        if let Some(site) = self.site_of(world, program) {
+            self.pip_is_imported(&site);
+        }
         match verb.as_str() {
             "install" | "wheel" | "download" => {}
             "uninstall" => return self.uninstall(world, program, &read, rest),
@@ -418,6 +433,7 @@ impl Stage {
         let read = Arguments::parse(words, &["-p", "--python", "--prompt"]);
         let base = self.site_of(world, read.value(&["-p", "--python"]).unwrap_or(program));
         let Some(base) = base else { return Ok(no_python(false)) };
+        self.standard_library_is_imported(&base);
         let shares = read.has(&["--system-site-packages"]);
         let with_pip = !read.has(&["--without-pip", "--no-pip"]);
         for word in &read.words {

@@ -38,6 +38,7 @@ mod files;
 mod find;
 mod folder;
 mod ignore;
+mod imports;
 mod install;
 mod installer;
 mod known;
@@ -259,6 +260,19 @@ fn make(
     Ok(finish(&world, stage, root, path, base))
 }
 
+/// One gap for each thing that is not known, though it came both with the base and with what was copied from another stage.
+fn merged(gaps: Vec<Gap>) -> Vec<Gap> {
+    let mut out: Vec<Gap> = Vec::new();
+    for gap in gaps {
+        let is_it = |old: &&mut Gap| (&old.place, &old.command, &old.why) == (&gap.place, &gap.command, &gap.why);
+        match out.iter_mut().find(is_it) {
+            Some(old) => old.writes = std::mem::replace(&mut old.writes, Writes::nothing()).and(gap.writes),
+            None => out.push(gap),
+        }
+    }
+    out
+}
+
 fn finish(
     world: &World<'_>,
     stage: Stage,
@@ -268,7 +282,7 @@ fn finish(
 ) -> Virtual {
     let name = root.map(|root| std::fs::canonicalize(root).unwrap_or_else(|_| root.to_owned())).unwrap_or_default();
     let name = name.file_name().map_or_else(|| "context".to_owned(), |name| escape_str(&name.to_string_lossy()));
-    let mut gaps = stage.gaps;
+    let mut gaps = merged(stage.gaps);
     for (place, why) in &world.folder.bad_patterns {
         let (command, why) = ("a pattern".into(), GapReason::Unreadable(why.clone()));
         gaps.push(Gap { place: place.clone(), command, why, writes: Writes::Anywhere, copied: false });

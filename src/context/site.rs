@@ -19,6 +19,13 @@ pub(super) struct Site {
     pub(super) is_target: bool,
 }
 
+impl Site {
+    /// `/usr/local` of `/usr/local/bin/python3.11`.
+    pub(super) fn prefix_of_interpreter(&self) -> ImagePath {
+        ImagePath::new(parent(parent(self.interpreter.trim_start_matches('/').as_bytes())))
+    }
+}
+
 /// `3.11` of `3.11.7`, `3.11-slim` and `3.11`.
 pub(super) fn minor_of(text: &str) -> Option<String> {
     let text = text.trim().trim_start_matches("cpython-").trim_start_matches("python");

@@ -58,7 +58,11 @@ const ALONE: [&str; 17] = [
 impl Stage {
     /// `-m`: a home folder with what stands in `/etc/skel`; the databases of users are written again, and their backups.
     pub(super) fn add_user(&mut self, program: &str, arguments: &[String]) -> Outcome {
-        let read = Arguments::parse(arguments, &WITH_VALUE);
+        let apart: Vec<String> = match program {
+            "useradd" | "groupadd" => arguments.iter().flat_map(|word| letters_apart(word)).collect(),
+            _ => arguments.to_vec(),
+        };
+        let read = Arguments::parse(&apart, &WITH_VALUE);
         let is_known = |(option, value): &(String, Option<String>)| {
             WITH_VALUE.contains(&option.as_str())
                 || ALONE.contains(&option.as_str())
@@ -115,5 +119,18 @@ impl Stage {
             true => Outcome::Partly(GapReason::Option("-u".into()), Writes::at(ImagePath::from("var/log"))),
             false => Outcome::Done,
         }
+    }
+}
+
+/// `-m`, `-s` of `-ms`; only the last may take a value, which is the next word.
+fn letters_apart(word: &str) -> Vec<String> {
+    let letters = word.strip_prefix('-').filter(|rest| rest.len() > 1 && rest.bytes().all(|b| b.is_ascii_alphabetic()));
+    let Some((rest, last)) = letters.map(|letters| letters.split_at(letters.len() - 1)) else {
+        return vec![word.to_owned()];
+    };
+    let known = rest.chars().all(|c| "mMrNUlo".contains(c)) && "mMrNUlobcdegGkKpsu".contains(last);
+    match known {
+        true => rest.chars().map(|c| format!("-{c}")).chain([format!("-{last}")]).collect(),
+        false => vec![word.to_owned()],
     }
 }

@@ -767,3 +767,42 @@ fn a_project_whose_build_runs_its_own_code_is_a_gap() {
     }
     assert_ne!(gaps("", ("setup.py", "open('/big', 'w')\n")), 0);
 }
+
+#[test]
+fn what_pip_imports_itself_is_compiled_by_root_alone_where_nothing_was_compiled_before() {
+    let python = format!(
+        "{PYTHON}\
+         f usr/local/lib/python3.11/argparse.py 10000\n\
+         f usr/local/lib/python3.11/turtle.py 10000\n\
+         f usr/local/lib/python3.11/asyncio/base_events.py 10000\n\
+         f usr/local/lib/python3.11/asyncio/windows_utils.py 10000\n\
+         f usr/local/lib/python3.11/site-packages/pip/_internal/cli/main.py 10000\n\
+         f usr/local/lib/python3.11/site-packages/pip/_internal/commands/search.py 10000\n"
+    );
+    let compiled = |lines: &str| {
+        let base = Base::Known(Box::new(fixture::image(&python)), "made".into());
+        let world = World { base, ..World::new() }.with(wheel("six", "1", &[]));
+        let image = whole(&[("Dockerfile", &format!("FROM python:3.11-slim\n{lines}\n"))], &world);
+        let names = paths(&image).into_iter().filter(|path| path.ends_with(".cpython-311.pyc"));
+        let names = names.map(|path| path.rsplit('/').next().unwrap().replace(".cpython-311.pyc", ""));
+        names.collect::<Vec<_>>().join(" ")
+    };
+    let all = "argparse base_events __init__ main";
+    let sorted = |text: &str| {
+        let mut words: Vec<&str> = text.split(' ').collect();
+        words.sort_unstable();
+        words.join(" ")
+    };
+    let install = "pip install --no-cache-dir six";
+    assert_eq!(sorted(&compiled(&format!("RUN {install}"))), sorted(all));
+    assert_eq!(sorted(&compiled(&format!("RUN python -m {install}"))), sorted(all));
+    for none in [
+        &format!("RUN python -B -m {install}"),
+        &format!("RUN PYTHONDONTWRITEBYTECODE=1 {install}"),
+        &format!("ENV PYTHONDONTWRITEBYTECODE=1\nRUN {install}"),
+        &format!("RUN useradd -m app\nUSER app\nRUN pip install --user --no-cache-dir six"),
+        "RUN pip --version",
+    ] {
+        assert_eq!(compiled(none), "", "{none}");
+    }
+}

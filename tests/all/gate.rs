@@ -569,6 +569,7 @@ const KNOWN: &[&str] = &[
     "RUN find / -name '*.a' -print0 | xargs -0 -r rm -f",
     "RUN useradd -m -u 1000 -s /bin/bash app && chown -R app:app /home/app",
     "RUN groupadd -r app && useradd --no-log-init -r -g app app",
+    "RUN useradd -ms /bin/bash app && useradd -rm -d /srv other",
     "RUN addgroup --system app && adduser --system --ingroup app app",
     "RUN ln -sf /usr/local/bin/python3 /usr/bin/python && python --version",
     "RUN ln -s /usr/local/bin/python3.11 /usr/bin/python3.11",
