@@ -22,8 +22,17 @@ const STANDARD: &str = "__future__ _compat_pickle _compression _markupbase _weak
     string/__init__";
 
 /// Of these packages all modules are imported, but for those that have another system's name or none's use.
-const PACKAGES: [&str; 9] =
-    ["asyncio", "collections", "email", "html", "importlib/metadata", "importlib/resources", "logging", "re", "xml/parsers"];
+const PACKAGES: [&str; 9] = [
+    "asyncio",
+    "collections",
+    "email",
+    "html",
+    "importlib/metadata",
+    "importlib/resources",
+    "logging",
+    "re",
+    "xml/parsers",
+];
 
 /// What of pip itself `pip install` does not import. A folder ends with a slash.
 const NOT_OF_PIP: &str = "__main__ __pip-runner__ _internal/main _internal/commands/cache _internal/commands/check \
@@ -70,7 +79,8 @@ impl Stage {
             return;
         }
         let interpreter = self.tree.resolve(site.interpreter.trim_start_matches('/').as_bytes());
-        let library = ImagePath::new(parent(parent(&interpreter))).join(format!("lib/python{}", site.python).as_bytes());
+        let library =
+            ImagePath::new(parent(parent(&interpreter))).join(format!("lib/python{}", site.python).as_bytes());
         let listed: Vec<&str> = STANDARD.split_whitespace().collect();
         let not: Vec<&str> = NOT_OF_PACKAGES.split_whitespace().collect();
         self.compile_where(&library, &site.python, |module| {
@@ -79,8 +89,7 @@ impl Stage {
             }
             let is_of = |package: &str| module.strip_prefix(package).is_some_and(|rest| rest.starts_with('/'));
             let is_out = not.iter().any(|not| module == *not || not.ends_with('/') && module.starts_with(not));
-            listed.contains(&module)
-                || PACKAGES.iter().any(|package| is_of(package)) && !is_out
+            listed.contains(&module) || PACKAGES.iter().any(|package| is_of(package)) && !is_out
         });
     }
 

@@ -17,7 +17,9 @@ use crate::fs::View;
 use crate::image::{Config, GapReason, Image, Packages, Writes};
 use crate::layer::{Entry, LayerIndex};
 use crate::os::{OsInventory, OsPackage, PREDICTED, PackageManager, parse_installed, parse_status};
-use crate::ospackages::{Installation, NewPackage, PackageRequest, Repositories, Sources, autoremove, empty_caches, removed_with};
+use crate::ospackages::{
+    Installation, NewPackage, PackageRequest, Repositories, Sources, autoremove, empty_caches, removed_with,
+};
 use std::rc::Rc;
 use std::sync::Arc;
 
