@@ -1,4 +1,5 @@
-//! Imports what survives in both images, in the engine that has them: the original's failures are the baseline.
+//! Programs of images, run in the engine that has them: for `verify` what survives in both images is imported, and the original's
+//! failures are the baseline; for `imports` a module at a time.
 
 use super::pipeline::interpreter;
 use crate::emit::{SmokeFacts, smoke_script};
@@ -95,30 +96,78 @@ impl Trial<'_> {
     ) -> io::Result<Output> {
         let python =
             interpreter(facts).ok_or_else(|| io::Error::other("no Python interpreter was found in the image"))?;
-        static STARTED: AtomicU32 = AtomicU32::new(0);
-        let number = STARTED.fetch_add(1, Ordering::Relaxed);
-        let name = format!("slimwright-verify-{}-{number}", std::process::id());
+        let name = container_name("verify");
         let mut command = Command::new(&self.client);
         command.args(["run", "--rm", "--name", &name, "-i", "--network", "none", "--volume"]);
         command
             .arg(format!("{}:/slimwright", folder.display()))
             .args(["--entrypoint", &python, image, "-"])
             .args(options);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        let mut input = child.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
-        let text = script.to_owned();
-        // Whoever does not read the script says why on its stderr.
-        let writer = std::thread::spawn(move || input.write_all(text.as_bytes()));
-        let output = bounded_output(child, DEADLINE);
-        if output.is_err() {
-            // The client is gone; what it started is not.
-            let mut remove = Command::new(&self.client);
-            remove.args(["rm", "--force", &name]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-            let _ = remove.spawn().and_then(|child| bounded_output(child, REMOVAL));
-        }
-        let _ = writer.join();
-        output
+        converse(&self.client, &name, command, script, DEADLINE)
     }
+}
+
+/// A program of an image, run in a container of its own: no network, nothing of the image is written to, bounded memory and time.
+pub(super) struct Confined<'a> {
+    /// The engine's own client.
+    pub client: &'a Path,
+    /// The image's name or ID in the engine.
+    pub image: &'a str,
+    /// The program, in the place of the image's entry point.
+    pub program: &'a str,
+    /// Its arguments.
+    pub arguments: &'a [&'a str],
+    /// What it reads.
+    pub script: &'a str,
+    /// The limit on memory, without swap, in bytes.
+    pub memory: u64,
+    /// How long it may take.
+    pub deadline: Duration,
+}
+
+impl Confined<'_> {
+    /// Runs it.
+    pub(super) fn output(&self) -> io::Result<Output> {
+        let name = container_name("imports");
+        let memory = self.memory.to_string();
+        let mut command = Command::new(self.client);
+        command.args(["run", "--rm", "--name", &name, "-i", "--pull", "never", "--network", "none", "--read-only"]);
+        command.args(["--tmpfs", "/tmp", "--memory", &memory, "--memory-swap", &memory, "--pids-limit", "512"]);
+        command.args([
+            "--cap-drop",
+            "ALL",
+            "--security-opt",
+            "no-new-privileges",
+            "--entrypoint",
+            self.program,
+            self.image,
+        ]);
+        command.args(self.arguments);
+        converse(self.client, &name, command, self.script, self.deadline)
+    }
+}
+
+fn container_name(what: &str) -> String {
+    static STARTED: AtomicU32 = AtomicU32::new(0);
+    format!("slimwright-{what}-{}-{}", std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Gives a container its script, and what it says. One that does not end in time is removed.
+fn converse(client: &Path, name: &str, mut command: Command, script: &str, deadline: Duration) -> io::Result<Output> {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let mut input = child.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
+    let text = script.to_owned();
+    // Whoever does not read the script says why on its stderr.
+    let writer = std::thread::spawn(move || input.write_all(text.as_bytes()));
+    let output = bounded_output(child, deadline);
+    if output.is_err() {
+        // The client is gone; what it started is not.
+        let mut remove = Command::new(client);
+        remove.args(["rm", "--force", name]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let _ = remove.spawn().and_then(|child| bounded_output(child, REMOVAL));
+    }
+    let _ = writer.join();
+    output
 }
 
 /// What a child said, if it ends in time and does not say more than anybody needs; else it is ended.

@@ -4,7 +4,7 @@ mod common;
 mod deployment;
 
 pub use common::{Asked, Color, Context, Found, Plain, Print, Profiles, Source};
-pub use deployment::{CgroupVersion, Compose, FailOn, MeantChange, Memory, MemoryAction, MemoryDiff};
+pub use deployment::{CgroupVersion, Compose, FailOn, Imports, MeantChange, Memory, MemoryAction, MemoryDiff};
 
 use crate::base::nearest_name;
 use crate::budget::{self, Verdict};
@@ -12,7 +12,7 @@ use crate::report::check::FORMATS;
 use crate::report::{AUDIT_FORMATS, DIFF_FORMATS, Format, Render, RenderAudit};
 use clap::builder::PossibleValue;
 use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum};
-use deployment::{COMPOSE_EXAMPLES, MEMORY_EXAMPLES};
+use deployment::{COMPOSE_EXAMPLES, IMPORTS_EXAMPLES, MEMORY_EXAMPLES};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -74,6 +74,9 @@ pub enum Command {
     /// Measure what containers and processes use of memory, and compare two measurements
     #[command(after_help = MEMORY_EXAMPLES, args_conflicts_with_subcommands = true)]
     Memory(Memory),
+    /// Run an image's Python, and say what each import costs: time, own memory, shared pages
+    #[command(after_help = IMPORTS_EXAMPLES)]
+    Imports(Imports),
     /// Explain the difference of two images by its causes
     #[command(after_help = DIFF_EXAMPLES)]
     Diff(Diff),

@@ -104,6 +104,15 @@ pub enum Doubt {
         /// Which, in words.
         what: String,
     },
+    /// A young side was not watched at work: its state after real work is not known. Seconds.
+    NotAtWork {
+        /// `before` or `after`.
+        side: &'static str,
+        /// Its age.
+        age: f64,
+        /// How long it was watched.
+        watched: f64,
+    },
     /// One side was looked at once, or much shorter. Seconds.
     Window {
         /// Before.
@@ -167,6 +176,12 @@ impl std::fmt::Display for Doubt {
                 Binary(*after)
             ),
             Self::Kind { what } => f.write_str(what),
+            Self::NotAtWork { side, age, watched } => write!(
+                f,
+                "{side}, it had run for {} and was watched for {}, not at work: what it needs then is not known",
+                time(*age),
+                time(*watched)
+            ),
             Self::Window { before, after } => {
                 write!(
                     f,
@@ -280,11 +295,22 @@ fn doubts(before: &Measured, after: &Measured) -> Vec<Doubt> {
         out.push(Doubt::PageCache { before: one, after: other });
     }
     out.extend(kinds(before, after));
+    for (side, measured) in [("before", before), ("after", after)] {
+        if let Some(age) = measured.age.filter(|age| *age < YOUNG && !is_at_work(measured)) {
+            out.push(Doubt::NotAtWork { side, age, watched: measured.window.seconds });
+        }
+    }
     let (one, other) = (before.window.seconds, after.window.seconds);
     if differs(one.max(1.0), other.max(1.0)) && one.max(other) > 10.0 {
         out.push(Doubt::Window { before: one, after: other });
     }
     out
+}
+
+/// Whether it was seen working: for a minute, with a fiftieth of a processor.
+fn is_at_work(measured: &Measured) -> bool {
+    let window = &measured.window;
+    window.seconds >= 60.0 && window.cpu_seconds.is_some_and(|used| used >= 0.02 * window.seconds)
 }
 
 fn kinds(before: &Measured, after: &Measured) -> Vec<Doubt> {

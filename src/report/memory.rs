@@ -215,7 +215,7 @@ pub fn diff(diff: &Diff, style: Style<'_>) -> String {
     }
     for pair in &diff.pairs {
         lines.push(String::new());
-        lines.push(paint(style.color, Tone::Heading, &pair.name));
+        lines.push(paint(style.color, Tone::Heading, &crate::base::escape_str(&pair.name)));
         for change in &pair.changes {
             let (Some(before), Some(after)) = (change.before, change.after) else {
                 if change.before.is_some() || change.after.is_some() {
@@ -265,7 +265,7 @@ pub fn diff(diff: &Diff, style: Style<'_>) -> String {
     }
     for (names, what) in [(&diff.gone, "only before"), (&diff.new, "only after")] {
         if !names.is_empty() {
-            lines.push(format!("{what}: {}", crate::base::names(names, 10)));
+            lines.push(crate::base::escape_str(&format!("{what}: {}", crate::base::names(names, 10))));
         }
     }
     joined(lines)

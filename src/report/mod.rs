@@ -21,6 +21,7 @@ mod format;
 mod groups;
 mod heavy;
 mod html;
+mod imports;
 mod json;
 mod layout;
 mod libraries;
@@ -50,6 +51,7 @@ pub use compose::{
 pub use diff::{FORMATS as DIFF_FORMATS, markdown as diff_markdown, render as diff};
 pub use format::{Format, Render, Rendered};
 pub use heavy::{CutReport, FreedReport, HeavyReport};
+pub use imports::render as imports;
 pub use json::render as json;
 pub use libraries::{LibrariesReport, UnmetReport};
 pub use map::{Colour, Part};

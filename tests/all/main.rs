@@ -83,6 +83,7 @@ mod golden;
 mod harm;
 mod hostile;
 mod html;
+mod imports;
 mod installs;
 mod layers;
 mod manual;

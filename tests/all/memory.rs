@@ -1,5 +1,6 @@
 //! Measurements, from trees of `/proc` and `/sys/fs/cgroup`.
 
+use super::report::validate;
 use slimwright::memory::{
     Doubt, HostMemory, Limit, Meant, Measured, Record, Role, Sampler, Series, Target, TargetKind, Tree, Unread,
     Version, Why, diff, named, of_process, pools, read_target,
@@ -273,6 +274,29 @@ fn less_after_a_restart_is_no_saving() {
 }
 
 #[test]
+fn two_young_services_that_nobody_saw_at_work_are_not_compared() {
+    let (mut before, mut after) = (worked(), worked());
+    less(&mut after, 50_000_000);
+    for one in [&mut before, &mut after] {
+        (one.age, one.charged.cpu_seconds) = (Some(25.0), Some(1.5));
+    }
+    let of = |one: &Measured, other: &Measured| {
+        diff(&record(vec![one.clone()]), &record(vec![other.clone()]), &[]).pairs.remove(0)
+    };
+    let found = of(&before, &after);
+    assert!(!found.is_comparable && !found.is_saving, "{:?}", found.doubts);
+    assert!(
+        matches!(found.doubts[..], [Doubt::NotAtWork { side: "before", .. }, Doubt::NotAtWork { side: "after", .. }]),
+        "{:?}",
+        found.doubts
+    );
+    for one in [&mut before, &mut after] {
+        (one.window.seconds, one.window.cpu_seconds) = (70.0, Some(5.0));
+    }
+    assert!(of(&before, &after).is_saving, "both were seen at work, at a like age");
+}
+
+#[test]
 fn fewer_processes_count_where_they_are_meant() {
     let (before, mut after) = (worked(), worked());
     less(&mut after, 200_000_000);
@@ -306,6 +330,37 @@ fn a_record_is_read_again_and_nothing_else_is() {
         let error = Record::parse("a.mem", text.as_bytes()).unwrap_err().to_string();
         assert!(error.contains(found) && error.starts_with("a.mem: "), "{error}");
     }
+}
+
+#[test]
+fn names_in_a_file_of_a_stranger_are_escaped() {
+    let mut one = worked();
+    one.name = "a\u{1b}[31m".to_owned();
+    let (mut before, mut after) = (record(vec![one.clone(), one.clone()]), record(vec![one]));
+    before.targets[1].name = "gone\u{1b}[2J".to_owned();
+    after.targets[0].age = Some(1.0);
+    let style = slimwright::report::text::Style { width: 80, ..Default::default() };
+    let text = slimwright::report::memory_diff(&diff(&before, &after, &[]), style);
+    assert!(text.contains("gone") && !text.contains('\u{1b}'), "{text:?}");
+    let mut process = slimwright::memory::Process { pid: 1, ..Default::default() };
+    process.command = vec!["/usr/bin/python3".to_owned(), "/x/\u{1b}]0;x\u{7}evil".to_owned()];
+    before.targets[0].processes = vec![process];
+    before.targets.truncate(1);
+    before.targets[0].name = "a".to_owned();
+    let text = slimwright::report::memory(&before, style);
+    assert!(text.contains("evil") && !text.contains('\u{1b}'), "{text:?}");
+}
+
+#[test]
+fn measurements_are_what_the_schemas_say() {
+    let (before, mut after) = (worked(), worked());
+    less(&mut after, 200_000_000);
+    after.ended = Some(slimwright::memory::Ended { after: 3.0, exit_code: Some(137) });
+    let (before, after) = (record(vec![before]), record(vec![after]));
+    for one in [&before, &after] {
+        validate("memory", &serde_json::to_string(one).unwrap());
+    }
+    validate("memory-diff", &serde_json::to_string(&diff(&before, &after, &[])).unwrap());
 }
 
 #[test]

@@ -506,7 +506,8 @@ fn an_empty_image_is_reported_too() {
     markdown::render(&audit);
 }
 
-fn validate(schema: &str, document: &str) {
+/// Holds a document against a schema of ours.
+pub fn validate(schema: &str, document: &str) {
     validate_with(&format!("docs/schema/{schema}.schema.json"), document);
 }
 

@@ -228,7 +228,7 @@ fn diff(args: &MemoryDiff) -> Result<()> {
         Plain::Text => print(&report::memory_diff(&found, look.plain_style()))?,
     }
     let odd: Vec<String> =
-        found.pairs.iter().filter(|pair| !pair.is_comparable).map(|pair| pair.name.clone()).collect();
+        found.pairs.iter().filter(|pair| !pair.is_comparable).map(|pair| escape_str(&pair.name)).collect();
     match (odd.is_empty(), found.pairs.is_empty()) {
         (false, _) => Err(Failure::measure(anyhow!("not like for like: {}", crate::base::names(&odd, 5))).hint(
             "measure both sides after the same work, at a like age; --meant names a difference that is the change",

@@ -8,6 +8,7 @@ mod check;
 mod compose;
 mod diff;
 mod explain;
+mod imports;
 mod index;
 mod man;
 mod memory;
@@ -31,6 +32,7 @@ pub fn run(args: Args) -> Result<()> {
         Command::Compose(args) => compose::run(args),
         Command::Diff(args) => diff::run(args),
         Command::Index(args) => index::run(args),
+        Command::Imports(args) => imports::run(args),
         Command::Explain(args) => explain::run(&args),
         Command::Rules(args) => rules::run(&args),
         Command::Cache(args) => cache::run(&args),

@@ -91,6 +91,43 @@ pub struct Compose {
     pub format: Plain,
 }
 
+pub(super) const IMPORTS_EXAMPLES: &str = "\
+Examples:
+  slimwright imports my-service:1.4                       the top-level modules of what nothing else requires
+  slimwright imports my-service:1.4 numpy pandas app.tasks    in this order
+  slimwright imports shop-worker-1 app.tasks              the image of a running container
+  slimwright imports my-service:1.4 torch --memory '4 GiB' --format json
+
+The image's own Python runs in a container of its own: without network, the image read-only, with bounded memory and time. So its
+code runs: name only images that you trust to run. A running container is left alone; what was changed in it is not in its image.
+Exit code 3: a module that was named could not be imported.";
+
+/// `slimwright imports`.
+#[derive(Debug, ClapArgs)]
+pub struct Imports {
+    /// An image of the container engine, or a container, whose image is taken
+    #[arg(value_name = "IMAGE|CONTAINER")]
+    pub target: String,
+    /// Modules, in the order in which they are imported together; without any, those of distributions that nothing requires
+    #[arg(value_name = "MODULE")]
+    pub modules: Vec<String>,
+    /// The image's interpreter, if it is not the `python3` or `python` of its PATH
+    #[arg(long, value_name = "PATH")]
+    pub python: Option<String>,
+    /// The memory that it may take
+    #[arg(long, value_name = "SIZE", default_value = "2 GiB")]
+    pub memory: String,
+    /// The seconds that it may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    pub time: u64,
+    /// How to print.
+    #[command(flatten)]
+    pub print: Print,
+    /// What to write: text or json
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Plain,
+}
+
 /// `slimwright memory`.
 #[derive(Debug, ClapArgs)]
 pub struct Memory {
