@@ -295,7 +295,8 @@ fn doubts(before: &Measured, after: &Measured) -> Vec<Doubt> {
         out.push(Doubt::PageCache { before: one, after: other });
     }
     out.extend(kinds(before, after));
-    for (side, measured) in [("before", before), ("after", after)] {
+    let is_said = out.iter().any(|doubt| matches!(doubt, Doubt::Restarted { .. } | Doubt::LessWork { .. }));
+    for (side, measured) in [("before", before), ("after", after)].into_iter().filter(|_| !is_said) {
         if let Some(age) = measured.age.filter(|age| *age < YOUNG && !is_at_work(measured)) {
             out.push(Doubt::NotAtWork { side, age, watched: measured.window.seconds });
         }
