@@ -800,7 +800,7 @@ fn what_pip_imports_itself_is_compiled_by_root_alone_where_nothing_was_compiled_
         &format!("RUN python -B -m {install}"),
         &format!("RUN PYTHONDONTWRITEBYTECODE=1 {install}"),
         &format!("ENV PYTHONDONTWRITEBYTECODE=1\nRUN {install}"),
-        &format!("RUN useradd -m app\nUSER app\nRUN pip install --user --no-cache-dir six"),
+        "RUN useradd -m app\nUSER app\nRUN pip install --user --no-cache-dir six",
         "RUN pip --version",
     ] {
         assert_eq!(compiled(none), "", "{none}");
