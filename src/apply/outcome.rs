@@ -191,7 +191,7 @@ impl<'v> Slot<'v> {
                 self.files.insert(node.data, item(view, node.entry, Body::Original(node.data)));
             }
             EntryKind::Hardlink if view.entry(node.data).kind != EntryKind::File => {
-                let link = crate::base::escape_bytes(entry.link.as_deref().unwrap_or_default());
+                let link = crate::base::Text::of_bytes(entry.link.as_deref().unwrap_or_default());
                 let why = format!("it is a hard link to `{link}`, which is not there");
                 return Err(ApplyError::Unwritable { path: entry.path.to_string().into(), why });
             }

@@ -3,7 +3,7 @@
 use super::error::ApplyError;
 use super::header::header;
 use super::store::Store;
-use crate::base::{ImagePath, escape_path, escape_str, split_tag};
+use crate::base::{ImagePath, Text, split_tag};
 use crate::layer::{Compression, Entry, EntryKind};
 use crate::registry::is_tag;
 use std::fs::{self, File};
@@ -46,11 +46,11 @@ impl FromStr for Output {
             "oci" => Form::Layout,
             "oci-archive" => Form::OciArchive,
             "docker-archive" => Form::DockerArchive,
-            _ => return Err(format!("expected {OUTPUTS}, found `{}`", escape_str(text))),
+            _ => return Err(format!("expected {OUTPUTS}, found `{}`", Text::from(text))),
         };
         let (path, name) = rest.split_once(':').map_or((rest, None), |(path, name)| (path, Some(name)));
         if path.is_empty() || name == Some("") {
-            return Err(format!("`{}` names nothing behind its kind", escape_str(text)));
+            return Err(format!("`{}` names nothing behind its kind", Text::from(text)));
         }
         let name = name.map(|name| named(form, name)).transpose()?;
         Ok(Self { form, path: path.into(), name })
@@ -59,7 +59,7 @@ impl FromStr for Output {
 
 /// A tag, or of an archive for engines a name with one.
 fn named(form: Form, name: &str) -> Result<String, String> {
-    let wrong = |what: &str| Err(format!("expected {what}, found `{}`", escape_str(name)));
+    let wrong = |what: &str| Err(format!("expected {what}, found `{}`", Text::from(name)));
     if form != Form::DockerArchive {
         return if is_tag(name) { Ok(name.to_owned()) } else { wrong("a tag (letters, digits, `_`, `.`, `-`)") };
     }
@@ -92,7 +92,7 @@ impl Output {
     ///
     /// [`ApplyError::Exists`], or the place cannot be written to.
     pub fn check(&self, force: bool) -> Result<(), ApplyError> {
-        let place = || escape_path(&self.path).into();
+        let place = || Text::of_path(&self.path);
         let found = match fs::symlink_metadata(&self.path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return self.check_parent(),
             Err(source) => return Err(ApplyError::Write { place: place(), source }),
@@ -121,7 +121,7 @@ impl Output {
         match self.parent().is_dir() {
             true => Ok(()),
             false => Err(ApplyError::Write {
-                place: escape_path(self.parent()).into(),
+                place: Text::of_path(self.parent()),
                 source: io::Error::new(ErrorKind::NotFound, "the folder does not exist"),
             }),
         }
@@ -148,13 +148,13 @@ impl Output {
     /// Something else has come there since, or it cannot be written.
     pub fn publish(&self, staged: Staged, force: bool) -> Result<(), ApplyError> {
         self.check(force)?;
-        let failed = |source| ApplyError::Write { place: escape_path(&self.path).into(), source };
+        let failed = |source| ApplyError::Write { place: Text::of_path(&self.path), source };
         match staged {
             Staged::File(file) if force => file.persist(&self.path).map(|_| ()).map_err(|error| failed(error.error)),
             Staged::File(file) => {
                 file.persist_noclobber(&self.path).map(|_| ()).map_err(|error| match error.error.kind() {
                     ErrorKind::AlreadyExists => {
-                        let (place, what) = (escape_path(&self.path).into(), "exists already");
+                        let (place, what) = (Text::of_path(&self.path), "exists already");
                         ApplyError::Exists { place, what, forced: true }
                     }
                     _ => failed(error.error),

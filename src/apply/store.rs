@@ -22,7 +22,7 @@ impl Store {
     ///
     /// It cannot be made there.
     pub fn new(parent: &Path) -> Result<Self, ApplyError> {
-        let failed = |error| ApplyError::Write { place: crate::base::escape_path(parent).into(), source: error };
+        let failed = |error| ApplyError::Write { place: crate::base::Text::of_path(parent), source: error };
         let mut builder = tempfile::Builder::new();
         builder.prefix(".slimwright-");
         {
@@ -42,7 +42,7 @@ impl Store {
 
     /// The error of what could not be written.
     pub fn failed(&self, source: io::Error) -> ApplyError {
-        ApplyError::Write { place: crate::base::escape_path(self.path()).into(), source }
+        ApplyError::Write { place: crate::base::Text::of_path(self.path()), source }
     }
 
     /// A name for a blob whose digest is not known yet.

@@ -52,7 +52,7 @@ impl FromStr for Digest {
     type Err = DigestError;
 
     fn from_str(text: &str) -> Result<Self, DigestError> {
-        let error = || DigestError { text: super::escape_str(text) };
+        let error = || DigestError { text: super::Text::from(text).into() };
         let hex = text.strip_prefix("sha256:").ok_or_else(error)?.as_bytes();
         if hex.len() != 64 {
             return Err(error());

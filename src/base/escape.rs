@@ -58,8 +58,7 @@ const HIDDEN: [(u32, u32); 35] = [
 ];
 
 /// `text` with what is hidden ([`is_hidden`]) as `\x1b`, `\u{202e}`. Printable Unicode stays as it is.
-pub fn escape_str(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
+fn escape(text: &str, out: &mut String) {
     for c in text.chars() {
         match c {
             _ if !is_hidden(c) => out.push(c),
@@ -67,24 +66,6 @@ pub fn escape_str(text: &str) -> String {
             _ => out.push_str(&format!("\\u{{{:x}}}", c as u32)),
         }
     }
-    out
-}
-
-/// [`escape_bytes`] of a path of this machine.
-pub fn escape_path(path: &Path) -> String {
-    escape_bytes(path.as_os_str().as_encoded_bytes())
-}
-
-/// [`escape_str`] for bytes: what is not UTF-8 is shown as `\xff`.
-pub fn escape_bytes(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        out.push_str(&escape_str(chunk.valid()));
-        for byte in chunk.invalid() {
-            out.push_str(&format!("\\x{byte:02x}"));
-        }
-    }
-    out
 }
 
 /// A writer that escapes all that passes: for a `Display` whose sentence has somebody else's words in it.
@@ -92,7 +73,7 @@ pub struct Escaping<W>(pub W);
 
 impl<W: fmt::Write> fmt::Write for Escaping<W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0.write_str(&escape_str(text))
+        self.0.write_str(&Text::from(text))
     }
 }
 
@@ -102,9 +83,26 @@ impl<W: fmt::Write> fmt::Write for Escaping<W> {
 pub struct Text(String);
 
 impl Text {
-    /// Of bytes, which need not be UTF-8.
+    /// Of bytes: what is not UTF-8 is shown as `\xff`.
     pub fn of_bytes(bytes: &[u8]) -> Self {
-        Self(escape_bytes(bytes))
+        let mut out = String::with_capacity(bytes.len());
+        for chunk in bytes.utf8_chunks() {
+            escape(chunk.valid(), &mut out);
+            for byte in chunk.invalid() {
+                out.push_str(&format!("\\x{byte:02x}"));
+            }
+        }
+        Self(out)
+    }
+
+    /// Of a path of this machine.
+    pub fn of_path(path: &Path) -> Self {
+        Self::of_bytes(path.as_os_str().as_encoded_bytes())
+    }
+
+    /// Of what somebody else's words are part of.
+    pub fn of(shown: &dyn fmt::Display) -> Self {
+        Self::from(shown.to_string())
     }
 
     /// The text as it is shown.
@@ -113,27 +111,36 @@ impl Text {
     }
 }
 
-impl From<&str> for Text {
-    fn from(text: &str) -> Self {
-        Self(escape_str(text))
-    }
+macro_rules! made_of {
+    ($($kind:ty),*) => {
+        $(impl From<&$kind> for Text {
+            fn from(text: &$kind) -> Self {
+                let mut out = String::with_capacity(text.len());
+                escape(text, &mut out);
+                Self(out)
+            }
+        })*
+    };
 }
+
+made_of!(str, String, Box<str>, std::sync::Arc<str>, std::borrow::Cow<'_, str>);
 
 impl From<&Path> for Text {
     fn from(path: &Path) -> Self {
-        Self(escape_path(path))
+        Self::of_path(path)
     }
 }
 
-impl From<&String> for Text {
-    fn from(text: &String) -> Self {
-        Self(escape_str(text))
+/// As it is: it was escaped when it was made.
+impl From<&Text> for Text {
+    fn from(text: &Text) -> Self {
+        text.clone()
     }
 }
 
 impl From<String> for Text {
     fn from(text: String) -> Self {
-        if text.chars().any(is_hidden) { Self(escape_str(&text)) } else { Self(text) }
+        if text.chars().any(is_hidden) { Self::from(&text) } else { Self(text) }
     }
 }
 
@@ -175,6 +182,18 @@ impl PartialEq<&str> for Text {
     }
 }
 
+impl PartialEq<String> for Text {
+    fn eq(&self, other: &String) -> bool {
+        self.0 == *other
+    }
+}
+
+impl std::borrow::Borrow<str> for Text {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // With the width that the caller wants.
@@ -188,18 +207,18 @@ mod tests {
 
     #[test]
     fn what_steers_a_terminal_is_made_visible() {
-        assert_eq!(escape_bytes(b"a\x1b[31m\n\xffb"), "a\\x1b[31m\\x0a\\xffb");
-        assert_eq!(escape_str("caf\u{e9} \u{202e}gpj"), "caf\u{e9} \\u{202e}gpj");
-        assert_eq!(escape_str("\u{9b}"), "\\u{9b}");
+        assert_eq!(Text::of_bytes(b"a\x1b[31m\n\xffb"), "a\\x1b[31m\\x0a\\xffb");
+        assert_eq!(Text::from("caf\u{e9} \u{202e}gpj"), "caf\u{e9} \\u{202e}gpj");
+        assert_eq!(Text::from("\u{9b}"), "\\u{9b}");
     }
 
     #[test]
     fn what_hides_is_made_visible() {
         for c in "\u{ad}\u{61c}\u{200b}\u{200d}\u{2028}\u{2060}\u{2066}\u{206a}\u{180e}\u{feff}\u{fff9}\u{fe0f}\u{3164}\u{e000}\u{ffff}\u{e0041}\u{e0100}\u{f0000}\u{1d173}".chars() {
-            assert_eq!(escape_str(&c.to_string()), format!("\\u{{{:x}}}", c as u32));
+            assert_eq!(Text::from(&c.to_string()), format!("\\u{{{:x}}}", c as u32));
         }
         let plain = "caf\u{e9} \u{4e2d}\u{6587} \u{3000}\u{a0}\u{1f600} \u{5d0} \u{fffd} \u{2026}\u{2502}\u{2570}";
-        assert_eq!(escape_str(plain), plain);
+        assert_eq!(Text::from(plain), plain);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A place in a text of the user's, for messages that show the line.
 
-use super::escape_str;
+use super::Text;
 use std::ops::Range;
 
 /// Where a span of a text begins, and its line with a mark below the span.
@@ -22,9 +22,9 @@ impl Excerpt {
         let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
         let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
         let line = text[..start].matches('\n').count() + 1;
-        let before = escape_str(text[line_start..start].trim_end_matches('\r'));
-        let marked = escape_str(text[start..end.min(line_end)].trim_end_matches('\r'));
-        let whole = escape_str(text[line_start..line_end].trim_end_matches('\r'));
+        let before = Text::from(text[line_start..start].trim_end_matches('\r'));
+        let marked = Text::from(text[start..end.min(line_end)].trim_end_matches('\r'));
+        let whole = Text::from(text[line_start..line_end].trim_end_matches('\r'));
         let (number, margin) = (line.to_string(), " ".repeat(line.to_string().len()));
         let marks = "^".repeat(marked.chars().count().max(1));
         let indent = " ".repeat(before.chars().count());

@@ -25,7 +25,7 @@ pub use both::{both, in_halves};
 pub use bounded::{Memory, deserialize_within};
 pub use bytes::{Basis, ByteSize, Size, Unit, parse_byte_size};
 pub use digest::{Digest, DigestError, Sha256Writer};
-pub use escape::{Escaping, Text, escape_bytes, escape_path, escape_str, is_hidden};
+pub use escape::{Escaping, Text, is_hidden};
 pub use excerpt::Excerpt;
 pub use hash::{FastMap, FastSet, Seeded};
 pub use hint::Hint;

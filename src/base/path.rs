@@ -36,7 +36,7 @@ impl ImagePath {
 /// With a leading slash, escaped for a terminal.
 impl fmt::Display for ImagePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "/{}", super::escape_bytes(&self.0))
+        write!(f, "/{}", super::Text::of_bytes(&self.0))
     }
 }
 

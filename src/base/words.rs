@@ -1,16 +1,18 @@
 //! Numbers and names in sentences.
 
+use std::borrow::Borrow;
+
 /// `1 file`, `2 files`.
 pub fn count(number: usize, one: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
 }
 
 /// `a, b and c`; of more than `most` the first ones, and how many are left: `a, b and 4 more`.
-pub fn names(names: &[String], most: usize) -> String {
+pub fn names<T: Borrow<str>>(names: &[T], most: usize) -> String {
     match names {
         [] => String::new(),
-        [one] => one.clone(),
+        [one] => one.borrow().to_owned(),
         _ if names.len() > most => format!("{} and {} more", names[..most].join(", "), names.len() - most),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+        [first @ .., last] => format!("{} and {}", first.join(", "), last.borrow()),
     }
 }

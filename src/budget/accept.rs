@@ -4,7 +4,7 @@ use super::config::Accept;
 use super::snapshot::FindingSize;
 use super::verdict::{Accepted, AcceptedState, Warning, WarningId};
 use super::{Date, Snapshot};
-use crate::base::escape_str;
+use crate::base::Text;
 
 /// What acceptances cover.
 pub(super) struct Acceptances {
@@ -34,8 +34,8 @@ impl Acceptances {
             _ if meant.is_empty() => AcceptedState::Unused,
             _ => AcceptedState::Active,
         };
-        let (rule, subject) = (escape_str(&accept.rule), escape_str(&accept.subject.text));
-        let expires = accept.expires.map(|last| last.to_string());
+        let (rule, subject) = (Text::from(&accept.rule), Text::from(&accept.subject.text));
+        let expires = accept.expires.map(|last| last.to_string().into());
         let warning = match state {
             AcceptedState::Active => None,
             AcceptedState::Expired => {
@@ -51,14 +51,14 @@ impl Acceptances {
             )),
         };
         let location = Some(accept.place.clone());
-        self.warnings.extend(warning.map(|(id, message)| Warning { id, message, location }));
+        self.warnings.extend(warning.map(|(id, message)| Warning { id, message: message.into(), location }));
         if state == AcceptedState::Active {
             meant.iter().for_each(|at| self.covered[*at] = true);
         }
         self.accepted.push(Accepted {
             rule,
             subject,
-            reason: escape_str(&accept.reason),
+            reason: Text::from(&accept.reason),
             expires,
             state,
             findings: meant.iter().map(|at| snapshot.findings[*at].subject.clone()).collect(),

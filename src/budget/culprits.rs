@@ -3,7 +3,7 @@
 use super::lock::Baseline;
 use super::snapshot::{DistributionSize, FindingSize, LayerSize, PackageSize, Snapshot};
 use super::verdict::{Culprit, CulpritKind};
-use crate::base::{ByteSize, Size, Unit, names};
+use crate::base::{ByteSize, Size, Text, Unit, names};
 use crate::facts::Part;
 use crate::fs::Owner;
 use std::collections::BTreeMap;
@@ -37,8 +37,8 @@ impl<'a> Culprits<'a> {
     fn plain(&self, kind: CulpritKind, name: &str, what: String, bytes: u64) -> Culprit {
         Culprit {
             kind,
-            name: name.to_owned(),
-            what,
+            name: name.into(),
+            what: what.into(),
             size: self.size(bytes),
             growth: None,
             chain: Vec::new(),
@@ -66,11 +66,11 @@ impl<'a> Culprits<'a> {
         let before = self.baseline.map(|baseline| baseline.unpacked.distributions.get(&dist.normalized));
         let what = match before {
             Some(None) => format!("{title} (new)"),
-            Some(Some((version, _))) if *version != dist.version => format!("{title} (was {version})"),
+            Some(Some((version, _))) if dist.version != *version => format!("{title} (was {version})"),
             _ => title,
         };
         let growth = |before: u64| match self.same_name.get(dist.normalized.as_str()) {
-            Some((first, _)) if *first != dist.environment => 0,
+            Some((first, _)) if dist.environment != *first => 0,
             Some((_, all)) if *all > dist.bytes => change(before, *all),
             _ => change(before, bytes),
         };
@@ -139,7 +139,7 @@ impl<'a> Culprits<'a> {
         let new = if new { ", new" } else { "" };
         let mut chain = first.chain.clone();
         if let Some(last) = chain.last_mut() {
-            last.clone_from(&name);
+            *last = Text::from(&name);
         }
         let hidden = members.iter().filter(|member| member.kind == CulpritKind::HiddenDistribution).count();
         let hidden = if hidden > 0 { format!(", {hidden} of them hidden") } else { String::new() };
@@ -155,7 +155,7 @@ impl<'a> Culprits<'a> {
             growth,
             chain,
             asked_for: first.asked_for.clone().filter(|_| alike),
-            place: Some(examples),
+            place: Some(examples.into()),
             ..self.plain(
                 CulpritKind::Family,
                 &name,
@@ -170,11 +170,14 @@ impl<'a> Culprits<'a> {
         let culprit = |hidden: &super::HiddenSize| Culprit {
             chain: if hidden.chain.len() > 1 { hidden.chain.clone() } else { Vec::new() },
             asked_for: hidden.asked_for.clone(),
-            place: Some(format!(
-                "hidden in layer {}: layer {} uninstalled or replaced it",
-                hidden.layer + 1,
-                hidden.removed_by + 1
-            )),
+            place: Some(
+                (format!(
+                    "hidden in layer {}: layer {} uninstalled or replaced it",
+                    hidden.layer + 1,
+                    hidden.removed_by + 1
+                ))
+                .into(),
+            ),
             ..self.plain(
                 CulpritKind::HiddenDistribution,
                 &hidden.normalized,
@@ -248,7 +251,7 @@ impl<'a> Culprits<'a> {
         let sum = packages.iter().fold(0u64, |sum, (_, bytes)| sum.saturating_add(*bytes));
         let what = format!("{what} above the base image ({})", packages.len());
         Culprit {
-            place: Some(examples(packages.iter().map(|(package, bytes)| (package.name.as_str(), *bytes)))),
+            place: Some(examples(packages.iter().map(|(package, bytes)| (package.name.as_str(), *bytes))).into()),
             ..self.plain(kind, kind.as_str(), what, sum)
         }
     }
@@ -267,7 +270,7 @@ impl<'a> Culprits<'a> {
             let place = examples(largest.iter().map(|culprit| (culprit.what.as_str(), culprit.size.bytes.0)));
             out.push(Culprit {
                 growth: Some(change(before.dead_bytes, dead)),
-                place: Some(place),
+                place: Some(place.into()),
                 ..self.plain(CulpritKind::DeadBytes, "dead-bytes", what, dead)
             });
         }
@@ -278,13 +281,13 @@ impl<'a> Culprits<'a> {
         out
     }
 
-    fn grown_packages(&self, before: &BTreeMap<String, u64>) -> Vec<Culprit> {
+    fn grown_packages(&self, before: &BTreeMap<Text, u64>) -> Vec<Culprit> {
         let of = |(package, bytes): (&PackageSize, u64)| {
             let old = before.get(&package.name);
             let new = if old.is_none() { " (new)" } else { "" };
             Culprit {
                 growth: Some(change(old.copied().unwrap_or(0), bytes)),
-                what: format!("{} {}{new}", package.name, package.version),
+                what: format!("{} {}{new}", package.name, package.version).into(),
                 ..self.package(package, bytes)
             }
         };
@@ -294,7 +297,7 @@ impl<'a> Culprits<'a> {
     pub(super) fn package(&self, package: &PackageSize, bytes: u64) -> Culprit {
         let asked = if package.manual { "asked for by hand" } else { "installed for another package" };
         let what = format!("{} {}", package.name, package.version);
-        Culprit { place: Some(asked.to_owned()), ..self.plain(CulpritKind::OsPackage, &package.name, what, bytes) }
+        Culprit { place: Some(asked.into()), ..self.plain(CulpritKind::OsPackage, &package.name, what, bytes) }
     }
 
     /// `layer 6 (RUN pip install x)`.
@@ -313,7 +316,7 @@ impl<'a> Culprits<'a> {
             let culprit = Culprit {
                 place: (!layer.largest.is_empty()).then(|| {
                     let largest = layer.largest.iter().map(|(what, bytes)| (what.as_str(), *bytes));
-                    format!("most of it: {} unpacked", examples(largest))
+                    format!("most of it: {} unpacked", examples(largest)).into()
                 }),
                 ..self.plain(CulpritKind::Layer, &format!("layer {}", position + 1), self.layer_title(position), bytes)
             };

@@ -6,7 +6,7 @@
 use super::SCHEMA_VERSION;
 use super::culprits::change;
 use super::snapshot::{LayerSize, PackageSize, Snapshot};
-use crate::base::{Basis, ByteSize, Size, Unit};
+use crate::base::{Basis, ByteSize, Size, Text, Unit};
 use crate::fs::Owner;
 use serde::Serialize;
 use std::cmp::Reverse;
@@ -19,11 +19,11 @@ pub struct Diff {
     /// Version of this form: [`super::SCHEMA_VERSION`].
     pub schema_version: u32,
     /// The first image's name.
-    pub before: String,
+    pub before: Text,
     /// The second image's name.
-    pub after: String,
+    pub after: Text,
     /// Their platforms: one where they are equal, `a → b` where not.
-    pub platform: String,
+    pub platform: Text,
     /// Bytes of all layers.
     pub unpacked: SizeChange,
     /// Compressed bytes of all layers, where both are known.
@@ -129,11 +129,11 @@ pub struct Cause {
 #[serde(rename_all = "kebab-case")]
 pub struct DiffRow {
     /// Name: a distribution, a package, a folder, a layer.
-    pub name: String,
+    pub name: Text,
     /// Version before, where it has one.
-    pub version_before: Option<String>,
+    pub version_before: Option<Text>,
     /// Version after.
-    pub version_after: Option<String>,
+    pub version_after: Option<Text>,
     /// Bytes (`unpacked`) before.
     pub before: u64,
     /// Bytes after.
@@ -142,9 +142,9 @@ pub struct DiffRow {
     pub difference: i64,
     /// The requirements that brought it, from the root to it, each `name version`; of the image that has it, the second
     /// where both have.
-    pub chain: Vec<String>,
+    pub chain: Vec<Text>,
     /// Why the root of the chain is one.
-    pub asked_for: Option<String>,
+    pub asked_for: Option<Text>,
 }
 
 /// What became of a layer.
@@ -170,7 +170,7 @@ pub struct LayerChange {
     /// Its position in the second image, counted from 1.
     pub position_after: Option<usize>,
     /// What created it, in one line.
-    pub instruction: Option<String>,
+    pub instruction: Option<Text>,
     /// Whether it is of the base image, of the image that has it.
     pub base: bool,
     /// Bytes (`unpacked`) before.
@@ -186,19 +186,19 @@ pub struct LayerChange {
 /// Something of one image by its name: the versions, its bytes, and who brought it.
 #[derive(Clone, Default)]
 struct Thing {
-    versions: Vec<String>,
+    versions: Vec<Text>,
     bytes: u64,
-    chain: Vec<String>,
-    asked_for: Option<String>,
+    chain: Vec<Text>,
+    asked_for: Option<Text>,
 }
 
 impl Thing {
-    fn version(&self) -> Option<String> {
-        (!self.versions.is_empty()).then(|| self.versions.join(", "))
+    fn version(&self) -> Option<Text> {
+        (!self.versions.is_empty()).then(|| self.versions.join(", ").into())
     }
 }
 
-type Things = BTreeMap<String, Thing>;
+type Things = BTreeMap<Text, Thing>;
 
 impl Diff {
     /// The difference of two images.
@@ -222,7 +222,7 @@ impl Diff {
             after: after.name.clone(),
             platform: match before.platform == after.platform {
                 true => after.platform.clone(),
-                false => format!("{} → {}", before.platform, after.platform),
+                false => format!("{} → {}", before.platform, after.platform).into(),
             },
             unpacked,
             wire: wire.map(|(first, second)| size_change(before, first, after, second, Unit::Wire)),
@@ -285,7 +285,7 @@ fn of_distributions(before: &Things, after: &Things) -> Vec<Cause> {
 }
 
 fn names<'t>(before: &'t Things, after: &'t Things) -> Vec<&'t str> {
-    let mut out: Vec<&str> = before.keys().chain(after.keys()).map(String::as_str).collect();
+    let mut out: Vec<&str> = before.keys().chain(after.keys()).map(Text::as_str).collect();
     out.sort_unstable();
     out.dedup();
     out
@@ -299,7 +299,7 @@ fn row(name: &str, old: Option<&Thing>, new: Option<&Thing>) -> Option<DiffRow> 
     let same = before == after && version(old) == version(new);
     let from = new.or(old)?;
     (!same).then(|| DiffRow {
-        name: name.to_owned(),
+        name: name.into(),
         version_before: version(old),
         version_after: version(new),
         before,
@@ -354,7 +354,7 @@ fn packages(packages: &[(&PackageSize, u64)]) -> Things {
 }
 
 fn one(name: &str, bytes: u64) -> Things {
-    if bytes > 0 { Things::from([(name.to_owned(), plain(bytes))]) } else { Things::new() }
+    if bytes > 0 { Things::from([(name.into(), plain(bytes))]) } else { Things::new() }
 }
 
 /// By folder, where the folders were told.
@@ -367,7 +367,7 @@ fn application(snapshot: &Snapshot) -> Things {
     }
     let rest = if told <= all { all - told } else { all };
     if rest > 0 {
-        out.insert("other files".to_owned(), plain(rest));
+        out.insert("other files".into(), plain(rest));
     }
     out
 }
@@ -386,7 +386,7 @@ fn dead(snapshot: &Snapshot) -> Things {
     }
     let rest = snapshot.dead().saturating_sub(told);
     if rest > 0 {
-        out.insert("other hidden bytes".to_owned(), plain(rest));
+        out.insert("other hidden bytes".into(), plain(rest));
     }
     out
 }

@@ -10,7 +10,7 @@ use super::verdict::{
     Amount, Check, CheckId, CheckKind, Culprit, Outcome, Place, Severity, Verdict, Warning, WarningId, fingerprint,
 };
 use super::{Date, SCHEMA_VERSION};
-use crate::base::{ByteSize, Hint, Size, Unit, escape_str, names};
+use crate::base::{ByteSize, Hint, Size, Text, Unit, names};
 
 /// Culprits of a check that are shown.
 const CULPRITS: usize = 10;
@@ -69,7 +69,7 @@ pub fn evaluate(
     baseline: Option<&Baseline>,
     today: Date,
 ) -> Result<Verdict, BudgetError> {
-    let names: Vec<&str> = snapshot.names.iter().map(String::as_str).collect();
+    let names: Vec<&str> = snapshot.names.iter().map(Text::as_str).collect();
     let limits = config.limits(&names, &snapshot.platform);
     applicable(snapshot, config, &limits, baseline)?;
     let acceptances = Acceptances::new(snapshot, config.accept(), today);
@@ -104,14 +104,18 @@ fn applicable(
 ) -> Result<(), BudgetError> {
     let (image, platform) = (snapshot.repository.clone(), snapshot.platform.clone());
     if limits.is_empty() {
-        return Err(BudgetError::NoLimits { file: escape_str(config.file()), image, platform });
+        return Err(BudgetError::NoLimits {
+            file: Text::from(config.file()).into(),
+            image: image.into(),
+            platform: platform.into(),
+        });
     }
     match limits.growth() {
         Some(bound) if baseline.is_none() => Err(BudgetError::NoBaseline {
             place: bound.place.as_ref().map_or_else(|| "--limit".to_owned(), Place::to_string),
             key: bound.key.clone(),
-            image,
-            platform,
+            image: image.into(),
+            platform: platform.into(),
             basis: if snapshot.basis == crate::base::Basis::Measured { "measured" } else { "predicted" },
         }),
         _ => Ok(()),
@@ -148,7 +152,7 @@ impl Judge<'_> {
         let mut out = self.acceptances.warnings.clone();
         if !self.snapshot.gaps.is_empty() && self.limits.unpredicted == Unpredicted::Allow {
             let message = format!("sizes are too small by an unknown amount: {}", self.what_is_missing());
-            out.push(Warning { id: WarningId::GapsAllowed, message, location: None });
+            out.push(Warning { id: WarningId::GapsAllowed, message: message.into(), location: None });
         }
         let unread = self.snapshot.unread.iter();
         out.extend(unread.map(|line| Warning { id: WarningId::ImageProblem, message: line.clone(), location: None }));
@@ -163,11 +167,9 @@ impl Judge<'_> {
 
     /// `RUN make (Dockerfile, line 12: …) is not predicted`.
     fn what_is_missing(&self) -> String {
-        let gaps = self.snapshot.gaps.iter().map(|gap| {
-            let text = format!("{} ({}) is not predicted: {}", gap.command, gap.place, gap.why);
-            escape_str(&text)
-        });
-        let all: Vec<String> = gaps.chain(self.snapshot.unread.iter().cloned()).collect();
+        let gaps = self.snapshot.gaps.iter();
+        let gaps = gaps.map(|gap| format!("{} ({}) is not predicted: {}", gap.command, gap.place, gap.why).into());
+        let all: Vec<Text> = gaps.chain(self.snapshot.unread.iter().cloned()).collect();
         names(&all, GAPS)
     }
 
@@ -175,14 +177,14 @@ impl Judge<'_> {
         Check {
             id,
             kind: id.kind(),
-            subject: escape_str(subject),
-            key: key.to_owned(),
+            subject: Text::from(subject),
+            key: key.into(),
             severity: Severity::Hard,
             outcome: Outcome::Pass,
             limit: None,
             measured: None,
             baseline: None,
-            message: String::new(),
+            message: String::new().into(),
             culprits: Vec::new(),
             more_culprits: 0,
             location: place,
@@ -199,7 +201,7 @@ impl Judge<'_> {
                 outcome: Outcome::CouldNotMeasure,
                 severity: if bound.max.is_empty() { Severity::Soft } else { Severity::Hard },
                 limit: bound.max.first().or(bound.warn.first()).map(|limit| self.limit(limit, bound.id)),
-                message: reason,
+                message: reason.into(),
                 ..check
             },
         }
@@ -246,7 +248,7 @@ impl Judge<'_> {
             limit: limit.map(|limit| self.limit(limit, bound.id)),
             measured: Some(amount),
             baseline,
-            message,
+            message: message.into(),
             culprits,
             more_culprits,
             ..check
@@ -291,7 +293,7 @@ impl Judge<'_> {
         };
         Check {
             outcome: if found { Outcome::Pass } else { Outcome::CouldNotMeasure },
-            message: message.to_owned(),
+            message: message.into(),
             ..check
         }
     }
@@ -326,8 +328,8 @@ impl Judge<'_> {
         let check = self.check(id, &pattern.text, key, pattern.place.clone());
         let found = super::culprits::largest_first(found);
         let count = found.len() as u64;
-        let shown: Vec<String> = found.iter().map(|culprit| culprit.what.clone()).collect();
-        let subject = escape_str(&pattern.text);
+        let shown: Vec<Text> = found.iter().map(|culprit| culprit.what.clone()).collect();
+        let subject = Text::from(&pattern.text);
         let (outcome, message) = match found.as_slice() {
             [] if self.doubts() => {
                 let named = format!("no {what} {subject}, as far as is known");
@@ -352,7 +354,7 @@ impl Judge<'_> {
             outcome,
             limit: Some(Amount::Count { count: 0 }),
             measured: Some(Amount::Count { count }),
-            message,
+            message: message.into(),
             culprits,
             more_culprits,
             ..check

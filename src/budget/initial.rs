@@ -13,8 +13,8 @@ pub fn initial(snapshot: &Snapshot) -> String {
     let (total, dead) = (snapshot.summary.total(), snapshot.summary.dead());
     let mut out = format!(
         "# Limits for `slimwright check`, made from {} ({}).\n# Every key: docs/budget.md of slimwright.\n",
-        crate::base::escape_str(&snapshot.name),
-        crate::base::escape_str(&snapshot.platform),
+        crate::base::Text::from(&snapshot.name),
+        crate::base::Text::from(&snapshot.platform),
     );
     if snapshot.has_python {
         out.push_str("\n# An image in which no Python is found is not measured.\npython = true\n");

@@ -6,7 +6,7 @@
 //! not merged to its end, sums that are none: errors, never an empty baseline.
 
 use super::snapshot::{Snapshot, total};
-use crate::base::{Basis, Excerpt, Hint, escape_str};
+use crate::base::{Basis, Excerpt, Hint, Text};
 use crate::facts::Part;
 use crate::fs::Owner;
 use serde::Deserialize;
@@ -56,9 +56,9 @@ pub struct Unpacked {
     /// The layers, lowest first.
     pub layers: Vec<Layer>,
     /// Distributions by normalized name: the versions, and the bytes of all of that name.
-    pub distributions: BTreeMap<String, (String, u64)>,
+    pub distributions: BTreeMap<Text, (Text, u64)>,
     /// OS packages above the base, by name.
-    pub os_packages: BTreeMap<String, u64>,
+    pub os_packages: BTreeMap<Text, u64>,
 }
 
 /// Compressed bytes.
@@ -80,10 +80,10 @@ pub struct Layer {
     pub bytes: u64,
     /// What created it.
     #[serde(default)]
-    pub instruction: String,
+    pub instruction: Text,
     /// Its digest.
     #[serde(default)]
-    pub digest: String,
+    pub digest: Text,
 }
 
 /// Why a lock cannot be used.
@@ -93,7 +93,7 @@ pub enum LockError {
     #[error("{file}:{line}:{column}: damaged: {message}")]
     Damaged {
         /// The file as it was named.
-        file: String,
+        file: Text,
         /// Line, from 1.
         line: usize,
         /// Column, from 1.
@@ -105,7 +105,7 @@ pub enum LockError {
     #[error("{file}: expected a lock of version {VERSION}, found version {found}")]
     Version {
         /// The file.
-        file: String,
+        file: Text,
         /// Its version.
         found: i64,
     },
@@ -142,8 +142,8 @@ struct RawLock {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawImage {
-    name: String,
-    platform: String,
+    name: Text,
+    platform: Text,
     basis: Basis,
     unpacked: Spanned<RawUnpacked>,
     wire: Option<Spanned<RawWire>>,
@@ -162,16 +162,16 @@ struct RawUnpacked {
     conda_packages: u64,
     layers: Vec<Layer>,
     #[serde(default)]
-    distributions: BTreeMap<String, RawDistribution>,
+    distributions: BTreeMap<Text, RawDistribution>,
     #[serde(default)]
-    os_packages: BTreeMap<String, u64>,
+    os_packages: BTreeMap<Text, u64>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawDistribution {
     bytes: u64,
-    version: String,
+    version: Text,
 }
 
 #[derive(Deserialize)]
@@ -187,15 +187,15 @@ impl Lock {
     pub fn parse(text: &str, file: &str) -> Result<Self, LockError> {
         let damaged = |span: Range<usize>, message: &str| {
             let excerpt = Excerpt::new(text, span);
-            let message = format!("{}\n{}", escape_str(message), excerpt.shown);
-            LockError::Damaged { file: escape_str(file), line: excerpt.line, column: excerpt.column, message }
+            let message = format!("{}\n{}", Text::from(message), excerpt.shown);
+            LockError::Damaged { file: Text::from(file), line: excerpt.line, column: excerpt.column, message }
         };
         let of_toml =
             |error: toml::de::Error| damaged(error.span().unwrap_or(0..0), &error.message().trim().replace('\n', ", "));
         let version = toml::from_str::<RawVersion>(text).map_err(of_toml)?.version;
         let version = version.ok_or_else(|| damaged(0..0, "expected `version`, found none"))?;
         if *version.get_ref() != VERSION {
-            return Err(LockError::Version { file: escape_str(file), found: version.into_inner() });
+            return Err(LockError::Version { file: Text::from(file), found: version.into_inner() });
         }
         let raw: RawLock = toml::from_str(text).map_err(of_toml)?;
         let mut out = Self::default();
@@ -256,7 +256,7 @@ impl Lock {
 fn key(snapshot: &Snapshot) -> Key {
     // What stands in a catalogue is no measurement either.
     let basis = if snapshot.basis == Basis::Measured { Basis::Measured } else { Basis::Predicted };
-    (snapshot.repository.clone(), snapshot.platform.clone(), basis)
+    (snapshot.repository.clone().into(), snapshot.platform.clone().into(), basis)
 }
 
 fn read_image(raw: RawImage) -> Result<(Key, Baseline), (Range<usize>, &'static str)> {
@@ -290,7 +290,7 @@ fn read_image(raw: RawImage) -> Result<(Key, Baseline), (Range<usize>, &'static 
         distributions: distributions.collect(),
         os_packages: sizes.os_packages,
     };
-    Ok(((raw.name, raw.platform, raw.basis), Baseline { unpacked, wire }))
+    Ok(((raw.name.into(), raw.platform.into(), raw.basis), Baseline { unpacked, wire }))
 }
 
 impl Baseline {
@@ -327,9 +327,9 @@ impl Unpacked {
         }
         for dist in &snapshot.distributions {
             let (versions, bytes) = out.distributions.entry(dist.normalized.clone()).or_default();
-            if !versions.split(", ").any(|version| version == dist.version) {
+            if !versions.split(", ").any(|version| dist.version == version) {
                 let comma = if versions.is_empty() { "" } else { ", " };
-                versions.push_str(&format!("{comma}{}", dist.version));
+                *versions = format!("{versions}{comma}{}", dist.version).into();
             }
             *bytes = bytes.saturating_add(dist.bytes);
         }

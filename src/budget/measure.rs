@@ -210,7 +210,7 @@ impl Gauge<'_> {
         }
         let all = self.culprits.layers(unit, size);
         let (value, what) =
-            all.first().map_or((0, "a layer".to_owned()), |first| (first.size.bytes.0, first.what.clone()));
+            all.first().map_or((0, "a layer".to_owned()), |first| (first.size.bytes.0, first.what.clone().into()));
         let text = format!("the largest layer, {what}, has {}", ByteSize(value));
         Ok(Measured { unit, single: true, ..self.bytes(value, text, all) })
     }
@@ -329,7 +329,7 @@ impl Gauge<'_> {
 
 /// `torch 2.1.1 has 1.43 GB`, `11 distributions named nvidia-* have 2.90 GB`.
 fn of_names(bound: &Bound, what: &str, count: usize, first: Option<&Culprit>, bytes: u64) -> String {
-    let name = crate::base::escape_str(&bound.subject);
+    let name = crate::base::Text::from(&bound.subject);
     match (count, first) {
         (0, _) | (_, None) => format!("no {what} is named {name}"),
         (1, Some(first)) => format!("{} has {}", first.what, ByteSize(bytes)),

@@ -2,7 +2,7 @@
 //!
 //! Every byte is in exactly one part of the image's [`Summary`]; the rest gives the parts their names.
 
-use crate::base::{Basis, CondaId, DistId, Id, ImagePath, LayerIdx, Location, Numbered, PackageId, escape_str, parent};
+use crate::base::{Basis, CondaId, DistId, Id, ImagePath, LayerIdx, Location, Numbered, PackageId, Text, parent};
 use crate::facts::{Chain, Facts, LayerSummary, Owners, Part, Summary, chains};
 use crate::fs::Owner;
 use crate::image::{Gap, HistoryRow, Image, repository};
@@ -23,13 +23,13 @@ const LARGEST: usize = 3;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
     /// The image's name, with its tag.
-    pub name: String,
+    pub name: Text,
     /// Its name without tag and digest, by which its baseline is kept.
-    pub repository: String,
+    pub repository: Text,
     /// All names by which sections of a configuration may mean it.
-    pub names: Vec<String>,
+    pub names: Vec<Text>,
     /// `os/architecture[/variant]`.
-    pub platform: String,
+    pub platform: Text,
     /// How its numbers are known.
     pub basis: Basis,
     /// Every byte, by what it is.
@@ -45,7 +45,7 @@ pub struct Snapshot {
     /// conda packages, with what no distribution owns of them.
     pub conda_packages: Numbered<CondaId, PackageSize>,
     /// Of the application's, bytes by folder: only after [`Snapshot::with_folders`].
-    pub folders: BTreeMap<String, u64>,
+    pub folders: BTreeMap<Text, u64>,
     /// What the rules found.
     pub findings: Vec<FindingSize>,
     /// Whether there is an environment of Python's, or a distribution.
@@ -53,52 +53,52 @@ pub struct Snapshot {
     /// What a virtual image could not predict.
     pub gaps: Vec<Gap>,
     /// What could not be read, a line each.
-    pub unread: Vec<String>,
+    pub unread: Vec<Text>,
 }
 
 /// One layer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerSize {
     /// Its digest: of the uncompressed tar, or of the blob where that is not known.
-    pub digest: Option<String>,
+    pub digest: Option<Text>,
     /// What created it, in one line.
-    pub instruction: Option<String>,
+    pub instruction: Option<Text>,
     /// Bytes.
     pub unpacked: u64,
     /// Compressed bytes.
     pub wire: Option<u64>,
     /// The distributions that have most bytes in it, with these bytes.
-    pub largest: Vec<(String, u64)>,
+    pub largest: Vec<(Text, u64)>,
 }
 
 /// One installed distribution.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DistributionSize {
     /// Name as METADATA writes it.
-    pub name: String,
+    pub name: Text,
     /// Name normalized.
-    pub normalized: String,
+    pub normalized: Text,
     /// Version.
-    pub version: String,
+    pub version: Text,
     /// Prefix of its environment.
-    pub environment: String,
+    pub environment: Text,
     /// Its bytes.
     pub bytes: u64,
     /// A shortest way from a root to it, `name version` each; itself alone where it is a root.
-    pub chain: Vec<String>,
+    pub chain: Vec<Text>,
     /// Why the first of the chain is a root.
-    pub asked_for: Option<String>,
+    pub asked_for: Option<Text>,
     /// Where its metadata is.
-    pub place: String,
+    pub place: Text,
 }
 
 /// A distribution that a layer uninstalled.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HiddenSize {
     /// Name normalized.
-    pub normalized: String,
+    pub normalized: Text,
     /// Name and version.
-    pub title: String,
+    pub title: Text,
     /// Bytes that are still there.
     pub bytes: u64,
     /// The layer that has them, from 0.
@@ -106,18 +106,18 @@ pub struct HiddenSize {
     /// The layer that took it away, from 0.
     pub removed_by: LayerIdx,
     /// The way to what requires it, and itself, where something does.
-    pub chain: Vec<String>,
+    pub chain: Vec<Text>,
     /// Why the first of the chain is a root, or who asked for it.
-    pub asked_for: Option<String>,
+    pub asked_for: Option<Text>,
 }
 
 /// One OS package.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PackageSize {
     /// Name.
-    pub name: String,
+    pub name: Text,
     /// Version.
-    pub version: String,
+    pub version: Text,
     /// Its bytes in all layers.
     pub bytes: u64,
     /// Whether it was asked for by hand.
@@ -128,11 +128,11 @@ pub struct PackageSize {
 #[derive(Clone, Debug, PartialEq)]
 pub struct FindingSize {
     /// The rule.
-    pub rule: String,
+    pub rule: Text,
     /// What it is about.
-    pub subject: String,
+    pub subject: Text,
     /// In words, with numbers.
-    pub message: String,
+    pub message: Text,
     /// How bad.
     pub severity: Severity,
     /// Who may act on it.
@@ -140,7 +140,7 @@ pub struct FindingSize {
     /// Bytes it concerns. Findings overlap.
     pub bytes: u64,
     /// The first place of its proof.
-    pub place: Option<String>,
+    pub place: Option<Text>,
 }
 
 impl Snapshot {
@@ -149,10 +149,10 @@ impl Snapshot {
         let image = facts.view.image();
         let distributions = distributions(facts);
         Self {
-            name: escape_str(&image.name),
-            repository: escape_str(repository(&image.name)),
+            name: Text::from(&image.name),
+            repository: Text::from(repository(&image.name)),
             names: names(image),
-            platform: escape_str(&image.platform),
+            platform: Text::from(&image.platform),
             basis: image.basis,
             summary: facts.summary.clone(),
             layers: layers(image, facts),
@@ -164,15 +164,19 @@ impl Snapshot {
             findings: findings.iter().map(finding).collect(),
             has_python: !facts.python.environments.is_empty() || !facts.python.distributions.is_empty(),
             gaps: image.gaps.clone(),
-            unread: image.unread.iter().map(|problem| format!("{}: {}", problem.place, problem.message)).collect(),
+            unread: image
+                .unread
+                .iter()
+                .map(|problem| format!("{}: {}", problem.place, problem.message).into())
+                .collect(),
         }
     }
 
     /// With another name: that of its baseline and of its section in a configuration.
     #[must_use]
     pub fn named(mut self, name: &str) -> Self {
-        self.repository = escape_str(name);
-        self.names.insert(0, escape_str(name));
+        self.repository = Text::from(name);
+        self.names.insert(0, Text::from(name));
         self
     }
 
@@ -184,7 +188,7 @@ impl Snapshot {
             let layer = node.data.0;
             let part = Part::visible(owners.of(path, layer), layer, self.summary.base_layers);
             if part.is_application() {
-                let sum = self.folders.entry(ImagePath::new(folder(path)).to_string()).or_default();
+                let sum = self.folders.entry(ImagePath::new(folder(path)).to_string().into()).or_default();
                 *sum = sum.saturating_add(facts.view.size(node));
             }
         }
@@ -246,11 +250,11 @@ pub(super) fn total(layers: &[LayerSize]) -> u64 {
 }
 
 /// The name whole and without its tag, and the other names so.
-fn names(image: &Image) -> Vec<String> {
-    let mut out: Vec<String> = Vec::new();
+fn names(image: &Image) -> Vec<Text> {
+    let mut out: Vec<Text> = Vec::new();
     for name in [&image.name].into_iter().chain(&image.other_names) {
         for text in [name.as_str(), repository(name)] {
-            let text = escape_str(text);
+            let text = Text::from(text);
             if !out.contains(&text) {
                 out.push(text);
             }
@@ -262,7 +266,7 @@ fn names(image: &Image) -> Vec<String> {
 fn layers(image: &Image, facts: &Facts<'_>) -> Vec<LayerSize> {
     let created_by = image.created_by();
     let layer = |(position, (index, sums)): (usize, (&Arc<LayerIndex>, &LayerSummary))| LayerSize {
-        digest: index.diff_id.or(index.blob).map(|digest| digest.to_string()),
+        digest: index.diff_id.or(index.blob).map(|digest| digest.to_string().into()),
         instruction: created_by.get(position).copied().flatten().and_then(instruction),
         unpacked: sums.total,
         wire: index.wire,
@@ -272,22 +276,22 @@ fn layers(image: &Image, facts: &Facts<'_>) -> Vec<LayerSize> {
 }
 
 /// The distributions that have most bytes in a layer.
-fn largest(facts: &Facts<'_>, layer: &LayerSummary) -> Vec<(String, u64)> {
+fn largest(facts: &Facts<'_>, layer: &LayerSummary) -> Vec<(Text, u64)> {
     let distributions = layer.owners.iter().filter(|(owner, _)| owner.distribution().is_some());
-    let mut out: Vec<(String, u64)> =
-        distributions.filter_map(|(owner, bytes)| Some((escape_str(&facts.title(*owner)?), *bytes))).collect();
+    let mut out: Vec<(Text, u64)> =
+        distributions.filter_map(|(owner, bytes)| Some((facts.title(*owner)?.into(), *bytes))).collect();
     out.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     out.truncate(LARGEST);
     out
 }
 
 /// In one line, escaped and cut.
-fn instruction(created_by: &str) -> Option<String> {
+fn instruction(created_by: &str) -> Option<Text> {
     let row = HistoryRow { created_by: created_by.to_owned(), ..HistoryRow::default() };
     let words: Vec<String> = row.instruction().split_whitespace().take(INSTRUCTION_WIDTH).map(str::to_owned).collect();
-    let text = escape_str(&words.join(" ").chars().take(4 * INSTRUCTION_WIDTH).collect::<String>());
+    let text = Text::from(&words.join(" ").chars().take(4 * INSTRUCTION_WIDTH).collect::<String>());
     let cut = if text.chars().count() > INSTRUCTION_WIDTH {
-        text.chars().take(INSTRUCTION_WIDTH - 1).collect::<String>().trim_end().to_owned() + "…"
+        format!("{}…", text.chars().take(INSTRUCTION_WIDTH - 1).collect::<String>().trim_end()).into()
     } else {
         text
     };
@@ -300,14 +304,14 @@ fn distributions(facts: &Facts<'_>) -> Numbered<DistId, DistributionSize> {
         let environment = facts.python.environments.get(dist.environment);
         let (chain, asked_for) = chain.map_or((Vec::new(), None), |chain| (chain.steps, Some(chain.how)));
         DistributionSize {
-            name: escape_str(&dist.name),
-            normalized: escape_str(&dist.normalized),
-            version: escape_str(&dist.version),
-            environment: environment.map(|environment| environment.prefix.to_string()).unwrap_or_default(),
+            name: Text::from(&dist.name),
+            normalized: Text::from(&dist.normalized),
+            version: Text::from(&dist.version),
+            environment: environment.map(|environment| environment.prefix.to_string()).unwrap_or_default().into(),
             bytes: dist.bytes,
             chain,
             asked_for,
-            place: Location { layer: dist.layer, path: dist.metadata.clone() }.to_string(),
+            place: Location { layer: dist.layer, path: dist.metadata.clone() }.to_string().into(),
         }
     };
     facts.python.distributions.iter().zip(chains).map(distribution).collect()
@@ -316,19 +320,19 @@ fn distributions(facts: &Facts<'_>) -> Numbered<DistId, DistributionSize> {
 /// Uninstalled distributions. What required one names it still, so that its chain can be told.
 fn hidden(facts: &Facts<'_>, installed: &Numbered<DistId, DistributionSize>) -> Vec<HiddenSize> {
     let size = |removed: &RemovedDistribution| {
-        let title = escape_str(&format!("{} {}", removed.name, removed.version));
+        let title = Text::from(&format!("{} {}", removed.name, removed.version));
         let asked = facts.asked.iter().find(|asked| asked.name == removed.normalized);
         let requirers = facts.graph.edges.iter().filter(|edge| edge.name == removed.normalized);
         let above = requirers.filter_map(|edge| installed.get(edge.from)).filter(|dist| !dist.chain.is_empty());
         let above = above.min_by_key(|dist| (dist.chain.len(), &dist.chain));
         let (mut chain, asked_for) = match (asked, above) {
-            (Some(asked), _) => (Vec::new(), Some(escape_str(&asked.source))),
+            (Some(asked), _) => (Vec::new(), Some(Text::from(&asked.source))),
             (None, Some(dist)) => (dist.chain.clone(), dist.asked_for.clone()),
             (None, None) => (Vec::new(), None),
         };
         chain.push(title.clone());
         HiddenSize {
-            normalized: escape_str(&removed.normalized),
+            normalized: Text::from(&removed.normalized),
             title,
             bytes: removed.bytes,
             layer: removed.layer,
@@ -342,8 +346,8 @@ fn hidden(facts: &Facts<'_>, installed: &Numbered<DistId, DistributionSize>) -> 
 
 fn os_packages(facts: &Facts<'_>) -> Numbered<PackageId, PackageSize> {
     let size = |package: &OsPackage| PackageSize {
-        name: escape_str(&package.name),
-        version: escape_str(&package.version),
+        name: Text::from(&package.name),
+        version: Text::from(&package.version),
         bytes: package.bytes,
         manual: package.manual,
     };
@@ -352,8 +356,8 @@ fn os_packages(facts: &Facts<'_>) -> Numbered<PackageId, PackageSize> {
 
 fn conda_packages(facts: &Facts<'_>) -> Numbered<CondaId, PackageSize> {
     let size = |(id, package): (CondaId, &CondaPackage)| PackageSize {
-        name: escape_str(&package.name),
-        version: escape_str(&package.version),
+        name: Text::from(&package.name),
+        version: Text::from(&package.version),
         bytes: facts.summary.owners.get(&Owner::CondaPackage(id)).map_or(0, |(bytes, _)| *bytes),
         manual: false,
     };
@@ -362,12 +366,12 @@ fn conda_packages(facts: &Facts<'_>) -> Numbered<CondaId, PackageSize> {
 
 fn finding(finding: &Finding) -> FindingSize {
     FindingSize {
-        rule: escape_str(&finding.rule),
-        subject: finding.subject.to_string(),
-        message: escape_str(&finding.message),
+        rule: Text::from(&finding.rule),
+        subject: finding.subject.to_string().into(),
+        message: Text::from(&finding.message),
         severity: finding.severity,
         tier: finding.tier,
         bytes: finding.bytes,
-        place: finding.evidence.iter().find_map(|row| Some(escape_str(&row.location.as_ref()?.to_string()))),
+        place: finding.evidence.iter().find_map(|row| Some(Text::from(&row.location.as_ref()?.to_string()))),
     }
 }

@@ -4,7 +4,7 @@
 //! Ids are kebab-case, name the thing that is limited, and never change. Fingerprints hold no sizes: the same limit on
 //! the same image has the same one, whatever it weighs today.
 
-use crate::base::{Basis, ByteSize, Digest, Size, Unit};
+use crate::base::{Basis, ByteSize, Digest, Size, Text, Unit};
 use crate::image::GapText;
 use serde::Serialize;
 use std::fmt;
@@ -16,11 +16,11 @@ pub struct Verdict {
     /// Version of this form: [`super::SCHEMA_VERSION`].
     pub schema_version: u32,
     /// The image's name as it was read, with its tag.
-    pub image: String,
+    pub image: Text,
     /// The name that the baseline and the fingerprints go by: without tag and digest.
-    pub repository: String,
+    pub repository: Text,
     /// `os/architecture[/variant]`.
-    pub platform: String,
+    pub platform: Text,
     /// `measured` for a real image, `predicted` for a virtual one or a plan's.
     pub basis: Basis,
     /// The worst of all checks.
@@ -48,19 +48,19 @@ pub struct Verdict {
 #[serde(rename_all = "kebab-case")]
 pub struct RestsOn {
     /// The configuration's file; none where the command line alone has limits.
-    pub configuration: Option<String>,
+    pub configuration: Option<Text>,
     /// Configurations that were found and are not read, because that one is.
-    pub passed_over: Vec<String>,
+    pub passed_over: Vec<Text>,
     /// Limits of the command line, as typed.
-    pub limits: Vec<String>,
+    pub limits: Vec<Text>,
     /// The file with the baseline; none where no baseline is held against the image.
-    pub baseline: Option<String>,
+    pub baseline: Option<Text>,
 }
 
 impl RestsOn {
     /// In one line; empty where nothing is known.
     pub fn line(&self) -> String {
-        let mut out: Vec<String> = self.configuration.iter().cloned().collect();
+        let mut out: Vec<String> = self.configuration.iter().map(Text::to_string).collect();
         out.extend(self.limits.iter().map(|limit| format!("--limit '{limit}'")));
         out.extend(self.baseline.iter().map(|file| format!("baseline {file}")));
         out.extend(self.passed_over.iter().map(|file| format!("not {file} (--config names another one)")));
@@ -102,9 +102,9 @@ pub struct Check {
     /// What kind of limit.
     pub kind: CheckKind,
     /// Which one of several of the same id: a glob, a category, a severity; empty where there is only one.
-    pub subject: String,
+    pub subject: Text,
     /// Where the configuration says it, as a dotted key: `limits.unpacked`.
-    pub key: String,
+    pub key: Text,
     /// Whether breaking `limit` is a failure or a warning.
     pub severity: Severity,
     /// How it ended.
@@ -116,7 +116,7 @@ pub struct Check {
     /// For growth: what it was before.
     pub baseline: Option<Amount>,
     /// One sentence without a full stop, with the numbers.
-    pub message: String,
+    pub message: Text,
     /// What weighs most, or with a baseline what grew most: the largest first. Empty where the check passed.
     pub culprits: Vec<Culprit>,
     /// Culprits that were left out.
@@ -299,20 +299,20 @@ pub struct Culprit {
     /// What kind of thing.
     pub kind: CulpritKind,
     /// Its name without version and sizes, the same from run to run: `torch`, `nvidia-*`.
-    pub name: String,
+    pub name: Text,
     /// For people: `torch 2.1.1`, `nvidia-* (11 distributions)`, `layer 6 (RUN pip install …)`.
-    pub what: String,
+    pub what: Text,
     /// Its bytes in this image.
     pub size: Size,
     /// By how many bytes it is larger than in the baseline, where there is one.
     pub growth: Option<i64>,
     /// The requirements that brought it, from the root to it, each `name version`; empty where that is not asked of its
     /// kind, or where it is a root itself.
-    pub chain: Vec<String>,
+    pub chain: Vec<Text>,
     /// Why the root of the chain is one: `/app/requirements.txt, line 3`.
-    pub asked_for: Option<String>,
+    pub asked_for: Option<Text>,
     /// Where it is in the image, or what about it.
-    pub place: Option<String>,
+    pub place: Option<Text>,
 }
 
 /// Kinds of culprit.
@@ -370,7 +370,7 @@ impl CulpritKind {
 #[serde(rename_all = "kebab-case")]
 pub struct Place {
     /// The file as it was named or found.
-    pub file: String,
+    pub file: Text,
     /// Line.
     pub line: usize,
     /// Column in characters.
@@ -388,17 +388,17 @@ impl fmt::Display for Place {
 #[serde(rename_all = "kebab-case")]
 pub struct Accepted {
     /// The rule.
-    pub rule: String,
+    pub rule: Text,
     /// The glob over subjects.
-    pub subject: String,
+    pub subject: Text,
     /// Why, in the user's words.
-    pub reason: String,
+    pub reason: Text,
     /// Until when, as `2026-12-31`; that day included.
-    pub expires: Option<String>,
+    pub expires: Option<Text>,
     /// What became of it.
     pub state: AcceptedState,
     /// Subjects of the findings that it covers.
-    pub findings: Vec<String>,
+    pub findings: Vec<Text>,
     /// Where it is written.
     pub location: Place,
 }
@@ -422,7 +422,7 @@ pub struct Warning {
     /// What kind of thing.
     pub id: WarningId,
     /// One sentence without a full stop.
-    pub message: String,
+    pub message: Text,
     /// Where in a file of the user's.
     pub location: Option<Place>,
 }
@@ -462,7 +462,7 @@ pub struct Planned {
     /// The verdict on it.
     pub outcome: Outcome,
     /// Messages of the checks that would not pass.
-    pub broken: Vec<String>,
+    pub broken: Vec<Text>,
     /// Rules that wait for the user's word, with what each would take off or prevent, largest first: `--accept RULE`.
-    pub waiting: Vec<String>,
+    pub waiting: Vec<Text>,
 }

@@ -4,7 +4,7 @@ use super::budget_files::BudgetFile;
 use super::failure::{Failure, Result};
 use super::output::Destination;
 use super::pipeline::Measured;
-use crate::base::escape_path;
+use crate::base::Text;
 use crate::budget::{Config, Date, Lock, Outcome, RestsOn, Snapshot, Verdict, day_of, evaluate};
 use crate::rules::Rule;
 use std::io::ErrorKind;
@@ -88,13 +88,13 @@ pub fn load(file: &BudgetFile) -> Result<Config> {
 }
 
 /// What a verdict rests on.
-pub fn rests_on(file: Option<&BudgetFile>, lock: Option<&Path>, limits: &[String]) -> RestsOn {
+pub fn rests_on(file: Option<&BudgetFile>, lock: Option<&Path>, limits: &[Text]) -> RestsOn {
     let passed_over = file.map(|file| file.passed_over.as_slice()).unwrap_or_default();
     RestsOn {
-        configuration: file.map(|file| escape_path(&file.path)),
-        passed_over: passed_over.iter().map(|path| escape_path(path)).collect(),
+        configuration: file.map(|file| Text::of_path(&file.path)),
+        passed_over: passed_over.iter().map(|path| Text::of_path(path)).collect(),
         limits: limits.to_vec(),
-        baseline: lock.map(escape_path),
+        baseline: lock.map(Text::of_path),
     }
 }
 

@@ -4,7 +4,7 @@
 //! the repository is before one in a folder below, whoever wrote that. What is found is opened below the root of the
 //! repository, and no link leads out of it.
 
-use crate::base::{Root, escape_path, read_named};
+use crate::base::{Root, Text, read_named};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -60,7 +60,7 @@ impl BudgetFile {
 
     /// Its text, of at most so many bytes.
     pub(super) fn read(&self, most: u64) -> anyhow::Result<String> {
-        let name = escape_path(&self.path);
+        let name = Text::of_path(&self.path);
         let bytes = self.bytes(most);
         let bytes = bytes.map_err(|error| anyhow::Error::new(error).context(format!("{name}: cannot read")))?;
         String::from_utf8(bytes).map_err(|_| anyhow::anyhow!("{name}: expected UTF-8, found other bytes"))

@@ -3,7 +3,7 @@
 use super::context;
 use super::failure::{Failure, Result};
 use super::input::Input;
-use crate::base::{Root, escape_str, read_named};
+use crate::base::{Root, Text, read_named};
 use crate::dockerfile::{Dockerfile, DockerfileError, MAX_BYTES};
 use crate::emit::edit::{EditError, EditOptions, Edits, edit};
 use crate::plan::Plan;
@@ -112,14 +112,14 @@ fn label(path: &Path, context: Option<&Path>) -> String {
         let (path, context) = (fs::canonicalize(path).ok()?, fs::canonicalize(context).ok()?);
         path.strip_prefix(context).ok().map(|path| path.to_string_lossy().into_owned())
     });
-    escape_str(&relative.unwrap_or_else(name))
+    Text::from(&relative.unwrap_or_else(name)).into()
 }
 
 fn names(folder: &Path, asked: bool) -> Result<BTreeSet<String>> {
     let rows = match fs::read_dir(folder) {
         Ok(rows) => rows,
         Err(error) if asked => {
-            let error = anyhow::Error::new(error).context(format!("{}: cannot look into it", folder.display()));
+            let error = anyhow::Error::new(error).context(format!("{}: cannot look into it", Text::of_path(folder)));
             return Err(Failure::usage(error).hint("--context takes the folder that is built from"));
         }
         Err(_) => return Ok(BTreeSet::new()),

@@ -1,6 +1,6 @@
 //! Why a run ends early: what went wrong, what may help, and the exit code.
 
-use crate::base::{Hint, escape_str};
+use crate::base::{Hint, Text};
 use anstyle::AnsiColor;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -51,7 +51,7 @@ impl Failure {
     pub fn print(&self) {
         let (red, cyan) = (AnsiColor::Red.on_default().bold(), AnsiColor::Cyan.on_default().bold());
         let mut stderr = anstream::stderr().lock();
-        let mut lines = self.text().lines().map(escape_str).collect::<Vec<_>>().into_iter();
+        let mut lines = self.text().lines().map(Text::from).collect::<Vec<_>>().into_iter();
         let first = lines.next().unwrap_or_default();
         // Nobody is left to tell when stderr is closed.
         let _ = writeln!(stderr, "{red}error:{red:#} {first}");
@@ -59,7 +59,7 @@ impl Failure {
             let _ = writeln!(stderr, "  {line}");
         }
         if let Some(hint) = &self.hint {
-            let _ = writeln!(stderr, "{cyan}hint:{cyan:#} {}", escape_str(hint));
+            let _ = writeln!(stderr, "{cyan}hint:{cyan:#} {}", Text::from(hint));
         }
     }
 

@@ -1,7 +1,7 @@
 //! Files by which the user says what was asked for.
 
 use super::failure::{Failure, Result};
-use crate::base::{Root, escape_path, file_name, read_named};
+use crate::base::{Root, Text, file_name, read_named};
 use crate::python::{AskedFor, is_asked_for_file, parse_requirements, read_asked_for};
 use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt as _;
@@ -24,7 +24,7 @@ pub(super) fn read(files: &[PathBuf], project: Option<&Path>) -> Result<Vec<Aske
     if files.is_empty() {
         return Err(Failure::usage(anyhow::anyhow!(
             "--project {}: expected a pyproject.toml, a lock or requirement files, found none",
-            project.display()
+            Text::of_path(project)
         )));
     }
     for file in &files {
@@ -34,7 +34,8 @@ pub(super) fn read(files: &[PathBuf], project: Option<&Path>) -> Result<Vec<Aske
 }
 
 fn project_files(project: &Path) -> Result<Vec<PathBuf>> {
-    let failed = |error| Failure::usage(anyhow::Error::new(error).context(format!("--project {}", project.display())));
+    let failed =
+        |error| Failure::usage(anyhow::Error::new(error).context(format!("--project {}", Text::of_path(project))));
     let mut out = Vec::new();
     for entry in std::fs::read_dir(project).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
@@ -54,7 +55,7 @@ fn read_file(path: &Path, seen: &mut BTreeSet<PathBuf>, out: &mut Vec<AskedFor>)
         if seen.len() >= MAX_FILES || !seen.insert(path.clone()) {
             continue;
         }
-        let shown = escape_path(&path);
+        let shown = Text::of_path(&path);
         let content = content.map_err(|error| {
             Failure::usage(anyhow::Error::new(error).context(format!("{shown}: cannot read")))
                 .hint("give a requirements file, a pyproject.toml or a lock")

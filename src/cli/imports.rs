@@ -2,6 +2,7 @@
 //! failures are the baseline; for `imports` a module at a time.
 
 use super::pipeline::interpreter;
+use crate::base::Text;
 use crate::emit::{SmokeFacts, smoke_script};
 use crate::facts::Facts;
 use crate::verify::Check;
@@ -62,14 +63,14 @@ impl Trial<'_> {
         note("importing in the rebuilt image");
         let after = self.import(self.after, &script, folder.path(), &["--baseline", "/slimwright/before.json"])?;
         let text = String::from_utf8_lossy(&after.stdout).into_owned();
-        let failed: Vec<String> =
-            text.lines().filter(|line| line.starts_with("FAILED")).map(crate::base::escape_str).collect();
+        let failed: Vec<Text> =
+            text.lines().filter(|line| line.starts_with("FAILED")).map(crate::base::Text::from).collect();
         let counts = last_line(&after);
         let mut check = Check::of("imports", "", 0, failed);
-        check.summary = format!("in the engine: {counts}");
+        check.summary = format!("in the engine: {counts}").into();
         if !after.status.success() && check.losses.is_empty() {
             check = Check::of("imports", "", 0, vec![counts.clone()]);
-            check.summary = "the smoke test failed".to_owned();
+            check.summary = "the smoke test failed".into();
         }
         Ok(check)
     }
@@ -208,9 +209,9 @@ fn read_bounded(pipe: impl io::Read + Send + 'static, told: mpsc::Sender<bool>) 
 fn last_line(output: &Output) -> String {
     let last = |bytes: &[u8]| {
         let text = String::from_utf8_lossy(bytes).into_owned();
-        text.lines().rev().map(str::trim).find(|line| !line.is_empty()).map(crate::base::escape_str)
+        text.lines().rev().map(str::trim).find(|line| !line.is_empty()).map(crate::base::Text::from)
     };
-    last(&output.stdout).or_else(|| last(&output.stderr)).unwrap_or_else(|| output.status.to_string())
+    last(&output.stdout).or_else(|| last(&output.stderr)).unwrap_or_else(|| output.status.to_string().into()).into()
 }
 
 #[cfg(test)]

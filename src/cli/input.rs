@@ -5,7 +5,7 @@ use super::failure::{Failure, Result};
 use super::given;
 use super::options::{Asked, Color, Found, Print, Source};
 use super::progress::Bar;
-use crate::base::{escape_str, parse_byte_size};
+use crate::base::{Text, parse_byte_size};
 use crate::image::{CACHE_BYTES, Cache, OpenOptions, Progress as _, TARGETS, Target};
 use crate::python::AskedFor;
 use crate::report::text::Style;
@@ -134,7 +134,7 @@ fn followed(target: Target, options: &OpenOptions) -> Result<Target> {
     match target.unfollowed(options).first() {
         None => Ok(target),
         Some((option, why)) => {
-            let error = anyhow::anyhow!("{}: {option} cannot be followed: {why}", escape_str(&target.to_string()));
+            let error = anyhow::anyhow!("{}: {option} cannot be followed: {why}", Text::of(&target));
             Err(Failure::usage(error).hint(format!("leave {option} out")))
         }
     }

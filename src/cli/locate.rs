@@ -6,7 +6,7 @@
 use super::failure::{Failure, Result};
 use super::options::{Found, Source};
 use super::progress::Bar;
-use crate::base::{Hint as _, escape_str, nearest_name, nearest_path, split_tag};
+use crate::base::{Hint as _, Text, nearest_name, nearest_path, split_tag};
 use crate::context;
 use crate::daemon::{DaemonError, Engine};
 use crate::image::{Form, ImageError, KINDS, Local, Progress as _, Target};
@@ -29,7 +29,7 @@ struct Located {
 /// Writes the kind of a target before it, where the user did not.
 pub fn locate(mut source: Source) -> Result<Source> {
     if let Some(located) = find(&source.target)? {
-        let (text, target) = (escape_str(&source.target), escape_str(&located.target));
+        let (text, target) = (Text::from(&source.target), Text::from(&located.target));
         let nowhere = if located.found.tried.is_empty() { "" } else { "neither here nor in the engine; read " };
         Bar::new(source.quiet).note(&format!("{text}: {nowhere}{} ({target})", located.found.origin));
         source.target = located.target;
@@ -96,7 +96,7 @@ fn named(text: &str, path: &Path) -> Result<Option<Located>> {
         return Ok(located("docker-daemon:", Found { origin: "from the engine".into(), ..Found::default() }));
     };
     near_kind(text)?;
-    let near = nearest_path(path).map_or_else(String::new, |near| format!(" (there is {})", near.display()));
+    let near = nearest_path(path).map_or_else(String::new, |near| format!(" (there is {})", Text::of_path(&near)));
     let tried = vec![format!("as a file or folder: there is none{near}"), format!("in an engine: {why}")];
     Ok(located("docker://", Found { origin: format!("from {}", reference.registry()), tried, hint }))
 }
@@ -114,8 +114,8 @@ fn is_path(text: &str, path: &Path) -> bool {
 fn near_kind(text: &str) -> Result<()> {
     let Some((word, rest)) = text.split_once(':') else { return Ok(()) };
     let Some(kind) = nearest_name(word, KINDS).filter(|kind| word.len() > 3 && *kind != word) else { return Ok(()) };
-    let error = anyhow::anyhow!("TARGET `{}`: `{}` is no kind of target", escape_str(text), escape_str(word));
-    Err(Failure::usage(error).hint(format!("did you mean `{kind}:{}`?", escape_str(rest))))
+    let error = anyhow::anyhow!("TARGET `{}`: `{}` is no kind of target", Text::from(text), Text::from(word));
+    Err(Failure::usage(error).hint(format!("did you mean `{kind}:{}`?", Text::from(rest))))
 }
 
 /// What an engine says of a name.
@@ -136,12 +136,12 @@ fn in_engine(text: &str) -> Result<Engines> {
     };
     let has_tag = text.contains('@') || split_tag(text).1.is_some();
     if similar.name.is_some() || (!has_tag && !similar.is_empty()) {
-        let hint = format!("{similar} To read it from a registry write docker://{}", escape_str(text));
+        let hint = format!("{similar} To read it from a registry write docker://{}", Text::from(text));
         return Err(Failure::of(false, ImageError::from(error)).hint(hint));
     }
     let tags = if similar.is_empty() { String::new() } else { format!("; {similar}") };
     let near = nearest_name(text, similar.tags.iter().map(|tag| &**tag));
-    let hint = near.map(|near| format!("did you mean `{}`?", escape_str(near)));
+    let hint = near.map(|near| format!("did you mean `{}`?", Text::from(near)));
     Ok(Engines::HasNot(format!("{place} has no such image{}", tags.trim_end_matches('.')), hint))
 }
 
@@ -152,7 +152,7 @@ pub fn not_found(found: &Found, text: &str, error: ImageError) -> Failure {
     }
     let hint = found.hint.clone().or_else(|| error.hint());
     let rows = found.tried.iter().cloned().chain([format!("in a registry: {error}")]);
-    let name = escape_str(text.strip_prefix("docker://").unwrap_or(text));
+    let name = Text::from(text.strip_prefix("docker://").unwrap_or(text));
     let lines = std::iter::once(format!("no image `{name}` was found")).chain(rows).collect::<Vec<_>>().join("\n");
     let failure = Failure::measure(anyhow::anyhow!(lines));
     match hint {

@@ -25,6 +25,7 @@ mod pipeline;
 mod plugin;
 mod progress;
 
+use crate::base::Text;
 use clap::{CommandFactory as _, FromArgMatches as _};
 use options::Args;
 use plugin::{Call, Plugin};
@@ -48,11 +49,17 @@ pub fn main() -> ExitCode {
 
 /// Runs the command line of a program of this name, which stands first in it.
 fn run(name: &str, words: Vec<OsString>) -> ExitCode {
-    let parsed = Args::command().bin_name(name).try_get_matches_from(options::with_command(words));
-    let args = match parsed.and_then(|matches| Args::from_arg_matches(&matches)) {
+    let read = |words| {
+        let matches = Args::command().bin_name(name).try_get_matches_from(options::with_command(words));
+        matches.and_then(|matches| Args::from_arg_matches(&matches))
+    };
+    let args = match read(words.clone()) {
         Ok(args) => args,
         Err(error) => {
             // Help and version are data and go to stdout, with exit code 0. Whether anybody reads is not ours.
+            // What is wrong with the words is told of their escaped form, for clap repeats them as they are.
+            let shown = words.iter().map(|word| String::from(Text::of_bytes(word.as_encoded_bytes())).into()).collect();
+            let error = read(shown).err().unwrap_or(error);
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }

@@ -2,6 +2,7 @@
 //! renamed, so that no half of one is ever seen; nothing is overwritten unasked.
 
 use super::failure::{Failure, Result};
+use crate::base::Text;
 use anyhow::Context as _;
 use std::fs;
 use std::io::{self, ErrorKind, Write};
@@ -88,19 +89,20 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 fn check_file(file: &Path, force: bool) -> Result<()> {
     match fs::symlink_metadata(file) {
         Err(error) if error.kind() == ErrorKind::NotFound => check_parent(file),
-        Err(error) => {
-            Err(Failure::usage(anyhow::Error::new(error).context(format!("{}: cannot look at it", file.display()))))
-        }
-        Ok(found) if !found.is_file() => {
-            Err(Failure::usage(anyhow::anyhow!("{}: is no regular file, and will not be replaced", file.display())))
-        }
+        Err(error) => Err(Failure::usage(
+            anyhow::Error::new(error).context(format!("{}: cannot look at it", Text::of_path(file))),
+        )),
+        Ok(found) if !found.is_file() => Err(Failure::usage(anyhow::anyhow!(
+            "{}: is no regular file, and will not be replaced",
+            Text::of_path(file)
+        ))),
         Ok(_) if force => Ok(()),
         Ok(_) => Err(exists(file)),
     }
 }
 
 fn exists(file: &Path) -> Failure {
-    Failure::usage(anyhow::anyhow!("{}: exists already", file.display())).hint("--force overwrites it")
+    Failure::usage(anyhow::anyhow!("{}: exists already", Text::of_path(file))).hint("--force overwrites it")
 }
 
 fn check_parent(path: &Path) -> Result<()> {
@@ -108,7 +110,7 @@ fn check_parent(path: &Path) -> Result<()> {
     if parent.is_dir() {
         return Ok(());
     }
-    let error = anyhow::anyhow!("{}: the folder {} does not exist", path.display(), parent.display());
+    let error = anyhow::anyhow!("{}: the folder {} does not exist", Text::of_path(path), Text::of_path(parent));
     Err(Failure::usage(error).hint("create it first"))
 }
 
@@ -118,7 +120,7 @@ fn parent(path: &Path) -> &Path {
 
 fn to_file(file: &Path, force: bool, write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>) -> Result<()> {
     check_file(file, force)?;
-    let context = || format!("{}: cannot write", file.display());
+    let context = || format!("{}: cannot write", Text::of_path(file));
     let fill = || -> anyhow::Result<tempfile::NamedTempFile> {
         let mut temporary = builder(0o666).tempfile_in(parent(file))?;
         let mut buffer = io::BufWriter::new(temporary.as_file_mut());
@@ -170,7 +172,7 @@ impl Folder {
     }
 
     fn check(&self) -> Result<()> {
-        let shown = self.path.display();
+        let shown = Text::of_path(&self.path);
         match fs::read_dir(&self.path).map(|mut rows| rows.next().is_none()) {
             Err(error) if error.kind() == ErrorKind::NotFound => check_parent(&self.path),
             Err(error) if error.kind() == ErrorKind::NotADirectory => {
@@ -188,7 +190,7 @@ impl Folder {
     /// Writes all files, or none: they are complete in a folder beside before the first one is moved.
     pub fn write(&self, files: &[(String, String)]) -> Result<()> {
         self.check()?;
-        let outcome = self.write_all(files).with_context(|| format!("{}: cannot write", self.path.display()));
+        let outcome = self.write_all(files).with_context(|| format!("{}: cannot write", Text::of_path(&self.path)));
         outcome.map_err(Failure::usage)
     }
 

@@ -7,7 +7,7 @@ use super::input::Input;
 use super::locate;
 use super::options::Followed;
 use super::progress::Bar;
-use crate::base::{ImagePath, did_you_mean, escape_str};
+use crate::base::{ImagePath, Text, did_you_mean};
 use crate::conda::{self, ChannelSettings, Channels, Refusal};
 use crate::emit::Style;
 use crate::emit::edit::Edits;
@@ -83,7 +83,7 @@ fn rule_ids(option: &'static str, rules: &[Rule], names: &[String]) -> Result<Ve
     for name in names {
         let found = rules_named(rules, name);
         if found.is_empty() {
-            let error = PlanError::UnknownRule { option, id: escape_str(name) };
+            let error = PlanError::UnknownRule { option, id: Text::from(name).into() };
             return Err(no_rule(anyhow::anyhow!("{error}"), name, rule_names(rules)));
         }
         out.extend(found.into_iter().map(|rule| rule.id.clone()));
@@ -233,7 +233,7 @@ impl Found<'_> {
             let back = prove::comes_back(&intent, &edited, ask.style);
             if !back.is_empty() {
                 let why =
-                    format!("another instruction would still install {}", crate::base::escape_str(&first_of(&back)));
+                    format!("another instruction would still install {}", crate::base::Text::from(&first_of(&back)));
                 edits = dockerfile.edits(intent.plan(), ask.rules, Some(why))?;
             }
         }

@@ -37,7 +37,7 @@ impl Progress for Bar {
             None => ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
                 .with_style(style("  {spinner} {decimal_bytes}  {decimal_bytes_per_sec}  {wide_msg}")),
         };
-        bar.set_message(crate::base::escape_str(what));
+        bar.set_message(crate::base::Text::from(what).to_string());
         self.with(|current| {
             if let Some(old) = current.replace(bar) {
                 old.finish_and_clear();
@@ -65,7 +65,7 @@ impl Progress for Bar {
         if self.quiet {
             return;
         }
-        let line = format!("note: {}", crate::base::escape_str(text));
+        let line = format!("note: {}", crate::base::Text::from(text));
         self.with(|current| match current {
             Some(bar) => bar.suspend(|| eprintln!("{line}")),
             None => eprintln!("{line}"),

@@ -3,7 +3,7 @@
 //!
 //! Source: conda's package formats (CEP 35 on `paths.json`; a `.conda` file is a zip of `info-….tar.zst` and `pkg-….tar.zst`).
 
-use crate::base::{clean_path, escape_str};
+use crate::base::{Text, clean_path};
 use crate::layer::{Entry as TarEntry, Limits, Streamed, visit_tar};
 use crate::wheel::Listed;
 use serde::Deserialize;
@@ -102,7 +102,7 @@ pub fn contents(listed: &Listed) -> Result<Contents, String> {
     let limits = Limits { unpacked: MAX_INFO, entries: 10_000, ..Limits::default() };
     visit_tar(&mut Streamed(decoder), &limits, &mut visit).map_err(|error| error.to_string())?;
     let paths = paths.ok_or("expected `info/paths.json` in it, found none")?;
-    let wrong = |error: serde_json::Error| format!("info/paths.json: {}", escape_str(&error.to_string()));
+    let wrong = |error: serde_json::Error| format!("info/paths.json: {}", Text::of(&error));
     let paths: Paths = serde_json::from_slice(&paths).map_err(wrong)?;
     let link: Link = link.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
     let file = |row: PathRow| {

@@ -9,7 +9,7 @@ use super::archive::{Contents, contents, is_info};
 use super::condarc::{self, Condarc};
 use super::explicit::Locked;
 use super::records::{Record, read_records};
-use crate::base::{escape_str, masked};
+use crate::base::{Text, masked};
 use crate::http::{Reach, causes, client, is_loopback};
 use crate::wheel::{Credentials, Options, Remote, RemoteError, read_file};
 use reqwest::Url;
@@ -117,7 +117,7 @@ impl ChannelSettings {
             Some(place) => Ok(place.to_owned()),
             None => Err(format!(
                 "the channel {} is neither a public one nor in CONDA_CHANNELS or .condarc",
-                escape_str(&masked(recorded.unwrap_or(name)))
+                Text::from(&masked(recorded.unwrap_or(name)))
             )),
         }
     }
@@ -177,7 +177,7 @@ impl Channels {
             let list = match self.list(&folder) {
                 // A channel may have nothing for all platforms.
                 Err(why) if subdir == "noarch" && why == MISSING => continue,
-                list => list.map_err(|why| format!("{}: {why}", escape_str(&masked(&folder))))?,
+                list => list.map_err(|why| format!("{}: {why}", Text::from(&masked(&folder))))?,
             };
             let (bytes, packed) = &*list;
             let read = |input: &mut dyn Read| read_records(input.take(MAX_UNPACKED), names, &folder);
@@ -190,7 +190,7 @@ impl Channels {
                 }
                 false => read(&mut &bytes[..]),
             };
-            out.extend(found.map_err(|why| format!("{}: {why}", escape_str(&masked(&folder))))?);
+            out.extend(found.map_err(|why| format!("{}: {why}", Text::from(&masked(&folder))))?);
         }
         Ok(out)
     }
@@ -245,7 +245,7 @@ impl Channels {
                 Ok(0) => return Ok(bytes),
                 Ok(count) => bytes.extend_from_slice(&piece[..count]),
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(escape_str(&error.to_string())),
+                Err(error) => return Err(Text::of(&error).into()),
             }
             if bytes.len() as u64 > most {
                 return Err(format!("expected at most {most} bytes, found more"));

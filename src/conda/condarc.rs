@@ -3,7 +3,7 @@
 //! Source: conda, docs "Using the .condarc conda configuration file" (where files are looked for, which goes before which;
 //! `channels`, `default_channels`, `custom_channels`, `channel_alias`, `offline`), and mamba's `.mambarc`.
 
-use crate::base::escape_str;
+use crate::base::Text;
 use crate::compose::{Files, Node, Value, read_yaml};
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -43,7 +43,7 @@ pub(super) fn files(variable: &dyn Fn(&str) -> Option<String>) -> Vec<PathBuf> {
 /// It is there and cannot be read; which and why.
 pub(super) fn read(path: &Path, variable: &dyn Fn(&str) -> Option<String>) -> Result<Condarc, String> {
     let mut text = String::new();
-    let name = escape_str(&path.display().to_string());
+    let name = Text::of_path(path);
     match std::fs::File::open(path) {
         Ok(file) => {
             let read = file.take(MAX_BYTES + 1).read_to_string(&mut text);

@@ -6,7 +6,7 @@
 //! `packages.conda` those of the new one, by the names of their files.
 
 use super::explicit::archive_name;
-use crate::base::escape_str;
+use crate::base::Text;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use std::collections::BTreeSet;
@@ -61,7 +61,7 @@ pub fn read_records(input: impl Read, wanted: &BTreeSet<String>, folder: &str) -
     let mut out = Vec::new();
     let mut reader = serde_json::Deserializer::from_reader(std::io::BufReader::with_capacity(256 << 10, input));
     let read = Top { wanted, out: &mut out }.deserialize(&mut reader);
-    read.map_err(|error| format!("expected the list of a channel's packages: {}", escape_str(&error.to_string())))?;
+    read.map_err(|error| format!("expected the list of a channel's packages: {}", Text::of(&error)))?;
     for record in &mut out {
         record.url = format!("{}/{}", folder.trim_end_matches('/'), record.file);
     }

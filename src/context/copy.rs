@@ -4,7 +4,7 @@ use super::ContextError;
 use super::error::Result;
 use super::stage::{Stage, World};
 use super::tree::directory;
-use crate::base::{Digest, ImagePath, escape_str, file_name, is_within, parent};
+use crate::base::{Digest, ImagePath, Text, file_name, is_within, parent};
 use crate::dockerfile::{Copy, Instruction};
 use crate::image::{Gap, GapReason, Writes};
 use crate::layer::{Entry, EntryKind};
@@ -144,9 +144,9 @@ impl Stage {
         if found.is_empty() {
             let on_disk = world.folder.is_on_disk(source);
             return Err(ContextError::NotThere {
-                place: place.to_owned(),
+                place: place.into(),
                 what: "the source",
-                path: escape_str(source),
+                path: Text::from(source),
                 whose: "in the build context".into(),
                 hint: on_disk.then_some(HIDDEN),
             });
@@ -288,13 +288,13 @@ impl Stage {
             let found = other.tree.glob(source.as_bytes());
             if found.is_empty() && !(is_pattern(&source) && other.gaps.is_empty()) {
                 if other.gaps.is_empty() {
-                    let whose = format!("in the stage or image `{}`", escape_str(name));
-                    let path = escape_str(&source);
+                    let whose = format!("in the stage or image `{}`", Text::from(name));
+                    let path = Text::from(&source);
                     return Err(ContextError::NotThere {
-                        place: place.to_owned(),
+                        place: place.into(),
                         what: "the source",
                         path,
-                        whose,
+                        whose: whose.into(),
                         hint: None,
                     });
                 }

@@ -1,6 +1,6 @@
 //! Why a build context does not become an image.
 
-use crate::base::{Hint, escape_path, escape_str};
+use crate::base::{Hint, Text};
 use crate::dockerfile::{Dockerfile, DockerfileError};
 use crate::index::{RequestError, ResolveError};
 use std::io;
@@ -16,7 +16,7 @@ pub enum ContextError {
     #[error("{path}: {source}")]
     Read {
         /// The file, escaped.
-        path: String,
+        path: Text,
         /// Why.
         source: io::Error,
     },
@@ -24,17 +24,17 @@ pub enum ContextError {
     #[error("{path}: expected a folder to build from, found {found}")]
     NoFolder {
         /// The path, escaped.
-        path: String,
+        path: Text,
         /// What is there.
         found: &'static str,
         /// A path that is there and most like it, escaped.
-        near: Option<String>,
+        near: Option<Text>,
     },
     /// The folder is too large.
     #[error("{path}: more than {most} files are no build context")]
     TooMany {
         /// The folder, escaped.
-        path: String,
+        path: Text,
         /// How many are read.
         most: usize,
     },
@@ -42,7 +42,7 @@ pub enum ContextError {
     #[error("{path}: {patterns} patterns with `*`, `?` or `[…]` are too many for a folder of {files} files or more")]
     TooManyPatterns {
         /// The ignore file, escaped.
-        path: String,
+        path: Text,
         /// How many there are.
         patterns: usize,
         /// How many files they were tried on.
@@ -52,7 +52,7 @@ pub enum ContextError {
     #[error("{path}: expected a Dockerfile, a lock, requirements.txt or pyproject.toml, found none")]
     Nothing {
         /// The folder, escaped.
-        path: String,
+        path: Text,
     },
     /// The version of Python is not known.
     #[error("the version of Python is not known: there is no Dockerfile, and no .python-version")]
@@ -61,7 +61,7 @@ pub enum ContextError {
     #[error("{}", dockerfile(.path, .source))]
     Dockerfile {
         /// The file, escaped.
-        path: String,
+        path: Text,
         /// Why.
         source: DockerfileError,
     },
@@ -69,7 +69,7 @@ pub enum ContextError {
     #[error("{path}: more than {most} instructions are no Dockerfile")]
     TooLong {
         /// The file, escaped.
-        path: String,
+        path: Text,
         /// How many are read.
         most: usize,
     },
@@ -77,39 +77,39 @@ pub enum ContextError {
     #[error("{path}: expected a FROM, found none")]
     NoFrom {
         /// The file, escaped.
-        path: String,
+        path: Text,
     },
     /// There is no such stage.
     #[error("{path}: expected a stage `{wanted}`, found {found}")]
     NoStage {
         /// The file, escaped.
-        path: String,
+        path: Text,
         /// Its name.
-        wanted: String,
+        wanted: Text,
         /// Those that are there.
-        found: String,
+        found: Text,
     },
     /// The base image does not exist.
     #[error("{place}: there is no image `{name}`: {message}")]
     NoBase {
         /// Where it is named.
-        place: String,
+        place: Text,
         /// Its name.
-        name: String,
+        name: Text,
         /// The registry's words.
-        message: String,
+        message: Text,
     },
     /// What is to be copied is not there.
     #[error("{place}: {what} `{path}` is not {whose}")]
     NotThere {
         /// Where it is asked for.
-        place: String,
+        place: Text,
         /// What it should be.
         what: &'static str,
         /// Its name.
-        path: String,
+        path: Text,
         /// Where it should be.
-        whose: String,
+        whose: Text,
         /// What may help.
         hint: Option<&'static str>,
     },
@@ -117,7 +117,7 @@ pub enum ContextError {
     #[error("{place}: {source}")]
     Request {
         /// Where it is asked for.
-        place: String,
+        place: Text,
         /// Why.
         source: Box<RequestError>,
     },
@@ -125,7 +125,7 @@ pub enum ContextError {
     #[error("{place}: what would be installed cannot be found out: {source}")]
     NoUv {
         /// Where it is asked for.
-        place: String,
+        place: Text,
         /// Why.
         source: ResolveError,
     },
@@ -140,16 +140,16 @@ fn dockerfile(path: &str, error: &DockerfileError) -> String {
 
 impl ContextError {
     pub(super) fn read(path: &Path, source: io::Error) -> Self {
-        Self::Read { path: escape_path(path), source }
+        Self::Read { path: Text::of_path(path), source }
     }
 
     pub(super) fn no_stage(path: &str, wanted: &str, file: &Dockerfile<'_>) -> Self {
-        let names: Vec<String> = file.stages.iter().filter_map(|stage| stage.name.as_deref().map(escape_str)).collect();
+        let names: Vec<Text> = file.stages.iter().filter_map(|stage| stage.name.as_deref().map(Text::from)).collect();
         let found = match names.as_slice() {
             [] => format!("{} without names", file.stages.len()),
             names => names.join(", "),
         };
-        Self::NoStage { path: path.to_owned(), wanted: escape_str(wanted), found }
+        Self::NoStage { path: path.into(), wanted: Text::from(wanted), found: found.into() }
     }
 
     /// Whether the user has to change something, and not the network.

@@ -69,7 +69,7 @@ impl Stage {
         let platform = self.platform(world, &python);
         let found = export(&request, &self.files(world), &platform);
         let (text, unknown) =
-            found.map_err(|source| ContextError::Request { place: place.text.to_owned(), source: Box::new(source) })?;
+            found.map_err(|source| ContextError::Request { place: place.text.into(), source: Box::new(source) })?;
         for (what, why) in unknown {
             self.gap(place.text, &what, GapReason::Unreadable(why), Writes::Anywhere);
         }

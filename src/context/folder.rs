@@ -5,7 +5,7 @@
 use super::ContextError;
 use super::error::Result;
 use super::ignore::{Ignore, Walk};
-use crate::base::{Found, ImagePath, Root, escape_path, nearest_path, parent};
+use crate::base::{Found, ImagePath, Root, Text, nearest_path, parent};
 use crate::index::Unread;
 use crate::layer::{Entry, EntryKind, content_digest, distil, is_kept};
 use std::collections::BTreeMap;
@@ -42,8 +42,8 @@ impl Folder {
     /// ignore file of its own may stand.
     pub(super) fn read(root: &Path, dockerfile: Option<&Path>) -> Result<Self> {
         let no_folder = |found| {
-            let near = nearest_path(root).map(|near| escape_path(&near));
-            ContextError::NoFolder { path: escape_path(root), found, near }
+            let near = nearest_path(root).map(|near| Text::of_path(&near));
+            ContextError::NoFolder { path: Text::of_path(root), found, near }
         };
         match std::fs::metadata(root) {
             Ok(metadata) if metadata.is_dir() => {}
@@ -66,7 +66,7 @@ impl Folder {
             let Ok(item) = item else { continue };
             let is_folder = item.file_type().is_dir();
             let is_hidden = hidden.hides(&relative(item.path()), is_folder).map_err(|many| {
-                ContextError::TooManyPatterns { path: name.clone(), patterns: many.patterns, files: many.paths }
+                ContextError::TooManyPatterns { path: name.clone().into(), patterns: many.patterns, files: many.paths }
             })?;
             if is_hidden {
                 if is_folder && ignore.is_final() {
@@ -79,7 +79,7 @@ impl Folder {
                 out.entries.insert(path, entry);
             }
             if out.entries.len() > MAX_ENTRIES {
-                return Err(ContextError::TooMany { path: escape_path(root), most: MAX_ENTRIES });
+                return Err(ContextError::TooMany { path: Text::of_path(root), most: MAX_ENTRIES });
             }
         }
         Ok(out)
@@ -241,7 +241,7 @@ fn ignore_file(disk: &Root, root: &Path, dockerfile: Option<&Path>) -> Result<(I
             _ => continue,
         };
         let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        return Ok((Ignore::parse(&text), crate::base::escape_str(&name)));
+        return Ok((Ignore::parse(&text), crate::base::Text::from(&name).into()));
     }
     Ok((Ignore::default(), String::new()))
 }

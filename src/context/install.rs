@@ -144,8 +144,8 @@ impl Stage {
         place: &Place<'_>,
     ) -> Result<Resolution> {
         let failed = |source| match source {
-            RequestError::Uv(source) => ContextError::NoUv { place: place.text.to_owned(), source },
-            source => ContextError::Request { place: place.text.to_owned(), source: Box::new(source) },
+            RequestError::Uv(source) => ContextError::NoUv { place: place.text.into(), source },
+            source => ContextError::Request { place: place.text.into(), source: Box::new(source) },
         };
         // An installer leaves what fits where it is: first with that, and without where it does not.
         let is_pin =

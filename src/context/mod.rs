@@ -73,7 +73,7 @@ pub use error::ContextError;
 pub use ignore::Ignore;
 pub use known::{CondaRequest, KnownConda, KnownDistribution, KnownFile, KnownLayer, KnownPackage, KnownPackages};
 
-use crate::base::{Basis, Found, Root, escape_str, read_named};
+use crate::base::{Basis, Found, Root, Text, read_named};
 use crate::dockerfile::{Dockerfile, MAX_BYTES};
 use crate::image::{Gap, GapReason, Image, Writes};
 use crate::index::{Files, Request, RequestError, Resolution, Resolved};
@@ -220,8 +220,8 @@ pub fn simulate(
     outside: &dyn Outside,
 ) -> Result<Virtual, ContextError> {
     let folder = Folder::with(written.folder, options.dockerfile.as_deref(), written.files)?;
-    let name = escape_str(written.dockerfile);
-    make(written.text, &folder, Names { name, root: written.folder, dockerfile: None }, options, outside)
+    let name = Text::from(written.dockerfile);
+    make(written.text, &folder, Names { name: name.into(), root: written.folder, dockerfile: None }, options, outside)
 }
 
 /// What a Dockerfile and its folder are called.
@@ -240,13 +240,14 @@ fn make(
     outside: &dyn Outside,
 ) -> Result<Virtual, ContextError> {
     let Names { name, root, dockerfile: path } = names;
-    let file = Dockerfile::parse(text).map_err(|source| ContextError::Dockerfile { path: name.clone(), source })?;
+    let file =
+        Dockerfile::parse(text).map_err(|source| ContextError::Dockerfile { path: name.clone().into(), source })?;
     if file.instructions.len() > MAX_INSTRUCTIONS {
-        return Err(ContextError::TooLong { path: name, most: MAX_INSTRUCTIONS });
+        return Err(ContextError::TooLong { path: name.into(), most: MAX_INSTRUCTIONS });
     }
     let target = match &options.target_stage {
         Some(wanted) => file.stage(wanted).ok_or_else(|| ContextError::no_stage(&name, wanted, &file))?,
-        None => file.stages.len().checked_sub(1).ok_or_else(|| ContextError::NoFrom { path: name.clone() })?,
+        None => file.stages.len().checked_sub(1).ok_or_else(|| ContextError::NoFrom { path: name.clone().into() })?,
     };
     let world = World::new(&file, name, folder, options, outside);
     let stage = world.stage(target)?;
@@ -281,7 +282,7 @@ fn finish(
     base: Option<String>,
 ) -> Virtual {
     let name = root.map(|root| std::fs::canonicalize(root).unwrap_or_else(|_| root.to_owned())).unwrap_or_default();
-    let name = name.file_name().map_or_else(|| "context".to_owned(), |name| escape_str(&name.to_string_lossy()));
+    let name = name.file_name().map_or_else(|| "context".to_owned(), |name| Text::from(&name.to_string_lossy()).into());
     let mut gaps = merged(stage.gaps);
     for (place, why) in &world.folder.bad_patterns {
         let (command, why) = ("a pattern".into(), GapReason::Unreadable(why.clone()));
@@ -328,7 +329,7 @@ fn without_dockerfile(folder: &Folder, root: &Path, options: &ContextOptions) ->
         () if has("pylock.toml") => "uv pip sync --system pylock.toml",
         () if has("requirements.txt") => "pip install --no-cache-dir -r requirements.txt",
         () if has("pyproject.toml") => "pip install --no-cache-dir .",
-        () => return Err(ContextError::Nothing { path: crate::base::escape_path(root) }),
+        () => return Err(ContextError::Nothing { path: crate::base::Text::of_path(root) }),
     };
     let python = options.python.clone().or_else(|| python_version_file(folder)).ok_or(ContextError::NoPython)?;
     Ok(format!("FROM python:{python}\nWORKDIR /app\nCOPY . .\nRUN {command}\n"))
@@ -362,11 +363,11 @@ fn read_text(path: &Path) -> Result<String, ContextError> {
 fn text_of(path: &Path, bytes: std::io::Result<Vec<u8>>) -> Result<String, ContextError> {
     let bytes = bytes.map_err(|source| ContextError::read(path, source))?;
     let text = Dockerfile::text(&bytes);
-    let text = text.map_err(|source| ContextError::Dockerfile { path: crate::base::escape_path(path), source })?;
+    let text = text.map_err(|source| ContextError::Dockerfile { path: crate::base::Text::of_path(path), source })?;
     Ok(text.to_owned())
 }
 
 /// A path relative to the context, escaped.
 fn shown(path: &Path, root: &Path) -> String {
-    crate::base::escape_path(path.strip_prefix(root).unwrap_or(path))
+    crate::base::Text::of_path(path.strip_prefix(root).unwrap_or(path)).into()
 }

@@ -9,7 +9,7 @@ use super::error::Result;
 use super::run::Place;
 use super::stage::{Stage, World};
 use super::work::own;
-use crate::base::{Digest, Found, ImagePath, escape_str, file_name, is_within};
+use crate::base::{Digest, Found, ImagePath, Text, file_name, is_within};
 use crate::image::GapReason;
 use crate::index::{Files, Input, Unread};
 use crate::layer::{Entry, EntryKind};
@@ -122,9 +122,9 @@ impl Stage {
         }
         if self.is_whole() && self.gaps.is_empty() {
             return Err(ContextError::NotThere {
-                place: place.text.to_owned(),
+                place: place.text.into(),
                 what,
-                path: escape_str(word),
+                path: Text::from(word),
                 whose: "in the image at that point".into(),
                 hint: Some("copy it with COPY before it is used"),
             });

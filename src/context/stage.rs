@@ -5,7 +5,7 @@ use super::folder::Folder;
 use super::tree::Tree;
 use super::work::Work;
 use super::{Base, ContextError, ContextOptions, Outside};
-use crate::base::{Digest, ImagePath, MASK, Problem, escape_str, is_masked, masked, without_credentials};
+use crate::base::{Digest, ImagePath, MASK, Problem, Text, is_masked, masked, without_credentials};
 use crate::dockerfile::{Dockerfile, Flag, Instruction, Kind, Scope};
 use crate::image::{Config, Gap, GapReason, HistoryRow, Image, Writes};
 use crate::os::OsInventory;
@@ -307,10 +307,10 @@ impl<'w> World<'w> {
             Stage { gaps: vec![gap], base, config, scope, ..Stage::default() }
         };
         let Some(name) = self.globals().expand(image) else {
-            let name = escape_str(image);
+            let name = Text::from(image);
             return Ok(unknown(&name, GapReason::NoBaseName));
         };
-        let shown = escape_str(&name);
+        let shown = Text::from(&name);
         if name == "scratch" {
             return Ok(Stage { config: self.empty_config(), ..Stage::default() });
         }
@@ -330,7 +330,7 @@ impl<'w> World<'w> {
             }
             Err(Base::Unknown(reason)) => unknown(&shown, GapReason::NoImage(reason)),
             Err(Base::Missing(message)) => {
-                return Err(ContextError::NoBase { place, name: shown, message: escape_str(&message) });
+                return Err(ContextError::NoBase { place: place.into(), name: shown, message: Text::from(&message) });
             }
         };
         Ok(stage)
@@ -529,7 +529,7 @@ impl Stage {
     /// What is not known.
     pub(super) fn gap(&mut self, place: &str, command: &str, why: GapReason, writes: Writes) {
         // A command may have a password in a URL.
-        let command = shortened(&escape_str(&masked(command)));
+        let command = shortened(&Text::from(&masked(command)));
         self.take_gap(Gap { place: place.to_owned(), command, why: why.map(&masked), writes, copied: false });
     }
 

@@ -8,7 +8,7 @@
 //!
 //! What is no regular file is not opened: opening a pipe waits, and opening a device may do something.
 
-use crate::base::{escape_bytes, file_name, parent};
+use crate::base::{Text, file_name, parent};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fgetxattr, openat, statat};
 use rustix::io::Errno;
 use std::fs::File;
@@ -98,9 +98,9 @@ fn refused(path: &[u8], error: Errno) -> io::Error {
         Errno::LOOP | Errno::NOTDIR => "a part of the path is a symbolic link or no directory".to_owned(),
         other => io::Error::from(other).to_string(),
     };
-    io::Error::new(io::Error::from(error).kind(), format!("/{}: {why}", escape_bytes(path)))
+    io::Error::new(io::Error::from(error).kind(), format!("/{}: {why}", Text::of_bytes(path)))
 }
 
 pub(super) fn wrong(path: &[u8], message: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("/{}: {message}", escape_bytes(path)))
+    io::Error::new(io::ErrorKind::InvalidData, format!("/{}: {message}", Text::of_bytes(path)))
 }

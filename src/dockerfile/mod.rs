@@ -18,7 +18,7 @@ pub use sh::{Operator, Token};
 pub use shell::Command;
 pub use stage::{Scope, Stage};
 
-use crate::base::escape_str;
+use crate::base::Text;
 use arguments::pairs;
 use lines::Block;
 use parse_dockerfile as grammar;
@@ -244,7 +244,7 @@ impl<'t> Dockerfile<'t> {
 fn syntax(text: &str, line: usize, message: String) -> DockerfileError {
     let line = line.max(1);
     let found: String = text.lines().nth(line - 1).unwrap_or_default().trim().chars().take(60).collect();
-    DockerfileError::Syntax { line, message: escape_str(&message), found: escape_str(&found) }
+    DockerfileError::Syntax { line, message: Text::from(&message).into(), found: Text::from(&found).into() }
 }
 
 /// From the grammar's instructions to ours.

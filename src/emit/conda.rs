@@ -6,7 +6,7 @@
 
 use super::lines::{chown, path_of, run};
 use super::quote::{breaks_lines, comment, copy_words, path_text, shell};
-use crate::base::{ImagePath, escape_str, file_name, is_within};
+use crate::base::{ImagePath, Text, file_name, is_within};
 use crate::plan::{CondaEnvironment, CondaPin, Plan};
 use std::fmt::Write as _;
 
@@ -208,5 +208,5 @@ pub fn listed<'p>(plan: &'p Plan, prefix: &ImagePath, text: &str) -> Option<&'p 
 
 /// `name version build`, escaped.
 pub fn title(pin: &CondaPin) -> String {
-    escape_str(format!("{} {} {}", pin.name, pin.version, pin.build).trim())
+    Text::from(format!("{} {} {}", pin.name, pin.version, pin.build).trim()).into()
 }

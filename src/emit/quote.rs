@@ -4,12 +4,12 @@
 //! <https://docs.docker.com/reference/dockerfile/>), Go's `path/filepath.Match` for the wildcards of `COPY`,
 //! POSIX shell quoting, and pip's description of the requirements file format.
 
-use crate::base::{ImagePath, escape_str, is_hidden};
+use crate::base::{ImagePath, Text, is_hidden};
 
 /// The text of a comment: escaped, cut to a readable length, and never ending in a backslash, which would join
 /// the next line to it in a requirements file.
 pub fn comment(text: &str) -> String {
-    let mut text = escape_str(text);
+    let mut text = Text::from(text).to_string();
     if let Some((cut, _)) = text.char_indices().nth(300) {
         text.truncate(cut);
         text.push('…');

@@ -1,7 +1,7 @@
 //! Who brought an OS package or a conda package in.
 
 use super::Facts;
-use crate::base::{CondaId, FastMap, Id, Numbered, escape_str};
+use crate::base::{CondaId, FastMap, Id, Numbered, Text};
 use crate::fs::Owner;
 use serde::Serialize;
 use std::collections::{BTreeSet, VecDeque};
@@ -14,36 +14,36 @@ const MAX_NAMES: usize = 1_000;
 #[serde(rename_all = "kebab-case")]
 pub struct ExplainedPackage {
     /// Name.
-    pub name: String,
+    pub name: Text,
     /// Version; of conda's with the build.
-    pub version: String,
+    pub version: Text,
     /// `os` or `conda`.
     pub kind: &'static str,
     /// The prefix of conda's environment.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub environment: Option<String>,
+    pub environment: Option<Text>,
     /// Its bytes (`unpacked`, measured).
     pub bytes: u64,
     /// Whether it was asked for by hand.
     pub asked_for: bool,
     /// Name and version of each from one that was asked for to this one, the shortest way; none where none leads here.
-    pub chain: Vec<String>,
+    pub chain: Vec<Text>,
     /// Who requires it, by name and version.
-    pub required_by: Vec<String>,
+    pub required_by: Vec<Text>,
     /// What it requires and is there.
-    pub requires: Vec<String>,
+    pub requires: Vec<Text>,
 }
 
 /// Packages, and whom each needs.
 struct Packages<I> {
-    titles: Numbered<I, String>,
+    titles: Numbered<I, Text>,
     asked: Numbered<I, bool>,
     next: Numbered<I, BTreeSet<I>>,
     before: Numbered<I, BTreeSet<I>>,
 }
 
 impl<I: Id> Packages<I> {
-    fn new(titles: Numbered<I, String>, asked: Numbered<I, bool>, next: Numbered<I, BTreeSet<I>>) -> Self {
+    fn new(titles: Numbered<I, Text>, asked: Numbered<I, bool>, next: Numbered<I, BTreeSet<I>>) -> Self {
         let mut before = next.beside(|_| BTreeSet::new());
         for (from, all) in next.pairs() {
             all.iter().for_each(|&to| _ = before[to].insert(from));
@@ -51,7 +51,7 @@ impl<I: Id> Packages<I> {
         Self { titles, asked, next, before }
     }
 
-    fn named(&self, all: &BTreeSet<I>) -> Vec<String> {
+    fn named(&self, all: &BTreeSet<I>) -> Vec<Text> {
         all.iter().take(MAX_NAMES).map(|&at| self.titles[at].clone()).collect()
     }
 
@@ -67,7 +67,7 @@ impl<I: Id> Packages<I> {
     }
 
     /// The shortest way from one that was asked for.
-    fn chain(&self, to: I) -> Vec<String> {
+    fn chain(&self, to: I) -> Vec<Text> {
         let mut towards: FastMap<I, I> = FastMap::default();
         towards.insert(to, to);
         let mut todo = VecDeque::from([to]);
@@ -106,8 +106,8 @@ pub fn why_package(facts: &Facts<'_>, name: &str) -> Vec<ExplainedPackage> {
         let graph = Packages::new(titles, os.packages.iter().map(|package| package.manual).collect(), needs.collect());
         for (at, package) in os.packages.pairs().filter(|(_, package)| is_it(&package.name)) {
             out.push(ExplainedPackage {
-                name: escape_str(&package.name),
-                version: escape_str(&package.version),
+                name: Text::from(&package.name),
+                version: Text::from(&package.version),
                 kind: "os",
                 bytes: package.bytes,
                 ..graph.explained(at)
@@ -117,9 +117,9 @@ pub fn why_package(facts: &Facts<'_>, name: &str) -> Vec<ExplainedPackage> {
     if conda.packages.iter().any(|package| is_it(&package.name)) {
         let version = |at: CondaId| {
             let package = &conda.packages[at];
-            escape_str(format!("{} {}", package.version, package.build).trim_end())
+            Text::from(format!("{} {}", package.version, package.build).trim_end())
         };
-        let titles = conda.packages.ids().map(|at| format!("{} {}", escape_str(&conda.packages[at].name), version(at)));
+        let titles = conda.packages.ids().map(|at| title(&conda.packages[at].name, &version(at)));
         let mut next = conda.packages.beside(|_| BTreeSet::new());
         for (to, all) in conda.required_by().pairs() {
             all.iter().for_each(|from| _ = next[*from].insert(to));
@@ -128,10 +128,10 @@ pub fn why_package(facts: &Facts<'_>, name: &str) -> Vec<ExplainedPackage> {
         let graph = Packages::new(titles.collect(), asked, next);
         for (at, package) in conda.packages.pairs().filter(|(_, package)| is_it(&package.name)) {
             out.push(ExplainedPackage {
-                name: escape_str(&package.name),
+                name: Text::from(&package.name),
                 version: version(at),
                 kind: "conda",
-                environment: Some(package.prefix.to_string()),
+                environment: Some(package.prefix.to_string().into()),
                 bytes: facts.summary.owners.get(&Owner::CondaPackage(at)).map_or(0, |(bytes, _)| *bytes),
                 ..graph.explained(at)
             });
@@ -140,6 +140,6 @@ pub fn why_package(facts: &Facts<'_>, name: &str) -> Vec<ExplainedPackage> {
     out
 }
 
-fn title(name: &str, version: &str) -> String {
-    escape_str(&format!("{name} {version}"))
+fn title(name: &str, version: &str) -> Text {
+    format!("{name} {version}").into()
 }

@@ -1,7 +1,7 @@
 //! Whose a file or folder of an image is.
 
 use super::{Facts, Owners};
-use crate::base::{FastMap, ImagePath, LayerIdx, escape_bytes, escape_str};
+use crate::base::{FastMap, ImagePath, LayerIdx, Text};
 use crate::fs::{Node, Owner};
 use crate::layer::EntryKind;
 use serde::Serialize;
@@ -14,10 +14,10 @@ const MAX_OWNERS: usize = 1_000;
 #[serde(rename_all = "kebab-case")]
 pub struct ExplainedPath {
     /// The path.
-    pub path: String,
+    pub path: Text,
     /// Where it leads, if it is a link or below one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub leads_to: Option<String>,
+    pub leads_to: Option<Text>,
     /// `file` or `folder`.
     pub kind: &'static str,
     /// Its bytes; of a folder with all that is below it.
@@ -28,19 +28,19 @@ pub struct ExplainedPath {
     pub layer: u32,
     /// What made that layer, where the history tells.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub created_by: Option<String>,
+    pub created_by: Option<Text>,
     /// Who owns it, the largest first.
     pub owners: Vec<OwnedPart>,
     /// The one owner, by name, where all of it is one distribution's or package's.
     #[serde(skip)]
-    pub owner: Option<(Owner, String)>,
+    pub owner: Option<(Owner, Text)>,
 }
 
 /// What one owner has of a folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OwnedPart {
     /// Name and version, or what it is that no package owns.
-    pub owner: String,
+    pub owner: Text,
     /// Bytes.
     pub bytes: u64,
     /// Files.
@@ -71,10 +71,10 @@ pub fn why_path(facts: &Facts<'_>, text: &str) -> Option<ExplainedPath> {
     parts.sort_unstable_by_key(|(owner, (bytes, files))| (std::cmp::Reverse((*bytes, *files)), *owner));
     let written = format!("/{}", text.trim_matches('/'));
     let path = ImagePath::new(&resolved).to_string();
-    let created_by = view.image().created_by().get(top as usize).copied().flatten().map(escape_str);
+    let created_by = view.image().created_by().get(top as usize).copied().flatten().map(Text::from);
     Some(ExplainedPath {
-        leads_to: (written != path).then(|| escape_bytes(path.as_bytes())),
-        path: escape_str(&written),
+        leads_to: (written != path).then(|| Text::of_bytes(path.as_bytes())),
+        path: Text::from(&written),
         kind: if is_file { "file" } else { "folder" },
         bytes: parts.iter().map(|(_, (bytes, _))| bytes).sum(),
         files: parts.iter().map(|(_, (_, files))| files).sum(),
@@ -87,7 +87,11 @@ pub fn why_path(facts: &Facts<'_>, text: &str) -> Option<ExplainedPath> {
         owners: parts
             .iter()
             .take(MAX_OWNERS)
-            .map(|(owner, (bytes, files))| OwnedPart { owner: described(facts, *owner), bytes: *bytes, files: *files })
+            .map(|(owner, (bytes, files))| OwnedPart {
+                owner: described(facts, *owner).into(),
+                bytes: *bytes,
+                files: *files,
+            })
             .collect(),
     })
 }
@@ -111,19 +115,19 @@ pub fn bringing(facts: &Facts<'_>, module: &str) -> Vec<String> {
 }
 
 /// What it is called where it is explained.
-fn name(facts: &Facts<'_>, owner: Owner) -> Option<String> {
+fn name(facts: &Facts<'_>, owner: Owner) -> Option<Text> {
     match owner {
-        Owner::Distribution(id) => facts.python.distributions.get(id).map(|dist| dist.normalized.clone()),
-        Owner::OsPackage(id) => facts.os.packages.get(id).map(|package| package.name.clone()),
-        Owner::CondaPackage(id) => facts.os.conda.packages.get(id).map(|package| package.name.clone()),
+        Owner::Distribution(id) => facts.python.distributions.get(id).map(|dist| Text::from(&dist.normalized)),
+        Owner::OsPackage(id) => facts.os.packages.get(id).map(|package| Text::from(&package.name)),
+        Owner::CondaPackage(id) => facts.os.conda.packages.get(id).map(|package| Text::from(&package.name)),
         _ => None,
     }
 }
 
 fn described(facts: &Facts<'_>, owner: Owner) -> String {
-    let title = facts.title(owner).map(|title| escape_str(&title)).unwrap_or_default();
+    let title = facts.title(owner).map(Text::from).unwrap_or_default();
     match owner {
-        Owner::Distribution(_) | Owner::Interpreter(_) => title,
+        Owner::Distribution(_) | Owner::Interpreter(_) => title.into(),
         Owner::OsPackage(_) => format!("{title} (OS package)"),
         Owner::CondaPackage(_) => format!("{title} (conda package)"),
         Owner::Base => "no package; it is in the base image".into(),

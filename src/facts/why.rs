@@ -6,7 +6,7 @@
 
 use super::dominators::{Dominators, Graph};
 use super::{Facts, roots};
-use crate::base::{DistId, Numbered, escape_str};
+use crate::base::{DistId, Numbered, Text};
 use crate::python::Edge;
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
@@ -20,17 +20,17 @@ const MAX_STEPS: usize = 64;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Explained {
     /// Name as METADATA writes it.
-    pub name: String,
+    pub name: Text,
     /// Version.
-    pub version: String,
+    pub version: Text,
     /// Prefix of its environment.
-    pub environment: String,
+    pub environment: Text,
     /// The layer that its metadata is in, counted from 1.
     pub layer: u32,
     /// Its own bytes.
     pub bytes: u64,
     /// Why it is a root itself, if it is one.
-    pub asked_for: Option<String>,
+    pub asked_for: Option<Text>,
     /// Who requires it, by name.
     pub required_by: Vec<Requirer>,
     /// A shortest chain from every root that leads to it, the shortest first; of very many roots the nearest ones.
@@ -49,9 +49,9 @@ pub struct Explained {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Brought {
     /// Name as METADATA writes it.
-    pub name: String,
+    pub name: Text,
     /// Version.
-    pub version: String,
+    pub version: Text,
     /// Its own bytes.
     pub bytes: u64,
 }
@@ -60,11 +60,11 @@ pub struct Brought {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Requirer {
     /// Who requires it.
-    pub name: String,
+    pub name: Text,
     /// Its version.
-    pub version: String,
+    pub version: Text,
     /// The requirement as METADATA writes it.
-    pub requirement: String,
+    pub requirement: Text,
     /// Whether the installed version satisfies it.
     pub satisfied: bool,
 }
@@ -73,9 +73,9 @@ pub struct Requirer {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Chain {
     /// Why the first one is a root.
-    pub how: String,
+    pub how: Text,
     /// Name and version of each, from the root to the distribution.
-    pub steps: Vec<String>,
+    pub steps: Vec<Text>,
 }
 
 impl std::fmt::Display for Chain {
@@ -88,7 +88,7 @@ impl std::fmt::Display for Chain {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Cut {
     /// `without celery (requirements.txt, line 3)` or `easyocr requires torch`.
-    pub what: String,
+    pub what: Text,
     /// Whether the distribution would go.
     pub frees_it: bool,
     /// How many distributions would go.
@@ -165,7 +165,7 @@ pub fn heaviest(facts: &Facts<'_>, most: usize) -> Vec<Explained> {
 struct Roots<'a> {
     facts: &'a Facts<'a>,
     /// The roots, and why each is one.
-    roots: BTreeMap<DistId, String>,
+    roots: BTreeMap<DistId, Text>,
     ids: Vec<DistId>,
     /// Whom each requires, and who requires each; each once.
     next: Graph<DistId>,
@@ -179,8 +179,8 @@ impl<'a> Roots<'a> {
     fn new(facts: &'a Facts<'a>) -> Self {
         let dists = &facts.python.distributions;
         let every = dists.ids().collect();
-        let roots: BTreeMap<DistId, String> =
-            roots(facts, &every).into_iter().map(|(id, root)| (id, escape_str(&root.how))).collect();
+        let roots: BTreeMap<DistId, Text> =
+            roots(facts, &every).into_iter().map(|(id, root)| (id, Text::from(&root.how))).collect();
         let ids: Vec<DistId> = roots.keys().copied().collect();
         let mut next: Graph<DistId> = dists.beside(|_| Vec::new());
         let mut before = next.clone();
@@ -210,9 +210,9 @@ impl<'a> Roots<'a> {
             self.ids.iter().filter_map(|&root| Some((next.get(&root)?.1, self.rank[root], root))).collect();
         leading.sort_unstable();
         Explained {
-            name: escape_str(&dist.name),
-            version: escape_str(&dist.version),
-            environment: environment.prefix.to_string(),
+            name: Text::from(&dist.name),
+            version: Text::from(&dist.version),
+            environment: environment.prefix.to_string().into(),
             layer: dist.layer + 1,
             bytes: dist.bytes,
             asked_for: self.roots.get(&id).cloned(),
@@ -231,8 +231,8 @@ impl<'a> Roots<'a> {
     fn required_by(&self, id: DistId) -> Vec<Requirer> {
         let requirer = |edge: &Edge| {
             let from = &self.facts.python.distributions[edge.from];
-            let (name, version) = (escape_str(&from.name), escape_str(&from.version));
-            Requirer { name, version, requirement: escape_str(&edge.requirement), satisfied: edge.satisfied }
+            let (name, version) = (Text::from(&from.name), Text::from(&from.version));
+            Requirer { name, version, requirement: Text::from(&edge.requirement), satisfied: edge.satisfied }
         };
         let mut out: Vec<Requirer> = self.facts.graph.required_by(id).map(requirer).collect();
         out.sort();
@@ -267,9 +267,9 @@ impl<'a> Roots<'a> {
 
     fn chain(&self, way: &Way) -> Option<Chain> {
         let how = self.roots.get(way.first.first()?)?.clone();
-        let mut steps: Vec<String> = way.first.iter().map(|&id| title(self.facts, id)).collect();
+        let mut steps: Vec<Text> = way.first.iter().map(|&id| title(self.facts, id)).collect();
         if way.left_out > 0 {
-            steps.push(format!("… {} more …", way.left_out));
+            steps.push(format!("… {} more …", way.left_out).into());
         }
         steps.extend(way.last.iter().map(|&id| title(self.facts, id)));
         Some(Chain { how, steps })
@@ -278,7 +278,7 @@ impl<'a> Roots<'a> {
     fn brings(&self, id: DistId) -> Vec<Brought> {
         let brought = |id: DistId| {
             let dist = &self.facts.python.distributions[id];
-            Brought { name: escape_str(&dist.name), version: escape_str(&dist.version), bytes: dist.bytes }
+            Brought { name: Text::from(&dist.name), version: Text::from(&dist.version), bytes: dist.bytes }
         };
         let mut ids = self.dominators.below(id).to_vec();
         ids.sort_unstable();
@@ -290,12 +290,12 @@ impl<'a> Roots<'a> {
     /// `above` has all that leads to `id`, and itself.
     fn cuts(&self, id: DistId, above: &BTreeMap<DistId, (DistId, usize)>) -> Vec<Cut> {
         let cut = |what: String, over: DistId| Cut {
-            what,
+            what: what.into(),
             frees_it: self.dominators.dominates(over, id),
             distributions: self.dominators.below(over).len(),
             bytes: self.dominators.bytes_below(over),
         };
-        let name = |id: DistId| escape_str(&self.facts.python.distributions[id].name);
+        let name = |id: DistId| Text::from(&self.facts.python.distributions[id].name);
         let mut out = Vec::new();
         for &over in above.keys().filter(|over| !self.dominators.below(**over).is_empty()) {
             if over != id {
@@ -324,7 +324,7 @@ impl<'a> Roots<'a> {
     }
 }
 
-fn title(facts: &Facts<'_>, id: DistId) -> String {
+fn title(facts: &Facts<'_>, id: DistId) -> Text {
     let dist = &facts.python.distributions[id];
-    escape_str(&format!("{} {}", dist.name, dist.version))
+    format!("{} {}", dist.name, dist.version).into()
 }

@@ -180,7 +180,7 @@ impl<'a> Merge<'a> {
             let target = entry.link.as_deref().unwrap_or_default();
             if self.get(target).is_none() {
                 let place = Location { layer: at.0, path: entry.path.clone() };
-                let target = crate::base::escape_bytes(target);
+                let target = crate::base::Text::of_bytes(target);
                 self.problems
                     .push(Problem::new(&place, format!("a hard link to `{target}`, which does not exist here")));
             }

@@ -127,8 +127,8 @@ fn address(url: &Url) -> Option<IpAddr> {
 
 /// The host of a URL, and its port if that is not the scheme's.
 pub fn authority(url: &Url) -> String {
-    let host = crate::base::escape_str(url.host_str().unwrap_or_default());
-    url.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}"))
+    let host = crate::base::Text::from(url.host_str().unwrap_or_default());
+    url.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}").into()).into()
 }
 
 /// What the chain of an error's causes says, without the URL, whose query may be a secret.
@@ -143,7 +143,7 @@ pub fn causes(error: reqwest::Error) -> String {
         }
         source = cause.source();
     }
-    crate::base::escape_str(&texts.join(": "))
+    crate::base::Text::from(&texts.join(": ")).into()
 }
 
 /// The wait after so many failures: the first, then twice as long each time. Without chance in it: one process

@@ -14,7 +14,7 @@
 //! else owns or may write to is not used at all.
 
 use super::recorded::{check_layer, pack, unpack};
-use crate::base::{Digest, escape_path};
+use crate::base::{Digest, Text};
 use crate::layer::{Compression, LayerIndex};
 use rustix::fs::{Mode, OFlags};
 use serde::de::DeserializeOwned;
@@ -315,7 +315,7 @@ fn is_ours(metadata: &fs::Metadata) -> bool {
 
 /// Why a folder cannot be trusted. One that is not there can: it will be made.
 fn refusal(folder: &Path) -> Option<String> {
-    let place = escape_path(folder);
+    let place = Text::of_path(folder);
     match fs::metadata(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Ok(metadata) if !metadata.is_dir() || is_ours(&metadata) => None,

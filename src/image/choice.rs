@@ -3,7 +3,7 @@
 
 use super::ImageError;
 use super::open::{host_platform, names_match, platform_fits};
-use crate::base::{Digest, escape_str};
+use crate::base::{Digest, Text};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -28,7 +28,7 @@ impl Candidate {
     fn title(&self) -> String {
         let name = self.names.first().map_or(self.own(), String::as_str);
         let platform = self.platform.as_ref().map(|platform| format!(" ({platform})")).unwrap_or_default();
-        escape_str(&format!("@{} {name}{platform}", self.position))
+        Text::from(&format!("@{} {name}{platform}", self.position)).into()
     }
 }
 

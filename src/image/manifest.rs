@@ -5,7 +5,7 @@
 //! nothing; tools that write images rely on it (Jib writes `repoTags`). So do these parsers: what they have read they spell
 //! as the specification does, and `oci-spec` reads that.
 
-use crate::base::escape_str;
+use crate::base::Text;
 use oci_spec::image as oci;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -119,14 +119,14 @@ impl Manifest {
         let is_layer =
             |kind: &str| kind.is_empty() || ["tar", "layer", "rootfs"].iter().any(|word| kind.contains(word));
         if !config.is_empty() && !config.contains("container.image") && !config.contains("image.config") {
-            return Some(format!("configuration of type `{}`", escape_str(config)));
+            return Some(format!("configuration of type `{}`", Text::from(config)));
         }
         if !self.artifact_type.is_empty() {
-            return Some(format!("artifact of type `{}`", escape_str(&self.artifact_type)));
+            return Some(format!("artifact of type `{}`", Text::from(&self.artifact_type)));
         }
         let first = self.layers.first().map(|layer| layer.media_type.as_str())?;
         let any = self.layers.iter().any(|layer| is_layer(&layer.media_type));
-        (!any).then(|| format!("content of type `{}`", escape_str(first)))
+        (!any).then(|| format!("content of type `{}`", Text::from(first)))
     }
 }
 
@@ -142,7 +142,7 @@ struct RawRow {
 /// Parses `manifest.json`. The error says what was expected and found.
 pub fn parse_docker_manifest(bytes: &[u8]) -> Result<Vec<DockerManifestRow>, String> {
     let rows: Vec<RawRow> =
-        go_json(bytes).map_err(|error| escape_str(&format!("expected a list of images: {error}")))?;
+        go_json(bytes).map_err(|error| Text::from(&format!("expected a list of images: {error}")))?;
     if rows.is_empty() {
         return Err("expected at least one image, found an empty list".into());
     }
@@ -153,7 +153,7 @@ pub fn parse_docker_manifest(bytes: &[u8]) -> Result<Vec<DockerManifestRow>, Str
 /// Parses an image index.
 pub fn parse_index(bytes: &[u8]) -> Result<Index, String> {
     let spec: oci::ImageIndex =
-        specified(bytes).map_err(|error| escape_str(&format!("expected an OCI image index: {error}")))?;
+        specified(bytes).map_err(|error| Text::from(&format!("expected an OCI image index: {error}")))?;
     Ok(Index { manifests: spec.manifests().iter().map(Descriptor::from).collect() })
 }
 
@@ -163,7 +163,7 @@ pub fn parse_manifest(bytes: &[u8]) -> Result<Manifest, String> {
         return Err("expected an image manifest, found one of Docker's schema 1; push or copy the image again".into());
     }
     let spec: oci::ImageManifest =
-        specified(bytes).map_err(|error| escape_str(&format!("expected an OCI image manifest: {error}")))?;
+        specified(bytes).map_err(|error| Text::from(&format!("expected an OCI image manifest: {error}")))?;
     Ok(Manifest {
         config: spec.config().into(),
         layers: spec.layers().iter().map(Descriptor::from).collect(),

@@ -4,7 +4,7 @@ use super::layout::{from_index, from_manifest};
 use super::manifest::Descriptor;
 use super::source::{Files, LayerBytes, LayerSource, OpenStream, SourceImage};
 use super::{ImageError, OpenOptions};
-use crate::base::{Digest, escape_str};
+use crate::base::{Digest, Text};
 use crate::layer::RangeRead;
 use crate::registry::{Client, Options, Reference};
 use std::io::{self, Read};
@@ -72,7 +72,7 @@ impl Files for InRegistry<'_> {
 /// Layouts name blobs `blobs/sha256/<hex>`.
 fn digest_of(name: &str) -> Result<Digest, String> {
     let hex = name.strip_prefix("blobs/sha256/").unwrap_or(name);
-    format!("sha256:{hex}").parse().map_err(|_| format!("expected a SHA-256 digest, found `{}`", escape_str(name)))
+    format!("sha256:{hex}").parse().map_err(|_| format!("expected a SHA-256 digest, found `{}`", Text::from(name)))
 }
 
 /// A layer's blob in a registry.

@@ -126,7 +126,7 @@ pub(super) fn fetch(url: &str, deadline: Instant) -> Result<String, String> {
             Ok(0) => break,
             Ok(count) => bytes.extend_from_slice(&piece[..count]),
             Err(error) => {
-                return Err(format!("the connection was cut: {}", crate::base::escape_str(&error.to_string())));
+                return Err(format!("the connection was cut: {}", crate::base::Text::of(&error)));
             }
         }
         if bytes.len() as u64 > MOST {

@@ -3,7 +3,7 @@
 //! Requirements files, locks and projects name one another, and a stranger wrote them. What they name is asked for here, and
 //! whoever answers knows what there is: the file system of a stage, or one folder.
 
-use crate::base::{Found, Root, escape_path};
+use crate::base::{Found, Root, Text};
 use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -111,6 +111,6 @@ impl Files for Disk {
     }
 
     fn shown(&self, path: &Path) -> String {
-        escape_path(path.strip_prefix(&self.path).unwrap_or(path))
+        Text::of_path(path.strip_prefix(&self.path).unwrap_or(path)).into()
     }
 }

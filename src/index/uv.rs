@@ -9,7 +9,7 @@ use super::ResolveError;
 use super::access::Access;
 use super::run::{Run, Where};
 use super::user::{PLACES, User, named};
-use crate::base::{escape_str, masked};
+use crate::base::{Text, masked};
 use crate::manifest::{LockedPackage, parse_lock};
 use crate::programs::{MAX_ANSWER, Strangers, converse};
 use crate::wheel::Platform;
@@ -80,7 +80,7 @@ impl Uv {
         match named {
             Some(program) if !program.is_absolute() || strangers.own(&program) => {
                 let message = "expected a program with an absolute path outside of the repository".to_owned();
-                Err(ResolveError::Unusable { program: crate::base::escape_path(&program), message })
+                Err(ResolveError::Unusable { program: crate::base::Text::of_path(&program).into(), message })
             }
             named => Self::with_user(named.or_else(|| strangers.program("uv")).ok_or(ResolveError::NoUv)?, strangers),
         }
@@ -96,8 +96,8 @@ impl Uv {
     }
 
     fn with_user(program: PathBuf, strangers: &Strangers) -> Result<Self, ResolveError> {
-        let shown = crate::base::escape_path(&program);
-        let unusable = |message: String| ResolveError::Unusable { program: shown.clone(), message };
+        let shown = crate::base::Text::of_path(&program);
+        let unusable = |message: String| ResolveError::Unusable { program: shown.clone().into(), message };
         let mut run = Run::bare(&program, strangers).map_err(|error| unusable(no_folder(&error)))?;
         run.command.arg("--version");
         let (status, stdout, stderr) = converse(run.command, "", Instant::now() + VERSION_WAIT).map_err(&unusable)?;
@@ -108,7 +108,11 @@ impl Uv {
             .ok_or_else(|| unusable("expected `uv` and a version from `uv --version`, found another answer".into()))?;
         if version < OLDEST {
             let text = |(a, b, c): (u64, u64, u64)| format!("{a}.{b}.{c}");
-            return Err(ResolveError::Old { program: shown.clone(), found: text(version), oldest: text(OLDEST) });
+            return Err(ResolveError::Old {
+                program: shown.clone().into(),
+                found: text(version),
+                oldest: text(OLDEST),
+            });
         }
         let user = User::read(strangers);
         let access = user.access.clone();
@@ -297,10 +301,10 @@ pub(super) fn shortened(stderr: &str) -> String {
 }
 
 pub(super) fn cut(text: &str, most: usize) -> String {
-    let text = escape_str(text);
+    let text = Text::from(text);
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
+        None => text.into(),
     }
 }
 

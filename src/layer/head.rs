@@ -96,7 +96,7 @@ fn pax_values(entry: &ParsedEntry<'_>) -> Result<Option<(i64, u32)>, String> {
         match record.key_bytes() {
             b"mtime" => time = seconds(value).or(time),
             b"size" | b"GNU.sparse.realsize" | b"GNU.sparse.size" if !value.is_empty() => {
-                value.parse::<u64>().map_err(|_| format!("one whose size is `{}`", crate::base::escape_str(value)))?;
+                value.parse::<u64>().map_err(|_| format!("one whose size is `{}`", crate::base::Text::from(value)))?;
             }
             _ => {}
         }

@@ -4,7 +4,7 @@
 use super::head::{self, Head};
 use super::tar::{IndexError, Limits};
 use super::{Entry, EntryKind, content_digest, keep};
-use crate::base::{EntryIdx, FastMap, ImagePath, Problem, clean_path, escape_bytes, file_name, parent};
+use crate::base::{EntryIdx, FastMap, ImagePath, Problem, Text, clean_path, file_name, parent};
 use std::collections::BTreeMap;
 use tar_core::EntryType;
 
@@ -135,21 +135,21 @@ pub(super) fn interpret(head: &Head, oddities: &mut Vec<Problem>) -> Option<Entr
     let clean = clean_path(&head.raw_path);
     let longest = clean.len().max(head.link.as_ref().map_or(0, Vec::len));
     if longest > LONGEST_PATH {
-        let start = escape_bytes(&clean[..clean.len().min(64)]);
+        let start = Text::of_bytes(&clean[..clean.len().min(64)]);
         odd(oddities, start, format!("passed over: a name or link of {longest} bytes, more than a path can have"));
         return None;
     }
     if leaves_root(&head.raw_path) {
         odd(
             oddities,
-            escape_bytes(&head.raw_path),
+            Text::of_bytes(&head.raw_path),
             format!("a name that leaves the root is read as {}", ImagePath::new(&clean)),
         );
     }
     let (kind, path) = match whiteout(&clean) {
         Some(Ok((kind, path))) => (kind, path),
         Some(Err(why)) => {
-            odd(oddities, escape_bytes(&clean), why);
+            odd(oddities, Text::of_bytes(&clean), why);
             return None;
         }
         None => (kind(head, oddities)?, ImagePath::new(&clean)),
@@ -210,7 +210,7 @@ fn kind(head: &Head, oddities: &mut Vec<Problem>) -> Option<EntryKind> {
         other => {
             odd(
                 oddities,
-                escape_bytes(&head.raw_path),
+                Text::of_bytes(&head.raw_path),
                 format!("passed over: no engine knows entries of type {other:?}"),
             );
             return None;

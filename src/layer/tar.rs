@@ -323,7 +323,7 @@ impl<'a, 'v> Indexer<'a, 'v> {
     }
 
     fn header_error(&self, error: &ParseError) -> IndexError {
-        IndexError::Header { at: self.feed.at, message: crate::base::escape_str(&error.to_string()) }
+        IndexError::Header { at: self.feed.at, message: crate::base::Text::of(&error).into() }
     }
 
     /// A tar that just ends. Engines take one without its two zero blocks, or with one of them.

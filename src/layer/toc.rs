@@ -164,7 +164,7 @@ pub fn index_toc(
 
 /// An error that sends the caller to read the blob whole.
 fn unusable(why: impl Into<String>) -> TocError {
-    TocError::Unusable(crate::base::escape_str(&why.into()))
+    TocError::Unusable(crate::base::Text::from(&why.into()).into())
 }
 
 fn too_few(offset: u64, length: u64, found: usize) -> io::Error {

@@ -281,7 +281,7 @@ fn texts(left: &str, operator: &str, right: &str) -> bool {
 }
 
 fn start(text: &str) -> String {
-    crate::base::escape_str(&text.chars().take(24).collect::<String>())
+    crate::base::Text::from(&text.chars().take(24).collect::<String>()).into()
 }
 
 #[cfg(test)]

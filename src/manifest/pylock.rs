@@ -110,7 +110,7 @@ pub fn parse_whole_lock(text: &str) -> Result<(LockHead, Vec<LockedPackage>), St
         line.map(|line| format!("line {line}: ")).unwrap_or_default() + error.message()
     })?;
     if raw.lock_version.split('.').next() != Some("1") {
-        return Err(format!("expected lock-version 1.x, found {}", crate::base::escape_str(&raw.lock_version)));
+        return Err(format!("expected lock-version 1.x, found {}", crate::base::Text::from(&raw.lock_version)));
     }
     let head = LockHead { extras: raw.extras, groups: raw.dependency_groups, default_groups: raw.default_groups };
     Ok((head, raw.packages.into_iter().map(package).collect()))

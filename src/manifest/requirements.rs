@@ -7,7 +7,7 @@
 //! <https://packaging.python.org/en/latest/specifications/dependency-specifiers/>
 
 use super::requirement::{Requirement, parse_requirement_line};
-use crate::base::{escape_str, masked};
+use crate::base::{Text, masked};
 
 /// Longest line that is read, in bytes.
 const LONGEST: usize = 64 << 10;
@@ -246,7 +246,7 @@ pub(crate) fn shown(text: &str) -> String {
     let text = masked(text.trim());
     let short: String = text.chars().take(120).collect();
     let more = if short.len() < text.len() { "…" } else { "" };
-    escape_str(&short.split_whitespace().collect::<Vec<_>>().join(" ")) + more
+    format!("{}{more}", Text::from(short.split_whitespace().collect::<Vec<_>>().join(" ")))
 }
 
 impl LineKind {

@@ -4,7 +4,7 @@
 //! only where both sides were in the same state; where they were not, each reason is said.
 
 use super::record::{Measured, Record};
-use crate::base::Binary;
+use crate::base::{Binary, Text};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -23,9 +23,9 @@ pub struct Diff {
     /// What is in both, by name.
     pub pairs: Vec<Pair>,
     /// What is only in the first.
-    pub gone: Vec<String>,
+    pub gone: Vec<Text>,
     /// What is only in the second.
-    pub new: Vec<String>,
+    pub new: Vec<Text>,
     /// The host's memory in use, before and after: `total - available`, which is one fact.
     pub host_used: Option<[u64; 2]>,
 }
@@ -34,7 +34,7 @@ pub struct Diff {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Pair {
     /// Its name.
-    pub name: String,
+    pub name: Text,
     /// What differs besides the figures.
     pub doubts: Vec<Doubt>,
     /// The parts.
@@ -81,9 +81,9 @@ pub enum Doubt {
     /// Libraries are in memory on one side only.
     Loaded {
         /// Only before.
-        only_before: BTreeSet<String>,
+        only_before: BTreeSet<Text>,
         /// Only after.
-        only_after: BTreeSet<String>,
+        only_after: BTreeSet<Text>,
     },
     /// Another number of processes.
     Processes {
@@ -102,7 +102,7 @@ pub enum Doubt {
     /// One side's figures are of another kind.
     Kind {
         /// Which, in words.
-        what: String,
+        what: Text,
     },
     /// A young side was not watched at work: its state after real work is not known. Seconds.
     NotAtWork {
@@ -145,7 +145,7 @@ impl Doubt {
 
 impl std::fmt::Display for Doubt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let names = |names: &BTreeSet<String>| crate::base::names(&names.iter().cloned().collect::<Vec<_>>(), 6);
+        let names = |names: &BTreeSet<Text>| crate::base::names(&names.iter().cloned().collect::<Vec<_>>(), 6);
         match self {
             Self::Restarted { before, after } => {
                 write!(
@@ -212,7 +212,7 @@ pub fn diff(before: &Record, after: &Record, meant: &[Meant]) -> Diff {
     let mut gone = Vec::new();
     for one in &before.targets {
         match find(after, &key(one)) {
-            Some(other) => pairs.push(pair(key(one), one, &other, meant)),
+            Some(other) => pairs.push(pair(key(one).into(), one, &other, meant)),
             None => gone.push(key(one)),
         }
     }
@@ -255,7 +255,7 @@ fn pair(name: String, before: &Measured, after: &Measured, meant: &[Meant]) -> P
     let need = |one: &Measured| one.window.needed.as_ref().map(|series| series.median).or_else(|| pss(one));
     let is_less = need(before).zip(need(after)).is_some_and(|(one, other)| one > other.saturating_add(LITTLE));
     let is_comparable = !doubts.iter().any(|doubt| doubt.forbids(meant));
-    Pair { name, doubts, changes, is_comparable, is_saving: is_less && is_comparable, double_counted }
+    Pair { name: name.into(), doubts, changes, is_comparable, is_saving: is_less && is_comparable, double_counted }
 }
 
 fn differs(one: f64, other: f64) -> bool {
@@ -316,7 +316,7 @@ fn is_at_work(measured: &Measured) -> bool {
 
 fn kinds(before: &Measured, after: &Measured) -> Vec<Doubt> {
     let mut out = Vec::new();
-    let mut say = |what: &str| out.push(Doubt::Kind { what: what.to_owned() });
+    let mut say = |what: &str| out.push(Doubt::Kind { what: what.into() });
     if before.target != after.target {
         say("one side is a container, cgroup or process, and the other is another of these");
     }

@@ -4,7 +4,7 @@
 //! left, which knows no sharing.
 
 use super::tree::{Tree, Unread, Why, field};
-use crate::base::masked_arguments;
+use crate::base::{Text, masked_arguments};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ pub struct Process {
     /// Its parent's.
     pub parent: u32,
     /// Its command, secrets masked.
-    pub command: Vec<String>,
+    pub command: Vec<Text>,
     /// Whether others of the group are its children, or it is another's child.
     pub role: Role,
     /// Seconds since it began.
@@ -102,7 +102,7 @@ fn one(tree: &Tree, pid: u32, uptime: Option<f64>, depth: Depth, unread: &mut BT
     // The name may have blanks and brackets; what counts comes behind the last one.
     let began = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(19)?.parse::<f64>().ok());
     process.age = uptime.zip(began).map(|(uptime, began)| (uptime - began / TICKS).max(0.0));
-    process.command = command(tree, pid);
+    process.command = command(tree, pid).into_iter().map(Text::from).collect();
     match tree.read(&format!("/proc/{pid}/smaps_rollup")) {
         Ok(text) if !text.is_empty() => add_rollup(&mut process, &text),
         Ok(_) => {}
@@ -161,7 +161,7 @@ pub fn descendants(tree: &Tree, pid: u32) -> Vec<u32> {
 /// # Errors
 ///
 /// It takes the rights to trace the process.
-pub fn packages(tree: &Tree, pid: u32) -> Result<BTreeSet<String>, Why> {
+pub fn packages(tree: &Tree, pid: u32) -> Result<BTreeSet<Text>, Why> {
     let text = tree.read(&format!("/proc/{pid}/maps"))?;
     let of_line = |line: &str| {
         let (_, rest) = line.split_once("/site-packages/").or_else(|| line.split_once("/dist-packages/"))?;
@@ -169,7 +169,7 @@ pub fn packages(tree: &Tree, pid: u32) -> Result<BTreeSet<String>, Why> {
         let name = name.split_once(".cpython-").map_or(name, |(name, _)| name);
         let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
         (!name.is_empty() && name.len() < 100 && name.chars().all(is_name))
-            .then(|| name.trim_end_matches(".libs").to_owned())
+            .then(|| Text::from(name.trim_end_matches(".libs")))
     };
     Ok(text.lines().filter_map(of_line).collect())
 }

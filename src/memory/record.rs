@@ -4,7 +4,7 @@ use super::cgroup::{Cgroup, Charged};
 use super::host::HostMemory;
 use super::process::Process;
 use super::tree::Unread;
-use crate::base::Hint;
+use crate::base::{Hint, Text};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ const MAX_VALUES: usize = 1_000_000;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// What the file is: always `slimwright memory`.
-    pub kind: String,
+    pub kind: Text,
     /// Version of the form.
     pub schema_version: u32,
     /// When it began, in seconds since 1970.
@@ -34,15 +34,15 @@ pub struct Record {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
     /// Its name.
-    pub name: String,
+    pub name: Text,
     /// `container`, `cgroup` or `process`.
-    pub target: String,
+    pub target: Text,
     /// The image of a container.
-    pub image: Option<String>,
+    pub image: Option<Text>,
     /// The service of Compose.
-    pub service: Option<String>,
+    pub service: Option<Text>,
     /// The project of Compose.
-    pub project: Option<String>,
+    pub project: Option<Text>,
     /// Whether the engine says that its first process was killed for memory. Children of it are not counted there.
     pub oom_killed: Option<bool>,
     /// How often the engine restarted it.
@@ -59,7 +59,7 @@ pub struct Measured {
     /// The processes at the end.
     pub processes: Vec<Process>,
     /// Python packages of which libraries were in memory; nothing where that could not be read.
-    pub packages: Option<BTreeSet<String>>,
+    pub packages: Option<BTreeSet<Text>>,
     /// Over time.
     pub window: Window,
     /// What could not be read.
@@ -134,8 +134,8 @@ impl Series {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{file}: expected what `slimwright memory -o` writes, {found}")]
 pub struct RecordError {
-    file: String,
-    found: String,
+    file: Text,
+    found: Text,
 }
 
 impl Hint for RecordError {
@@ -151,7 +151,7 @@ impl Record {
     ///
     /// It is none of these, of another version, or too large.
     pub fn parse(file: &str, bytes: &[u8]) -> Result<Self, RecordError> {
-        let wrong = |found: String| RecordError { file: file.to_owned(), found };
+        let wrong = |found: String| RecordError { file: file.into(), found: found.into() };
         if bytes.len() > MAX_FILE {
             return Err(wrong(format!("found more than {MAX_FILE} bytes")));
         }

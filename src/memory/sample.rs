@@ -4,6 +4,7 @@ use super::cgroup::{self, Cgroup, Charged};
 use super::process::{self, Depth, Process};
 use super::record::{Ended, Measured, Series, Window};
 use super::tree::{Tree, Unread, Why};
+use crate::base::Text;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -14,15 +15,15 @@ const SHARE: f64 = 0.004;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Target {
     /// Its name.
-    pub name: String,
+    pub name: Text,
     /// Which it is.
     pub kind: TargetKind,
     /// The image of a container.
-    pub image: Option<String>,
+    pub image: Option<Text>,
     /// The service of Compose.
-    pub service: Option<String>,
+    pub service: Option<Text>,
     /// The project of Compose.
-    pub project: Option<String>,
+    pub project: Option<Text>,
     /// Whether the engine says that its first process was killed for memory.
     pub oom_killed: Option<bool>,
     /// How often the engine restarted it.
@@ -217,7 +218,7 @@ impl Sampler {
             .map(|seen| Ended { after: seen.duration_since(self.began).as_secs_f64(), exit_code: None });
         Measured {
             name: self.target.name,
-            target: kind.to_owned(),
+            target: kind.into(),
             image: self.target.image,
             service: self.target.service,
             project: self.target.project,

@@ -9,7 +9,7 @@
 use super::index::{Index, parse_apkindex, parse_packages};
 use super::release::{ListedFile, Release, parse_release};
 use super::{Options, Source};
-use crate::base::{Digest, escape_str, masked};
+use crate::base::{Digest, Text, masked};
 use crate::http::{Failed, Reach, Retries, causes, client, is_loopback, is_passing};
 use crate::layer::{Limits, Streamed, visit_tar};
 use flate2::bufread::MultiGzDecoder;
@@ -346,7 +346,7 @@ impl<'a> Fetcher<'a> {
             let count = match reader.read(&mut piece) {
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                 Err(error) => {
-                    return Err((format!("the connection was cut: {}", escape_str(&error.to_string())), true));
+                    return Err((format!("the connection was cut: {}", Text::of(&error)), true));
                 }
                 Ok(count) => count,
             };
@@ -379,7 +379,7 @@ fn places(source: &Source, architecture: &str, release: &Release) -> Result<Vec<
             |path: &String| COMPRESSIONS.iter().any(|ending| release.file(&format!("{path}{ending}")).is_some());
         let own = at(architecture);
         if !is_listed(&own) {
-            return Err(format!("expected the component `{}` for {architecture}, found none", escape_str(component)));
+            return Err(format!("expected the component `{}` for {architecture}, found none", Text::from(component)));
         }
         out.push(own);
         out.extend(Some(at("all")).filter(|all| !release.all_in_each && is_listed(all)));

@@ -485,7 +485,7 @@ fn read_lines(mut input: impl BufRead, mut each: impl FnMut(&[u8]) -> Result<(),
     loop {
         line.clear();
         let read = input.by_ref().take(MAX_LINE).read_until(b'\n', &mut line);
-        match read.map_err(|error| crate::base::escape_str(&error.to_string()))? {
+        match read.map_err(|error| crate::base::Text::of(&error).to_string())? {
             0 => return Ok(()),
             length if length as u64 == MAX_LINE => return Err(format!("a line is longer than {MAX_LINE} bytes")),
             _ => {}

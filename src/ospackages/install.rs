@@ -6,7 +6,7 @@ use super::size::{self, Ratios};
 use super::solve::{Present, Solution, Solver};
 use super::universe::{Universe, depends, provides, record_of};
 use super::{Installation, NewPackage, PackageRequest, Repositories, is_native};
-use crate::base::escape_str;
+use crate::base::Text;
 use crate::os::{OsInventory, OsPackage, PackageManager};
 use crate::rules::matches;
 
@@ -47,7 +47,7 @@ impl Repositories {
     fn tell(&self, manager: PackageManager, solution: &Solution, ratios: &Ratios, out: &mut Installation) {
         let mut said = 0u64;
         for (what, owner) in &solution.unmet {
-            let reason = format!("needed by {}, and nothing that will do is in the indexes", escape_str(owner));
+            let reason = format!("needed by {}, and nothing that will do is in the indexes", Text::from(owner));
             out.unmet.push((what.clone(), reason));
         }
         out.removed = solution.removed.iter().filter(|name| !solution.present.contains_key(*name)).cloned().collect();
@@ -79,7 +79,7 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     fn unknown(&mut self, name: &str, reason: impl Into<String>) {
-        self.out.unknown.push((escape_str(name), reason.into()));
+        self.out.unknown.push((Text::from(name).into(), reason.into()));
     }
 
     /// A word of `apt-get install`.
@@ -158,7 +158,7 @@ impl Asked<'_> {
 
     fn no_such_version(&self, name: &str) -> String {
         let versions = self.universe.versions(name);
-        let shown: Vec<String> = versions.iter().take(3).map(|(_, record)| escape_str(&record.version)).collect();
+        let shown: Vec<Text> = versions.iter().take(3).map(|(_, record)| Text::from(&record.version)).collect();
         match shown.is_empty() {
             true => "no index has it".into(),
             false => format!("no index has that version; found {}", shown.join(", ")),
@@ -173,7 +173,7 @@ impl Asked<'_> {
             0 => Err("no index has it".into()),
             1 => Ok(providers.remove(0)),
             _ => {
-                let names: Vec<String> = providers.iter().take(4).map(|record| escape_str(&record.name)).collect();
+                let names: Vec<Text> = providers.iter().take(4).map(|record| Text::from(&record.name)).collect();
                 Err(format!("it is no package, and {} and others provide it: apt takes none", names.join(", ")))
             }
         }

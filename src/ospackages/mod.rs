@@ -48,7 +48,7 @@ pub use size::empty_caches;
 pub use sources::{parse_deb822_sources, parse_repositories, parse_sources_list};
 pub use version::{begins_alpine, compare, compare_alpine, compare_debian};
 
-use crate::base::{escape_str, masked};
+use crate::base::{Text, masked};
 use crate::image::Cache;
 use crate::os::{OsInventory, OsPackage, PackageManager};
 use fetch::{Fetcher, Lists, Suite};
@@ -398,7 +398,7 @@ const AT_ONCE: usize = 6;
 
 fn why_none(sources: &Sources, architecture: &str) -> String {
     match (sources.list.first(), sources.ignored.first()) {
-        (Some(source), _) => format!("{} has none for {}", source.place, escape_str(architecture)),
+        (Some(source), _) => format!("{} has none for {}", source.place, Text::from(architecture)),
         (None, Some((place, reason))) => format!("{place}: {reason}"),
         (None, None) => {
             "etc/apt and etc/apk name none, or the image was recorded by an earlier version, which did not \
@@ -410,8 +410,8 @@ fn why_none(sources: &Sources, architecture: &str) -> String {
 
 /// For a person.
 fn place_of(source: &Source) -> String {
-    let suite = if source.suite.is_empty() { String::new() } else { format!(" {}", escape_str(&source.suite)) };
-    format!("{}{suite}", masked(&escape_str(&source.uri)))
+    let suite = if source.suite.is_empty() { String::new() } else { format!(" {}", Text::from(&source.suite)) };
+    format!("{}{suite}", masked(&Text::from(&source.uri)))
 }
 
 /// Whether a package is for machines of an architecture (`amd64`).

@@ -68,7 +68,7 @@ impl Relation {
 /// As a person writes it.
 impl std::fmt::Display for Relation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&crate::base::escape_str(&self.name))?;
+        f.write_str(&crate::base::Text::from(&self.name))?;
         let Some((operator, version)) = &self.version else { return Ok(()) };
         let operator = match operator {
             Operator::Earlier => "<<",
@@ -78,7 +78,7 @@ impl std::fmt::Display for Relation {
             Operator::Later => ">>",
             Operator::Begins => "~",
         };
-        write!(f, " ({operator} {})", crate::base::escape_str(version))
+        write!(f, " ({operator} {})", crate::base::Text::from(version))
     }
 }
 

@@ -275,7 +275,7 @@ impl<'a> Solver<'a> {
         let Some(present) = self.out.present.get(opponent) else { return };
         if present.new.is_some() || present.record.essential {
             let why = format!("{name}, which conflicts with it");
-            return self.out.unmet.push((crate::base::escape_str(opponent), why));
+            return self.out.unmet.push((crate::base::Text::from(opponent).into(), why));
         }
         let newer = self.newer(opponent).filter(|newer| !self.opponents(newer).contains(name));
         match newer {

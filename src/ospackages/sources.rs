@@ -4,7 +4,7 @@
 
 use super::settings::{excludes_documentation, read_apt_conf};
 use super::{Source, Sources};
-use crate::base::{escape_str, file_name, masked};
+use crate::base::{Text, file_name, masked};
 use crate::fs::View;
 use crate::os::PackageManager;
 
@@ -90,13 +90,13 @@ type Parsed = (Vec<Source>, Vec<(String, String)>);
 
 /// Sorts out what cannot be asked. Empty `components` are right for a flat repository only.
 fn add(parsed: &mut Parsed, source: Source) {
-    let shown = || format!("{} ({})", masked(&escape_str(&source.uri)), source.place);
+    let shown = || format!("{} ({})", masked(&Text::from(&source.uri)), source.place);
     let reason = match source.uri.split_once(':') {
         Some(("http" | "https", rest)) if rest.starts_with("//") => None,
         Some((scheme @ ("cdrom" | "file" | "copy"), _)) => {
             Some(format!("`{scheme}:` is a place on the machine that builds: only http and https are asked"))
         }
-        Some((scheme, _)) => Some(format!("only http and https are asked, found `{}:`", escape_str(scheme))),
+        Some((scheme, _)) => Some(format!("only http and https are asked, found `{}:`", Text::from(scheme))),
         None => Some("expected the URL of a repository, found none".to_owned()),
     };
     let flat = source.suite.ends_with('/');
@@ -118,18 +118,18 @@ fn add(parsed: &mut Parsed, source: Source) {
 pub fn parse_sources_list(bytes: &[u8], place: &str) -> Parsed {
     let mut parsed = Parsed::default();
     for (number, line) in String::from_utf8_lossy(bytes).lines().enumerate() {
-        let place = format!("{}:{}", escape_str(place), number + 1);
+        let place = format!("{}:{}", Text::from(place), number + 1);
         let line = line.split('#').next().unwrap_or_default().trim();
         let Some((kind, rest)) = line.split_once(char::is_whitespace) else {
             if !line.is_empty() {
-                parsed.1.push((place, format!("expected `deb URI SUITE COMPONENT`, found `{}`", escape_str(line))));
+                parsed.1.push((place, format!("expected `deb URI SUITE COMPONENT`, found `{}`", Text::from(line))));
             }
             continue;
         };
         match kind {
             "deb" => one_line(&mut parsed, rest.trim_start(), place),
             "deb-src" => {}
-            _ => parsed.1.push((place, format!("expected `deb` or `deb-src`, found `{}`", escape_str(kind)))),
+            _ => parsed.1.push((place, format!("expected `deb` or `deb-src`, found `{}`", Text::from(kind)))),
         }
     }
     parsed
@@ -165,7 +165,7 @@ pub fn parse_deb822_sources(bytes: &[u8], place: &str) -> Parsed {
             continue;
         }
         if line.trim().is_empty() {
-            stanza(&mut parsed, &std::mem::take(&mut fields), format!("{}:{start}", escape_str(place)));
+            stanza(&mut parsed, &std::mem::take(&mut fields), format!("{}:{start}", Text::from(place)));
             continue;
         }
         if fields.is_empty() {
@@ -182,8 +182,8 @@ pub fn parse_deb822_sources(bytes: &[u8], place: &str) -> Parsed {
                 fields.push((name.trim().to_ascii_lowercase(), value.trim().to_owned()));
             }
             (false, None) => {
-                let found = escape_str(line);
-                let place = format!("{}:{}", escape_str(place), number + 1);
+                let found = Text::from(line);
+                let place = format!("{}:{}", Text::from(place), number + 1);
                 parsed.1.push((place, format!("expected `Field: value`, found `{found}`")));
             }
         }
@@ -237,14 +237,14 @@ pub fn parse_repositories(bytes: &[u8], place: &str) -> Parsed {
             Some((tag, uri)) => (Some(tag.to_owned()), uri.trim()),
             None => (None, line),
         };
-        let place = format!("{}:{}", escape_str(place), number + 1);
+        let place = format!("{}:{}", Text::from(place), number + 1);
         if uri.is_empty() {
             continue;
         }
         if uri.starts_with('/') {
             parsed
                 .1
-                .push((format!("{} ({place})", escape_str(uri)), "it is a folder of the machine that builds".into()));
+                .push((format!("{} ({place})", Text::from(uri)), "it is a folder of the machine that builds".into()));
             continue;
         }
         add(

@@ -233,7 +233,7 @@ fn more_than_a_system(image: &Image) -> Option<String> {
         dist.system_owned || owned(metadata) || lowest.below(metadata).any(|(path, _)| owned(path))
     };
     let dist = python.distributions.iter().find(|dist| !is_packaged(dist) && dist.bytes > 0)?;
-    Some(crate::base::escape_str(&format!("{} {} in it", dist.name, dist.version)))
+    Some(crate::base::Text::from(&format!("{} {} in it", dist.name, dist.version)).into())
 }
 
 /// The image of NVIDIA's that an image was built on, by the variables that these set.

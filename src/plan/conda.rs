@@ -4,7 +4,7 @@
 //! each that is one for a GPU, or needs what is. Which one that is a channel tells; where none could be asked, the plan
 //! says which builds would do, and what they bring is not known.
 
-use crate::base::{CondaId, FastSet, ImagePath, Numbered, count, escape_str, file_name, is_within, names as join};
+use crate::base::{CondaId, FastSet, ImagePath, Numbered, Text, count, file_name, is_within, names as join};
 use crate::conda::{Answer, BuildQuestion, NewPackage, Placed, Refusal, Spec, Staying};
 use crate::context::{KnownConda, KnownFile};
 use crate::facts::Facts;
@@ -281,7 +281,7 @@ fn needs_gpu(
                 || required[**at].iter().any(|by| !unwanted.contains(by))
                 || required[**at].is_empty())
     };
-    let used: Vec<String> = unwanted.iter().filter(is_used).map(|at| escape_str(&packages[*at].name)).collect();
+    let used: Vec<Text> = unwanted.iter().filter(is_used).map(|at| Text::from(&packages[*at].name)).collect();
     (!used.is_empty()).then(|| format!("{} has no build for the CPU, and is asked for", join(&used, 3)))
 }
 
@@ -457,19 +457,19 @@ impl CondaDecision {
         let mut out = Vec::new();
         let prefix = &self.prefix;
         if let Some(why) = &self.open {
-            let names: Vec<String> =
-                self.wanted.iter().map(|at| escape_str(&facts.os.conda.packages[*at].name)).collect();
+            let names: Vec<Text> =
+                self.wanted.iter().map(|at| Text::from(&facts.os.conda.packages[*at].name)).collect();
             out.push(format!(
                 "{prefix}: which build of {} comes is up to the solver, and what it brings is not known: {}",
                 join(&names, 4),
-                escape_str(why)
+                Text::from(why)
             ));
         }
         let unknown: Vec<&NewPackage> = self.new.iter().filter(|package| package.contents.is_err()).collect();
         if let Some(first) = unknown.first() {
             let why = first.contents.as_ref().err().cloned().unwrap_or_default();
-            let names: Vec<String> = unknown.iter().map(|package| escape_str(&package.record.name)).collect();
-            out.push(format!("{prefix}: what {} unpacks to is not known: {}", join(&names, 4), escape_str(&why)));
+            let names: Vec<Text> = unknown.iter().map(|package| Text::from(&package.record.name)).collect();
+            out.push(format!("{prefix}: what {} unpacks to is not known: {}", join(&names, 4), Text::from(&why)));
         }
         if self.removed.len() > MAX_REMOVED {
             let more = count(self.removed.len() - MAX_REMOVED, "path");
@@ -477,7 +477,7 @@ impl CondaDecision {
         }
         let of_folder = self.kept.iter().find(|at| facts.os.conda.packages[**at].url.starts_with("file:"));
         if let Some(at) = of_folder {
-            let package = escape_str(&facts.os.conda.packages[*at].name);
+            let package = Text::from(&facts.os.conda.packages[*at].name);
             out.push(format!("{prefix}: {package} was installed from a folder, which the build has to find"));
         }
         out

@@ -9,7 +9,7 @@ use super::predict::{Prediction, Taken};
 use super::stock::Stock;
 use super::system::{self, Question, SystemDecisions};
 use super::{BaseImage, Plan, PlanError, PlanOptions, TargetEnvironment, availability, base, carried};
-use crate::base::{DistId, FastMap, FastSet, ImagePath, PackageId, both, count, escape_str, file_name};
+use crate::base::{DistId, FastMap, FastSet, ImagePath, PackageId, Text, both, count, file_name};
 use crate::conda::{Answer, BuildQuestion};
 use crate::context::{KnownConda, KnownDistribution};
 use crate::facts::Facts;
@@ -199,7 +199,7 @@ impl<'a> Draft<'a> {
                 "the original does not say that it was built on {}, which --base names: {counted}. Who reads the plan's folder \
                  again reads that image itself, from an engine, its registry, or --image {0}=TARGET, and the answers differ \
                  by what it has more or less",
-                escape_str(name)
+                Text::from(name)
             )
         })
     }

@@ -412,7 +412,7 @@ pub struct FolderItem {
 fn check_ids(rules: &[Rule], options: &PlanOptions) -> Result<(), PlanError> {
     for (option, ids) in [("accept", &options.accept), ("skip", &options.skip)] {
         if let Some(id) = ids.iter().find(|id| rules.iter().all(|rule| rule.id != **id)) {
-            return Err(PlanError::UnknownRule { option, id: crate::base::escape_str(id) });
+            return Err(PlanError::UnknownRule { option, id: crate::base::Text::from(id).into() });
         }
     }
     Ok(())

@@ -460,16 +460,16 @@ impl Subject<'_> {
             Self::Twice => "twice in one layer".into(),
             Self::Distribution(id) => {
                 let dist = &facts.python.distributions[id];
-                crate::base::escape_str(&format!("{} {}", dist.name, dist.version))
+                crate::base::Text::from(&format!("{} {}", dist.name, dist.version)).into()
             }
-            Self::Package(position) => crate::base::escape_str(&facts.os.packages[position].name),
+            Self::Package(position) => crate::base::Text::from(&facts.os.packages[position].name).into(),
             Self::CondaPackage(position) => {
                 let package = &facts.os.conda.packages[position];
-                crate::base::escape_str(&format!("{} {} {}", package.name, package.version, package.build))
+                crate::base::Text::from(&format!("{} {} {}", package.name, package.version, package.build)).into()
             }
             Self::Interpreter(position) => {
                 let title = facts.title(crate::fs::Owner::Interpreter(position)).unwrap_or_default();
-                crate::base::escape_str(&format!("bytecode of {title}"))
+                crate::base::Text::from(&format!("bytecode of {title}")).into()
             }
             Self::Folder(path) => ImagePath::new(path).to_string(),
         }

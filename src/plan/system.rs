@@ -155,7 +155,7 @@ pub(super) fn decide(question: &Question<'_, '_>) -> SystemDecisions {
             "the base that goes has {} that the new one has not and that nothing kept is linked with: {}; what calls or loads \
              one of them fails, and the smoke test does not tell",
             count(asked.len(), "OS package"),
-            crate::base::escape_str(&asked.join(", "))
+            crate::base::Text::from(&asked.join(", "))
         ));
     }
     out

@@ -196,7 +196,7 @@ fn predicted(intent: &Intent<'_>, made: Result<Image, ContextError>) -> Image {
     let base = &intent.plan().base;
     let untold = (!base.is_told).then(|| Gap {
         place: "the base image".into(),
-        command: crate::base::escape_str(&base.name),
+        command: crate::base::Text::from(&base.name).into(),
         why: GapReason::WhichLayers,
         writes: Writes::Anywhere,
         copied: false,
@@ -204,7 +204,7 @@ fn predicted(intent: &Intent<'_>, made: Result<Image, ContextError>) -> Image {
     image.gaps.extend(untold);
     let other = base.is_assumed.then(|| Gap {
         place: "the base image".into(),
-        command: crate::base::escape_str(&base.name),
+        command: crate::base::Text::from(&base.name).into(),
         why: GapReason::OtherBase,
         writes: Writes::Anywhere,
         copied: false,

@@ -1,7 +1,7 @@
 //! Who requires whom, with markers evaluated for the image's own Python and platform.
 
 use super::{Environment, Inventory};
-use crate::base::{DistId, Numbered, Problem, escape_str};
+use crate::base::{DistId, Numbered, Problem, Text};
 use crate::manifest::{Markers, Requirement, normalize_name, parse_requirement_line};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -198,7 +198,7 @@ impl<'i> Builder<'i> {
                 Err(why) => {
                     unreadable += 1;
                     let shown: String = text.chars().take(200).collect();
-                    let message = format!("`Requires-Dist: {}` of {}: {why}", escape_str(&shown), dist.normalized);
+                    let message = format!("`Requires-Dist: {}` of {}: {why}", Text::from(&shown), dist.normalized);
                     problems.push(Problem::new(&dist.metadata, message));
                 }
             }

@@ -2,7 +2,7 @@
 //! and by the distribution that owns the file.
 
 use super::Inventory;
-use crate::base::{DistId, ImagePath, Location, escape_str};
+use crate::base::{DistId, ImagePath, Location, Text};
 use crate::fs::View;
 use crate::layer::is_library_source;
 use crate::source::{Kind, Sign, decode};
@@ -51,10 +51,10 @@ impl UsedAt<'_> {
 
     /// `line 12: cv2.imshow`, escaped.
     pub fn line(&self) -> String {
-        let name = escape_str(&self.sign.name);
+        let name = Text::from(&self.sign.name);
         let what = match self.sign.kind {
             Kind::Import => format!("import {name}"),
-            Kind::Use => name,
+            Kind::Use => name.into(),
             Kind::Call => format!(".{name}()"),
             Kind::Text | Kind::Name => format!("\"{name}\""),
             Kind::Flag => format!("{name}=True"),

@@ -88,7 +88,7 @@ pub(super) fn find(reference: &Reference, options: &Options) -> Result<Found, Re
 
 fn failed(name: &str, message: String, reference: &Reference) -> RegistryError {
     let place = format!("{}/{}", reference.registry(), reference.repository());
-    RegistryError::Helper { place, name: crate::base::escape_str(name), message }
+    RegistryError::Helper { place, name: crate::base::Text::from(name).into(), message }
 }
 
 fn read(path: &Path, must_exist: bool) -> Result<Option<AuthConfig>, RegistryError> {

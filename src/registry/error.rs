@@ -1,7 +1,7 @@
 //! What can go wrong between here and a registry.
 
 use super::Reference;
-use crate::base::{Digest, Hint, escape_bytes, escape_str};
+use crate::base::{Digest, Hint, Text};
 use std::path::Path;
 
 /// Most characters of somebody else's text in a message.
@@ -169,7 +169,7 @@ impl RegistryError {
     }
 
     pub(super) fn auth_file(path: &Path, message: impl Into<String>) -> Self {
-        Self::AuthFile { path: escape_bytes(path.as_os_str().as_encoded_bytes()), message: message.into() }
+        Self::AuthFile { path: Text::of_path(path).into(), message: message.into() }
     }
 
     /// The failure that was met, without how often.
@@ -235,7 +235,7 @@ pub(super) fn read_as(reference: &Reference) -> String {
 pub(super) fn quoted(text: &str) -> String {
     let cut: String = text.chars().take(MAX_QUOTED).collect();
     let dots = if cut.len() < text.len() { "…" } else { "" };
-    format!("`{}{dots}`", escape_str(&cut))
+    format!("`{}{dots}`", Text::from(&cut))
 }
 
 /// The registry's own words about a failure (distribution-spec, "Error Codes"), as `: ` and the text, or nothing.

@@ -1,7 +1,7 @@
 //! Names of images as people write them.
 
 use super::RegistryError;
-use crate::base::{Digest, escape_str};
+use crate::base::{Digest, Text};
 use std::fmt;
 use std::str::FromStr;
 
@@ -76,9 +76,9 @@ impl FromStr for Reference {
 
     fn from_str(text: &str) -> Result<Self, RegistryError> {
         let wrong = |expected, found: &str| RegistryError::Reference {
-            text: escape_str(text),
+            text: Text::from(text).into(),
             expected,
-            found: if found.is_empty() { "nothing".into() } else { format!("`{}`", escape_str(found)) },
+            found: if found.is_empty() { "nothing".into() } else { format!("`{}`", Text::from(found)) },
         };
         if let Some((scheme, _)) = text.split_once("://") {
             return Err(wrong("a name without a scheme", &format!("{scheme}://")));

@@ -3,7 +3,7 @@
 use super::RegistryError;
 use super::retry::TRIES;
 use super::wire::{Ask, Wire};
-use crate::base::{Digest, escape_str};
+use crate::base::{Digest, Text};
 use crate::http::backoff;
 use reqwest::blocking::Response;
 use reqwest::header::CONTENT_RANGE;
@@ -170,7 +170,7 @@ impl BlobStream {
         let last = match ended {
             Ended::Early => self.wrong_length(self.position),
             Ended::Cut(why) => {
-                let (what, why) = (self.what(), escape_str(&why));
+                let (what, why) = (self.what(), Text::from(&why));
                 let message =
                     format!("{what}: the connection was cut at byte {} of {}: {why}", self.position, self.end);
                 RegistryError::Connection { place: self.wire.place.clone(), message }

@@ -5,7 +5,7 @@ use super::error::{read_as, said};
 use super::manifest::KINDS;
 use super::retry::{Failed, retried, retry_after};
 use super::{Options, Reference, RegistryError};
-use crate::base::{Digest, escape_str};
+use crate::base::{Digest, Text};
 use crate::http::{Reach, authority, causes, client, is_loopback, is_passing, may_speak};
 use reqwest::Url;
 use reqwest::blocking::{Client as Http, ClientBuilder, Response};
@@ -152,7 +152,7 @@ impl Wire {
 
     /// A body that ended before its time.
     pub(super) fn cut(&self, what: &str, error: &std::io::Error) -> Failed {
-        let message = format!("{what}: the connection was cut: {}", escape_str(&error.to_string()));
+        let message = format!("{what}: the connection was cut: {}", Text::of(&error));
         Failed::for_now(RegistryError::Connection { place: self.place.clone(), message }, None)
     }
 
@@ -199,7 +199,7 @@ pub(super) fn body_of(response: Response) -> Result<Vec<u8>, String> {
     let mut body = Vec::new();
     match response.take(MAX_FAILURE).read_to_end(&mut body) {
         Ok(_) => Ok(body),
-        Err(error) => Err(escape_str(&error.to_string())),
+        Err(error) => Err(Text::of(&error).into()),
     }
 }
 

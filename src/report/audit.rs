@@ -57,7 +57,7 @@ pub struct AuditReport {
     /// What a plan would do.
     pub plan: Option<PlanSummary>,
     /// Why there is no plan.
-    pub no_plan: Option<String>,
+    pub no_plan: Option<Text>,
     /// Every byte by layer, owner, folder and file: for a picture, where one was asked for.
     #[serde(skip)]
     pub map: Option<Part>,
@@ -68,7 +68,7 @@ pub struct AuditReport {
 #[serde(rename_all = "kebab-case")]
 pub struct BaseEstimate {
     /// The image that the catalogue has: the base itself, or one of its kind.
-    pub image: String,
+    pub image: Text,
     /// Whether it is the base itself by its name.
     pub is_same: bool,
     /// How many layers it has.
@@ -78,9 +78,9 @@ pub struct BaseEstimate {
     /// What they unpack to, where that was published.
     pub unpacked: Option<Size>,
     /// The day of its newest figure.
-    pub date: String,
+    pub date: Text,
     /// Where the figures were published.
-    pub sources: Vec<String>,
+    pub sources: Vec<Text>,
 }
 
 impl BaseEstimate {
@@ -103,13 +103,13 @@ impl BaseEstimate {
     fn new(image: &CatalogueImage, is_same: bool) -> Self {
         let size = |bytes, unit| Size { bytes: ByteSize(bytes), unit, basis: Basis::Catalogue };
         Self {
-            image: image.name.clone(),
+            image: image.name.clone().into(),
             is_same,
             layers: image.wire.len(),
             wire: size(image.pulled(), Unit::Wire),
             unpacked: image.unpacked.map(|bytes| size(bytes, Unit::Unpacked)),
-            date: image.date.clone(),
-            sources: image.sources.clone(),
+            date: image.date.clone().into(),
+            sources: image.sources.iter().map(Text::from).collect(),
         }
     }
 
@@ -131,19 +131,19 @@ impl BaseEstimate {
 #[serde(rename_all = "kebab-case")]
 pub struct ImageSummary {
     /// The name to show.
-    pub name: String,
+    pub name: Text,
     /// Other names in the same source.
-    pub other_names: Vec<String>,
+    pub other_names: Vec<Text>,
     /// `linux/amd64`.
-    pub platform: String,
+    pub platform: Text,
     /// Whether it was measured or predicted.
     pub basis: Basis,
     /// How many of the lowest layers are the base image's; 0 when the history does not tell.
     pub base_layers: usize,
     /// What os-release calls the system.
-    pub operating_system: Option<String>,
+    pub operating_system: Option<Text>,
     /// The Python versions of its environments.
-    pub python: Vec<String>,
+    pub python: Vec<Text>,
 }
 
 /// The sizes of the image.
@@ -168,11 +168,11 @@ pub struct Group {
     /// `base-image`, `package-manager` or `application`.
     pub id: &'static str,
     /// What to call it.
-    pub label: String,
+    pub label: Text,
     /// Its bytes (`unpacked`).
     pub bytes: u64,
     /// Who asked for it, or what became of it. May be empty.
-    pub note: String,
+    pub note: Text,
 }
 
 /// One layer.
@@ -182,13 +182,13 @@ pub struct LayerReport {
     /// Its position, 1 for the lowest.
     pub position: usize,
     /// The instruction that made it, white space as single blanks, where the history tells.
-    pub instruction: Option<String>,
+    pub instruction: Option<Text>,
     /// Whether it is the base image's.
     pub base: bool,
     /// Digest of the uncompressed tar.
-    pub diff_id: Option<String>,
+    pub diff_id: Option<Text>,
     /// Digest of the blob.
-    pub blob: Option<String>,
+    pub blob: Option<Text>,
     /// Whether the blob's digest was recomputed and found equal.
     pub blob_verified: bool,
     /// Whether the tar's digest was recomputed and found equal.
@@ -249,7 +249,7 @@ pub struct HiddenBytes {
 #[serde(rename_all = "kebab-case")]
 pub struct NamedBytes {
     /// The name.
-    pub name: String,
+    pub name: Text,
     /// The bytes (`unpacked`).
     pub bytes: u64,
 }
@@ -272,13 +272,13 @@ pub struct VisibleBytes {
 #[serde(rename_all = "kebab-case")]
 pub struct EnvironmentReport {
     /// Its prefix.
-    pub prefix: String,
+    pub prefix: Text,
     /// What kind.
     pub kind: EnvironmentKind,
     /// Its directories with distributions.
-    pub site_dirs: Vec<String>,
+    pub site_dirs: Vec<Text>,
     /// The interpreter's version, as far as it is known.
-    pub python: Option<String>,
+    pub python: Option<Text>,
     /// How many distributions it has.
     pub distributions: usize,
     /// Their bytes (`unpacked`).
@@ -290,11 +290,11 @@ pub struct EnvironmentReport {
 #[serde(rename_all = "kebab-case")]
 pub struct DistributionReport {
     /// The name, as its METADATA has it.
-    pub name: String,
+    pub name: Text,
     /// The version, as its METADATA has it.
-    pub version: String,
+    pub version: Text,
     /// The prefix of its environment.
-    pub environment: String,
+    pub environment: Text,
     /// Installed bytes (`unpacked`).
     pub bytes: u64,
     /// Of these, bytecode.
@@ -304,15 +304,15 @@ pub struct DistributionReport {
     /// Bytes of its files in lower layers that no container sees.
     pub dead_bytes: u64,
     /// Names of those that require it.
-    pub required_by: Vec<String>,
+    pub required_by: Vec<Text>,
     /// Names that it requires here.
-    pub requires: Vec<String>,
+    pub requires: Vec<Text>,
     /// Whether it has a REQUESTED file.
     pub requested: bool,
     /// Who installed it.
-    pub installer: Option<String>,
+    pub installer: Option<Text>,
     /// Where it was installed from, if from a URL.
-    pub direct_url: Option<String>,
+    pub direct_url: Option<Text>,
     /// What is wrong with its files.
     pub broken: Option<BrokenReport>,
     /// Paths that others claim too, at most 20.
@@ -342,7 +342,7 @@ pub struct BrokenReport {
     /// Positions, from 1, of the layers that removed them.
     pub removed_by: Vec<usize>,
     /// The first of the missing files, at most 20.
-    pub files: Vec<String>,
+    pub files: Vec<Text>,
 }
 
 /// A path that several distributions claim.
@@ -350,11 +350,11 @@ pub struct BrokenReport {
 #[serde(rename_all = "kebab-case")]
 pub struct ContestReport {
     /// The path.
-    pub path: String,
+    pub path: Text,
     /// Who else claims it.
-    pub others: Vec<String>,
+    pub others: Vec<Text>,
     /// Whose file it is, where that can be told.
-    pub survivor: Option<String>,
+    pub survivor: Option<Text>,
 }
 
 /// A distribution that a layer has and no container sees, because a higher layer removed it.
@@ -378,9 +378,9 @@ pub struct RemovedReport {
 #[serde(rename_all = "kebab-case")]
 pub struct OsPackageReport {
     /// Name.
-    pub name: String,
+    pub name: Text,
     /// Version.
-    pub version: String,
+    pub version: Text,
     /// Installed bytes (`unpacked`).
     pub bytes: u64,
     /// Whether it was asked for by hand.
@@ -392,15 +392,15 @@ pub struct OsPackageReport {
 #[serde(rename_all = "kebab-case")]
 pub struct CondaPackageReport {
     /// Name.
-    pub name: String,
+    pub name: Text,
     /// Version.
-    pub version: String,
+    pub version: Text,
     /// Build.
-    pub build: String,
+    pub build: Text,
     /// Channel.
-    pub channel: String,
+    pub channel: Text,
     /// The environment's prefix.
-    pub environment: String,
+    pub environment: Text,
     /// How many files with bytes of their own.
     pub files: u64,
     /// Installed bytes (`unpacked`).
@@ -408,7 +408,7 @@ pub struct CondaPackageReport {
     /// Whether it was asked for.
     pub requested: bool,
     /// Names of the conda packages that need it.
-    pub required_by: Vec<String>,
+    pub required_by: Vec<Text>,
     /// How many of the paths that it lists are another conda package's, or were written over by pip.
     pub contested: usize,
 }
@@ -418,9 +418,9 @@ pub struct CondaPackageReport {
 #[serde(rename_all = "kebab-case")]
 pub struct InterpreterReport {
     /// `Python 3.11`.
-    pub name: String,
+    pub name: Text,
     /// `/usr/local`.
-    pub prefix: String,
+    pub prefix: Text,
     /// Position of the layer that has its standard library, from 1.
     pub layer: usize,
     /// Its bytes (`unpacked`).
@@ -434,29 +434,29 @@ pub struct InterpreterReport {
 #[serde(rename_all = "kebab-case")]
 pub struct FindingReport {
     /// The rule's id.
-    pub rule: String,
+    pub rule: Text,
     /// One word for it.
-    pub label: String,
+    pub label: Text,
     /// How bad.
     pub severity: Severity,
     /// Who may act on it.
     pub tier: Tier,
     /// What it is about.
-    pub subject: String,
+    pub subject: Text,
     /// What was found.
-    pub message: String,
+    pub message: Text,
     /// Bytes that it concerns.
     pub size: Size,
     /// Position of the layer that it is about, from 1.
     pub layer: Option<usize>,
     /// The distributions that it is about.
-    pub distributions: Vec<String>,
+    pub distributions: Vec<Text>,
     /// The proof.
     pub evidence: Vec<EvidenceReport>,
     /// How many rows of proof were left out.
     pub more_evidence: usize,
     /// What speaks against following the rule in this image, with places: why the tier is lower than the rule's.
-    pub doubts: Vec<String>,
+    pub doubts: Vec<Text>,
 }
 
 /// A row of proof.
@@ -464,11 +464,11 @@ pub struct FindingReport {
 #[serde(rename_all = "kebab-case")]
 pub struct EvidenceReport {
     /// Where.
-    pub place: Option<String>,
+    pub place: Option<Text>,
     /// Bytes there (`unpacked`).
     pub bytes: u64,
     /// What about it.
-    pub note: String,
+    pub note: Text,
 }
 
 /// Something that could not be read as it should be.
@@ -486,7 +486,7 @@ pub struct ProblemReport {
 #[serde(rename_all = "kebab-case")]
 pub struct PlanSummary {
     /// What it would build on.
-    pub base: String,
+    pub base: Text,
     /// All bytes of the predicted image's layers.
     pub predicted: Size,
     /// The difference of the two ledgers: bytes (`unpacked`) that would go. Negative when it would grow.
@@ -496,7 +496,7 @@ pub struct PlanSummary {
     /// What it leaves alone.
     pub skipped: Vec<SkippedSummary>,
     /// What to know before building.
-    pub notes: Vec<String>,
+    pub notes: Vec<Text>,
     /// What its text does and nobody can know: the predicted image is larger by an unknown amount.
     pub gaps: Vec<GapText>,
 }
@@ -506,11 +506,11 @@ pub struct PlanSummary {
 #[serde(rename_all = "kebab-case")]
 pub struct ActionSummary {
     /// The rule, or a reason of the plan's own.
-    pub rule: String,
+    pub rule: Text,
     /// Its tier.
     pub tier: Tier,
     /// What is done to what.
-    pub title: String,
+    pub title: Text,
     /// Bytes (`unpacked`, measured) that go.
     pub removed: u64,
     /// Bytes (`unpacked`, predicted) that come instead.
@@ -522,15 +522,15 @@ pub struct ActionSummary {
 #[serde(rename_all = "kebab-case")]
 pub struct SkippedSummary {
     /// The rule.
-    pub rule: String,
+    pub rule: Text,
     /// Its tier, where the rule is known.
     pub tier: Option<Tier>,
     /// What it is about.
-    pub subject: String,
+    pub subject: Text,
     /// Bytes that it concerns.
     pub bytes: u64,
     /// Why, and how to have it done.
-    pub reason: String,
+    pub reason: Text,
 }
 
 impl AuditReport {
@@ -538,7 +538,7 @@ impl AuditReport {
     #[must_use]
     pub fn without_plan(mut self, why: impl std::fmt::Display) -> Self {
         self.plan = None;
-        self.no_plan = Some(crate::base::escape_str(&why.to_string()));
+        self.no_plan = Some(Text::of(&why));
         self
     }
 }

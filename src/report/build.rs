@@ -2,7 +2,7 @@
 
 use super::audit::*;
 use super::groups;
-use crate::base::{CondaId, DistId, ImagePath, LayerIdx, Numbered, PackageId, Problem, Text, escape_str};
+use crate::base::{CondaId, DistId, LayerIdx, Numbered, PackageId, Problem, Text};
 use crate::facts::{Facts, LayerSummary};
 use crate::fs::{Owner, View};
 use crate::image::{GapText, HistoryRow, Image};
@@ -64,18 +64,18 @@ impl AuditReport {
 
 /// The names of distributions, and who requires whom by name, escaped; found once.
 struct Names {
-    distributions: Numbered<DistId, String>,
-    required_by: Numbered<DistId, Vec<String>>,
-    requires: Numbered<DistId, Vec<String>>,
-    packages: Numbered<PackageId, String>,
-    conda: Numbered<CondaId, String>,
-    interpreters: Vec<String>,
+    distributions: Numbered<DistId, Text>,
+    required_by: Numbered<DistId, Vec<Text>>,
+    requires: Numbered<DistId, Vec<Text>>,
+    packages: Numbered<PackageId, Text>,
+    conda: Numbered<CondaId, Text>,
+    interpreters: Vec<Text>,
 }
 
 impl Names {
     fn new(facts: &Facts<'_>) -> Self {
         let dists = &facts.python.distributions;
-        let distributions = dists.beside(|id| escape_str(&dists[id].name));
+        let distributions = dists.beside(|id| Text::from(&dists[id].name));
         let mut required_by = dists.beside(|_| BTreeSet::new());
         let mut requires = required_by.clone();
         for edge in &facts.graph.edges {
@@ -83,47 +83,47 @@ impl Names {
                 required_by[to].insert(distributions[edge.from].clone());
                 requires[edge.from].insert(distributions[to].clone());
             } else if edge.to.is_none() {
-                requires[edge.from].insert(escape_str(&edge.name));
+                requires[edge.from].insert(Text::from(&edge.name));
             }
         }
-        let sorted = |sets: &Numbered<DistId, BTreeSet<String>>| sets.beside(|id| sets[id].iter().cloned().collect());
-        let packages = facts.os.packages.iter().map(|package| escape_str(&package.name)).collect();
-        let conda = facts.os.conda.packages.iter().map(|package| escape_str(&package.name)).collect();
-        let interpreters = facts.python.interpreters.list.iter().map(|it| escape_str(&it.title())).collect();
+        let sorted = |sets: &Numbered<DistId, BTreeSet<Text>>| sets.beside(|id| sets[id].iter().cloned().collect());
+        let packages = facts.os.packages.iter().map(|package| Text::from(&package.name)).collect();
+        let conda = facts.os.conda.packages.iter().map(|package| Text::from(&package.name)).collect();
+        let interpreters = facts.python.interpreters.list.iter().map(|it| Text::from(&it.title())).collect();
         let (required_by, requires) = (sorted(&required_by), sorted(&requires));
         Self { required_by, requires, distributions, packages, conda, interpreters }
     }
 
-    fn owner(&self, owner: Owner) -> String {
-        let known = |name: Option<&String>| name.cloned().unwrap_or_else(|| "unknown".to_owned());
+    fn owner(&self, owner: Owner) -> Text {
+        let known = |name: Option<&Text>| name.cloned().unwrap_or_else(|| "unknown".into());
         match owner {
             Owner::Distribution(id) => known(self.distributions.get(id)),
             Owner::OsPackage(id) => known(self.packages.get(id)),
             Owner::CondaPackage(id) => known(self.conda.get(id)),
             Owner::Interpreter(id) => known(self.interpreters.get(id)),
-            Owner::Base => "base image's own files".to_owned(),
-            Owner::PackageManager => "caches and package lists".to_owned(),
-            Owner::Application => "files of no package".to_owned(),
+            Owner::Base => "base image's own files".into(),
+            Owner::PackageManager => "caches and package lists".into(),
+            Owner::Application => "files of no package".into(),
         }
     }
 }
 
 fn image_summary(image: &Image, facts: &Facts<'_>) -> ImageSummary {
-    let python: BTreeSet<String> = facts.python.environments.iter().filter_map(python_version).collect();
+    let python: BTreeSet<Text> = facts.python.environments.iter().filter_map(python_version).collect();
     ImageSummary {
-        name: escape_str(&image.name),
-        other_names: image.other_names.iter().map(|name| escape_str(name)).collect(),
-        platform: escape_str(&image.platform),
+        name: Text::from(&image.name),
+        other_names: image.other_names.iter().map(Text::from).collect(),
+        platform: Text::from(&image.platform),
         basis: image.basis,
         base_layers: image.base_layers(),
-        operating_system: facts.os.release.get("PRETTY_NAME").map(|name| escape_str(name)),
+        operating_system: facts.os.release.get("PRETTY_NAME").map(Text::from),
         python: python.into_iter().collect(),
     }
 }
 
-fn python_version(environment: &Environment) -> Option<String> {
-    let minor = || environment.python.map(|(major, minor)| format!("{major}.{minor}"));
-    environment.python_full.as_deref().map(escape_str).or_else(minor)
+fn python_version(environment: &Environment) -> Option<Text> {
+    let minor = || environment.python.map(|(major, minor)| format!("{major}.{minor}").into());
+    environment.python_full.as_deref().map(Text::from).or_else(minor)
 }
 
 fn sizes(image: &Image, facts: &Facts<'_>) -> Sizes {
@@ -149,8 +149,8 @@ fn layers(image: &Image, facts: &Facts<'_>, names: &Names) -> Vec<LayerReport> {
             position: position + 1,
             instruction: instructions.next().flatten(),
             base: position < base,
-            diff_id: index.diff_id.map(|digest| digest.to_string()),
-            blob: index.blob.map(|digest| digest.to_string()),
+            diff_id: index.diff_id.map(|digest| digest.to_string().into()),
+            blob: index.blob.map(|digest| digest.to_string().into()),
             blob_verified: index.verified.blob,
             diff_id_verified: index.verified.diff_id,
             compression: index.compression,
@@ -172,13 +172,13 @@ fn layers(image: &Image, facts: &Facts<'_>, names: &Names) -> Vec<LayerReport> {
 }
 
 /// The layers' instructions; none at all when the history does not account for exactly these layers.
-pub(super) fn instructions(image: &Image) -> Vec<Option<String>> {
+pub(super) fn instructions(image: &Image) -> Vec<Option<Text>> {
     let rows: Vec<&HistoryRow> = image.config.history.iter().filter(|row| !row.empty_layer).collect();
     if rows.len() != image.layers.len() {
         return vec![None; image.layers.len()];
     }
     let text = |row: &HistoryRow| row.instruction().split_whitespace().collect::<Vec<_>>().join(" ");
-    rows.iter().map(|row| Some(escape_str(&text(row))).filter(|text| !text.is_empty())).collect()
+    rows.iter().map(|row| Some(Text::from(text(row))).filter(|text| !text.is_empty())).collect()
 }
 
 fn visible(image: &Image, facts: &Facts<'_>) -> VisibleBytes {
@@ -197,10 +197,10 @@ fn visible(image: &Image, facts: &Facts<'_>) -> VisibleBytes {
         *sum = sum.saturating_add(*bytes);
     }
     let mut by_owner: Vec<NamedBytes> =
-        owners.into_iter().map(|(name, bytes)| NamedBytes { name: name.to_owned(), bytes }).collect();
+        owners.into_iter().map(|(name, bytes)| NamedBytes { name: name.into(), bytes }).collect();
     let categories = facts.summary.categories.iter();
     let mut by_category: Vec<NamedBytes> =
-        categories.map(|(category, bytes)| NamedBytes { name: category.as_str().to_owned(), bytes: *bytes }).collect();
+        categories.map(|(category, bytes)| NamedBytes { name: category.as_str().into(), bytes: *bytes }).collect();
     for list in [&mut by_owner, &mut by_category] {
         list.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
     }
@@ -211,9 +211,9 @@ fn environments(python: &Inventory) -> Vec<EnvironmentReport> {
     let report = |(position, environment): (usize, &Environment)| {
         let of_it = || python.distributions.iter().filter(move |dist| dist.environment == position);
         EnvironmentReport {
-            prefix: environment.prefix.to_string(),
+            prefix: environment.prefix.to_string().into(),
             kind: environment.kind,
-            site_dirs: environment.site_dirs.iter().map(ImagePath::to_string).collect(),
+            site_dirs: environment.site_dirs.iter().map(|path| path.to_string().into()).collect(),
             python: python_version(environment),
             distributions: of_it().count(),
             bytes: of_it().fold(0, |sum, dist| sum.saturating_add(dist.bytes)),
@@ -231,15 +231,15 @@ fn distributions(python: &Inventory, names: &Names) -> Vec<DistributionReport> {
 
 fn distribution(python: &Inventory, id: DistId, dist: &Distribution, names: &Names) -> DistributionReport {
     let contest = |contest: &crate::python::Contest| ContestReport {
-        path: contest.path.to_string(),
-        others: contest.others.iter().map(|name| escape_str(name)).collect(),
-        survivor: contest.survivor.as_deref().map(escape_str),
+        path: contest.path.to_string().into(),
+        others: contest.others.iter().map(Text::from).collect(),
+        survivor: contest.survivor.as_deref().map(Text::from),
     };
     let environment = python.environments.get(dist.environment);
     DistributionReport {
         name: names.distributions[id].clone(),
-        version: escape_str(&dist.version),
-        environment: environment.map(|environment| environment.prefix.to_string()).unwrap_or_default(),
+        version: Text::from(&dist.version),
+        environment: environment.map(|environment| environment.prefix.to_string()).unwrap_or_default().into(),
         bytes: dist.bytes,
         bytecode: dist.bytecode,
         by_layer: dist
@@ -251,8 +251,8 @@ fn distribution(python: &Inventory, id: DistId, dist: &Distribution, names: &Nam
         required_by: names.required_by[id].clone(),
         requires: names.requires[id].clone(),
         requested: dist.requested,
-        installer: dist.installer.as_deref().map(escape_str),
-        direct_url: dist.direct_url.as_deref().map(escape_str),
+        installer: dist.installer.as_deref().map(Text::from),
+        direct_url: dist.direct_url.as_deref().map(Text::from),
         broken: dist.is_broken().then(|| broken(dist)),
         contested: dist.contested.iter().take(FILES).map(contest).collect(),
         more_contested: dist.contested.len().saturating_sub(FILES),
@@ -265,7 +265,7 @@ fn broken(dist: &Distribution) -> BrokenReport {
         missing: dist.missing.len(),
         recorded: dist.recorded,
         removed_by: removers.collect::<BTreeSet<_>>().into_iter().collect(),
-        files: dist.missing.iter().take(FILES).map(|file| file.path.to_string()).collect(),
+        files: dist.missing.iter().take(FILES).map(|file| file.path.to_string().into()).collect(),
     }
 }
 
@@ -295,15 +295,15 @@ fn conda_packages(facts: &Facts<'_>) -> Vec<CondaPackageReport> {
     let report = |(id, package): (CondaId, &crate::os::CondaPackage)| {
         let (bytes, files) = facts.summary.owners.get(&Owner::CondaPackage(id)).copied().unwrap_or_default();
         CondaPackageReport {
-            name: escape_str(&package.name),
-            version: escape_str(&package.version),
-            build: escape_str(&package.build),
-            channel: escape_str(&package.channel),
-            environment: package.prefix.to_string(),
+            name: Text::from(&package.name),
+            version: Text::from(&package.version),
+            build: Text::from(&package.build),
+            channel: Text::from(&package.channel),
+            environment: package.prefix.to_string().into(),
             files,
             bytes,
             requested: package.requested,
-            required_by: required_by[id].iter().map(|other| escape_str(&conda.packages[*other].name)).collect(),
+            required_by: required_by[id].iter().map(|other| Text::from(&conda.packages[*other].name)).collect(),
             contested: contested[id],
         }
     };
@@ -314,15 +314,12 @@ fn conda_packages(facts: &Facts<'_>) -> Vec<CondaPackageReport> {
 
 fn interpreters(facts: &Facts<'_>) -> Vec<InterpreterReport> {
     let report = |interpreter: &Interpreter| {
-        let mut parts: Vec<NamedBytes> = interpreter
-            .parts
-            .iter()
-            .map(|(part, &bytes)| NamedBytes { name: part.as_str().to_owned(), bytes })
-            .collect();
+        let mut parts: Vec<NamedBytes> =
+            interpreter.parts.iter().map(|(part, &bytes)| NamedBytes { name: part.as_str().into(), bytes }).collect();
         parts.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
         InterpreterReport {
-            name: escape_str(&interpreter.title()),
-            prefix: interpreter.prefix.to_string(),
+            name: Text::from(&interpreter.title()),
+            prefix: interpreter.prefix.to_string().into(),
             layer: interpreter.layer as usize + 1,
             bytes: interpreter.bytes(),
             parts,
@@ -333,8 +330,8 @@ fn interpreters(facts: &Facts<'_>) -> Vec<InterpreterReport> {
 
 fn os_packages(facts: &Facts<'_>) -> Vec<OsPackageReport> {
     let report = |package: &crate::os::OsPackage| OsPackageReport {
-        name: escape_str(&package.name),
-        version: escape_str(&package.version),
+        name: Text::from(&package.name),
+        version: Text::from(&package.version),
         bytes: package.bytes,
         manual: package.manual,
     };
@@ -346,23 +343,23 @@ fn os_packages(facts: &Facts<'_>) -> Vec<OsPackageReport> {
 fn finding_report(image: &Image, finding: &Finding, rules: &[Rule], names: &Names) -> FindingReport {
     let rule = rules.iter().find(|rule| rule.id == finding.rule);
     let evidence = |row: &crate::rules::Evidence| EvidenceReport {
-        place: row.location.as_ref().map(|location| escape_str(&location.to_string())),
+        place: row.location.as_ref().map(|location| Text::of(&location)),
         bytes: row.bytes,
-        note: escape_str(&row.note),
+        note: Text::from(&row.note),
     };
     FindingReport {
-        rule: escape_str(&finding.rule),
-        label: rule.map_or("other", Rule::label).to_owned(),
+        rule: Text::from(&finding.rule),
+        label: rule.map_or("other", Rule::label).into(),
         severity: finding.severity,
         tier: finding.tier,
-        subject: finding.subject.to_string(),
-        message: escape_str(&finding.message),
+        subject: finding.subject.to_string().into(),
+        message: Text::from(&finding.message),
         size: unpacked(finding.bytes, image.basis),
         layer: finding.layer.map(|layer| layer as usize + 1),
         distributions: finding.distributions.iter().filter_map(|id| names.distributions.get(*id).cloned()).collect(),
         evidence: finding.evidence.iter().map(evidence).collect(),
         more_evidence: finding.more_evidence,
-        doubts: finding.doubts.iter().map(|doubt| escape_str(doubt)).collect(),
+        doubts: finding.doubts.iter().map(Text::from).collect(),
     }
 }
 
@@ -382,29 +379,29 @@ pub(super) fn saving(image: &Image, plan: &Plan) -> i64 {
 
 fn plan_summary(image: &Image, plan: &Plan) -> PlanSummary {
     let action = |action: &crate::plan::Action| ActionSummary {
-        rule: escape_str(&action.rule),
+        rule: Text::from(&action.rule),
         tier: action.tier,
-        title: escape_str(&action.title),
+        title: Text::from(&action.title),
         removed: action.removed,
         added: action.added,
     };
     PlanSummary {
-        base: escape_str(&plan.base.name),
+        base: Text::from(&plan.base.name),
         predicted: unpacked(plan.predicted.unpacked(), plan.predicted.basis),
         saving: saving(image, plan),
         actions: plan.actions.iter().map(action).collect(),
         skipped: plan.skipped.iter().map(skipped_summary).collect(),
-        notes: plan.notes.iter().map(|note| escape_str(note)).collect(),
+        notes: plan.notes.iter().map(Text::from).collect(),
         gaps: plan.predicted.gaps.iter().map(GapText::from).collect(),
     }
 }
 
 pub(super) fn skipped_summary(skipped: &crate::plan::Skipped) -> SkippedSummary {
     SkippedSummary {
-        rule: escape_str(&skipped.rule),
+        rule: Text::from(&skipped.rule),
         tier: Some(skipped.tier),
-        subject: skipped.subject.to_string(),
+        subject: skipped.subject.to_string().into(),
         bytes: skipped.bytes,
-        reason: escape_str(&skipped.reason),
+        reason: Text::from(&skipped.reason),
     }
 }

@@ -2,8 +2,8 @@
 
 use super::layout::{Tone, left, paint, right, wrap_commands, wrap_to};
 use super::text::joined;
-use crate::base::count;
 use crate::base::{Basis, Size, Unit};
+use crate::base::{Text, count};
 use crate::budget::{AcceptedState, Check, Culprit, CulpritKind, Outcome, Planned, Verdict};
 
 /// Culprits of a check without `--details`.
@@ -55,7 +55,7 @@ fn word(outcome: Outcome) -> (Tone, &'static str) {
 
 impl Page {
     fn header(&self, verdict: &Verdict) -> Vec<String> {
-        let mut facts = vec![verdict.platform.clone(), sized(verdict.unpacked)];
+        let mut facts = vec![verdict.platform.to_string(), sized(verdict.unpacked)];
         facts.extend(verdict.wire.map(sized));
         let gaps = verdict.gaps.len();
         facts.extend((gaps > 0).then(|| format!("{} whose bytes are not known", count(gaps, "gap"))));
@@ -111,11 +111,11 @@ impl Page {
             );
         }
         let why = match (&culprit.chain[..], &culprit.asked_for) {
-            ([], Some(asked)) => Some(format!("asked for: {asked}")),
+            ([], Some(asked)) => Some(Text::from(format!("asked for: {asked}"))),
             ([], None) if culprit.kind == CulpritKind::Family => None,
             ([], None) => culprit.place.clone(),
-            (steps, Some(asked)) => Some(format!("{} ({asked})", steps.join(" → "))),
-            (steps, None) => Some(steps.join(" → ")),
+            (steps, Some(asked)) => Some(format!("{} ({asked})", steps.join(" → ")).into()),
+            (steps, None) => Some(steps.join(" → ").into()),
         };
         let lines = why.map(|why| wrap_to(&why, self.width - indent - 2, 3)).unwrap_or_default();
         out.extend(lines.into_iter().map(|line| paint(self.color, Tone::Dim, &(" ".repeat(indent + 2) + &line))));

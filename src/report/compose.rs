@@ -288,7 +288,7 @@ pub fn render(report: &ComposeReport, style: Style<'_>) -> String {
     if !report.next.is_empty() {
         lines.push(String::new());
         lines.push(paint(style.color, Tone::Heading, "NEXT"));
-        lines.extend(report.next.iter().map(|command| format!("  {}", crate::base::escape_str(command))));
+        lines.extend(report.next.iter().map(|command| format!("  {}", crate::base::Text::from(command))));
     }
     joined(lines)
 }

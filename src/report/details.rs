@@ -4,7 +4,7 @@ use super::audit::{AuditReport, DistributionReport, FindingReport, LayerReport};
 use super::groups::some;
 use super::layout::{Tone, change, columns, fit, left, paint, right, wrap};
 use super::text::Style;
-use crate::base::{ByteSize, Size, count};
+use crate::base::{ByteSize, Size, Text, count};
 use crate::rules::Severity;
 
 /// The lines below the first screen.
@@ -189,7 +189,7 @@ fn about(dist: &DistributionReport) -> String {
     match dist.required_by.as_slice() {
         [] if !dist.requested => parts.push("required by none".to_owned()),
         [] => {}
-        names => parts.push(format!("for {}", some(names.iter().map(String::as_str), 3))),
+        names => parts.push(format!("for {}", some(names.iter().map(Text::as_str), 3))),
     }
     parts.join("; ")
 }

@@ -91,7 +91,7 @@ fn title(row: &DiffRow) -> String {
     match (&row.version_before, &row.version_after) {
         (Some(before), Some(after)) if before != after => format!("{} {before} → {after}", row.name),
         (_, Some(version)) | (Some(version), None) => format!("{} {version}", row.name),
-        (None, None) => row.name.clone(),
+        (None, None) => row.name.to_string(),
     }
 }
 

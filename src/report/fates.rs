@@ -2,7 +2,7 @@
 
 use super::audit::unpacked;
 use super::markdown::{plain, table};
-use crate::base::{Basis, ByteSize, Size, escape_str};
+use crate::base::{Basis, ByteSize, Size, Text};
 use crate::image::Image;
 use crate::plan::{GonePath, LedgerRow, PlanFate, PlanLedger};
 use serde::Serialize;
@@ -30,7 +30,7 @@ pub struct LedgerReport {
 #[serde(rename_all = "kebab-case")]
 pub struct FateReport {
     /// A distribution or an OS package with its version, `base image`, `caches, package lists` or `application, other files`.
-    pub owner: String,
+    pub owner: Text,
     /// `kept`: as it was. `replaced`: something else is at the path. `dropped`: gone, as a rule or the rebuild has it. `lost`: it
     /// was to stay, and no instruction brings it.
     pub fate: &'static str,
@@ -39,10 +39,10 @@ pub struct FateReport {
     pub layer: Option<usize>,
     /// Of what an instruction of the plan's Dockerfile has kept or replaced: its file and line.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub line: Option<String>,
+    pub line: Option<Text>,
     /// The rule, or a reason of the plan's own (`rebuild`), or the pin that replaces it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub by: Option<String>,
+    pub by: Option<Text>,
     /// Bytes (`unpacked`, with the original's basis).
     pub bytes: u64,
     /// How many files and links.
@@ -54,11 +54,11 @@ pub struct FateReport {
 #[serde(rename_all = "kebab-case")]
 pub struct GoneReport {
     /// `/usr/lib/x.so`, escaped.
-    pub path: String,
+    pub path: Text,
     /// Whether all below it goes.
     pub directory: bool,
     /// The rule, or a reason of the plan's own, or `lost`.
-    pub by: String,
+    pub by: Text,
     /// Bytes (`unpacked`, with the original's basis).
     pub bytes: u64,
     /// How many files and links.
@@ -72,7 +72,7 @@ impl LedgerReport {
         let rows: Vec<&str> = history.iter().filter(|row| !row.empty_layer).map(|row| row.comment.as_str()).collect();
         let line = |layer: usize| {
             let line = rows.get(layer.checked_sub(1)?).filter(|line| line.contains(", line "))?;
-            Some(escape_str(line))
+            Some(Text::from(*line))
         };
         Self {
             visible: unpacked(ledger.visible, basis),
@@ -121,19 +121,19 @@ impl LedgerReport {
     }
 }
 
-fn row(row: &LedgerRow, line: &dyn Fn(usize) -> Option<String>) -> FateReport {
+fn row(row: &LedgerRow, line: &dyn Fn(usize) -> Option<Text>) -> FateReport {
     let (fate, layer) = match row.fate {
         PlanFate::Kept(layer) => ("kept", Some(layer)),
         PlanFate::Replaced(layer) => ("replaced", Some(layer)),
         PlanFate::Dropped => ("dropped", None),
         PlanFate::Lost => ("lost", None),
     };
-    let by = row.by.as_deref().map(escape_str);
+    let by = row.by.as_deref().map(Text::from);
     let line = layer.and_then(line);
-    FateReport { owner: escape_str(&row.owner), fate, layer, line, by, bytes: row.bytes, files: row.files }
+    FateReport { owner: Text::from(&row.owner), fate, layer, line, by, bytes: row.bytes, files: row.files }
 }
 
 fn gone(gone: &GonePath) -> GoneReport {
-    let (path, by) = (gone.path.to_string(), escape_str(&gone.by));
-    GoneReport { path, directory: gone.directory, by, bytes: gone.bytes, files: gone.files }
+    let (path, by) = (gone.path.to_string(), Text::from(&gone.by));
+    GoneReport { path: path.into(), directory: gone.directory, by, bytes: gone.bytes, files: gone.files }
 }

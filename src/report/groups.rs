@@ -4,7 +4,7 @@
 //! them, because nobody takes them out; then the libraries that came with GPU builds; then by owner.
 
 use super::audit::Group;
-use crate::base::{DistId, Numbered, escape_str};
+use crate::base::{DistId, Numbered, Text};
 use crate::facts::{Facts, LayerSummary, Part};
 use crate::fs::Owner;
 use crate::rules::Finding;
@@ -33,7 +33,7 @@ pub(super) fn groups(
     facts: &Facts<'_>,
     findings: &[Finding],
     rules: &[Rule],
-    names: &Numbered<DistId, Vec<String>>,
+    names: &Numbered<DistId, Vec<Text>>,
 ) -> Vec<Group> {
     let gpu = gpu_libraries(facts, findings, rules);
     let base = facts.summary.base_layers;
@@ -77,7 +77,7 @@ fn fixed_group(facts: &Facts<'_>, kind: Kind, bytes: u64, gpu: &BTreeSet<DistId>
         Kind::PackageManager => ("package-manager", "caches, package lists".to_owned(), String::new()),
         _ => ("application", "application, other files".to_owned(), "owned by no package".to_owned()),
     };
-    Group { id, label, bytes, note }
+    Group { id, label: label.into(), bytes, note: note.into() }
 }
 
 fn base_label(base: usize) -> String {
@@ -93,7 +93,7 @@ fn os_label(base: usize) -> &'static str {
 }
 
 fn release(facts: &Facts<'_>) -> String {
-    let name = facts.os.release.get("PRETTY_NAME").map(|name| escape_str(name)).unwrap_or_default();
+    let name = facts.os.release.get("PRETTY_NAME").map(Text::from).unwrap_or_default();
     // The code name says nothing that the number does not.
     name.split(" (").next().unwrap_or_default().to_owned()
 }
@@ -171,7 +171,7 @@ pub(super) fn some<'n>(names: impl Iterator<Item = &'n str>, limit: usize) -> St
     let names: Vec<&str> = names.collect();
     let shown = names.iter().take(limit).copied().collect::<Vec<_>>().join(", ");
     let more = names.len().saturating_sub(limit);
-    escape_str(&if more > 0 { format!("{shown} +{more}") } else { shown })
+    Text::from(&if more > 0 { format!("{shown} +{more}") } else { shown }).into()
 }
 
 fn distribution_groups(
@@ -179,7 +179,7 @@ fn distribution_groups(
     mut sums: Vec<(Kind, u64)>,
     room: usize,
     gpu_builds: &BTreeSet<DistId>,
-    required_by: &Numbered<DistId, Vec<String>>,
+    required_by: &Numbered<DistId, Vec<Text>>,
 ) -> Vec<Group> {
     sums.sort_by_key(|(kind, bytes)| (std::cmp::Reverse(*bytes), *kind));
     let total = facts.summary.total();
@@ -198,7 +198,7 @@ fn distribution_groups(
         let other = if out.is_empty() { "" } else { "other " };
         let bytes = rest.iter().fold(0u64, |sum, (_, bytes)| sum.saturating_add(*bytes));
         let label = format!("{} {other}distributions", rest.len());
-        out.push(Group { id: "distributions", label, bytes, note: String::new() });
+        out.push(Group { id: "distributions", label: label.into(), bytes, note: String::new().into() });
     }
     out
 }
@@ -208,16 +208,21 @@ fn one_distribution(
     id: DistId,
     bytes: u64,
     gpu_builds: &BTreeSet<DistId>,
-    required_by: &Numbered<DistId, Vec<String>>,
+    required_by: &Numbered<DistId, Vec<Text>>,
 ) -> Group {
     let dist = &facts.python.distributions[id];
     let who = match &required_by[id][..] {
         [] => "asked for".to_owned(),
-        names if dist.requested => format!("asked for, {} too", some(names.iter().map(String::as_str), 1)),
-        names => format!("for {}", some(names.iter().map(String::as_str), 2)),
+        names if dist.requested => format!("asked for, {} too", some(names.iter().map(Text::as_str), 1)),
+        names => format!("for {}", some(names.iter().map(Text::as_str), 2)),
     };
     let note = if gpu_builds.contains(&id) { format!("GPU, {who}") } else { who };
-    Group { id: "distribution", label: escape_str(&format!("{} {}", dist.name, dist.version)), bytes, note }
+    Group {
+        id: "distribution",
+        label: Text::from(&format!("{} {}", dist.name, dist.version)),
+        bytes,
+        note: note.into(),
+    }
 }
 
 /// The rules that found a GPU build, with the findings.

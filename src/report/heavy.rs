@@ -2,7 +2,7 @@
 
 use super::audit::unpacked;
 use super::markdown::plain;
-use crate::base::{Basis, ByteSize, Size, count};
+use crate::base::{Basis, ByteSize, Size, Text, count};
 use crate::facts::{Cut, Explained};
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -15,13 +15,13 @@ const MOST: usize = 3;
 #[serde(rename_all = "kebab-case")]
 pub struct HeavyReport {
     /// Name.
-    pub name: String,
+    pub name: Text,
     /// Version.
-    pub version: String,
+    pub version: Text,
     /// Its own bytes in the original.
     pub size: Size,
     /// The shortest chains from roots, `easyocr 1.7.1 → torch 2.1.1 (requirements.txt, line 26)`; at most three.
-    pub chains: Vec<String>,
+    pub chains: Vec<Text>,
     /// How many roots lead to it.
     pub roots: usize,
     /// The distributions that are there for it alone, itself included, and their bytes.
@@ -35,7 +35,7 @@ pub struct HeavyReport {
 #[serde(rename_all = "kebab-case")]
 pub struct CutReport {
     /// `without celery (requirements.txt, line 3)` or `easyocr requires torch`.
-    pub what: String,
+    pub what: Text,
     /// What would go.
     pub frees: FreedReport,
 }
@@ -61,7 +61,7 @@ fn row(why: &Explained, basis: Basis) -> HeavyReport {
         name: why.name.clone(),
         version: why.version.clone(),
         size: unpacked(why.bytes, basis),
-        chains: why.chains.iter().take(MOST).map(|chain| chain.to_string()).collect(),
+        chains: why.chains.iter().take(MOST).map(|chain| chain.to_string().into()).collect(),
         roots: why.roots,
         brings: freed(why.brings.len(), bytes, basis),
         cuts: why.cuts.iter().filter(|cut| cut.frees_it).take(MOST).map(|one| cut(one, basis)).collect(),

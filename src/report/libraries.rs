@@ -48,7 +48,7 @@ impl LibrariesReport {
     }
 
     /// One note, if there is something that the user should know before building.
-    pub(super) fn notes(&self) -> Option<String> {
+    pub(super) fn notes(&self) -> Option<Text> {
         let first = self.unmet.first()?;
         let more = match self.unmet.len() - 1 {
             0 => String::new(),
@@ -57,7 +57,7 @@ impl LibrariesReport {
         Some(format!(
             "{} needs {}, which {} has in the original and nothing would have after the plan{more} (missing-libraries)",
             first.file, first.library, first.provider
-        ))
+        ).into())
     }
 
     /// The section of `REPORT.md`.

@@ -3,7 +3,7 @@
 //! Squares are laid out as Bruls, Huizing and van Wijk describe ("Squarified Treemaps", 2000): the largest first, along the
 //! shorter side, as long as that makes them squarer.
 
-use crate::base::{DistId, ancestors, count, escape_bytes, is_within};
+use crate::base::{DistId, Text, ancestors, count, is_within};
 use crate::facts::{Facts, Owners};
 use crate::fs::{Fate, Owner};
 use crate::layer::EntryKind;
@@ -49,7 +49,7 @@ impl Colour {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Part {
     /// What to call it, escaped.
-    pub name: String,
+    pub name: Text,
     /// Its bytes (`unpacked`).
     pub bytes: u64,
     /// What becomes of most of them.
@@ -66,7 +66,7 @@ struct Leaf<'a> {
 }
 
 /// The map; `made` says what made each layer.
-pub(super) fn map(facts: &Facts<'_>, findings: &[Finding], plan: Option<&Plan>, made: Vec<Option<String>>) -> Part {
+pub(super) fn map(facts: &Facts<'_>, findings: &[Finding], plan: Option<&Plan>, made: Vec<Option<Text>>) -> Part {
     let (view, image) = (facts.view, facts.view.image());
     let owners = Owners::new(view, facts.python, facts.os);
     let judge = Judge::new(findings, plan);
@@ -105,7 +105,7 @@ pub(super) fn map(facts: &Facts<'_>, findings: &[Finding], plan: Option<&Plan>, 
     }
     layers.retain(|layer| layer.bytes > 0);
     layers.sort_by_key(|layer| Reverse(layer.bytes));
-    whole(crate::base::escape_str(&image.name), layers)
+    whole(crate::base::Text::from(&image.name).into(), layers)
 }
 
 fn name(facts: &Facts<'_>, owner: Owner) -> String {
@@ -114,7 +114,7 @@ fn name(facts: &Facts<'_>, owner: Owner) -> String {
         Owner::PackageManager => "caches, package lists",
         _ => "application, other files",
     };
-    facts.title(owner).map_or_else(|| nobodys.to_owned(), |title| crate::base::escape_str(&title))
+    facts.title(owner).map_or_else(|| nobodys.to_owned(), |title| crate::base::Text::from(&title).into())
 }
 
 /// What goes, and what waits.
@@ -152,12 +152,12 @@ impl<'j> Judge<'j> {
 fn whole(name: String, mut parts: Vec<Part>) -> Part {
     parts.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
     let bytes = parts.iter().map(|part| part.bytes).sum();
-    Part { name, bytes, colour: most(parts.iter().map(|part| (part.colour, part.bytes))), parts }
+    Part { name: name.into(), bytes, colour: most(parts.iter().map(|part| (part.colour, part.bytes))), parts }
 }
 
 fn part(name: String, parts: Vec<Part>, leaves: &[Leaf<'_>]) -> Part {
     let bytes = leaves.iter().map(|leaf| leaf.bytes).sum();
-    Part { name, bytes, colour: most(leaves.iter().map(|leaf| (leaf.colour, leaf.bytes))), parts }
+    Part { name: name.into(), bytes, colour: most(leaves.iter().map(|leaf| (leaf.colour, leaf.bytes))), parts }
 }
 
 fn most(parts: impl Iterator<Item = (Colour, u64)>) -> Colour {
@@ -182,15 +182,15 @@ fn folders(leaves: &[Leaf<'_>], start: usize, floor: u64) -> Vec<Part> {
         let len = rest.iter().take_while(|leaf| is_within(leaf.path, folder)).count().max(1);
         let (these, others) = rest.split_at(len);
         rest = others;
-        let name = escape_bytes(&folder[start.min(folder.len())..]);
-        parts.push(part(name, folders(these, end + 1, floor), these));
+        let name = Text::of_bytes(&folder[start.min(folder.len())..]);
+        parts.push(part(name.into(), folders(these, end + 1, floor), these));
     }
     // A folder with one thing in it is no step.
     if let [only] = parts.as_mut_slice()
         && !only.parts.is_empty()
     {
         let name = std::mem::take(&mut only.name);
-        only.parts.iter_mut().for_each(|part| part.name = format!("{name}/{}", part.name));
+        only.parts.iter_mut().for_each(|part| part.name = format!("{name}/{}", part.name).into());
         return std::mem::take(&mut only.parts);
     }
     fewer(parts, floor)
@@ -204,7 +204,7 @@ fn fewer(mut parts: Vec<Part>, floor: u64) -> Vec<Part> {
         let rest = parts.split_off(shown);
         let (bytes, name) = (rest.iter().map(|part| part.bytes).sum(), format!("{} more", count(rest.len(), "part")));
         let colour = most(rest.iter().map(|part| (part.colour, part.bytes)));
-        parts.push(Part { name, bytes, colour, parts: Vec::new() });
+        parts.push(Part { name: name.into(), bytes, colour, parts: Vec::new() });
     }
     parts
 }

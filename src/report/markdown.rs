@@ -3,7 +3,7 @@
 use super::audit::{AuditReport, FindingReport};
 use super::groups::some;
 use super::layout::{change, percent, percents, relative};
-use crate::base::{Basis, ByteSize, count};
+use crate::base::{Basis, ByteSize, Text, count};
 use crate::rules::Severity;
 use std::fmt::Write as _;
 
@@ -163,7 +163,7 @@ fn distributions(out: &mut String, report: &AuditReport) {
     }
     out.push_str("\n## Python distributions\n");
     let row = |dist: &super::audit::DistributionReport| {
-        let who = some(dist.required_by.iter().map(String::as_str), 5);
+        let who = some(dist.required_by.iter().map(Text::as_str), 5);
         let broken =
             dist.broken.as_ref().map(|broken| format!("{} gone", count(broken.missing, "file"))).unwrap_or_default();
         vec![ByteSize(dist.bytes).to_string(), plain(&dist.name), plain(&dist.version), plain(&who), broken]

@@ -36,12 +36,12 @@ fn shown(bytes: Option<u64>) -> String {
 
 fn target(measured: &Measured, style: Style<'_>, lines: &mut Vec<String>) {
     let charged = &measured.charged;
-    let mut head = vec![measured.target.clone()];
+    let mut head = vec![measured.target.to_string()];
     head.extend(measured.cgroup.as_ref().map(|cgroup| match cgroup.version {
         Version::V1 => "cgroup v1".to_owned(),
         Version::V2 => "cgroup v2".to_owned(),
     }));
-    head.extend(measured.image.clone());
+    head.extend(measured.image.as_deref().map(str::to_owned));
     head.extend(measured.age.map(|age| format!("up {}", time(age))));
     if measured.window.samples > 1 {
         head.push(format!("watched {}, {}", time(measured.window.seconds), count(measured.window.samples, "sample")));
@@ -145,7 +145,7 @@ fn processes(measured: &Measured, style: Style<'_>, lines: &mut Vec<String>) {
             Role::Parent => "parent",
             Role::Worker => "worker",
         };
-        let command = crate::base::escape_str(&shown_command(&process.command));
+        let command = shown_command(&process.command);
         let row = format!(
             "  {:>8} {:>9} {:>9} {:>9} {:>9}  {role:7} {command}",
             process.pid,
@@ -191,7 +191,7 @@ fn workers(measured: &Measured, style: Style<'_>, lines: &mut Vec<String>) {
 }
 
 /// `celery -A tasks worker` of `/usr/bin/python3 /usr/local/bin/celery -A tasks worker`.
-fn shown_command(words: &[String]) -> String {
+fn shown_command(words: &[crate::base::Text]) -> String {
     fn name(word: &str) -> &str {
         word.rsplit('/').next().unwrap_or(word)
     }
@@ -202,7 +202,7 @@ fn shown_command(words: &[String]) -> String {
         Some(script) => vec![name(first), script],
         None => vec![if first.starts_with('/') { name(first) } else { first }],
     };
-    shown.extend(rest.iter().skip(1).map(String::as_str));
+    shown.extend(rest.iter().skip(1).map(crate::base::Text::as_str));
     shown.join(" ")
 }
 
@@ -215,7 +215,7 @@ pub fn diff(diff: &Diff, style: Style<'_>) -> String {
     }
     for pair in &diff.pairs {
         lines.push(String::new());
-        lines.push(paint(style.color, Tone::Heading, &crate::base::escape_str(&pair.name)));
+        lines.push(paint(style.color, Tone::Heading, &pair.name));
         for change in &pair.changes {
             let (Some(before), Some(after)) = (change.before, change.after) else {
                 if change.before.is_some() || change.after.is_some() {
@@ -247,7 +247,7 @@ pub fn diff(diff: &Diff, style: Style<'_>) -> String {
             lines.extend(wrap(&text, style.width - 2).into_iter().map(|line| format!("  {line}")));
         }
         for doubt in &pair.doubts {
-            let text = crate::base::escape_str(&format!("! {doubt}"));
+            let text = crate::base::Text::from(&format!("! {doubt}"));
             let wrapped = wrap(&text, style.width - 4);
             lines.extend(
                 wrapped
@@ -265,7 +265,7 @@ pub fn diff(diff: &Diff, style: Style<'_>) -> String {
     }
     for (names, what) in [(&diff.gone, "only before"), (&diff.new, "only after")] {
         if !names.is_empty() {
-            lines.push(crate::base::escape_str(&format!("{what}: {}", crate::base::names(names, 10))));
+            lines.push(format!("{what}: {}", crate::base::names(names, 10)));
         }
     }
     joined(lines)

@@ -5,7 +5,7 @@ use super::build::{instructions, saving, skipped_summary};
 use super::fates::LedgerReport;
 use super::heavy::{HeavyReport, heavy};
 use super::libraries::LibrariesReport;
-use crate::base::{Basis, ByteSize, Size, Unit, escape_str};
+use crate::base::{Basis, ByteSize, Size, Text, Unit};
 use crate::emit::edit::{Edit, Edits};
 use crate::facts::Explained;
 use crate::image::{Config, GapText, Image};
@@ -22,9 +22,9 @@ pub struct PlanReport {
     /// [`SCHEMA_VERSION`].
     pub schema_version: u32,
     /// The name by which the Dockerfile copies from the original image.
-    pub original: String,
+    pub original: Text,
     /// `linux/amd64`.
-    pub platform: String,
+    pub platform: Text,
     /// The image as it is.
     pub before: ImageSize,
     /// The image as the plan predicts it.
@@ -32,9 +32,9 @@ pub struct PlanReport {
     /// The difference of the two (`unpacked`, predicted). Negative when the image would grow.
     pub saving: i64,
     /// What to build on.
-    pub base: String,
+    pub base: Text,
     /// How that is known.
-    pub base_reason: String,
+    pub base_reason: Text,
     /// Where distributions are installed.
     pub environment: Option<EnvironmentSummary>,
     /// What was asked for.
@@ -53,7 +53,7 @@ pub struct PlanReport {
     pub dropped_system: Vec<TakenAway>,
     /// Settings of the original that go: `variable NAME`, `label NAME`, `entry point`, `search path`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub dropped_settings: Vec<String>,
+    pub dropped_settings: Vec<Text>,
     /// Files to copy from the original.
     pub copies: Vec<CopyReport>,
     /// What the plan does.
@@ -61,7 +61,7 @@ pub struct PlanReport {
     /// What it leaves alone.
     pub skipped: Vec<SkippedSummary>,
     /// What to know before building.
-    pub notes: Vec<String>,
+    pub notes: Vec<Text>,
     /// What the plan's text does and nobody can know: the predicted image is larger by an unknown amount.
     pub gaps: Vec<GapText>,
     /// What becomes of every file of the original; none where that was not looked at.
@@ -80,9 +80,9 @@ pub struct PlanReport {
     pub dockerfile: Option<DockerfileReport>,
     /// The command that reads the plan's folder again, escaped; none where there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub again: Option<String>,
+    pub again: Option<Text>,
     /// The commands that build the image and compare it with the original, in their order, escaped.
-    pub next: Vec<String>,
+    pub next: Vec<Text>,
 }
 
 /// The edits of a Dockerfile.
@@ -90,11 +90,11 @@ pub struct PlanReport {
 #[serde(rename_all = "kebab-case")]
 pub struct DockerfileReport {
     /// Its name in the build context.
-    pub path: String,
+    pub path: Text,
     /// The edits, in the order of its lines.
     pub edits: Vec<EditReport>,
     /// What no edit says.
-    pub notes: Vec<String>,
+    pub notes: Vec<Text>,
 }
 
 /// An edit.
@@ -104,9 +104,9 @@ pub struct EditReport {
     /// The line where it begins, from 1.
     pub line: usize,
     /// The rule that asks for it.
-    pub rule: String,
+    pub rule: Text,
     /// Why.
-    pub reason: String,
+    pub reason: Text,
 }
 
 /// An image's size.
@@ -126,7 +126,7 @@ pub struct LayerSize {
     /// Its position, from 1.
     pub position: usize,
     /// What makes it.
-    pub instruction: Option<String>,
+    pub instruction: Option<Text>,
     /// Its bytes.
     pub unpacked: Size,
 }
@@ -136,11 +136,11 @@ pub struct LayerSize {
 #[serde(rename_all = "kebab-case")]
 pub struct EnvironmentSummary {
     /// The prefix.
-    pub prefix: String,
+    pub prefix: Text,
     /// Where modules go.
-    pub site_dir: String,
+    pub site_dir: Text,
     /// `3.11`.
-    pub python: String,
+    pub python: Text,
     /// Whether the original has bytecode.
     pub bytecode: bool,
 }
@@ -150,15 +150,15 @@ pub struct EnvironmentSummary {
 #[serde(rename_all = "kebab-case")]
 pub struct RootReport {
     /// Name.
-    pub name: String,
+    pub name: Text,
     /// Extras.
-    pub extras: Vec<String>,
+    pub extras: Vec<Text>,
     /// Specifiers as asked.
-    pub specifiers: String,
+    pub specifiers: Text,
     /// The version to install.
-    pub version: String,
+    pub version: Text,
     /// How it is known to be a root.
-    pub how: String,
+    pub how: Text,
 }
 
 /// A distribution to install.
@@ -166,17 +166,17 @@ pub struct RootReport {
 #[serde(rename_all = "kebab-case")]
 pub struct PinReport {
     /// Name.
-    pub name: String,
+    pub name: Text,
     /// Version.
-    pub version: String,
+    pub version: Text,
     /// The package index, if it is not the default one.
-    pub index: Option<String>,
+    pub index: Option<Text>,
     /// The URL, if it comes from one.
-    pub url: Option<String>,
+    pub url: Option<Text>,
     /// Why it is there.
-    pub why: String,
+    pub why: Text,
     /// What it takes the place of.
-    pub instead_of: Option<String>,
+    pub instead_of: Option<Text>,
     /// Its installed size.
     pub size: Size,
     /// Whether and from what it can be installed; none where that was not looked up.
@@ -190,17 +190,17 @@ pub struct AvailabilityReport {
     /// The verdict.
     pub verdict: Verdict,
     /// The version that was found, with its local part.
-    pub version: Option<String>,
+    pub version: Option<Text>,
     /// Why it was yanked; none if it was not.
-    pub yanked: Option<String>,
+    pub yanked: Option<Text>,
     /// The file to install: the wheel for the platform, or else the source.
     pub file: Option<FileReport>,
     /// What the wheel has (`unpacked`, measured in its own list); none where that was not read.
     pub unpacked: Option<Size>,
     /// The nearest versions that can be installed, where this one cannot or should not be.
-    pub near: Vec<String>,
+    pub near: Vec<Text>,
     /// Why something is not known; empty if all is.
-    pub reason: String,
+    pub reason: Text,
 }
 
 /// A file of a package index.
@@ -208,13 +208,13 @@ pub struct AvailabilityReport {
 #[serde(rename_all = "kebab-case")]
 pub struct FileReport {
     /// Its name.
-    pub name: String,
+    pub name: Text,
     /// Where it is.
-    pub url: Option<String>,
+    pub url: Option<Text>,
     /// What is downloaded (`wire`).
     pub wire: Option<Size>,
     /// Its SHA-256.
-    pub sha256: Option<String>,
+    pub sha256: Option<Text>,
 }
 
 /// A distribution or package that goes.
@@ -222,13 +222,13 @@ pub struct FileReport {
 #[serde(rename_all = "kebab-case")]
 pub struct TakenAway {
     /// Name.
-    pub name: String,
+    pub name: Text,
     /// Version.
-    pub version: String,
+    pub version: Text,
     /// Its installed size in the original.
     pub size: Size,
     /// Why.
-    pub why: String,
+    pub why: Text,
 }
 
 /// A requirement that is not met.
@@ -236,15 +236,15 @@ pub struct TakenAway {
 #[serde(rename_all = "kebab-case")]
 pub struct RequirementReport {
     /// Who requires.
-    pub distribution: String,
+    pub distribution: Text,
     /// Its version.
-    pub version: String,
+    pub version: Text,
     /// The requirement.
-    pub requirement: String,
+    pub requirement: Text,
     /// The required name.
-    pub name: String,
+    pub name: Text,
     /// Why.
-    pub why: String,
+    pub why: Text,
 }
 
 /// An OS package to install.
@@ -252,9 +252,9 @@ pub struct RequirementReport {
 #[serde(rename_all = "kebab-case")]
 pub struct SystemReport {
     /// Name.
-    pub name: String,
+    pub name: Text,
     /// Why it stays.
-    pub why: String,
+    pub why: Text,
     /// Its size with what it brings.
     pub size: Size,
 }
@@ -264,7 +264,7 @@ pub struct SystemReport {
 #[serde(rename_all = "kebab-case")]
 pub struct CopyReport {
     /// The path.
-    pub path: String,
+    pub path: Text,
     /// Whether it is a directory.
     pub directory: bool,
     /// Its bytes.
@@ -276,17 +276,17 @@ pub struct CopyReport {
 #[serde(rename_all = "kebab-case")]
 pub struct PlanAction {
     /// The rule, or a reason of the plan's own.
-    pub rule: String,
+    pub rule: Text,
     /// Its tier.
     pub tier: Tier,
     /// What is done to what.
-    pub title: String,
+    pub title: Text,
     /// Bytes (`unpacked`, with the basis of the original) that go.
     pub removed: u64,
     /// Bytes (`unpacked`, predicted) that come instead.
     pub added: u64,
     /// The proof, one line each.
-    pub evidence: Vec<String>,
+    pub evidence: Vec<Text>,
 }
 
 impl PlanReport {
@@ -294,13 +294,13 @@ impl PlanReport {
     pub fn new(image: &Image, plan: &Plan) -> Self {
         Self {
             schema_version: SCHEMA_VERSION,
-            original: escape_str(&plan.original),
-            platform: escape_str(&image.platform),
+            original: Text::from(&plan.original),
+            platform: Text::from(&image.platform),
             before: image_size(image),
             predicted: image_size(&plan.predicted),
             saving: saving(image, plan),
-            base: escape_str(&plan.base.name),
-            base_reason: escape_str(&plan.base.how),
+            base: Text::from(&plan.base.name),
+            base_reason: Text::from(&plan.base.how),
             environment: plan.environment.as_ref().map(environment),
             roots: plan.roots.iter().map(root).collect(),
             pins: plan.pins.iter().map(pin).collect(),
@@ -342,7 +342,7 @@ impl PlanReport {
     /// Adds the command that reads the plan's folder again.
     #[must_use]
     pub fn with_again(self, command: Option<&str>) -> Self {
-        Self { again: command.map(escape_str), ..self }
+        Self { again: command.map(Text::from), ..self }
     }
 
     /// Adds the commands that build the image and compare it with the original.
@@ -355,7 +355,7 @@ impl PlanReport {
     #[must_use]
     pub fn with_edits(self, edits: Option<&Edits>) -> Self {
         let report = |edits: &Edits| DockerfileReport {
-            path: escape_str(&edits.path),
+            path: Text::from(&edits.path),
             edits: edits.edits.iter().map(edit).collect(),
             notes: escaped(&edits.notes),
         };
@@ -364,48 +364,50 @@ impl PlanReport {
 }
 
 fn edit(edit: &Edit) -> EditReport {
-    EditReport { line: edit.line, rule: escape_str(&edit.rule), reason: escape_str(&edit.reason) }
+    EditReport { line: edit.line, rule: Text::from(&edit.rule), reason: Text::from(&edit.reason) }
 }
 
-fn escaped(texts: &[String]) -> Vec<String> {
-    texts.iter().map(|text| escape_str(text)).collect()
+fn escaped(texts: &[String]) -> Vec<Text> {
+    texts.iter().map(Text::from).collect()
 }
 
 fn image_size(image: &Image) -> ImageSize {
     let layers = instructions(image).into_iter().zip(&image.layers).enumerate();
-    let layer = |(position, (instruction, index)): (usize, (Option<String>, &Arc<crate::layer::LayerIndex>))| {
-        LayerSize { position: position + 1, instruction, unpacked: unpacked(index.unpacked(), image.basis) }
+    let layer = |(position, (instruction, index)): (usize, (Option<Text>, &Arc<crate::layer::LayerIndex>))| LayerSize {
+        position: position + 1,
+        instruction,
+        unpacked: unpacked(index.unpacked(), image.basis),
     };
     ImageSize { unpacked: unpacked(image.unpacked(), image.basis), layers: layers.map(layer).collect() }
 }
 
 fn environment(environment: &crate::plan::TargetEnvironment) -> EnvironmentSummary {
     EnvironmentSummary {
-        prefix: environment.prefix.to_string(),
-        site_dir: environment.site_dir.to_string(),
-        python: escape_str(&environment.python),
+        prefix: environment.prefix.to_string().into(),
+        site_dir: environment.site_dir.to_string().into(),
+        python: Text::from(&environment.python),
         bytecode: environment.bytecode,
     }
 }
 
 fn root(root: &crate::facts::Root) -> RootReport {
     RootReport {
-        name: escape_str(&root.name),
+        name: Text::from(&root.name),
         extras: escaped(&root.extras),
-        specifiers: escape_str(&root.specifiers),
-        version: escape_str(&root.version),
-        how: escape_str(&root.how),
+        specifiers: Text::from(&root.specifiers),
+        version: Text::from(&root.version),
+        how: Text::from(&root.how),
     }
 }
 
 fn pin(pin: &Pin) -> PinReport {
     PinReport {
-        name: escape_str(&pin.name),
-        version: escape_str(&pin.version),
-        index: pin.index.as_deref().map(escape_str),
-        url: pin.url.as_deref().map(escape_str),
-        why: escape_str(&pin.why.to_string()),
-        instead_of: pin.instead_of.as_deref().map(escape_str),
+        name: Text::from(&pin.name),
+        version: Text::from(&pin.version),
+        index: pin.index.as_deref().map(Text::from),
+        url: pin.url.as_deref().map(Text::from),
+        why: Text::of(&pin.why),
+        instead_of: pin.instead_of.as_deref().map(Text::from),
         size: pin.size,
         availability: pin.availability.as_ref().map(availability),
     }
@@ -414,63 +416,63 @@ fn pin(pin: &Pin) -> PinReport {
 fn availability(answer: &Availability) -> AvailabilityReport {
     let contents = answer.info.as_ref().map(|info| &info.contents);
     let file = answer.files().into_iter().next().map(|file| FileReport {
-        name: escape_str(&file.file),
-        url: file.url.as_deref().map(escape_str),
+        name: Text::from(&file.file),
+        url: file.url.as_deref().map(Text::from),
         // The server's word, or else the index's: both speak of that very file.
         wire: contents.map(|contents| contents.wire).or(file.size).map(|bytes| Size {
             bytes: ByteSize(bytes),
             unit: Unit::Wire,
             basis: contents.map_or(Basis::Predicted, |contents| contents.basis),
         }),
-        sha256: file.sha256().map(str::to_owned),
+        sha256: file.sha256().map(Text::from),
     });
     AvailabilityReport {
         verdict: answer.verdict,
-        version: answer.version.as_deref().map(escape_str),
-        yanked: answer.yanked.as_deref().map(escape_str),
+        version: answer.version.as_deref().map(Text::from),
+        yanked: answer.yanked.as_deref().map(Text::from),
         file,
         unpacked: contents.map(|contents| unpacked(contents.unpacked(), contents.basis)),
         near: escaped(&answer.near),
-        reason: escape_str(&answer.reason),
+        reason: Text::from(&answer.reason),
     }
 }
 
 fn taken_away(dropped: &Dropped, basis: Basis) -> TakenAway {
     TakenAway {
-        name: escape_str(&dropped.name),
-        version: escape_str(&dropped.version),
+        name: Text::from(&dropped.name),
+        version: Text::from(&dropped.version),
         size: unpacked(dropped.bytes, basis),
-        why: escape_str(&dropped.reason()),
+        why: Text::from(&dropped.reason()),
     }
 }
 
 fn requirement(edge: &OverriddenEdge) -> RequirementReport {
     RequirementReport {
-        distribution: escape_str(&edge.distribution),
-        version: escape_str(&edge.version),
-        requirement: escape_str(&edge.requirement),
-        name: escape_str(&edge.name),
-        why: escape_str(&edge.why.to_string()),
+        distribution: Text::from(&edge.distribution),
+        version: Text::from(&edge.version),
+        requirement: Text::from(&edge.requirement),
+        name: Text::from(&edge.name),
+        why: Text::of(&edge.why),
     }
 }
 
 fn system(package: &crate::plan::SystemPackage) -> SystemReport {
     SystemReport {
-        name: escape_str(&package.name),
-        why: escape_str(&package.why.to_string()),
+        name: Text::from(&package.name),
+        why: Text::of(&package.why),
         size: unpacked(package.bytes, Basis::Predicted),
     }
 }
 
 fn copy(item: &crate::plan::CopyItem, basis: Basis) -> CopyReport {
-    CopyReport { path: item.path.to_string(), directory: item.directory, size: unpacked(item.bytes, basis) }
+    CopyReport { path: item.path.to_string().into(), directory: item.directory, size: unpacked(item.bytes, basis) }
 }
 
 fn action(action: &crate::plan::Action) -> PlanAction {
     PlanAction {
-        rule: escape_str(&action.rule),
+        rule: Text::from(&action.rule),
         tier: action.tier,
-        title: escape_str(&action.title),
+        title: Text::from(&action.title),
         removed: action.removed,
         added: action.added,
         evidence: escaped(&action.evidence),
@@ -478,11 +480,11 @@ fn action(action: &crate::plan::Action) -> PlanAction {
 }
 
 /// What the plan's configuration has not or has otherwise, as `verify` calls it.
-fn dropped_settings(before: &Config, after: &Config) -> Vec<String> {
+fn dropped_settings(before: &Config, after: &Config) -> Vec<Text> {
     let name = |pair: &String| pair.split('=').next().unwrap_or_default().to_owned();
     let gone = before.env.iter().filter(|pair| !after.env.contains(pair)).map(name);
     let variables = gone.map(|name| if name == "PATH" { "search path".to_owned() } else { format!("variable {name}") });
     let labels = before.labels.keys().filter(|key| !after.labels.contains_key(*key)).map(|key| format!("label {key}"));
     let entry = (before.entrypoint != after.entrypoint).then(|| "entry point".to_owned());
-    variables.chain(labels).chain(entry).map(|setting| escape_str(&setting)).collect()
+    variables.chain(labels).chain(entry).map(Text::from).collect()
 }

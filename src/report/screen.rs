@@ -6,7 +6,7 @@ use super::layout::{
     Tone, bar, change, columns, fit, left, paint, percent, percents, relative, right, wrap_commands, wrap_to,
 };
 use super::text::Style;
-use crate::base::{Basis, ByteSize, count};
+use crate::base::{Basis, ByteSize, Text, count};
 use crate::image::GapText;
 use crate::rules::{Severity, Tier};
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,16 +59,16 @@ fn section(title: &str, lines: Vec<String>, style: Style<'_>) -> Vec<String> {
 
 fn header(report: &AuditReport, style: Style<'_>) -> Vec<String> {
     let name = fit(&report.image.name, style.width);
-    let mut facts = vec![report.image.platform.clone(), count(report.layers.len(), "layer")];
+    let mut facts = vec![report.image.platform.to_string(), count(report.layers.len(), "layer")];
     let unknown = report.unknown_base.as_ref().map_or("", |_| "unknown base + ");
     facts.push(format!("{unknown}{} unpacked", report.sizes.unpacked.bytes));
     facts.extend(report.sizes.wire.map(|wire| format!("{} wire", wire.bytes)));
     if !report.image.python.is_empty() {
-        facts.push(format!("Python {}", some(report.image.python.iter().map(String::as_str), 3)));
+        facts.push(format!("Python {}", some(report.image.python.iter().map(Text::as_str), 3)));
     }
     facts.push(count(report.distributions.len(), "distribution"));
     if report.image.basis != Basis::Measured {
-        facts.push("predicted, not measured".to_owned());
+        facts.push("predicted, not measured".into());
     }
     facts.extend(not_read_whole(report));
     facts.extend((!style.found.is_empty()).then(|| style.found.to_owned()));
@@ -197,10 +197,10 @@ fn complaint(findings: &[&FindingReport]) -> Complaint {
             let shown: Vec<String> = many.iter().take(4).map(part).collect();
             let more = many.len().saturating_sub(shown.len());
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            format!("{} ({}){more}", shown.join(", "), first.rule)
+            format!("{} ({}){more}", shown.join(", "), first.rule).into()
         }
     };
-    Complaint { label: first.label.clone(), severity: first.severity, text }
+    Complaint { label: first.label.clone().into(), severity: first.severity, text: text.into() }
 }
 
 fn todo_lines(report: &AuditReport, style: Style<'_>) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use super::audit::AuditReport;
 use super::{details, screen};
-use crate::base::escape_str;
+use crate::base::Text;
 use crate::emit::edit::{Edit, Edits};
 use crate::plan::Action;
 
@@ -42,8 +42,8 @@ pub fn edits_summary(edits: &Edits, actions: &[Action]) -> String {
     let (count, notes) = (edits.edits.len(), edits.notes.len());
     let plural = |count: usize| if count == 1 { "" } else { "s" };
     let mut lines = vec![match count {
-        0 => format!("{}: no edit", escape_str(&edits.path)),
-        _ => format!("{}: {count} edit{}", escape_str(&edits.path), plural(count)),
+        0 => format!("{}: no edit", Text::from(&edits.path)),
+        _ => format!("{}: {count} edit{}", Text::from(&edits.path), plural(count)),
     }];
     let mut shown: Vec<&str> = Vec::new();
     let saved = |rule: &str| {

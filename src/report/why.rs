@@ -2,7 +2,7 @@
 
 use super::layout::{Tone, columns, fit, paint, right, wrap_to};
 use super::text::joined;
-use crate::base::{Basis, ByteSize, count};
+use crate::base::{Basis, ByteSize, Text, count};
 use crate::facts::{Brought, Chain, Cut, Explained, ExplainedPackage, ExplainedPath, Requirer};
 use serde::Serialize;
 
@@ -19,7 +19,7 @@ pub struct WhyReport {
     /// Version of this form.
     pub schema_version: u32,
     /// The image's name.
-    pub image: String,
+    pub image: Text,
     /// `unpacked`: what all bytes here are.
     pub unit: &'static str,
     /// `measured`, or `predicted` of a build context.
@@ -37,7 +37,7 @@ pub struct Answer {
     pub path: Option<ExplainedPath>,
     /// The module, if that is what was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub module: Option<String>,
+    pub module: Option<Text>,
     /// One for each environment that has a distribution of the name, or that owns the path or brings the module.
     pub distributions: Vec<Explained>,
     /// OS packages and conda packages of the name, or that own the path.
@@ -49,7 +49,7 @@ impl WhyReport {
     /// A report.
     pub fn new(image: &str, basis: Basis, answer: Answer) -> Self {
         let image = image.to_owned();
-        Self { schema_version: SCHEMA_VERSION, image, unit: "unpacked", basis: basis.as_str(), answer }
+        Self { schema_version: SCHEMA_VERSION, image: image.into(), unit: "unpacked", basis: basis.as_str(), answer }
     }
 }
 
@@ -101,10 +101,10 @@ impl Page {
         let facts = format!("   {} unpacked{files} · layer {}", ByteSize(path.bytes), path.layer);
         let room = self.width.saturating_sub(columns(&path.path));
         let mut out = vec![paint(self.color, Tone::Name, &fit(&path.path, self.width)) + &fit(&facts, room)];
-        let leads: Vec<&String> = path.leads_to.iter().collect();
+        let leads: Vec<&Text> = path.leads_to.iter().collect();
         self.section(&mut out, "WHERE IT LEADS", &leads, |target| self.wrapped(target));
         self.section(&mut out, "WHOSE IT IS", &path.owners, |part| self.sized(part.bytes, &part.owner));
-        let made: Vec<&String> = path.created_by.iter().collect();
+        let made: Vec<&Text> = path.created_by.iter().collect();
         let title = if path.kind == "folder" { "WHAT MADE ITS LAST LAYER" } else { "WHAT MADE THE LAYER" };
         self.section(&mut out, title, &made, |text| self.wrapped(text));
         out

@@ -2,7 +2,7 @@
 
 use super::{Detect, GlobSet, Rule, Signs};
 use super::{Evidence, Subject};
-use crate::base::{DistId, ImagePath, LayerIdx, Location, count, escape_str, is_within, names, parent};
+use crate::base::{DistId, ImagePath, LayerIdx, Location, Text, count, is_within, names, parent};
 use crate::facts::Facts;
 use crate::image::HistoryRow;
 use crate::python::{Distribution, Edge, SourceFile};
@@ -116,7 +116,7 @@ impl<'a> Context<'a> {
     fn requirer(&self, edge: &Edge) -> String {
         match edge.specifiers.as_str() {
             "" => self.title(edge.from),
-            specifiers => format!("{} ({})", self.title(edge.from), escape_str(specifiers)),
+            specifiers => format!("{} ({})", self.title(edge.from), Text::from(specifiers)),
         }
     }
 
@@ -151,7 +151,7 @@ impl<'a> Context<'a> {
 
 /// `torch 2.1.1`, escaped.
 pub(super) fn title(name: &str, version: &str) -> String {
-    escape_str(format!("{name} {version}").trim())
+    Text::from(format!("{name} {version}").trim()).into()
 }
 
 /// The instruction in one line without its `RUN`, escaped and cut.
@@ -162,7 +162,7 @@ fn instruction(created_by: &str) -> Option<String> {
     // Enough words to fill the width, so that a history row of megabytes costs nothing.
     let words: Vec<&str> = text.split_whitespace().take(INSTRUCTION_WIDTH).collect();
     let text: String = words.join(" ").chars().take(4 * INSTRUCTION_WIDTH).collect();
-    let text = cut(&escape_str(&text), INSTRUCTION_WIDTH);
+    let text = cut(&Text::from(&text), INSTRUCTION_WIDTH);
     (!text.is_empty()).then_some(text)
 }
 

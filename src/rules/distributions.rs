@@ -4,7 +4,7 @@ use super::context::Context;
 use super::signs::{places, rows};
 use super::{Evidence, Finding, Subject};
 use super::{GlobSet, Rule};
-use crate::base::{ByteSize, DistId, LayerIdx, Location, count, escape_str, names as join};
+use crate::base::{ByteSize, DistId, LayerIdx, Location, Text, count, names as join};
 use crate::python::{Contest, Distribution, UsedAt, Uses};
 use crate::source::{Kind, Sign};
 use std::collections::{BTreeMap, BTreeSet};
@@ -174,7 +174,7 @@ fn contested_finding(
     claimants: &[String],
     group: &Contested<'_>,
 ) -> Finding {
-    let shown: Vec<String> = claimants.iter().map(|name| escape_str(name)).collect();
+    let shown: Vec<Text> = claimants.iter().map(Text::from).collect();
     let rows: Vec<Evidence> = group.paths.values().map(|contest| contest_row(context, contest)).collect();
     let bytes = rows.iter().fold(0u64, |sum, row| sum.saturating_add(row.bytes));
     let message = format!(
@@ -201,7 +201,7 @@ fn survivors(group: &Contested<'_>) -> String {
     for survivor in group.paths.values().filter_map(|contest| contest.survivor.as_deref()) {
         *counts.entry(survivor).or_default() += 1;
     }
-    let shown: Vec<String> = counts.iter().map(|(name, files)| format!("{} ({files})", escape_str(name))).collect();
+    let shown: Vec<String> = counts.iter().map(|(name, files)| format!("{} ({files})", Text::from(*name))).collect();
     if shown.is_empty() { String::new() } else { format!("; on disk are those of {}", join(&shown, 5)) }
 }
 
@@ -210,7 +210,7 @@ pub(super) fn contest_row(context: &Context<'_>, contest: &Contest) -> Evidence 
     let view = context.facts.view;
     let node = view.get(contest.path.as_bytes());
     let note = match &contest.survivor {
-        Some(name) => format!("claimed by several; the content on disk is that of {}", escape_str(name)),
+        Some(name) => format!("claimed by several; the content on disk is that of {}", Text::from(name)),
         None => "claimed by several; whose content is on disk is not known".to_owned(),
     };
     let location = view.location(contest.path.as_bytes());

@@ -8,7 +8,7 @@ use super::distributions::{contest_row, removed_by};
 use super::signs::{in_order, kept_member, needed, places, rows};
 use super::{Evidence, Finding, Subject};
 use super::{Rule, Signs};
-use crate::base::{ByteSize, DistId, LayerIdx, Location, count, escape_str, names as join};
+use crate::base::{ByteSize, DistId, LayerIdx, Location, Text, count, names as join};
 use crate::python::{Distribution, RemovedDistribution};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -136,7 +136,7 @@ impl Family<'_> {
     fn uninstalled(&self, context: &Context<'_>) -> String {
         let mut layers: BTreeMap<LayerIdx, Vec<String>> = BTreeMap::new();
         for gone in &self.removed {
-            layers.entry(gone.removed_by).or_default().push(escape_str(&gone.name));
+            layers.entry(gone.removed_by).or_default().push(Text::from(&gone.name).into());
         }
         let one = |(layer, who): (&LayerIdx, &Vec<String>)| {
             let verb = if who.len() == 1 { "was" } else { "were" };
@@ -153,7 +153,7 @@ impl Family<'_> {
                 let dist = context.distribution(id);
                 let gone = count(dist.missing.len(), "file");
                 let verb = if dist.missing.len() == 1 { "is" } else { "are" };
-                format!("{} ({gone} {verb} missing)", escape_str(&dist.name))
+                format!("{} ({gone} {verb} missing)", Text::from(&dist.name))
             })
             .collect();
         match (shown.is_empty(), self.removed.is_empty()) {

@@ -2,13 +2,13 @@
 
 use super::actions::OwnReason;
 use super::{Rule, Severity, Tier};
-use crate::base::escape_str;
+use crate::base::Text;
 
 const WIDTH: usize = 80;
 
 /// All that a rule says of itself.
 pub fn explain(rule: &Rule) -> String {
-    let mut out = format!("{}\n{}\n", escape_str(&rule.id), "=".repeat(rule.id.chars().count()));
+    let mut out = format!("{}\n{}\n", Text::from(&rule.id), "=".repeat(rule.id.chars().count()));
     out.push_str(&wrap(&format!("{}.", rule.summary), 0));
     out.push_str(&format!("\n{}", wrap(severity_in_words(rule.severity), 0)));
     out.push_str(&wrap(&tier_in_words(rule.tier).replace("ID", &rule.id), 0));
@@ -19,7 +19,7 @@ pub fn explain(rule: &Rule) -> String {
     }
     out.push_str("\nReferences\n");
     for url in &rule.references {
-        out.push_str(&format!("  {}\n", escape_str(url)));
+        out.push_str(&format!("  {}\n", Text::from(url)));
     }
     out
 }
@@ -51,14 +51,15 @@ fn tier_in_words(tier: Tier) -> &'static str {
 /// One row a rule: id, tier, severity, summary; long summaries go on below themselves.
 pub fn list(rules: &[Rule]) -> String {
     let width = |text: &dyn Fn(&Rule) -> usize, title: &str| rules.iter().map(text).max().unwrap_or(0).max(title.len());
-    let ids = width(&|rule| escape_str(&rule.id).chars().count(), "id").min(30);
+    let ids = width(&|rule| Text::from(&rule.id).chars().count(), "id").min(30);
     let tiers = width(&|rule| tier_name(rule.tier).len(), "tier");
     let severities = width(&|rule| severity_name(rule.severity).len(), "severity");
     let left = ids + tiers + severities + 6;
     let mut out = format!("{:ids$}  {:tiers$}  {:severities$}  summary\n", "id", "tier", "severity");
     for rule in rules {
-        let lines = fold(&escape_str(&rule.summary), WIDTH.saturating_sub(left).max(20));
-        let (mut id, tier, severity) = (escape_str(&rule.id), tier_name(rule.tier), severity_name(rule.severity));
+        let lines = fold(&Text::from(&rule.summary), WIDTH.saturating_sub(left).max(20));
+        let (mut id, tier, severity) =
+            (Text::from(&rule.id).to_string(), tier_name(rule.tier), severity_name(rule.severity));
         if id.chars().count() > ids {
             out.push_str(&format!("{id}\n"));
             id.clear();
@@ -91,7 +92,7 @@ fn severity_name(severity: Severity) -> &'static str {
 }
 
 fn wrap(text: &str, indent: usize) -> String {
-    let lines = fold(&escape_str(text), WIDTH - indent);
+    let lines = fold(&Text::from(text), WIDTH - indent);
     lines.iter().map(|line| format!("{:indent$}{line}\n", "")).collect()
 }
 

@@ -123,7 +123,7 @@ impl Matcher<'_> {
         if self.paths.is_empty() || self.bytes < self.at_least {
             return None;
         }
-        let summary = crate::base::escape_str(&self.rule.summary);
+        let summary = crate::base::Text::from(&self.rule.summary);
         let message = format!("{} in {}: {summary}", ByteSize(self.bytes), count(self.paths.len(), "file"));
         let mut finding =
             Finding::new(self.rule, Subject::Paths, message, self.bytes).with_evidence(self.files.rows(""));

@@ -33,7 +33,7 @@ enum Component {
 impl Glob {
     /// Compiles a pattern. The error is a sentence that says what was expected.
     pub fn new(pattern: &str) -> Result<Self, String> {
-        let wrong = |expected: &str| Err(format!("`{}` is no glob: {expected}", crate::base::escape_str(pattern)));
+        let wrong = |expected: &str| Err(format!("`{}` is no glob: {expected}", crate::base::Text::from(pattern)));
         if pattern.is_empty() {
             return wrong("expected a pattern, found an empty text");
         }

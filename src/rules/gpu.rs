@@ -4,7 +4,7 @@ use super::context::Context;
 use super::signs::{self, in_order, places};
 use super::{Evidence, Finding};
 use super::{GlobSet, Installed, Replacement, Rule, Signs};
-use crate::base::{ByteSize, DistId, ImagePath, count, escape_str, is_within, parent};
+use crate::base::{ByteSize, DistId, ImagePath, Text, count, is_within, parent};
 use crate::python::{Distribution, UsedAt};
 use std::collections::BTreeSet;
 
@@ -51,12 +51,12 @@ impl Installed {
         if let Some((_, local)) =
             dist.version.split_once('+').filter(|(_, local)| self.local_version.matches(local.as_bytes()))
         {
-            proof.push(format!("its local version is `{}`", escape_str(local)));
+            proof.push(format!("its local version is `{}`", Text::from(local)));
         }
         let files = self.files_of(dist);
         if let Some(first) = files.first() {
             let more = if files.len() > 1 { format!(" and {} more", files.len() - 1) } else { String::new() };
-            proof.push(format!("it has {}{more}", crate::base::escape_bytes(first)));
+            proof.push(format!("it has {}{more}", crate::base::Text::of_bytes(first)));
         }
         if self.always && proof.is_empty() {
             proof.push("it is one by its name".to_owned());
@@ -74,7 +74,7 @@ impl Installed {
 fn of_names(verb: &str, names: BTreeSet<&str>) -> Option<String> {
     let first = names.first()?;
     let more = if names.len() > 1 { format!(" and {} more", names.len() - 1) } else { String::new() };
-    Some(format!("{verb} {}{more}", escape_str(first)))
+    Some(format!("{verb} {}{more}", Text::from(*first)))
 }
 
 /// A file's path relative to the site directory.
@@ -144,13 +144,13 @@ fn company(context: &Context<'_>, id: DistId, globs: &GlobSet) -> (Vec<DistId>, 
 
 fn own_row(context: &Context<'_>, id: DistId, proof: &[String], replace: &Replacement) -> Evidence {
     let dist = context.distribution(id);
-    let from = replace.index.as_ref().map(|index| format!(" from {}", escape_str(index))).unwrap_or_default();
+    let from = replace.index.as_ref().map(|index| format!(" from {}", Text::from(index))).unwrap_or_default();
     let note = format!(
         "{}: {}; {}; the CPU build is {}{from}",
         context.title(id),
         proof.join("; "),
         chain(context, id),
-        escape_str(&replace.name)
+        Text::from(&replace.name)
     );
     Evidence { location: context.place(id), bytes: dist.bytes, note }
 }
@@ -189,11 +189,11 @@ fn chain(context: &Context<'_>, id: DistId) -> String {
 }
 
 /// A variable by which the image says that it wants a GPU.
-pub(super) fn gpu_variable(context: &Context<'_>) -> Option<String> {
+pub(super) fn gpu_variable(context: &Context<'_>) -> Option<Text> {
     let env = &context.facts.view.image().config.env;
     let variables = env.iter().filter_map(|text| text.split_once('='));
     let mut wanted = variables.filter(|(name, value)| {
         GPU_VARIABLES.contains(name) && !value.is_empty() && !matches!(*value, "void" | "none")
     });
-    wanted.next().map(|(name, _)| escape_str(name))
+    wanted.next().map(|(name, _)| Text::from(name))
 }

@@ -3,7 +3,7 @@
 use super::context::{Context, title};
 use super::signs::{self, in_order, places};
 use super::{Evidence, Finding, GlobSet, Rule, Signs, Subject};
-use crate::base::{ByteSize, ImagePath, PackageId, count, escape_str, names as join};
+use crate::base::{ByteSize, ImagePath, PackageId, Text, count, names as join};
 use crate::layer::EntryKind;
 use crate::os::Provider;
 use crate::python::UsedAt;
@@ -39,7 +39,7 @@ pub(super) fn packages(
     }
     let mut by_size = found.clone();
     by_size.sort_by_key(|&place| std::cmp::Reverse(os.packages[place].bytes));
-    let shown: Vec<String> = by_size.iter().map(|&place| escape_str(&os.packages[place].name)).collect();
+    let shown: Vec<Text> = by_size.iter().map(|&place| Text::from(&os.packages[place].name)).collect();
     let more =
         if loose_bytes > 0 { format!("; {} that no package owns", ByteSize(loose_bytes)) } else { String::new() };
     let message = format!("{} in {}: {}{more}", ByteSize(bytes), count(found.len(), "OS package"), join(&shown, 4));

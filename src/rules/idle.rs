@@ -7,7 +7,7 @@
 use super::context::{Context, title};
 use super::packages::{is_above_base, places_of};
 use super::{Detect, Evidence, Finding, GlobSet, Rule, Subject, Tier};
-use crate::base::{ByteSize, DistId, Location, PackageId, escape_str, file_name, names as join};
+use crate::base::{ByteSize, DistId, Location, PackageId, Text, file_name, names as join};
 use crate::fs::Fate;
 use crate::layer::{Linkage, is_library_name};
 use crate::os::Provider;
@@ -184,7 +184,7 @@ impl Idle<'_, '_> {
     fn finding(&self, rule: &Rule, asked: &BTreeSet<PackageId>, gone: Vec<PackageId>, named: &Named) -> Finding {
         let packages = &self.context.facts.os.packages;
         let bytes = gone.iter().fold(0u64, |sum, &place| sum.saturating_add(packages[place].bytes));
-        let names: Vec<String> = asked.iter().map(|&place| escape_str(&packages[place].name)).collect();
+        let names: Vec<Text> = asked.iter().map(|&place| Text::from(&packages[place].name)).collect();
         let more = match gone.len() - asked.len() {
             0 => String::new(),
             more => format!(" with {}", crate::base::count(more, "OS package")),
@@ -221,7 +221,7 @@ fn unread(context: &Context<'_>) -> Option<String> {
 }
 
 fn add(out: &mut Named, place: PackageId, location: Location, library: &str, why: &str) {
-    let note = format!("needs {}, {why}", escape_str(library.trim_start_matches('/')));
+    let note = format!("needs {}, {why}", Text::from(library.trim_start_matches('/')));
     out.entry(place).or_default().push(Evidence { location: Some(location), bytes: 0, note });
 }
 

@@ -3,7 +3,7 @@
 use super::Rule;
 use super::context::Context;
 use super::{Evidence, Finding, Subject};
-use crate::base::{DistId, Location, count, escape_str, names};
+use crate::base::{DistId, Location, Text, count, names};
 use crate::os::{Need, Provider};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,8 +26,8 @@ pub(super) fn missing(context: &Context<'_>, rule: &Rule) -> Vec<Finding> {
 }
 
 fn finding(context: &Context<'_>, rule: &Rule, owner: Option<DistId>, needs: &[&Need]) -> Finding {
-    let name = |need: &Need| escape_str(need.library.to_string().trim_start_matches('/'));
-    let libraries: Vec<String> = needs.iter().map(|need| name(need)).collect::<BTreeSet<_>>().into_iter().collect();
+    let name = |need: &Need| Text::from(need.library.to_string().trim_start_matches('/'));
+    let libraries: Vec<Text> = needs.iter().map(|need| name(need)).collect::<BTreeSet<_>>().into_iter().collect();
     let files: BTreeSet<_> = needs.iter().map(|need| &need.file).collect();
     let (subject, who) = match owner {
         Some(id) => (context.subject(id), context.title(id)),

@@ -2,7 +2,7 @@
 
 use super::Rule;
 use super::read::{self, Fault};
-use crate::base::{Excerpt, escape_path, escape_str};
+use crate::base::{Excerpt, Text};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileError {
     /// The file or folder could not be read.
-    #[error("{}: cannot read: {source}", escape_path(path))]
+    #[error("{}: cannot read: {source}", Text::of_path(path))]
     Read {
         /// Which.
         path: PathBuf,
@@ -18,7 +18,7 @@ pub enum ProfileError {
         source: std::io::Error,
     },
     /// The file is no rule.
-    #[error("{}:{line}:{column}: {message}", escape_path(path))]
+    #[error("{}:{line}:{column}: {message}", Text::of_path(path))]
     Invalid {
         /// Which file.
         path: PathBuf,
@@ -30,13 +30,13 @@ pub enum ProfileError {
         message: String,
     },
     /// The folder has no profile.
-    #[error("{}: expected a folder with `*.toml` files, found none", escape_path(path))]
+    #[error("{}: expected a folder with `*.toml` files, found none", Text::of_path(path))]
     Empty {
         /// Which.
         path: PathBuf,
     },
     /// Two files of the folder have the same id.
-    #[error("{}: the id `{id}` is that of {} already", escape_path(second), escape_path(first))]
+    #[error("{}: the id `{id}` is that of {} already", Text::of_path(second), Text::of_path(first))]
     Duplicate {
         /// The id.
         id: String,
@@ -113,6 +113,6 @@ pub fn parse(path: &Path, text: &str) -> Result<Rule, ProfileError> {
 /// Turns a place in the text into line and column, and shows the line.
 fn invalid(path: &Path, text: &str, fault: Fault) -> ProfileError {
     let place = Excerpt::new(text, fault.span);
-    let message = format!("{}\n{}", escape_str(&fault.message), place.shown);
+    let message = format!("{}\n{}", Text::from(&fault.message), place.shown);
     ProfileError::Invalid { path: path.to_owned(), line: place.line, column: place.column, message }
 }

@@ -5,7 +5,7 @@ use super::gpu::gpu_variable;
 use super::signs::{self, in_order, places};
 use super::{Evidence, Finding, Subject};
 use super::{GlobSet, Rule, Signs};
-use crate::base::{ByteSize, CondaId, Location, Numbered, PackageId, count, escape_str, names as join};
+use crate::base::{ByteSize, CondaId, Location, Numbered, PackageId, Text, count, names as join};
 use crate::fs::Owner;
 use crate::os::OsPackage;
 use crate::python::UsedAt;
@@ -58,21 +58,21 @@ pub(super) fn conda(
         });
         let python = dists.fold(0u64, |sum, (_, dist)| sum.saturating_add(dist.bytes));
         let title = format!("{} {} {}", package.name, package.version, package.build);
-        (own.saturating_add(python), escape_str(&title))
+        (own.saturating_add(python), Text::from(&title))
     };
     let is_one = |id: &CondaId| {
         let package = &conda.packages[*id];
         names.matches(package.name.as_bytes()) || gpu_builds && package.is_gpu_build()
     };
-    let mut found: Vec<(u64, String)> = conda.packages.ids().filter(is_one).map(bytes_of).collect();
+    let mut found: Vec<(u64, Text)> = conda.packages.ids().filter(is_one).map(bytes_of).collect();
     found.sort_by(|a, b| b.cmp(a));
     let bytes = found.iter().fold(0u64, |sum, (bytes, _)| sum.saturating_add(*bytes));
     if bytes == 0 {
         return None;
     }
-    let shown: Vec<String> = found.iter().map(|(_, title)| title.clone()).collect();
+    let shown: Vec<Text> = found.iter().map(|(_, title)| title.clone()).collect();
     let message = format!("{} in {}: {}", ByteSize(bytes), count(found.len(), "conda package"), join(&shown, 4));
-    let rows = found.into_iter().map(|(bytes, note)| Evidence { location: None, bytes, note }).collect();
+    let rows = found.into_iter().map(|(bytes, note)| Evidence { location: None, bytes, note: note.into() }).collect();
     let uses: Vec<UsedAt<'_>> = in_order(facts.uses.in_application().filter(|used| unless.has(used)));
     let asks = (!uses.is_empty()).then(|| format!("the application asks for a GPU: {}", places(&uses)));
     let variable = gpu_variable(context).filter(|_| gpu_builds).map(|name| format!("the image sets {name}"));
@@ -83,9 +83,9 @@ pub(super) fn conda(
 fn message(packages: &Numbered<PackageId, OsPackage>, found: &[PackageId], bytes: u64) -> String {
     let mut by_size = found.to_vec();
     by_size.sort_by_key(|&place| std::cmp::Reverse(packages[place].bytes));
-    let shown: Vec<String> = by_size.iter().map(|&place| escape_str(&packages[place].name)).collect();
-    let asked: Vec<String> =
-        found.iter().filter(|&&place| packages[place].manual).map(|&place| escape_str(&packages[place].name)).collect();
+    let shown: Vec<Text> = by_size.iter().map(|&place| Text::from(&packages[place].name)).collect();
+    let asked: Vec<Text> =
+        found.iter().filter(|&&place| packages[place].manual).map(|&place| Text::from(&packages[place].name)).collect();
     let asked = if asked.is_empty() { String::new() } else { format!("; asked for by hand: {}", join(&asked, 6)) };
     format!("{} in {}: {}{asked}", ByteSize(bytes), count(found.len(), "OS package"), join(&shown, 4))
 }

@@ -1,6 +1,6 @@
 //! What a finding is about, stable from run to run: no sizes, no order, nothing that a rebuild changes.
 
-use crate::base::{ImagePath, LayerIdx, escape_str};
+use crate::base::{ImagePath, LayerIdx, Text};
 use std::fmt;
 
 /// What a finding is about. `Display` gives the words by which reports name it and `[[accept]]` matches it; names are
@@ -67,11 +67,11 @@ impl fmt::Display for Subject {
         };
         match self {
             Self::Distribution { name, environment } => {
-                out.write_str(&escape_str(name))?;
+                out.write_str(&Text::from(name))?;
                 within(out, environment)
             }
             Self::Set { names, environment } => {
-                out.write_str(&escape_str(&names.join(", ")))?;
+                out.write_str(&Text::from(&names.join(", ")))?;
                 within(out, environment)
             }
             Self::Packages => out.write_str("OS packages"),
@@ -81,7 +81,7 @@ impl fmt::Display for Subject {
             Self::Rewritten { layer, by } => write!(out, "layer {} written again by layer {}", layer + 1, by + 1),
             Self::Paths => out.write_str("files"),
             Self::Application => out.write_str("application"),
-            Self::Undone(title) => out.write_str(&escape_str(title)),
+            Self::Undone(title) => out.write_str(&Text::from(title)),
         }
     }
 }

@@ -7,7 +7,7 @@ use super::context::Context;
 use super::signs::{blind_spots, places};
 use super::{Evidence, Finding};
 use super::{GlobSet, Rule, Tier};
-use crate::base::{ByteSize, DistId, count, file_name, is_within, parent};
+use crate::base::{ByteSize, DistId, Text, count, file_name, is_within, parent};
 use crate::python::{Distribution, EnvironmentKind, SourceFile};
 use crate::source::Kind;
 use std::collections::BTreeSet;
@@ -142,6 +142,6 @@ fn finding(context: &Context<'_>, rule: &Rule, id: DistId) -> Finding {
 }
 
 fn modules(dist: &Distribution) -> String {
-    let shown: Vec<String> = dist.modules.iter().take(4).map(|module| crate::base::escape_str(module)).collect();
+    let shown: Vec<Text> = dist.modules.iter().take(4).map(crate::base::Text::from).collect();
     shown.join(", ")
 }

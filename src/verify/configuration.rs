@@ -1,7 +1,7 @@
 //! How the container is started, as engines see it: what is unset and what says the default are the same.
 
 use super::{Check, Promise};
-use crate::base::escape_str;
+use crate::base::Text;
 use crate::image::{Config, DEFAULT_PATH, HealthCheck};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,9 +35,9 @@ pub(super) fn configuration(before: &Config, after: &Config, promise: Option<&Pr
     ];
     let asked = rows.len() + before.env.len() + before.labels.len();
     let changed = rows.into_iter().filter(|(_, before, after)| before != after);
-    let mut losses: Vec<String> = changed
+    let mut losses: Vec<Text> = changed
         .map(|(what, before, after)| {
-            escape_str(&format!("{what}: was {}, is {}", or_nothing(&before), or_nothing(&after)))
+            Text::from(&format!("{what}: was {}, is {}", or_nothing(&before), or_nothing(&after)))
         })
         .collect();
     let (old, new) = (variables(before), variables(after));
@@ -46,7 +46,7 @@ pub(super) fn configuration(before: &Config, after: &Config, promise: Option<&Pr
     let (old, new) = (labels(before), labels(after));
     losses.extend(missing("label", &old, &new, |name| !OF_THE_BUILD.iter().any(|start| name.starts_with(start))));
     // What the plan says of them.
-    let is_promised = |loss: &String| {
+    let is_promised = |loss: &Text| {
         let what = loss.rsplit_once(": ").map_or(loss.as_str(), |(what, _)| what);
         let what = what.split(": ").next().unwrap_or(what);
         promise.is_some_and(|promise| promise.dropped_settings.contains(what))
@@ -61,11 +61,11 @@ fn missing<'m>(
     old: &'m Values<'_>,
     new: &'m Values<'_>,
     counts: impl Fn(&&str) -> bool + 'm,
-) -> impl Iterator<Item = String> + 'm {
+) -> impl Iterator<Item = Text> + 'm {
     old.iter().filter(move |(name, _)| counts(name)).filter_map(move |(name, value)| match new.get(name) {
         Some(now) if now == value || now.is_none() || value.is_none() => None,
-        Some(_) => Some(escape_str(&format!("{what} {name}: has another value"))),
-        None => Some(escape_str(&format!("{what} {name}: is not set"))),
+        Some(_) => Some(Text::from(&format!("{what} {name}: has another value"))),
+        None => Some(Text::from(&format!("{what} {name}: is not set"))),
     })
 }
 

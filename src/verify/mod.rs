@@ -17,7 +17,7 @@ pub use class::Class;
 pub use promise::{Promise, PromiseError};
 pub use tree::{Difference, Group, Kind, Tree, What};
 
-use crate::base::{ByteSize, escape_str};
+use crate::base::{ByteSize, Text};
 use crate::facts::Facts;
 use crate::os::Provider;
 use crate::python::{Distribution, Edge};
@@ -38,9 +38,9 @@ pub struct Verification {
     /// The checks, in a fixed order.
     pub checks: Vec<Check>,
     /// Distributions that only the original has, by name.
-    pub gone: Vec<String>,
+    pub gone: Vec<Text>,
     /// Distributions that only the rebuilt image has, by name.
-    pub new: Vec<String>,
+    pub new: Vec<Text>,
     /// Predicted and measured bytes of each distribution of the plan, the largest error first.
     pub sizes: Vec<SizeRow>,
 }
@@ -54,9 +54,9 @@ pub struct Check {
     /// How it went.
     pub outcome: Outcome,
     /// In one line.
-    pub summary: String,
+    pub summary: Text,
     /// What failed, one line each.
-    pub losses: Vec<String>,
+    pub losses: Vec<Text>,
 }
 
 /// How a check went.
@@ -77,7 +77,7 @@ pub enum Outcome {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SizeRow {
     /// Name and version.
-    pub title: String,
+    pub title: Text,
     /// Predicted or from the catalogue.
     pub predicted: u64,
     /// Measured; `None` when it is not there.
@@ -86,18 +86,19 @@ pub struct SizeRow {
 
 impl Check {
     /// A check that found these losses among `asked` things.
-    pub fn of(id: &'static str, what: &str, asked: usize, mut losses: Vec<String>) -> Self {
+    pub fn of(id: &'static str, what: &str, asked: usize, losses: Vec<impl Into<Text>>) -> Self {
+        let mut losses: Vec<Text> = losses.into_iter().map(Into::into).collect();
         losses.sort();
         losses.dedup();
         let (outcome, summary) = match losses.len() {
             0 => (Outcome::Passed, format!("{asked} {what}, none lost")),
             lost => (Outcome::Failed, format!("{asked} {what}, {lost} lost")),
         };
-        Self { id, outcome, summary, losses }
+        Self { id, outcome, summary: summary.into(), losses }
     }
 
     /// A check that could not be made.
-    pub fn skipped(id: &'static str, why: impl Into<String>) -> Self {
+    pub fn skipped(id: &'static str, why: impl Into<Text>) -> Self {
         Self { id, outcome: Outcome::Skipped, summary: why.into(), losses: Vec::new() }
     }
 }
@@ -163,28 +164,28 @@ fn kept(id: &'static str, kind: Kind, what: &str, tree: &Tree) -> Check {
     };
     let shown = lost.iter().chain(&differing);
     let lines = shown.flat_map(|group| if kind == Kind::Application { paths(group) } else { owner(group) });
-    Check { id, outcome, summary, losses: lines.collect() }
+    Check { id, outcome, summary: summary.into(), losses: lines.collect() }
 }
 
 /// A line for each path.
-fn paths(group: &Group) -> Vec<String> {
+fn paths(group: &Group) -> Vec<Text> {
     let size = |bytes: u64| if bytes > 0 { format!(" ({})", ByteSize(bytes)) } else { String::new() };
-    group.differences.iter().map(|one| format!("{}{} {}", one.path, size(one.bytes), one.what)).collect()
+    group.differences.iter().map(|one| format!("{}{} {}", one.path, size(one.bytes), one.what).into()).collect()
 }
 
 /// One line for an owner, with its largest paths.
-fn owner(group: &Group) -> Vec<String> {
+fn owner(group: &Group) -> Vec<Text> {
     const LARGEST: usize = 3;
     let (count, bytes) = (group.differences.len(), ByteSize(group.bytes));
     let paths = if count == 1 { "1 path".to_owned() } else { format!("{count} paths") };
     let note = if group.note.is_empty() { String::new() } else { format!(" {}", group.note) };
     if group.is_gone {
-        return vec![format!("{} is gone: {paths}, {bytes}", group.owner)];
+        return vec![format!("{} is gone: {paths}, {bytes}", group.owner).into()];
     }
     let shown: Vec<String> =
         group.differences.iter().take(LARGEST).map(|one| format!("{} {}", one.path, one.what)).collect();
     let more = if count > LARGEST { format!(" and {} more", count - LARGEST) } else { String::new() };
-    vec![format!("{}{note}: {paths}, {bytes}: {}{more}", group.owner, shown.join("; "))]
+    vec![format!("{}{note}: {paths}, {bytes}: {}{more}", group.owner, shown.join("; ")).into()]
 }
 
 /// Whether the prediction holds.
@@ -192,7 +193,7 @@ fn size(predicted: u64, measured: u64, tolerance: f64) -> Check {
     let error = (measured as f64 - predicted as f64) * 100.0 / predicted.max(1) as f64;
     let outcome = if error.abs() <= tolerance { Outcome::Passed } else { Outcome::Failed };
     let summary = format!("measured differs from predicted by {error:+.2} % (at most {tolerance} %)");
-    Check { id: "size", outcome, summary, losses: Vec::new() }
+    Check { id: "size", outcome, summary: summary.into(), losses: Vec::new() }
 }
 
 struct Pair<'a> {
@@ -212,8 +213,8 @@ fn by_name<'a>(facts: &'a Facts<'_>) -> BTreeMap<&'a str, &'a Distribution> {
     all.into_iter().map(|dist| (dist.normalized.as_str(), dist)).collect()
 }
 
-fn title(dist: &Distribution) -> String {
-    escape_str(&format!("{} {}", dist.name, dist.version))
+fn title(dist: &Distribution) -> Text {
+    format!("{} {}", dist.name, dist.version).into()
 }
 
 impl<'a> Pair<'a> {
@@ -225,7 +226,7 @@ impl<'a> Pair<'a> {
         self.after_names.iter().filter_map(|(name, after)| Some((*self.before_names.get(name)?, *after)))
     }
 
-    fn only(&self, these: &BTreeMap<&str, &Distribution>, those: &BTreeMap<&str, &Distribution>) -> Vec<String> {
+    fn only(&self, these: &BTreeMap<&str, &Distribution>, those: &BTreeMap<&str, &Distribution>) -> Vec<Text> {
         these.iter().filter(|(name, _)| !those.contains_key(*name)).map(|(_, dist)| title(dist)).collect()
     }
 
@@ -271,8 +272,8 @@ impl<'a> Pair<'a> {
                 continue;
             }
             let from = title(&self.after.python.distributions[edge.from]);
-            let found = edge.to.map_or("nothing".to_owned(), |to| title(&self.after.python.distributions[to]));
-            losses.push(format!("{from} requires {}, found {found}", escape_str(&edge.requirement)));
+            let found = edge.to.map_or("nothing".to_owned(), |to| title(&self.after.python.distributions[to]).into());
+            losses.push(format!("{from} requires {}, found {found}", Text::from(&edge.requirement)));
         }
         Check::of("requirements", "requirements", self.after.graph.edges.len(), losses)
     }
@@ -296,7 +297,7 @@ impl<'a> Pair<'a> {
         for (before, _) in self.survivors() {
             asked += before.modules.len();
             let gone = before.modules.iter().filter(|module| !there.contains(module.as_str()));
-            losses.extend(gone.map(|module| format!("{} had the module {}", title(before), escape_str(module))));
+            losses.extend(gone.map(|module| format!("{} had the module {}", title(before), Text::from(module))));
         }
         Check::of("modules", "modules", asked, losses)
     }
@@ -308,7 +309,7 @@ impl<'a> Pair<'a> {
             match self.after_of(name, pin) {
                 None => losses.push(format!("{name} {} is not installed", pin.version)),
                 Some(dist) if !same_version(&dist.version, &pin.version) => {
-                    losses.push(format!("{name}: expected {}, found {}", pin.version, escape_str(&dist.version)));
+                    losses.push(format!("{name}: expected {}, found {}", pin.version, Text::from(&dist.version)));
                 }
                 Some(_) => {}
             }
@@ -330,7 +331,7 @@ impl<'a> Pair<'a> {
         let row = |(name, pin): (&String, &promise::PromisedPin)| {
             let dist = self.after_of(name, pin);
             let measured = dist.map(|dist| dist.bytes);
-            SizeRow { title: format!("{name} {}", pin.version), predicted: pin.bytes, measured }
+            SizeRow { title: format!("{name} {}", pin.version).into(), predicted: pin.bytes, measured }
         };
         let mut rows: Vec<SizeRow> = promise.pins.iter().map(row).collect();
         let error = |row: &SizeRow| row.measured.unwrap_or(0).abs_diff(row.predicted);

@@ -1,6 +1,6 @@
 //! What a plan promised: read back from its `plan.json`.
 
-use crate::base::escape_str;
+use crate::base::Text;
 use crate::python::normalize_name;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -120,9 +120,10 @@ impl Promise {
 
     /// Reads a `plan.json`.
     pub fn parse(text: &[u8]) -> Result<Self, PromiseError> {
-        let plan: Plan = serde_json::from_slice(text).map_err(|error| PromiseError(escape_str(&error.to_string())))?;
+        let plan: Plan =
+            serde_json::from_slice(text).map_err(|error| PromiseError(Text::from(&error.to_string()).into()))?;
         let pin = |pin: Pin| {
-            (normalize_name(&pin.name), PromisedPin { version: escape_str(&pin.version), bytes: pin.size.bytes })
+            (normalize_name(&pin.name), PromisedPin { version: Text::from(&pin.version).into(), bytes: pin.size.bytes })
         };
         let instead = plan.pins.iter().filter_map(|pin| pin.instead_of.as_deref()?.split_whitespace().next());
         let replaced: BTreeSet<String> = instead.map(normalize_name).collect();

@@ -3,9 +3,7 @@
 
 use super::Promise;
 use super::class::{self, Class, Place};
-use crate::base::{
-    DistId, FastMap, FastSet, ImagePath, LayerIdx, Numbered, PackageId, escape_bytes, escape_str, is_within, parent,
-};
+use crate::base::{DistId, FastMap, FastSet, ImagePath, LayerIdx, Numbered, PackageId, Text, is_within, parent};
 use crate::facts::{Facts, Owners};
 use crate::fs::{DataRef, Lookup, Node, Owner, View};
 use crate::layer::{Compression, Entry, EntryKind, LayerIndex, SHA256_UP_TO};
@@ -38,11 +36,11 @@ pub struct Group {
     /// What kind of owner.
     pub kind: Kind,
     /// Who: name and version, or what the files are.
-    pub owner: String,
+    pub owner: Text,
     /// Whether all of it is gone.
     pub is_gone: bool,
     /// What became of it, where that can be said of the whole: `is 2.0 now`.
-    pub note: String,
+    pub note: Text,
     /// Bytes of the original (`unpacked`) that are gone or changed.
     pub bytes: u64,
     /// The differences, the largest first.
@@ -69,7 +67,7 @@ pub enum Kind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Difference {
     /// The path, escaped.
-    pub path: String,
+    pub path: Text,
     /// Bytes of the original.
     pub bytes: u64,
     /// What became of it.
@@ -99,9 +97,9 @@ pub enum What {
     /// The link leads elsewhere; both targets are escaped.
     Target {
         /// Where it led.
-        was: String,
+        was: Text,
         /// Where it leads.
-        is: String,
+        is: Text,
     },
     /// It can no longer be executed, or entered.
     NotExecutable {
@@ -156,7 +154,7 @@ impl std::fmt::Display for What {
 /// What a difference means.
 enum Verdict {
     Lost,
-    Differs(String),
+    Differs(Text),
     MadeAnew(Class),
     ByPlan,
 }
@@ -180,7 +178,7 @@ struct Comparison<'a> {
     listed: FastSet<&'a [u8]>,
     lookup: Lookup<'a, 'a>,
     lost: BTreeMap<Owner, Vec<Difference>>,
-    differing: BTreeMap<(Owner, String), Vec<Difference>>,
+    differing: BTreeMap<(Owner, Text), Vec<Difference>>,
     out: Tree,
 }
 
@@ -215,7 +213,7 @@ impl<'a> Comparison<'a> {
             let bytes = view.size(node);
             let owner = self.owner(path, node.data.0);
             for what in self.differences(path, node, owner) {
-                let difference = Difference { path: ImagePath::new(path).to_string(), bytes, what };
+                let difference = Difference { path: ImagePath::new(path).to_string().into(), bytes, what };
                 self.note(path, owner, difference);
             }
         }
@@ -275,7 +273,7 @@ impl<'a> Comparison<'a> {
             EntryKind::File | EntryKind::Hardlink => out.extend(self.content(path, node, found)),
             EntryKind::Directory => {}
             _ if entry.link != other.link => {
-                let text = |entry: &Entry| escape_bytes(entry.link.as_deref().unwrap_or_default());
+                let text = |entry: &Entry| Text::of_bytes(entry.link.as_deref().unwrap_or_default());
                 out.push(What::Target { was: text(entry), is: text(other) });
             }
             _ => {}
@@ -352,9 +350,9 @@ impl<'a> Comparison<'a> {
             return verdict;
         }
         match (owner, what) {
-            _ if !what.is_loss() => Verdict::Differs(String::new()),
+            _ if !what.is_loss() => Verdict::Differs(Text::default()),
             (Owner::Base, What::Size { .. } | What::Content | What::Target { .. }) => {
-                Verdict::Differs("of another build".to_owned())
+                Verdict::Differs("of another build".into())
             }
             _ => Verdict::Lost,
         }
@@ -370,13 +368,13 @@ impl<'a> Comparison<'a> {
                 }
                 let now = &self.after.python.distributions[self.distributions[id]?];
                 if now.version != dist.version {
-                    return Some(Verdict::Differs(format!("is {} now", escape_str(&now.version))));
+                    return Some(Verdict::Differs(format!("is {} now", now.version).into()));
                 }
                 let is_pinned = self.promise.is_some_and(|promise| promise.pins.contains_key(&dist.normalized));
                 // What its metadata has besides, its build backend decides, which is another one each time.
                 let is_made = dist.built_here && now.built_here && is_within(path, dist.metadata.as_bytes());
                 let is_again = matches!(what, What::Size { .. } | What::Content) || is_made && *what == What::Gone;
-                (is_pinned && is_again).then(|| Verdict::Differs("was installed again".to_owned()))
+                (is_pinned && is_again).then(|| Verdict::Differs("was installed again".into()))
             }
             Owner::OsPackage(id) => {
                 let package = &self.before.os.packages[id];
@@ -384,16 +382,13 @@ impl<'a> Comparison<'a> {
                     return Some(Verdict::ByPlan);
                 }
                 let now = &self.after.os.packages[self.packages[id]?];
-                (now.version != package.version)
-                    .then(|| Verdict::Differs(format!("is {} now", escape_str(&now.version))))
+                (now.version != package.version).then(|| Verdict::Differs(format!("is {} now", now.version).into()))
             }
             Owner::CondaPackage(id) => {
                 let package = &self.before.os.conda.packages[id];
                 let now = self.after.os.conda.packages.iter().find(|other| other.name == package.name)?;
                 let differs = (&now.version, &now.build) != (&package.version, &package.build);
-                differs.then(|| {
-                    Verdict::Differs(format!("is {} {} now", escape_str(&now.version), escape_str(&now.build)))
-                })
+                differs.then(|| Verdict::Differs(format!("is {} {} now", now.version, now.build).into()))
             }
             _ => None,
         }
@@ -402,7 +397,7 @@ impl<'a> Comparison<'a> {
     fn finish(mut self) -> Tree {
         let lost = std::mem::take(&mut self.lost);
         let differing = std::mem::take(&mut self.differing);
-        self.out.lost = lost.into_iter().map(|(owner, found)| self.group(owner, String::new(), found)).collect();
+        self.out.lost = lost.into_iter().map(|(owner, found)| self.group(owner, String::new().into(), found)).collect();
         self.out.differing =
             differing.into_iter().map(|((owner, note), found)| self.group(owner, note, found)).collect();
         for groups in [&mut self.out.lost, &mut self.out.differing] {
@@ -411,11 +406,11 @@ impl<'a> Comparison<'a> {
         self.out
     }
 
-    fn group(&self, owner: Owner, note: String, mut differences: Vec<Difference>) -> Group {
+    fn group(&self, owner: Owner, note: Text, mut differences: Vec<Difference>) -> Group {
         differences.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.path.cmp(&b.path)));
         let bytes = differences.iter().fold(0u64, |sum, difference| sum.saturating_add(difference.bytes));
         let nobodys = if owner == Owner::Base { "the base image" } else { "the application" };
-        let title = self.before.title(owner).map_or(nobodys.to_owned(), |title| escape_str(&title));
+        let title = self.before.title(owner).map_or(nobodys.into(), Text::from);
         Group { kind: kind_of(owner), owner: title, is_gone: self.is_gone(owner), note, bytes, differences }
     }
 

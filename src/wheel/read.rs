@@ -3,7 +3,7 @@
 use super::remote::{Listed, Remote, read_file};
 use super::zip::ZipEntry;
 use super::{Contents, Credentials, Options};
-use crate::base::{Basis, FastMap, FastSet, escape_bytes, file_name, parent};
+use crate::base::{Basis, FastMap, FastSet, Text, file_name, parent};
 use crate::manifest::Artifact;
 use crate::python::parse_record;
 use serde::{Deserialize, Serialize};
@@ -129,7 +129,7 @@ fn check_record(listed: &Listed) -> Result<(), String> {
     for row in parse_record(record).0 {
         let found = files.get(row.path.as_slice());
         if row.size.zip(found).is_some_and(|(size, found)| size != *found) {
-            return Err(format!("its list and its RECORD differ on {}", escape_bytes(&row.path)));
+            return Err(format!("its list and its RECORD differ on {}", Text::of_bytes(&row.path)));
         }
         rows.insert(row.path);
     }
@@ -141,7 +141,7 @@ fn check_record(listed: &Listed) -> Result<(), String> {
         .iter()
         .find(|file| !file.name.ends_with(b"/") && !signs(&file.name) && !rows.contains(file.name.as_slice()));
     match missing {
-        Some(file) => Err(format!("its RECORD does not list {}", escape_bytes(&file.name))),
+        Some(file) => Err(format!("its RECORD does not list {}", Text::of_bytes(&file.name))),
         None => Ok(()),
     }
 }

@@ -272,11 +272,11 @@ mod deployment {
     fn measured(service: &str, seconds: f64, cpu_seconds: f64, most: u64, kills: u64) -> Measured {
         let series = Series::of(&[most / 2, most]);
         Measured {
-            name: format!("shop-{service}-1"),
-            target: "container".to_owned(),
+            name: format!("shop-{service}-1").into(),
+            target: "container".into(),
             image: None,
-            service: Some(service.to_owned()),
-            project: Some("shop".to_owned()),
+            service: Some(service.into()),
+            project: Some("shop".into()),
             oom_killed: None,
             restarts: None,
             cgroup: None,
@@ -298,7 +298,7 @@ mod deployment {
     }
 
     fn record(targets: Vec<Measured>) -> Record {
-        Record { kind: "slimwright memory".to_owned(), schema_version: 1, began: 0, host: None, targets }
+        Record { kind: "slimwright memory".into(), schema_version: 1, began: 0, host: None, targets }
     }
 
     #[test]
@@ -373,7 +373,7 @@ mod deployment {
         Process {
             pid,
             parent,
-            command: vec!["celery".to_owned(), "worker".to_owned()],
+            command: vec!["celery".into(), "worker".into()],
             private: mib(private),
             pss: mib(pss),
             rss: mib(rss),
@@ -397,7 +397,7 @@ mod deployment {
                 )
             })
             .collect();
-        one.processes.push(Process { command: vec!["ffmpeg".to_owned()], ..process(30, 11, 500, 500, 500) });
+        one.processes.push(Process { command: vec!["ffmpeg".into()], ..process(30, 11, 500, 500, 500) });
         let found = |command: &str, limit: &str| -> Vec<(&'static str, String)> {
             let services =
                 services(&format!("services: {{a: {{image: x, mem_limit: {limit}, command: {command}}}}}\n"));

@@ -7,6 +7,7 @@ use assert_cmd::Command;
 use proptest::prelude::*;
 use serde_json::Value;
 use slimwright::base::Hint as _;
+use slimwright::base::Text;
 use slimwright::budget::{
     AcceptedState, BudgetError, CheckId, Config, Date, Lock, LockError, Outcome, Snapshot, Verdict, evaluate,
 };
@@ -147,7 +148,7 @@ fn each_kind_of_limit_is_kept_or_broken_with_its_exit_code_and_message() {
 #[test]
 fn the_gallery_has_every_kind_of_check() {
     let snapshot = snapshot(&service(""));
-    let names: Vec<&str> = snapshot.names.iter().map(String::as_str).collect();
+    let names: Vec<&str> = snapshot.names.iter().map(Text::as_str).collect();
     let of = |config: &str| {
         let limits = Config::parse(config, "x").unwrap().limits(&names, "linux/amd64");
         let forbidden = &limits.forbidden;

@@ -4,6 +4,7 @@ use crate::budget::{Bench, dist, service};
 use crate::fixture::image;
 use proptest::prelude::*;
 use serde_json::Value;
+use slimwright::base::Text;
 use slimwright::budget::{Cause, CauseKind, Diff, LayerFate, Snapshot};
 use slimwright::facts::Survey;
 use slimwright::fs::View;
@@ -33,7 +34,7 @@ fn cause(diff: &Diff, kind: CauseKind) -> &Cause {
 /// `name before→after: difference` of each row.
 fn rows(diff: &Diff, kind: CauseKind) -> Vec<String> {
     let row = |row: &slimwright::budget::DiffRow| {
-        let version = |version: &Option<String>| version.clone().unwrap_or_default();
+        let version = |version: &Option<Text>| version.clone().unwrap_or_default();
         format!("{} {}→{}: {}", row.name, version(&row.version_before), version(&row.version_after), row.difference)
     };
     cause(diff, kind).rows.iter().map(row).collect()

@@ -569,7 +569,7 @@ fn why_knows_packages_of_the_system_and_of_conda() {
     let survey = Survey::new(&view, &[]);
     let [python] = why_package(&survey.facts(&view), "python3.11-minimal").try_into().unwrap();
     assert_eq!((python.kind, python.bytes, python.asked_for), ("os", 6_000_000, false));
-    assert_eq!((python.required_by, python.chain), (vec!["python3 1".to_owned()], Vec::<String>::new()));
+    assert_eq!((python.required_by, python.chain), (vec!["python3 1".into()], Vec::new()));
 }
 
 /// An index that was recorded of a stand-in of `scripts/lab/bases`.

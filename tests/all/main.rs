@@ -111,6 +111,7 @@ mod server;
 mod settings;
 mod shells;
 mod stacks;
+mod steering;
 mod strangers;
 mod tar_split;
 mod tarballs;

@@ -16,7 +16,7 @@ fn write(root: &Path, files: &[(&str, &str)]) {
 }
 
 fn target(kind: TargetKind) -> Target {
-    Target { name: "it".to_owned(), kind, image: None, service: None, project: None, oom_killed: None, restarts: None }
+    Target { name: "it".into(), kind, image: None, service: None, project: None, oom_killed: None, restarts: None }
 }
 
 const V1_MOUNTS: &str = "30 25 0:26 / /sys/fs/cgroup ro - tmpfs tmpfs ro\n31 30 0:27 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n32 30 0:28 / /sys/fs/cgroup/cpuacct rw - cgroup cgroup rw,cpuacct\n33 30 0:29 / /sys/fs/cgroup/unified rw - cgroup2 cgroup rw\n";
@@ -201,7 +201,7 @@ fn a_pool_is_a_parent_with_workers_of_its_program() {
     let one = |pid: u32, parent: u32, command: &str| slimwright::memory::Process {
         pid,
         parent,
-        command: command.split(' ').map(str::to_owned).collect(),
+        command: command.split(' ').map(Into::into).collect(),
         private: Some(u64::from(pid)),
         pss: Some(u64::from(pid) + 100),
         rss: Some(1000),
@@ -234,7 +234,7 @@ fn a_pool_is_a_parent_with_workers_of_its_program() {
 fn record(targets: Vec<Measured>) -> Record {
     let dir = v1();
     let host = HostMemory::read(&Tree::recorded(dir.path()));
-    Record { kind: "slimwright memory".to_owned(), schema_version: 1, began: 0, host, targets }
+    Record { kind: "slimwright memory".into(), schema_version: 1, began: 0, host, targets }
 }
 
 /// A container that has run for a day, and worked.
@@ -335,18 +335,18 @@ fn a_record_is_read_again_and_nothing_else_is() {
 #[test]
 fn names_in_a_file_of_a_stranger_are_escaped() {
     let mut one = worked();
-    one.name = "a\u{1b}[31m".to_owned();
+    one.name = "a\u{1b}[31m".into();
     let (mut before, mut after) = (record(vec![one.clone(), one.clone()]), record(vec![one]));
-    before.targets[1].name = "gone\u{1b}[2J".to_owned();
+    before.targets[1].name = "gone\u{1b}[2J".into();
     after.targets[0].age = Some(1.0);
     let style = slimwright::report::text::Style { width: 80, ..Default::default() };
     let text = slimwright::report::memory_diff(&diff(&before, &after, &[]), style);
     assert!(text.contains("gone") && !text.contains('\u{1b}'), "{text:?}");
     let mut process = slimwright::memory::Process { pid: 1, ..Default::default() };
-    process.command = vec!["/usr/bin/python3".to_owned(), "/x/\u{1b}]0;x\u{7}evil".to_owned()];
+    process.command = vec!["/usr/bin/python3".into(), "/x/\u{1b}]0;x\u{7}evil".to_owned()];
     before.targets[0].processes = vec![process];
     before.targets.truncate(1);
-    before.targets[0].name = "a".to_owned();
+    before.targets[0].name = "a".into();
     let text = slimwright::report::memory(&before, style);
     assert!(text.contains("evil") && !text.contains('\u{1b}'), "{text:?}");
 }

@@ -8,7 +8,7 @@ use crate::tarballs::{Store, docker_old, sample};
 use proptest::prelude::*;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use serde_json::Value;
-use slimwright::base::{Basis, ByteSize, Size, Unit};
+use slimwright::base::{Basis, ByteSize, Size, Text, Unit};
 use slimwright::budget::{
     Accepted, AcceptedState, Amount, Cause, CauseKind, Check, CheckId, Culprit, CulpritKind, Diff, DiffRow,
     LayerChange, LayerFate, Outcome, Place, Planned, RestsOn, SCHEMA_VERSION, Severity, SizeChange, Verdict, Warning,
@@ -32,10 +32,10 @@ fn culprit(name: &str, version: &str, bytes: u64) -> Culprit {
     Culprit {
         kind: CulpritKind::Distribution,
         name: name.into(),
-        what: format!("{name} {version}"),
+        what: format!("{name} {version}").into(),
         size: unpacked(bytes),
         growth: None,
-        chain: vec!["easyocr 1.7.1".into(), format!("{name} {version}")],
+        chain: vec!["easyocr 1.7.1".into(), format!("{name} {version}").into()],
         asked_for: Some("/app/requirements.txt, line 3".into()),
         place: None,
     }
@@ -47,7 +47,7 @@ fn check(id: CheckId, subject: &str, outcome: Outcome, message: &str) -> Check {
         id,
         kind: id.kind(),
         subject: subject.into(),
-        key: format!("limits.{}", id.as_str()),
+        key: format!("limits.{}", id.as_str()).into(),
         severity: if outcome == Outcome::Warn { Severity::Soft } else { Severity::Hard },
         outcome,
         limit: Some(Amount::Bytes(unpacked(3_000_000_000))),
@@ -470,7 +470,7 @@ fn fingerprints_do_not_know_sizes_lines_or_tags() {
     later.image = "registry.example.org/team/my-service:1.5".into();
     later.unpacked = unpacked(9_000_000_000);
     for check in &mut later.checks {
-        check.message.push_str(", and other numbers");
+        check.message = format!("{}, and other numbers", check.message).into();
         check.measured = Some(Amount::Bytes(unpacked(9_000_000_000)));
         check.location = place(77);
         check.culprits.clear();
@@ -517,7 +517,7 @@ fn a_comment_keeps_what_matters_most_and_counts_the_rest() {
 }
 
 /// Pieces that mean something to a terminal, a shell, a runner, a parser or a reader.
-fn hostile() -> impl Strategy<Value = String> {
+fn hostile() -> impl Strategy<Value = Text> {
     let piece = prop_oneof![
         prop::sample::select(vec![
             "::error file=a::b",
@@ -592,7 +592,7 @@ fn hostile() -> impl Strategy<Value = String> {
         any::<String>(),
         (1usize..4_000).prop_map(|times| "x<".repeat(times)),
     ];
-    prop::collection::vec(piece, 0..4).prop_map(|pieces| pieces.concat())
+    prop::collection::vec(piece, 0..4).prop_map(|pieces| pieces.concat().into())
 }
 
 fn any_size() -> impl Strategy<Value = Size> {
@@ -658,7 +658,7 @@ fn any_check() -> impl Strategy<Value = Check> {
             culprits: culprits.0,
             more_culprits: culprits.1,
             location,
-            fingerprint: texts.3,
+            fingerprint: texts.3.into(),
         })
 }
 
@@ -684,10 +684,10 @@ fn any_warning() -> impl Strategy<Value = Warning> {
 
 fn any_verdict() -> impl Strategy<Value = Verdict> {
     let gap = (hostile(), hostile(), hostile()).prop_map(|(place, what, reason)| GapText {
-        writes: Some(vec![what.as_str().into()]),
-        place: place.into(),
-        what: what.into(),
-        reason: reason.into(),
+        writes: Some(vec![what.clone()]),
+        place,
+        what,
+        reason,
     });
     let lists = (
         prop::collection::vec(any_check(), 1..25),

@@ -2,6 +2,7 @@
 
 use crate::fixture::image;
 use assert_cmd::Command;
+use slimwright::base::Text;
 use slimwright::facts::Survey;
 use slimwright::fs::View;
 use slimwright::report;
@@ -25,7 +26,7 @@ fn compared(before: &str, after: &str, promise: Option<&Promise>) -> Verificatio
     verify(&one.facts(&before), &two.facts(&after), promise, TOLERANCE)
 }
 
-fn losses<'v>(verification: &'v Verification, id: &str) -> &'v [String] {
+fn losses<'v>(verification: &'v Verification, id: &str) -> &'v [Text] {
     &verification.checks.iter().find(|check| check.id == id).unwrap().losses
 }
 

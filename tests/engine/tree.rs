@@ -40,7 +40,7 @@ pub struct Name(pub Vec<u8>);
 
 impl fmt::Debug for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&slimwright::base::escape_bytes(&self.0))
+        f.write_str(&slimwright::base::Text::of_bytes(&self.0))
     }
 }
 

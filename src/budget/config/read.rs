@@ -3,7 +3,7 @@
 use super::super::{CheckId, Date, Place, parse_day};
 use super::error::Fault;
 use super::{Accept, Bound, Config, ImageSection, Measure, Pattern, Section, Source, Unpredicted};
-use crate::base::{Excerpt, did_you_mean, escape_str, parse_byte_size};
+use crate::base::{Excerpt, Text, did_you_mean, parse_byte_size};
 use crate::fs::Category;
 use crate::python::normalize_name;
 use std::ops::Range;
@@ -153,7 +153,7 @@ impl Reader<'_> {
 
     fn place_in_file(&self, span: &Range<usize>) -> Place {
         let excerpt = Excerpt::new(self.text, span.clone());
-        Place { file: escape_str(self.file), line: excerpt.line, column: excerpt.column }
+        Place { file: Text::from(self.file), line: excerpt.line, column: excerpt.column }
     }
 
     fn config(&self, table: &DeTable<'_>) -> Result<Config, Fault> {
@@ -286,7 +286,7 @@ impl Reader<'_> {
             id,
             subject: subject.to_owned(),
             pattern: None,
-            key: escape_str(&key),
+            key: Text::from(&key).into(),
             max: Vec::new(),
             warn: Vec::new(),
             place: self.place(span.unwrap_or(&value.span())),

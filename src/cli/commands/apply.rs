@@ -134,7 +134,7 @@ impl Settings {
 /// Whether a rule can be followed by what is there: without an installer and without a package manager.
 fn check(rules: &[Rule], id: &str) -> Result<()> {
     let Some(rule) = rules.iter().find(|rule| rule.id == id) else {
-        let error = anyhow::anyhow!("--only {}: no rule has this id", crate::base::escape_str(id));
+        let error = anyhow::anyhow!("--only {}: no rule has this id", crate::base::Text::from(id));
         return Err(pipeline::no_rule(error, id, rules.iter().map(|rule| rule.id.as_str())));
     };
     let why = match rule.detect {

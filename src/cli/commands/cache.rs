@@ -1,6 +1,6 @@
 //! `slimwright cache`: the cache of layer indexes.
 
-use crate::base::{ByteSize, escape_str};
+use crate::base::{ByteSize, Text};
 use crate::cli::failure::{Failure, Result};
 use crate::cli::input::cache;
 use crate::cli::options::{self, CacheAction};
@@ -22,7 +22,7 @@ pub fn run(args: &options::Cache) -> Result<()> {
 fn info(info: &CacheInfo) -> Result<()> {
     print(&format!(
         "{}\n{}, {} of at most {}\n",
-        escape_str(&info.folder.display().to_string()),
+        Text::of_path(&info.folder),
         entries(info.entries),
         ByteSize(info.bytes),
         ByteSize(info.most_bytes)
@@ -36,7 +36,7 @@ fn entries(number: usize) -> String {
 fn clear(cache: &Cache) -> Result<()> {
     let folder = cache.info().folder;
     let removed = cache.clear().map_err(|error| {
-        Failure::usage(anyhow::Error::new(error).context(format!("{}: cannot clear", folder.display())))
+        Failure::usage(anyhow::Error::new(error).context(format!("{}: cannot clear", Text::of_path(&folder))))
     })?;
     print(&format!("removed {}, {}\n", entries(removed.entries), ByteSize(removed.bytes)))
 }

@@ -3,7 +3,7 @@
 //! Files are read before the image is, so that nothing is measured for a configuration that cannot work. The lock is
 //! written last, as a whole, and only after a verdict that is no failure.
 
-use crate::base::{escape_path, escape_str};
+use crate::base::Text;
 use crate::budget::{Baseline, Config, Date, Outcome, Planned, Snapshot, Verdict, evaluate, initial};
 use crate::cli::budget::{self, LockFile, MINIMAL};
 use crate::cli::budget_files::{BudgetFile, CONFIG, LOCK};
@@ -33,7 +33,7 @@ struct Settings {
     /// Where the configuration is from.
     file: Option<BudgetFile>,
     /// Limits of the command line, as typed.
-    limits: Vec<String>,
+    limits: Vec<Text>,
     lock: LockFile,
     name: Option<String>,
     mode: Mode,
@@ -89,7 +89,7 @@ impl Settings {
             input,
             config,
             file: found,
-            limits: args.limit.iter().map(|limit| escape_str(limit)).collect(),
+            limits: args.limit.iter().map(Text::from).collect(),
             lock,
             name: args.name,
             mode,
@@ -234,7 +234,7 @@ fn judge(settings: &Settings, rules: &[Rule], found: &Found<'_>) -> Result<(Snap
 
 /// What the plan leads to. Rules are applied to it only where somebody asks for findings.
 fn predicted(settings: &Settings, rules: &[Rule], plan: &Plan, original: &Snapshot) -> Snapshot {
-    let names: Vec<&str> = original.names.iter().map(String::as_str).collect();
+    let names: Vec<&str> = original.names.iter().map(Text::as_str).collect();
     let limits = settings.config.limits(&names, &original.platform);
     let asks = settings.mode == Mode::Planned || limits.asks_for_findings();
     let predicted = pipeline::survey(&plan.predicted, &settings.input.given, |facts| {
@@ -257,15 +257,15 @@ fn planned(judged: &Verdict, plan: &Plan, rules: &[Rule]) -> Planned {
     Planned {
         unpacked: judged.unpacked,
         outcome: judged.outcome,
-        broken: broken.map(|check| format!("{}: {}", check.title(), check.message)).collect(),
-        waiting: waiting.into_iter().map(|(rule, _)| escape_str(rule)).collect(),
+        broken: broken.map(|check| format!("{}: {}", check.title(), check.message).into()).collect(),
+        waiting: waiting.into_iter().map(|(rule, _)| Text::from(rule)).collect(),
     }
 }
 
 /// Writes the lock where that was asked for, and ends with the verdict's exit code.
 fn settle(settings: &Settings, snapshot: &Snapshot, verdict: &Verdict) -> Result<()> {
     let bar = Bar::new(settings.input.quiet);
-    let file = escape_path(&settings.lock.path);
+    let file = Text::of_path(&settings.lock.path);
     let writes = matches!(settings.mode, Mode::Update | Mode::Tighten | Mode::Init);
     if matches!(verdict.outcome, Outcome::Fail | Outcome::CouldNotMeasure) {
         let failed = budget::failure(verdict);
@@ -280,7 +280,7 @@ fn settle(settings: &Settings, snapshot: &Snapshot, verdict: &Verdict) -> Result
                 let text = initial(snapshot);
                 Destination::File(file.path.clone(), settings.force)
                     .write(|out| Ok(out.write_all(text.as_bytes())?))?;
-                bar.note(&format!("wrote {}", escape_path(&file.path)));
+                bar.note(&format!("wrote {}", Text::of_path(&file.path)));
             }
         }
         Mode::Tighten if lock.get(snapshot).is_none() => {

@@ -1,7 +1,7 @@
 //! `slimwright compose`: the files, the host, and what is wrong.
 
 use crate::alerts;
-use crate::base::{ByteSize, escape_str, parse_byte_size, read_named};
+use crate::base::{ByteSize, Text, parse_byte_size, read_named};
 use crate::cli::failure::{Failure, Result};
 use crate::cli::input::Look;
 use crate::cli::options::{CgroupVersion, Compose as Args, FailOn, Plain};
@@ -71,10 +71,10 @@ fn check_rules(
     let limits = limits.filter(|limits| !limits.is_empty());
     for path in paths {
         let name = path.display().to_string();
-        let cannot = |error| Failure::usage(anyhow::anyhow!("{}: cannot be read: {error}", escape_str(&name)));
+        let cannot = |error| Failure::usage(anyhow::anyhow!("{}: cannot be read: {error}", Text::from(&name)));
         let bytes = read_named(path, MAX_RULES).map_err(cannot)?;
         let text = String::from_utf8(bytes)
-            .map_err(|_| Failure::usage(anyhow::anyhow!("{}: expected text in UTF-8", escape_str(&name))))?;
+            .map_err(|_| Failure::usage(anyhow::anyhow!("{}: expected text in UTF-8", Text::from(&name))))?;
         let file = loaded.files.add(&name, text);
         findings.extend(alerts::check(&loaded.files, file, limits.as_deref()));
     }

@@ -1,6 +1,6 @@
 //! `slimwright explain`: what a rule says.
 
-use crate::base::escape_str;
+use crate::base::Text;
 use crate::cli::failure::Result;
 use crate::cli::options;
 use crate::cli::output::print;
@@ -19,7 +19,7 @@ pub fn run(args: &options::Explain) -> Result<()> {
         ([], None, None) => {
             let known = pipeline::rule_names(&rules).chain(actions::OWN_REASONS.iter().map(|own| own.id));
             let known = known.chain(Check::ALL.iter().map(|check| check.id()));
-            Err(pipeline::no_rule(anyhow::anyhow!("there is no rule `{}`", escape_str(name)), name, known))
+            Err(pipeline::no_rule(anyhow::anyhow!("there is no rule `{}`", Text::from(name)), name, known))
         }
         (several, ..) => {
             let rows: Vec<Rule> = several.iter().map(|rule| (*rule).clone()).collect();

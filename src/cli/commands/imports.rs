@@ -1,6 +1,6 @@
 //! `slimwright imports`: what the modules of an image cost, by its own Python in the engine that has it.
 
-use crate::base::{escape_str, parse_byte_size};
+use crate::base::{Text, parse_byte_size};
 use crate::cli::failure::{Failure, Result};
 use crate::cli::imports::{Confined, client};
 use crate::cli::input::Look;
@@ -21,7 +21,7 @@ const GRACE: u64 = 60;
 pub fn run(args: Args) -> Result<()> {
     let look = Look::new(&args.print, true);
     if let Some(odd) = args.modules.iter().find(|module| !is_module(module)) {
-        let error = anyhow!("`{}` is no name of a module", escape_str(odd));
+        let error = anyhow!("`{}` is no name of a module", Text::from(odd));
         return Err(Failure::usage(error).hint("dotted names, as in `import`: numpy, sklearn.ensemble, app.tasks"));
     }
     let memory = parse_byte_size(&args.memory).map_err(|error| Failure::usage(anyhow!("--memory: {error}")))?.0;
@@ -64,7 +64,7 @@ pub fn run(args: Args) -> Result<()> {
             _ => {
                 let text = String::from_utf8_lossy(&output.stderr).into_owned();
                 let last = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
-                return Err(Failure::measure(anyhow!("{}: {python} failed: {}", image.shown, escape_str(last))));
+                return Err(Failure::measure(anyhow!("{}: {python} failed: {}", image.shown, Text::from(last))));
             }
         }
     }
@@ -97,14 +97,14 @@ struct Chosen {
     /// The name or ID by which it is run.
     name: String,
     /// What the user is told.
-    shown: String,
+    shown: Text,
 }
 
 /// The image that a target names: an image of the engine, or that of a container. Nothing else is run.
 fn image(target: &str) -> Result<Chosen> {
     let name = target.strip_prefix("docker-daemon:").unwrap_or(target);
     let refused = |why: &str| {
-        Failure::usage(anyhow!("{}: {why}", escape_str(target)))
+        Failure::usage(anyhow!("{}: {why}", Text::from(target)))
             .hint("imports runs the Python of an image that a container engine has, or of a container's image: docker load, pull or build it first")
     };
     let schemes = ["docker:", "oci:", "oci-archive:", "docker-archive:", "dir:", "context:", "index:"];
@@ -120,10 +120,10 @@ fn image(target: &str) -> Result<Chosen> {
         && let Ok(Some(container)) = engine.container(name)
     {
         let shown = format!("{} of container {}", container.image, container.name);
-        return Ok(Chosen { name: container.image_id, shown: escape_str(&shown) });
+        return Ok(Chosen { name: container.image_id, shown: Text::from(&shown) });
     }
     match engine.inspect(name) {
-        Ok(_) => Ok(Chosen { name: name.to_owned(), shown: escape_str(name) }),
+        Ok(_) => Ok(Chosen { name: name.to_owned(), shown: Text::from(name) }),
         Err(_) if std::path::Path::new(name).exists() => {
             Err(refused("it is a file or folder, and no image of the engine"))
         }

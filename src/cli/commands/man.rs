@@ -1,6 +1,6 @@
 //! `slimwright man` and `slimwright completions`.
 
-use crate::base::escape_path;
+use crate::base::Text;
 use crate::cli::failure::{Failure, Result};
 use crate::cli::manual;
 use crate::cli::options;
@@ -14,7 +14,7 @@ pub fn run(args: options::Man) -> Result<()> {
         return print(&pages.into_iter().map(|(_, text)| text).next().unwrap_or_default());
     };
     folder.write(&pages)?;
-    print(&format!("wrote {} pages in {}\n", pages.len(), escape_path(folder.path())))
+    print(&format!("wrote {} pages in {}\n", pages.len(), Text::of_path(folder.path())))
 }
 
 /// Writes a shell's completion script.

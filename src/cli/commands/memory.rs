@@ -1,6 +1,6 @@
 //! `slimwright memory`: which targets, how long, and what is kept.
 
-use crate::base::{did_you_mean, escape_str, read_named};
+use crate::base::{Text, did_you_mean, read_named};
 use crate::cli::failure::{Failure, Result};
 use crate::cli::input::Look;
 use crate::cli::options::{MeantChange, Memory as Args, MemoryAction, MemoryDiff, Plain};
@@ -62,7 +62,7 @@ fn time(option: &str, text: &str) -> Result<Duration> {
     let seconds = text[..split].parse::<f64>().unwrap_or(f64::NAN) * unit;
     match seconds.is_finite() && seconds > 0.0 && seconds <= LONGEST.as_secs_f64() {
         true => Ok(Duration::from_secs_f64(seconds)),
-        false => Err(Failure::usage(anyhow!("{option}: `{}` is no time of at most 7 days", escape_str(text)))
+        false => Err(Failure::usage(anyhow!("{option}: `{}` is no time of at most 7 days", Text::from(text)))
             .hint("write for example 90s, 10m or 2h")),
     }
 }
@@ -92,10 +92,10 @@ fn targets(tree: &Tree, names: &[String]) -> Result<Vec<Target>> {
             out.push(plain(format!("process {pid}"), TargetKind::Process(pid)));
         } else if name.starts_with('/') {
             let cgroup = memory::named(tree, name).map_err(|_| {
-                Failure::usage(anyhow!("{}: expected a cgroup with figures of memory, found none", escape_str(name)))
+                Failure::usage(anyhow!("{}: expected a cgroup with figures of memory, found none", Text::from(name)))
                     .hint("a path as in /proc/PID/cgroup, or a folder below /sys/fs/cgroup")
             })?;
-            out.push(plain(escape_str(name), TargetKind::Cgroup(cgroup)));
+            out.push(plain(Text::from(name).into(), TargetKind::Cgroup(cgroup)));
         } else {
             let engine = match &engine {
                 Some(engine) => engine,
@@ -108,7 +108,7 @@ fn targets(tree: &Tree, names: &[String]) -> Result<Vec<Target>> {
 }
 
 fn plain(name: String, kind: TargetKind) -> Target {
-    Target { name, kind, image: None, service: None, project: None, oom_killed: None, restarts: None }
+    Target { name: name.into(), kind, image: None, service: None, project: None, oom_killed: None, restarts: None }
 }
 
 /// The container of a name or ID, or those of a service.
@@ -127,16 +127,16 @@ fn containers(tree: &Tree, engine: &Engine, name: &str) -> Result<Vec<Target>> {
     if !out.is_empty() {
         return Ok(out);
     }
-    let failure = Failure::usage(anyhow!("there is no container, service, process or cgroup `{}`", escape_str(name)));
+    let failure = Failure::usage(anyhow!("there is no container, service, process or cgroup `{}`", Text::from(name)));
     let names = listed.iter().flat_map(|one| one.names.iter().map(String::as_str));
     Err(match did_you_mean(name, names) {
-        Some(hint) => failure.hint(escape_str(&hint)),
+        Some(hint) => failure.hint(Text::from(&hint)),
         None => failure,
     })
 }
 
 fn of_container(tree: &Tree, container: Container) -> Result<Target> {
-    let name = escape_str(&container.name);
+    let name = Text::from(&container.name);
     if !container.running || container.pid == 0 {
         return Err(Failure::usage(anyhow!("{name} does not run")));
     }
@@ -152,11 +152,11 @@ fn of_container(tree: &Tree, container: Container) -> Result<Target> {
             Failure::measure(error).hint("run slimwright where the engine runs; Docker Desktop's is a virtual machine")
         );
     }
-    let label = |name: &str| container.labels.get(name).map(|text| escape_str(text));
+    let label = |name: &str| container.labels.get(name).map(Text::from);
     Ok(Target {
         name,
         kind: TargetKind::Container(container.pid),
-        image: Some(escape_str(&container.image)),
+        image: Some(Text::from(&container.image)),
         service: label(SERVICE_LABEL),
         project: label(PROJECT_LABEL),
         oom_killed: Some(container.oom_killed),
@@ -196,7 +196,7 @@ fn measure(tree: &Tree, targets: Vec<Target>, lasts: Option<Duration>, every: Du
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
     }
     Record {
-        kind: "slimwright memory".to_owned(),
+        kind: "slimwright memory".into(),
         schema_version: SCHEMA,
         began,
         host: HostMemory::read(tree),
@@ -206,7 +206,7 @@ fn measure(tree: &Tree, targets: Vec<Target>, lasts: Option<Duration>, every: Du
 
 /// A measurement that was kept.
 pub(super) fn record(path: &Path) -> Result<Record> {
-    let name = escape_str(&path.display().to_string());
+    let name = Text::of_path(path);
     let bytes =
         read_named(path, MAX_RECORD).map_err(|error| Failure::usage(anyhow!("{name}: cannot be read: {error}")))?;
     Record::parse(&name, &bytes).map_err(|error| Failure::of(true, error))
@@ -227,8 +227,7 @@ fn diff(args: &MemoryDiff) -> Result<()> {
         Plain::Json => print(&json(&found).map_err(Failure::measure)?)?,
         Plain::Text => print(&report::memory_diff(&found, look.plain_style()))?,
     }
-    let odd: Vec<String> =
-        found.pairs.iter().filter(|pair| !pair.is_comparable).map(|pair| escape_str(&pair.name)).collect();
+    let odd: Vec<Text> = found.pairs.iter().filter(|pair| !pair.is_comparable).map(|pair| pair.name.clone()).collect();
     match (odd.is_empty(), found.pairs.is_empty()) {
         (false, _) => Err(Failure::measure(anyhow!("not like for like: {}", crate::base::names(&odd, 5))).hint(
             "measure both sides after the same work, at a like age; --meant names a difference that is the change",

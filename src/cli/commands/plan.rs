@@ -1,6 +1,6 @@
 //! `slimwright plan`: the files that build a smaller image, and the report with the proof.
 
-use crate::base::escape_str;
+use crate::base::Text;
 use crate::cli::context;
 use crate::cli::dockerfile::UserDockerfile;
 use crate::cli::failure::{Failure, Result};
@@ -67,11 +67,11 @@ pub fn run(mut args: options::Plan) -> Result<()> {
         let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
         let written = format!("wrote {} in {}", names.join(", "), settings.folder.path().display());
         let summary = text::plan_summary(&report, settings.look.style(&settings.input));
-        let next: String = next.iter().map(|command| format!("  {}\n", escape_str(command))).collect();
+        let next: String = next.iter().map(|command| format!("  {}\n", Text::from(command))).collect();
         let again = again.map_or_else(String::new, |command| {
-            format!("The plan's folder, read again:\n  {}\n", escape_str(&command))
+            format!("The plan's folder, read again:\n  {}\n", Text::from(&command))
         });
-        print(&format!("{summary}\n{edited}{}\n\nNEXT\n{next}{again}", escape_str(&written)))
+        print(&format!("{summary}\n{edited}{}\n\nNEXT\n{next}{again}", Text::from(&written)))
     })
 }
 
@@ -190,8 +190,11 @@ fn command<'w>(program: &str, words: impl IntoIterator<Item = &'w str>) -> Strin
 fn own_dockerfile(folder: &Path, source: &Source, skip: &[String]) -> Result<Box<UserDockerfile>> {
     let stage = source.context.target_stage.clone();
     let Some(path) = context::dockerfile(folder, source.context.file.as_deref()) else {
-        return Err(Failure::usage(anyhow::anyhow!("{}: there is no Dockerfile to edit", folder.display()))
-            .hint("a plan for a build context is an edit of its Dockerfile; name it with --file"));
+        return Err(Failure::usage(anyhow::anyhow!(
+            "{}: there is no Dockerfile to edit",
+            crate::base::Text::of_path(folder)
+        ))
+        .hint("a plan for a build context is an edit of its Dockerfile; name it with --file"));
     };
     Ok(Box::new(UserDockerfile::read(&path, Some(folder), stage, skip.to_vec())?))
 }

@@ -82,7 +82,7 @@ fn verify(settings: &Settings) -> Result<()> {
 fn read_promise(folder: &Path) -> Result<Promise> {
     let path = folder.join("plan.json");
     let failed = |error: anyhow::Error| {
-        Failure::usage(error.context(path.display().to_string()))
+        Failure::usage(error.context(crate::base::Text::of_path(&path)))
             .hint("give the folder that `slimwright plan -o` wrote")
     };
     let text = std::fs::read(&path).map_err(|error| failed(error.into()))?;

@@ -1,6 +1,6 @@
 //! `slimwright why`: who brought a distribution or a package in, whose a file is, and who has a module.
 
-use crate::base::{did_you_mean, escape_str};
+use crate::base::{Text, did_you_mean};
 use crate::cli::failure::{Failure, Result};
 use crate::cli::input::{Input, Look};
 use crate::cli::locate::locate;
@@ -49,20 +49,20 @@ fn path(facts: &Facts<'_>, text: &str) -> Option<Answer> {
 fn module(facts: &Facts<'_>, module: &str) -> Option<Answer> {
     let bringing = facts::bringing(facts, module);
     let distributions: Vec<Explained> = bringing.iter().flat_map(|name| facts::why(facts, name)).collect();
-    let module = (!distributions.is_empty()).then(|| escape_str(module))?;
+    let module = (!distributions.is_empty()).then(|| Text::from(module))?;
     Some(Answer { module: Some(module), distributions, ..Answer::default() })
 }
 
 fn not_there(facts: &Facts<'_>, asked: &str) -> Failure {
     let name = normalize_name(asked);
     let what = if asked.contains('/') { "file or folder" } else { "distribution, package, module or file" };
-    let failure = Failure::usage(anyhow::anyhow!("the image has no {what} `{}`", escape_str(asked)));
+    let failure = Failure::usage(anyhow::anyhow!("the image has no {what} `{}`", Text::from(asked)));
     if let Some(removed) = facts.python.removed.iter().find(|removed| removed.normalized == name) {
         let layer = removed.removed_by + 1;
         return failure.hint(format!("layer {layer} uninstalled it; its bytes are still in the layers below"));
     }
     let all = facts.python.distributions.iter().map(|dist| dist.normalized.as_str());
     let all = all.chain(facts.os.packages.iter().map(|package| package.name.as_str()));
-    let hint = did_you_mean(&name, all).map(|hint| escape_str(&hint));
-    failure.hint(hint.unwrap_or_else(|| "`slimwright audit TARGET --details` lists them".to_owned()))
+    let hint = did_you_mean(&name, all).map(|hint| Text::from(&hint));
+    failure.hint(hint.unwrap_or_else(|| "`slimwright audit TARGET --details` lists them".into()))
 }

@@ -15,7 +15,7 @@ mod pip;
 mod reach;
 mod system;
 
-use crate::base::{escape_str, is_masked, masked};
+use crate::base::{Text, is_masked, masked};
 use crate::dockerfile::{Dockerfile, Span};
 use crate::plan::Plan;
 use crate::rules::{Detect, Rule, actions};
@@ -112,9 +112,9 @@ pub fn edit(plan: &Plan, rules: &[Rule], file: &Dockerfile<'_>, options: &EditOp
         text = file.text.to_owned();
     }
     // The file is the user's and stays as it is; what is told of it is for others, too.
-    let notes = notes.iter().map(|note| escape_str(&masked(note))).collect();
+    let notes = notes.iter().map(|note| Text::from(&masked(note)).into()).collect();
     for edit in &mut edits {
-        edit.reason = escape_str(&masked(&edit.reason));
+        edit.reason = Text::from(&masked(&edit.reason)).into();
     }
     let path = if options.path.is_empty() { "Dockerfile".to_owned() } else { options.path.clone() };
     let diff = diff::unified(&path, file.text, &text, &edits);
@@ -139,10 +139,10 @@ fn target_stage(file: &Dockerfile<'_>, options: &EditOptions) -> Result<usize, E
     let Some(name) = &options.target_stage else { return Ok(file.stages.len().saturating_sub(1)) };
     file.stage(name).ok_or_else(|| {
         let known = |(number, stage): (usize, &crate::dockerfile::Stage)| {
-            stage.name.as_deref().map_or_else(|| number.to_string(), escape_str)
+            stage.name.as_deref().map_or_else(|| number.to_string().into(), Text::from)
         };
-        let known: Vec<String> = file.stages.iter().enumerate().map(known).collect();
-        EditError::UnknownStage { name: escape_str(name), known: known.join(", ") }
+        let known: Vec<Text> = file.stages.iter().enumerate().map(known).collect();
+        EditError::UnknownStage { name: Text::from(name).into(), known: known.join(", ") }
     })
 }
 

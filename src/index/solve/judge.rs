@@ -6,7 +6,7 @@ use super::super::search::Search;
 use super::super::uv::Ask;
 use super::super::{Verdict, Wanted, in_each_index};
 use super::{Answer, NO_WHEEL, Solver};
-use crate::base::escape_path;
+use crate::base::Text;
 use crate::manifest::{Artifact, Direct, LockedPackage, Pin, without_secrets};
 use crate::python::normalize_name;
 use crate::wheel::best;
@@ -73,7 +73,7 @@ impl Solver<'_> {
         } else if is_wheel {
             String::new()
         } else if let Some(path) = &package.local {
-            format!("it is made from {}, and nothing is built here", escape_path(path))
+            format!("it is made from {}, and nothing is built here", Text::of_path(path))
         } else if package.url.is_some() {
             "it is made from source, and nothing is built here".into()
         } else if package.sdist.is_some() {

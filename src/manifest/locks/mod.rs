@@ -146,7 +146,7 @@ fn name(package: Table<'_>) -> Result<String, String> {
     let name = package.text("name").ok_or("expected each [[package]] to have a name")?;
     match super::is_name(name) {
         true => Ok(name.to_owned()),
-        false => Err(format!("expected a package's name, found `{}`", crate::base::escape_str(name))),
+        false => Err(format!("expected a package's name, found `{}`", crate::base::Text::from(name))),
     }
 }
 

@@ -26,7 +26,7 @@ pub fn parse_pipfile_lock(content: &str, choice: &Choice, markers: &Markers) -> 
         for (name, package) in packages {
             let package = package.as_object().ok_or_else(|| of_package(name, "expected an object".into()))?;
             if !is_name(name) {
-                return Err(format!("expected a package's name, found `{}`", crate::base::escape_str(name)));
+                return Err(format!("expected a package's name, found `{}`", crate::base::Text::from(name)));
             }
             let marker = package.get("markers").and_then(Value::as_str).unwrap_or_default();
             if markers.hold(marker).map_err(|error| of_package(name, error))? {

@@ -185,7 +185,7 @@ impl<'a> Walk<'a> {
         };
         let all = self.by_name.get(&normalize_name(name)).map(Vec::as_slice).unwrap_or_default();
         let Some(at) = all.iter().find(same).or(all.first()).copied() else {
-            return Err(format!("expected a package `{}`, which another one requires", crate::base::escape_str(name)));
+            return Err(format!("expected a package `{}`, which another one requires", crate::base::Text::from(name)));
         };
         self.visit(at, None);
         for extra in dependency.texts("extra") {

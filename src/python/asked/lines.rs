@@ -2,7 +2,7 @@
 //! the usage texts of pip, uv, poetry, pdm and pipenv.
 
 use super::AskedFor;
-use crate::base::escape_str;
+use crate::base::Text;
 use crate::command::{Command, Tool, Verb};
 use crate::manifest::{Asked, LineKind, Requirement, normalize_name, parse_requirement_line, requirements_lines};
 
@@ -28,7 +28,7 @@ fn asked(found: Requirement, source: &str) -> Option<AskedFor> {
     (!found.name.is_empty() && !found.editable).then(|| AskedFor {
         name: found.normalized(),
         extras,
-        specifiers: escape_str(&found.specifiers),
+        specifiers: Text::from(&found.specifiers).into(),
         source: source.to_owned(),
         written: found.name,
     })
@@ -37,7 +37,7 @@ fn asked(found: Requirement, source: &str) -> Option<AskedFor> {
 /// What a project's file or lock asks for, and where: `/app/pyproject.toml, line 3 (group dev)`.
 pub(super) fn asked_in(found: Asked, shown: &str) -> Option<AskedFor> {
     let line = if found.line > 0 { format!(", line {}", found.line) } else { String::new() };
-    let part = if found.part.is_empty() { String::new() } else { format!(" ({})", escape_str(&found.part)) };
+    let part = if found.part.is_empty() { String::new() } else { format!(" ({})", Text::from(&found.part)) };
     // What a project names is asked for, however it is installed.
     asked(Requirement { editable: false, ..found.requirement }, &format!("{shown}{line}{part}"))
 }

@@ -5,7 +5,7 @@
 //! readers know; there is no time, because the same verdict gives the same bytes.
 
 use super::{blame, in_words, name, sentence, subject};
-use crate::base::escape_str;
+use crate::base::Text;
 use crate::budget::{Accepted, AcceptedState, Check, Outcome, Verdict};
 
 /// Who is to blame, in a test case.
@@ -123,7 +123,7 @@ fn element(lines: &[String]) -> String {
 /// Text for an attribute or an element: no markup, and no character that XML 1.0 does not have.
 fn attribute(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in escape_str(text).chars() {
+    for c in Text::from(text).chars() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),

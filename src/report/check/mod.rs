@@ -22,7 +22,7 @@ pub use markdown::{COMMENT, SUMMARY, render as markdown};
 pub use sarif::{audit as audit_sarif, render as sarif};
 
 use super::{Format, Render, check_text, html, json};
-use crate::base::{Basis, ByteSize, Digest, Size, Unit, escape_str};
+use crate::base::{Basis, ByteSize, Digest, Size, Text, Unit};
 use crate::budget::{Check, Culprit, CulpritKind, Outcome, Verdict};
 
 /// The formats of a verdict, the default one first.
@@ -73,7 +73,7 @@ fn clean(text: &str, most: usize) -> String {
         Some((at, _)) => (&text[..at], true),
         None => (text, false),
     };
-    let escaped = escape_str(start);
+    let escaped = Text::from(start);
     let mut out: String = escaped.chars().take(most).collect();
     if rest || out.len() < escaped.len() {
         out.pop();

@@ -5,6 +5,7 @@
 //! is the base of those paths. What has no such place is at the image itself.
 
 use super::{Distinct, blame, fingerprint, in_words, name, project_path, sentence, sized, subject, uri, worst_first};
+use crate::base::Text;
 use crate::budget::{Check, CheckId, CulpritKind, Outcome, Place, Verdict, Warning, WarningId};
 use crate::report::{AuditReport, FindingReport};
 use crate::rules::{Rule, Severity};
@@ -240,20 +241,25 @@ fn whole() -> Value {
 
 fn profile_rule(rule: &Rule) -> Value {
     let parts = [("Evidence", &rule.evidence), ("When not", &rule.when_not), ("Remedy", &rule.remedy)];
-    let text: Vec<String> = parts.iter().map(|(title, text)| format!("{title}: {text}")).collect();
-    let marked: Vec<String> = parts.iter().map(|(title, text)| format!("**{title}**\n\n{text}")).collect();
+    let text: Vec<String> = parts.iter().map(|(title, text)| format!("{title}: {}", lines(text))).collect();
+    let marked: Vec<String> = parts.iter().map(|(title, text)| format!("**{title}**\n\n{}", lines(text))).collect();
     let mut out = json!({
         "id": name(&rule.id),
         "shortDescription": { "text": sentence(&rule.summary) },
-        "fullDescription": { "text": rule.why },
+        "fullDescription": { "text": lines(&rule.why) },
         "help": { "text": text.join("\n\n"), "markdown": marked.join("\n\n") },
         "defaultConfiguration": { "level": severity(rule.severity) },
         "properties": { "tags": ["container", "size"], "tier": rule.tier },
     });
     if let Some(url) = rule.references.first() {
-        out["helpUri"] = url.as_str().into();
+        out["helpUri"] = Text::from(url).as_str().into();
     }
     out
+}
+
+/// A rule's text of several lines.
+fn lines(text: &str) -> String {
+    text.lines().map(Text::from).collect::<Vec<_>>().join("\n")
 }
 
 fn finding_result(report: &AuditReport, finding: &FindingReport) -> Found {
@@ -269,7 +275,7 @@ fn finding_result(report: &AuditReport, finding: &FindingReport) -> Found {
     if places.is_empty() {
         places.push(at_image(&report.image.name));
     }
-    with_packages(&mut places[0], finding.distributions.iter().map(String::as_str));
+    with_packages(&mut places[0], finding.distributions.iter().map(Text::as_str));
     let print = fingerprint(&[&finding.rule, &finding.subject]);
     let more = json!({ "tier": finding.tier, "subject": name(&finding.subject), "size": finding.size });
     Found { text, places, print, more }

@@ -2,7 +2,7 @@
 
 use super::page::{Cell, Html, bar, command, document, el, number, paragraph, section, table, text};
 use super::picture;
-use crate::base::{Basis, ByteSize, count};
+use crate::base::{Basis, ByteSize, Text, count};
 use crate::report::audit::{AuditReport, FindingReport, PlanSummary};
 use crate::report::groups::some;
 use crate::report::layout::{change, percent, percents, relative};
@@ -51,18 +51,18 @@ fn contents(report: &AuditReport) -> Html {
 fn summary(report: &AuditReport) -> String {
     let unknown = report.unknown_base.as_ref().map_or("", |_| "unknown base + ");
     let mut facts = vec![
-        report.image.platform.clone(),
+        report.image.platform.to_string(),
         count(report.layers.len(), "layer"),
         format!("{unknown}{} unpacked", report.sizes.unpacked.bytes),
     ];
     facts.extend(report.sizes.wire.map(|wire| format!("{} wire", wire.bytes)));
     facts.push(format!("{} that no container sees", report.sizes.dead.bytes));
-    facts.extend(report.image.operating_system.clone());
+    facts.extend(report.image.operating_system.as_deref().map(str::to_owned));
     if !report.image.python.is_empty() {
-        facts.push(format!("Python {}", some(report.image.python.iter().map(String::as_str), 3)));
+        facts.push(format!("Python {}", some(report.image.python.iter().map(Text::as_str), 3)));
     }
     if report.image.basis != Basis::Measured {
-        facts.push("predicted, not measured".to_owned());
+        facts.push("predicted, not measured".into());
     }
     facts.extend(crate::report::screen::not_read_whole(report));
     facts.join(" · ")
@@ -193,7 +193,7 @@ fn finding(finding: &FindingReport) -> Html {
     );
     let rows = finding.evidence.iter().map(|row| {
         vec![
-            Cell::from(row.place.clone().unwrap_or_default()),
+            Cell::from(row.place.as_deref().unwrap_or_default()),
             number(ByteSize(row.bytes), row.bytes),
             Cell::from(&*row.note),
         ]
@@ -252,7 +252,7 @@ fn distributions(report: &AuditReport) -> Vec<Html> {
             Cell::from(&*dist.name),
             Cell::from(&*dist.version),
             number(ByteSize(dist.bytes), dist.bytes),
-            Cell::from(some(dist.required_by.iter().map(String::as_str), 8)),
+            Cell::from(some(dist.required_by.iter().map(Text::as_str), 8)),
             Cell::from(&*dist.environment),
             Cell::from(state.unwrap_or_default()),
         ]

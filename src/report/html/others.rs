@@ -1,7 +1,7 @@
 //! A verdict and a difference as pages.
 
 use super::page::{Cell, Html, bar, document, el, number, paragraph, section, table, text};
-use crate::base::ByteSize;
+use crate::base::{ByteSize, Text};
 use crate::budget::{Check, Diff, Outcome, Verdict};
 use crate::report::check_text::sized;
 use crate::report::layout::change;
@@ -106,7 +106,7 @@ pub fn diff(diff: &Diff) -> String {
         table("Every cause; they sum to the difference", &["Cause", "Before", "After", "Difference", ""], rows);
     let rows =
         diff.causes.iter().flat_map(|cause| cause.rows.iter().map(move |row| (cause, row))).map(|(cause, row)| {
-            let version = |version: &Option<String>| Cell::from(version.as_deref().unwrap_or("–"));
+            let version = |version: &Option<Text>| Cell::from(version.as_deref().unwrap_or("–"));
             vec![
                 Cell::from(&*row.name),
                 version(&row.version_before),
