@@ -234,7 +234,12 @@ impl<'a> Culprits<'a> {
                 before.map(|before| before.caches),
             ),
             with(
-                self.plain(CulpritKind::Application, "application", "files of no package".to_owned(), application),
+                self.plain(
+                    CulpritKind::Application,
+                    "application",
+                    crate::facts::nobodys(Owner::Application).to_owned(),
+                    application,
+                ),
                 before.map(|before| before.application),
             ),
         ];

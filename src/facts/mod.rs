@@ -18,6 +18,7 @@ pub use summary::{LayerSummary, Part, Summary};
 pub use survey::{Owners, Survey};
 pub use why::{Brought, Chain, Cut, Explained, Requirer, chains, heaviest, why};
 
+use crate::base::Text;
 use crate::fs::{Owner, View};
 use crate::os::{Libraries, OsInventory};
 use crate::python::{AskedFor, Graph, Interpreter, Inventory, Uses};
@@ -55,5 +56,19 @@ impl Facts<'_> {
             _ => None,
         }?;
         Some(format!("{name} {version}"))
+    }
+
+    /// Who owns something, in the words of every report: name and version, or what files of no package are called.
+    pub fn owner(&self, owner: Owner) -> Text {
+        self.title(owner).map_or_else(|| nobodys(owner).into(), Text::from)
+    }
+}
+
+/// What files of no package are called.
+pub fn nobodys(owner: Owner) -> &'static str {
+    match owner {
+        Owner::Base => "base image",
+        Owner::PackageManager => "caches, package lists",
+        _ => "application, other files",
     }
 }

@@ -87,11 +87,7 @@ pub fn why_path(facts: &Facts<'_>, text: &str) -> Option<ExplainedPath> {
         owners: parts
             .iter()
             .take(MAX_OWNERS)
-            .map(|(owner, (bytes, files))| OwnedPart {
-                owner: described(facts, *owner).into(),
-                bytes: *bytes,
-                files: *files,
-            })
+            .map(|(owner, (bytes, files))| OwnedPart { owner: described(facts, *owner), bytes: *bytes, files: *files })
             .collect(),
     })
 }
@@ -124,14 +120,12 @@ fn name(facts: &Facts<'_>, owner: Owner) -> Option<Text> {
     }
 }
 
-fn described(facts: &Facts<'_>, owner: Owner) -> String {
-    let title = facts.title(owner).map(Text::from).unwrap_or_default();
+fn described(facts: &Facts<'_>, owner: Owner) -> Text {
+    let title = facts.owner(owner);
     match owner {
-        Owner::Distribution(_) | Owner::Interpreter(_) => title.into(),
-        Owner::OsPackage(_) => format!("{title} (OS package)"),
-        Owner::CondaPackage(_) => format!("{title} (conda package)"),
-        Owner::Base => "no package; it is in the base image".into(),
-        Owner::PackageManager => "no package; a package manager's own state or cache".into(),
-        Owner::Application => "no package; the application's, or what a command made".into(),
+        Owner::OsPackage(_) => format!("{title} (OS package)").into(),
+        Owner::CondaPackage(_) => format!("{title} (conda package)").into(),
+        Owner::Distribution(_) | Owner::Interpreter(_) => title,
+        Owner::Base | Owner::PackageManager | Owner::Application => format!("no package; {title}").into(),
     }
 }

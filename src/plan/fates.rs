@@ -2,7 +2,7 @@
 
 use super::Intent;
 use super::predict::{Owing, Prediction};
-use crate::base::{DistId, ImagePath, is_within};
+use crate::base::{DistId, ImagePath, Text, is_within};
 use crate::facts::Owners;
 use crate::fs::{Node, Owner, View};
 use crate::image::Image;
@@ -25,7 +25,7 @@ pub enum PlanFate {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LedgerRow {
     /// Whose they are: a distribution or an OS package with its version, or what the report calls the rest.
-    pub owner: String,
+    pub owner: Text,
     /// What becomes of them.
     pub fate: PlanFate,
     /// Of files that go, the rule or the plan's own reason; of those that are replaced, the pin, if one does it.
@@ -88,7 +88,7 @@ pub(super) fn ledger(intent: &Intent<'_>, prediction: &Prediction<'_>, predicted
         (sum.0, sum.1) = (sum.0.saturating_add(bytes), sum.1 + 1);
     }
     let row = |((whose, fate, by), (bytes, files)): ((Owner, PlanFate, By<'_>), (u64, u64))| LedgerRow {
-        owner: judge.name(whose),
+        owner: prediction.facts.owner(whose),
         fate,
         by: judge.reason(by),
         bytes,
@@ -172,15 +172,6 @@ impl Judge<'_> {
             _ if (node.data.0 as usize) < self.prediction.base.layers => Owner::Base,
             owner => owner,
         }
-    }
-
-    fn name(&self, owner: Owner) -> String {
-        let nobodys = match owner {
-            Owner::Base => "base image",
-            Owner::PackageManager => "caches, package lists",
-            _ => "application, other files",
-        };
-        self.prediction.facts.title(owner).unwrap_or_else(|| nobodys.to_owned())
     }
 
     /// Bytes whose own name is gone, and which another name leads to: they are nobody's of the names above.

@@ -3,7 +3,7 @@
 use super::audit::*;
 use super::groups;
 use crate::base::{CondaId, DistId, LayerIdx, Numbered, PackageId, Problem, Text};
-use crate::facts::{Facts, LayerSummary};
+use crate::facts::{Facts, LayerSummary, nobodys};
 use crate::fs::{Owner, View};
 use crate::image::{GapText, HistoryRow, Image};
 use crate::layer::LayerIndex;
@@ -101,9 +101,7 @@ impl Names {
             Owner::OsPackage(id) => known(self.packages.get(id)),
             Owner::CondaPackage(id) => known(self.conda.get(id)),
             Owner::Interpreter(id) => known(self.interpreters.get(id)),
-            Owner::Base => "base image's own files".into(),
-            Owner::PackageManager => "caches and package lists".into(),
-            Owner::Application => "files of no package".into(),
+            Owner::Base | Owner::PackageManager | Owner::Application => nobodys(owner).into(),
         }
     }
 }

@@ -130,7 +130,7 @@ fn row(row: &LedgerRow, line: &dyn Fn(usize) -> Option<Text>) -> FateReport {
     };
     let by = row.by.as_deref().map(Text::from);
     let line = layer.and_then(line);
-    FateReport { owner: Text::from(&row.owner), fate, layer, line, by, bytes: row.bytes, files: row.files }
+    FateReport { owner: row.owner.clone(), fate, layer, line, by, bytes: row.bytes, files: row.files }
 }
 
 fn gone(gone: &GonePath) -> GoneReport {

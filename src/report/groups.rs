@@ -5,7 +5,7 @@
 
 use super::audit::Group;
 use crate::base::{DistId, Numbered, Text};
-use crate::facts::{Facts, LayerSummary, Part};
+use crate::facts::{Facts, LayerSummary, Part, nobodys};
 use crate::fs::Owner;
 use crate::rules::Finding;
 use crate::rules::{Detect, GlobSet, Rule};
@@ -74,15 +74,15 @@ fn fixed_group(facts: &Facts<'_>, kind: Kind, bytes: u64, gpu: &BTreeSet<DistId>
         Kind::OsPackages => ("os-packages", os_label(base).to_owned(), os_note(facts)),
         Kind::CondaPackages => ("conda-packages", conda_label(facts), conda_note(facts)),
         Kind::Interpreters => ("interpreters", interpreter_label(facts), interpreter_note(facts)),
-        Kind::PackageManager => ("package-manager", "caches, package lists".to_owned(), String::new()),
-        _ => ("application", "application, other files".to_owned(), "owned by no package".to_owned()),
+        Kind::PackageManager => ("package-manager", nobodys(Owner::PackageManager).to_owned(), String::new()),
+        _ => ("application", nobodys(Owner::Application).to_owned(), "owned by no package".to_owned()),
     };
     Group { id, label: label.into(), bytes, note: note.into() }
 }
 
 fn base_label(base: usize) -> String {
     match base {
-        0 => "base image".to_owned(),
+        0 => nobodys(Owner::Base).to_owned(),
         1 => "base image (layer 1)".to_owned(),
         _ => format!("base image (layers 1–{base})"),
     }

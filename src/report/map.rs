@@ -95,7 +95,7 @@ pub(super) fn map(facts: &Facts<'_>, findings: &[Finding], plan: Option<&Plan>, 
         let parts = whose.into_iter().map(|((owner, by), mut leaves)| {
             leaves.sort_by_key(|leaf| leaf.path);
             let name = match (owner, by) {
-                (Some(owner), _) => name(facts, owner),
+                (Some(owner), _) => facts.owner(owner).into(),
                 (None, by) => format!("hidden by layer {}", by.unwrap_or_default()),
             };
             part(name, folders(&leaves, 0, floor), &leaves)
@@ -105,16 +105,7 @@ pub(super) fn map(facts: &Facts<'_>, findings: &[Finding], plan: Option<&Plan>, 
     }
     layers.retain(|layer| layer.bytes > 0);
     layers.sort_by_key(|layer| Reverse(layer.bytes));
-    whole(crate::base::Text::from(&image.name).into(), layers)
-}
-
-fn name(facts: &Facts<'_>, owner: Owner) -> String {
-    let nobodys = match owner {
-        Owner::Base => "the base image's own files",
-        Owner::PackageManager => "caches, package lists",
-        _ => "application, other files",
-    };
-    facts.title(owner).map_or_else(|| nobodys.to_owned(), |title| crate::base::Text::from(&title).into())
+    whole(Text::from(&image.name).into(), layers)
 }
 
 /// What goes, and what waits.

@@ -18,7 +18,8 @@ pub use promise::{Promise, PromiseError};
 pub use tree::{Difference, Group, Kind, Tree, What};
 
 use crate::base::{ByteSize, Text};
-use crate::facts::Facts;
+use crate::facts::{Facts, nobodys};
+use crate::fs::Owner;
 use crate::os::Provider;
 use crate::python::{Distribution, Edge};
 use serde::Serialize;
@@ -118,11 +119,11 @@ pub fn verify(before: &Facts<'_>, after: &Facts<'_>, promise: Option<&Promise>, 
     let pair = Pair::new(before, after);
     let tree = tree::compare(before, after, promise);
     let kinds = [
-        ("application", Kind::Application, "files of no package"),
+        ("application", Kind::Application, nobodys(Owner::Application)),
         ("distribution-files", Kind::Distribution, "distributions"),
         ("conda-files", Kind::CondaPackage, "conda packages"),
         ("os-files", Kind::OsPackage, "OS packages"),
-        ("base-files", Kind::Base, "the base image's own files"),
+        ("base-files", Kind::Base, nobodys(Owner::Base)),
     ];
     let is_there = |kind: Kind| kind != Kind::CondaPackage || !before.os.conda.packages.is_empty();
     let kinds = kinds.iter().filter(|(_, kind, _)| is_there(*kind));

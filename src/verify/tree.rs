@@ -409,9 +409,14 @@ impl<'a> Comparison<'a> {
     fn group(&self, owner: Owner, note: Text, mut differences: Vec<Difference>) -> Group {
         differences.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.path.cmp(&b.path)));
         let bytes = differences.iter().fold(0u64, |sum, difference| sum.saturating_add(difference.bytes));
-        let nobodys = if owner == Owner::Base { "the base image" } else { "the application" };
-        let title = self.before.title(owner).map_or(nobodys.into(), Text::from);
-        Group { kind: kind_of(owner), owner: title, is_gone: self.is_gone(owner), note, bytes, differences }
+        Group {
+            kind: kind_of(owner),
+            owner: self.before.owner(owner),
+            is_gone: self.is_gone(owner),
+            note,
+            bytes,
+            differences,
+        }
     }
 
     /// Whether a package is not in the rebuilt image at all.
