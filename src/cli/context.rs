@@ -67,20 +67,12 @@ pub(super) fn input(source: &Source, target: &Target, asks: bool) -> Result<Opti
         _ => Err(Failure::usage(anyhow::anyhow!("--{option} `{text}`: expected NAME=VALUE"))),
     };
     let build_arguments = args.build_arg.iter().map(|text| pair("build-arg", text)).collect::<Result<_>>()?;
-    let target = |option: &str, text: &str| match locate_image(text)?.parse::<Target>() {
-        Ok(Target::Context(_)) => {
-            let error = anyhow::anyhow!("--{option}: expected an image, found a build context");
-            Err(Failure::usage(error).hint("build it, and name what comes out"))
-        }
-        Ok(target) => Ok(target),
-        Err(error) => Err(Failure::usage(anyhow::anyhow!("--{option}: {error}"))),
-    };
     let image = |text: &String| {
         let (name, text) = pair("image", text)?;
-        let target = target(&format!("image {name}"), &text)?;
+        let target = image_target(&format!("image {name}"), &text)?;
         Ok((name, target))
     };
-    let sizes_from = args.sizes_from.as_deref().map(|text| target("sizes-from", text)).transpose()?;
+    let sizes_from = args.sizes_from.as_deref().map(|text| image_target("sizes-from", text)).transpose()?;
     let images = args.image.iter().map(image).collect::<Result<_>>()?;
     let platform = source.platform.clone().unwrap_or_else(crate::image::host_platform);
     let python = args.python.clone();
@@ -90,6 +82,18 @@ pub(super) fn input(source: &Source, target: &Target, asks: bool) -> Result<Opti
     let (dockerfile, target_stage) = (args.file.clone(), args.target_stage.clone());
     let options = ContextOptions { dockerfile, target_stage, build_arguments, platform, python };
     Ok(Some(ContextInput { folder, options, images, sizes_from }))
+}
+
+/// The image that an option names: with its kind, or a name that is looked for.
+pub fn image_target(option: &str, text: &str) -> Result<Target> {
+    match locate_image(text)?.parse::<Target>() {
+        Ok(Target::Context(_)) => {
+            let error = anyhow::anyhow!("--{option}: expected an image, found a build context");
+            Err(Failure::usage(error).hint("build it, and name what comes out"))
+        }
+        Ok(target) => Ok(target),
+        Err(error) => Err(Failure::usage(anyhow::anyhow!("--{option}: {error}"))),
+    }
 }
 
 fn is_version(text: &str) -> bool {

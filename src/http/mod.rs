@@ -169,6 +169,8 @@ pub enum Failed<E> {
     Finally(E),
     /// It may help, after this wait if the server named one.
     ForNow(E, Option<Duration>),
+    /// No connection could be made (no such name, nothing listens): that is tried once more, and no further.
+    Unreached(E),
 }
 
 impl Retries {
@@ -181,14 +183,15 @@ impl Retries {
         let mut tries = 0;
         loop {
             tries += 1;
-            let (error, wait) = match once() {
+            let (error, wait, most) = match once() {
                 Ok(value) => return Ok(value),
                 Err(Failed::Finally(error)) => return Err((error, None)),
                 Err(Failed::ForNow(error, wait)) => {
-                    (error, wait.unwrap_or(backoff(self.first_wait, tries)).min(MAX_WAIT))
+                    (error, wait.unwrap_or(backoff(self.first_wait, tries)).min(MAX_WAIT), self.tries)
                 }
+                Err(Failed::Unreached(error)) => (error, self.first_wait.min(MAX_WAIT), self.tries.min(2)),
             };
-            if tries >= self.tries || self.deadline.is_some_and(|deadline| Instant::now() + wait >= deadline) {
+            if tries >= most || self.deadline.is_some_and(|deadline| Instant::now() + wait >= deadline) {
                 return Err((error, Some(tries)));
             }
             std::thread::sleep(wait);

@@ -568,7 +568,13 @@ fn title(prediction: &Prediction<'_>, rule: &str, known: Option<&Rule>, subjects
     let mut largest: Vec<(&str, u64)> = subjects.iter().map(|(subject, bytes)| (subject.as_str(), *bytes)).collect();
     largest.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
     let largest: Vec<&str> = largest.into_iter().map(|(subject, _)| subject).collect();
-    let names = some(if gone.is_empty() { &largest } else { &gone });
+    // What only comes again takes nothing away: it is named itself.
+    let decided = prediction.distributions;
+    let goes = |id: &DistId| decided.swaps.contains_key(id) || decided.gone.contains_key(id);
+    let again = |id: &DistId| prediction.is_new(*id) && !goes(id);
+    let again: Vec<&str> = dists.ids().filter(again).map(|id| dists[id].name.as_str()).collect();
+    let named = [&gone, &largest, &again].into_iter().find(|names| !names.is_empty());
+    let names = named.map_or_else(|| "distributions".to_owned(), |names| some(names));
     match (known, actions::own_reason(rule)) {
         _ if !swapped.is_empty() => {
             let to: Vec<String> = swapped.iter().map(|swap| format!("{} {}", swap.name, swap.version)).collect();

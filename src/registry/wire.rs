@@ -141,11 +141,13 @@ impl Wire {
         }
         // A certificate stays wrong, and a redirect stays where it is.
         let (of_tls, lasting) = (is_of_tls(&error), error.is_redirect() || error.is_builder());
+        let unreached = error.is_connect() && !error.is_timeout();
         let message = if error.is_timeout() { "the server did not answer in time".into() } else { causes(error) };
         let place = place.to_owned();
         match (of_tls, lasting) {
             (true, _) => RegistryError::Tls { place, message }.into(),
             (false, true) => RegistryError::Connection { place, message }.into(),
+            (false, false) if unreached => Failed::Unreached(Box::new(RegistryError::Connection { place, message })),
             (false, false) => Failed::for_now(RegistryError::Connection { place, message }, None),
         }
     }

@@ -111,7 +111,7 @@ fn where_nothing_listens_the_place_is_told() {
         let error = client.manifest().unwrap_err();
         assert!(matches!(error.last(), RegistryError::Connection { .. }), "{error}");
         assert!(error.to_string().starts_with(&format!("{host}/lab/app: ")), "{error}");
-        assert!(error.to_string().contains("refused"), "{error}");
+        assert!(error.to_string().contains("refused") && error.to_string().ends_with("(tried 2 times)"), "{error}");
     }
 }
 

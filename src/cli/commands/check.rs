@@ -167,18 +167,18 @@ fn check(settings: &Settings) -> Result<()> {
     settings.config.check_rules(rules).map_err(|error| Failure::of(true, error))?;
     let opened = pipeline::opened(&settings.input)?;
     let given = &settings.input.given;
-    let (snapshot, verdict) = pipeline::find(&opened, given, rules, |found| judge(settings, rules, &found))?;
+    let (snapshot, verdict, limits) = pipeline::find(&opened, given, rules, |found| judge(settings, rules, &found))?;
     for (format, destination) in &settings.reports {
         // What goes into a file has no colours, and is as wide everywhere.
         let look = if destination.is_stdout() { settings.look } else { settings.look.plain() };
         let text = (format.render)(&verdict, look.style(&settings.input)).map_err(Failure::measure)?;
         destination.write(|out| Ok(out.write_all(text.as_bytes())?))?;
     }
-    settle(settings, &snapshot, &verdict)
+    settle(settings, &snapshot, &verdict, limits.as_deref())
 }
 
-/// The verdict on the image, or on the plan's.
-fn judge(settings: &Settings, rules: &[Rule], found: &Found<'_>) -> Result<(Snapshot, Verdict)> {
+/// The verdict on the image, or on the plan's, and the configuration that `--init` makes of it.
+fn judge(settings: &Settings, rules: &[Rule], found: &Found<'_>) -> Result<(Snapshot, Verdict, Option<String>)> {
     let mut snapshot = Snapshot::new(found.facts, found.findings);
     if let Some(name) = &settings.name {
         snapshot = snapshot.named(name);
@@ -191,9 +191,11 @@ fn judge(settings: &Settings, rules: &[Rule], found: &Found<'_>) -> Result<(Snap
     let is_new = matches!(settings.mode, Mode::Update | Mode::Init);
     let lock = baseline.as_ref().filter(|_| !is_new).map(|_| settings.lock.path.as_path());
     let rests_on = budget::rests_on(settings.file.as_ref(), lock, &settings.limits);
-    let config = match (settings.mode, &settings.file) {
-        (Mode::Init, Some(file)) => Config::parse(&initial(&snapshot), &file.path.display().to_string())
-            .map_err(|error| Failure::of(true, error))?,
+    let limits = (settings.mode == Mode::Init).then(|| initial(&snapshot));
+    let config = match (&limits, &settings.file) {
+        (Some(limits), Some(file)) => {
+            Config::parse(limits, &file.path.display().to_string()).map_err(|error| Failure::of(true, error))?
+        }
         _ => settings.config.clone(),
     };
     let evaluate = |snapshot: &Snapshot| {
@@ -218,7 +220,7 @@ fn judge(settings: &Settings, rules: &[Rule], found: &Found<'_>) -> Result<(Snap
         })?;
         let predicted = predicted(settings, rules, plan, &snapshot);
         let verdict = evaluate(&predicted)?;
-        return Ok((predicted, verdict));
+        return Ok((predicted, verdict, limits));
     }
     let mut verdict = evaluate(&snapshot)?;
     // Who is within the budget needs no plan; of an image with gaps the plan has them, too.
@@ -229,7 +231,7 @@ fn judge(settings: &Settings, rules: &[Rule], found: &Found<'_>) -> Result<(Snap
         let judged = evaluate(&predicted(settings, rules, plan, &snapshot))?;
         verdict.planned = Some(planned(&judged, plan, rules));
     }
-    Ok((snapshot, verdict))
+    Ok((snapshot, verdict, limits))
 }
 
 /// What the plan leads to. Rules are applied to it only where somebody asks for findings.
@@ -263,7 +265,7 @@ fn planned(judged: &Verdict, plan: &Plan, rules: &[Rule]) -> Planned {
 }
 
 /// Writes the lock where that was asked for, and ends with the verdict's exit code.
-fn settle(settings: &Settings, snapshot: &Snapshot, verdict: &Verdict) -> Result<()> {
+fn settle(settings: &Settings, snapshot: &Snapshot, verdict: &Verdict, limits: Option<&str>) -> Result<()> {
     let bar = Bar::new(settings.input.quiet);
     let file = Text::of_path(&settings.lock.path);
     let writes = matches!(settings.mode, Mode::Update | Mode::Tighten | Mode::Init);
@@ -276,8 +278,7 @@ fn settle(settings: &Settings, snapshot: &Snapshot, verdict: &Verdict) -> Result
         Mode::Update => lock.set(snapshot),
         Mode::Init => {
             lock.set(snapshot);
-            if let Some(file) = &settings.file {
-                let text = initial(snapshot);
+            if let (Some(file), Some(text)) = (&settings.file, limits) {
                 Destination::File(file.path.clone(), settings.force)
                     .write(|out| Ok(out.write_all(text.as_bytes())?))?;
                 bar.note(&format!("wrote {}", Text::of_path(&file.path)));

@@ -1,7 +1,7 @@
 //! `slimwright plan`: the files that build a smaller image, and the report with the proof.
 
 use crate::base::Text;
-use crate::cli::context;
+use crate::cli::context::{self, image_target};
 use crate::cli::dockerfile::UserDockerfile;
 use crate::cli::failure::{Failure, Result};
 use crate::cli::input::{self, Input, Look};
@@ -98,10 +98,11 @@ impl Settings {
                 target.context().map(|folder| own_dockerfile(folder, &args.source, &args.followed.skip)).transpose()?
             }
         };
-        let base = args.base.as_deref().and_then(|text| text.split_once('=')).map(|(name, text)| {
-            let target = text.parse::<Target>().map_err(|error| Failure::usage(anyhow::anyhow!("--base: {error}")))?;
-            Ok((name.to_owned(), target))
-        });
+        let base = args
+            .base
+            .as_deref()
+            .and_then(|text| text.split_once('='))
+            .map(|(name, text)| Ok::<_, Failure>((name.to_owned(), image_target("base", text)?)));
         let base = base.transpose()?;
         Ok(Self {
             input: Input::new(args.source, &args.asked)?.with_sources(),
