@@ -68,7 +68,7 @@ impl Facts<'_> {
 pub fn nobodys(owner: Owner) -> &'static str {
     match owner {
         Owner::Base => "base image",
-        Owner::PackageManager => "caches and package lists",
-        _ => "application and other files",
+        Owner::PackageManager => "caches, package lists",
+        _ => "application, other files",
     }
 }

@@ -611,7 +611,7 @@ fn the_configuration_of_a_build_context_is_found_in_it_and_its_gaps_are_no_pass(
     write("slimwright.toml", "limits.unpacked = '2 MB'\n");
     bench.write("slimwright.toml", "limits.unpacked = '9 MB'\n");
     let (code, stdout, _) = bench.run(&["check", "context:service", "-q"]);
-    assert!(code == 1 && stdout.contains("3.0 MB application and other files"), "{stdout}");
+    assert!(code == 1 && stdout.contains("3.0 MB application, other files"), "{stdout}");
     assert!(stdout.contains("service/slimwright.toml:1"), "{stdout}");
     write("slimwright.toml", "limits.unpacked = '4 MB'\n");
     let (code, stdout, stderr) = bench.run(&["check", "context:service", "-q", "--update"]);

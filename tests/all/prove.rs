@@ -142,7 +142,7 @@ fn the_files_of_the_application_are_kept_by_the_copy_that_brings_them() {
     let plan = planned(&image);
     assert_eq!(lost(&plan), 0);
     let rows = &plan.ledger.as_ref().unwrap().rows;
-    let row = rows.iter().find(|row| row.owner == "application and other files" && row.bytes >= 5_000_000).unwrap();
+    let row = rows.iter().find(|row| row.owner == "application, other files" && row.bytes >= 5_000_000).unwrap();
     let PlanFate::Kept(layer) = row.fate else { panic!("{row:?}") };
     let made = plan.predicted.created_by()[layer - 1].unwrap().to_owned();
     assert!(made.starts_with("COPY --from=original") && made.contains("/app/"), "{made}");
