@@ -142,7 +142,7 @@ const BUDGET: &str = r#"
 [limits]
 unpacked = "1 B"
 [[accept]]
-rule = TEXT
+rule = "torch-cuda"
 subject = "gcc*"
 reason = TEXT
 expires = 2099-01-01
