@@ -343,7 +343,7 @@ fn names_in_a_file_of_a_stranger_are_escaped() {
     let text = slimwright::report::memory_diff(&diff(&before, &after, &[]), style);
     assert!(text.contains("gone") && !text.contains('\u{1b}'), "{text:?}");
     let mut process = slimwright::memory::Process { pid: 1, ..Default::default() };
-    process.command = vec!["/usr/bin/python3".into(), "/x/\u{1b}]0;x\u{7}evil".to_owned()];
+    process.command = vec!["/usr/bin/python3".into(), "/x/\u{1b}]0;x\u{7}evil".into()];
     before.targets[0].processes = vec![process];
     before.targets.truncate(1);
     before.targets[0].name = "a".into();
