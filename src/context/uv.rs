@@ -4,13 +4,15 @@ use super::error::Result;
 use super::installer::{Order, Project, Tool, choice, is_true, no_python, open};
 use super::origin::path_of;
 use super::run::{Outcome, Place};
-use super::site::Site;
+use super::site::{Site, minor_of};
 use super::stage::{Stage, World};
 use crate::base::{ImagePath, parent};
 use crate::command::{Command, Given, Means, Tool as Line};
 use crate::image::GapReason;
 use crate::index::{Input, Request};
 use crate::manifest::Choice;
+use pep440_rs::{Version, VersionSpecifiers};
+use std::str::FromStr as _;
 
 impl Stage {
     pub(super) fn uv(&mut self, world: &World<'_>, words: &[String], place: &Place<'_>) -> Result<Outcome> {
@@ -65,6 +67,48 @@ impl Stage {
         let site = self.site_of(world, named.as_deref().or(asked).unwrap_or("python3"))?;
         let fits = asked.and_then(super::site::minor_of).is_none_or(|minor| minor == site.python);
         fits.then_some(site)
+    }
+
+    /// Whether an interpreter is the one that a project asks for, in `.python-version` or by `requires-python`: another one is
+    /// looked for, or fetched.
+    fn suits_project(
+        &self,
+        world: &World<'_>,
+        read: &Command,
+        (folder, table): (&ImagePath, Option<&toml::Table>),
+        base: &Site,
+    ) -> bool {
+        let asked = read.value(Means::Python).or_else(|| self.variable("UV_PYTHON"));
+        let versions = self.versions_of(base);
+        // What cannot be read is told where it is resolved.
+        let meets = |text: &str| {
+            VersionSpecifiers::from_str(text).map_or(true, |wanted| versions.iter().any(|one| wanted.contains(one)))
+        };
+        let required = table.and_then(|table| table.get("project")?.get("requires-python")?.as_str());
+        if !required.is_none_or(meets) {
+            return false;
+        }
+        let folders = std::iter::successors(Some(folder.clone()), |folder| {
+            (!folder.is_root()).then(|| ImagePath::new(parent(folder.as_bytes())))
+        });
+        let pinned = folders.filter(|_| asked.is_none()).find_map(|folder| {
+            let text = self.bytes(world, &folder.join(b".python-version"))?;
+            let text = String::from_utf8(text).ok()?;
+            text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned)
+        });
+        // A name, such as `pypy3.10`, is another interpreter's.
+        let is_number = |text: &String| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        pinned.is_none_or(|text| is_number(&text) && meets(&format!("=={}.*", text.trim_end_matches('.'))))
+    }
+
+    /// What an interpreter's version may be: a variable of official images says it whole.
+    fn versions_of(&self, base: &Site) -> Vec<Version> {
+        let whole = self.variable("PYTHON_VERSION").filter(|text| minor_of(text).as_ref() == Some(&base.python));
+        let whole = whole.filter(|text| text.split('.').count() == 3).and_then(|text| Version::from_str(text).ok());
+        match whole {
+            Some(version) => vec![version],
+            None => (0..=30).filter_map(|patch| Version::from_str(&format!("{}.{patch}", base.python)).ok()).collect(),
+        }
     }
 
     /// Where `uv pip install` installs.
@@ -187,7 +231,10 @@ impl Stage {
         let active = self.variable("VIRTUAL_ENV").filter(|_| read.has(&[Means::Active])).map(str::to_owned);
         let environment =
             active.or(environment).and_then(|path| self.at(&path)).unwrap_or_else(|| folder.join(b".venv"));
-        let Some(base) = self.uv_base(world, read) else { return Ok(no_python(true)) };
+        let base = self.uv_base(world, read);
+        let Some(base) = base.filter(|base| self.suits_project(world, read, (&folder, table.as_ref()), base)) else {
+            return Ok(no_python(true));
+        };
         let site = if environment == base.prefix {
             Some(base)
         } else {

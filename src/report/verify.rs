@@ -32,7 +32,10 @@ fn verdict(verification: &Verification) -> String {
     let tree = &verification.tree;
     let differs = verification.checks.iter().any(|check| check.outcome == Outcome::Differs);
     match () {
-        () if verification.failed() => "Something was lost: see above.".to_owned(),
+        () if verification.lost() => "Something was lost: see above.".to_owned(),
+        () if verification.failed() => {
+            "Nothing was lost, but the image is not as large as the plan predicts: see above.".to_owned()
+        }
         () if tree.by_size > 0 => format!(
             "No loss was found, but of {} of {} files ({}) only the sizes could be compared.",
             tree.by_size,

@@ -109,7 +109,15 @@ impl Verification {
     pub fn failed(&self) -> bool {
         self.checks.iter().any(|check| check.outcome == Outcome::Failed)
     }
+
+    /// Whether more failed than the prediction of the size.
+    pub fn lost(&self) -> bool {
+        self.checks.iter().any(|check| check.outcome == Outcome::Failed && check.id != SIZE)
+    }
 }
+
+/// The name of the check of the predicted size.
+const SIZE: &str = "size";
 
 /// By how many per cent a measured image may differ from the predicted one, unless the user says otherwise.
 pub const TOLERANCE: f64 = 2.0;
@@ -194,7 +202,7 @@ fn size(predicted: u64, measured: u64, tolerance: f64) -> Check {
     let error = (measured as f64 - predicted as f64) * 100.0 / predicted.max(1) as f64;
     let outcome = if error.abs() <= tolerance { Outcome::Passed } else { Outcome::Failed };
     let summary = format!("measured differs from predicted by {error:+.2} % (at most {tolerance} %)");
-    Check { id: "size", outcome, summary: summary.into(), losses: Vec::new() }
+    Check { id: SIZE, outcome, summary: summary.into(), losses: Vec::new() }
 }
 
 struct Pair<'a> {

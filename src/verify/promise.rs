@@ -1,6 +1,6 @@
 //! What a plan promised: read back from its `plan.json`.
 
-use crate::base::Text;
+use crate::base::{Digest, Text};
 use crate::python::normalize_name;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +24,8 @@ pub struct Promise {
     pub gone: BTreeMap<String, bool>,
     /// Requirements that are not met on purpose: who requires, and what, normalized.
     pub overridden: BTreeSet<(String, String)>,
+    /// Contents of the files that the plan wrote: the build context has them, and so may the image.
+    pub written: BTreeSet<Digest>,
 }
 
 /// One distribution to install.
@@ -146,6 +148,7 @@ impl Promise {
                 .iter()
                 .map(|edge| (normalize_name(&edge.distribution), normalize_name(&edge.name)))
                 .collect(),
+            written: BTreeSet::new(),
         })
     }
 }

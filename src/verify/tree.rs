@@ -222,7 +222,7 @@ impl<'a> Comparison<'a> {
 
     fn note(&mut self, path: &[u8], owner: Owner, difference: Difference) {
         let is_dropped = self.promise.is_some_and(|promise| promise.drops(&difference.path));
-        let verdict = match is_dropped && difference.what == What::Gone {
+        let verdict = match is_dropped && difference.what == What::Gone || self.is_written(path, &difference.what) {
             true => Verdict::ByPlan,
             false => self.verdict(path, owner, &difference.what),
         };
@@ -235,6 +235,15 @@ impl<'a> Comparison<'a> {
                 self.out.by_plan.1 = self.out.by_plan.1.saturating_add(difference.bytes);
             }
         }
+    }
+
+    /// Whether a file is one that the plan wrote now, such as the edited Dockerfile that `COPY . .` brings along.
+    fn is_written(&mut self, path: &[u8], what: &What) -> bool {
+        let Some(promise) = self.promise.filter(|_| matches!(what, What::Size { .. } | What::Content)) else {
+            return false;
+        };
+        let found = self.lookup.find(path).and_then(|(_, node)| self.after.view.entry(node.data).content);
+        found.is_some_and(|content| promise.written.contains(&content))
     }
 
     /// Who is told of it: a package, the base image or the application.

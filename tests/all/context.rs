@@ -806,3 +806,34 @@ fn what_pip_imports_itself_is_compiled_by_root_alone_where_nothing_was_compiled_
         assert_eq!(compiled(none), "", "{none}");
     }
 }
+
+#[test]
+fn uv_looks_for_another_interpreter_where_the_project_asks_for_one() {
+    let lock = "version = 1\nrequires-python = \">=3.11\"\n[[package]]\nname = \"app\"\nversion = \"1\"\nsource = { virtual = \".\" }\n";
+    let gaps = |required: &str, pinned: Option<&str>, command: &str| {
+        let project = format!("[project]\nname = \"app\"\nversion = \"1\"\nrequires-python = \"{required}\"\n");
+        let text = format!(
+            "FROM python:3.11-slim\nWORKDIR /app\nCOPY pyproject.toml uv.lock .python-version* ./\nRUN {command}\n"
+        );
+        let mut files = vec![("Dockerfile", text.as_str()), ("pyproject.toml", &project), ("uv.lock", lock)];
+        files.extend(pinned.map(|pinned| (".python-version", pinned)));
+        let gaps = made(&files, &World::new()).unwrap().image.gaps;
+        gaps.into_iter().filter(|gap| gap.why == slimwright::image::GapReason::NoPythonForUv).count()
+    };
+    // The base is 3.11.9.
+    for (required, pinned, missing) in [
+        (">=3.11", None, 0),
+        (">=3.11,<3.12", Some("3.11\n"), 0),
+        (">=3.11", Some("# ours\n3.11.9\n"), 0),
+        ("what?", None, 0),
+        (">=3.11", Some("pypy3.10\n"), 1),
+        (">=3.13", None, 1),
+        ("<3.11", None, 1),
+        (">=3.11.10", None, 1),
+        (">=3.11", Some("3.13\n"), 1),
+        (">=3.11", Some("3.11.6\n"), 1),
+    ] {
+        assert_eq!(gaps(required, pinned, "uv sync --frozen"), missing, "{required} {pinned:?}");
+    }
+    assert_eq!(gaps(">=3.11", Some("3.13\n"), "uv sync --frozen --python 3.11"), 0, "the command says which");
+}

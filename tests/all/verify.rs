@@ -251,6 +251,34 @@ fn a_prediction_holds_within_the_tolerance() {
     }
 }
 
+#[test]
+fn the_dockerfile_that_a_plan_wrote_is_no_loss_where_the_context_is_copied() {
+    let (one, two) =
+        (image_of("f app/Dockerfile = FROM a\nf app/x = 1\n"), image_of("f app/Dockerfile = FROM aa\nf app/x = 1\n"));
+    let (one, two) = (View::new(&one), View::new(&two));
+    let (a, b) = (Survey::new(&one, &[]), Survey::new(&two, &[]));
+    let outcome_with = |written: &str| {
+        let written = [slimwright::layer::content_digest(written.as_bytes())].into();
+        let promise = Promise { unpacked: 8, written, ..Promise::default() };
+        let found = verify(&a.facts(&one), &b.facts(&two), Some(&promise), 100.0);
+        (outcome(&found, "application"), found.lost())
+    };
+    assert_eq!(outcome_with("FROM aa"), (Outcome::Passed, false));
+    assert_eq!(outcome_with("FROM b"), (Outcome::Failed, true));
+}
+
+#[test]
+fn a_size_that_differs_from_the_plan_fails_and_is_no_loss() {
+    let (one, two) = (image_of("f app/a 1000\n"), image_of("f app/a 1000\n"));
+    let (one, two) = (View::new(&one), View::new(&two));
+    let (a, b) = (Survey::new(&one, &[]), Survey::new(&two, &[]));
+    let promise = Promise { unpacked: 900, ..Promise::default() };
+    let found = verify(&a.facts(&one), &b.facts(&two), Some(&promise), 2.0);
+    assert!(found.failed() && !found.lost());
+    let text = slimwright::report::verify(&found, false, 80, false);
+    assert!(text.contains("Nothing was lost, but the image is not as large as the plan predicts"), "{text}");
+}
+
 fn image_of(text: &str) -> slimwright::image::Image {
     image(&format!("layer x\n{text}"))
 }

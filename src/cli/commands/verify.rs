@@ -1,5 +1,6 @@
 //! `slimwright verify`: a rebuilt image against the original.
 
+use crate::base::Digest;
 use crate::cli::failure::{Failure, Result};
 use crate::cli::imports;
 use crate::cli::input::{self, Input, Look};
@@ -10,8 +11,11 @@ use crate::cli::pipeline;
 use crate::cli::progress::Bar;
 use crate::facts::Facts;
 use crate::image::{Progress as _, Target};
+use crate::layer::content_digest;
 use crate::report::{self, json};
 use crate::verify::{self, Check, Promise};
+use std::collections::BTreeSet;
+use std::fs::DirEntry;
 use std::path::{Path, PathBuf};
 
 struct Settings {
@@ -73,7 +77,11 @@ fn verify(settings: &Settings) -> Result<()> {
         Plain::Text => print(&report::verify(&verification, look.color, look.width, look.details))?,
     }
     if verification.failed() {
-        let text = format!("{} lost something that {} has", settings.after.text, settings.before.text);
+        let (after, before) = (&settings.after.text, &settings.before.text);
+        let text = match verification.lost() {
+            true => format!("{after} lost something that {before} has"),
+            false => format!("{after} is not as large as the plan predicts"),
+        };
         return Err(Failure::verdict(anyhow::anyhow!(text)));
     }
     Ok(())
@@ -86,7 +94,17 @@ fn read_promise(folder: &Path) -> Result<Promise> {
             .hint("give the folder that `slimwright plan -o` wrote")
     };
     let text = std::fs::read(&path).map_err(|error| failed(error.into()))?;
-    Promise::parse(&text).map_err(|error| failed(error.into()))
+    let promise = Promise::parse(&text).map_err(|error| failed(error.into()))?;
+    Ok(Promise { written: contents(folder), ..promise })
+}
+
+/// The contents of the files that the plan wrote.
+fn contents(folder: &Path) -> BTreeSet<Digest> {
+    const MOST: u64 = 16 << 20;
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten().take(100);
+    let is_small = |entry: &DirEntry| entry.metadata().is_ok_and(|data| data.is_file() && data.len() <= MOST);
+    let read = files.filter(is_small).filter_map(|entry| std::fs::read(entry.path()).ok());
+    read.map(|bytes| content_digest(&bytes)).collect()
 }
 
 /// Two images of one engine can be run.
