@@ -35,25 +35,25 @@ pub(super) fn configuration(before: &Config, after: &Config, promise: Option<&Pr
     ];
     let asked = rows.len() + before.env.len() + before.labels.len();
     let changed = rows.into_iter().filter(|(_, before, after)| before != after);
-    let mut losses: Vec<Text> = changed
+    let mut differences: Vec<Difference> = changed
         .map(|(what, before, after)| {
-            Text::from(&format!("{what}: was {}, is {}", or_nothing(&before), or_nothing(&after)))
+            (what.to_owned(), format!("was {}, is {}", or_nothing(&before), or_nothing(&after)))
         })
         .collect();
     let (old, new) = (variables(before), variables(after));
     let is_own = |name: &&str| *name != "PATH" && !OF_THE_BASE.contains(name);
-    losses.extend(missing("variable", &old, &new, is_own));
+    differences.extend(missing("variable", &old, &new, is_own));
     let (old, new) = (labels(before), labels(after));
-    losses.extend(missing("label", &old, &new, |name| !OF_THE_BUILD.iter().any(|start| name.starts_with(start))));
+    differences.extend(missing("label", &old, &new, |name| !OF_THE_BUILD.iter().any(|start| name.starts_with(start))));
     // What the plan says of them.
-    let is_promised = |loss: &Text| {
-        let what = loss.rsplit_once(": ").map_or(loss.as_str(), |(what, _)| what);
-        let what = what.split(": ").next().unwrap_or(what);
-        promise.is_some_and(|promise| promise.dropped_settings.contains(what))
-    };
-    losses.retain(|loss| !is_promised(loss));
+    let is_promised = |what: &str| promise.is_some_and(|promise| promise.dropped_settings.contains(what));
+    let open = differences.into_iter().filter(|(what, _)| !is_promised(Text::from(what).as_str()));
+    let losses = open.map(|(what, how)| Text::from(&format!("{what}: {how}"))).collect();
     Check::of("configuration", "settings", asked, losses)
 }
+
+/// What differs, as plans name it, and how.
+type Difference = (String, String);
 
 /// What has another value, or none.
 fn missing<'m>(
@@ -61,11 +61,11 @@ fn missing<'m>(
     old: &'m Values<'_>,
     new: &'m Values<'_>,
     counts: impl Fn(&&str) -> bool + 'm,
-) -> impl Iterator<Item = Text> + 'm {
+) -> impl Iterator<Item = Difference> + 'm {
     old.iter().filter(move |(name, _)| counts(name)).filter_map(move |(name, value)| match new.get(name) {
         Some(now) if now == value || now.is_none() || value.is_none() => None,
-        Some(_) => Some(Text::from(&format!("{what} {name}: has another value"))),
-        None => Some(Text::from(&format!("{what} {name}: is not set"))),
+        Some(_) => Some((format!("{what} {name}"), "has another value".to_owned())),
+        None => Some((format!("{what} {name}"), "is not set".to_owned())),
     })
 }
 
