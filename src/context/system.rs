@@ -285,11 +285,20 @@ impl Stage {
 
     /// What apt makes of its lists whenever it opens them, in the place of what it made before.
     fn put_caches(&mut self, bytes: u64) {
+        // What it knows of the lists alone stays where they are the same.
+        let (sources, packages) = ("var/cache/apt/srcpkgcache.bin", "var/cache/apt/pkgcache.bin");
+        let half = bytes / 2;
+        let stays = half > 0 && self.tree.get(sources.as_bytes()).is_some_and(|entry| entry.size == half);
         for path in self.tree.glob(CACHES) {
-            self.tree.remove(&path);
+            if !(stays && path == sources.as_bytes()) {
+                self.tree.remove(&path);
+            }
         }
         if bytes > 0 {
-            self.tree.put(Entry::file(ImagePath::from("var/cache/apt/predicted.bin"), bytes), None);
+            self.tree.put(Entry::file(ImagePath::from(packages), bytes - half), None);
+        }
+        if half > 0 && !stays {
+            self.tree.put(Entry::file(ImagePath::from(sources), half), None);
         }
     }
 

@@ -21,7 +21,7 @@ use crate::base::{ByteSize, Text};
 use crate::facts::{Facts, nobodys};
 use crate::fs::Owner;
 use crate::os::Provider;
-use crate::python::{Distribution, Edge};
+use crate::python::{Distribution, Edge, SourceFile};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -140,7 +140,7 @@ pub fn verify(before: &Facts<'_>, after: &Facts<'_>, promise: Option<&Promise>, 
         pair.files(),
         pair.requirements(promise),
         pair.libraries(),
-        pair.modules(),
+        pair.modules(promise),
         configuration::configuration(&before.view.image().config, &after.view.image().config, promise),
     ]);
     checks.extend(promise.map(|promise| pair.distributions(promise)));
@@ -299,16 +299,39 @@ impl<'a> Pair<'a> {
     }
 
     /// Modules of the distributions that survive, found in any distribution of the rebuilt image.
-    fn modules(&self) -> Check {
+    fn modules(&self, promise: Option<&Promise>) -> Check {
         let there: BTreeSet<&str> =
             self.after_names.values().flat_map(|dist| dist.modules.iter().map(String::as_str)).collect();
-        let (mut asked, mut losses) = (0, Vec::new());
+        let (mut asked, mut losses, mut of_builds) = (0, Vec::new(), Vec::new());
         for (before, _) in self.survivors() {
             asked += before.modules.len();
-            let gone = before.modules.iter().filter(|module| !there.contains(module.as_str()));
-            losses.extend(gone.map(|module| format!("{} had the module {}", title(before), Text::from(module))));
+            let is_rebuilt = promise.is_some_and(|promise| promise.rebuilt.contains(&before.normalized));
+            for module in before.modules.iter().filter(|module| !there.contains(module.as_str())) {
+                let line = format!("{} had the module {}", title(before), Text::from(module));
+                // Only its own build imports it.
+                match is_rebuilt && !self.is_imported_beside(before, module) {
+                    true => {
+                        of_builds.push(Text::from(line + ", which the other build has not and nothing else imports"))
+                    }
+                    false => losses.push(Text::from(line)),
+                }
+            }
         }
-        Check::of("modules", "modules", asked, losses)
+        let mut check = Check::of("modules", "modules", asked, losses);
+        if check.outcome == Outcome::Passed && !of_builds.is_empty() {
+            check.outcome = Outcome::Differs;
+            check.summary = format!("{asked} modules, {} of another build, none lost", of_builds.len()).into();
+        }
+        check.losses.extend(of_builds);
+        check
+    }
+
+    /// Whether a file that belongs to another distribution, or to none, imports or names a module.
+    fn is_imported_beside(&self, dist: &Distribution, module: &str) -> bool {
+        let (uses, dists) = (self.before.uses, &self.before.python.distributions);
+        let is_beside = |file: &SourceFile| file.owner.is_none_or(|id| dists[id].normalized != dist.normalized);
+        let is_read = self.before.view.image().layers.iter().all(|layer| layer.sources);
+        !is_read || uses.importers(module).any(is_beside) || uses.is_named(module)
     }
 
     /// What the plan pins is there in that version, and what it drops is not.

@@ -16,6 +16,8 @@ pub struct Promise {
     pub dropped: BTreeSet<String>,
     /// Normalized names of the original's distributions in whose place another one is installed.
     pub replaced: BTreeSet<String>,
+    /// Normalized names of those in whose place another build of the same distribution is installed.
+    pub rebuilt: BTreeSet<String>,
     /// OS packages that are not to be there.
     pub dropped_system: BTreeSet<String>,
     /// Settings that are not to be there, or otherwise: `variable NAME`, `label NAME`, `entry point`, `search path`.
@@ -139,6 +141,7 @@ impl Promise {
                 .filter(|gone| gone.by.as_deref() != Some(LOST))
                 .map(|gone| (gone.path, gone.directory))
                 .collect(),
+            rebuilt: replaced.iter().filter(|name| pins.contains_key(*name)).cloned().collect(),
             replaced: replaced.into_iter().filter(|name| !pins.contains_key(name)).collect(),
             pins,
             dropped_settings: plan.dropped_settings,

@@ -366,6 +366,22 @@ fn a_library_a_module_and_a_setting_can_be_lost() {
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
 }
 
+#[test]
+fn a_module_that_only_the_replaced_build_had_is_no_loss_unless_something_imports_it() {
+    let before = dist("a", "1", 10, "");
+    let after = before.replace("a.py", "renamed.py");
+    let promise = Promise { rebuilt: ["a".to_owned()].into(), ..Promise::default() };
+    let outcome = |before: &str| {
+        let found = compared(before, &after, Some(&promise));
+        found.checks.iter().find(|check| check.id == "modules").unwrap().clone()
+    };
+    let found = outcome(&before);
+    assert_eq!(found.outcome, slimwright::verify::Outcome::Differs, "{found:?}");
+    assert!(found.losses[0].contains("the other build has not"), "{found:?}");
+    let used = outcome(&(before.clone() + "f app/main.py = import a\\n\n"));
+    assert_eq!(used.outcome, slimwright::verify::Outcome::Failed, "{used:?}");
+}
+
 const PLAN: &str = r#"{"predicted": {"unpacked": {"bytes": 2000}}, "dropped": [{"name": "Dev"}],
     "pins": [{"name": "A", "version": "1", "size": {"bytes": 1500}}, {"name": "c", "version": "1", "size": {"bytes": 5}}],
     "overridden": [], "unsatisfied-before": [], "unknown": 1}"#;

@@ -48,6 +48,8 @@ impl Settings {
         let source = locate(args.source)?;
         let (mut before, mut after) = input::pair((source, after), &Asked::default())?;
         before.options.digests = !args.sizes_only;
+        // Whether anything imports a module that only the old build had.
+        before.options.limits.sources |= args.plan.is_some();
         after.options.digests = !args.sizes_only;
         Ok(Self {
             before,
