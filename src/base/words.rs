@@ -1,4 +1,4 @@
-//! Numbers and names in sentences.
+//! Numbers and names in sentences, and words in shell commands.
 
 use std::borrow::Borrow;
 
@@ -15,4 +15,15 @@ pub fn names<T: Borrow<str>>(names: &[T], most: usize) -> String {
         _ if names.len() > most => format!("{} and {} more", names[..most].join(", "), names.len() - most),
         [first @ .., last] => format!("{} and {}", first.join(", "), last.borrow()),
     }
+}
+
+/// A word of a shell command.
+pub fn shell_word(text: &str) -> String {
+    if is_plain(text) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+/// Whether a text means itself everywhere.
+pub fn is_plain(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%:,".contains(c);
+    !text.is_empty() && text.chars().all(plain)
 }

@@ -10,7 +10,7 @@ use super::progress::Bar;
 use crate::base::{ImagePath, Text, did_you_mean};
 use crate::conda::{self, ChannelSettings, Channels, Refusal};
 use crate::emit::Style;
-use crate::emit::edit::Edits;
+use crate::emit::edit::{Edits, some};
 use crate::facts::Facts;
 use crate::facts::Survey;
 use crate::fs::View;
@@ -225,31 +225,24 @@ impl Found<'_> {
             return Ok(ManuallyDrop::new(Ok(Planned { plan, files, edits: None })));
         };
         let told = self.world.map(context::World::take_told).unwrap_or_default();
-        let live = || self.world.map(|world| world.live(&told));
-        let (before, target_stage) = (dockerfile.text(), dockerfile.target_stage());
+        let attempt = |edits: &Edits| {
+            let live = self.world.map(|world| world.live(&told));
+            let (before, target_stage) = (dockerfile.text(), dockerfile.target_stage());
+            prove::Attempt::new(&intent, &prove::Edited { before, edits, target_stage, live }, ask.style)
+        };
         let mut edits = dockerfile.edits(intent.plan(), ask.rules, None)?;
-        if edits.change_installs {
-            let edited = prove::Edited { before, edits: &edits, target_stage: target_stage.clone(), live: live() };
-            let back = prove::comes_back(&intent, &edited, ask.style);
-            if !back.is_empty() {
-                let why =
-                    format!("another instruction would still install {}", crate::base::Text::from(&first_of(&back)));
-                edits = dockerfile.edits(intent.plan(), ask.rules, Some(why))?;
-            }
+        let mut made = attempt(&edits);
+        let back = if edits.change_installs { made.comes_back(&intent) } else { Vec::new() };
+        if !back.is_empty() {
+            let back: Vec<&str> = back.iter().map(String::as_str).collect();
+            let why = format!("another instruction would still install {}", Text::from(&some(&back)));
+            edits = dockerfile.edits(intent.plan(), ask.rules, Some(why))?;
+            made = attempt(&edits);
         }
-        let edited = prove::Edited { before, edits: &edits, target_stage, live: live() };
-        let (plan, mut files) = prove::edited(intent, &edited, ask.style);
+        let (plan, mut files) = made.settle(intent);
         self.world.into_iter().for_each(context::World::finish);
         files.retain(|(name, _)| name != "Dockerfile");
         Ok(ManuallyDrop::new(Ok(Planned { plan, files, edits: Some(edits) })))
-    }
-}
-
-/// `a, b, c and 4 more`.
-fn first_of(names: &[String]) -> String {
-    match names.len() {
-        0..=4 => names.join(", "),
-        more => format!("{} and {} more", names[..3].join(", "), more - 3),
     }
 }
 

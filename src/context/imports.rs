@@ -59,6 +59,11 @@ const NOT_OF_PACKAGES: &str = "asyncio/__main__ asyncio/proactor_events asyncio/
     email/_header_value_parser email/contentmanager email/generator email/headerregistry email/policy email/mime/ \
     importlib/resources/simple re/__main__";
 
+/// Whether a list has a module, or a folder that it is in.
+fn is_listed(list: &[&str], module: &str) -> bool {
+    list.iter().any(|one| module == *one || one.ends_with('/') && module.starts_with(one))
+}
+
 impl Stage {
     /// This interpreter's pip imports itself, whatever it is to do.
     pub(super) fn pip_is_imported(&mut self, site: &Site) {
@@ -67,9 +72,8 @@ impl Stage {
         if !self.writes_bytecode() || !self.tree.exists(package.join(b"_internal/cli/main.py").as_bytes()) {
             return;
         }
-        self.compile_where(&package, &site.python, |module| {
-            !NOT_OF_PIP.split_whitespace().any(|not| module == not || not.ends_with('/') && module.starts_with(not))
-        });
+        let not: Vec<&str> = NOT_OF_PIP.split_whitespace().collect();
+        self.compile_where(&package, &site.python, |module| !is_listed(&not, module));
         self.standard_library_is_imported(site);
     }
 
@@ -88,8 +92,7 @@ impl Stage {
                 return false;
             }
             let is_of = |package: &str| module.strip_prefix(package).is_some_and(|rest| rest.starts_with('/'));
-            let is_out = not.iter().any(|not| module == *not || not.ends_with('/') && module.starts_with(not));
-            listed.contains(&module) || PACKAGES.iter().any(|package| is_of(package)) && !is_out
+            listed.contains(&module) || PACKAGES.iter().any(|package| is_of(package)) && !is_listed(&not, module)
         });
     }
 

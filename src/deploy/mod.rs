@@ -8,7 +8,7 @@ mod workers;
 
 pub use workers::{findings, pool, told};
 
-use crate::base::{Binary, count};
+use crate::base::{Binary, count, shell_word};
 use crate::compose::Service;
 use crate::memory::{Limit, Measured, Pool, Record, time};
 use std::fmt::Write as _;
@@ -262,19 +262,10 @@ pub fn report(project: &str, advice: &[Advice], files: &[&str], folder: &str, ha
 
 /// What to run with the files that are written, from the folder in which this was run.
 pub fn commands(files: &[&str], folder: &str, has_override: bool) -> Vec<String> {
-    let path = |name: &str| word(&format!("{}/{name}", folder.trim_end_matches('/')));
-    let named: Vec<String> = files.iter().map(|file| format!("-f {} ", word(file))).collect();
+    let path = |name: &str| shell_word(&format!("{}/{name}", folder.trim_end_matches('/')));
+    let named: Vec<String> = files.iter().map(|file| format!("-f {} ", shell_word(file))).collect();
     let up = has_override.then(|| format!("docker compose {}-f {} up -d", named.concat(), path(OVERRIDE)));
     let checks = [("check", RULES), ("test", RULE_TESTS)];
     let checks = checks.iter().map(|(what, name)| format!("promtool {what} rules {}", path(name)));
     up.into_iter().chain(checks).collect()
-}
-
-/// A word for a shell.
-fn word(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-/+,:@%=".contains(c);
-    match !text.is_empty() && text.chars().all(is_plain) {
-        true => text.to_owned(),
-        false => format!("'{}'", text.replace('\'', "'\\''")),
-    }
 }

@@ -374,7 +374,7 @@ pub(super) fn python(environment: &TargetEnvironment) -> String {
 
 /// `venv` brings pip along; it stays only where the plan keeps it.
 fn remove_installers(plan: &Plan, environment: &TargetEnvironment, out: &mut String) {
-    let kept = |name: &str| plan.pins.iter().any(|pin| crate::python::normalize_name(&pin.name) == name);
+    let kept = |name: &str| plan.has_pin(name);
     // pip last in the list of one command: it removes itself too.
     let gone: Vec<&str> = ["setuptools", "pip"].into_iter().filter(|name| !kept(name)).collect();
     if !gone.is_empty() {

@@ -20,7 +20,6 @@ mod smoke;
 
 pub use conda::{MICROMAMBA, listed as listed_environment, title as conda_title};
 pub use dockerfile::{base_argument, original_argument, slim_name};
-pub use quote::shell as shell_word;
 pub use smoke::{SmokeFacts, smoke_script};
 
 use crate::plan::Plan;

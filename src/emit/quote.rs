@@ -5,6 +5,7 @@
 //! POSIX shell quoting, and pip's description of the requirements file format.
 
 use crate::base::{ImagePath, Text, is_hidden};
+pub use crate::base::{is_plain, shell_word as shell};
 
 /// The text of a comment: escaped, cut to a readable length, and never ending in a backslash, which would join
 /// the next line to it in a requirements file.
@@ -69,17 +70,6 @@ fn with_backslashes(text: &str, special: &[char]) -> String {
         out.push(c);
     }
     out
-}
-
-/// A word of a shell command.
-pub fn shell(text: &str) -> String {
-    if is_plain(text) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}
-
-/// Whether a text means itself everywhere.
-pub fn is_plain(text: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%:,".contains(c);
-    !text.is_empty() && text.chars().all(plain)
 }
 
 /// An image path as text, with its slash; `None` when it is no UTF-8, which a Dockerfile has to be.

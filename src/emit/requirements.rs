@@ -225,8 +225,8 @@ fn root_line(plan: &Plan, root: &Root) -> (String, String) {
     }
     let same = plan.pins.iter().find(|pin| normalize_name(&pin.name) == normalized);
     let replaces = |pin: &&Pin| {
-        let old = pin.instead_of.as_deref().and_then(|old| old.split_whitespace().next());
-        is_name(&pin.name) && is_version(&pin.version) && old.is_some_and(|old| normalize_name(old) == normalized)
+        let is_it = pin.replaces().is_some_and(|old| old == normalized);
+        is_name(&pin.name) && is_version(&pin.version) && is_it
     };
     if let (None, Some(pin)) = (same, plan.pins.iter().find(replaces)) {
         let why = comment(&format!("instead of {} ({})", root.name, root.how));

@@ -178,24 +178,21 @@ impl Imports {
         if rows.iter().any(|rows| *rows > MAX_ROWS) {
             return Err(ImportsError(format!("found more than {MAX_ROWS} rows")));
         }
-        let ended = |how: &str| match how {
+        let ended = |how: &str, whom: &str| match how {
             "0" | "" => None,
-            "-9" => Some("the interpreter was killed: --memory may be too low for all of them together".to_owned()),
+            "-9" => Some(format!("the interpreter was killed: --memory may be too low{whom}")),
             "time" => Some("there was no time left: --time gives more".to_owned()),
             other => Some(format!("the interpreter ended with {other}")),
         };
-        let together = ended(&told.in_order_ended).or_else(|| ended(&told.owners_ended));
+        let all = " for all of them together";
+        let together = ended(&told.in_order_ended, all).or_else(|| ended(&told.owners_ended, all));
         let module = |one: &Alone| {
             let good = one.measured && one.row.problem.is_none();
             let later = told.in_order.iter().find(|row| row.module == one.row.module && row.problem.is_none());
-            let problem =
-                match one.measured {
-                    true => one.row.problem.clone(),
-                    false => Some(ended(&one.ended).map_or_else(
-                        || "it said nothing".to_owned(),
-                        |why| why.replace(" for all of them together", ""),
-                    )),
-                };
+            let problem = match one.measured {
+                true => one.row.problem.clone(),
+                false => Some(ended(&one.ended, "").unwrap_or_else(|| "it said nothing".to_owned())),
+            };
             Module {
                 name: Text::from(&one.row.module),
                 distribution: (one.whose == Whose::Distribution).then(|| Text::from(&one.owner)),

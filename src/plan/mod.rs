@@ -228,6 +228,22 @@ impl TargetEnvironment {
     }
 }
 
+impl Plan {
+    /// Whether a distribution is to be installed, by its normalized name.
+    #[must_use]
+    pub fn has_pin(&self, normalized: &str) -> bool {
+        self.pins.iter().any(|pin| crate::python::normalize_name(&pin.name) == normalized)
+    }
+}
+
+impl Pin {
+    /// The normalized name of what it takes the place of, which may be its own: another build.
+    #[must_use]
+    pub fn replaces(&self) -> Option<String> {
+        self.instead_of.as_deref()?.split_whitespace().next().map(crate::python::normalize_name)
+    }
+}
+
 /// A distribution to install.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pin {

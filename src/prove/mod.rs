@@ -24,7 +24,7 @@ use crate::emit::{Style, emit_as};
 use crate::facts::Facts;
 use crate::fs::View;
 use crate::image::{Gap, GapReason, Image, Writes};
-use crate::plan::{Draft, Intent, Plan, PlanError, PlanOptions};
+use crate::plan::{Draft, Intent, Pin, Plan, PlanError, PlanOptions};
 use crate::python::{Distribution, Inventory, normalize_name};
 use crate::rules::Finding;
 use crate::rules::Rule;
@@ -83,38 +83,54 @@ pub struct Edited<'e> {
 
 /// Proves a plan that edits the user's own Dockerfile, and gives the files of the plan.
 pub fn edited(intent: Intent<'_>, edited: &Edited<'_>, style: Style) -> (Plan, Files) {
-    let files = emit_as(intent.plan(), style);
-    let image = attempt(&intent, edited, &files);
-    (intent.settle(image), files)
+    Attempt::new(&intent, edited, style).settle(intent)
 }
 
-/// The distributions that an edited Dockerfile would install although the plan does not: an instruction brings them that no
-/// edit reaches, one in a loop or behind a condition. Names, and places of installs that nothing tells; none is what an edit
-/// should give.
-pub fn comes_back(intent: &Intent<'_>, edited: &Edited<'_>, style: Style) -> Vec<String> {
-    let image = attempt(intent, edited, &emit_as(intent.plan(), style));
-    let view = View::new(&image);
-    let made = Inventory::new(&view);
-    let Some(environment) = &intent.plan().environment else { return Vec::new() };
-    let dropped = intent.plan().dropped.iter().map(|gone| normalize_name(&gone.name));
-    let replaced = intent.plan().pins.iter().filter_map(|pin| pin.instead_of.as_deref()?.split_whitespace().next());
-    let mut gone: BTreeSet<String> = dropped.chain(replaced.map(normalize_name)).collect();
-    intent.plan().pins.iter().for_each(|pin| _ = gone.remove(&normalize_name(&pin.name)));
-    let before = &intent.facts().python;
-    let was = |name: &str| before.distributions.iter().any(|dist| dist.normalized == name);
-    let is_ours = |dist: &&Distribution| made.environments[dist.environment].prefix == environment.prefix;
-    let names = made.distributions.iter().filter(is_ours).map(|dist| dist.normalized.clone());
-    let is_tool = |name: &str| ["pip", "setuptools", "wheel"].contains(&name);
-    let back: BTreeSet<String> = names.filter(|name| !is_tool(name) && (gone.contains(name) || !was(name))).collect();
-    let is_pin = |name: &String| intent.plan().pins.iter().any(|pin| normalize_name(&pin.name) == *name);
-    // An image alone does not tell what an install that was not the plan's takes.
-    let is_install = |gap: &&Gap| edited.live.is_none() && matches!(gap.why, GapReason::Distribution { .. });
-    let open = image.gaps.iter().filter(is_install).map(|gap| format!("what {} lists", gap.place));
-    back.into_iter().filter(|name| !is_pin(name)).chain(open).collect()
+/// What an edited Dockerfile makes, before it is said to be the plan's.
+pub struct Attempt {
+    image: Image,
+    files: Files,
+    /// Whether it was made in its build context; an image alone does not tell what an install that is not the plan's takes.
+    in_context: bool,
+}
+
+impl Attempt {
+    /// Reads the edited text.
+    pub fn new(intent: &Intent<'_>, edited: &Edited<'_>, style: Style) -> Self {
+        let files = emit_as(intent.plan(), style);
+        Self { image: image_of(intent, edited, &files), files, in_context: edited.live.is_some() }
+    }
+
+    /// The distributions that it installs although the plan does not: an instruction brings them that no edit reaches, one in a
+    /// loop or behind a condition. Names, and places of installs that nothing tells; none is what an edit should give.
+    pub fn comes_back(&self, intent: &Intent<'_>) -> Vec<String> {
+        let plan = intent.plan();
+        let Some(environment) = &plan.environment else { return Vec::new() };
+        let view = View::new(&self.image);
+        let made = Inventory::new(&view);
+        let dropped = plan.dropped.iter().map(|gone| normalize_name(&gone.name));
+        let gone: BTreeSet<String> = dropped.chain(plan.pins.iter().filter_map(Pin::replaces)).collect();
+        let before: BTreeSet<&str> =
+            intent.facts().python.distributions.iter().map(|dist| dist.normalized.as_str()).collect();
+        let is_tool = |name: &str| ["pip", "setuptools", "wheel"].contains(&name);
+        let is_back =
+            |name: &&str| !is_tool(name) && !plan.has_pin(name) && (gone.contains(*name) || !before.contains(name));
+        let is_ours = |dist: &&Distribution| made.environments[dist.environment].prefix == environment.prefix;
+        let names = made.distributions.iter().filter(is_ours).map(|dist| dist.normalized.as_str());
+        let back: BTreeSet<&str> = names.filter(is_back).collect();
+        let is_install = |gap: &&Gap| !self.in_context && matches!(gap.why, GapReason::Distribution { .. });
+        let open = self.image.gaps.iter().filter(is_install).map(|gap| format!("what {} lists", gap.place));
+        back.into_iter().map(str::to_owned).chain(open).collect()
+    }
+
+    /// The plan with this as its prediction, and its files.
+    pub fn settle(self, intent: Intent<'_>) -> (Plan, Files) {
+        (intent.settle(self.image), self.files)
+    }
 }
 
 /// The image that an edited Dockerfile makes.
-fn attempt(intent: &Intent<'_>, edited: &Edited<'_>, all: &Files) -> Image {
+fn image_of(intent: &Intent<'_>, edited: &Edited<'_>, all: &Files) -> Image {
     let files: Files = all.iter().filter(|(name, _)| edited.edits.files.contains(name)).cloned().collect();
     let image = {
         let stock = intent.stock();

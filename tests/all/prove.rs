@@ -357,7 +357,7 @@ fn an_edit_of_installs_that_an_instruction_beside_it_undoes_is_not_made() {
         let edits = edit(intent.plan(), &rules, &file, &options).unwrap();
         assert!(edits.change_installs, "{}", edits.diff);
         let attempt = Edited { before: text, edits: &edits, target_stage: None, live: None };
-        let back = prove::comes_back(&intent, &attempt, Style::Pip);
+        let back = prove::Attempt::new(&intent, &attempt, Style::Pip).comes_back(&intent);
         assert_eq!(back, ["what Dockerfile, line 2 lists"], "{}", edits.diff);
         let options = EditOptions { installs_stay: Some("opencv-python would come back".into()), ..options };
         let edits = edit(intent.plan(), &rules, &file, &options).unwrap();

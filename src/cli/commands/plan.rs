@@ -184,7 +184,7 @@ impl Settings {
 
 /// A command that a shell can be given.
 fn command<'w>(program: &str, words: impl IntoIterator<Item = &'w str>) -> String {
-    words.into_iter().fold(program.to_owned(), |line, word| line + " " + &emit::shell_word(word))
+    words.into_iter().fold(program.to_owned(), |line, word| line + " " + &crate::base::shell_word(word))
 }
 
 /// The Dockerfile of a build context, which a plan for it edits.

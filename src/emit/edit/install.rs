@@ -193,10 +193,6 @@ impl Wanted {
     }
 }
 
-fn is_pin(plan: &Plan, name: &str) -> bool {
-    plan.pins.iter().any(|pin| normalize_name(&pin.name) == *name)
-}
-
 /// `a 1 instead of b 1`; of another build of the same, where it comes from.
 fn swapped(pin: &Pin, old: &str) -> String {
     let new = format!("{} {}", pin.name, pin.version);
@@ -206,7 +202,8 @@ fn swapped(pin: &Pin, old: &str) -> String {
     }
 }
 
-fn some(names: &[&str]) -> String {
+/// `a, b, c and 4 more`.
+pub(crate) fn some(names: &[&str]) -> String {
     match names.len() {
         0..=4 => names.join(", "),
         more => format!("{} and {} more", names[..3].join(", "), more - 3),
@@ -216,7 +213,7 @@ fn some(names: &[&str]) -> String {
 fn summary(swaps: &[String], dropped: &[&str], uninstalled: &BTreeSet<String>, plan: &Plan) -> String {
     let swaps: Vec<&str> = swaps.iter().map(String::as_str).collect();
     let gone: Vec<&str> = match dropped {
-        [] if swaps.is_empty() => uninstalled.iter().map(String::as_str).filter(|name| !is_pin(plan, name)).collect(),
+        [] if swaps.is_empty() => uninstalled.iter().map(String::as_str).filter(|name| !plan.has_pin(name)).collect(),
         dropped => dropped.to_vec(),
     };
     match (swaps.is_empty(), gone.is_empty()) {
@@ -258,7 +255,7 @@ fn uninstalls(draft: &mut Draft<'_>, plan: &Plan, found: &[Found], wanted: &Want
                     some(&names)
                 ),
             ),
-            true if names.iter().all(|name| is_pin(plan, name)) => {
+            true if names.iter().all(|name| plan.has_pin(name)) => {
                 wanted.why(&format!("{} is installed once, in the version that stays", some(&names)))
             }
             true => wanted.why(&format!("{} is not installed any more", some(&names))),

@@ -15,6 +15,8 @@ mod pip;
 mod reach;
 mod system;
 
+pub(crate) use install::some;
+
 use crate::base::{Text, is_masked, masked};
 use crate::dockerfile::{Dockerfile, Span};
 use crate::plan::Plan;

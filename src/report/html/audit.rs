@@ -108,7 +108,7 @@ fn todo(report: &AuditReport, style: Style<'_>) -> Vec<Html> {
 
 /// What the user called the image, for a shell.
 fn target(style: Style<'_>) -> String {
-    crate::emit::shell_word(style.target)
+    crate::base::shell_word(style.target)
 }
 
 /// From today's size to the predicted one, an action a step.

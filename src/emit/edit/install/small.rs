@@ -45,11 +45,7 @@ pub(super) fn edit(draft: &mut Draft<'_>, plan: &Plan, own: &[&Found], wanted: &
 }
 
 fn swap_of<'p>(plan: &'p Plan, name: &str) -> Option<&'p Pin> {
-    plan.pins.iter().find(|pin| old_name(pin).is_some_and(|old| old == name))
-}
-
-fn old_name(pin: &Pin) -> Option<String> {
-    pin.instead_of.as_deref().and_then(|old| old.split_whitespace().next()).map(normalize_name)
+    plan.pins.iter().find(|pin| pin.replaces().is_some_and(|old| old == name))
 }
 
 /// The rule that drops a distribution.
@@ -90,7 +86,7 @@ fn is_enough(draft: &Draft<'_>, plan: &Plan, own: &[&Found], wanted: &Wanted) ->
     let drops = plan.dropped.iter().map(|gone| (normalize_name(&gone.name), gone.why.follows()));
     plan.overridden.is_empty()
         && plan.pins.iter().all(|pin| pin.index.is_none())
-        && swaps.filter_map(old_name).all(|old| inline.contains(&old))
+        && swaps.filter_map(Pin::replaces).all(|old| inline.contains(&old))
         && drops.into_iter().all(|(name, follows)| follows || is_tool(&name) || inline.contains(&name))
         && wanted.uninstalled.iter().all(|name| inline.contains(name))
 }
