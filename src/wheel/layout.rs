@@ -133,11 +133,14 @@ pub(super) fn place_of(path: &[u8], name: &str, layout: &Layout) -> ImagePath {
         b"scripts" => layout.prefix.join(b"bin").join(rest),
         b"data" => layout.prefix.join(rest),
         b"headers" => {
-            // A virtual environment has a folder of its own for them.
+            // A virtual environment has a folder of its own for them. Debian's own Python has them beside its own headers,
+            // wherever modules go.
             let is_system = matches!(layout.prefix.as_bytes(), b"usr" | b"usr/local");
+            let is_debian = is_system && file_name(layout.site_dir.as_bytes()) == b"dist-packages";
             let site = if is_system { "" } else { "site/" };
             let folder = format!("include/{site}python{}/{name}", layout.python);
-            layout.prefix.join(folder.as_bytes()).join(rest)
+            let prefix = if is_debian { &ImagePath::from("usr") } else { &layout.prefix };
+            prefix.join(folder.as_bytes()).join(rest)
         }
         _ => layout.site_dir.join(rest),
     }

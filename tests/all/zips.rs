@@ -214,6 +214,11 @@ fn a_wheel_is_installed_where_its_schemes_say() {
     ];
     assert_eq!(installed(false), expected.map(|(path, size)| (path.to_owned(), size)));
     assert!(installed(true)[5].1.abs_diff(record + compiled as u64) <= 30, "{:?}", installed(true)[5]);
+    // Debian's Python has modules below /usr/local and headers beside its own.
+    let site = "usr/local/lib/python3.11/dist-packages";
+    let debian = Layout { site_dir: site.into(), ..layout };
+    let header = contents.installed("a", &debian, false).into_iter().find(|file| file.size == 30).unwrap();
+    assert_eq!(header.path.to_string(), "/usr/include/python3.11/a/a.h");
     assert_eq!(Contents::new(vec![entry("../evil", 1)], 1, Basis::Predicted), None);
     assert_eq!(Contents::new(vec![entry("/etc/passwd", 1)], 1, Basis::Predicted), None);
 }
