@@ -7,7 +7,7 @@ use super::input::Input;
 use super::locate;
 use super::options::Followed;
 use super::progress::Bar;
-use crate::base::{ImagePath, Text, did_you_mean};
+use crate::base::{ImagePath, Text, count, did_you_mean};
 use crate::conda::{self, ChannelSettings, Channels, Refusal};
 use crate::emit::Style;
 use crate::emit::edit::{Edits, some};
@@ -16,8 +16,8 @@ use crate::facts::Survey;
 use crate::fs::View;
 use crate::image::Image;
 use crate::image::{Progress as _, Target, open, open_manifest};
-use crate::index::{self, Availability, Uv, Verdict};
-use crate::plan::{self, AtHand, Draft, Plan, PlanError, PlanOptions};
+use crate::index::{self, Availability, ResolveError, Uv, Verdict};
+use crate::plan::{self, AtHand, Draft, Intent, Plan, PlanError, PlanOptions};
 use crate::programs::Strangers;
 use crate::prove::{self, Files};
 use crate::python::AskedFor;
@@ -114,6 +114,8 @@ pub fn plan_failure(error: &PlanError) -> Failure {
     let failure = Failure::usage(anyhow::anyhow!("{error}"));
     match error {
         PlanError::UnknownRule { .. } => failure.hint("`slimwright rules` lists them"),
+        PlanError::WouldNotBuild(_) => Failure::measure(anyhow::anyhow!("{error}"))
+            .hint("nothing is written; --skip RULE leaves out what a rule wants (`slimwright audit` names the rules)"),
         PlanError::UnknownBase(_) => failure.hint("name it with --base IMAGE, for example --base python:3.11-slim"),
     }
 }
@@ -164,10 +166,28 @@ pub struct Ask<'s> {
     pub style: Style,
     /// The Dockerfile to edit, if the plan is for one.
     pub dockerfile: Option<&'s UserDockerfile>,
-    /// Where channels of conda's are to be asked: how.
-    pub channels: Option<&'s Input>,
+    /// Who is asked, and of what.
+    pub asks: Asks<'s>,
     /// Finds an image by the name of the base.
     pub find_base: Option<&'s FindBase<'s>>,
+}
+
+/// Who is asked of what a plan is to install.
+#[derive(Clone, Copy)]
+pub enum Asks<'s> {
+    /// Nobody.
+    Nobody,
+    /// The package index, of what the plan puts in the place of something else.
+    Choices(&'s Input),
+    /// Package indexes and conda's channels, of all that is to be installed.
+    All(&'s Input),
+}
+
+impl<'s> Asks<'s> {
+    /// Of a build context the package index is asked anyway; of an image nobody is, unless the user wants a plan.
+    pub fn of(input: &'s Input) -> Self {
+        if input.context.is_some() { Asks::Choices(input) } else { Asks::Nobody }
+    }
 }
 
 /// Finds an image by a base's name; none where nobody here has it.
@@ -196,33 +216,30 @@ pub fn find<T>(opened: &Opened<'_>, given: &[AskedFor], rules: &[Rule], then: im
 }
 
 impl Found<'_> {
-    /// Makes the plan, with what `look_up` finds out of its pins.
-    pub fn plan(
-        &self,
-        ask: &Ask<'_>,
-        look_up: impl FnOnce(&Draft<'_>) -> Vec<Availability>,
-    ) -> Result<ManuallyDrop<std::result::Result<Planned, PlanError>>> {
+    /// Makes the plan.
+    pub fn plan(&self, ask: &Ask<'_>) -> Result<ManuallyDrop<std::result::Result<Planned, PlanError>>> {
         let mut options = ask.options.clone();
         if let Some(find) = ask.find_base {
             let name = options.base.clone().or_else(|| plan::base_of(self.facts).map(|base| base.name));
             options.at_hand = name.map(|name| find(&name)).transpose()?.flatten().map(Arc::new);
         }
-        let draft = match Draft::new(self.facts, self.findings, ask.rules, &options) {
-            Ok(draft) => draft,
-            Err(error) => return Ok(ManuallyDrop::new(Err(error))),
-        };
-        let draft = match ask.channels {
-            Some(input) => match with_channels(draft, input) {
-                Ok(draft) => draft,
+        let draft =
+            Draft::new(self.facts, self.findings, ask.rules, &options).and_then(|draft| fitted(draft, ask.asks));
+        let (draft, answers) = match (draft, ask.asks) {
+            (Err(error), _) => return Ok(ManuallyDrop::new(Err(error))),
+            (Ok(draft), Asks::Nobody | Asks::Choices(_)) => (draft, Vec::new()),
+            (Ok(draft), Asks::All(input)) => match with_channels(draft, input) {
+                Ok(draft) => {
+                    let answers = look_up(&draft, input);
+                    (draft, answers)
+                }
                 Err(error) => return Ok(ManuallyDrop::new(Err(error))),
             },
-            None => draft,
         };
-        let answers = look_up(&draft);
         let intent = draft.intent(answers);
         let Some(dockerfile) = ask.dockerfile else {
             let (plan, files) = prove::emitted(intent, ask.style);
-            return Ok(ManuallyDrop::new(Ok(Planned { plan, files, edits: None })));
+            return Ok(ManuallyDrop::new(builds(Planned { plan, files, edits: None })));
         };
         let told = self.world.map(context::World::take_told).unwrap_or_default();
         let attempt = |edits: &Edits| {
@@ -232,30 +249,46 @@ impl Found<'_> {
         };
         let mut edits = dockerfile.edits(intent.plan(), ask.rules, None)?;
         let mut made = attempt(&edits);
-        let back = if edits.change_installs { made.comes_back(&intent) } else { Vec::new() };
-        if !back.is_empty() {
-            let back: Vec<&str> = back.iter().map(String::as_str).collect();
-            let why = format!("another instruction would still install {}", Text::from(&some(&back)));
+        if edits.change_installs
+            && let Some(why) = in_the_way(&made, &intent)
+        {
             edits = dockerfile.edits(intent.plan(), ask.rules, Some(why))?;
             made = attempt(&edits);
         }
         let (plan, mut files) = made.settle(intent);
         self.world.into_iter().for_each(context::World::finish);
         files.retain(|(name, _)| name != "Dockerfile");
-        Ok(ManuallyDrop::new(Ok(Planned { plan, files, edits: Some(edits) })))
+        Ok(ManuallyDrop::new(builds(Planned { plan, files, edits: Some(edits) })))
     }
 }
 
-/// Measures the image, applies the rules, makes the plan, with what `look_up` finds out of its pins.
+/// The plan, unless its own text would not build.
+fn builds(planned: Planned) -> std::result::Result<Planned, PlanError> {
+    match prove::would_not_build(&planned.plan.predicted) {
+        Some(why) => Err(PlanError::WouldNotBuild(why.to_owned())),
+        None => Ok(planned),
+    }
+}
+
+/// Why edits of installs are taken back.
+fn in_the_way(made: &prove::Attempt, intent: &Intent<'_>) -> Option<String> {
+    if let Some(why) = made.would_not_build() {
+        return Some(format!("with other installs it would not build: {}", Text::from(why)));
+    }
+    let back = made.comes_back(intent);
+    let back: Vec<&str> = back.iter().map(String::as_str).collect();
+    (!back.is_empty()).then(|| format!("another instruction would still install {}", Text::from(&some(&back))))
+}
+
+/// Measures the image, applies the rules, makes the plan.
 pub fn measure<T>(
     opened: &Opened<'_>,
     given: &[AskedFor],
     ask: &Ask<'_>,
-    look_up: impl FnOnce(&Draft<'_>) -> Vec<Availability>,
     then: impl FnOnce(Measured<'_>) -> Result<T>,
 ) -> Result<T> {
     find(opened, given, ask.rules, |found| {
-        let plan = found.plan(ask, look_up)?;
+        let plan = found.plan(ask)?;
         let (facts, findings) = (found.facts, found.findings);
         then(Measured { image: found.image, view: facts.view, facts, findings, plan: plan.as_ref() })
     })
@@ -302,8 +335,44 @@ pub fn base_at_hand(input: &Input, name: &str, told: Option<&(String, Target)>) 
     })
 }
 
+/// How often a plan's choices are made again: a family has no more members.
+const MAX_FITS: usize = 8;
+
+/// A draft whose choices can be installed, as far as package indexes tell.
+fn fitted<'a>(mut draft: Draft<'a>, asks: Asks<'_>) -> std::result::Result<Draft<'a>, PlanError> {
+    let (input, all) = match asks {
+        Asks::Nobody => return Ok(draft),
+        Asks::Choices(input) => (input, false),
+        Asks::All(input) => (input, true),
+    };
+    for _ in 0..MAX_FITS {
+        let wanted = draft.choices(all);
+        let platform = draft.platform().filter(|_| !wanted.is_empty());
+        // Who asks for all pins says what is in the way.
+        let Some((platform, uv)) = platform.and_then(|platform| Some((platform, uv_of(input).ok()?))) else { break };
+        let bar = Bar::new(input.quiet);
+        bar.start(&format!("asking package indexes for {} (uv {})", count(wanted.len(), "pin"), uv.version()), None);
+        let found = index::look_up(&uv, &wanted, &platform, &wheel_options(input));
+        bar.finish();
+        match draft.fitted(&wanted, &found)? {
+            Some(other) => draft = other,
+            None => break,
+        }
+    }
+    Ok(draft)
+}
+
+fn uv_of(input: &Input) -> std::result::Result<Uv, ResolveError> {
+    let strangers = input.context.iter().fold(Strangers::here(), |known, context| known.and(&context.folder));
+    Uv::find_outside(&strangers)
+}
+
+fn wheel_options(input: &Input) -> crate::wheel::Options {
+    crate::wheel::Options { cache: input.options.cache.clone(), ..crate::wheel::Options::default() }
+}
+
 /// Asks package indexes for the pins of a plan. Without an answer there is a note, and the plan is made all the same.
-pub fn look_up(draft: &Draft<'_>, input: &Input) -> Vec<Availability> {
+fn look_up(draft: &Draft<'_>, input: &Input) -> Vec<Availability> {
     let wanted = draft.wanted();
     if wanted.is_empty() {
         return Vec::new();
@@ -313,8 +382,7 @@ pub fn look_up(draft: &Draft<'_>, input: &Input) -> Vec<Availability> {
         bar.note("nothing was looked up: the image does not tell its version of Python or its architecture");
         return Vec::new();
     };
-    let strangers = input.context.iter().fold(Strangers::here(), |known, context| known.and(&context.folder));
-    let uv = match Uv::find_outside(&strangers) {
+    let uv = match uv_of(input) {
         Ok(uv) => uv,
         Err(error) => {
             bar.note(&format!(
@@ -324,8 +392,7 @@ pub fn look_up(draft: &Draft<'_>, input: &Input) -> Vec<Availability> {
         }
     };
     bar.start(&format!("asking package indexes for {} pins (uv {})", wanted.len(), uv.version()), None);
-    let options = crate::wheel::Options { cache: input.options.cache.clone(), ..crate::wheel::Options::default() };
-    let found = index::look_up(&uv, &wanted, &platform, &options);
+    let found = index::look_up(&uv, &wanted, &platform, &wheel_options(input));
     bar.finish();
     bar.note(&tally(&found, &uv));
     found
@@ -340,8 +407,7 @@ fn with_channels<'a>(draft: Draft<'a>, input: &Input) -> std::result::Result<Dra
     let bar = Bar::new(input.quiet);
     bar.start("asking conda's channels", None);
     let settings = ChannelSettings::of_user();
-    let options = crate::wheel::Options { cache: input.options.cache.clone(), ..crate::wheel::Options::default() };
-    let answers = match Channels::new(options) {
+    let answers = match Channels::new(wheel_options(input)) {
         Ok(channels) => questions.iter().map(|question| conda::ask(question, &settings, &channels)).collect(),
         Err(why) => vec![Err(Refusal::Unasked(why)); questions.len()],
     };

@@ -3,6 +3,7 @@
 //! Roots are never guessed away: what nothing requires is a root too, so only what a rule drops, and what then
 //! nobody needs, goes.
 
+use super::fit::{Fit, Fits, Swap};
 use super::{OverriddenEdge, TargetEnvironment, Why};
 use crate::base::{DistId, ImagePath, is_within};
 use crate::facts::Facts;
@@ -19,21 +20,6 @@ pub(super) struct Gone {
     pub rule: String,
     /// Why.
     pub why: Why,
-}
-
-/// A distribution that is installed under another name, or from another index.
-#[derive(Clone, Debug)]
-pub(super) struct Swap {
-    /// The rule.
-    pub rule: String,
-    /// What it becomes.
-    pub name: String,
-    /// Which version.
-    pub version: String,
-    /// From which index.
-    pub index: Option<String>,
-    /// How its size is predicted.
-    pub replacement: Option<Replacement>,
 }
 
 /// The decisions.
@@ -55,6 +41,8 @@ pub(super) struct Decisions {
     pub families: Vec<(String, String)>,
     /// Things that the user should know before building.
     pub notes: Vec<String>,
+    /// Rules that are not followed, with the reason.
+    pub held: BTreeMap<String, String>,
     /// Stay as they are, because they were compiled and nothing in the image tells with what.
     pub compiled_elsewhere: BTreeSet<DistId>,
 }
@@ -65,6 +53,13 @@ impl Decisions {
     pub fn is_new(&self, facts: &Facts<'_>, id: DistId) -> bool {
         let dist = &facts.python.distributions[id];
         self.swaps.contains_key(&id) || dist.is_broken() || self.has_files_of_the_gone(facts, dist)
+    }
+
+    /// A choice with the version that the index has.
+    fn fitted(&mut self, swap: Swap, fits: &Fits) -> Swap {
+        let Some(Fit::Version { version, why }) = fits.get(&normalize_name(&swap.name)) else { return swap };
+        self.notes.push(format!("{why}: {version} takes its place"));
+        Swap { version: version.clone(), ..swap }
     }
 
     /// Whether the content of one of its paths is that of a distribution that goes.
@@ -216,8 +211,8 @@ pub(super) fn decide(
     findings: &[Finding],
     rules: &[Rule],
     follows: &dyn Fn(&Rule, Tier) -> bool,
-    environment: Option<usize>,
-    base_layers: usize,
+    (environment, base_layers): (Option<usize>, usize),
+    fits: &Fits,
 ) -> Decisions {
     let mut out = Decisions::default();
     let Some(environment) = environment else { return out };
@@ -236,8 +231,10 @@ pub(super) fn decide(
             continue;
         };
         match &rule.detect {
-            Detect::DuplicateFamily { members, keep, needs } => family(&mut out, facts, rule, members, keep, needs),
-            Detect::GpuBuild { replace, .. } => gpu(&mut out, facts, rule, replace, finding),
+            Detect::DuplicateFamily { members, keep, needs } => {
+                family(&mut out, facts, rule, &Family { members, keep, needs }, fits)
+            }
+            Detect::GpuBuild { replace, .. } => gpu(&mut out, facts, rule, replace, finding, fits),
             Detect::Distributions { .. } => {
                 drop_each(&mut out, rule, finding, &Why::Development);
             }
@@ -256,27 +253,47 @@ fn gone(rule: &Rule, why: Why) -> Gone {
     Gone { rule: rule.id.clone(), why }
 }
 
+/// A rule's family.
+struct Family<'r> {
+    members: &'r [String],
+    keep: &'r [String],
+    needs: &'r BTreeMap<String, Vec<String>>,
+}
+
 /// One member of a family stays.
-fn family(
-    out: &mut Decisions,
-    facts: &Facts<'_>,
-    rule: &Rule,
-    members: &[String],
-    keep: &[String],
-    needs: &BTreeMap<String, Vec<String>>,
-) {
+fn family(out: &mut Decisions, facts: &Facts<'_>, rule: &Rule, family: &Family<'_>, fits: &Fits) {
+    let &Family { members, keep, needs } = family;
     let dists = &facts.python.distributions;
     let present: Vec<DistId> =
         out.subject.iter().copied().filter(|&id| members.contains(&dists[id].normalized)).collect();
     let Some(&newest) = present.iter().max_by_key(|&&id| (dists[id].bytes, id)) else { return };
     let needed = needed(facts.uses.in_application(), needs);
-    let Some((kept_name, _)) = kept_member(keep, needs, &needed) else { return };
+    let is_present = |name: &str| present.iter().any(|&id| dists[id].normalized == name);
+    let nothing = |name: &str| matches!(fits.get(name), Some(Fit::Nothing(_))) && !is_present(name);
+    let keep: Vec<String> = keep.iter().filter(|name| !nothing(name)).cloned().collect();
+    let Some((kept_name, _)) = kept_member(&keep, needs, &needed) else { return };
+    let refused = members.iter().filter(|name| nothing(name)).filter_map(|name| fits.get(name));
+    out.notes.extend(refused.filter_map(Fit::nothing).map(|why| format!("{why}: {kept_name} stays")));
     let kept = present.iter().copied().find(|&id| dists[id].normalized == *kept_name);
     let survivor = kept.unwrap_or(newest);
     if kept.is_none() {
-        let version = dists[newest].version.clone();
-        let name = kept_name.clone();
-        out.swaps.insert(newest, Swap { rule: rule.id.clone(), name, version, index: None, replacement: None });
+        let mut version = dists[newest].version.clone();
+        if let Some(Fit::Version { version: other, why }) = fits.get(kept_name) {
+            out.notes.push(format!("{why}: {other} takes its place"));
+            version.clone_from(other);
+        }
+        let of_family = |root: &&(DistId, Root)| present.contains(&root.0);
+        let asked = out.roots.iter().filter(of_family).map(|(_, root)| root.specifiers.clone()).collect();
+        let swap = Swap {
+            rule: rule.id.clone(),
+            name: kept_name.clone(),
+            version,
+            index: None,
+            replacement: None,
+            family: members.to_vec(),
+            asked,
+        };
+        out.swaps.insert(newest, swap);
     }
     for &id in present.iter().filter(|&&id| id != survivor) {
         out.gone.insert(id, gone(rule, Why::ReplacedBy(kept_name.clone())));
@@ -309,7 +326,7 @@ fn family(
 }
 
 /// A GPU build becomes a CPU build, and its company goes with it.
-fn gpu(out: &mut Decisions, facts: &Facts<'_>, rule: &Rule, replace: &Replacement, finding: &Finding) {
+fn gpu(out: &mut Decisions, facts: &Facts<'_>, rule: &Rule, replace: &Replacement, finding: &Finding, fits: &Fits) {
     let dists = &facts.python.distributions;
     let subject = |id: &DistId| out.subject.contains(id);
     let Some(id) = finding.distributions.iter().copied().filter(subject).find(|&id| {
@@ -319,6 +336,14 @@ fn gpu(out: &mut Decisions, facts: &Facts<'_>, rule: &Rule, replace: &Replacemen
         return;
     };
     let name = normalize_name(&replace.name);
+    let together: BTreeSet<String> = replace.together.iter().map(|name| normalize_name(name)).collect();
+    let is_together = |other: &DistId| together.contains(&dists[*other].normalized);
+    let company = out.subject.iter().copied().filter(is_together).collect::<Vec<_>>();
+    let replaced = company.iter().map(|&other| dists[other].normalized.as_str()).chain([name.as_str()]);
+    if let Some(why) = replaced.filter_map(|name| fits.get(name)).find_map(Fit::nothing) {
+        out.held.insert(rule.id.clone(), format!("left to you: {why}"));
+        return;
+    }
     let already = out.subject.iter().copied().find(|&other| other != id && dists[other].normalized == name);
     if let Some(twin) = already {
         out.gone.insert(id, gone(rule, Why::ReplacedBy(replace.name.clone())));
@@ -336,17 +361,18 @@ fn gpu(out: &mut Decisions, facts: &Facts<'_>, rule: &Rule, replace: &Replacemen
             ));
         }
     } else {
-        out.swaps.insert(id, swap(rule, replace, &replace.name, &dists[id]));
+        let swap = out.fitted(swap(rule, replace, &replace.name, &dists[id]), fits);
+        out.swaps.insert(id, swap);
     }
     if name != dists[id].normalized {
         out.overridden_names.insert(dists[id].normalized.clone(), Why::ReplacedBy(replace.name.clone()));
     }
-    let together: BTreeSet<String> = replace.together.iter().map(|name| normalize_name(name)).collect();
-    for other in
-        out.subject.iter().copied().filter(|&other| together.contains(&dists[other].normalized)).collect::<Vec<_>>()
-    {
+    for other in company {
         let same = Replacement { sizes: BTreeMap::new(), without: replace.without.clone(), ..replace.clone() };
-        out.swaps.entry(other).or_insert_with(|| swap(rule, &same, &dists[other].name, &dists[other]));
+        if !out.swaps.contains_key(&other) {
+            let swap = out.fitted(swap(rule, &same, &dists[other].name, &dists[other]), fits);
+            out.swaps.insert(other, swap);
+        }
     }
     for other in out.subject.iter().copied().filter(|&other| other != id).collect::<Vec<_>>() {
         if replace.company.matches(dists[other].normalized.as_bytes()) && !serves_others(facts, other) {
@@ -383,6 +409,8 @@ fn swap(rule: &Rule, replace: &Replacement, name: &str, dist: &Distribution) -> 
         version,
         index: replace.index.clone(),
         replacement: Some(replace.clone()),
+        family: Vec::new(),
+        asked: Vec::new(),
     }
 }
 

@@ -2,8 +2,9 @@
 //! index may be there or not.
 
 use super::application::{Application, Chooser};
-use super::closure::{self, Decisions, Swap};
+use super::closure::{self, Decisions};
 use super::conda::{self, CondaDecisions, CondaEnvironment};
+use super::fit::{self, Fits, Swap};
 use super::gpu_system::GpuSystem;
 use super::predict::{Prediction, Taken};
 use super::stock::Stock;
@@ -15,7 +16,7 @@ use crate::context::{KnownConda, KnownDistribution};
 use crate::facts::Facts;
 use crate::fs::View;
 use crate::image::{Config, Image};
-use crate::index::{Availability, Wanted};
+use crate::index::{Availability, Verdict, Wanted};
 use crate::os::OsInventory;
 use crate::python::{EnvironmentKind, normalize_name};
 use crate::rules::{Detect, Finding, Rule, Tier};
@@ -39,8 +40,16 @@ pub struct Draft<'a> {
     application: Application,
     /// Environments of conda's that are made anew.
     conda: CondaDecisions,
-    /// Those that no channel has other builds for, with the reason.
-    left: BTreeMap<ImagePath, String>,
+    told: Told,
+}
+
+/// What was asked before, and does not do as it was thought.
+#[derive(Clone, Default)]
+struct Told {
+    /// Environments of conda's that no channel has other builds for, with the reason.
+    conda: BTreeMap<ImagePath, String>,
+    /// Distributions that no index has in the version that was chosen.
+    fits: Fits,
 }
 
 impl<'a> Draft<'a> {
@@ -55,16 +64,16 @@ impl<'a> Draft<'a> {
         rules: &'a [Rule],
         options: &'a PlanOptions,
     ) -> Result<Self, PlanError> {
-        Self::leaving(facts, findings, rules, options, BTreeMap::new())
+        Self::leaving(facts, findings, rules, options, Told::default())
     }
 
-    /// Decides, and leaves these environments of conda's as they are.
+    /// Decides, with what is known from an earlier decision.
     fn leaving(
         facts: &'a Facts<'a>,
         findings: &'a [Finding],
         rules: &'a [Rule],
         options: &'a PlanOptions,
-        left: BTreeMap<ImagePath, String>,
+        told: Told,
     ) -> Result<Self, PlanError> {
         super::check_ids(rules, options)?;
         let image = facts.view.image();
@@ -83,7 +92,7 @@ impl<'a> Draft<'a> {
         let target = target.or_else(|| copied().filter(is_copied));
         let mut conda = match options.own_dockerfile {
             true => CondaDecisions::default(),
-            false => conda::decide(facts, findings, rules, &follows, base.layers, &left),
+            false => conda::decide(facts, findings, rules, &follows, base.layers, &told.conda),
         };
         // conda's environments are copied as they are where nothing in them is to change: what is in them another installer
         // cannot make. Where there is no shell nothing can be installed.
@@ -95,7 +104,7 @@ impl<'a> Draft<'a> {
         let rebuilt = target.as_ref().filter(|target| !copies_environment(target));
         let environment = rebuilt.map(|(_, environment)| environment);
         let position = rebuilt.map(|(position, _)| *position);
-        let decide = || closure::decide(facts, findings, rules, &follows, position, base_layers);
+        let decide = || closure::decide(facts, findings, rules, &follows, (position, base_layers), &told.fits);
         let other = options.at_hand.as_deref().filter(|_| base.other.is_some()).map(|found| &found.image);
         let read_base = || {
             let view = other.map_or_else(|| View::of_lowest(image, base.layers), View::new);
@@ -131,6 +140,7 @@ impl<'a> Draft<'a> {
         };
         let mut system = system::decide(&question);
         system.held.append(&mut conda.held);
+        system.held.append(&mut decisions.held);
         let dropped: FastSet<&[u8]> = super::followed_paths(findings, rules, &follows);
         conda.list.iter_mut().for_each(|decision| decision.also_without(facts, &dropped));
         let mut chooser =
@@ -145,7 +155,7 @@ impl<'a> Draft<'a> {
         if !base.has_shell && !options.own_dockerfile {
             decisions.notes.extend(application.without_a_shell());
         }
-        Ok(Self { facts, findings, rules, options, base, config, target, decisions, system, application, conda, left })
+        Ok(Self { facts, findings, rules, options, base, config, target, decisions, system, application, conda, told })
     }
 
     /// What channels of conda's are to be asked, by the environments whose builds change.
@@ -161,21 +171,63 @@ impl<'a> Draft<'a> {
     /// As for [`Draft::new`].
     pub fn told(mut self, answers: Vec<Answer>) -> Result<Self, PlanError> {
         let facts = self.facts;
-        let mut left = self.left.clone();
+        let mut told = self.told.clone();
         let asked = self.conda.list.iter_mut().filter(|decision| decision.question(facts).is_some());
         for (decision, answer) in asked.zip(&answers) {
             if let Err(why) = decision.answered(facts, answer.clone()) {
-                left.insert(decision.prefix.clone(), why);
+                told.conda.insert(decision.prefix.clone(), why);
             }
         }
-        if left.len() == self.left.len() {
+        if told.conda.len() == self.told.conda.len() {
             return Ok(self);
         }
-        let again = Self::leaving(facts, self.findings, self.rules, self.options, left)?;
+        let again = Self::leaving(facts, self.findings, self.rules, self.options, told)?;
         let rest =
             self.conda.list.iter().zip(answers).filter(|(decision, _)| again.conda.at(&decision.prefix).is_some());
         let rest = rest.map(|(_, answer)| answer).collect();
         again.told(rest)
+    }
+
+    /// What the plan puts in the place of something else.
+    fn swaps(&self) -> impl Iterator<Item = (DistId, &Swap)> {
+        self.decisions.swaps.iter().map(|(id, swap)| (*id, swap))
+    }
+
+    /// What package indexes are to be asked before the plan rests on it; of rules that name an index of their own only with
+    /// `all`.
+    pub fn choices(&self, all: bool) -> Vec<Wanted> {
+        let wanted = |(_, swap): (DistId, &Swap)| Wanted {
+            name: swap.name.clone(),
+            version: swap.version.clone(),
+            index: swap.index.clone(),
+            measure: false,
+        };
+        self.swaps().filter(|(_, swap)| all || swap.index.is_none()).map(wanted).collect()
+    }
+
+    /// The plan with other choices, where an index does not have one that was made; `answers` are in the order of `asked`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Draft::new`].
+    pub fn fitted(&self, asked: &[Wanted], answers: &[Availability]) -> Result<Option<Self>, PlanError> {
+        let mut fits = self.told.fits.clone();
+        for (wanted, answer) in asked.iter().zip(answers) {
+            if !matches!(answer.verdict, Verdict::Gone | Verdict::NoWheel) {
+                continue;
+            }
+            let name = normalize_name(&wanted.name);
+            let of_it = |(_, swap): &(DistId, &Swap)| swap.name == wanted.name && swap.version == wanted.version;
+            let Some((_, swap)) = self.swaps().find(of_it) else { continue };
+            let again = fits.contains_key(&name);
+            let fit = fit::fit(self.facts, swap, answer);
+            fits.insert(name, if again { fit.to_nothing() } else { fit });
+        }
+        if fits == self.told.fits {
+            return Ok(None);
+        }
+        let told = Told { fits, ..self.told.clone() };
+        Self::leaving(self.facts, self.findings, self.rules, self.options, told).map(Some)
     }
 
     /// What the user should know of a base that only `--base` names.

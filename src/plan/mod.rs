@@ -10,6 +10,7 @@ mod closure;
 mod conda;
 mod draft;
 mod fates;
+mod fit;
 mod gpu_system;
 mod installed;
 mod libraries;
@@ -403,6 +404,9 @@ pub enum PlanError {
     /// Nothing tells what to build on.
     #[error("the base image is not known: {0}")]
     UnknownBase(String),
+    /// The plan's own Dockerfile cannot be read to its end.
+    #[error("there is no plan: its Dockerfile would not build: {0}")]
+    WouldNotBuild(String),
 }
 
 /// A symbolic link to make again.

@@ -1,8 +1,9 @@
 //! The image that would result, and what each of its differences from the original is owed to.
 
 use super::application::Application;
-use super::closure::{Decisions, Swap};
+use super::closure::Decisions;
 use super::conda::CondaDecisions;
+use super::fit::Swap;
 use super::system::SystemDecisions;
 use super::{Action, BaseImage, TargetEnvironment, installed};
 use crate::base::{

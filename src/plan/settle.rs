@@ -367,7 +367,8 @@ fn owner_of_new(
         names.collect()
     });
     names.get(top).copied().or_else(|| {
-        let stem = top.split(|&b| b == b'-').next()?;
+        // `NAME-1.0.dist-info`, and `NAME.libs` for libraries that a wheel brings.
+        let stem = top.strip_suffix(b".libs").unwrap_or(top).split(|&b| b == b'-').next()?;
         let name = crate::python::normalize_name(std::str::from_utf8(stem).ok()?);
         let is_it = |id: &DistId| {
             let swap = prediction.distributions.swaps.get(id).map(|swap| crate::python::normalize_name(&swap.name));

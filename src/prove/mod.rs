@@ -123,10 +123,23 @@ impl Attempt {
         back.into_iter().map(str::to_owned).chain(open).collect()
     }
 
+    /// Why the text could not be read to its end.
+    pub fn would_not_build(&self) -> Option<&str> {
+        would_not_build(&self.image)
+    }
+
     /// The plan with this as its prediction, and its files.
     pub fn settle(self, intent: Intent<'_>) -> (Plan, Files) {
         (intent.settle(self.image), self.files)
     }
+}
+
+/// Why the text of a plan does not build: of an image that was predicted of it.
+pub fn would_not_build(predicted: &Image) -> Option<&str> {
+    predicted.gaps.iter().find_map(|gap| match &gap.why {
+        GapReason::WouldNotBuild(why) => Some(why.as_str()),
+        _ => None,
+    })
 }
 
 /// The image that an edited Dockerfile makes.

@@ -272,6 +272,61 @@ fn a_plan_says_what_it_found_and_locks_it() {
     }
 }
 
+/// An image with two members of one family, the larger one in a version that others of the family do not have.
+fn family() -> tempfile::TempDir {
+    let site = "usr/local/lib/python3.11/site-packages";
+    let dist = |name: &str, version: &str, bytes: u32| {
+        let info = format!("{name}-{version}.dist-info");
+        let record = format!("cv2/__init__.py,,{bytes}\\n{info}/METADATA,,\\n{info}/RECORD,,\\n");
+        format!(
+            "f {site}/{info}/METADATA = Name: {name}\\nVersion: {version}\\n\n\
+             f {site}/{info}/RECORD = {record}\n\
+             f {site}/cv2/__init__.py {bytes}\n"
+        )
+    };
+    let image = fixture::image(&format!(
+        "layer ADD file:1 in /\n\
+         f etc/os-release = ID=debian\\nVERSION_CODENAME=bookworm\\n\n\
+         empty CMD [\"bash\"]\n\
+         layer RUN pip install\n{}{}",
+        dist("opencv-python", "5.0.0.93", 900),
+        dist("opencv-contrib-python", "5.1.0.95", 1_000),
+    ));
+    let folder = tempfile::tempdir().unwrap();
+    let mut recorded = Vec::new();
+    write_recorded(&image, &mut recorded).unwrap();
+    std::fs::write(folder.path().join("image.index"), recorded).unwrap();
+    folder
+}
+
+#[test]
+fn what_takes_the_place_is_a_version_that_the_index_has() {
+    if Uv::find().is_err() {
+        return;
+    }
+    let wheel = |name: &str, version: &str| Listed::wheel(&name.replace('-', "_"), version, "py3-none-any", 700);
+    let present = || vec![wheel("opencv-python", "5.0.0.93"), wheel("opencv-contrib-python", "5.1.0.95")];
+    let planned = |files: Vec<Listed>| {
+        let server = index(files, false);
+        let (code, stderr, folder) = plan(family(), &[], &[("UV_DEFAULT_INDEX", &simple(&server))]);
+        assert_eq!(code, 0, "{stderr}");
+        assert!(stderr.contains("1 of 1 pins have a wheel"), "{stderr}");
+        (file(&folder, "requirements.txt"), file(&folder, "REPORT.md"))
+    };
+    let (requirements, report) =
+        planned(present().into_iter().chain([wheel("opencv-python-headless", "5.0.0.93")]).collect());
+    assert!(requirements.contains("opencv-python-headless==5.0.0.93"), "{requirements}");
+    assert!(
+        report.contains("the package index has no opencv-python-headless 5.1.0.95: 5.0.0.93 takes its place"),
+        "{report}"
+    );
+    // Where there is none at all, one of those that are there stays.
+    let (requirements, report) = planned(present());
+    assert!(requirements.contains("opencv-python==5.0.0.93"), "{requirements}");
+    assert!(report.contains("the package index has no opencv-python-headless 5.1.0.95"), "{report}");
+    assert!(!requirements.contains("headless"), "{requirements}");
+}
+
 #[test]
 fn pips_configuration_serves_where_uv_has_none() {
     if Uv::find().is_err() {

@@ -8,7 +8,7 @@ use crate::cli::input::{Input, Look};
 use crate::cli::locate::locate;
 use crate::cli::options;
 use crate::cli::output::Destination;
-use crate::cli::pipeline::{self, Ask};
+use crate::cli::pipeline::{self, Ask, Asks};
 use crate::emit::Style;
 use crate::plan::PlanOptions;
 use crate::report;
@@ -32,22 +32,16 @@ pub fn run(args: options::Audit) -> Result<()> {
             options: &options,
             style: Style::default(),
             dockerfile: dockerfile.as_deref(),
-            channels: None,
+            asks: Asks::of(&input),
             find_base: None,
         };
-        let (report, verdict) = pipeline::measure(
-            &opened,
-            &input.given,
-            &ask,
-            |_| Vec::new(),
-            |measured| {
-                let verdict = budget.as_ref().map(|budget| budget.judge(&rules, &measured)).transpose()?;
-                let report = measured.report(&rules);
-                let plan = measured.plan.ok().map(|planned| &planned.plan);
-                let report = if has_map { report.with_map(measured.facts, measured.findings, plan) } else { report };
-                Ok((report, verdict))
-            },
-        )?;
+        let (report, verdict) = pipeline::measure(&opened, &input.given, &ask, |measured| {
+            let verdict = budget.as_ref().map(|budget| budget.judge(&rules, &measured)).transpose()?;
+            let report = measured.report(&rules);
+            let plan = measured.plan.ok().map(|planned| &planned.plan);
+            let report = if has_map { report.with_map(measured.facts, measured.findings, plan) } else { report };
+            Ok((report, verdict))
+        })?;
         let render = args.format.render;
         let mut text = render(&report, &rules, look.style(&input)).map_err(Failure::measure)?;
         if let Some(verdict) = verdict.as_ref().filter(|_| args.format.name == "text") {

@@ -13,7 +13,7 @@ use crate::cli::input::{self, Input, Look};
 use crate::cli::locate::locate;
 use crate::cli::options::{Check as Args, CheckFormat};
 use crate::cli::output::Destination;
-use crate::cli::pipeline::{self, Ask, Found};
+use crate::cli::pipeline::{self, Ask, Asks, Found};
 use crate::cli::progress::Bar;
 use crate::emit::Style;
 use crate::image::Progress as _;
@@ -210,11 +210,11 @@ fn judge(settings: &Settings, rules: &[Rule], found: &Found<'_>) -> Result<(Snap
         options: &options,
         style: Style::default(),
         dockerfile: dockerfile.as_deref(),
-        channels: None,
+        asks: Asks::of(&settings.input),
         find_base: None,
     };
     if settings.mode == Mode::Planned {
-        let plan = found.plan(&ask, |_| Vec::new())?;
+        let plan = found.plan(&ask)?;
         let plan = (*plan).as_ref().map(|planned| &planned.plan).map_err(|error| {
             Failure::measure(anyhow::anyhow!("there is no plan whose image could be judged: {error}"))
         })?;
@@ -226,7 +226,7 @@ fn judge(settings: &Settings, rules: &[Rule], found: &Found<'_>) -> Result<(Snap
     // Who is within the budget needs no plan; of an image with gaps the plan has them, too.
     if matches!(verdict.outcome, Outcome::Warn | Outcome::Fail)
         && found.image.gaps.is_empty()
-        && let Ok(pipeline::Planned { plan, .. }) = &*found.plan(&ask, |_| Vec::new())?
+        && let Ok(pipeline::Planned { plan, .. }) = &*found.plan(&ask)?
     {
         let judged = evaluate(&predicted(settings, rules, plan, &snapshot))?;
         verdict.planned = Some(planned(&judged, plan, rules));

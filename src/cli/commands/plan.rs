@@ -8,11 +8,11 @@ use crate::cli::input::{self, Input, Look};
 use crate::cli::locate::locate;
 use crate::cli::options::{self, Source, Style};
 use crate::cli::output::{Folder, print};
-use crate::cli::pipeline::{self, Ask, Measured, Planned};
+use crate::cli::pipeline::{self, Ask, Asks, Measured, Planned};
 use crate::emit;
 use crate::facts;
 use crate::image::{Form, Local, Target, host_platform};
-use crate::plan::{self, Draft, PlanOptions};
+use crate::plan::{self, PlanOptions};
 use crate::report::{PlanReport, json, report_md, text};
 use std::path::{Path, PathBuf};
 
@@ -42,19 +42,17 @@ pub fn run(mut args: options::Plan) -> Result<()> {
     let settings = Settings::new(args)?;
     settings.input.keeping_cache(|| {
         let opened = pipeline::opened(&settings.input)?;
-        let look_up =
-            |draft: &Draft<'_>| if settings.resolve { pipeline::look_up(draft, &settings.input) } else { Vec::new() };
         let find_base = |name: &str| pipeline::base_at_hand(&settings.input, name, settings.base.as_ref());
         let ask = Ask {
             rules: &rules,
             options: &settings.options,
             style: settings.style,
             dockerfile: settings.dockerfile.as_deref(),
-            channels: settings.resolve.then_some(&settings.input),
+            asks: if settings.resolve { Asks::All(&settings.input) } else { Asks::Nobody },
             find_base: settings.dockerfile.is_none().then_some(&find_base as &pipeline::FindBase<'_>),
         };
         let given = &settings.input.given;
-        let (files, report, edited, again, next) = pipeline::measure(&opened, given, &ask, look_up, |measured| {
+        let (files, report, edited, again, next) = pipeline::measure(&opened, given, &ask, |measured| {
             let planned = measured.plan.map_err(pipeline::plan_failure)?;
             let edits = planned.edits.as_ref();
             let edited = edits.map(|edits| text::edits_summary(edits, &planned.plan.actions)).unwrap_or_default();
