@@ -80,7 +80,7 @@ pub(super) fn input(source: &Source, target: &Target, asks: bool) -> Result<Opti
         return Err(Failure::usage(anyhow::anyhow!("--python `{python}`: expected a version like 3.11")));
     }
     let (dockerfile, target_stage) = (args.file.clone(), args.target_stage.clone());
-    let options = ContextOptions { dockerfile, target_stage, build_arguments, platform, python };
+    let options = ContextOptions { dockerfile, inline: None, target_stage, build_arguments, platform, python };
     Ok(Some(ContextInput { folder, options, images, sizes_from }))
 }
 

@@ -47,11 +47,24 @@ impl UserDockerfile {
     /// That of a build context that was read; none where it has none, or where the target is none.
     pub fn of_input(input: &Input) -> Result<Option<Box<Self>>> {
         let Some(context) = &input.context else { return Ok(None) };
+        if let Some(text) = &context.options.inline {
+            return Self::of_text(text, &context.folder, context.options.target_stage.clone()).map(Box::new).map(Some);
+        }
         let Some(path) = context::dockerfile(&context.folder, context.options.dockerfile.as_deref()) else {
             return Ok(None);
         };
         let stage = context.options.target_stage.clone();
         Ok(Some(Box::new(Self::read(&path, Some(&context.folder), stage, Vec::new())?)))
+    }
+
+    /// One that is in no file of its own.
+    fn of_text(text: &str, folder: &Path, target_stage: Option<String>) -> Result<Self> {
+        let path = crate::context::INLINE.to_owned();
+        let context = names(folder, true)?;
+        let options = EditOptions { target_stage, skip: Vec::new(), path: path.clone(), context, installs_stay: None };
+        let read = Self { text: text.to_owned(), shown: path, options };
+        read.stage()?;
+        Ok(read)
     }
 
     fn parsed(&self) -> Result<Dockerfile<'_>> {

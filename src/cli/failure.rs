@@ -76,6 +76,11 @@ impl Failure {
         out
     }
 
+    /// In one line, for somebody who goes on without what failed.
+    pub fn in_words(&self) -> String {
+        self.text().lines().collect::<Vec<_>>().join(" ")
+    }
+
     /// The exit code.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.code)

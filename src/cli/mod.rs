@@ -15,6 +15,7 @@ mod context;
 mod dockerfile;
 mod failure;
 mod given;
+mod images;
 mod imports;
 mod input;
 mod locate;

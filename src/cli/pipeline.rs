@@ -294,6 +294,27 @@ pub fn measure<T>(
     })
 }
 
+/// Audits what is named: measures it, and makes a plan, for which nobody is asked of an image. With `ledger`, what becomes of every file is kept.
+pub fn audit<T>(
+    input: &Input,
+    rules: &[Rule],
+    ledger: bool,
+    then: impl FnOnce(Measured<'_>) -> Result<T>,
+) -> Result<T> {
+    let opened = opened(input)?;
+    let dockerfile = UserDockerfile::of_input(input)?;
+    let options = PlanOptions { own_dockerfile: dockerfile.is_some(), ledger, ..PlanOptions::default() };
+    let ask = Ask {
+        rules,
+        options: &options,
+        style: Style::default(),
+        dockerfile: dockerfile.as_deref(),
+        asks: Asks::of(input),
+        find_base: None,
+    };
+    measure(&opened, &input.given, &ask, then)
+}
+
 /// The interpreter of the environment that has most bytes.
 pub fn interpreter(facts: &Facts<'_>) -> Option<String> {
     let mut bytes = vec![0u64; facts.python.environments.len()];

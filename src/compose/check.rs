@@ -168,6 +168,8 @@ checks! {
         "cAdvisor has a series for every cgroup of the host, for the host itself and for each slice. Without a label the alert is about all of them.";
     CacheCounted, "cache-counted", Note,
         "container_memory_usage_bytes has all page cache in it. The kernel takes it back before it kills, so that a high value is no sign of danger.";
+    ImageSaving, "image-saving", Note,
+        "The audit of the service's image found bytes that it can do without. Services whose images share layers share them on disk; in memory each container has its own. The command makes the plan, or shows the audit where there is nothing that a plan does by itself.";
     LeverMisspelt, "lever-misspelt", Error,
         "The variable of glibc is MALLOC_TRIM_THRESHOLD_ and MALLOC_MMAP_THRESHOLD_, with an underscore at its end. Without it nothing reads it.";
 }

@@ -3,7 +3,7 @@
 
 use super::error::ComposeError;
 use super::place::Place;
-use crate::base::{Root, read_named};
+use crate::base::{Found, Root, read_named};
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
@@ -62,10 +62,16 @@ impl Folder {
         text(bytes).map_err(|message| error(message, false))
     }
 
+    /// What is at an absolute path, where it is below this folder: nothing where it is not.
+    pub fn find(&self, path: &Path) -> Option<Option<Found>> {
+        let inside = self.inside(Path::new("/"), path.to_str()?)?;
+        Some(self.root.find(inside.as_os_str().as_encoded_bytes()))
+    }
+
     /// Whether a file that another file may name is there.
     pub fn has(&self, folder: &Path, path: &str) -> bool {
         let inside = self.inside(folder, path);
-        inside.is_some_and(|path| self.root.find(path.as_os_str().as_encoded_bytes()) == Some(crate::base::Found::File))
+        inside.is_some_and(|path| self.root.find(path.as_os_str().as_encoded_bytes()) == Some(Found::File))
     }
 }
 

@@ -4,6 +4,7 @@
 //! services are extended, and the file is laid over those before it. Source: compose-spec, `05-services.md` (extends),
 //! `12-interpolation.md`, `13-merge.md`, `14-include.md`; tried against Docker Compose 2.40.
 
+use super::build::is_remote;
 use super::dotenv;
 use super::error::{ComposeError, PlacedError};
 use super::folder::{Folder, clean, read_users};
@@ -502,6 +503,9 @@ fn resolved_service(mut service: Node, folder: &Path) -> Node {
                 if let Some(context) = build.get_mut("context") {
                     each_text(&mut context.node, "context", folder);
                 }
+                if let Some(contexts) = build.get_mut("additional_contexts") {
+                    each_context(&mut contexts.node, folder);
+                }
             }
             _ => {}
         }
@@ -509,13 +513,42 @@ fn resolved_service(mut service: Node, folder: &Path) -> Node {
     service
 }
 
+/// Contexts beside the own one, by name: a mapping, or a list of `NAME=CONTEXT`.
+fn each_context(node: &mut Node, folder: &Path) {
+    match &mut node.value {
+        Value::Map(map) => {
+            for entry in map.values_mut() {
+                if let Value::Text(text) = &mut entry.node.value {
+                    *text = from_folder(text, folder);
+                }
+            }
+        }
+        Value::List(list) => {
+            for node in list {
+                if let Value::Text(text) = &mut node.value
+                    && let Some((name, context)) = text.split_once('=')
+                {
+                    *text = format!("{name}={}", from_folder(context, folder));
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A path as it leads from a folder; what is no path stays.
+fn from_folder(text: &str, folder: &Path) -> String {
+    if is_remote(text) || text.starts_with("service:") {
+        return text.to_owned();
+    }
+    let path = folder.join(text);
+    let absolute = std::path::absolute(&path).unwrap_or(path);
+    clean(&absolute).unwrap_or(absolute).display().to_string()
+}
+
 fn each_text(node: &mut Node, key: &str, folder: &Path) {
     match &mut node.value {
-        Value::Text(text) if !text.contains("://") && !text.starts_with("git@") => {
-            let path = folder.join(&*text);
-            let absolute = std::path::absolute(&path).unwrap_or(path);
-            *text = clean(&absolute).unwrap_or(absolute).display().to_string();
-        }
+        Value::Text(text) => *text = from_folder(text, folder),
         Value::List(list) => list.iter_mut().for_each(|node| each_text(node, key, folder)),
         Value::Map(map) => {
             if let Some(entry) = map.get_mut(key) {

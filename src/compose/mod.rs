@@ -8,6 +8,7 @@
 //! Everything keeps its place in the files, through aliases, merges and includes, so that a finding names file, line and
 //! column. What a file names is read below the repository that it is in, and nowhere else. Nothing is fetched.
 
+mod build;
 mod check;
 mod dotenv;
 mod error;
@@ -27,10 +28,11 @@ mod scalar;
 mod value;
 mod yaml;
 
+pub use build::{Build, NotPredicted};
 pub use check::{Check, Finding, Level};
 pub use error::{ComposeError, PlacedError};
 pub use load::{Loaded, load};
-pub use model::{At, Build, Resources, Service};
+pub use model::{At, Resources, Service};
 pub use names::{DEFAULT_FILES, OVERRIDE_FILES};
 pub use node::{Entry, Map, Mark, Node, Value};
 pub use place::{Files, Place, Spot};

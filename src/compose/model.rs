@@ -1,5 +1,6 @@
 //! What of a project decides about memory: its services, as typed values with places.
 
+use super::build::{Build, build};
 use super::dotenv;
 use super::error::ComposeError;
 use super::load::Loaded;
@@ -40,7 +41,11 @@ pub struct Service {
     pub profiles: Vec<String>,
     /// The image.
     pub image: Option<String>,
-    /// The build context, absolute unless it is a URL.
+    /// Where the image's name stands.
+    pub image_place: Option<Place>,
+    /// The platform that is asked for.
+    pub platform: Option<String>,
+    /// How the image is built.
     pub build: Option<Build>,
     /// The command, where the file has one.
     pub command: Option<At<Words>>,
@@ -56,15 +61,12 @@ pub struct Service {
     pub node: Node,
 }
 
-/// How a service's image is built.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Build {
-    /// The context.
-    pub context: String,
-    /// The Dockerfile, if it is not `Dockerfile`.
-    pub dockerfile: Option<String>,
-    /// The stage, if it is not the last one.
-    pub target: Option<String>,
+impl Service {
+    /// The name of its image, as Compose gives it where the file has none.
+    pub fn image_name(&self, project: &str) -> Option<String> {
+        let named = self.image.clone().filter(|name| !name.is_empty());
+        named.or_else(|| self.build.as_ref().map(|_| format!("{project}-{}", self.name)))
+    }
 }
 
 /// What a service says of memory and processors. Bytes.
@@ -170,7 +172,9 @@ fn service(name: &str, place: Place, node: &Node, loaded: &Loaded) -> Result<Ser
         is_off,
         profiles,
         image: node.get("image").and_then(Node::scalar),
-        build: node.get("build").and_then(build),
+        image_place: node.get("image").map(|node| node.place),
+        platform: node.get("platform").and_then(Node::scalar).filter(|text| !text.is_empty()),
+        build: node.get("build").and_then(|node| build(node, loaded)),
         command: words(node, "command"),
         entrypoint: words(node, "entrypoint"),
         environment: environment(name, node, loaded, is_off)?,
@@ -180,7 +184,7 @@ fn service(name: &str, place: Place, node: &Node, loaded: &Loaded) -> Result<Ser
     })
 }
 
-fn list(node: Option<&Node>) -> Vec<String> {
+pub(super) fn list(node: Option<&Node>) -> Vec<String> {
     match node {
         Some(node) => match node.list() {
             Some(list) => list.iter().filter_map(Node::scalar).collect(),
@@ -188,19 +192,6 @@ fn list(node: Option<&Node>) -> Vec<String> {
         },
         None => Vec::new(),
     }
-}
-
-fn build(node: &Node) -> Option<Build> {
-    if let Some(context) = node.text() {
-        return Some(Build { context: context.to_owned(), ..Build::default() });
-    }
-    node.map()?;
-    let text = |key: &str| node.get(key).and_then(Node::scalar);
-    Some(Build {
-        context: text("context").unwrap_or_else(|| ".".to_owned()),
-        dockerfile: text("dockerfile"),
-        target: text("target"),
-    })
 }
 
 fn words(node: &Node, key: &str) -> Option<At<Words>> {

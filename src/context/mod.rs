@@ -90,11 +90,16 @@ use std::rc::Rc;
 /// A Dockerfile with more instructions is none: engines stop at 127 layers.
 const MAX_INSTRUCTIONS: usize = 2_000;
 
+/// What a Dockerfile is called that is in no file of its own.
+pub const INLINE: &str = "dockerfile_inline";
+
 /// What the user may choose.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ContextOptions {
     /// The Dockerfile, if it is not `Dockerfile` in the folder.
     pub dockerfile: Option<PathBuf>,
+    /// The Dockerfile's text, where it is in no file: a Compose file's `dockerfile_inline`.
+    pub inline: Option<String>,
     /// The stage to make, by name or number, if it is not the last one.
     pub target_stage: Option<String>,
     /// `--build-arg`: names and values.
@@ -199,8 +204,17 @@ pub struct Virtual {
 /// The folder or its Dockerfile cannot be read, the build would fail (a file to copy is not there, requirements cannot be
 /// met), or what decides everything is not to be had (no index answers).
 pub fn read(root: &Path, options: &ContextOptions, outside: &dyn Outside) -> Result<Virtual, ContextError> {
-    let path = options.dockerfile.clone().or_else(|| dockerfile_in(root));
+    let path = options.dockerfile.clone().or_else(|| dockerfile_in(root)).filter(|_| options.inline.is_none());
     let folder = Folder::read(root, path.as_deref())?;
+    if let Some(text) = &options.inline {
+        return make(
+            text,
+            &folder,
+            Names { name: INLINE.into(), root: Some(root), dockerfile: None },
+            options,
+            outside,
+        );
+    }
     let text = match &path {
         Some(path) => read_dockerfile(root, options.dockerfile.as_deref(), path)?,
         None => without_dockerfile(&folder, root, options)?,
@@ -288,7 +302,9 @@ fn finish(
         let (command, why) = ("a pattern".into(), GapReason::Unreadable(why.clone()));
         gaps.push(Gap { place: place.clone(), command, why, writes: Writes::Anywhere, copied: false });
     }
-    let base = base.filter(|_| dockerfile.is_some()).map(|image| world.globals().expand(&image).unwrap_or(image));
+    let base = base
+        .filter(|_| dockerfile.is_some() || world.options.inline.is_some())
+        .map(|image| world.globals().expand(&image).unwrap_or(image));
     let mut config = stage.config.without_secrets();
     if let Some(base) = &base {
         config.labels.entry("org.opencontainers.image.base.name".into()).or_insert_with(|| base.clone());

@@ -183,7 +183,10 @@ fn strange(layers: &[usize]) -> Option<Gap> {
 fn in_context(live: &Live<'_>, edits: &Edits, files: &Files, replay: Replay<'_>) -> Result<Image, ContextError> {
     let mut files = files.clone();
     // The file that is edited is part of the folder.
-    let own = live.options.dockerfile.clone().or_else(|| crate::context::dockerfile_in(live.folder));
+    let own = match live.options.inline {
+        Some(_) => None,
+        None => live.options.dockerfile.clone().or_else(|| crate::context::dockerfile_in(live.folder)),
+    };
     let own = own.as_deref().and_then(|path| path.strip_prefix(live.folder).ok()).and_then(Path::to_str);
     files.extend(own.map(|name| (name.to_owned(), edits.text.clone())));
     let written = Written { folder: Some(live.folder), dockerfile: &edits.path, text: &edits.text, files: &files };

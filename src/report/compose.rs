@@ -1,5 +1,6 @@
 //! What is said of a Compose project: its services, what runs in them, and what is wrong.
 
+use super::images::{self, ImagesReport};
 use super::layout::{Tone, columns, fit, left, paint, wrap};
 use super::needs::{self, NeedsReport};
 use super::text::{Style, joined};
@@ -32,6 +33,8 @@ pub struct ComposeReport {
     pub services: Vec<ServiceReport>,
     /// Findings, the worst first.
     pub findings: Vec<ComposeFinding>,
+    /// The images of the services that run; null where they were not asked for.
+    pub images: Option<ImagesReport>,
     /// How many findings there are of each level.
     pub counts: BTreeMap<&'static str, usize>,
     /// Commands that use the files that were written.
@@ -164,6 +167,7 @@ impl ComposeReport {
             },
             services: services.iter().zip(runs).map(|(service, runs)| of_service(loaded, service, runs)).collect(),
             findings,
+            images: None,
             counts,
             next: Vec::new(),
         }
@@ -269,7 +273,7 @@ fn worker_words(worker: &Worker) -> String {
 }
 
 /// A path from here, where it is below.
-fn here(path: &str) -> String {
+pub fn here(path: &str) -> String {
     let current = std::env::current_dir().unwrap_or_default();
     match std::path::Path::new(path).strip_prefix(&current) {
         Ok(rest) if rest.as_os_str().is_empty() => ".".to_owned(),
@@ -283,6 +287,7 @@ pub fn render(report: &ComposeReport, style: Style<'_>) -> String {
     let style = Style { width: style.width.max(60), ..style };
     let mut lines = head(report, style);
     services(report, style, &mut lines);
+    report.images.iter().for_each(|found| images::render(found, style, &mut lines));
     measured(report, style, &mut lines);
     findings(report, style, &mut lines);
     if !report.next.is_empty() {

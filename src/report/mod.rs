@@ -21,6 +21,7 @@ mod format;
 mod groups;
 mod heavy;
 mod html;
+mod images;
 mod imports;
 mod json;
 mod layout;
@@ -46,11 +47,12 @@ pub use audit::{
 };
 pub use check_text::render as check_text;
 pub use compose::{
-    COMPOSE_SCHEMA, ComposeFinding, ComposeReport, HostReport, ServiceReport, WorkerReport, render as compose,
+    COMPOSE_SCHEMA, ComposeFinding, ComposeReport, HostReport, ServiceReport, WorkerReport, here, render as compose,
 };
 pub use diff::{FORMATS as DIFF_FORMATS, markdown as diff_markdown, render as diff};
 pub use format::{Format, Render, Rendered};
 pub use heavy::{CutReport, FreedReport, HeavyReport};
+pub use images::{FoundImage, HeaviestSaving, ImagesReport, MemoryOfAll, ServiceImage};
 pub use imports::render as imports;
 pub use json::render as json;
 pub use libraries::{LibrariesReport, UnmetReport};

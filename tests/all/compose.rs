@@ -525,7 +525,7 @@ fn each_finding_has_its_place_and_a_case_in_which_it_is_quiet() {
     let all: Vec<_> = findings(&loaded, &services, &host).iter().map(|finding| at(&loaded, finding)).collect();
     assert!(all.contains(&("include-conflict", 3, 3)) && all.contains(&("file-passed-over", 0, 0)), "{all:?}");
     tested.extend(["include-conflict", "file-passed-over", "limit-not-in-force", "not-the-file"]);
-    tested.extend(["killed-for-memory", "memory-per-child-below-start", "workers-above-limit"]);
+    tested.extend(["image-saving", "killed-for-memory", "memory-per-child-below-start", "workers-above-limit"]);
     tested.extend(["rule-refused", "metric-unknown", "never-fires", "always-fires", "selects-all", "cache-counted"]);
     let known: BTreeSet<&str> = Check::ALL.iter().map(|check| check.id()).collect();
     assert_eq!(tested, known, "each kind has a case; those of running containers and of rules have tests of their own");
@@ -600,6 +600,86 @@ fn the_json_is_what_the_schema_says() {
     let (_, stdout, stderr) = run(dir.path(), &["--format", "json", "--fail-on", "never"]);
     assert!(!stdout.is_empty(), "{stderr}");
     super::report::validate("compose", &stdout);
+}
+
+#[test]
+fn images_of_services_are_audited_once_and_share_their_layers() {
+    let dockerfile = "FROM scratch AS common\nCOPY large /large\nFROM common AS web\nARG WHAT=none\nCOPY ${WHAT} /web\nFROM common AS worker\nCOPY small /worker\n";
+    let text = "name: shop\nservices:\n  web: {build: {context: app, target: web, args: [WHAT=small]}, mem_limit: 64m, scale: 2}\n  twin: {build: {context: app, target: web, args: {WHAT: small}}}\n  worker: {build: {context: ./app, target: worker}, mem_limit: 32m}\n  text: {build: {context: app, dockerfile_inline: \"FROM scratch\\nCOPY small /small\\n\"}}\n  more: {build: {context: app, additional_contexts: {lib: ./other}}}\n  far: {build: https://git.example.org/a.git}\n  out: {build: ../elsewhere}\n  gone: {build: nowhere}\n  two: {build: {context: app, dockerfile: Dockerfile, dockerfile_inline: FROM scratch}}\n  bad: {build: {context: app, target: nothing}}\n  db: {image: db}\n  off: {image: x, profiles: [p]}\n";
+    let large = "l".repeat(5000);
+    let dir = folder(&[
+        ("compose.yaml", text),
+        ("app/Dockerfile", dockerfile),
+        ("app/large", &large),
+        ("app/small", "smal"),
+        ("other/x", ""),
+    ]);
+    let (code, stdout, stderr) = run(dir.path(), &["--images", "--format", "json", "--fail-on", "never"]);
+    assert_eq!(code, 0, "{stderr}");
+    super::report::validate("compose", &stdout);
+    let value: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    let images = &value["images"];
+    let of = |service: &str| {
+        let has = |image: &&serde_json::Value| image["services"].as_array().unwrap().contains(&service.into());
+        images["images"].as_array().unwrap().iter().find(has).unwrap().clone()
+    };
+    let web = of("web");
+    assert_eq!(web["services"], serde_json::json!(["twin", "web"]), "one build, one image");
+    assert_eq!((&web["unpacked"], &web["own"]), (&5004.into(), &4.into()), "an argument chose the file");
+    assert_eq!(web["basis"], "predicted");
+    assert_eq!(web["target"], "context:app");
+    assert_eq!(of("worker")["own"], 4);
+    assert_eq!(of("text")["unpacked"], 4, "the Dockerfile that stands in the Compose file, and not the folder's");
+    // 5000 once, 4 each of web, worker and text.
+    assert_eq!((&images["unpacked"], &images["unpacked_each"]), (&5012.into(), &10_012.into()));
+    assert_eq!(
+        images["memory"],
+        serde_json::json!({"containers": 12, "limits": (2 * 64 + 32) << 20, "without_limit": 9})
+    );
+    for (service, why) in [
+        ("more", "the additional context `lib`"),
+        ("far", "its context is elsewhere (https://git.example.org/a.git)"),
+        ("out", "is outside of the folder below which files are read"),
+        ("gone", "nowhere is not there"),
+        ("two", "both `dockerfile` and `dockerfile_inline`"),
+        ("bad", "nothing"),
+        ("db", "no engine was asked"),
+    ] {
+        let image = of(service);
+        assert!(image["why_not"].as_str().unwrap().contains(why), "{image}");
+        assert!(image.get("unpacked").is_none(), "{image}");
+    }
+    assert!(!stdout.contains("\"off\"]"), "a service that is off has no image here");
+    let (_, text, _) = run(dir.path(), &["--images", "--fail-on", "never"]);
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        words.contains("on disk all together: 5.0 kB, what they share once; 10 kB if nothing were shared"),
+        "{text}"
+    );
+    let (_, text, _) = run(dir.path(), &["--fail-on", "never"]);
+    assert!(!text.contains("IMAGES"), "{text}");
+}
+
+#[test]
+fn a_heavy_saving_of_a_services_image_is_a_finding_with_its_command() {
+    let text = "services:\n  a:\n    build:\n      context: app dir\n      args: {API_TOKEN: x, N: 1}\n";
+    let cache = "c".repeat(3_000_000);
+    let dir = folder(&[
+        ("compose.yaml", text),
+        ("app dir/Dockerfile", "FROM scratch\nCOPY cache /root/.cache/pip/http/x\n"),
+        ("app dir/cache", &cache),
+    ]);
+    let (_, stdout, stderr) = run(dir.path(), &["--images", "--format", "json", "--fail-on", "never"]);
+    let value: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    let findings = value["findings"].as_array().unwrap();
+    let finding = findings.iter().find(|finding| finding["id"] == "image-saving");
+    let finding = finding.unwrap_or_else(|| panic!("{stdout}{stderr}"));
+    assert_eq!(finding["place"]["line"], 4);
+    assert!(finding["message"].as_str().unwrap().contains("3.0 MB"), "{finding}");
+    let command = finding["advice"].as_str().unwrap();
+    assert!(command.starts_with("slimwright "), "{command}");
+    assert!(command.contains("'context:app dir'") && command.contains("--build-arg API_TOKEN"), "{command}");
+    assert!(command.contains("'N=1'"), "{command}");
 }
 
 #[test]

@@ -2,15 +2,12 @@
 
 use crate::budget::Outcome;
 use crate::cli::budget::{self, Budget};
-use crate::cli::dockerfile::UserDockerfile;
 use crate::cli::failure::{Failure, Result};
 use crate::cli::input::{Input, Look};
 use crate::cli::locate::locate;
 use crate::cli::options;
 use crate::cli::output::Destination;
-use crate::cli::pipeline::{self, Ask, Asks};
-use crate::emit::Style;
-use crate::plan::PlanOptions;
+use crate::cli::pipeline;
 use crate::report;
 
 /// Runs the command.
@@ -22,20 +19,9 @@ pub fn run(args: options::Audit) -> Result<()> {
         let rules = pipeline::rules(args.profiles.profiles.as_deref())?;
         let context = input.context.as_ref();
         let budget = context.map(|context| Budget::of_context(&context.folder)).transpose()?.flatten();
-        let opened = pipeline::opened(&input)?;
-        let dockerfile = UserDockerfile::of_input(&input)?;
         // A map shows what becomes of every file.
         let has_map = args.format.name == "html";
-        let options = PlanOptions { own_dockerfile: dockerfile.is_some(), ledger: has_map, ..PlanOptions::default() };
-        let ask = Ask {
-            rules: &rules,
-            options: &options,
-            style: Style::default(),
-            dockerfile: dockerfile.as_deref(),
-            asks: Asks::of(&input),
-            find_base: None,
-        };
-        let (report, verdict) = pipeline::measure(&opened, &input.given, &ask, |measured| {
+        let (report, verdict) = pipeline::audit(&input, &rules, has_map, |measured| {
             let verdict = budget.as_ref().map(|budget| budget.judge(&rules, &measured)).transpose()?;
             let report = measured.report(&rules);
             let plan = measured.plan.ok().map(|planned| &planned.plan);

@@ -3,6 +3,7 @@
 use crate::alerts;
 use crate::base::{ByteSize, Text, parse_byte_size, read_named};
 use crate::cli::failure::{Failure, Result};
+use crate::cli::images;
 use crate::cli::input::Look;
 use crate::cli::options::{CgroupVersion, Compose as Args, FailOn, Plain};
 use crate::cli::output::{Folder, print};
@@ -28,6 +29,7 @@ pub fn run(args: Args) -> Result<()> {
     let (host, from) = host(&args, engine.as_ref())?;
     let rules = args.rules.clone();
     let measured = args.measured.as_deref().map(super::memory::record).transpose()?;
+    let asks_images = args.images;
     let folder = args.output.clone().map(|path| Folder::new(path, args.force)).transpose()?;
     let request = request(args);
     let mut loaded = compose::load(&request).map_err(|error| Failure::of(true, error))?;
@@ -42,8 +44,10 @@ pub fn run(args: Args) -> Result<()> {
         runs.push(workers);
     }
     let needs = measured.as_ref().map(|record| needs(&services, &runs, record, &loaded.name, &mut findings));
+    let images = asks_images.then(|| images::audit(&loaded, &services, engine.as_ref(), &mut findings)).transpose()?;
     let rule_files = check_rules(&rules, &mut loaded, &services, &mut findings)?;
     let mut report = ComposeReport::new(&loaded, &services, &runs, &host, &from, findings, rule_files);
+    report.images = images;
     report.measured(needs.as_deref().unwrap_or_default());
     if let Some(folder) = &folder {
         let advice: Vec<Advice> = match &measured {

@@ -11,12 +11,13 @@ Examples:
   slimwright compose base.yaml prod.yaml --profile gpu    named files, one laid over the other
   slimwright compose --host-memory '16 GiB' --host-swap '0 B'    held against another host than the engine's
   slimwright compose --format json --no-engine
+  slimwright compose --images                             and what the images of the services could do without
   slimwright compose --rules alerts.yml                   and check Prometheus rules
   slimwright compose --measured work.mem                  held against what was measured under work
   slimwright compose --measured work.mem -o deploy/       and an override with limits, rules for Prometheus, their tests
 
 Files that a Compose file names are read below the repository that it is in (--root DIR for another folder), and nothing is
-fetched. Exit code 1: a finding of the level of --fail-on, or a worse one. Exit code 2: Docker Compose could not read the files.";
+fetched; --images alone asks package indexes and registries for what a build would install. Exit code 1: a finding of the level of --fail-on, or a worse one. Exit code 2: Docker Compose could not read the files.";
 
 pub(super) const MEMORY_EXAMPLES: &str = "\
 Examples:
@@ -65,6 +66,9 @@ pub struct Compose {
     /// Overwrite the files in DIR that are written
     #[arg(long, requires = "output")]
     pub force: bool,
+    /// Audit the images of the services that run, too: from the engine where it has them, else predicted from the build context
+    #[arg(long)]
+    pub images: bool,
     /// Ask no container engine for the host, and for what runs
     #[arg(long)]
     pub no_engine: bool,
