@@ -3,11 +3,11 @@
 //! Source: compose-spec, `build.md`. What decides nothing of the files in the image (`cache_from`, `labels`, `secrets`, `ssh`, …) is
 //! not read.
 
-use super::folder::clean;
+use super::folder::{clean, is_remote};
 use super::load::Loaded;
-use super::model::list;
 use super::node::{Node, Value};
 use super::place::Place;
+use super::value::list;
 use crate::base::{Found, Text};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -132,11 +132,6 @@ fn pairs(node: Option<&Node>) -> Vec<(String, Option<String>)> {
         Some(Value::List(list)) => list.iter().filter_map(Node::scalar).map(of_text).collect(),
         _ => Vec::new(),
     }
-}
-
-/// Whether a context is no folder of this machine.
-pub(super) fn is_remote(context: &str) -> bool {
-    context.contains("://") || context.starts_with("git@") || context.starts_with("github.com/")
 }
 
 impl Build {

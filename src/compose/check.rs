@@ -41,6 +41,14 @@ pub struct Finding {
     pub advice: Option<String>,
 }
 
+impl Finding {
+    /// About no service; no advice where that is empty.
+    pub(super) fn new(check: Check, place: impl Into<Option<Place>>, message: impl Into<String>, advice: &str) -> Self {
+        let advice = (!advice.is_empty()).then(|| advice.to_owned());
+        Self { check, service: None, place: place.into(), message: message.into(), advice }
+    }
+}
+
 macro_rules! checks {
     ($($name:ident, $id:literal, $level:ident, $why:literal;)*) => {
         /// A kind of finding.

@@ -110,3 +110,8 @@ pub fn clean(path: &Path) -> Option<PathBuf> {
     }
     Some(out)
 }
+
+/// Whether a context is no folder of this machine.
+pub(super) fn is_remote(context: &str) -> bool {
+    context.contains("://") || context.starts_with("git@") || context.starts_with("github.com/")
+}

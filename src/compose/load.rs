@@ -4,10 +4,9 @@
 //! services are extended, and the file is laid over those before it. Source: compose-spec, `05-services.md` (extends),
 //! `12-interpolation.md`, `13-merge.md`, `14-include.md`; tried against Docker Compose 2.40.
 
-use super::build::is_remote;
 use super::dotenv;
 use super::error::{ComposeError, PlacedError};
-use super::folder::{Folder, clean, read_users};
+use super::folder::{Folder, clean, is_remote, read_users};
 use super::interpolate::Variables;
 use super::merge::{merged, settled};
 use super::node::{Entry, Map, Node, Value};

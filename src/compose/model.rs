@@ -6,7 +6,7 @@ use super::error::ComposeError;
 use super::load::Loaded;
 use super::node::{Node, Value};
 use super::place::Place;
-use super::value::{self, Reading, Words};
+use super::value::{self, Reading, Words, list};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -182,16 +182,6 @@ fn service(name: &str, place: Place, node: &Node, loaded: &Loaded) -> Result<Ser
         resources,
         node: node.clone(),
     })
-}
-
-pub(super) fn list(node: Option<&Node>) -> Vec<String> {
-    match node {
-        Some(node) => match node.list() {
-            Some(list) => list.iter().filter_map(Node::scalar).collect(),
-            None => node.scalar().into_iter().collect(),
-        },
-        None => Vec::new(),
-    }
 }
 
 fn words(node: &Node, key: &str) -> Option<At<Words>> {

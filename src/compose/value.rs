@@ -202,3 +202,14 @@ fn split(text: &str) -> Result<Words, String> {
     }
     Ok(Words { words, cut })
 }
+
+/// The scalars of a list, or of one that stands alone.
+pub(super) fn list(node: Option<&Node>) -> Vec<String> {
+    match node {
+        Some(node) => match node.list() {
+            Some(list) => list.iter().filter_map(Node::scalar).collect(),
+            None => node.scalar().into_iter().collect(),
+        },
+        None => Vec::new(),
+    }
+}

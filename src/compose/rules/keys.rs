@@ -2,7 +2,6 @@
 
 use super::super::check::{Check, Finding};
 use super::super::node::Map;
-use super::finding;
 use crate::base::did_you_mean;
 
 /// Keys that Compose does not know.
@@ -21,7 +20,7 @@ pub(super) fn unknown(map: &Map, known: &[&str], path: &str, out: &mut Vec<Findi
             _ => did_you_mean(key, known.iter().copied()).unwrap_or_default(),
         };
         let whole = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-        out.push(finding(Check::UnknownKey, entry.key, format!("there is no key `{whole}`"), &advice));
+        out.push(Finding::new(Check::UnknownKey, entry.key, format!("there is no key `{whole}`"), &advice));
     }
 }
 

@@ -3,7 +3,7 @@
 use super::super::check::Check;
 use super::super::node::Node;
 use super::super::place::Place;
-use super::Cgroup;
+use super::host::Cgroup;
 use super::service::Own;
 use crate::base::Binary;
 

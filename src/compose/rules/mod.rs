@@ -1,5 +1,6 @@
 //! The findings that follow from the files alone, and from what is known of the host.
 
+mod host;
 mod keys;
 mod memory;
 mod service;
@@ -8,44 +9,10 @@ use super::check::{Check, Finding};
 use super::load::Loaded;
 use super::model::Service;
 use super::node::Value;
-use super::place::Place;
 use crate::base::{Binary, names};
+pub use host::{Cgroup, Host};
 use keys::{TOP, unknown};
 use service::Own;
-
-/// What is known of the host that the services run on. Nothing where it is not known.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Host {
-    /// Memory, in bytes.
-    pub memory: Option<u64>,
-    /// Swap, in bytes.
-    pub swap: Option<u64>,
-    /// Processors.
-    pub cpus: Option<f64>,
-    /// The version of cgroups that limits memory.
-    pub cgroup: Option<Cgroup>,
-    /// `vm.swappiness`.
-    pub swappiness: Option<i64>,
-}
-
-/// A version of cgroups.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cgroup {
-    /// One tree a controller.
-    V1,
-    /// One tree.
-    V2,
-}
-
-impl Cgroup {
-    /// `v1`, `v2`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::V1 => "v1",
-            Self::V2 => "v2",
-        }
-    }
-}
 
 /// The findings of a project, without those about what runs in the services.
 pub fn findings(loaded: &Loaded, services: &[Service], host: &Host) -> Vec<Finding> {
@@ -58,26 +25,21 @@ pub fn findings(loaded: &Loaded, services: &[Service], host: &Host) -> Vec<Findi
     out
 }
 
-fn finding(check: Check, place: impl Into<Option<Place>>, message: impl Into<String>, advice: &str) -> Finding {
-    let advice = (!advice.is_empty()).then(|| advice.to_owned());
-    Finding { check, service: None, place: place.into(), message: message.into(), advice }
-}
-
 fn project(loaded: &Loaded, out: &mut Vec<Finding>) {
     if let Value::Map(map) = &loaded.model.value {
         unknown(map, &TOP, "", out);
         if let Some(entry) = map.get("version") {
-            out.push(finding(Check::VersionIgnored, entry.key, "`version` is ignored", "leave it out"));
+            out.push(Finding::new(Check::VersionIgnored, entry.key, "`version` is ignored", "leave it out"));
         }
     }
     for (name, place) in &loaded.unset {
         let message = format!("the variable `{name}` has no value, and stands for an empty text");
         let advice = format!("give it one in .env, or a default: ${{{name}:-…}}");
-        out.push(finding(Check::VariableUnset, *place, message, &advice));
+        out.push(Finding::new(Check::VariableUnset, *place, message, &advice));
     }
     for (name, place) in &loaded.conflicts {
         let message = format!("`{name}` is in an included file too");
-        out.push(finding(
+        out.push(Finding::new(
             Check::IncludeConflict,
             *place,
             message,
@@ -85,7 +47,7 @@ fn project(loaded: &Loaded, out: &mut Vec<Finding>) {
         ));
     }
     for file in &loaded.passed_over {
-        out.push(finding(
+        out.push(Finding::new(
             Check::FilePassedOver,
             None,
             format!("{file} is there and was not read"),
@@ -113,7 +75,7 @@ fn sum(services: &[Service], host: &Host, out: &mut Vec<Finding>) {
     let parts: Vec<String> = parts.into_iter().map(|(_, part)| part).collect();
     let total = Binary(u64::try_from(total).unwrap_or(u64::MAX));
     let message = format!("all limits together are {total}, and the host has {}: {}", Binary(memory), names(&parts, 6));
-    out.push(finding(
+    out.push(Finding::new(
         Check::LimitsAboveHost,
         None,
         message,

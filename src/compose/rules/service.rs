@@ -5,8 +5,8 @@ use super::super::model::{At, Resources, Service};
 use super::super::node::{Node, Value};
 use super::super::place::Place;
 use super::super::value::Reading;
+use super::host::{Cgroup, Host};
 use super::keys::{DEPLOY, SERVICE, unknown};
-use super::{Cgroup, Host, finding};
 
 /// The checks of one service.
 pub(super) struct Own<'a> {
@@ -17,7 +17,7 @@ pub(super) struct Own<'a> {
 
 impl Own<'_> {
     pub(super) fn say(&mut self, check: Check, place: Place, message: impl Into<String>, advice: &str) {
-        let mut finding = finding(check, place, message, advice);
+        let mut finding = Finding::new(check, place, message, advice);
         finding.service = Some(self.service.name.clone());
         self.out.push(finding);
     }
