@@ -221,7 +221,7 @@ impl<'a> Draft<'a> {
             let Some((_, swap)) = self.swaps().find(of_it) else { continue };
             let again = fits.contains_key(&name);
             let fit = fit::fit(self.facts, swap, answer);
-            fits.insert(name, if again { fit.to_nothing() } else { fit });
+            fits.insert(name, if again { fit.or_nothing() } else { fit });
         }
         if fits == self.told.fits {
             return Ok(None);

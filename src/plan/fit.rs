@@ -54,7 +54,7 @@ impl Fit {
     }
 
     /// The same, where a second choice was none either.
-    pub(super) fn to_nothing(self) -> Self {
+    pub(super) fn or_nothing(self) -> Self {
         match self {
             Fit::Version { why, .. } | Fit::Nothing(why) => Fit::Nothing(why),
         }
