@@ -8,13 +8,15 @@ use super::described::Description;
 use super::error::Result;
 use super::installer::{Order, Project, Tool};
 use super::run::{Outcome, Place};
+use super::sequence;
 use super::site::Site;
 use super::stage::{Stage, World};
 use super::tree::directory;
-use crate::base::{Digest, ImagePath, file_name, parent};
+use crate::base::{ByteSize, Digest, ImagePath, file_name, names as some, parent};
 use crate::image::{GapReason, Writes};
 use crate::index::{Request, RequestError, Resolution, Resolved};
 use crate::layer::{Entry, EntryKind, distil, is_kept};
+use crate::manifest::Markers;
 use crate::python::{is_name, normalize_name, parse_record};
 use crate::wheel::{Installation, Installer, Layout, Libc, Platform, WheelInfo, predicted_bytecode};
 use base64::Engine as _;
@@ -34,6 +36,9 @@ const ACTIVATE: [(&str, u64, u64); 7] = [
     ("activate.nu", 0, 3_840),
     ("activate_this.py", 0, 2_390),
 ];
+
+/// By how many bytes what is left to chance has to differ for a gap.
+const MIN_CHANCE: u64 = 100_000;
 
 /// What uv keeps of the index for each distribution, in bytes (measured: 46 MB for 187 with uv 0.13; predicted of others).
 const UV_NOTES: u64 = 246_000;
@@ -80,7 +85,10 @@ impl Stage {
             let is_it = |what: &str| what.split(' ').next() == Some(&package.name);
             resolution.not_predicted.iter().any(|(what, _)| is_it(what))
         };
-        for (package, known) in resolution.packages.iter().zip(known) {
+        let sequence = self.sequence(world, &order, &resolution.packages, &known, place);
+        let mut known = known;
+        for at in sequence {
+            let (package, known) = (&resolution.packages[at], known[at].take());
             let version = package.version.as_deref().unwrap_or_default();
             if installed.get(&package.normalized).is_some_and(|known| is_same_version(known, version)) {
                 continue;
@@ -103,6 +111,52 @@ impl Stage {
         }
         self.keep_downloads(&order, &resolution.packages);
         Ok(Outcome::Done)
+    }
+
+    /// Positions of the distributions in the order in which they are installed. Where that is chance, and matters, there is a gap.
+    fn sequence(
+        &mut self,
+        world: &World<'_>,
+        order: &Order,
+        packages: &[Resolved],
+        known: &[Option<KnownDistribution>],
+        place: &Place<'_>,
+    ) -> Vec<usize> {
+        let site = &order.site.site_dir;
+        let files = |at: usize| -> Vec<(ImagePath, u64)> {
+            match (&known[at], &packages[at].info) {
+                (Some(known), _) => {
+                    let entries = known.files.iter().map(|file| &file.entry);
+                    entries.map(|entry| (entry.path.clone(), entry.size)).collect()
+                }
+                (None, Some(info)) => {
+                    info.contents.files.iter().map(|file| (site.join(&file.path), file.size)).collect()
+                }
+                (None, None) => Vec::new(),
+            }
+        };
+        let all = || (0..packages.len()).collect();
+        let shared = sequence::shared(packages, site, files);
+        if shared.names.is_empty() {
+            return all();
+        }
+        if order.tool == Tool::Pip {
+            let python = self.full_version(world, &order.site.python).unwrap_or_else(|| order.site.python.clone());
+            let markers = Markers::new(&python, &world.options.platform);
+            return sequence::of_pip(packages, &markers, order.request.no_deps);
+        }
+        let names: Vec<&str> = shared.names.into_iter().collect();
+        let (names, tool) = (some(&names, 4), order.tool.name());
+        if shared.differ >= MIN_CHANCE {
+            let why = GapReason::Chance { names, tool: tool.to_owned(), bytes: shared.differ };
+            self.gap(place.text, place.text, why, Writes::Within(shared.tops.into_iter().collect()));
+        } else if shared.differ > 0 {
+            let differ = ByteSize(shared.differ);
+            world.note(format!(
+                "{names} have files of the same paths, and {tool} installs them at once: they differ by {differ}"
+            ));
+        }
+        all()
     }
 
     /// Puts the wheels of what is ordered into a folder: `pip wheel`, `pip download`.

@@ -53,6 +53,7 @@ mod redirect;
 mod run;
 mod script;
 mod seed;
+mod sequence;
 mod settings;
 mod shell;
 mod site;

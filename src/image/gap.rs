@@ -178,6 +178,15 @@ pub enum GapReason {
     Work,
     /// What a package of conda's brings is not known; why.
     CondaPackage(String),
+    /// Distributions have files of the same paths, and an installer installs them at once.
+    Chance {
+        /// Which.
+        names: String,
+        /// Which installer.
+        tool: String,
+        /// By how many bytes the outcomes differ.
+        bytes: u64,
+    },
 }
 
 /// Packages that are not looked up.
@@ -276,6 +285,14 @@ impl fmt::Display for GapReason {
                 "the original image does not have this package, and nothing was asked what it brings"
             }
             Self::CondaPackage(why) => return write!(f, "what this conda package brings is not known: {why}"),
+            Self::Chance { names, tool, bytes } => {
+                let bytes = ByteSize(*bytes);
+                return write!(
+                    f,
+                    "{names} have files of the same paths, and {tool} installs them at once: which of them stay is chance, \
+                     and they differ by up to {bytes}"
+                );
+            }
             Self::InstallerCache => "what the installer keeps of it in its cache is not known",
             Self::Absent { what, path } => {
                 return write!(f, "{what} {path} is not in the context");

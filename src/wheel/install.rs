@@ -9,7 +9,8 @@
 //! (<https://packaging.python.org/en/latest/specifications/entry-points/>), recording installed projects
 //! (<https://packaging.python.org/en/latest/specifications/recording-installed-packages/>).
 
-use super::layout::{InstalledFile, Layout, WheelFile, place_of, predicted_bytecode};
+use super::bytecode::{known_ratio, predicted_bytecode};
+use super::layout::{InstalledFile, Layout, WheelFile, place_of};
 use super::read::is_script;
 use super::{Contents, WheelInfo};
 use crate::base::{ImagePath, file_name, is_within, parent};
@@ -119,7 +120,7 @@ impl WheelInfo {
         for (file, size) in how.notes(&self.contents) {
             add(folder.join(file.as_bytes()), size);
         }
-        let compiled = if how.bytecode { bytecode(&out, how) } else { Vec::new() };
+        let compiled = if how.bytecode { bytecode(&out, name, how) } else { Vec::new() };
         if matches!(how.installer, Installer::Pip(..)) {
             compiled.iter().for_each(|file| record.row(&file.path, None));
         }
@@ -250,9 +251,10 @@ impl Installation {
 }
 
 /// The bytecode of the source among some files.
-fn bytecode(files: &[InstalledFile], how: &Installation) -> Vec<InstalledFile> {
+fn bytecode(files: &[InstalledFile], name: &str, how: &Installation) -> Vec<InstalledFile> {
     let layout = &how.layout;
-    let compiled = |source: u64| match how.ratio {
+    let ratio = how.ratio.or_else(|| known_ratio(name, &layout.python));
+    let compiled = |source: u64| match ratio {
         Some((bytecode, whole)) => scaled(source, bytecode, whole),
         None => predicted_bytecode(source, &layout.python),
     };

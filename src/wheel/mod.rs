@@ -6,6 +6,7 @@
 //! Source: the binary distribution format
 //! (<https://packaging.python.org/en/latest/specifications/binary-distribution-format/>).
 
+mod bytecode;
 mod install;
 mod layout;
 mod options;
@@ -15,8 +16,9 @@ mod remote;
 mod tags;
 mod zip;
 
+pub use bytecode::predicted_bytecode;
 pub use install::{EntryPoint, Installation, Installer, parse_entry_points, scaled};
-pub use layout::{Contents, InstalledFile, Layout, WheelFile, predicted_bytecode};
+pub use layout::{Contents, InstalledFile, Layout, WheelFile};
 pub use options::Options;
 pub use platform::{Libc, Platform};
 pub use read::WheelInfo;

@@ -1,10 +1,10 @@
 //! Build contexts: what a Dockerfile would make, by instruction; what is not known of it; and what breaks it.
 
 use crate::fixture;
-use slimwright::base::Hint as _;
+use slimwright::base::{Hint as _, ImagePath};
 use slimwright::context::{Base, ContextError, ContextOptions, Outside, Virtual, read};
 use slimwright::fs::{Fate, View};
-use slimwright::image::Image;
+use slimwright::image::{Image, Writes};
 use slimwright::index::{Files, Input, Request, RequestError, Resolution, Resolved};
 use slimwright::ospackages::{Repositories, RepositoryError, Sources};
 use slimwright::python::{Inventory, normalize_name};
@@ -237,6 +237,64 @@ fn what_two_wheels_install_is_found_before_they_collide() {
         .map(|contest| contest.path.to_string())
         .collect();
     assert_eq!(contested, ["/usr/local/lib/python3.11/site-packages/cv2/cv2.so"; 2], "equal files are no contest");
+}
+
+/// The same wheel, with what it requires.
+fn requiring(mut package: Resolved, requires: &[&str]) -> Resolved {
+    let info = package.info.as_mut().unwrap();
+    for line in requires {
+        let header =
+            if *line == "python" { "Requires-Python: >=3.8\n".to_owned() } else { format!("Requires-Dist: {line}\n") };
+        info.metadata.extend(header.bytes());
+    }
+    package
+}
+
+#[test]
+fn the_file_that_stays_is_that_of_the_wheel_that_pip_installs_last() {
+    // Each distribution shares a file with the one before it and one with the one after it: the later one's has two bytes.
+    let rows: Vec<Vec<&str>> = include_str!("pip_order.txt")
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| line.split(" | ").collect())
+        .collect();
+    let pair = |at: usize| format!("shared/{at}.dat");
+    let mut world = World::new();
+    for (at, row) in rows.iter().enumerate() {
+        let before = at.checked_sub(1).map(pair);
+        let after = (at + 1 < rows.len()).then(|| pair(at));
+        let files: Vec<(&str, u64)> =
+            before.iter().map(|path| (path.as_str(), 2)).chain(after.iter().map(|path| (path.as_str(), 1))).collect();
+        let package = wheel(row[0], "1.0", &files);
+        world = world.with(requiring(package, &row[1..]));
+    }
+    let mut names: Vec<&str> = rows.iter().map(|row| row[0]).collect();
+    names.sort_unstable();
+    let text = format!("FROM python:3.11-slim\nRUN pip install --no-cache-dir {}\n", names.join(" "));
+    let image = whole(&[("Dockerfile", &text)], &world);
+    let view = View::new(&image);
+    let wrong: Vec<String> = (0..rows.len() - 1)
+        .filter(|at| {
+            let path = format!("usr/local/lib/python3.11/site-packages/{}", pair(*at));
+            view.size(view.get(path.as_bytes()).unwrap()) != 2
+        })
+        .map(|at| format!("{} before {}", rows[at][0], rows[at + 1][0]))
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+#[test]
+fn which_of_two_files_uv_leaves_is_chance_and_a_gap() {
+    let world = World::new()
+        .with(wheel("opencv-python", "4.6", &[("cv2/__init__.py", 100), ("cv2/cv2.so", 600_000)]))
+        .with(wheel("opencv-python-headless", "4.10", &[("cv2/__init__.py", 100), ("cv2/cv2.so", 100_000)]));
+    let text = "FROM python:3.11-slim\nRUN uv pip install --system --no-cache opencv-python opencv-python-headless\n";
+    let image = made(&[("Dockerfile", text)], &world).unwrap().image;
+    let [gap] = &image.gaps[..] else { panic!("{:?}", image.gaps) };
+    let said = gap.why.to_string();
+    assert!(said.contains("opencv-python and opencv-python-headless") && said.contains("500 kB"), "{said}");
+    let site = ImagePath::from("usr/local/lib/python3.11/site-packages/cv2");
+    assert_eq!(gap.writes, Writes::Within(vec![site]));
 }
 
 #[test]
