@@ -116,7 +116,7 @@ fn starts_odd_component(path: &[u8]) -> bool {
 
 /// The directory of a cleaned path; the root's is the root.
 pub fn parent(path: &[u8]) -> &[u8] {
-    path.iter().rposition(|&b| b == b'/').map_or(b"", |slash| &path[..slash])
+    memchr::memrchr(b'/', path).map_or(b"", |slash| &path[..slash])
 }
 
 /// The directories above a cleaned path, the root last.
@@ -126,7 +126,7 @@ pub fn ancestors(path: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// The last component of a cleaned path.
 pub fn file_name(path: &[u8]) -> &[u8] {
-    path.iter().rposition(|&b| b == b'/').map_or(path, |slash| &path[slash + 1..])
+    memchr::memrchr(b'/', path).map_or(path, |slash| &path[slash + 1..])
 }
 
 /// Whether cleaned `path` is `dir` or below it.

@@ -1,5 +1,6 @@
 //! Which image is meant, where there are several, and what is no image at all.
 
+use crate::fixture::{image, recorded};
 use crate::tarballs::{
     CONFIG, Files, INDEX, LAYER, MANIFEST, Packing, Parts, Store, Tar, add_blob, add_image, archive, blob_name, layout,
     oci, opened, sample, try_open,
@@ -353,7 +354,8 @@ fn ran(args: &[&str]) -> (i32, String) {
 #[test]
 fn an_option_that_a_target_cannot_follow_is_an_error_that_says_so() {
     let store = Store::new();
-    let index = format!("index:{}/testdata/flagship.index", env!("CARGO_MANIFEST_DIR"));
+    let file = recorded(&image("layer\nf a 1"));
+    let index = format!("index:{}", file.path().display());
     let bare = index.trim_start_matches("index:").to_owned();
     store.write("root/etc/os-release", "ID=x");
     let root = format!("dir:{}", store.path("root").display());

@@ -1,5 +1,7 @@
 //! The binary: exit codes, what goes to stdout and what to stderr.
 
+use crate::budget::service;
+use crate::fixture::recorded;
 use crate::tarballs::{Packing, Store, Tar, archive, docker_new, docker_old, gzip, oci, sample, zstandard};
 use assert_cmd::Command;
 
@@ -204,7 +206,8 @@ fn an_interrupt_leaves_nothing_behind() {
 
 #[test]
 fn why_answers_in_text_and_json_and_names_what_is_near() {
-    let index = format!("index:{}/testdata/flagship.index", env!("CARGO_MANIFEST_DIR"));
+    let file = recorded(&service(""));
+    let index = format!("index:{}", file.path().display());
     let (code, stdout, stderr) = run(&["why", &index, "NVIDIA_cublas.cu12", "-q"]);
     assert_eq!((code, stderr.as_str()), (0, ""));
     assert!(stdout.contains("torch 2.1.1 → nvidia-cublas-cu12"), "{stdout}");
@@ -213,15 +216,16 @@ fn why_answers_in_text_and_json_and_names_what_is_near() {
     let answer: serde_json::Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!(code, 0);
     assert_eq!(answer["distributions"][0]["name"], "torch");
-    let (code, stdout, stderr) = run(&["why", &index, "opencv-python"]);
+    let (code, stdout, stderr) = run(&["why", &index, "oldlib"]);
     assert_eq!((code, stdout.as_str()), (2, ""));
-    assert!(stderr.contains("hint: layer 8 uninstalled it"), "{stderr}");
-    assert!(run(&["why", &index, "paddle-x"]).2.contains("did you mean"));
+    assert!(stderr.contains("hint: layer 4 uninstalled it"), "{stderr}");
+    assert!(run(&["why", &index, "easy-ocr"]).2.contains("did you mean"));
 }
 
 #[test]
 fn the_user_says_what_was_asked_for() {
-    let index = format!("index:{}/testdata/flagship.index", env!("CARGO_MANIFEST_DIR"));
+    let file = recorded(&service(""));
+    let index = format!("index:{}", file.path().display());
     let dir = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
     write("more.list", "-r nested.txt\n-r more.list\n");

@@ -1,7 +1,7 @@
 //! The user's own Dockerfile: how it is read, and which edits carry a plan out. The gallery's diffs are golden files
 //! in `testdata/golden/dockerfile`; each diff is applied by `patch` and by `git apply`, and gives the edited file.
 
-use crate::fixture::cases;
+use crate::fixture::{cases, image, recorded};
 use crate::golden;
 use proptest::prelude::*;
 use slimwright::base::{Basis, ByteSize, Size, Unit};
@@ -615,9 +615,10 @@ fn a_file_in_a_folder_is_patched_there() {
 fn the_command_line_writes_the_edited_file_and_its_diff() {
     let dir = tempfile::tempdir().unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let run = |dockerfile: &Path, out: &str| {
+    let small = recorded(&image("layer\nf a 1"));
+    let run = |image: &Path, dockerfile: &Path, out: &str| {
         let output = Command::new(env!("CARGO_BIN_EXE_slimwright"))
-            .args(["plan", "index:testdata/flagship.index", "--no-cache", "-q", "-o"])
+            .args(["plan", &format!("index:{}", image.display()), "--no-cache", "-q", "-o"])
             .arg(dir.path().join(out))
             .arg("--dockerfile")
             .arg(dockerfile)
@@ -627,7 +628,7 @@ fn the_command_line_writes_the_edited_file_and_its_diff() {
         (output.status.code(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
     };
     let own = root.join("scripts/lab/flagship/Dockerfile");
-    let (code, stdout, stderr) = run(&own, "slim");
+    let (code, stdout, stderr) = run(Path::new("testdata/flagship.index"), &own, "slim");
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
     assert!(stdout.contains("Dockerfile: ") && stdout.contains(" edits"), "{stdout}");
     let read = |name: &str| std::fs::read_to_string(dir.path().join("slim").join(name)).unwrap();
@@ -649,14 +650,14 @@ fn the_command_line_writes_the_edited_file_and_its_diff() {
     assert!(read("REPORT.md").contains("## Edits of Dockerfile"));
     let bad = dir.path().join("bad");
     std::fs::write(&bad, "FROM a\nNOPE\n").unwrap();
-    let (code, _, stderr) = run(&bad, "bad-out");
+    let (code, _, stderr) = run(small.path(), &bad, "bad-out");
     assert_eq!(code, Some(2));
     assert!(
         stderr.contains("bad, line 2: ") && stderr.contains("found: NOPE") && stderr.contains("hint: "),
         "{stderr}"
     );
     assert!(!dir.path().join("bad-out").exists());
-    assert_eq!(run(&dir.path().join("absent"), "x").0, Some(2));
+    assert_eq!(run(small.path(), &dir.path().join("absent"), "x").0, Some(2));
 }
 
 /// What hadolint says of a Dockerfile: its codes. `None` where it is not installed.

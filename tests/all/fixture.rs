@@ -19,7 +19,7 @@
 //! ```
 
 use slimwright::base::{Basis, Digest, ImagePath};
-use slimwright::image::{Config, HistoryRow, Image};
+use slimwright::image::{Config, HistoryRow, Image, write_recorded};
 use slimwright::layer::{Entry, EntryKind, LayerIndex};
 use std::sync::Arc;
 
@@ -53,6 +53,13 @@ pub fn image(spec: &str) -> Image {
         layers: layers.into_iter().map(Arc::new).collect(),
         ..Image::new(Basis::Measured)
     }
+}
+
+/// A file that has this image, recorded: a target that costs next to nothing.
+pub fn recorded(image: &Image) -> tempfile::NamedTempFile {
+    let mut file = tempfile::Builder::new().suffix(".index").tempfile().unwrap();
+    write_recorded(image, file.as_file_mut()).unwrap();
+    file
 }
 
 fn add(layer: &mut LayerIndex, word: &str, rest: &str) {

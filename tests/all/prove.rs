@@ -22,7 +22,7 @@ use std::collections::BTreeSet;
 const SITE: &str = "usr/local/lib/python3.11/site-packages";
 
 /// A base with a Python, and what stands above it.
-fn on_python(above: &str) -> Image {
+pub fn on_python(above: &str) -> Image {
     let base = "layer ADD rootfs.tar /
         f etc/os-release = ID=debian\\nVERSION_CODENAME=bookworm\\n
         f etc/passwd 900

@@ -50,7 +50,7 @@ pub(super) fn secret_words(words: &[String]) -> Vec<bool> {
 
 pub(super) fn find(text: &str, spans: &mut Spans) {
     // Most texts name none of them as a word.
-    if !ALL.iter().any(|program| text.contains(program)) {
+    if !ALL.iter().any(|program| memchr::memmem::find(text.as_bytes(), program.as_bytes()).is_some()) {
         return;
     }
     let mut before: Vec<Range<usize>> = Vec::new();

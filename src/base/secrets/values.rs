@@ -42,20 +42,21 @@ pub(super) fn find(text: &str, spans: &mut Spans) {
 /// The secret that a name stands for.
 fn value_of(text: &str, name: Range<usize>) -> Option<Range<usize>> {
     let word = &text[name.clone()];
-    let lower = word.to_ascii_lowercase();
-    let behind = &text[name.end..];
-    if HEADERS.contains(&lower.as_str()) && behind.starts_with(':') {
+    let is = |known: &&str| word.eq_ignore_ascii_case(known);
+    let next = text.as_bytes().get(name.end);
+    if next == Some(&b':') && HEADERS.iter().any(is) {
         return header(text, name.end + 1);
     }
-    if matches!(&lower[..], "bearer" | "basic") && behind.starts_with(' ') {
+    if next == Some(&b' ') && ["bearer", "basic"].iter().any(is) {
         let value = value(text, name.end + 1)?;
         let long = value.len() >= 16 && text[value.clone()].bytes().any(|b| b.is_ascii_digit());
         return long.then_some(value);
     }
-    if !may_be_secret(word) && !lower.starts_with("http-basic.") {
+    let is_basic = word.get(..11).is_some_and(|start| start.eq_ignore_ascii_case("http-basic."));
+    if !is_basic && !may_be_secret(word) {
         return None;
     }
-    if lower.starts_with("http-basic.") && follows(text, name.start, &["config"]) {
+    if is_basic && follows(text, name.start, &["config"]) {
         let user = value(text, skip_blanks(text, name.end))?;
         return value(text, skip_blanks(text, user.end));
     }
