@@ -243,7 +243,7 @@ fn the_flagship_fails_three_gigabytes_naming_what_weighs_and_its_plan_keeps_what
 #[test]
 fn a_limit_that_the_plan_reaches_or_does_not_reach_is_told_apart() {
     let image =
-        on_python("layer RUN pip install x\nf root/.cache/pip/x 30000000\nlayer COPY . .\nf app/x.bin 20000000\n");
+        on_python("layer RUN pip install x\nf root/.cache/pip/http/x 30000000\nlayer COPY . .\nf app/x.bin 20000000\n");
     for (limit, says, planned) in [("1 MB", "which fails too.", 1), ("40 MB", "which passes.", 0)] {
         let bench = Bench::with(&image, &format!("limits.unpacked = '{limit}'\n"));
         let (code, stdout, _) = bench.check(&[]);
