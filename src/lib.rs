@@ -24,7 +24,7 @@
 //! bytes are; [`registry`] and [`daemon`] fetch bytes and know nothing of images; [`image`] puts them together.
 //! Modules import only from those before them:
 //!
-//! `base`, `manifest`, `http`, `programs`, `dockerfile`, `command`, `registry`, `source`, `rpm`, `layer`, `daemon`, `compose`, `workers`, `memory`, `alerts`, `deploy`, `imports`, `image`, `fs`, `python`, `os`, `facts`, `rules`, `wheel`, `index`, `ospackages`, `conda`, `context`, `plan`, `verify`, `emit`, `prove`, `apply`, `budget`, `report`, `cli`.
+//! `base`, `yaml`, `manifest`, `http`, `programs`, `dockerfile`, `command`, `registry`, `source`, `rpm`, `layer`, `daemon`, `compose`, `workers`, `memory`, `alerts`, `deploy`, `imports`, `image`, `fs`, `python`, `os`, `facts`, `rules`, `wheel`, `index`, `ospackages`, `conda`, `context`, `plan`, `verify`, `emit`, `prove`, `apply`, `budget`, `report`, `cli`.
 
 pub mod alerts;
 pub mod apply;
@@ -62,3 +62,4 @@ pub mod source;
 pub mod verify;
 pub mod wheel;
 pub mod workers;
+pub mod yaml;

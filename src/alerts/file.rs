@@ -3,7 +3,8 @@
 use super::expr::{Expr, Kind};
 use super::metrics::{Known, known};
 use super::promql::{parse, parse_duration};
-use crate::compose::{Check, Files, Finding, Map, Node, Place, read_yaml};
+use crate::compose::{Check, Finding};
+use crate::yaml::{self, Files, Map, Node, Place};
 use std::collections::BTreeSet;
 
 /// Fields of a group.
@@ -73,7 +74,7 @@ const WORDS: [&str; 8] = ["define", "template", "block", "break", "continue", "t
 /// The findings about a rule file. `limits` are the memory limits of all services, in bytes; nothing where one has none.
 pub fn check(files: &Files, file: u32, limits: Option<&[u64]>) -> Vec<Finding> {
     let mut out = Out { files, limits, found: Vec::new() };
-    match read_yaml(files, file) {
+    match yaml::read(files, file) {
         Err(error) => out.refused(error.place, error.message),
         Ok(documents) => match &documents[..] {
             [document] => out.document(document),

@@ -5,10 +5,9 @@
 
 use super::folder::{clean, is_remote};
 use super::load::Loaded;
-use super::node::{Node, Value};
-use super::place::Place;
 use super::value::list;
 use crate::base::{Found, Text};
+use crate::yaml::{Node, Place, Value};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};

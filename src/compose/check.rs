@@ -1,6 +1,6 @@
 //! What may be wrong with a Compose file: every kind of finding by its id, with why it matters and where that is from.
 
-use super::place::Place;
+use crate::yaml::Place;
 use serde::Serialize;
 
 /// How bad a finding is.

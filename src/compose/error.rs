@@ -1,8 +1,8 @@
 //! Why a project cannot be read.
 
 use super::names::DEFAULT_FILES;
-use super::place::{Files, Place};
 use crate::base::{Hint, Text};
+use crate::yaml::{Files, Place};
 
 /// Why a project cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]

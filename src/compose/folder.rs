@@ -2,8 +2,8 @@
 //! nowhere else.
 
 use super::error::ComposeError;
-use super::place::Place;
 use crate::base::{Found, Root, read_named};
+use crate::yaml::Place;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 

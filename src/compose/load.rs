@@ -9,13 +9,12 @@ use super::error::{ComposeError, PlacedError};
 use super::folder::{Folder, clean, is_remote, read_users};
 use super::interpolate::Variables;
 use super::merge::{merged, settled};
-use super::node::{Entry, Map, Node, Value};
-use super::place::{Files, Place};
 use super::project::{
     Request, beside, default_files, folder_of, from_variable, named_files, project_name, project_variables, read_stdin,
 };
-use super::yaml;
 use crate::base::{MASK, is_secret_name};
+use crate::yaml;
+use crate::yaml::{Entry, Files, Map, Node, Place, Value};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -4,7 +4,7 @@
 //! Source: compose-spec, `13-merge.md`; tried against Docker Compose 2.40.
 
 use super::error::ComposeError;
-use super::node::{Entry, Map, Mark, Node, Value};
+use crate::yaml::{Entry, Map, Mark, Node, Value};
 use std::collections::BTreeMap;
 
 /// How a key is merged that is not merged as its type is.

@@ -12,21 +12,16 @@ mod build;
 mod check;
 mod dotenv;
 mod error;
-mod float;
 mod folder;
 mod interpolate;
 mod load;
 mod merge;
 mod model;
 mod names;
-mod node;
-mod place;
 mod project;
 mod rules;
 mod running;
-mod scalar;
 mod value;
-mod yaml;
 
 pub use build::{Build, NotPredicted};
 pub use check::{Check, Finding, Level};
@@ -34,13 +29,10 @@ pub use error::{ComposeError, PlacedError};
 pub use load::{Loaded, load};
 pub use model::{At, Resources, Service};
 pub use names::{DEFAULT_FILES, OVERRIDE_FILES};
-pub use node::{Entry, Map, Mark, Node, Value};
-pub use place::{Files, Place, Spot};
 pub use project::Request;
 pub use rules::{Cgroup, Host, findings};
 pub use running::{PROJECT_LABEL, SERVICE_LABEL, running};
 pub use value::{Reading, Words};
-pub use yaml::{YamlError, read as read_yaml};
 
 /// The services of a project, by name.
 ///

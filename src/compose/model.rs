@@ -4,9 +4,8 @@ use super::build::{Build, build};
 use super::dotenv;
 use super::error::ComposeError;
 use super::load::Loaded;
-use super::node::{Node, Value};
-use super::place::Place;
 use super::value::{self, Reading, Words, list};
+use crate::yaml::{Node, Place, Value};
 use std::collections::BTreeMap;
 use std::path::Path;
 

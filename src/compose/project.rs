@@ -8,8 +8,8 @@ use super::error::ComposeError;
 use super::folder::{Folder, read_users};
 use super::interpolate::Variables;
 use super::names::{DEFAULT_FILES, OVERRIDE_FILES};
-use super::place::Files;
-use super::yaml;
+use crate::yaml;
+use crate::yaml::Files;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

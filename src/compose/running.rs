@@ -2,9 +2,9 @@
 
 use super::check::{Check, Finding};
 use super::model::Service;
-use super::place::Place;
 use crate::base::{Binary, Text};
 use crate::daemon::Container;
+use crate::yaml::Place;
 
 /// The label by which Docker Compose knows a container's project.
 pub const PROJECT_LABEL: &str = "com.docker.compose.project";

@@ -2,7 +2,7 @@
 //!
 //! Source: docker/go-units (`RAMInBytes`), mattn/go-shellwords; tried against Docker Compose 2.40.
 
-use super::node::{Node, Value};
+use crate::yaml::{Node, Value};
 
 /// What a value comes to.
 #[derive(Clone, Debug, PartialEq)]

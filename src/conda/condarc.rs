@@ -4,7 +4,7 @@
 //! `channels`, `default_channels`, `custom_channels`, `channel_alias`, `offline`), and mamba's `.mambarc`.
 
 use crate::base::Text;
-use crate::compose::{Files, Node, Value, read_yaml};
+use crate::yaml::{self, Files, Node, Value};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -63,7 +63,7 @@ pub(super) fn parse(name: &str, text: String, variable: &dyn Fn(&str) -> Option<
     let mut files = Files::default();
     let file = files.add(name, text);
     let documents =
-        read_yaml(&files, file).map_err(|error| format!("{}: {}", files.spot(error.place), error.message))?;
+        yaml::read(&files, file).map_err(|error| format!("{}: {}", files.spot(error.place), error.message))?;
     let Some(top) = documents.first() else { return Ok(Condarc::default()) };
     if top.map().is_none() {
         return Err(format!("{}: expected settings, found {}", files.spot(top.place), top.kind()));

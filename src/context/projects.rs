@@ -55,16 +55,22 @@ impl Stage {
         value.or_else(|| self.poetry_file_setting(world, folder, key))
     }
 
-    pub(super) fn poetry_install(&mut self, world: &World<'_>, read: &Command, place: &Place<'_>) -> Result<Outcome> {
+    /// The folder of the project that a command installs; else what comes of the command.
+    pub(super) fn project_folder(&self, read: &Command) -> std::result::Result<ImagePath, Outcome> {
         if read.has(&[Means::DryRun]) {
-            return Ok(Outcome::Done);
+            return Err(Outcome::Done);
         }
         if let Some(why) = open(read) {
-            return Ok(why);
+            return Err(why);
         }
-        let directory = read.value(Means::Project).unwrap_or(".");
-        let Some(folder) = self.at(directory) else {
-            return Ok(Outcome::Unknown(GapReason::Where("the project".into())));
+        let folder = self.at(read.value(Means::Project).unwrap_or("."));
+        folder.ok_or_else(|| Outcome::Unknown(GapReason::Where("the project".into())))
+    }
+
+    pub(super) fn poetry_install(&mut self, world: &World<'_>, read: &Command, place: &Place<'_>) -> Result<Outcome> {
+        let folder = match self.project_folder(read) {
+            Ok(folder) => folder,
+            Err(outcome) => return Ok(outcome),
         };
         let choice = choice(read);
         let table = self.project_table(world, &folder);
@@ -137,17 +143,13 @@ impl Stage {
     pub(super) fn pdm(&mut self, world: &World<'_>, words: &[String], place: &Place<'_>) -> Result<Outcome> {
         let read = Command::parse(Line::Pdm, words);
         match read.words.first().map(String::as_str) {
-            Some("install" | "sync") if read.has(&[Means::DryRun]) => return Ok(Outcome::Done),
-            Some("install" | "sync") => {
-                if let Some(why) = open(&read) {
-                    return Ok(why);
-                }
-            }
+            Some("install" | "sync") => {}
             Some("config" | "info" | "list" | "lock" | "use" | "self") => return Ok(Outcome::Done),
             _ => return Ok(Outcome::Unknown(GapReason::Makes)),
         }
-        let Some(folder) = self.at(read.value(Means::Project).unwrap_or(".")) else {
-            return Ok(Outcome::Unknown(GapReason::Where("the project".into())));
+        let folder = match self.project_folder(&read) {
+            Ok(folder) => folder,
+            Err(outcome) => return Ok(outcome),
         };
         let Some(path) = self.lock_of(&folder, "pdm.lock") else {
             return self.absent("pdm.lock", "the lock", place).map(Outcome::Unknown);

@@ -196,15 +196,9 @@ impl Stage {
     }
 
     pub(super) fn uv_sync(&mut self, world: &World<'_>, read: &Command, place: &Place<'_>) -> Result<Outcome> {
-        if read.has(&[Means::DryRun]) {
-            return Ok(Outcome::Done);
-        }
-        if let Some(why) = open(read) {
-            return Ok(why);
-        }
-        let directory = read.value(Means::Project).unwrap_or(".");
-        let Some(folder) = self.at(directory) else {
-            return Ok(Outcome::Unknown(GapReason::Where("the project".into())));
+        let folder = match self.project_folder(read) {
+            Ok(folder) => folder,
+            Err(outcome) => return Ok(outcome),
         };
         let table = self.project_table(world, &folder);
         let input = match self.lock_of(&folder, "uv.lock") {

@@ -5,9 +5,10 @@ use super::layout::{Tone, columns, fit, left, paint, wrap};
 use super::needs::{self, NeedsReport};
 use super::text::{Style, joined};
 use crate::base::{Binary, Text, count, masked_arguments, masked_value, names};
-use crate::compose::{Finding, Host, Level, Loaded, Service, Spot};
+use crate::compose::{Finding, Host, Level, Loaded, Service};
 use crate::deploy::Needs;
 use crate::workers::{self, Basis, Count, Lever, Start, Worker, Workers};
+use crate::yaml::Spot;
 use serde::Serialize;
 use std::collections::BTreeMap;
 

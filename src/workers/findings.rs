@@ -3,7 +3,8 @@
 use super::command::{Basis, Count, Worker, Workers};
 use super::table::Start;
 use crate::base::Binary;
-use crate::compose::{Check, Finding, Place, Service};
+use crate::compose::{Check, Finding, Service};
+use crate::yaml::Place;
 
 /// A value of `--max-memory-per-child` below this many KiB was meant in MB.
 const LEAST_PER_CHILD: u64 = 10_000;

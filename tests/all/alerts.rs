@@ -1,8 +1,9 @@
 //! Prometheus rules: what promtool 2.42 refuses is refused, what can never fire is found, and the rules of our own pass.
 
 use slimwright::alerts::{Known, check, known, parse, parse_duration, rules};
-use slimwright::compose::{Check, Files, Finding};
+use slimwright::compose::{Check, Finding};
 use slimwright::deploy::{NotProposed, advise, override_file};
+use slimwright::yaml::Files;
 
 /// A file with one alert of this expression.
 fn found(expr: &str, limits: Option<&[u64]>) -> (Files, Vec<Finding>) {

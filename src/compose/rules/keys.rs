@@ -1,8 +1,8 @@
 //! The keys that Compose knows.
 
 use super::super::check::{Check, Finding};
-use super::super::node::Map;
 use crate::base::did_you_mean;
+use crate::yaml::Map;
 
 /// Keys that Compose does not know.
 pub(super) fn unknown(map: &Map, known: &[&str], path: &str, out: &mut Vec<Finding>) {

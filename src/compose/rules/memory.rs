@@ -1,11 +1,10 @@
 //! What a service's limits come to: their sizes, swap, and what counts against them.
 
 use super::super::check::Check;
-use super::super::node::Node;
-use super::super::place::Place;
 use super::host::Cgroup;
 use super::service::Own;
 use crate::base::Binary;
+use crate::yaml::{Node, Place};
 
 /// The least limit that the engine takes, in bytes.
 const LEAST: i64 = 6 << 20;

@@ -2,11 +2,10 @@
 
 use super::super::check::{Check, Finding};
 use super::super::model::{At, Resources, Service};
-use super::super::node::{Node, Value};
-use super::super::place::Place;
 use super::super::value::Reading;
 use super::host::{Cgroup, Host};
 use super::keys::{DEPLOY, SERVICE, unknown};
+use crate::yaml::{Node, Place, Value};
 
 /// The checks of one service.
 pub(super) struct Own<'a> {

@@ -3,9 +3,15 @@
 //! Aliases and merge keys (`<<`) are carried out; a value that came by one has the place where it is defined. What a file may
 //! cost is bounded: bytes, depth, and nodes once all aliases are carried out, so that no "billion laughs" is laughed.
 
-use super::node::{Entry, Map, Mark, Node, Value};
-use super::place::{Files, Place};
-use super::scalar;
+mod float;
+mod node;
+mod place;
+mod scalar;
+
+pub use float::float_as_text;
+pub use node::{Entry, Map, Mark, Node, Value};
+pub use place::{Files, Place, Spot};
+
 use granit_parser::{Event, Parser, ScalarStyle, Span, options};
 use std::collections::BTreeMap;
 
