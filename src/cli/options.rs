@@ -2,15 +2,13 @@
 
 mod common;
 mod deployment;
+mod formats;
 
 pub use common::{Asked, Color, Context, Found, Plain, Print, Profiles, Source};
 pub use deployment::{CgroupVersion, Compose, FailOn, Imports, MeantChange, Memory, MemoryAction, MemoryDiff};
+pub use formats::{AuditFormat, CheckFormat, DiffFormat};
 
 use crate::base::nearest_name;
-use crate::budget::{self, Verdict};
-use crate::report::check::FORMATS;
-use crate::report::{AUDIT_FORMATS, DIFF_FORMATS, Format, Render, RenderAudit};
-use clap::builder::PossibleValue;
 use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use deployment::{COMPOSE_EXAMPLES, IMPORTS_EXAMPLES, MEMORY_EXAMPLES};
 use std::ffi::OsString;
@@ -154,50 +152,6 @@ Example:
 
 Of the image's environment only the names are recorded, and the values of PATH, PYTHON*, PIP_*, LANG and their like.
 A plan from such an index leaves the others out of its Dockerfile and names them there: --env records them too.";
-
-/// A format of an audit.
-pub type AuditFormat = Format<RenderAudit>;
-/// A format of a verdict.
-pub type CheckFormat = Format<Render<Verdict>>;
-/// A format of a difference.
-pub type DiffFormat = Format<Render<budget::Diff>>;
-
-/// Formats of one thing.
-pub trait Table: Sized + 'static {
-    /// All of them, the default one first.
-    fn rows() -> &'static [Self];
-}
-
-impl Table for AuditFormat {
-    fn rows() -> &'static [Self] {
-        &AUDIT_FORMATS
-    }
-}
-
-impl Table for CheckFormat {
-    fn rows() -> &'static [Self] {
-        &FORMATS
-    }
-}
-
-impl Table for DiffFormat {
-    fn rows() -> &'static [Self] {
-        &DIFF_FORMATS
-    }
-}
-
-impl<F: Clone> ValueEnum for Format<F>
-where
-    Self: Table,
-{
-    fn value_variants<'a>() -> &'a [Self] {
-        Self::rows()
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(PossibleValue::new(self.name).help(self.help))
-    }
-}
 
 /// `slimwright audit`.
 #[derive(Debug, ClapArgs)]
