@@ -2,7 +2,7 @@
 # Writes a first corpus for the fuzz targets, from what is on every machine with GNU tar.
 set -eu
 cd "$(dirname "$0")"
-for target in tar_index metadata record manifest databases requirement recorded tar_split inspect challenge docker_config reference toc zip pylock dockerfile source context budget_config budget_lock requirements locks rpm; do mkdir -p "corpus/$target"; done
+for target in tar_index metadata record manifest databases requirement recorded tar_split inspect challenge docker_config reference toc zip pylock dockerfile source context budget_config budget_lock requirements locks rpm compose imports; do mkdir -p "corpus/$target"; done
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 (
@@ -66,4 +66,6 @@ printf 'version = 1\n[[package]]\nname = "a"\nsource = { editable = "." }\ndepen
 printf '[[package]]\nname = "a"\nversion = "1"\ngroups = ["main"]\nmarkers = "os_name == '"'posix'"'"\nfiles = [{ file = "a.whl", hash = "sha256:00" }]\n[package.dependencies]\nb = { version = "^1", optional = true }\n[metadata]\ngroups = ["default"]\n' >corpus/locks/poetry
 printf '{"_meta": {"sources": [{"name": "x", "url": "https://example.org"}]}, "default": {"a": {"version": "==1", "hashes": ["sha256:00"], "index": "x"}}}' >corpus/locks/pipfile
 printf '[project]\nname = "a"\ndependencies = ["b>=1"]\n[dependency-groups]\ndev = ["c", { include-group = "d" }]\nd = ["e"]\n[tool.poetry.dependencies]\nf = { version = "^1.2", python = "~3.8" }\n' >corpus/locks/project
+printf 'x-a: &a {image: "x:${T:-1}"}\nservices:\n  a: {<<: *a, mem_limit: 1e9, deploy: {resources: {limits: {cpus: "1"}}}, build: {context: ., args: [A=b], dockerfile_inline: "FROM x"}}\n  b: {extends: a, command: celery -A x worker -c 4, environment: [C], memswap_limit: -1}\ninclude: [y.yaml]\n' >corpus/compose/1
+printf 'x\n{"python":"3.11.7","executable":"/usr/bin/python3","left_out":0,"bare":null,"alone":[],"in_order":[],"owners":[],"in_order_ended":"0","owners_ended":"-9"}\n' >corpus/imports/1
 cp ../testdata/rpm/* corpus/rpm/

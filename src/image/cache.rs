@@ -31,7 +31,7 @@ use std::time::{Duration, SystemTime};
 /// The folder's bound, in bytes, unless the user sets another.
 pub const CACHE_BYTES: u64 = 1_000_000_000;
 /// Another program version may read another thing out of the same layer.
-const VERSION: &str = concat!("v8-", env!("CARGO_PKG_VERSION"));
+const VERSION: &str = concat!("v9-", env!("CARGO_PKG_VERSION"));
 /// Largest entry that is read, in bytes.
 const MAX_ENTRY: u64 = 64 << 20;
 /// How often an entry is written that another process removes.

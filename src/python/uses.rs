@@ -61,6 +61,8 @@ impl UsedAt<'_> {
             Kind::Dynamic => format!("{name}(…)"),
             Kind::Library => format!("opens {name}"),
             Kind::Unread => format!("not read: {name}"),
+            Kind::Early => format!("import {name}, when the file is loaded"),
+            Kind::Late => format!("import {name}, when it is needed"),
         };
         format!("line {}: {what}", self.sign.line)
     }

@@ -1,6 +1,6 @@
 //! What a rule must fulfil beyond its types.
 
-use super::{Detect, Installed, Replacement, Rule, Signs};
+use super::{Cost, Detect, GlobSet, Installed, Replacement, Rule, Signs, Tier};
 use crate::python::normalize_name;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,6 +27,11 @@ pub(super) fn rule(rule: &Rule) -> Checked {
             replacement(replace)?;
             signs(unless)
         }
+        Detect::HeavyImport { distributions, modules, costs, lighter, .. } => {
+            heavy(distributions, modules)?;
+            cost(costs, "costs")?;
+            cost(lighter, "lighter")
+        }
         Detect::Distributions { names }
         | Detect::OsPackages { names, .. }
         | Detect::CondaPackages { names, .. }
@@ -45,6 +50,9 @@ const NO_GLOB: &str = "expected at least one glob, found none";
 
 /// The texts that people read, and the references.
 fn texts(rule: &Rule) -> Checked {
+    if matches!(rule.detect, Detect::HeavyImport { .. }) && rule.tier != Tier::ReportOnly {
+        return wrong(&["tier"], "expected `report-only`: what has another interface is never taken by itself");
+    }
     if !is_kebab_case(&rule.id) {
         return wrong(&["id"], "expected an id in kebab-case, for example `cuda-leftovers`");
     }
@@ -134,6 +142,27 @@ fn family(members: &[String], keep: &[String], needs: &BTreeMap<String, Vec<Stri
     };
     all_members(keep, &["detect", "keep"])?;
     needs.iter().try_for_each(|(module, who)| all_members(who, &["detect", "needs", module]))
+}
+
+fn heavy(distributions: &GlobSet, modules: &[String]) -> Checked {
+    if distributions.is_empty() {
+        return wrong(&["detect", "distributions"], NO_GLOB);
+    }
+    match modules.iter().all(|module| module.is_empty()) {
+        true => wrong(&["detect", "modules"], "expected at least one module, found none"),
+        false => Ok(()),
+    }
+}
+
+fn cost(cost: &Cost, key: &str) -> Checked {
+    normalized(&cost.name, &["detect", key, "name"])?;
+    if cost.own > cost.memory {
+        return wrong(&["detect", key, "own"], "expected no more than `memory`, of which it is a part");
+    }
+    if !(cost.seconds.is_finite() && cost.seconds >= 0.0) {
+        return wrong(&["detect", key, "seconds"], "expected a number of seconds");
+    }
+    Ok(())
 }
 
 fn signs(signs: &Signs) -> Checked {

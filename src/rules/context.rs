@@ -191,7 +191,7 @@ pub(super) struct FileRows {
 impl FileRows {
     pub(super) fn add(&mut self, layer: LayerIdx, path: &ImagePath, bytes: u64) {
         self.count += 1;
-        if self.single.len() < super::EVIDENCE_ROWS {
+        if self.single.len() < super::finding::EVIDENCE_ROWS {
             self.single.push((Location { layer, path: path.clone() }, bytes));
         }
         // Paths mostly come in order, so the group of the last one is at hand.

@@ -17,9 +17,11 @@ mod distributions;
 mod duplicates;
 mod explain;
 mod files;
+mod finding;
 mod glob;
 mod gpu;
 mod gpu_system;
+mod heavy;
 mod idle;
 mod layers;
 mod libraries;
@@ -32,112 +34,16 @@ mod subject;
 mod unused;
 
 pub use explain::{explain, explain_own, list};
+pub use finding::{Evidence, Finding};
 pub use glob::{Glob, GlobSet, Walk};
 pub use load::{EMBEDDED, ProfileError, embedded, load, parse};
-pub use rule::{Detect, Installed, Replacement, Rule, Severity, Signs, Tier};
+pub use rule::{Cost, Detect, Installed, Replacement, Rule, Severity, Signs, Tier};
 pub(crate) use signs::{in_order, kept_member, needed, places};
 pub use subject::Subject;
 
-use crate::base::{DistId, LayerIdx, Location, PackageId};
 use crate::facts::Facts;
 use context::Context;
-
-/// Something a rule found.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Finding {
-    /// The rule's id.
-    pub rule: String,
-    /// The rule's severity.
-    pub severity: Severity,
-    /// The rule's tier, or a lower one where this image gives a reason to ask first.
-    pub tier: Tier,
-    /// What it is about, stable from run to run.
-    pub subject: Subject,
-    /// What was found, in one line, with the names and numbers of this image.
-    pub message: String,
-    /// Bytes that it concerns (`unpacked`, measured). Findings may overlap: never add them up.
-    pub bytes: u64,
-    /// The proof, largest first, at most 20 rows.
-    pub evidence: Vec<Evidence>,
-    /// Rows of evidence that were left out.
-    pub more_evidence: usize,
-    /// What speaks against following the rule in this image, in words, with places: the reason of a lower tier.
-    pub doubts: Vec<String>,
-    /// The distributions it concerns.
-    pub distributions: Vec<DistId>,
-    /// Of a family's members those that go.
-    pub goes: Vec<DistId>,
-    /// The OS packages it concerns, as positions in the OS inventory.
-    pub os_packages: Vec<PackageId>,
-    /// The layer it concerns, for findings about layers.
-    pub layer: Option<LayerIdx>,
-    /// Visible paths it concerns (`Paths` rules), sorted.
-    pub paths: Vec<crate::base::ImagePath>,
-}
-
-/// One row of proof.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Evidence {
-    /// Where, if it is a place in the image.
-    pub location: Option<Location>,
-    /// Bytes there.
-    pub bytes: u64,
-    /// What about it.
-    pub note: String,
-}
-
-/// Rows of evidence that a finding shows.
-const EVIDENCE_ROWS: usize = 20;
-
-impl Finding {
-    /// A finding of a rule with nothing to show yet.
-    fn new(rule: &Rule, subject: Subject, message: impl Into<String>, bytes: u64) -> Self {
-        Self {
-            rule: rule.id.clone(),
-            severity: rule.severity,
-            tier: rule.tier,
-            subject,
-            message: message.into(),
-            bytes,
-            evidence: Vec::new(),
-            more_evidence: 0,
-            doubts: Vec::new(),
-            distributions: Vec::new(),
-            goes: Vec::new(),
-            os_packages: Vec::new(),
-            layer: None,
-            paths: Vec::new(),
-        }
-    }
-
-    /// With its proof: the largest rows first, the rest counted.
-    fn with_evidence(mut self, mut rows: Vec<Evidence>) -> Self {
-        rows.sort_by_key(|row| std::cmp::Reverse(row.bytes));
-        self.more_evidence = rows.len().saturating_sub(EVIDENCE_ROWS);
-        rows.truncate(EVIDENCE_ROWS);
-        self.evidence = rows;
-        self
-    }
-}
-
-impl Finding {
-    /// With rows of proof before all others.
-    fn led_by(mut self, rows: Vec<Evidence>) -> Self {
-        self.evidence.splice(0..0, rows);
-        self.more_evidence += self.evidence.len().saturating_sub(EVIDENCE_ROWS);
-        self.evidence.truncate(EVIDENCE_ROWS);
-        self
-    }
-
-    /// With something that speaks against the rule: it is not followed unasked.
-    fn doubted(mut self, doubt: Option<String>) -> Self {
-        if let Some(doubt) = doubt {
-            self.doubts.push(doubt);
-            self.tier = self.tier.min(Tier::Confirm);
-        }
-        self
-    }
-}
+use heavy::Heavy;
 
 /// Applies all rules. Findings are sorted by severity and bytes (falling), then rule and subject.
 pub fn evaluate(facts: &Facts<'_>, rules: &[Rule]) -> Vec<Finding> {
@@ -152,6 +58,14 @@ pub fn evaluate(facts: &Facts<'_>, rules: &[Rule]) -> Vec<Finding> {
                 findings.extend(gpu::builds(&context, rule, distribution, when, replace, unless));
             }
             Detect::UnusedDistributions { except } => findings.extend(unused::unused(&context, rule, except)),
+            Detect::HeavyImport { distributions, modules, only, except, costs, lighter } => {
+                findings.extend(heavy::imports(
+                    &context,
+                    rule,
+                    distributions,
+                    &Heavy { modules, only, except, costs, lighter },
+                ));
+            }
             Detect::Distributions { names } => findings.extend(distributions::not_needed(&context, rule, names)),
             Detect::BrokenDistribution {} => findings.extend(distributions::broken(&context, rule)),
             Detect::ContestedFiles {} => findings.extend(distributions::contested(&context, rule)),

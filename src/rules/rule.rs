@@ -104,6 +104,24 @@ pub enum Detect {
         #[serde(default)]
         except: GlobSet,
     },
+    /// A distribution that takes much memory and disk, and for which a lighter one is known: fires where the application's
+    /// source imports it. Advice with measured numbers; nothing is changed.
+    HeavyImport {
+        /// Globs over names of distributions.
+        distributions: GlobSet,
+        /// What the source imports of them: `google.cloud.aiplatform`.
+        modules: Vec<String>,
+        /// Globs over dotted names: fires only where all that the source uses of the modules is one of these.
+        #[serde(default)]
+        only: GlobSet,
+        /// Globs over dotted names: what the source uses for which there is no lighter way; then it does not fire.
+        #[serde(default)]
+        except: GlobSet,
+        /// What it costs.
+        costs: Cost,
+        /// What takes its place, and what that costs.
+        lighter: Cost,
+    },
     /// A distribution whose RECORD lists files that are gone.
     BrokenDistribution {},
     /// OS packages with libraries that were asked for by name, and that only distributions which other rules take away, or
@@ -232,6 +250,25 @@ pub struct Installed {
     pub files: GlobSet,
 }
 
+/// What a distribution costs, measured once (basis `catalogue`): CPython 3.11 on x86_64, installed alone with all that it
+/// requires, without bytecode, and imported alone in a fresh interpreter.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Cost {
+    /// Name of the distribution that was measured.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Installed bytes.
+    pub disk: u64,
+    /// Bytes of memory by which a process grew: its own, and pages of files, which processes share.
+    pub memory: u64,
+    /// Of these its own (anonymous), which each process has.
+    pub own: u64,
+    /// Seconds of processor time.
+    pub seconds: f64,
+}
+
 /// What is installed instead of a GPU build.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -291,6 +328,7 @@ impl Detect {
             Self::GpuBuild { .. } => "gpu",
             Self::Distributions { .. } => "dev",
             Self::UnusedDistributions { .. } => "unused",
+            Self::HeavyImport { .. } => "heavy",
             Self::BrokenDistribution {} => "broken",
             Self::MissingLibraries {} => "missing",
             Self::IdleLibraries { .. } => "libraries",

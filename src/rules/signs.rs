@@ -31,7 +31,7 @@ impl Signs {
 }
 
 /// Whether a dotted name is a module's, or that of something in it.
-fn is_below(name: &str, module: &str) -> bool {
+pub(super) fn is_below(name: &str, module: &str) -> bool {
     name.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 

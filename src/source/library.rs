@@ -110,7 +110,7 @@ const STANDARD: &str = "__future__ abc aifc argparse array ast asynchat asyncio 
     uu uuid venv warnings wave weakref webbrowser winreg winsound wsgiref xdrlib xml xmlrpc zipapp zipfile \
     zipimport zlib zoneinfo";
 
-fn is_standard(name: &str) -> bool {
+pub(super) fn is_standard(name: &str) -> bool {
     static NAMES: OnceLock<HashSet<&str>> = OnceLock::new();
     NAMES.get_or_init(|| STANDARD.split_whitespace().collect()).contains(name)
 }

@@ -22,6 +22,7 @@ mod names;
 mod text;
 mod visit;
 
+use library::is_standard;
 pub use library::{WORDS, library};
 pub use text::{decode, encode};
 
@@ -65,6 +66,10 @@ pub enum Kind {
     Library,
     /// The file was not read; the name says why.
     Unread,
+    /// An import of something that is not Python's own which runs when the file is loaded: `a`, `a.b` of `from a import b`.
+    Early,
+    /// The same within a function, or a lazy one (PEP 810): it runs when it is needed, if ever.
+    Late,
 }
 
 /// The name of a library whose name is made at run time.

@@ -2,7 +2,7 @@
 
 use super::{Kind, MAX_SIGNS, Sign};
 
-const KINDS: [(Kind, &str); 9] = [
+const KINDS: [(Kind, &str); 11] = [
     (Kind::Import, "import"),
     (Kind::Use, "use"),
     (Kind::Call, "call"),
@@ -12,6 +12,8 @@ const KINDS: [(Kind, &str); 9] = [
     (Kind::Dynamic, "dynamic"),
     (Kind::Library, "library"),
     (Kind::Unread, "unread"),
+    (Kind::Early, "early"),
+    (Kind::Late, "late"),
 ];
 
 /// As text. Names have no line breaks in them.

@@ -1,7 +1,7 @@
 //! The walk over a file's tree.
 
 use super::names::Names;
-use super::{Kind, Sign, settle};
+use super::{Kind, Sign, is_standard, settle};
 use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
 use ruff_python_ast::{Expr, ExprCall, Stmt, StmtIf, StmtImportFrom};
 use ruff_text_size::{Ranged, TextSize};
@@ -30,6 +30,8 @@ struct Walk<'n> {
     in_try: bool,
     /// A condition about a GPU is around.
     in_guard: bool,
+    /// A function is around.
+    in_function: bool,
     /// A comparison, or something else whose strings decide nothing.
     in_comparison: bool,
 }
@@ -37,7 +39,15 @@ struct Walk<'n> {
 impl<'n> Walk<'n> {
     fn new(names: &'n Names) -> Self {
         let signs = Vec::new();
-        Self { names, lines: Vec::new(), signs, in_try: false, in_guard: false, in_comparison: false }
+        Self {
+            names,
+            lines: Vec::new(),
+            signs,
+            in_try: false,
+            in_guard: false,
+            in_function: false,
+            in_comparison: false,
+        }
     }
 
     fn body(&mut self, suite: &[Stmt]) {
@@ -83,13 +93,22 @@ impl<'n> Walk<'n> {
         );
     }
 
+    /// When an import runs.
+    fn imported(&mut self, name: &str, is_lazy: bool, at: TextSize) {
+        if !is_standard(name.split('.').next().unwrap_or_default()) {
+            self.add(if is_lazy || self.in_function { Kind::Late } else { Kind::Early }, name, false, at);
+        }
+    }
+
     fn import_from(&mut self, import: &StmtImportFrom) {
         let module = import.module.as_ref().map_or("", |module| module.as_str());
         let name = ".".repeat((import.level as usize).min(LONGEST)) + module;
         self.add(Kind::Import, &name, self.in_try, import.start());
         if import.level == 0 {
             for alias in &import.names {
-                self.add(Kind::Use, &format!("{name}.{}", alias.name.as_str()), self.in_guard, alias.start());
+                let whole = format!("{name}.{}", alias.name.as_str());
+                self.add(Kind::Use, &whole, self.in_guard, alias.start());
+                self.imported(&whole, import.is_lazy, alias.start());
             }
         }
     }
@@ -105,6 +124,9 @@ impl<'n> Walk<'n> {
             match call.arguments.args.first() {
                 Some(Expr::StringLiteral(module)) => {
                     self.add(Kind::Import, module.value.to_str(), self.in_try, call.start());
+                    if !module.value.to_str().starts_with('.') {
+                        self.imported(module.value.to_str(), false, call.start());
+                    }
                 }
                 _ => self.add(Kind::Dynamic, name, false, call.start()),
             }
@@ -142,6 +164,7 @@ impl Visitor<'_> for Walk<'_> {
             Stmt::Import(import) => {
                 for alias in &import.names {
                     self.add(Kind::Import, alias.name.as_str(), self.in_try, alias.start());
+                    self.imported(alias.name.as_str(), import.is_lazy, alias.start());
                 }
             }
             Stmt::ImportFrom(import) => self.import_from(import),
@@ -153,6 +176,7 @@ impl Visitor<'_> for Walk<'_> {
                 self.body(&attempt.orelse);
                 self.body(&attempt.finalbody);
             }
+            Stmt::FunctionDef(_) => self.within(|walk| &mut walk.in_function, true, |walk| walk_stmt(walk, stmt)),
             // A docstring.
             Stmt::Expr(statement) if statement.value.is_string_literal_expr() => {}
             Stmt::Assign(assign) if lists_modules(&assign.targets) => {

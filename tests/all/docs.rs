@@ -125,6 +125,7 @@ fn the_page_of_the_rules_format_has_every_key() {
         (keys(&source, "pub struct Rule {\n", "\n}"), "The rule"),
         (all, "`[detect]`"),
         (keys(&source, "pub struct Installed {\n", "\n}"), "`[detect.when]`"),
+        (keys(&source, "pub struct Cost {\n", "\n}"), "`[detect.costs]`"),
         (keys(&source, "pub struct Signs {\n", "\n}"), "`[detect.unless]`"),
         (keys(&source, "pub struct Replacement {\n", "\n}"), "`[detect.replace]`"),
     ] {

@@ -11,7 +11,7 @@ macro_rules! targets {
 
 #[test]
 fn every_fuzz_target_takes_what_is_harmless() {
-    let targets = targets![asked_for budget_config budget_lock challenge command context databases docker_config dockerfile inspect locks manifest metadata packages pylock record recorded reference requirement requirements rpm shell source sources tar_index tar_split toc versions zip];
+    let targets = targets![asked_for budget_config budget_lock challenge command compose context databases docker_config dockerfile imports inspect locks manifest metadata packages pylock record recorded reference requirement requirements rpm shell source sources tar_index tar_split toc versions zip];
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/fuzz_targets");
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let names: BTreeSet<String> = targets.iter().map(|(name, _)| format!("{name}.rs")).collect();

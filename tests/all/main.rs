@@ -52,10 +52,12 @@ mod fuzz_targets {
     pub mod budget_lock;
     pub mod challenge;
     pub mod command;
+    pub mod compose;
     pub mod context;
     pub mod databases;
     pub mod docker_config;
     pub mod dockerfile;
+    pub mod imports;
     pub mod inspect;
     pub mod locks;
     pub mod manifest;

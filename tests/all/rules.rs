@@ -324,6 +324,27 @@ fn every_rule_fires_where_it_should_and_is_quiet_where_it_should_be() {
 }
 
 #[test]
+fn a_heavy_import_tells_disk_and_memory_apart_and_what_a_later_import_loses() {
+    let notes = |source: &str| {
+        let text = format!(
+            "layer RUN pip install tensorflow\ndist tensorflow 2.15.0 bytes=1200000000 modules=tensorflow\nf app/main.py = {source}\n"
+        );
+        let found = of_rule(&text, "heavy-tensorflow").remove(0);
+        (found.bytes, found.evidence.into_iter().map(|row| row.note).collect::<Vec<_>>())
+    };
+    let (bytes, early) = notes("import tensorflow\\n");
+    assert_eq!(bytes, 1_200_000_000, "what is installed here, measured");
+    assert!(early.contains(&"line 1: import tensorflow, when the file is loaded".to_owned()), "{early:#?}");
+    let costs = "catalogue: tensorflow-cpu 2.21.0: 1.46 GB on disk with all that it requires; 579 MiB of memory by its import, 206 MiB of it each process's own; 7.2 s of processor time";
+    assert!(early.iter().any(|note| note == costs), "{early:#?}");
+    assert!(early.iter().any(|note| note.starts_with("catalogue: ai-edge-litert 2.3.0: 121 MB")), "{early:#?}");
+    assert!(early.iter().any(|note| note.starts_with("every process that loads the file pays")), "{early:#?}");
+    let (_, late) = notes("def f():\\n    import tensorflow\\n");
+    let lost = "imported when it is needed: workers that are forked before it then share nothing of it: 206 MiB for each that uses it, and 7.2 s at its first use";
+    assert!(late.iter().any(|note| note == lost), "{late:#?}");
+}
+
+#[test]
 fn no_case_is_left_without_its_rule() {
     let ids: Vec<String> = embedded().into_iter().map(|rule| rule.id).collect();
     for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/rules")).unwrap() {

@@ -136,7 +136,10 @@ fn what_is_deep_or_large_is_not_read_and_breaks_nothing() {
 fn signs_are_text_and_text_is_signs() {
     let found =
         application(b"import a.b\ntry:\n    import c\nexcept ImportError: pass\nx.cuda()\nf(device='cuda:1')\n");
-    assert_eq!(String::from_utf8_lossy(&encode(&found)), "import 1 a.b\nimport? 3 c\ncall 5 cuda\ntext 6 cuda:1\n");
+    assert_eq!(
+        String::from_utf8_lossy(&encode(&found)),
+        "import 1 a.b\nimport? 3 c\ncall 5 cuda\ntext 6 cuda:1\nearly 1 a.b\nearly 3 c\n"
+    );
     assert_eq!(decode(&encode(&found)), found);
     assert_eq!(
         decode(b"import\nimport x y\nevil 1 a\nimport 99999999999 a\n\xff 1 a\nuse 1 \n"),
@@ -359,4 +362,25 @@ fn a_module_that_only_the_gpu_build_has_is_not_asked_of_the_other_one() {
         let row = plan.smoke_modules.iter().find(|row| row.distribution == "torch").unwrap();
         assert_eq!(row.modules, ["torch"], "{:?}", plan.pins);
     });
+}
+
+#[test]
+fn it_is_known_which_imports_run_when_the_file_is_loaded() {
+    let source = "import os\nimport a.b\nfrom c.d import e, f as g\nclass K:\n    import h\n    def m(self):\n        import i\n        from .own import x\nasync def n():\n    from j import k\n    def o():\n        import l\nif True:\n    import p\nq = importlib.import_module(\"q.r\")\n";
+    let with_import = format!("import importlib\n{source}");
+    let of = |text: &str, kind: Kind| -> Vec<(String, u32)> {
+        let signs = application(text.as_bytes()).into_iter();
+        signs.filter(|sign| sign.kind == kind).map(|sign| (sign.name, sign.line)).collect()
+    };
+    let named = |all: &[(&str, u32)]| all.iter().map(|(name, line)| ((*name).to_owned(), *line)).collect::<Vec<_>>();
+    let early = [("a.b", 3), ("c.d.e", 4), ("c.d.f", 4), ("h", 6), ("p", 15), ("q.r", 16)];
+    assert_eq!(of(&with_import, Kind::Early), named(&early), "Python's own modules are left out");
+    assert_eq!(
+        of(&with_import, Kind::Late),
+        named(&[("i", 8), ("j.k", 11), ("l", 13)]),
+        "a relative one is the application's"
+    );
+    let lazy = "lazy import numpy\nlazy from pandas import DataFrame\nimport torch\n";
+    assert_eq!(of(lazy, Kind::Late), named(&[("numpy", 1), ("pandas.DataFrame", 2)]), "PEP 810");
+    assert_eq!(of(lazy, Kind::Early), named(&[("torch", 3)]));
 }
