@@ -153,10 +153,13 @@ impl Build {
             Some(_) => Err(NotPredicted::Missing(path.display().to_string())),
         };
         found(folder, Found::Directory)?;
-        let Some(named) = &self.dockerfile else { return Ok((folder.to_owned(), None)) };
-        let path = folder.join(named);
+        if self.inline.is_some() {
+            return Ok((folder.to_owned(), None));
+        }
+        // Compose knows no other default name.
+        let path = folder.join(self.dockerfile.as_deref().unwrap_or("Dockerfile"));
         let path = clean(&path).unwrap_or(path);
         found(&path, Found::File)?;
-        Ok((folder.to_owned(), Some(path)))
+        Ok((folder.to_owned(), self.dockerfile.as_ref().map(|_| path)))
     }
 }

@@ -94,10 +94,10 @@ fn finding(context: &Context<'_>, rule: &Rule, id: DistId, heavy: &Heavy<'_>, al
     finding
 }
 
-/// `tensorflow-cpu 2.21.0: 1.46 GB on disk with all that it requires; 579 MiB of memory by its import, 206 MiB of it each process's own; 7.2 s of processor time`
+/// `tensorflow-cpu 2.21.0: 1.46 GB on disk with all that it requires; 579 MiB of memory by its import, 206 MiB of it each process's own; 7.17 s of processor time`
 fn cost(cost: &Cost) -> String {
     format!(
-        "{}: {} on disk with all that it requires; {} of memory by its import, {} of it each process's own; {:.1} s of processor time",
+        "{}: {} on disk with all that it requires; {} of memory by its import, {} of it each process's own; {:.2} s of processor time",
         title(&cost.name, &cost.version),
         ByteSize(cost.disk),
         Binary(cost.memory),
@@ -110,7 +110,7 @@ fn cost(cost: &Cost) -> String {
 fn lazily(costs: &Cost, early: bool, late: bool) -> String {
     let own = Binary(costs.own);
     let shared = format!(
-        "workers that are forked before it then share nothing of it: {own} for each that uses it, and {:.1} s at its first use",
+        "workers that are forked before it then share nothing of it: {own} for each that uses it, and {:.2} s at its first use",
         costs.seconds
     );
     match (early, late) {

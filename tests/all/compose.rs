@@ -605,7 +605,7 @@ fn the_json_is_what_the_schema_says() {
 #[test]
 fn images_of_services_are_audited_once_and_share_their_layers() {
     let dockerfile = "FROM scratch AS common\nCOPY large /large\nFROM common AS web\nARG WHAT=none\nCOPY ${WHAT} /web\nFROM common AS worker\nCOPY small /worker\n";
-    let text = "name: shop\nservices:\n  web: {build: {context: app, target: web, args: [WHAT=small]}, mem_limit: 64m, scale: 2}\n  twin: {build: {context: app, target: web, args: {WHAT: small}}}\n  worker: {build: {context: ./app, target: worker}, mem_limit: 32m}\n  text: {build: {context: app, dockerfile_inline: \"FROM scratch\\nCOPY small /small\\n\"}}\n  more: {build: {context: app, additional_contexts: {lib: ./other}}}\n  far: {build: https://git.example.org/a.git}\n  out: {build: ../elsewhere}\n  gone: {build: nowhere}\n  two: {build: {context: app, dockerfile: Dockerfile, dockerfile_inline: FROM scratch}}\n  bad: {build: {context: app, target: nothing}}\n  db: {image: db}\n  off: {image: x, profiles: [p]}\n";
+    let text = "name: shop\nservices:\n  web: {build: {context: app, target: web, args: [WHAT=small]}, mem_limit: 64m, scale: 2}\n  twin: {build: {context: app, target: web, args: {WHAT: small}}}\n  worker: {build: {context: ./app, target: worker}, mem_limit: 32m}\n  text: {build: {context: app, dockerfile_inline: \"FROM scratch\\nCOPY small /small\\n\"}}\n  more: {build: {context: app, additional_contexts: {lib: ./other}}}\n  far: {build: https://git.example.org/a.git}\n  out: {build: ../elsewhere}\n  gone: {build: nowhere}\n  two: {build: {context: app, dockerfile: Dockerfile, dockerfile_inline: FROM scratch}}\n  bad: {build: {context: app, target: nothing}}\n  bare: {build: other}\n  db: {image: db}\n  off: {image: x, profiles: [p]}\n";
     let large = "l".repeat(5000);
     let dir = folder(&[
         ("compose.yaml", text),
@@ -634,13 +634,14 @@ fn images_of_services_are_audited_once_and_share_their_layers() {
     assert_eq!((&images["unpacked"], &images["unpacked_each"]), (&5012.into(), &10_012.into()));
     assert_eq!(
         images["memory"],
-        serde_json::json!({"containers": 12, "limits": (2 * 64 + 32) << 20, "without_limit": 9})
+        serde_json::json!({"containers": 13, "limits": (2 * 64 + 32) << 20, "without_limit": 10})
     );
     for (service, why) in [
         ("more", "the additional context `lib`"),
         ("far", "its context is elsewhere (https://git.example.org/a.git)"),
         ("out", "is outside of the folder below which files are read"),
         ("gone", "nowhere is not there"),
+        ("bare", "other/Dockerfile is not there"),
         ("two", "both `dockerfile` and `dockerfile_inline`"),
         ("bad", "nothing"),
         ("db", "no engine was asked"),

@@ -335,12 +335,12 @@ fn a_heavy_import_tells_disk_and_memory_apart_and_what_a_later_import_loses() {
     let (bytes, early) = notes("import tensorflow\\n");
     assert_eq!(bytes, 1_200_000_000, "what is installed here, measured");
     assert!(early.contains(&"line 1: import tensorflow, when the file is loaded".to_owned()), "{early:#?}");
-    let costs = "catalogue: tensorflow-cpu 2.21.0: 1.46 GB on disk with all that it requires; 579 MiB of memory by its import, 206 MiB of it each process's own; 7.2 s of processor time";
+    let costs = "catalogue: tensorflow-cpu 2.21.0: 1.46 GB on disk with all that it requires; 579 MiB of memory by its import, 206 MiB of it each process's own; 7.17 s of processor time";
     assert!(early.iter().any(|note| note == costs), "{early:#?}");
     assert!(early.iter().any(|note| note.starts_with("catalogue: ai-edge-litert 2.3.0: 121 MB")), "{early:#?}");
     assert!(early.iter().any(|note| note.starts_with("every process that loads the file pays")), "{early:#?}");
     let (_, late) = notes("def f():\\n    import tensorflow\\n");
-    let lost = "imported when it is needed: workers that are forked before it then share nothing of it: 206 MiB for each that uses it, and 7.2 s at its first use";
+    let lost = "imported when it is needed: workers that are forked before it then share nothing of it: 206 MiB for each that uses it, and 7.17 s at its first use";
     assert!(late.iter().any(|note| note == lost), "{late:#?}");
 }
 
