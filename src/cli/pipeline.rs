@@ -220,7 +220,8 @@ impl Found<'_> {
     pub fn plan(&self, ask: &Ask<'_>) -> Result<ManuallyDrop<std::result::Result<Planned, PlanError>>> {
         let mut options = ask.options.clone();
         if let Some(find) = ask.find_base {
-            let name = options.base.clone().or_else(|| plan::base_of(self.facts).map(|base| base.name));
+            let of_plan = || plan::base_for(self.facts, self.findings, ask.rules, &options);
+            let name = options.base.clone().or_else(|| of_plan().map(|base| base.name));
             options.at_hand = name.map(|name| find(&name)).transpose()?.flatten().map(Arc::new);
         }
         let draft =

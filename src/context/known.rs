@@ -149,6 +149,9 @@ impl Stage {
         for name in &known.unknown {
             self.gap(place, name, GapReason::NotInOriginal, Writes::Anywhere);
         }
+        if request.manager == PackageManager::Dpkg && !known.packages.is_empty() && !inventory.is_rpm {
+            self.open_state();
+        }
         self.put_measured_packages(known, request.manager == PackageManager::Apk);
         true
     }

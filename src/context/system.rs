@@ -11,11 +11,11 @@ use super::installer::open;
 use super::run::{Outcome, Place};
 use super::stage::{BaseKnown, Stage, SystemState, World};
 use super::work::own;
-use crate::base::{Digest, ImagePath};
+use crate::base::{Digest, ImagePath, is_within};
 use crate::command::{Command, Means, Tool as Line, Verb};
 use crate::fs::View;
 use crate::image::{Config, GapReason, Image, Packages, Writes};
-use crate::layer::{Entry, LayerIndex};
+use crate::layer::{Entry, EntryKind, LayerIndex};
 use crate::os::{OsInventory, OsPackage, PREDICTED, PackageManager, parse_installed, parse_status};
 use crate::ospackages::{
     Installation, NewPackage, PackageRequest, Repositories, Sources, autoremove, empty_caches, removed_with,
@@ -79,7 +79,7 @@ impl Stage {
                 for path in self.tree.glob(b"var/cache/apt/archives/*.deb") {
                     self.tree.remove(&path);
                 }
-                self.put_caches(0);
+                self.put_caches(0, false);
                 Ok(Outcome::Done)
             }
             "check" | "list" | "search" | "show" | "policy" | "mark" => Ok(Outcome::Done),
@@ -210,12 +210,13 @@ impl Stage {
             installation.archives = 0;
         }
         let known = world.outside.measured(request, Some(&installation), &state.inventory).unwrap_or_default();
+        let fetches = asked.updates && self.tree.glob(LISTS).is_empty();
         if asked.updates || apk {
             self.put_lists(&installation);
         }
         if !apk {
             self.system().caches = installation.caches;
-            self.put_caches(installation.caches);
+            self.put_caches(installation.caches, fetches);
         }
         let ignored = self.system().sources.ignored.clone();
         for (source, reason) in repositories.problems.iter().filter(|problem| !ignored.contains(problem)) {
@@ -249,6 +250,9 @@ impl Stage {
         let all = installation.packages.len() as u64;
         let text: u64 = installation.packages.iter().map(|package| package.stanza.len() as u64).sum();
         let rest = installation.database.saturating_sub(text);
+        if !apk {
+            self.open_state();
+        }
         for name in &installation.removed {
             self.drop_package(name);
         }
@@ -283,12 +287,29 @@ impl Stage {
         }
     }
 
+    /// What an installation opens to write, or writes anew with little more in it: the layer has all of it. debconf's hook locks
+    /// its database before it knows whether there is anything to ask; dpkg keeps the status that was.
+    pub(super) fn open_state(&mut self) {
+        let asks = self.tree.exists(DEBCONF_HOOK);
+        let opened = OPENED.into_iter().filter(|path| asks || !is_within(path, b"var/cache/debconf"));
+        for path in opened {
+            let Some(entry) = self.tree.get(path).filter(|entry| entry.kind == EntryKind::File).cloned() else {
+                continue;
+            };
+            let content = self.tree.content(path).map(<[u8]>::to_vec);
+            self.tree.put(entry, content);
+        }
+        if let Some(size) = self.tree.get(STATUS).map(|entry| entry.size) {
+            self.tree.put(Entry::file(ImagePath::from("var/lib/dpkg/status-old"), size), None);
+        }
+    }
+
     /// What apt makes of its lists whenever it opens them, in the place of what it made before.
-    fn put_caches(&mut self, bytes: u64) {
-        // What it knows of the lists alone stays where they are the same.
+    fn put_caches(&mut self, bytes: u64, fetched: bool) {
+        // What it knows of the lists alone stays where they are the same: not where it has just fetched them.
         let (sources, packages) = ("var/cache/apt/srcpkgcache.bin", "var/cache/apt/pkgcache.bin");
         let half = bytes / 2;
-        let stays = half > 0 && self.tree.get(sources.as_bytes()).is_some_and(|entry| entry.size == half);
+        let stays = half > 0 && !fetched && self.tree.get(sources.as_bytes()).is_some_and(|entry| entry.size == half);
         for path in self.tree.glob(CACHES) {
             if !(stays && path == sources.as_bytes()) {
                 self.tree.remove(&path);
@@ -311,9 +332,9 @@ impl Stage {
         }
         let (read, installed) = (state.caches, state.inventory.packages.len());
         if self.tree.glob(LISTS).is_empty() {
-            self.put_caches(empty_caches(installed));
+            self.put_caches(empty_caches(installed), false);
         } else if read > 0 {
-            self.put_caches(read);
+            self.put_caches(read, false);
         }
     }
 
@@ -354,7 +375,7 @@ impl Stage {
         let text = lists.iter().find_map(|list| self.tree.content(list.as_bytes()));
         let paths = text.map(crate::os::parse_list).unwrap_or_default();
         let mut files: Vec<Vec<u8>> = paths.into_iter().map(|path| self.tree.resolve(&path)).collect();
-        files.retain(|path| self.tree.get(path).is_some_and(|entry| entry.kind != crate::layer::EntryKind::Directory));
+        files.retain(|path| self.tree.get(path).is_some_and(|entry| entry.kind != EntryKind::Directory));
         files.push(format!("{PREDICTED}/{name}").into_bytes());
         files
     }
@@ -420,6 +441,20 @@ impl Stage {
         }
     }
 }
+
+/// What has apt ask by debconf.
+const DEBCONF_HOOK: &[u8] = b"etc/apt/apt.conf.d/70debconf";
+
+/// What an installation of apt's opens to write, wherever it is there.
+const OPENED: [&[u8]; 7] = [
+    b"var/cache/debconf/config.dat",
+    b"var/cache/debconf/templates.dat",
+    b"var/log/dpkg.log",
+    b"var/log/apt/history.log",
+    b"var/log/apt/term.log",
+    b"etc/ld.so.cache",
+    b"var/cache/ldconfig/aux-cache",
+];
 
 /// Where dnf and its like keep lists and packages.
 const RPM_CACHES: [&str; 5] =

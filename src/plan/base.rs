@@ -88,7 +88,8 @@ fn tell(facts: &Facts<'_>, options: &PlanOptions, gpu: Option<&GpuSystem<'_>>) -
     if gpu.is_some_and(|gpu| !gpu.leaves)
         && let Some(name) = cuda(image, os).filter(|_| told > 0)
     {
-        return Ok(known(&name, "the variables that NVIDIA's images set, and /etc/os-release", told));
+        let how = "the variables that NVIDIA's images set, and /etc/os-release";
+        return Ok(known(&name, how, cuda_layers(image, told)));
     }
     let found = operating_system(os).filter(|_| !image.layers.is_empty());
     if found.is_some()
@@ -234,6 +235,14 @@ fn more_than_a_system(image: &Image) -> Option<String> {
     };
     let dist = python.distributions.iter().find(|dist| !is_packaged(dist) && dist.bytes > 0)?;
     Some(crate::base::Text::from(&format!("{} {} in it", dist.name, dist.version)).into())
+}
+
+/// How many layers NVIDIA's image has. Its `runtime` sets an entry point, which ends a base elsewhere; `cudnn` and `devel` are
+/// built on that, by instructions that take versions from the variables that they set.
+fn cuda_layers(image: &Image, told: usize) -> usize {
+    let rows = image.config.history.iter().filter(|row| !row.empty_layer).skip(told);
+    let is_own = |created_by: &str| created_by.contains("${NV_") || created_by.contains("$NV_");
+    (told + rows.take_while(|row| is_own(&row.created_by)).count()).min(image.layers.len())
 }
 
 /// The image of NVIDIA's that an image was built on, by the variables that these set.

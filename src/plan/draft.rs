@@ -6,6 +6,7 @@ use super::closure::{self, Decisions};
 use super::conda::{self, CondaDecisions, CondaEnvironment};
 use super::fit::{self, Fits, Swap};
 use super::gpu_system::GpuSystem;
+use super::installer::{self, Stage};
 use super::predict::{Prediction, Taken};
 use super::stock::Stock;
 use super::system::{self, Question, SystemDecisions};
@@ -50,6 +51,8 @@ struct Told {
     conda: BTreeMap<ImagePath, String>,
     /// Distributions that no index has in the version that was chosen.
     fits: Fits,
+    /// Why nothing can install into the environment that the plan would make anew.
+    no_installer: Option<String>,
 }
 
 impl<'a> Draft<'a> {
@@ -95,11 +98,11 @@ impl<'a> Draft<'a> {
             false => conda::decide(facts, findings, rules, &follows, base.layers, &told.conda),
         };
         // conda's environments are copied as they are where nothing in them is to change: what is in them another installer
-        // cannot make. Where there is no shell nothing can be installed.
+        // cannot make. Where there is no shell, or nothing that installs, nothing can be installed.
         let copies_environment = |(_, target): &(usize, TargetEnvironment)| {
             let has_pip = |decision: &conda::CondaDecision| decision.has_pip(facts);
             let is_kept = target.kind == EnvironmentKind::Conda && !conda.at(&target.prefix).is_some_and(has_pip);
-            (is_kept || !base.has_shell) && !options.own_dockerfile
+            (is_kept || !base.has_shell || told.no_installer.is_some()) && !options.own_dockerfile
         };
         let rebuilt = target.as_ref().filter(|target| !copies_environment(target));
         let environment = rebuilt.map(|(_, environment)| environment);
@@ -154,6 +157,24 @@ impl<'a> Draft<'a> {
         }
         if !base.has_shell && !options.own_dockerfile {
             decisions.notes.extend(application.without_a_shell());
+        }
+        let path =
+            image.config.env.iter().filter_map(|pair| pair.strip_prefix("PATH=")).flat_map(|list| list.split(':'));
+        let path = path.filter(|folder| !folder.is_empty()).map(ImagePath::from).collect();
+        let is_python = |name: &str| name.starts_with("python") || name.starts_with("platform-python");
+        let is_packaged = system.install.iter().any(|package| is_python(&package.name));
+        let stage = Stage { original: facts.view, base: &base_view, path, is_packaged };
+        let rebuilt = environment.filter(|_| !options.own_dockerfile && !decisions.subject.is_empty());
+        let wanted = rebuilt.map(|environment| installer::Wanted {
+            kind: environment.kind,
+            interpreter: environment.interpreter.as_ref(),
+            python: &environment.python,
+        });
+        if let Some(why) = wanted.and_then(|wanted| stage.lacks(wanted)) {
+            return Self::leaving(facts, findings, rules, options, Told { no_installer: Some(why), ..told });
+        }
+        if let (Some(why), Some((_, target))) = (&told.no_installer, &target) {
+            decisions.notes.push(format!("nothing could install into {}: {why}", target.prefix));
         }
         Ok(Self { facts, findings, rules, options, base, config, target, decisions, system, application, conda, told })
     }

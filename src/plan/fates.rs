@@ -2,9 +2,9 @@
 
 use super::Intent;
 use super::predict::{Owing, Prediction};
-use crate::base::{DistId, ImagePath, Text, is_within};
+use crate::base::{DistId, FastSet, ImagePath, Text, is_within};
 use crate::facts::Owners;
-use crate::fs::{Node, Owner, View};
+use crate::fs::{DataRef, Node, Owner, View};
 use crate::image::Image;
 use std::collections::BTreeMap;
 
@@ -68,7 +68,10 @@ pub(super) fn ledger(intent: &Intent<'_>, prediction: &Prediction<'_>, predicted
     let view = facts.view;
     let owing = Owing::new(prediction, intent.draft.findings);
     let owners = Owners::new(view, facts.python, facts.os);
-    let judge = Judge { intent, prediction, owing, after: View::new(predicted), owners };
+    let after = View::new(predicted);
+    let linked = view.iter().filter(|(path, node)| !view.holds_bytes(*node) && after.get(path).is_some());
+    let linked: FastSet<DataRef> = linked.map(|(_, node)| node.data).collect();
+    let judge = Judge { intent, prediction, owing, after, owners, linked };
     let mut sums: BTreeMap<(Owner, PlanFate, By<'_>), (u64, u64)> = BTreeMap::new();
     let mut gone: Vec<Leaf<'_>> = Vec::with_capacity(view.len());
     for (path, node) in view.iter() {
@@ -117,6 +120,8 @@ struct Judge<'j> {
     owing: Owing<'j, 'j>,
     after: View<'j>,
     owners: Owners<'j>,
+    /// What another name leads to, in the predicted image as well: the bytes stay, whatever becomes of their own name.
+    linked: FastSet<DataRef>,
 }
 
 impl Judge<'_> {
@@ -142,7 +147,7 @@ impl Judge<'_> {
         let (layer, position) = node.data;
         let to_stay = self.intent.taken[layer as usize][position as usize] && before.holds_bytes(node);
         let bytecode = path.ends_with(b".pyc");
-        if to_stay && !bytecode && before.size(node) > 0 {
+        if to_stay && !bytecode && !self.linked.contains(&node.data) && before.size(node) > 0 {
             return (PlanFate::Lost, By::Nothing);
         }
         (PlanFate::Dropped, By::Rule(self.owing.owed(node.data, before.entry(node.data)).0))

@@ -13,6 +13,7 @@ mod fates;
 mod fit;
 mod gpu_system;
 mod installed;
+mod installer;
 mod libraries;
 mod predict;
 mod reason;
@@ -47,6 +48,11 @@ pub use stock::{Stock, Stocked};
 /// The base image that an image tells of itself.
 pub fn base_of(facts: &Facts<'_>) -> Option<BaseImage> {
     base::choose(facts, &PlanOptions::default(), None).ok()
+}
+
+/// The base image that a plan would build on, by whose name one may be at hand: GPU packages that go take their base with them.
+pub fn base_for(facts: &Facts<'_>, findings: &[Finding], rules: &[Rule], options: &PlanOptions) -> Option<BaseImage> {
+    base::choose(facts, options, gpu_system::GpuSystem::new(findings, rules, options).as_ref()).ok()
 }
 
 /// What the user may choose.

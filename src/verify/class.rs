@@ -3,6 +3,7 @@
 //! somebody put into `/var/cache` or `/var/log` is theirs.
 
 use crate::base::{file_name, is_within, parent};
+use crate::facts::is_package_manager_state;
 use crate::fs::View;
 use crate::layer::EntryKind;
 use crate::python::{EnvironmentKind, Inventory};
@@ -66,7 +67,7 @@ const STATE: [&[u8]; 9] = [
     b"etc/machine-id",
     b"etc/apk/world",
 ];
-const CACHES: [&[u8]; 9] = [
+const CACHES: [&[u8]; 12] = [
     b"var/cache/apt",
     b"var/cache/apk",
     b"etc/apk/cache",
@@ -76,8 +77,11 @@ const CACHES: [&[u8]; 9] = [
     b"var/cache/man",
     b"var/cache/dnf",
     b"var/cache/yum",
+    b"var/cache/libdnf5",
+    b"var/cache/tdnf",
+    b"var/cache/zypp",
 ];
-const LOGS: [&[u8]; 11] = [
+const LOGS: [&[u8]; 20] = [
     b"var/log/apt",
     b"var/log/dpkg.log",
     b"var/log/alternatives.log",
@@ -89,6 +93,15 @@ const LOGS: [&[u8]; 11] = [
     b"var/log/btmp",
     b"var/log/wtmp",
     b"var/log/apk.log",
+    b"var/log/dnf.log",
+    b"var/log/dnf.rpm.log",
+    b"var/log/dnf.librepo.log",
+    b"var/log/dnf5.log",
+    b"var/log/hawkey.log",
+    b"var/log/yum.log",
+    b"var/log/tdnf.log",
+    b"var/log/zypp",
+    b"var/log/zypper.log",
 ];
 const ACCOUNTS: [&[u8]; 6] = [b"etc/passwd", b"etc/group", b"etc/shadow", b"etc/gshadow", b"etc/subuid", b"etc/subgid"];
 const ENGINE: [&[u8]; 9] = [
@@ -139,6 +152,8 @@ pub(super) fn class(path: &[u8], place: &Place<'_>) -> Option<Class> {
         () if below(&STATE) || is_note_of_conda(path) => Class::PackageState,
         () if below(&CACHES) || is_user_cache(path) => Class::Cache,
         () if below(&LOGS) => Class::Log,
+        // rpm's databases, and what dnf and zypper note, wherever a distribution has them.
+        () if is_package_manager_state(path) => Class::PackageState,
         () if parent(path) == b"etc" && ACCOUNTS.contains(&path.strip_suffix(b"-").unwrap_or(path)) => Class::Accounts,
         () if below(&[b"etc/alternatives"]) || leads_to(path, place.view, b"/etc/alternatives/") => Class::Alternatives,
         () if path == b"etc/ssl/certs/ca-certificates.crt" || is_certificate_link(path, place.view) => {

@@ -363,8 +363,15 @@ impl<'a> Comparison<'a> {
             (Owner::Base, What::Size { .. } | What::Content | What::Target { .. }) => {
                 Verdict::Differs("of another build".into())
             }
+            // An empty folder that one base has and the other has not: nobody put anything there.
+            (Owner::Base, What::Gone) if self.is_directory(path) => Verdict::Differs("not in this base".into()),
             _ => Verdict::Lost,
         }
+    }
+
+    fn is_directory(&self, path: &[u8]) -> bool {
+        let view = self.before.view;
+        view.get(path).is_some_and(|node| view.entry(node.entry).kind == EntryKind::Directory)
     }
 
     /// What the plan or another version says of an owner's files.

@@ -211,6 +211,7 @@ fn a_function_of_lambdas_stays_on_lambdas_image_with_its_layout() {
         f bin/sh 100 mode=755
         f lambda-entrypoint.sh 300 mode=755
         f var/runtime/bootstrap.py 900
+        f var/lang/lib/python3.12/site-packages/pip/__init__.py 300
         {}{}empty ENTRYPOINT [\"/lambda-entrypoint.sh\"]
         layer RUN pip install --target /var/task
         {}layer COPY app /var/task

@@ -333,6 +333,13 @@ fn where_something_uses_a_gpu_nvidias_image_stays_the_base() {
     assert!(dockerfile.contains("NVIDIA_VISIBLE_DEVICES=\"all\""), "{dockerfile}");
     assert_eq!(plan.predicted.config.entrypoint, image.config.entrypoint);
     assert!(View::new(&plan.predicted).get(b"usr/lib/libnccl.so.2").is_some());
+    // What is built on an image of theirs that sets the entry point is theirs too, where it takes their variables.
+    let mut image = image;
+    let rows = image.config.history.iter_mut().filter(|row| !row.empty_layer);
+    rows.skip(2)
+        .take(1)
+        .for_each(|row| row.created_by = "RUN apt-get install -y ${NV_CUDNN_PACKAGE} # buildkit".into());
+    assert_eq!(planned(&image).0.base.layers, 3);
     let left = plan.skipped.iter().find(|skipped| skipped.rule == "gpu-system-packages").unwrap();
     assert!(left.reason.contains("--accept gpu-system-packages") && left.reason.contains("asks for a GPU"), "{left:?}");
 }
@@ -385,6 +392,73 @@ fn on_conda() -> Image {
     ))
 }
 
+/// A distribution whose Python is a package's, and an environment above it that something else made.
+fn with_environment(python: &str, above: &str) -> Image {
+    image(&format!(
+        "layer ADD rootfs.tar /
+         f etc/os-release = ID=debian\\nVERSION_CODENAME=bookworm\\n
+         f bin/sh 100 mode=755
+         f bin/tar 400 mode=755
+         f var/lib/dpkg/status = Package: dash\\nStatus: install ok installed\\nVersion: 1\\nArchitecture: amd64\\n\\n
+         {python}
+         empty CMD [\"bash\"]
+         layer COPY made elsewhere
+         {above}
+         env PATH=/opt/venv/bin:/usr/bin:/bin\n"
+    ))
+}
+
+const SYSTEM_PYTHON: &str = "f usr/bin/python3.11 7000 mode=755
+    l usr/bin/python3 -> python3.11
+    f usr/lib/python3.11/os.py 39000
+    f usr/lib/python3.11/site.py 3000";
+
+const VENV: &str = "f opt/venv/pyvenv.cfg = home = /usr/bin\\nversion = 3.11.2\\n
+    l opt/venv/bin/python -> /usr/bin/python3
+    f opt/venv/lib/python3.11/site-packages/six.py 34000
+    f opt/venv/lib/python3.11/site-packages/six-1.16.0.dist-info/METADATA = Name: six\\nVersion: 1.16.0\\n
+    f opt/venv/lib/python3.11/site-packages/six-1.16.0.dist-info/RECORD = six.py,,34000\\nsix-1.16.0.dist-info/METADATA,,\\n";
+
+#[test]
+fn an_environment_that_nothing_can_install_into_is_copied_as_it_is() {
+    let (plan, files) = planned(&with_environment(SYSTEM_PYTHON, VENV));
+    assert!(plan.pins.is_empty() && plan.predicted.gaps.is_empty(), "{:?}", plan.predicted.gaps);
+    let why = "nothing could install into /opt/venv: the base's Python has no pip, and no ensurepip with a wheel of it";
+    assert!(plan.notes.iter().any(|note| note == why), "{:?}", plan.notes);
+    assert!(!text(&files, "Dockerfile").contains("-m venv"), "{}", text(&files, "Dockerfile"));
+    let after = View::new(&plan.predicted);
+    assert!(after.get(b"opt/venv/lib/python3.11/site-packages/six.py").is_some());
+    assert!(text(&files, "smoke_test.py").contains("\"six\""));
+    // Debian's package of the wheels is enough for ensurepip, Fedora's too.
+    for wheels in ["usr/lib/python3.11/ensurepip/_bundled", "usr/share/python-wheels", "usr/share/python3-wheels"] {
+        let seed =
+            format!("f usr/lib/python3.11/ensurepip/__init__.py 9000\nf {wheels}/pip-23.0.1-py3-none-any.whl 1700000");
+        let (plan, files) = planned(&with_environment(&format!("{SYSTEM_PYTHON}\n{seed}"), VENV));
+        assert!(text(&files, "Dockerfile").contains("python3.11 -m venv /opt/venv"), "{wheels}");
+        assert_eq!(plan.pins.len(), 1, "{wheels}");
+    }
+}
+
+#[test]
+fn folders_of_a_build_systems_own_are_copied_where_the_base_has_no_python() {
+    let folder = "app/server.runfiles/rules_python~~pip~pip_311_six/site-packages";
+    let runfiles = format!(
+        "f app/server 300 mode=755
+         f app/server.runfiles/rules_python~~python~python_3_11/bin/python3.11 9000000 mode=755
+         f app/server.runfiles/rules_python~~python~python_3_11/lib/python3.11/os.py 39000
+         f {folder}/six.py 34000
+         f {folder}/six-1.16.0.dist-info/METADATA = Name: six\\nVersion: 1.16.0\\n
+         f {folder}/six-1.16.0.dist-info/RECORD = six.py,,34000\\nsix-1.16.0.dist-info/METADATA,,\\n"
+    );
+    let (plan, files) = planned(&with_environment("f usr/bin/env 40000", &runfiles));
+    assert!(plan.pins.is_empty(), "{}", text(&files, "Dockerfile"));
+    assert!(!text(&files, "Dockerfile").contains("pip install"), "{}", text(&files, "Dockerfile"));
+    let after = View::new(&plan.predicted);
+    for path in ["app/server", &*format!("{folder}/six.py")] {
+        assert!(after.get(path.as_bytes()).is_some(), "{path}");
+    }
+}
+
 #[test]
 fn an_environment_of_condas_is_copied_without_its_packages_folder() {
     let image = on_conda();
@@ -397,6 +471,8 @@ fn an_environment_of_condas_is_copied_without_its_packages_folder() {
         assert!(after.get(path.as_bytes()).is_some(), "{path}");
     }
     assert!(plan.notes.iter().all(|note| !note.starts_with("lost")), "{:?}", plan.notes);
+    let lost = plan.ledger.iter().flat_map(|ledger| &ledger.gone).find(|gone| gone.by == "lost");
+    assert_eq!(lost, None, "the bytes of a file in pkgs stay, by their other name");
     // What was linked from there is a file of its own now.
     assert_eq!(after.get(b"opt/conda/share/x").map(|node| after.size(node)), Some(40));
     assert_eq!(image.unpacked() - plan.predicted.unpacked(), 3_000_000);

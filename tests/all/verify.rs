@@ -198,6 +198,36 @@ fn what_every_rebuild_makes_anew_is_counted_and_what_somebody_put_beside_it_is_n
 }
 
 #[test]
+fn databases_and_logs_of_rpm_and_its_programs_are_made_anew_wherever_a_distribution_has_them() {
+    let anew = "f usr/lib/sysimage/rpm/rpmdb.sqlite 10\nf var/lib/rpm/Packages 10\nf usr/lib/sysimage/rpm/Packages.db 10\n\
+        f var/lib/dnf/history.sqlite 10\nf var/log/dnf.log 10\nf var/log/hawkey.log 10\nf var/log/zypp/history 10\n\
+        f var/cache/zypp/raw/x 10\nf var/cache/libdnf5/x 10\n";
+    let found = compared(&format!("{anew}f app/m.py = x\n"), "f app/m.py = x\n", None);
+    assert!(!found.failed(), "{found:?}");
+    assert_eq!(found.tree.made_anew.values().sum::<usize>(), 9, "{:?}", found.tree);
+    let found = compared(&format!("{anew}f var/lib/rpm-notes 7\n"), anew, None);
+    assert_eq!(losses(&found, "application"), ["/var/lib/rpm-notes (7 B) is gone"]);
+}
+
+#[test]
+fn an_empty_folder_that_only_the_first_base_has_is_no_loss_and_one_of_the_application_is() {
+    let based = |own: &str| {
+        image_of(&format!("layer ADD rootfs.tar /\nf bin/sh 10\n{own}empty CMD [\"sh\"]\nlayer COPY\nd srv/spool\n"))
+    };
+    let (before, after) = (based("d usr/local/share/fonts\n"), based(""));
+    let (before, after) = (View::new(&before), View::new(&after));
+    let (one, two) = (Survey::new(&before, &[]), Survey::new(&after, &[]));
+    let found = verify(&one.facts(&before), &two.facts(&after), None, TOLERANCE);
+    assert!(!found.failed(), "{found:?}");
+    assert!(found.tree.differing.iter().any(|group| group.kind == Kind::Base), "{:?}", found.tree);
+    let gone = image_of("layer ADD rootfs.tar /\nf bin/sh 10\nempty CMD [\"sh\"]\nlayer COPY\nf srv/x 1\n");
+    let gone = View::new(&gone);
+    let two = Survey::new(&gone, &[]);
+    let found = verify(&one.facts(&before), &two.facts(&gone), None, TOLERANCE);
+    assert_eq!(losses(&found, "application"), ["/srv/spool is gone"]);
+}
+
+#[test]
 fn a_distribution_that_moved_is_compared_where_it_is_now() {
     let site = "opt/venv/lib/python3.11/site-packages";
     let there = dist("a", "1", 1000, "").replace("a.py 1000", "a.py 1000 hash=x");
