@@ -39,7 +39,7 @@ pub use secrets::{
     MASK, is_masked, is_secret_name, masked, masked_arguments, masked_bytes, masked_value, masked_variable,
     without_credentials,
 };
-pub use words::{count, is_plain, names, shell_word};
+pub use words::{count, is_plain, listed, names, shell_word};
 
 /// The position of a layer in its image, 0 for the lowest. A layer is known by its position and not by its
 /// digest, because one digest may occur twice in one image.

@@ -17,6 +17,14 @@ pub fn names<T: Borrow<str>>(names: &[T], most: usize) -> String {
     }
 }
 
+/// `a, b, c`; of more than `most` one less than that, and how many are left: `a, b and 4 more`.
+pub fn listed<T: Borrow<str>>(names: &[T], most: usize) -> String {
+    match names.len() > most {
+        true => format!("{} and {} more", names[..most - 1].join(", "), names.len() + 1 - most),
+        false => names.join(", "),
+    }
+}
+
 /// A word of a shell command.
 pub fn shell_word(text: &str) -> String {
     if is_plain(text) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }

@@ -7,10 +7,10 @@ use super::input::Input;
 use super::locate;
 use super::options::Followed;
 use super::progress::Bar;
-use crate::base::{ImagePath, Text, count, did_you_mean};
+use crate::base::{ImagePath, Text, count, did_you_mean, listed};
 use crate::conda::{self, ChannelSettings, Channels, Refusal};
 use crate::emit::Style;
-use crate::emit::edit::{Edits, some};
+use crate::emit::edit::{Edits, NAMES};
 use crate::facts::Facts;
 use crate::facts::Survey;
 use crate::fs::View;
@@ -278,7 +278,7 @@ fn in_the_way(made: &prove::Attempt, intent: &Intent<'_>) -> Option<String> {
     }
     let back = made.comes_back(intent);
     let back: Vec<&str> = back.iter().map(String::as_str).collect();
-    (!back.is_empty()).then(|| format!("another instruction would still install {}", Text::from(&some(&back))))
+    (!back.is_empty()).then(|| format!("another instruction would still install {}", Text::from(&listed(&back, NAMES))))
 }
 
 /// Measures the image, applies the rules, makes the plan.

@@ -1,6 +1,7 @@
 //! What the user should know of look-ups before building.
 
-use super::Pin;
+use super::{NAMES, Pin};
+use crate::base::listed;
 use crate::index::{Availability, Verdict};
 use std::collections::BTreeMap;
 
@@ -38,12 +39,12 @@ pub(super) fn notes(pins: &[Pin]) -> Vec<String> {
         }
     }
     for ((index, reason), whats) in unknown {
-        let names = super::predict::some(&whats.iter().map(String::as_str).collect::<Vec<_>>());
+        let names = listed(&whats, NAMES);
         out.push(format!("{names} could not be looked up in {index}: {reason}; figures are predicted without it"));
     }
     let unlocked: Vec<String> = pins.iter().filter(|pin| !is_locked(pin)).map(|pin| pin.name.clone()).collect();
     if !unlocked.is_empty() && pins.iter().any(|pin| pin.availability.is_some()) {
-        let names = super::predict::some(&unlocked.iter().map(String::as_str).collect::<Vec<_>>());
+        let names = listed(&unlocked, NAMES);
         out.push(format!("no pylock.cpu.toml is written: no file with a URL and a digest is known of {names}"));
     }
     out.sort();

@@ -23,7 +23,7 @@ mod stock;
 mod system;
 mod vendor;
 
-use crate::base::{ByteSize, CondaId, DistId, FastSet, ImagePath, Size};
+use crate::base::{ByteSize, CondaId, DistId, FastSet, ImagePath, Size, listed};
 use crate::facts::{Facts, Root};
 use crate::fs::Owner;
 use crate::image::{Config, Image};
@@ -44,6 +44,9 @@ pub use choice::SystemPackage;
 pub use draft::{Draft, Intent};
 pub use fates::{GonePath, LedgerRow, PlanFate, PlanLedger};
 pub use stock::{Stock, Stocked};
+
+/// Names that are shown of a list.
+const NAMES: usize = 3;
 
 /// The base image that an image tells of itself.
 pub fn base_of(facts: &Facts<'_>) -> Option<BaseImage> {
@@ -636,7 +639,7 @@ fn patched_notes(facts: &Facts<'_>, decisions: &Decisions) -> Vec<String> {
     }
     let note = |(id, paths): (DistId, Vec<String>)| {
         let dist = &facts.python.distributions[id];
-        let names = predict::some(&paths.iter().map(String::as_str).collect::<Vec<_>>());
+        let names = listed(&paths, NAMES);
         let what = format!("{} {}: {names}", dist.name, dist.version);
         format!("{what} was changed after it was installed, and is copied from the original as it is there")
     };

@@ -5,10 +5,10 @@ use super::closure::Decisions;
 use super::conda::CondaDecisions;
 use super::fit::Swap;
 use super::system::SystemDecisions;
-use super::{Action, BaseImage, TargetEnvironment, installed};
+use super::{Action, BaseImage, NAMES, TargetEnvironment, installed};
 use crate::base::{
     Basis, ByteSize, CondaId, DistId, FastMap, FastSet, ImagePath, LayerIdx, Numbered, PackageId, Size, Unit,
-    in_halves, is_within, parent,
+    in_halves, is_within, listed, parent,
 };
 use crate::context::KnownFile;
 use crate::facts::{Facts, is_package_cache, is_package_manager_state};
@@ -538,20 +538,12 @@ fn folder(path: &[u8]) -> &[u8] {
     third.map_or(path, |(end, _)| &path[..end])
 }
 
-/// Names, the first of many.
-pub(super) fn some(names: &[&str]) -> String {
-    match names {
-        few if few.len() <= 3 => few.join(", "),
-        many => format!("{}, {} and {} more", many[0], many[1], many.len() - 2),
-    }
-}
-
 /// Files that are no smaller than before: the Dockerfile itself in an image that copies all of its folder.
 fn written_anew(subjects: &BTreeMap<String, u64>) -> String {
     let names: Vec<&str> = subjects.keys().map(String::as_str).collect();
     match names.is_empty() {
         true => "files that the plan adds".to_owned(),
-        false => format!("files that the plan writes anew: {}", some(&names)),
+        false => format!("files that the plan writes anew: {}", listed(&names, NAMES)),
     }
 }
 
@@ -575,7 +567,7 @@ fn title(prediction: &Prediction<'_>, rule: &str, known: Option<&Rule>, subjects
     let again = |id: &DistId| prediction.is_new(*id) && !goes(id);
     let again: Vec<&str> = dists.ids().filter(again).map(|id| dists[id].name.as_str()).collect();
     let named = [&gone, &largest, &again].into_iter().find(|names| !names.is_empty());
-    let names = named.map_or_else(|| "distributions".to_owned(), |names| some(names));
+    let names = named.map_or_else(|| "distributions".to_owned(), |names| listed(names, NAMES));
     match (known, actions::own_reason(rule)) {
         _ if !swapped.is_empty() => {
             let to: Vec<String> = swapped.iter().map(|swap| format!("{} {}", swap.name, swap.version)).collect();
@@ -587,7 +579,7 @@ fn title(prediction: &Prediction<'_>, rule: &str, known: Option<&Rule>, subjects
                 [one] => format!("; {one} goes with the old one"),
                 many => format!("; {} distributions go with the old one", many.len()),
             };
-            format!("install {build}{}{company}", some(&to))
+            format!("install {build}{}{company}", listed(&to, NAMES))
         }
         (_, Some(own)) => own.action.replace("{}", &names),
         (Some(rule), None) => rule.action(&names),

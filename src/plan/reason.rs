@@ -1,6 +1,7 @@
 //! Why something stays, goes, or is replaced. Whatever decides asks for the variant; the sentence is made by `Display`,
 //! where somebody reads it.
 
+use crate::base::listed;
 use std::fmt;
 
 /// Most names of a list that are shown.
@@ -81,7 +82,7 @@ impl fmt::Display for Why {
         match self {
             Self::AskedFor(how) => write!(out, "asked for: {how}"),
             Self::ByHand => out.write_str("asked for in the original"),
-            Self::RequiredBy(names) => write!(out, "required by {}", some(names)),
+            Self::RequiredBy(names) => write!(out, "required by {}", listed(names, SHOWN)),
             Self::Linked { library, file } => write!(out, "has {library} of {file}"),
             Self::RuntimeOf(name) => write!(out, "the runtime library of {name}"),
             Self::MayBeLoaded => out.write_str("a runtime library that wheels may load"),
@@ -105,12 +106,5 @@ impl fmt::Display for Why {
                 write!(out, "unmet in the original already: {version} is installed")
             }
         }
-    }
-}
-
-fn some(names: &[String]) -> String {
-    match names.len() {
-        0..=SHOWN => names.join(", "),
-        more => format!("{} and {} more", names[..3].join(", "), more - 3),
     }
 }

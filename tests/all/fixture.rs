@@ -73,18 +73,8 @@ fn add(layer: &mut LayerIndex, word: &str, rest: &str) {
         "o" => EntryKind::Opaque,
         other => panic!("no such entry: {other}"),
     };
-    let mut entry = Entry {
-        path: ImagePath::from(path),
-        kind,
-        size: 0,
-        mode: if kind == EntryKind::Directory { 0o755 } else { 0o644 },
-        uid: 0,
-        gid: 0,
-        mtime: 0,
-        link: None,
-        xattrs: Vec::new(),
-        content: None,
-    };
+    let mode = if kind == EntryKind::Directory { 0o755 } else { 0o644 };
+    let mut entry = Entry { kind, mode, ..Entry::file(ImagePath::from(path), 0) };
     if let Some(target) = rest.strip_prefix("-> ") {
         let target = target.trim().as_bytes();
         entry.link =

@@ -1,13 +1,14 @@
 //! What an installation will make, before it runs: requirements of every form and locks of every kind, resolved by a real
 //! uv in an index on loopback. Without uv the tests that need it are skipped, but in CI.
 
+use crate::resolve::uv;
 use crate::server::{Request as Asked, Server, reply};
 use crate::wheels::{Listed, Zip, index, index_with};
 use slimwright::base::{Digest, Hint as _};
 use slimwright::image::Cache;
 use slimwright::index::{Disk, Input, Request, RequestError, Resolution, Resolved, Uv, resolve};
 use slimwright::wheel::{Libc, Options, Platform};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// A wheel that requires others. `more` are further files.
@@ -64,14 +65,6 @@ pub fn files() -> Vec<Listed> {
         package("early", "1.0", &[], &[]),
         package("early", "2.0rc1", &[], &[]),
     ]
-}
-
-fn uv(index: &str, cache: &Path) -> Option<Uv> {
-    let found = Uv::find();
-    assert!(found.is_ok() || std::env::var_os("CI").is_none(), "CI has uv: {found:?}");
-    let settings = [("UV_DEFAULT_INDEX", index.to_owned()), ("UV_CACHE_DIR", cache.display().to_string())];
-    let more = [("UV_NO_CONFIG", "1".to_owned()), ("UV_HTTP_RETRIES", "0".to_owned())];
-    Some(found.ok()?.with(settings.into_iter().chain(more).map(|(name, value)| (name.into(), value.into())).collect()))
 }
 
 pub fn platform() -> Platform {

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// A uv that knows one index, and nothing of the machine's other settings.
-fn uv(index: &str, cache: &Path) -> Option<Uv> {
+pub fn uv(index: &str, cache: &Path) -> Option<Uv> {
     let found = Uv::find();
     assert!(found.is_ok() || std::env::var_os("CI").is_none(), "CI has uv: {found:?}");
     let settings = [("UV_DEFAULT_INDEX", index.to_owned()), ("UV_CACHE_DIR", cache.display().to_string())];

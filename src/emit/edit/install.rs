@@ -4,6 +4,7 @@ use super::draft::{Draft, Why};
 use super::pip::{self, Action, Argument, Pip, What};
 use super::reach::Reach;
 use super::{EditOptions, is_about_distributions};
+use crate::base::listed;
 use crate::command::Means;
 use crate::dockerfile::{Flag, Form, Kind, Run};
 use crate::emit::requirements::Requirements;
@@ -18,6 +19,9 @@ mod files;
 mod small;
 
 use files::Places;
+
+/// Names that are shown of a list.
+pub(crate) const NAMES: usize = 4;
 
 /// A command of pip or uv that the image depends on.
 pub(super) struct Found {
@@ -202,14 +206,6 @@ fn swapped(pin: &Pin, old: &str) -> String {
     }
 }
 
-/// `a, b, c and 4 more`.
-pub(crate) fn some(names: &[&str]) -> String {
-    match names.len() {
-        0..=4 => names.join(", "),
-        more => format!("{} and {} more", names[..3].join(", "), more - 3),
-    }
-}
-
 fn summary(swaps: &[String], dropped: &[&str], uninstalled: &BTreeSet<String>, plan: &Plan) -> String {
     let swaps: Vec<&str> = swaps.iter().map(String::as_str).collect();
     let gone: Vec<&str> = match dropped {
@@ -218,9 +214,9 @@ fn summary(swaps: &[String], dropped: &[&str], uninstalled: &BTreeSet<String>, p
     };
     match (swaps.is_empty(), gone.is_empty()) {
         (true, true) if !uninstalled.is_empty() => "the plan installs each distribution once".to_owned(),
-        (false, false) => format!("the plan installs {}, and not {}", some(&swaps), some(&gone)),
-        (false, true) => format!("the plan installs {}", some(&swaps)),
-        (true, false) => format!("the plan does not install {}", some(&gone)),
+        (false, false) => format!("the plan installs {}, and not {}", listed(&swaps, NAMES), listed(&gone, NAMES)),
+        (false, true) => format!("the plan installs {}", listed(&swaps, NAMES)),
+        (true, false) => format!("the plan does not install {}", listed(&gone, NAMES)),
         (true, true) => "the plan installs from another index".to_owned(),
     }
 }
@@ -252,13 +248,13 @@ fn uninstalls(draft: &mut Draft<'_>, plan: &Plan, found: &[Found], wanted: &Want
                 actions::HIDDEN,
                 format!(
                     "the layer below keeps the bytes of {}, and files that others share would go; it is not installed instead",
-                    some(&names)
+                    listed(&names, NAMES)
                 ),
             ),
             true if names.iter().all(|name| plan.has_pin(name)) => {
-                wanted.why(&format!("{} is installed once, in the version that stays", some(&names)))
+                wanted.why(&format!("{} is installed once, in the version that stays", listed(&names, NAMES)))
             }
-            true => wanted.why(&format!("{} is not installed any more", some(&names))),
+            true => wanted.why(&format!("{} is not installed any more", listed(&names, NAMES))),
         };
         if !draft.remove_command(one.instruction, one.command, why) {
             draft.note(one.instruction, "take the pip uninstall out by hand: it is part of a larger command");

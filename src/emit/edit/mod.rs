@@ -15,7 +15,7 @@ mod pip;
 mod reach;
 mod system;
 
-pub(crate) use install::some;
+pub(crate) use install::NAMES;
 
 use crate::base::{Text, is_masked, masked};
 use crate::dockerfile::{Dockerfile, Span};
