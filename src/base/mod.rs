@@ -32,7 +32,9 @@ pub use hint::Hint;
 pub use ids::{CondaId, DistId, Id, Numbered, PackageId};
 pub use image_name::split_tag;
 pub use nearest::{did_you_mean, nearest_name, nearest_path};
-pub use path::{ImagePath, ancestors, clean_path, file_name, is_bytecode, is_within, join, parent, source_of_bytecode};
+pub use path::{
+    ImagePath, ancestors, clean_path, file_name, is_bytecode, is_in_cache, is_within, join, parent, source_of_bytecode,
+};
 pub use problem::{Location, Problem};
 pub use root::{Found, Root, read_named};
 pub use secrets::{

@@ -134,6 +134,18 @@ pub fn is_within(path: &[u8], dir: &[u8]) -> bool {
     dir.is_empty() || path.strip_prefix(dir).is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
 }
 
+/// Whether a path is in a folder `.cache`. Poetry's environments are in its own one, and are none.
+pub fn is_in_cache(path: &[u8]) -> bool {
+    let mut parts = path.split(|&byte| byte == b'/');
+    while let Some(part) = parts.next() {
+        let is_environment = || parts.clone().take(2).eq([&b"pypoetry"[..], b"virtualenvs"]);
+        if part == b".cache" && !is_environment() {
+            return true;
+        }
+    }
+    false
+}
+
 /// A name in a folder, both clean; of the root directory the name alone.
 pub fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
     if dir.is_empty() { name.to_vec() } else { [dir, name].join(&b'/') }

@@ -37,10 +37,6 @@ const ACTIVATE: [(&str, u64, u64); 7] = [
     ("activate_this.py", 0, 2_390),
 ];
 
-/// What Poetry keeps of PyPI's pages for each distribution, in bytes (measured: 11 MB for 67 with Poetry 2.0; predicted of
-/// others, which range from 30 kB upwards).
-const POETRY_NOTES: u64 = 164_000;
-
 /// By how many bytes what is left to chance has to differ for a gap.
 const MIN_CHANCE: u64 = 100_000;
 
@@ -384,11 +380,7 @@ impl Stage {
                     |folder| [folder.as_bytes(), b"/http-v2"].concat(),
                 )
             }
-            Tool::Poetry => {
-                let notes = ImagePath::new(&[&home[..], b"/.cache/pypoetry/cache/repositories"].concat());
-                self.tree.put(Entry::file(notes, POETRY_NOTES.saturating_mul(packages.len() as u64)), None);
-                [&home[..], b"/.cache/pypoetry/artifacts"].concat()
-            }
+            Tool::Poetry => [&home[..], b"/.cache/pypoetry/artifacts"].concat(),
             Tool::Pdm => [&home[..], b"/.cache/pdm"].concat(),
             // Its cache is hard-linked with the environment, unless it is told to copy, or the cache is mounted. What it
             // notes of the index comes on top.

@@ -11,7 +11,11 @@ use crate::base::{ImagePath, file_name};
 use crate::command::{Command, Means, Tool as Line};
 use crate::image::GapReason;
 use crate::index::{Input, Request};
+use crate::layer::Entry;
 use crate::manifest::Choice;
+
+/// What the pip takes that virtualenv brings, in bytes (measured with virtualenv 20.39 and its pip 26.0.1; predicted of others).
+const VIRTUALENVS_PIP: u64 = 5_830_000;
 
 impl Stage {
     pub(super) fn poetry(&mut self, world: &World<'_>, words: &[String], place: &Place<'_>) -> Result<Outcome> {
@@ -95,7 +99,13 @@ impl Stage {
                 Some(self.poetry_environment(table.as_ref(), &folder, &base.python, parent))
             }
         };
+        let has_pip = is_on("virtualenvs.options.no-pip") != Some(true);
+        let is_new =
+            environment.as_ref().is_some_and(|folder| !self.tree.exists(folder.join(b"pyvenv.cfg").as_bytes()));
         let Some(site) = self.site_in(environment, base) else { return Ok(no_python(false)) };
+        if is_new && has_pip {
+            self.seed_of_virtualenv(&site);
+        }
         let installs_root = !read.has(&[Means::NoProject, Means::OnlyGroup]);
         let is_package = installs_root && super::described::is_package_of_poetry(table.as_ref());
         let projects = is_package.then_some(Project { folder, editable: true }).into_iter().collect();
@@ -119,6 +129,14 @@ impl Stage {
         let Some(environment) = environment else { return Some(base) };
         self.make_environment(&environment, &base, false, false);
         self.virtual_site(environment.as_bytes())
+    }
+
+    /// What virtualenv puts into a new environment: its own pip, without bytecode, of which it keeps a copy.
+    fn seed_of_virtualenv(&mut self, site: &Site) {
+        let kept = [&self.home()[..], b"/.cache/virtualenv/wheel/", site.python.as_bytes(), b"/image"].concat();
+        for folder in [site.site_dir.clone(), ImagePath::new(&kept)] {
+            self.tree.put(Entry::file(folder.join(b"pip/_vendor"), VIRTUALENVS_PIP), None);
+        }
     }
 
     /// Where Poetry makes an environment: `NAME-HASH-py3.11` in its cache.

@@ -1,7 +1,7 @@
 //! What package managers and installers are known to make: their own databases, logs and caches, each by its own layout.
 //! A place alone says nothing: a model below `/var/cache`, or beside pip's cache, is the application's.
 
-use crate::base::is_within;
+use crate::base::{is_in_cache, is_within};
 
 /// Databases, lists, logs and caches of package managers.
 const STATE: [&[u8]; 47] = [
@@ -106,7 +106,8 @@ pub fn is_package_cache(path: &[u8]) -> bool {
         b"var/cache/apk",
     ];
     CACHES.iter().any(|dir| is_within(path, dir))
-        || path.split(|&b| b == b'/').any(|part| part == b".cache" || part == b"_cacache")
+        || is_in_cache(path)
+        || path.split(|&b| b == b'/').any(|part| part == b"_cacache")
 }
 
 fn is_installer_cache(path: &[u8]) -> bool {

@@ -1,5 +1,6 @@
 //! What kind of file a path is, by its name alone.
 
+use crate::base::is_in_cache;
 use serde::{Deserialize, Serialize};
 
 /// Kinds of file.
@@ -80,7 +81,8 @@ impl Parts {
         let mut parts = Self::default();
         for part in path.split(|&b| b == b'/') {
             match part {
-                b".cache" | b"_cacache" => parts.cache = true,
+                b"_cacache" => parts.cache = true,
+                b".cache" => parts.cache |= is_in_cache(path),
                 b"site-packages" | b"dist-packages" => parts.site = true,
                 b"tests" | b"test" => parts.tests = true,
                 b"include" => parts.headers = true,

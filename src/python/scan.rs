@@ -1,12 +1,12 @@
 //! One walk over the merged tree that notes everything that belongs to Python's packaging.
 
-use crate::base::{FastMap, ancestors, file_name, parent};
+use crate::base::{FastMap, ancestors, file_name, is_in_cache, parent};
 use crate::fs::View;
 use crate::layer::EntryKind;
 use std::collections::BTreeSet;
 
 /// Directories whose distributions are copies that nothing imports: caches, and what packages carry inside.
-const NOT_INSTALLED: [&[u8]; 5] = [b".cache", b"archive-v0", b"_vendor", b"_vendored", b"vendored"];
+const NOT_INSTALLED: [&[u8]; 4] = [b"archive-v0", b"_vendor", b"_vendored", b"vendored"];
 
 /// How the metadata of a distribution stands on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,12 +172,13 @@ fn is_site_name(name: &[u8]) -> bool {
 /// A directory named as site directories are, and not inside another one or a cache.
 pub(super) fn is_site_dir(dir: &[u8]) -> bool {
     let mut parts = dir.rsplit(|&b| b == b'/');
-    parts.next().is_some_and(is_site_name) && parts.all(|part| !is_site_name(part) && !NOT_INSTALLED.contains(&part))
+    let is_other = |part: &[u8]| is_site_name(part) || NOT_INSTALLED.contains(&part);
+    parts.next().is_some_and(is_site_name) && !parts.any(is_other) && !is_in_cache(dir)
 }
 
 /// A directory that may be the target of `pip install --target`.
 pub(super) fn is_target_dir(dir: &[u8]) -> bool {
-    dir.split(|&b| b == b'/').all(|part| !is_site_name(part) && !NOT_INSTALLED.contains(&part))
+    !is_in_cache(dir) && dir.split(|&b| b == b'/').all(|part| !is_site_name(part) && !NOT_INSTALLED.contains(&part))
 }
 
 /// `a/__pycache__/X` of `a/__pycache__/X.cpython-311.pyc` and `a/__pycache__/X.cpython-311.opt-1.pyc` (PEP 3147,

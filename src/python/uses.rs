@@ -71,7 +71,7 @@ impl UsedAt<'_> {
 /// Whether a path is in a cache. That of uv has wheels unpacked (`archive-v0/…`): what they use says nothing of the
 /// application, and nothing imports them from there.
 fn is_cached(path: &[u8]) -> bool {
-    path.split(|&byte| byte == b'/').any(|part| part == b".cache" || part == b"archive-v0")
+    crate::base::is_in_cache(path) || path.split(|&byte| byte == b'/').any(|part| part == b"archive-v0")
 }
 
 impl Uses {

@@ -2,7 +2,7 @@
 //! class and counted, so that what was lost is not drowned by them. Known by what makes them, never by a directory alone: what
 //! somebody put into `/var/cache` or `/var/log` is theirs.
 
-use crate::base::{file_name, is_within, parent};
+use crate::base::{file_name, is_in_cache, is_within, parent};
 use crate::facts::is_package_manager_state;
 use crate::fs::View;
 use crate::layer::EntryKind;
@@ -211,7 +211,7 @@ fn is_user_cache(path: &[u8]) -> bool {
     while let Some(part) = parts.next() {
         match part {
             b"_cacache" => return true,
-            b".cache" => return parts.next().is_some_and(|cache| USER_CACHES.contains(&cache)),
+            b".cache" => return is_in_cache(path) && parts.next().is_some_and(|cache| USER_CACHES.contains(&cache)),
             _ => {}
         }
     }

@@ -532,3 +532,28 @@ fn a_large_site_directory_is_read_in_reasonable_time() {
     assert_eq!(inventory.distributions.len(), 200);
     assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
 }
+
+#[test]
+fn poetrys_environments_are_no_cache_although_they_are_in_its_folder() {
+    let dist = |site: &str| {
+        let info = format!("{site}/six-1.16.0.dist-info");
+        format!(
+            "f {info}/METADATA = Name: six\\nVersion: 1.16.0\\n\n\
+             f {info}/RECORD = six.py,,10\\nsix-1.16.0.dist-info/METADATA,,\\nsix-1.16.0.dist-info/RECORD,,\\n\n\
+             f {site}/six.py 10\n"
+        )
+    };
+    let venv = "root/.cache/pypoetry/virtualenvs/app-x6kQ-py3.11";
+    let image = image(&format!(
+        "layer RUN poetry install\nf {venv}/pyvenv.cfg = version = 3.11.2\\n\n{}{}",
+        dist(&format!("{venv}/lib/python3.11/site-packages")),
+        dist("root/.cache/pypoetry/cache/lib/python3.11/site-packages"),
+    ));
+    let inventory = Inventory::new(&View::new(&image));
+    let found: Vec<String> = inventory
+        .distributions
+        .iter()
+        .map(|dist| inventory.environments[dist.environment].prefix.to_string())
+        .collect();
+    assert_eq!(found, [format!("/{venv}")]);
+}
