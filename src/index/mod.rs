@@ -30,6 +30,7 @@ mod access;
 mod compile;
 mod constraints;
 mod explain;
+mod fetch;
 mod files;
 mod gather;
 mod hosts;
@@ -44,6 +45,7 @@ mod user;
 mod uv;
 
 pub use access::{Access, parse_netrc};
+pub use fetch::{Fetched, fetch};
 pub use files::{Disk, Files, Unread};
 pub use gather::export;
 pub use request::{Input, Request, RequestError, Resolution, Resolved};

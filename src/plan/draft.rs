@@ -277,8 +277,25 @@ impl<'a> Draft<'a> {
         })
     }
 
+    pub(super) fn decisions(&self) -> &Decisions {
+        &self.decisions
+    }
+
+    pub(super) fn system(&self) -> &SystemDecisions {
+        &self.system
+    }
+
+    pub(super) fn environment(&self) -> Option<&TargetEnvironment> {
+        self.target.as_ref().map(|(_, environment)| environment)
+    }
+
+    /// How many of the original's lowest layers are the base's; 0 where nothing tells that.
+    pub(super) fn base_layers(&self) -> usize {
+        if self.base.is_told { self.base.layers } else { 0 }
+    }
+
     /// The distributions that a package index has to have, in the order of their positions in the inventory.
-    fn indexed(&self) -> Vec<DistId> {
+    pub(super) fn indexed(&self) -> Vec<DistId> {
         let dists = &self.facts.python.distributions;
         let by_name = |id: &DistId| {
             let dist = &dists[*id];

@@ -7,6 +7,7 @@
 //! (<https://packaging.python.org/en/latest/specifications/binary-distribution-format/>).
 
 mod bytecode;
+mod archive;
 mod install;
 mod layout;
 mod options;
@@ -14,9 +15,12 @@ mod platform;
 mod read;
 mod remote;
 mod tags;
+mod unpack;
 mod zip;
 
 pub use bytecode::predicted_bytecode;
+pub use archive::Archive;
+pub(crate) use archive::digest_of;
 pub use install::{EntryPoint, Installation, Installer, parse_entry_points, scaled};
 pub use layout::{Contents, InstalledFile, Layout, WheelFile};
 pub use options::Options;
@@ -26,6 +30,7 @@ pub(crate) use read::{read, read_local};
 pub(crate) use remote::read_file;
 pub use remote::{Credentials, Listed, Remote, RemoteError};
 pub(crate) use tags::best;
+pub use unpack::{Content, Unpacked, UnpackedFile, Unpacking};
 pub use zip::{
     Directory, MAX_DIRECTORY, MAX_ENTRY, TAIL, ZipEntry, ZipError, check_list, find_directory, parse_directory,
     read_entry,

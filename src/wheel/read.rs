@@ -116,7 +116,7 @@ fn checked(listed: Listed, sha256: Option<&str>) -> Result<WheelInfo, String> {
 }
 
 /// A wheel says twice what it has: in the archive's list and in RECORD. Installers go by the one and check the other.
-fn check_record(listed: &Listed) -> Result<(), String> {
+pub(super) fn check_record(listed: &Listed) -> Result<(), String> {
     let place = |at: &usize| &listed.files[*at].name;
     let Some((at, record)) = listed.contents.iter().find(|(at, _)| is_record(place(at))) else { return Ok(()) };
     let mut files: FastMap<&[u8], u64> = FastMap::default();
@@ -146,13 +146,13 @@ fn check_record(listed: &Listed) -> Result<(), String> {
     }
 }
 
-fn is_record(path: &[u8]) -> bool {
+pub(super) fn is_record(path: &[u8]) -> bool {
     let folder = parent(path);
     file_name(path) == b"RECORD" && folder.ends_with(b".dist-info") && !folder.contains(&b'/')
 }
 
 /// Whether a file is read itself.
-fn is_wanted(entry: &ZipEntry) -> bool {
+pub(super) fn is_wanted(entry: &ZipEntry) -> bool {
     let folder = parent(&entry.name);
     let is_about =
         folder.ends_with(b".dist-info") && !folder.contains(&b'/') && ABOUT.contains(&file_name(&entry.name));

@@ -17,13 +17,14 @@ use super::Options;
 use super::zip::{
     Directory, MAX_DIRECTORY, TAIL, ZipEntry, ZipError, check_list, find_directory, parse_directory, read_entry,
 };
-use crate::base::Digest;
+use crate::base::{Digest, Sha256Writer};
 use crate::http::{Failed, Reach, Retries, causes, client, is_loopback, is_passing};
 use reqwest::Url;
 use reqwest::blocking::{Client, Response};
 use reqwest::header::{CONTENT_RANGE, RANGE};
 use std::collections::BTreeMap;
-use std::io::{ErrorKind, Read, Seek as _, SeekFrom};
+use std::fs::File;
+use std::io::{ErrorKind, Read, Seek as _, SeekFrom, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -162,6 +163,89 @@ impl<'a> Remote<'a> {
             },
         };
         read_archive(&fetch, claimed, wanted)
+    }
+
+    /// Fetches a whole archive into a file that is empty, goes on where it was cut, and compares it with its digest.
+    pub fn download(&self, url: &str, sha256: &str, to: &mut File, most: u64) -> Result<(), RemoteError> {
+        let no_url = |_| RemoteError::Shape("its place is no URL".into());
+        let url = Url::parse(url).map_err(no_url)?;
+        let mut digest = Sha256Writer::default();
+        let mut length = 0u64;
+        let retries = Retries { tries: TRIES, first_wait: self.first_wait, deadline: Some(self.deadline) };
+        let failed = |error| match &error {
+            RemoteError::Connection(_) => Failed::ForNow(error, None),
+            RemoteError::Status(status) if is_passing(*status) => Failed::ForNow(error, None),
+            _ => Failed::Finally(error),
+        };
+        let got = retries.run(|| self.rest_of(&url, (&mut digest, &mut length), to, most).map_err(failed));
+        got.map_err(|(error, _)| error)?;
+        let found = digest.finish().hex();
+        match found.eq_ignore_ascii_case(sha256) {
+            true => Ok(()),
+            false => {
+                Err(RemoteError::Shape(format!("expected a file with the digest sha256:{sha256}, found sha256:{found}")))
+            }
+        }
+    }
+
+    /// What is missing of a file, behind what is there.
+    fn rest_of(
+        &self,
+        url: &Url,
+        (digest, length): (&mut Sha256Writer, &mut u64),
+        to: &mut File,
+        most: u64,
+    ) -> Result<(), RemoteError> {
+        let client = if is_loopback(url) { &self.local } else { &self.http };
+        let mut request = client.get(url.clone());
+        if *length > 0 {
+            request = request.header(RANGE, format!("bytes={length}-"));
+        }
+        if let Some((user, password)) = self.access.of(url) {
+            request = request.basic_auth(user, Some(password));
+        }
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let lost = |error| RemoteError::Connection(causes(error));
+        let mut response = request.send().map_err(lost)?;
+        let from = match response.status().as_u16() {
+            200 => 0,
+            206 => {
+                let header = response.headers().get(CONTENT_RANGE).and_then(|value| value.to_str().ok());
+                header.and_then(content_range).map(|(start, ..)| start).filter(|start| start == length).ok_or_else(
+                    || RemoteError::Shape("the server sent another part than was asked for".into()),
+                )?
+            }
+            status => return Err(RemoteError::Status(status)),
+        };
+        let cut = |error: std::io::Error| RemoteError::Connection(format!("the connection was cut: {error}"));
+        let disk = |error: std::io::Error| RemoteError::Shape(format!("it cannot be kept: {error}"));
+        let (mut skip, mut piece) = (*length - from, vec![0; 256 << 10]);
+        let expected = response.content_length().map(|rest| from.saturating_add(rest));
+        loop {
+            let count = match response.read(&mut piece) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(cut(error)),
+            };
+            let known = skip.min(count as u64) as usize;
+            skip -= known as u64;
+            let new = &piece[known..count];
+            *length += new.len() as u64;
+            if *length > most {
+                return Err(RemoteError::Shape(format!("it is longer than {most} bytes")));
+            }
+            digest.update(new);
+            to.write_all(new).map_err(disk)?;
+            self.bytes.fetch_add(count as u64, Ordering::Relaxed);
+            if Instant::now() >= self.deadline {
+                return Err(RemoteError::Late);
+            }
+        }
+        match expected.is_none_or(|expected| expected == *length) {
+            true => Ok(()),
+            false => Err(RemoteError::Connection("the connection was cut".into())),
+        }
     }
 
     /// Asks for a range until there is an answer.

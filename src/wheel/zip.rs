@@ -32,7 +32,7 @@ const LONGEST_NAME: usize = 4096;
 pub const MAX_ENTRY: u64 = 16 << 20;
 
 /// The longest local header that is expected before a file: itself, a name and extra fields.
-const LOCAL_HEADER: u64 = 30;
+pub(super) const LOCAL_HEADER: u64 = 30;
 
 /// What stands between two files besides their headers and names: extra fields and a descriptor, in bytes at most. Writers
 /// of wheels have some tens.
@@ -90,6 +90,8 @@ pub struct ZipEntry {
     pub method: u16,
     /// Where its own header begins, from the archive's beginning.
     pub offset: u64,
+    /// Its mode as Unix has it, with its kind; 0 where the archive was not made there.
+    pub mode: u32,
 }
 
 /// Finds the central directory. `tail` is the end of an archive of `length` bytes, at least its last [`TAIL`] ones
@@ -238,6 +240,8 @@ fn header(bytes: &[u8]) -> Result<(ZipEntry, &[u8]), ZipError> {
         offset: long.or_short(field(42)?)?,
         crc32: field(16)?,
         method: u16_at(bytes, 10).ok_or_else(cut)?,
+        // "Version made by": the upper byte is the system, 3 is Unix.
+        mode: if bytes.get(5) == Some(&3) { field(38)? >> 16 } else { 0 },
     };
     let after = bytes.get(46 + name + extra + comment..).ok_or_else(cut)?;
     Ok((entry, after))
@@ -269,7 +273,20 @@ impl<'a> Long<'a> {
     }
 }
 
+/// How far behind its header the bytes of a file begin.
+pub(super) fn data_start(header: &[u8]) -> Option<u64> {
+    let length = |at: usize| u16_at(header, at).map(u64::from);
+    header.starts_with(&LOCAL).then_some(())?;
+    Some(LOCAL_HEADER + length(26)? + length(28)?)
+}
+
 impl ZipEntry {
+    /// Whether it is a regular file that somebody may run.
+    pub(super) fn is_executable(&self) -> bool {
+        let kind = self.mode & 0o170_000;
+        (kind == 0o100_000 || kind == 0) && self.mode & 0o111 != 0
+    }
+
     /// Where it ends at the earliest.
     fn least_end(&self) -> u64 {
         self.offset.saturating_add(LOCAL_HEADER + self.name.len() as u64).saturating_add(self.packed)
