@@ -2,7 +2,7 @@
 //! and all, but for the list of layers and the history: `oci-spec` would lose Docker's own fields.
 
 use super::error::ApplyError;
-use super::outcome::OutLayer;
+use super::outcome::{Origin, OutLayer};
 use super::pack::Blob;
 use super::store::Store;
 use crate::base::Digest;
@@ -108,7 +108,12 @@ impl Documents<'_> {
         }
         let kept = |layer: usize| self.layers.contains(&OutLayer::Kept(layer));
         let is_new = |layer: usize| {
-            self.layers.iter().any(|out| matches!(out, OutLayer::New(Some(position), _) if *position == layer))
+            self.layers.iter().any(|out| matches!(out, OutLayer::New(Origin::Layer(position), _) if *position == layer))
+        };
+        let is_grouped = self.layers.iter().any(|out| matches!(out, OutLayer::New(Origin::Group(_), _)));
+        let gone = match is_grouped {
+            true => "slimwright apply: what stays of it is in layers of its own, further down in this list",
+            false => "slimwright apply: nothing of it was left",
         };
         let mut out = Vec::new();
         let mut layer = 0;
@@ -118,7 +123,7 @@ impl Documents<'_> {
                     (true, _) => {}
                     (false, true) => remark(&mut row, "written again by slimwright apply: what stays of it"),
                     (false, false) => {
-                        remark(&mut row, "slimwright apply: nothing of it was left");
+                        remark(&mut row, gone);
                         if let Value::Object(row) = &mut row {
                             row.insert("empty_layer".into(), json!(true));
                         }
@@ -128,13 +133,18 @@ impl Documents<'_> {
             }
             out.push(row);
         }
-        for _ in self.layers.iter().filter(|out| matches!(out, OutLayer::New(None, _))) {
+        for origin in self.layers.iter().filter_map(OutLayer::origin) {
+            let (command, comment) = match origin {
+                Origin::Layer(_) => continue,
+                Origin::Group(name) => (format!("slimwright apply: {name}"), "what stays of the layers above, and what is new"),
+                Origin::Hides => ("slimwright apply".to_owned(), "hides what layers below still have"),
+            };
             let mut row = Map::new();
             if let Some(created) = created {
                 row.insert("created".into(), created.clone());
             }
-            row.insert("created_by".into(), json!("slimwright apply"));
-            row.insert("comment".into(), json!("hides what layers below still have"));
+            row.insert("created_by".into(), json!(command));
+            row.insert("comment".into(), json!(comment));
             out.push(Value::Object(row));
         }
         Some(out)

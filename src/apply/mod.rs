@@ -9,12 +9,17 @@
 //! [`Outcome`] is known to the last entry before a byte is written, and is an [`Image`] as any other. What is written is read
 //! back by the half of the program that reads strangers' images, and compared with it entry by entry.
 
+mod contents;
+mod decide;
 mod document;
 mod error;
+mod groups;
 mod header;
+mod install;
 mod outcome;
 mod output;
 mod pack;
+mod packages;
 mod proof;
 mod store;
 mod write;
@@ -23,9 +28,10 @@ use crate::base::Digest;
 use crate::fs::View;
 use crate::image::{Image, Layers, Local, OpenOptions, Progress, Target, open};
 use crate::layer::Limits;
+pub use decide::{Asking, DecideError, Decision, Gone, Left, Wheels};
 use document::Documents;
 pub use error::ApplyError;
-pub use outcome::{Body, Item, OutLayer, Outcome, Wish, hidden_bytes};
+pub use outcome::{Arrangement, Body, Groups, Item, Origin, OutLayer, Outcome, Wish, hidden_bytes};
 pub use output::{Form, OUTPUTS, Output};
 pub use pack::{Blob, Packing};
 use store::Store;
@@ -89,9 +95,9 @@ impl Original<'_> {
     ///
     /// What stays cannot be written.
     pub fn outcome(&self, view: &View<'_>, wish: Wish) -> Result<Outcome, ApplyError> {
-        let stays = wish.stays.clone();
+        let (stays, made) = (wish.stays.clone(), wish.made.clone());
         let outcome = Outcome::new(view, wish)?;
-        proof::before_writing(view, &stays, &outcome)?;
+        proof::before_writing(view, &proof::Expected { stays: &stays, made: &made }, &outcome)?;
         Ok(outcome)
     }
 

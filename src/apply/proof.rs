@@ -3,21 +3,32 @@
 //! it is the outcome, entry by entry, with digests. A difference is an error.
 
 use super::error::ApplyError;
-use super::outcome::{Body, OutLayer, Outcome};
+use super::outcome::{Body, Item, OutLayer, Outcome};
 use crate::base::ImagePath;
 use crate::fs::{Node, View};
 use crate::image::Image;
 use crate::layer::{Entry, EntryKind};
+use std::collections::BTreeMap;
 
-/// Compares what the outcome shows with what is to stay of the original.
+/// What is to be seen of the outcome.
+pub struct Expected<'e> {
+    /// Of each visible path of the original, whether it stays.
+    pub stays: &'e [bool],
+    /// What is made, and takes the place of what stays at its path.
+    pub made: &'e BTreeMap<ImagePath, Item>,
+}
+
+/// Compares what the outcome shows with what is to stay of the original, and with what is made.
 ///
 /// # Errors
 ///
 /// [`ApplyError::Differs`] with the first path that is another one.
-pub fn before_writing(view: &View<'_>, stays: &[bool], outcome: &Outcome) -> Result<(), ApplyError> {
+pub fn before_writing(view: &View<'_>, wanted: &Expected<'_>, outcome: &Outcome) -> Result<(), ApplyError> {
     let after = View::new(&outcome.predicted);
-    let expected = view.iter().enumerate().filter(|(place, _)| stays[*place]).map(|(_, found)| found);
-    let mut found = after.iter();
+    let is_made = |path: &[u8]| wanted.made.get(&ImagePath::new(path));
+    let stays = view.iter().enumerate().filter(|(place, _)| wanted.stays[*place]).map(|(_, found)| found);
+    let expected = stays.filter(|(path, _)| is_made(path).is_none());
+    let mut found = after.iter().filter(|(path, _)| is_made(path).is_none());
     for (path, node) in expected {
         let Some((other, new)) = found.next() else { return Err(differs(path, "it is not there")) };
         match other.cmp(path) {
@@ -32,9 +43,26 @@ pub fn before_writing(view: &View<'_>, stays: &[bool], outcome: &Outcome) -> Res
             return Err(differs(path, "it has other bytes"));
         }
     }
-    match found.next() {
-        Some((path, _)) => Err(differs(path, "it is there and should not be")),
-        None => Ok(()),
+    if let Some((path, _)) = found.next() {
+        return Err(differs(path, "it is there and should not be"));
+    }
+    for (path, item) in wanted.made {
+        let Some(node) = after.get(path.as_bytes()) else {
+            return Err(differs(path.as_bytes(), "it is to be made, and is not there"));
+        };
+        if item_of(outcome, node) != Some(item) {
+            return Err(differs(path.as_bytes(), "it is to be made, and something else is there"));
+        }
+    }
+    Ok(())
+}
+
+/// The item of a new layer that is seen at a path.
+fn item_of(outcome: &Outcome, node: Node) -> Option<&Item> {
+    let (layer, entry) = node.entry;
+    match outcome.layers.get(layer as usize)? {
+        OutLayer::Kept(_) => None,
+        OutLayer::New(_, items) => items.get(entry as usize),
     }
 }
 
@@ -53,7 +81,7 @@ fn original_of(outcome: &Outcome, node: Node) -> Option<crate::fs::DataRef> {
         OutLayer::Kept(layer) => Some((*layer as crate::base::LayerIdx, entry)),
         OutLayer::New(_, items) => match items.get(entry as usize)?.body {
             Body::Original(data) => Some(data),
-            Body::None => None,
+            Body::None | Body::Bytes(_) | Body::Member(..) => None,
         },
     }
 }

@@ -7,10 +7,11 @@ use super::header::header;
 use super::outcome::{Body, Item, OutLayer, Outcome};
 use super::pack::{Blob, BlobWriter, Packing};
 use super::store::Store;
-use crate::base::{EntryIdx, FastMap, Sha256Writer};
+use crate::base::{Digest, EntryIdx, FastMap, Sha256Writer};
 use crate::fs::DataRef;
 use crate::image::{Image, Layers, Progress};
 use crate::layer::{Compression, ContentDigest, Entry, EntryKind, Expected, Limits};
+use crate::wheel::Archive;
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -127,11 +128,12 @@ type Place = (usize, usize);
 
 struct Writing<'w> {
     layers: &'w [OutLayer],
+    archives: &'w [Archive],
     /// Where each file of the original goes.
     places: FastMap<DataRef, Vec<Place>>,
     open: FastMap<usize, LayerWriter<'w>>,
     done: FastMap<usize, Blob>,
-    digests: Vec<(Place, crate::base::Digest)>,
+    digests: Vec<(Place, Digest)>,
     packing: Packing,
     store: &'w Store,
     progress: &'w dyn Progress,
@@ -143,13 +145,14 @@ impl<'w> Writing<'w> {
         for (layer, out) in outcome.layers.iter().enumerate() {
             let OutLayer::New(_, items) = out else { continue };
             for (position, item) in items.iter().enumerate() {
-                if let Body::Original(data) = item.body {
-                    places.entry(data).or_default().push((layer, position));
+                if let Body::Original(data) = &item.body {
+                    places.entry(*data).or_default().push((layer, position));
                 }
             }
         }
         let (open, done) = (FastMap::default(), FastMap::default());
-        Self { layers: &outcome.layers, places, open, done, digests: Vec::new(), packing, store, progress }
+        let archives = &outcome.archives;
+        Self { layers: &outcome.layers, archives, places, open, done, digests: Vec::new(), packing, store, progress }
     }
 
     /// Reads one layer of the original, and copies from it.
@@ -222,10 +225,10 @@ impl<'w> Writing<'w> {
         let writer = match self.open.entry(layer) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::hash_map::Entry::Vacant(entry) => {
-                entry.insert(LayerWriter::new(&self.layers[layer], packing, store)?)
+                entry.insert(LayerWriter::new((layer, &self.layers[layer]), packing, store)?)
             }
         };
-        writer.up_to(position, store)?;
+        writer.up_to(position, (store, self.archives), &mut self.digests)?;
         writer.header(store)
     }
 
@@ -236,9 +239,9 @@ impl<'w> Writing<'w> {
         }
         let mut writer = match self.open.remove(&layer) {
             Some(writer) => writer,
-            None => LayerWriter::new(&self.layers[layer], self.packing, self.store)?,
+            None => LayerWriter::new((layer, &self.layers[layer]), self.packing, self.store)?,
         };
-        writer.up_to(writer.items.len(), self.store)?;
+        writer.up_to(writer.items.len(), (self.store, self.archives), &mut self.digests)?;
         writer.blob.write_all(&END).map_err(|error| self.store.failed(error))?;
         let blob = writer.blob.finish().map_err(|error| self.store.failed(error))?;
         self.store.keep(&writer.name, &blob)?;
@@ -248,36 +251,68 @@ impl<'w> Writing<'w> {
 
 /// A new layer while it is written.
 struct LayerWriter<'w> {
+    /// Which one of the outcome.
+    layer: usize,
     items: &'w [Item],
-    /// How many items were written.
     at: usize,
-    /// How many files are still to come.
+    /// How many files of the original are still to come.
     files: usize,
     name: String,
     blob: BlobWriter,
 }
 
 impl<'w> LayerWriter<'w> {
-    fn new(layer: &'w OutLayer, packing: Packing, store: &Store) -> Result<Self, ApplyError> {
+    fn new((position, layer): (usize, &'w OutLayer), packing: Packing, store: &Store) -> Result<Self, ApplyError> {
         let items = match layer {
             OutLayer::New(_, items) => &items[..],
             OutLayer::Kept(_) => &[],
         };
         let name = store.name();
         let blob = BlobWriter::new(store.create(&name)?, packing).map_err(|error| store.failed(error))?;
-        let files = items.iter().filter(|item| item.body != Body::None).count();
-        Ok(Self { items, at: 0, files, name, blob })
+        let files = items.iter().filter(|item| matches!(item.body, Body::Original(_))).count();
+        Ok(Self { layer: position, items, at: 0, files, name, blob })
     }
 
-    /// Writes the items before this one, none of which may have a body.
-    fn up_to(&mut self, position: usize, store: &Store) -> Result<(), ApplyError> {
+    /// Writes the items before this one, none of which may have bytes of the original.
+    fn up_to(
+        &mut self,
+        position: usize,
+        (store, archives): (&Store, &[Archive]),
+        digests: &mut Vec<(Place, Digest)>,
+    ) -> Result<(), ApplyError> {
         while self.at < position {
-            let item = &self.items[self.at];
-            if item.body != Body::None {
-                let what = "the original has not shown its bytes".into();
-                return Err(ApplyError::Differs { place: item.entry.path.to_string().into(), what });
+            let (at, item) = (self.at, &self.items[self.at]);
+            let differs = |what: String| ApplyError::Differs { place: item.entry.path.to_string().into(), what };
+            if let Body::Original(_) = item.body {
+                return Err(differs("the original has not shown its bytes".into()));
             }
             self.header(store)?;
+            let (mut digest, mut size) = (ContentDigest::for_size(item.entry.size), 0u64);
+            let blob = &mut self.blob;
+            let mut put = |bytes: &[u8]| {
+                digest.update(bytes);
+                size += bytes.len() as u64;
+                blob.write_all(bytes)
+            };
+            match &item.body {
+                Body::None | Body::Original(_) => continue,
+                Body::Bytes(bytes) => put(bytes).map_err(|error| store.failed(error))?,
+                Body::Member(archive, member) => {
+                    let archive = archives.get(*archive).ok_or_else(|| differs("its wheel is not there".into()))?;
+                    archive.copy(*member, &mut put).map_err(|error| differs(error.to_string()))?;
+                }
+            }
+            if size != item.entry.size {
+                return Err(differs(format!("expected {} bytes, found {size}", item.entry.size)));
+            }
+            let digest = digest.finish();
+            // What RECORD promises is known beforehand, as far as it is a SHA-256.
+            if item.entry.content.is_some_and(|expected| expected != digest) {
+                return Err(differs("its bytes are not those that RECORD tells".into()));
+            }
+            digests.push(((self.layer, at), digest));
+            let padding = size.next_multiple_of(512) - size;
+            self.blob.write_all(&END[..padding as usize]).map_err(|error| store.failed(error))?;
         }
         Ok(())
     }

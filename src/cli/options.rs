@@ -240,10 +240,13 @@ pub struct Apply {
     /// Which image.
     #[command(flatten)]
     pub source: Source,
-    /// The rule to follow: deleted-bytes drops what layers have and no container sees, and rules over paths (pip-cache) drop
-    /// these; may be repeated
-    #[arg(long, value_name = "RULE", required = true)]
+    /// Follow this rule and nothing else of the plan: deleted-bytes drops what layers have and no container sees, and rules over
+    /// paths (pip-cache) drop these; may be repeated
+    #[arg(long, value_name = "RULE", conflicts_with_all = ["accept", "skip"])]
     pub only: Vec<String>,
+    /// Which rules the plan follows.
+    #[command(flatten)]
+    pub followed: Followed,
     /// Which rules.
     #[command(flatten)]
     pub profiles: Profiles,

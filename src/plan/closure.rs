@@ -513,7 +513,7 @@ pub(super) fn overridden(facts: &Facts<'_>, decisions: &Decisions) -> (Vec<Overr
 }
 
 /// Whether the plan follows a rule for a finding of this tier: a finding may be more cautious than its rule.
-pub(super) fn follows(rule: &Rule, tier: Tier, options: &super::PlanOptions) -> bool {
+pub(crate) fn follows(rule: &Rule, tier: Tier, options: &super::PlanOptions) -> bool {
     let accepted = tier == Tier::Auto || (tier == Tier::Confirm && options.accept.contains(&rule.id));
     accepted && !options.skip.contains(&rule.id)
 }

@@ -35,6 +35,7 @@ use crate::rules::{Finding, Subject};
 use crate::rules::{Rule, Tier};
 pub use after::{LibraryCheck, Unmet, libraries_after};
 use closure::Decisions;
+pub(crate) use closure::follows;
 pub use conda::{CondaEnvironment, CondaPin};
 use predict::Prediction;
 pub use reason::Why;

@@ -2,7 +2,7 @@
 
 use super::layout::{Tone, fit, left, paint, relative, right};
 use super::text::joined;
-use crate::apply::{Applied, OutLayer, Outcome};
+use crate::apply::{Applied, Origin, OutLayer, Outcome};
 use crate::base::{ByteSize, Text, count, masked};
 use crate::fs::View;
 use serde::Serialize;
@@ -104,7 +104,7 @@ impl ApplyReport {
         for (layer, index) in image.layers.iter().enumerate() {
             let found = outcome.layers.iter().position(|out| match out {
                 OutLayer::Kept(kept) => *kept == layer,
-                OutLayer::New(from, _) => *from == Some(layer),
+                OutLayer::New(from, _) => *from == Origin::Layer(layer),
             });
             let fate = match found.map(|position| &outcome.layers[position]) {
                 Some(OutLayer::Kept(_)) => LayerFate::Kept,
@@ -121,14 +121,15 @@ impl ApplyReport {
                 created_by: text,
             });
         }
-        let is_added = |out: &&OutLayer| matches!(out, OutLayer::New(None, _));
-        layers.extend(outcome.layers.iter().filter(is_added).map(|_| AppliedLayer {
-            number: None,
-            fate: LayerFate::Added,
-            before: 0,
-            after: 0,
-            created_by: "hides what layers below still have".into(),
-        }));
+        for (position, out) in outcome.layers.iter().enumerate() {
+            let created_by = match out.origin() {
+                None | Some(Origin::Layer(_)) => continue,
+                Some(Origin::Group(name)) => name.as_str().into(),
+                Some(Origin::Hides) => "hides what layers below still have".into(),
+            };
+            let after = outcome.predicted.layers[position].unpacked();
+            layers.push(AppliedLayer { number: None, fate: LayerFate::Added, before: 0, after, created_by });
+        }
         let kept = layers.iter().zip(&hidden).filter(|(layer, _)| layer.fate == LayerFate::Kept);
         Self {
             name: image.name.as_str().into(),

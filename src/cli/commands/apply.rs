@@ -44,9 +44,14 @@ pub fn run(args: options::Apply) -> Result<()> {
     let original = Original { image: &image, layers: &layers, base_layers: image.base_layers() };
     let failed = |error: crate::apply::ApplyError| Failure::of(error.is_usage(), error);
     original.check().map_err(failed)?;
-    let (wish, dropped) = settings.wish(&view, original.base_layers);
-    let outcome = original.outcome(&view, wish).map_err(failed)?;
-    let mut report = ApplyReport::new(&view, &outcome, dropped);
+    let (outcome, mut report) = if settings.only.is_empty() {
+        settings.whole_plan(&view, &original, &bar)?
+    } else {
+        let (wish, dropped) = settings.wish(&view, original.base_layers);
+        let outcome = original.outcome(&view, wish).map_err(failed)?;
+        let report = ApplyReport::new(&view, &outcome, dropped);
+        (outcome, report)
+    };
     if !settings.dry_run {
         let options = settings.options();
         let applied = original.write(outcome, &options, &bar).map_err(failed)?;
@@ -87,6 +92,39 @@ impl Settings {
             look: Look::new(&args.print, true),
             format: args.format,
         })
+    }
+
+    /// What the plan comes to.
+    fn whole_plan(
+        &self,
+        view: &View<'_>,
+        original: &Original<'_>,
+        bar: &Bar,
+    ) -> Result<(crate::apply::Outcome, ApplyReport)> {
+        let survey = ManuallyDrop::new(Survey::new(view, &[]));
+        let facts = survey.facts(view);
+        let findings = rules::evaluate(&facts, &self.rules);
+        let folder = tempfile::tempdir().map_err(|error| Failure::measure(error))?;
+        let wheels = Indexes { bar, cache: self.cache.as_ref(), folder: folder.path() };
+        let asking = Asking {
+            original,
+            facts: &facts,
+            findings: &findings,
+            rules: &self.rules,
+            options: &self.options,
+            wheels: &wheels,
+            limits: &self.input.options.limits,
+        };
+        let mut decision = asking.decide().map_err(|error| match error {
+            DecideError::Plan(error) => pipeline::plan_failure(&error),
+            DecideError::Apply(error) => Failure::of(error.is_usage(), error),
+        })?;
+        let wish = std::mem::take(&mut decision.wish);
+        let based = Original { base_layers: decision.base_layers, ..*original };
+        let outcome = based.outcome(view, wish).map_err(|error| Failure::of(error.is_usage(), error))?;
+        // Wheels are open until the image is written.
+        let _ = folder.keep();
+        Ok((outcome, ApplyReport::new(view, &outcome, Vec::new())))
     }
 
     /// What is to stay, and what goes by each rule over paths.
