@@ -67,6 +67,7 @@ pub struct Applied {
 }
 
 /// An image that was read with the way back to its bytes. Its layers must have been read whole, and not from the cache.
+#[derive(Clone, Copy)]
 pub struct Original<'o> {
     /// The image.
     pub image: &'o Image,

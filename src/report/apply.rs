@@ -2,7 +2,7 @@
 
 use super::layout::{Tone, fit, left, paint, relative, right};
 use super::text::joined;
-use crate::apply::{Applied, Origin, OutLayer, Outcome};
+use crate::apply::{Applied, Decision, Gone, Left, Origin, OutLayer, Outcome};
 use crate::base::{ByteSize, Text, count, masked};
 use crate::fs::View;
 use serde::Serialize;
@@ -24,8 +24,27 @@ pub struct ApplyReport {
     pub still_hidden: u64,
     /// What goes of what a container sees, by the rules that were followed.
     pub dropped: Vec<DroppedFiles>,
+    /// What of the plan is left as it is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<LeftAlone>,
+    /// Distributions that come from wheels, with the digests of these.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub installed: Vec<Text>,
+    /// Bytes of bytecode (`unpacked`) that the original has for them; none is written.
+    pub without_bytecode: u64,
     /// What was written; none where only the prediction was asked for.
     pub written: Option<WrittenImage>,
+}
+
+/// Something that the plan wants and that is left.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LeftAlone {
+    /// A rule, packages, files.
+    pub what: Text,
+    /// Why.
+    pub why: Text,
+    /// Its bytes (`unpacked`).
+    pub bytes: u64,
 }
 
 /// Visible files that go by a rule.
@@ -37,6 +56,8 @@ pub struct DroppedFiles {
     pub files: usize,
     /// Their bytes (`unpacked`); of a file with several names, when its first name goes.
     pub bytes: u64,
+    /// Bytes that come in their place (`unpacked`).
+    pub added: u64,
 }
 
 /// What becomes of a layer.
@@ -138,8 +159,32 @@ impl ApplyReport {
             after: outcome.predicted.unpacked(),
             layers,
             dropped,
+            left: Vec::new(),
+            installed: Vec::new(),
+            without_bytecode: 0,
             written: None,
         }
+    }
+
+    /// With what was decided.
+    #[must_use]
+    pub fn with_decision(self, decision: &Decision) -> Self {
+        let row = |(rule, gone): (&String, &Gone)| DroppedFiles {
+            rule: rule.clone(),
+            files: usize::try_from(gone.files).unwrap_or(usize::MAX),
+            bytes: gone.bytes,
+            added: gone.added,
+        };
+        let mut dropped: Vec<DroppedFiles> = decision.gone.iter().map(row).collect();
+        dropped.sort_by_key(|row| std::cmp::Reverse(row.bytes));
+        let left = |left: &Left| LeftAlone {
+            what: left.what.as_str().into(),
+            why: left.why.as_str().into(),
+            bytes: left.bytes,
+        };
+        let installed = decision.installed.iter().map(|text| text.as_str().into()).collect();
+        let left = decision.left.iter().map(left).collect();
+        Self { dropped, left, installed, without_bytecode: decision.without_bytecode, ..self }
     }
 
     /// With what was written.
@@ -185,8 +230,20 @@ pub fn render(report: &ApplyReport, color: bool, width: usize) -> String {
     for row in &report.dropped {
         lines.push(match row.files {
             0 => format!("{}: nothing above the base.", row.rule),
+            files if row.added > 0 => {
+                let (bytes, files) = (size(row.bytes), count(files, "file"));
+                format!("{}: {bytes} in {files} go, {} come.", row.rule, size(row.added))
+            }
             files => format!("{}: {} in {} go.", row.rule, size(row.bytes), count(files, "file")),
         });
+    }
+    lines.extend(report.installed.iter().map(|name| format!("from a wheel: {name}")));
+    if report.without_bytecode > 0 {
+        let bytes = size(report.without_bytecode);
+        lines.push(format!("without bytecode of what comes from wheels ({bytes} before): its first import compiles it."));
+    }
+    for left in &report.left {
+        lines.push(format!("left: {} ({}): {}", left.what, size(left.bytes), left.why));
     }
     if report.still_hidden > 0 {
         lines.push(format!("{} that no container sees stay in layers that are kept.", size(report.still_hidden)));

@@ -1,6 +1,7 @@
 //! `slimwright apply`: the small image itself, without an engine.
 
-use crate::apply::{OUTPUTS, Options, Original, Output, Packing, Wish};
+use crate::apply::{Asking, DecideError, OUTPUTS, Options, Original, Output, Packing, Wheels, Wish};
+use crate::base::count;
 use crate::cli::budget::epoch;
 use crate::cli::failure::{Failure, Result};
 use crate::cli::input::{Input, Look};
@@ -11,14 +12,26 @@ use crate::cli::pipeline;
 use crate::cli::progress::Bar;
 use crate::facts::Survey;
 use crate::fs::View;
-use crate::image::{ImageError, Progress as _, open_with_layers};
+use crate::image::{Cache, ImageError, Progress as _, open_with_layers};
+use crate::index::{self, Fetched, Uv, Wanted};
 use crate::layer::Compression;
+use crate::plan::PlanOptions;
+use crate::programs::Strangers;
 use crate::report::{self, ApplyReport, DroppedFiles, json};
 use crate::rules::{self, Detect, Rule, Tier};
+use crate::wheel::Platform;
 use std::mem::ManuallyDrop;
+use std::path::{Path, PathBuf};
 
 struct Settings {
     input: Input,
+    /// What the plan follows.
+    plan: PlanOptions,
+    /// Where wheels' lists are kept, and wheels.
+    cache: Option<Cache>,
+    wheels: PathBuf,
+    /// That folder, where nothing is to be kept.
+    _scratch: Option<tempfile::TempDir>,
     /// The rules, and those that are followed.
     rules: Vec<Rule>,
     only: Vec<String>,
@@ -77,11 +90,26 @@ impl Settings {
             output.check(args.force).map_err(|error| Failure::of(error.is_usage(), error))?;
         }
         let mut input = Input::new(locate(args.source)?, &Asked::default())?;
+        if args.only.is_empty() {
+            input = input.with_sources();
+        }
         // What is written must be what is read: nothing that an earlier run remembers, nothing that a table of contents says.
-        input.options.cache = None;
+        let cache = input.options.cache.take();
         input.options.whole = true;
+        let scratch = match cache {
+            Some(_) => None,
+            None => Some(tempfile::tempdir().map_err(|error| Failure::measure(anyhow::Error::new(error)))?),
+        };
+        let kept = cache.as_ref().map(|cache| cache.info().folder.join("wheels"));
+        let wheels = kept.or_else(|| scratch.as_ref().map(|folder| folder.path().to_owned())).unwrap_or_default();
+        let followed = pipeline::followed(&rules, &args.followed)?;
+        let plan = PlanOptions { accept: followed.accept, skip: followed.skip, ..PlanOptions::default() };
         Ok(Self {
             input,
+            plan,
+            cache,
+            wheels,
+            _scratch: scratch,
             rules,
             only: args.only,
             output,
@@ -104,14 +132,13 @@ impl Settings {
         let survey = ManuallyDrop::new(Survey::new(view, &[]));
         let facts = survey.facts(view);
         let findings = rules::evaluate(&facts, &self.rules);
-        let folder = tempfile::tempdir().map_err(|error| Failure::measure(error))?;
-        let wheels = Indexes { bar, cache: self.cache.as_ref(), folder: folder.path() };
+        let wheels = Indexes { bar, cache: self.cache.clone(), folder: &self.wheels };
         let asking = Asking {
             original,
             facts: &facts,
             findings: &findings,
             rules: &self.rules,
-            options: &self.options,
+            options: &self.plan,
             wheels: &wheels,
             limits: &self.input.options.limits,
         };
@@ -122,9 +149,8 @@ impl Settings {
         let wish = std::mem::take(&mut decision.wish);
         let based = Original { base_layers: decision.base_layers, ..*original };
         let outcome = based.outcome(view, wish).map_err(|error| Failure::of(error.is_usage(), error))?;
-        // Wheels are open until the image is written.
-        let _ = folder.keep();
-        Ok((outcome, ApplyReport::new(view, &outcome, Vec::new())))
+        let report = ApplyReport::new(view, &outcome, Vec::new()).with_decision(&decision);
+        Ok((outcome, report))
     }
 
     /// What is to stay, and what goes by each rule over paths.
@@ -144,7 +170,7 @@ impl Settings {
         let findings = rules::evaluate(&survey.facts(view), &over_paths);
         let mut out = Vec::new();
         for rule in &over_paths {
-            let mut row = DroppedFiles { rule: rule.id.clone(), files: 0, bytes: 0 };
+            let mut row = DroppedFiles { rule: rule.id.clone(), files: 0, bytes: 0, added: 0 };
             let found = findings.iter().filter(|finding| finding.rule == rule.id);
             for path in found.flat_map(|finding| &finding.paths) {
                 if wish.drop(view, base_layers, path.as_bytes()) {
@@ -166,6 +192,27 @@ impl Settings {
             created: self.created.clone(),
             limits: self.input.options.limits,
         }
+    }
+}
+
+/// The package indexes of the user, asked through uv.
+struct Indexes<'i> {
+    bar: &'i Bar,
+    cache: Option<Cache>,
+    folder: &'i Path,
+}
+
+impl Wheels for Indexes<'_> {
+    fn fetch(&self, wanted: &[Wanted], platform: &Platform) -> Vec<std::result::Result<Fetched, String>> {
+        let uv = match Uv::find_outside(&Strangers::here()) {
+            Ok(uv) => uv,
+            Err(error) => return wanted.iter().map(|_| Err(error.to_string())).collect(),
+        };
+        self.bar.start(&format!("fetching {}", count(wanted.len(), "wheel")), None);
+        let options = crate::wheel::Options { cache: self.cache.clone(), ..crate::wheel::Options::default() };
+        let found = index::fetch(&uv, wanted, platform, &options, self.folder);
+        self.bar.finish();
+        found
     }
 }
 
