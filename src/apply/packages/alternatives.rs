@@ -95,7 +95,7 @@ fn leads_to(facts: &Facts<'_>, path: &[u8], to: &ImagePath) -> bool {
 }
 
 /// A path as the merged image spells it: its folder behind links.
-fn real_place(facts: &Facts<'_>, path: &[u8]) -> ImagePath {
+pub(super) fn real_place(facts: &Facts<'_>, path: &[u8]) -> ImagePath {
     let path = clean_path(path).into_owned();
     let folder = facts.view.resolve(crate::base::parent(&path));
     folder.map_or_else(|| ImagePath::new(&path), |folder| ImagePath::new(&folder).join(crate::base::file_name(&path)))

@@ -107,7 +107,8 @@ impl Question<'_, '_> {
             return Removal { held, ..Removal::default() };
         }
         if let Some(cache) = texts.get(LOADER_CACHE) {
-            let is_gone = |path: &[u8]| self.leads_to_gone(path, &out.paths);
+            // Folders may be links (`/lib`); that the last name is one to what stays does not keep it.
+            let is_gone = |path: &[u8]| out.paths.contains_key(&alternatives::real_place(self.facts, path));
             if let Some(new) = loader::without(cache, is_gone) {
                 out.changed.insert(ImagePath::new(LOADER_CACHE), new);
             }
@@ -148,13 +149,6 @@ impl Question<'_, '_> {
             .map(|(path, id)| (path.clone(), *id))
             .collect();
         out.paths.extend(paths);
-    }
-
-    /// Whether a path as programs write it leads to a file that goes.
-    fn leads_to_gone(&self, path: &[u8], gone: &FastMap<ImagePath, PackageId>) -> bool {
-        let clean = crate::base::clean_path(path);
-        let is_gone = |path: &[u8]| gone.contains_key(&ImagePath::new(path));
-        is_gone(&clean) || self.facts.view.resolve(&clean).is_some_and(|real| is_gone(&real))
     }
 }
 
