@@ -131,7 +131,8 @@ impl Asking<'_, '_> {
         paths.drop_packages(&removal, &decided);
         paths.drop_files(&decided);
         paths.drop_bytecode();
-        out.installed = done.iter().map(|one| format!("{} {} (sha256:{})", one.name, one.version, one.sha256)).collect();
+        out.installed =
+            done.iter().map(|one| format!("{} {} (sha256:{})", one.name, one.version, one.sha256)).collect();
         out.without_bytecode = decided.anew.iter().map(|anew| self.facts.python.distributions[anew.id].bytecode).sum();
         let mut of_made: BTreeMap<ImagePath, Owned> = BTreeMap::new();
         let mut made: BTreeMap<ImagePath, Item> = BTreeMap::new();
@@ -146,7 +147,10 @@ impl Asking<'_, '_> {
             let mut entry = view.entry(node.entry).clone();
             (entry.kind, entry.link) = (EntryKind::File, None);
             (entry.size, entry.content) = (content.len() as u64, Some(content_digest(content)));
-            made.insert(path.clone(), Item { entry, nanos: nanos(view, node.entry), body: Body::Bytes(content[..].into()) });
+            made.insert(
+                path.clone(),
+                Item { entry, nanos: nanos(view, node.entry), body: Body::Bytes(content[..].into()) },
+            );
             of_made.insert(path.clone(), Owned::System);
         }
         paths.drop_folders(&made, &removal);
@@ -227,12 +231,15 @@ impl Asking<'_, '_> {
         for rule in self.rules.iter().filter(|rule| !skipped.contains(&rule.id)) {
             let why = match rule.detect {
                 Detect::GpuSystem { .. } => "that takes another base: slimwright plan writes a Dockerfile for it",
-                Detect::CondaPackages { .. } => "conda's packages are not installed here: slimwright plan writes a Dockerfile for it",
+                Detect::CondaPackages { .. } => {
+                    "conda's packages are not installed here: slimwright plan writes a Dockerfile for it"
+                }
                 _ => continue,
             };
-            let found = self.findings.iter().filter(|finding| {
-                finding.rule == rule.id && crate::plan::follows(rule, finding.tier, options)
-            });
+            let found = self
+                .findings
+                .iter()
+                .filter(|finding| finding.rule == rule.id && crate::plan::follows(rule, finding.tier, options));
             let bytes: u64 = found.map(|finding| finding.bytes).sum();
             if bytes > 0 {
                 out.left.push(Left { what: rule.id.clone(), why: why.into(), bytes });
@@ -241,7 +248,11 @@ impl Asking<'_, '_> {
         }
     }
 
-    fn fetch(&self, decided: &Decided, known: &mut BTreeMap<(String, String, Option<String>), Result<Fetched, String>>) {
+    fn fetch(
+        &self,
+        decided: &Decided,
+        known: &mut BTreeMap<(String, String, Option<String>), Result<Fetched, String>>,
+    ) {
         let wanted: Vec<&Wanted> = decided.anew.iter().filter_map(|anew| anew.wanted.as_ref()).collect();
         let new: Vec<Wanted> = wanted.into_iter().filter(|wanted| !known.contains_key(&key(wanted))).cloned().collect();
         if new.is_empty() {
@@ -385,10 +396,16 @@ impl<'p, 'f> Paths<'p, 'f> {
                 places.extend(facts.view.place(path.as_bytes()).map(|place| (place, id)));
             }
         }
+        // What is in a `.dist-info` folder is its distribution's, whether RECORD lists it or not.
+        for &id in reasons.keys() {
+            let below = facts.view.places_below(dists[id].metadata.as_bytes());
+            places.extend(below.map(|place| (place, id)));
+        }
         for (place, (path, _)) in facts.view.iter().enumerate() {
             let id = facts.python.owner(path).or_else(|| places.get(&place).copied());
             let Some(reason) = id.and_then(|id| reasons.get(&id)) else { continue };
-            if !kept.contains(path) && !facts.os.owners.contains_key(path) && !facts.os.conda.owners.contains_key(path) {
+            if !kept.contains(path) && !facts.os.owners.contains_key(path) && !facts.os.conda.owners.contains_key(path)
+            {
                 self.drop(place, reason, true);
             }
         }

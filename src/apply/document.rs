@@ -136,7 +136,9 @@ impl Documents<'_> {
         for origin in self.layers.iter().filter_map(OutLayer::origin) {
             let (command, comment) = match origin {
                 Origin::Layer(_) => continue,
-                Origin::Group(name) => (format!("slimwright apply: {name}"), "what stays of the layers above, and what is new"),
+                Origin::Group(name) => {
+                    (format!("slimwright apply: {name}"), "what stays of the layers above, and what is new")
+                }
                 Origin::Hides => ("slimwright apply".to_owned(), "hides what layers below still have"),
             };
             let mut row = Map::new();

@@ -115,7 +115,8 @@ pub fn install(
     read: &Texts,
 ) -> Result<Installed, ApplyError> {
     let dist = &facts.python.distributions[id];
-    let differs = |what: String| ApplyError::Differs { place: format!("the wheel of {}", dist.name).as_str().into(), what };
+    let differs =
+        |what: String| ApplyError::Differs { place: format!("the wheel of {}", dist.name).as_str().into(), what };
     let interpreter = interpreter(facts, id, read);
     let unpacked = unpacked(facts, decided, id, &fetched, &interpreter).map_err(differs)?;
     let node = facts.view.get(dist.metadata.join(b"METADATA").as_bytes());
@@ -125,7 +126,8 @@ pub fn install(
     let anew = decided.anew.iter().find(|anew| anew.id == id);
     let own = (like.entry.uid, like.entry.gid);
     let others = decided.environment.as_ref().map_or(own, |environment| environment.others);
-    let name = anew.and_then(|anew| anew.wanted.as_ref()).map_or_else(|| dist.name.clone(), |wanted| wanted.name.clone());
+    let name =
+        anew.and_then(|anew| anew.wanted.as_ref()).map_or_else(|| dist.name.clone(), |wanted| wanted.name.clone());
     Ok(Installed {
         name,
         version: fetched.version,

@@ -423,7 +423,8 @@ impl<'v> Slot<'v> {
             .collect();
         let newest = self.files.keys().map(|(layer, _)| *layer).max();
         for folder in missing {
-            let Some(node) = view.get(&folder).filter(|node| view.entry(node.entry).kind == EntryKind::Directory) else {
+            let Some(node) = view.get(&folder).filter(|node| view.entry(node.entry).kind == EntryKind::Directory)
+            else {
                 continue;
             };
             let then = folders.zip(newest).and_then(|(folders, newest)| folders.at(&folder, newest));
@@ -475,12 +476,7 @@ fn existing<'p>(paths: impl Iterator<Item = &'p [u8]>) -> FastSet<&'p [u8]> {
 
 /// Whiteouts for what kept layers have and nobody is to see: each in the lowest new layer above. Where there is none, one is
 /// added on top.
-fn hide<'v>(
-    view: &View<'v>,
-    layers: &mut Vec<Draft<'v>>,
-    there: &FastSet<&[u8]>,
-    folders: Option<&Folders<'v>>,
-) {
+fn hide<'v>(view: &View<'v>, layers: &mut Vec<Draft<'v>>, there: &FastSet<&[u8]>, folders: Option<&Folders<'v>>) {
     for (path, above) in to_hide(view, layers, there) {
         let slot = layers.iter_mut().skip(above + 1).find_map(|layer| match layer {
             Draft::New(_, slot) => Some(slot),

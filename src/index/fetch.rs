@@ -54,13 +54,7 @@ fn artifact(answer: &Availability) -> Result<&Artifact, String> {
     }
 }
 
-fn get_one(
-    uv: &Uv,
-    artifact: &Artifact,
-    sha256: &str,
-    options: &Options,
-    folder: &Path,
-) -> Result<PathBuf, String> {
+fn get_one(uv: &Uv, artifact: &Artifact, sha256: &str, options: &Options, folder: &Path) -> Result<PathBuf, String> {
     let failed = |error: std::io::Error| format!("{}: {error}", crate::base::Text::of_path(folder));
     let place = folder.join(format!("{sha256}.whl"));
     if digest_of(&place).is_ok_and(|found| found.hex() == sha256) {

@@ -240,7 +240,9 @@ pub fn render(report: &ApplyReport, color: bool, width: usize) -> String {
     lines.extend(report.installed.iter().map(|name| format!("from a wheel: {name}")));
     if report.without_bytecode > 0 {
         let bytes = size(report.without_bytecode);
-        lines.push(format!("without bytecode of what comes from wheels ({bytes} before): its first import compiles it."));
+        lines.push(format!(
+            "without bytecode of what comes from wheels ({bytes} before): its first import compiles it."
+        ));
     }
     for left in &report.left {
         lines.push(format!("left: {} ({}): {}", left.what, size(left.bytes), left.why));

@@ -3,8 +3,8 @@
 use super::read::{WheelInfo, is_wanted};
 use super::remote::read_file;
 use super::zip::{LOCAL_HEADER, ZipEntry, data_start};
-use crate::base::{Basis, Text};
 use crate::base::Sha256Writer;
+use crate::base::{Basis, Text};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};

@@ -182,9 +182,9 @@ impl<'a> Remote<'a> {
         let found = digest.finish().hex();
         match found.eq_ignore_ascii_case(sha256) {
             true => Ok(()),
-            false => {
-                Err(RemoteError::Shape(format!("expected a file with the digest sha256:{sha256}, found sha256:{found}")))
-            }
+            false => Err(RemoteError::Shape(format!(
+                "expected a file with the digest sha256:{sha256}, found sha256:{found}"
+            ))),
         }
     }
 
@@ -211,9 +211,11 @@ impl<'a> Remote<'a> {
             200 => 0,
             206 => {
                 let header = response.headers().get(CONTENT_RANGE).and_then(|value| value.to_str().ok());
-                header.and_then(content_range).map(|(start, ..)| start).filter(|start| start == length).ok_or_else(
-                    || RemoteError::Shape("the server sent another part than was asked for".into()),
-                )?
+                header
+                    .and_then(content_range)
+                    .map(|(start, ..)| start)
+                    .filter(|start| start == length)
+                    .ok_or_else(|| RemoteError::Shape("the server sent another part than was asked for".into()))?
             }
             status => return Err(RemoteError::Status(status)),
         };

@@ -101,13 +101,8 @@ impl Archive {
             let sha256 = row.ok_or_else(|| format!("its RECORD has no SHA-256 of {}", Text::of_bytes(&file.path)))?;
             let script = is_script(&file.path);
             let executable = script || self.is_executable(at);
-            let plain = UnpackedFile {
-                path,
-                executable,
-                size: file.size,
-                sha256: Some(sha256),
-                content: Content::Member(at),
-            };
+            let plain =
+                UnpackedFile { path, executable, size: file.size, sha256: Some(sha256), content: Content::Member(at) };
             out.push(match script && file.size <= LONGEST_SCRIPT {
                 true => self.script(at, plain, how)?,
                 false => plain,

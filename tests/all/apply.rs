@@ -2,11 +2,15 @@
 
 use crate::tarballs::{Header, Packing as Stored, Parts, Store, Tar, archive, docker_new, docker_old, oci};
 use serde_json::{Value, json};
-use slimwright::apply::{Applied, ApplyError, Form, Options, Original, OutLayer, Output, Packing, Wish};
+use slimwright::apply::{
+    Applied, ApplyError, Asking, Form, Left, Options, Original, OutLayer, Output, Packing, Wheels, Wish,
+};
 use slimwright::base::Digest;
 use slimwright::fs::View;
 use slimwright::image::{OpenOptions, Target, open_with_layers};
+use slimwright::index::{Fetched, Wanted};
 use slimwright::layer::{Compression, Limits};
+use slimwright::wheel::{Archive, Platform};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::path::Path;
@@ -92,7 +96,7 @@ fn merged(layers: &[Vec<u8>]) -> Tree {
     tree
 }
 
-fn options(output: &str, compression: Compression) -> Options {
+pub fn options(output: &str, compression: Compression) -> Options {
     Options {
         output: output.parse().unwrap(),
         force: false,
@@ -522,7 +526,7 @@ fn the_command_says_what_becomes_of_each_layer_and_refuses_what_it_cannot_follow
         let (code, _, stderr) = run(&["--only", rule]);
         assert!(code == 2 && stderr.contains(says), "{rule}: {stderr}");
     }
-    assert_eq!(run(&[]).0, 2, "what to do is named");
+    assert_eq!(run(&["--only", "pip-cache", "--accept", "documentation"]).0, 2, "one rule alone, or the plan");
     let (code, dry, stderr) = run(&["--only", "pip-cache", "--dry-run"]);
     assert_eq!((code, out.exists()), (0, false), "{stderr}");
     assert!(dry.contains("pip-cache: 200 kB in 1 file go.") && dry.contains("Nothing was written"), "{dry}");
@@ -549,5 +553,364 @@ fn outputs_are_typed_as_other_tools_type_them() {
         ["slim.tar", "oci:", "oci:a:", "oci:a:b/c", "docker-archive:a.tar:UPPER:1", "docker-archive:a.tar:x@sha256:1"]
     {
         assert!(parsed(wrong).is_err(), "{wrong}");
+    }
+}
+
+/// Wheels that a test made, in a folder of its own.
+struct Made {
+    wheels: BTreeMap<&'static str, std::path::PathBuf>,
+}
+
+impl Wheels for Made {
+    fn fetch(&self, wanted: &[Wanted], _: &Platform) -> Vec<Result<Fetched, String>> {
+        let one = |wanted: &Wanted| {
+            let path = self.wheels.get(&*wanted.name).ok_or_else(|| "its index has it no more".to_owned())?;
+            let sha256 = Digest::of(&std::fs::read(path).unwrap()).hex();
+            Ok(Fetched { version: wanted.version.clone(), archive: Archive::open(path)?, sha256 })
+        };
+        wanted.iter().map(one).collect()
+    }
+}
+
+fn sha256_of_row(content: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(Digest::of(content).0)
+}
+
+/// A wheel with RECORD's digests: modules, a script, data, an entry point.
+fn whole_wheel(name: &str, version: &str, files: &[(&str, &[u8])]) -> Vec<u8> {
+    let info = format!("{name}-{version}.dist-info");
+    let own = [
+        (format!("{info}/METADATA"), format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")),
+        (format!("{info}/WHEEL"), "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n".to_owned()),
+        (format!("{info}/entry_points.txt"), format!("[console_scripts]\n{name}-run = {name}.cli:App.run\n")),
+    ];
+    let (mut zip, mut record) = (crate::wheels::Zip::new(false), String::new());
+    for (path, content) in files
+        .iter()
+        .map(|(path, content)| (*path, *content))
+        .chain(own.iter().map(|(path, text)| (path.as_str(), text.as_bytes())))
+    {
+        zip = zip.deflated(path, content);
+        record += &format!("{path},sha256={},{}\n", sha256_of_row(content), content.len());
+    }
+    let path = format!("{info}/RECORD");
+    record += &format!("{path},,\n");
+    zip.file(&path, record.as_bytes()).finish(b"")
+}
+
+const SITE: &str = "usr/local/lib/python3.11/site-packages";
+
+/// An installed distribution of an image, with some files.
+fn distribution(name: &str, version: &str, files: &[(&str, &str)]) -> Tar {
+    let info = format!("{name}-{version}.dist-info");
+    let mut record: String = files.iter().map(|(path, text)| format!("{path},,{}\n", text.len())).collect();
+    record += &format!("{info}/METADATA,,\n{info}/RECORD,,\n");
+    // Not every installer lists its own notes.
+    if name != "opencv_python" {
+        record += &format!("{info}/INSTALLER,,\n");
+    }
+    let at = |path: &str| match path.strip_prefix("../../../") {
+        Some(rest) => format!("usr/local/{rest}"),
+        None => format!("{SITE}/{path}"),
+    };
+    let parts = files.iter().map(|(path, text)| owned(&at(path), b'0', ("644", 9, 500), text.as_bytes()));
+    let metadata = format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n");
+    let own = [
+        owned(&at(&format!("{info}/METADATA")), b'0', ("644", 9, 600), metadata.as_bytes()),
+        owned(&at(&format!("{info}/INSTALLER")), b'0', ("644", 9, 600), b"pip\n"),
+        owned(&at(&format!("{info}/RECORD")), b'0', ("644", 9, 600), record.as_bytes()),
+    ];
+    parts.chain(own).fold(Tar::new(), |tar, part| tar.raw(&part.open_ended()))
+}
+
+/// A base with dpkg's notes, then packages of the system and distributions of Python above it.
+fn service(prerm: &str) -> Parts {
+    let stanza = |name: &str, depends: &str| {
+        format!(
+            "Package: {name}\nStatus: install ok installed\nPriority: optional\nSection: devel\nArchitecture: amd64\nVersion: 1\n{depends}Description: x\n more\n\n"
+        )
+    };
+    let release = "ID=debian\nVERSION_ID=\"12\"\nVERSION_CODENAME=bookworm\n";
+    let folders = [
+        "usr",
+        "usr/local",
+        "usr/local/bin",
+        "usr/local/lib",
+        "usr/local/lib/python3.11",
+        SITE,
+        "var",
+        "var/lib",
+        "var/lib/dpkg",
+        "var/lib/dpkg/info",
+        "etc",
+    ];
+    let dirs = || folders.iter().map(|path| owned(&format!("{path}/"), b'5', ("755", 0, 100), b""));
+    let base = joined(dirs().chain([
+        owned("etc/os-release", b'0', ("644", 0, 100), release.as_bytes()),
+        owned("usr/local/bin/python3.11", b'0', ("755", 0, 100), b"python"),
+        owned("var/lib/dpkg/status", b'0', ("644", 0, 100), stanza("base-files", "").as_bytes()),
+        owned("var/lib/dpkg/info/base-files.list", b'0', ("644", 0, 100), b"/.\n/etc\n/etc/os-release\n"),
+    ]));
+    let status =
+        [stanza("base-files", ""), stanza("gcc", "Depends: cpp\n"), stanza("cpp", ""), stanza("libkept", "")].concat();
+    let alternative = "auto\n/usr/bin/cc\n\n/usr/bin/gcc\n20\n\n";
+    let system = joined([
+        owned("usr/bin/", b'5', ("755", 0, 200), b""),
+        owned("usr/bin/gcc", b'0', ("755", 0, 200), &[b'g'; 5000]),
+        owned("usr/bin/cpp", b'0', ("755", 0, 200), &[b'c'; 4000]),
+        owned("usr/lib/", b'5', ("755", 0, 200), b""),
+        owned("usr/lib/gcc/", b'5', ("755", 0, 200), b""),
+        owned("usr/lib/gcc/cc1", b'0', ("755", 0, 200), &[b'1'; 6000]),
+        owned("usr/lib/libkept.so", b'0', ("644", 0, 200), b"kept"),
+        Tar::new().link("usr/bin/cc", b'2', "/etc/alternatives/cc"),
+        owned("etc/alternatives/", b'5', ("755", 0, 200), b""),
+        Tar::new().link("etc/alternatives/cc", b'2', "/usr/bin/gcc"),
+        owned("var/lib/dpkg/alternatives/", b'5', ("755", 0, 200), b""),
+        owned("var/lib/dpkg/alternatives/cc", b'0', ("644", 0, 200), alternative.as_bytes()),
+        owned("var/lib/dpkg/status", b'0', ("644", 0, 200), status.as_bytes()),
+        owned(
+            "var/lib/dpkg/info/gcc.list",
+            b'0',
+            ("644", 0, 200),
+            b"/.\n/usr\n/usr/bin\n/usr/bin/gcc\n/usr/lib\n/usr/lib/gcc\n/usr/lib/gcc/cc1\n",
+        ),
+        owned("var/lib/dpkg/info/gcc.prerm", b'0', ("755", 0, 200), prerm.as_bytes()),
+        owned("var/lib/dpkg/info/cpp.list", b'0', ("644", 0, 200), b"/.\n/usr\n/usr/bin\n/usr/bin/cpp\n"),
+        owned("var/lib/dpkg/info/libkept.list", b'0', ("644", 0, 200), b"/.\n/usr\n/usr/lib\n/usr/lib/libkept.so\n"),
+    ]);
+    // Of the family, the second one wrote over files of the first.
+    let ours = "__version__ = 'headless'\n";
+    let theirs = "__version__ = 'whole'\n";
+    let python = joined([
+        distribution("opencv_python_headless", "4.9", &[("cv2/__init__.py", ours)]),
+        distribution(
+            "opencv_python",
+            "4.9",
+            &[
+                ("cv2/__init__.py", theirs),
+                ("cv2/gui.py", "gui"),
+                ("../../../bin/cv-tool", "#!/usr/local/bin/python3.11\n"),
+            ],
+        ),
+        distribution("kept", "1", &[("kept/__init__.py", "x = 1\n")]),
+    ]);
+    let app = joined([
+        owned("app/", b'5', ("755", 7, 700), b""),
+        owned("app/main.py", b'0', ("644", 7, 700), b"import cv2\nimport kept\n"),
+    ]);
+    let mut parts = Parts::new(vec![base, system, python, app]);
+    let row = |text: &str| json!({ "created_by": text, "created": "2024-01-01T00:00:00Z" });
+    let empty = |text: &str| json!({ "created_by": text, "empty_layer": true });
+    parts.config["history"] = json!([
+        row("/bin/sh -c #(nop) ADD file:1 in /"),
+        empty("CMD [\"bash\"]"),
+        row("RUN apt-get install -y gcc libkept"),
+        row("RUN pip install opencv-python-headless opencv-python kept"),
+        row("COPY . /app"),
+        empty("CMD [\"python3\", \"/app/main.py\"]"),
+    ]);
+    parts
+}
+
+struct Whole {
+    layout: tempfile::TempDir,
+    tree: Tree,
+    tars: Vec<Vec<u8>>,
+    config: Value,
+    left: Vec<Left>,
+    manifest: String,
+}
+
+/// Applies the whole plan of an image, with these wheels at hand.
+fn whole(parts: &Parts, wheels: BTreeMap<&'static str, std::path::PathBuf>) -> Whole {
+    let store = Store::new();
+    let original = store.write("original.tar", archive(&docker_new(parts)));
+    let (image, layers) = open_with_layers(&Target::at(&original), &OpenOptions::default(), &()).unwrap();
+    let view = View::new(&image);
+    let original = Original { image: &image, layers: &layers, base_layers: image.base_layers() };
+    let survey = slimwright::facts::Survey::new(&view, &[]);
+    let facts = survey.facts(&view);
+    let rules = slimwright::rules::load(None).unwrap();
+    let findings = slimwright::rules::evaluate(&facts, &rules);
+    let (options, limits, wheels) = (slimwright::plan::PlanOptions::default(), Limits::default(), Made { wheels });
+    let asking = Asking {
+        original: &original,
+        facts: &facts,
+        findings: &findings,
+        rules: &rules,
+        options: &options,
+        wheels: &wheels,
+        limits: &limits,
+    };
+    let mut decision = asking.decide().unwrap();
+    let original = Original { base_layers: decision.base_layers, ..original };
+    let outcome = original.outcome(&view, std::mem::take(&mut decision.wish)).unwrap();
+    let layout = tempfile::tempdir().unwrap();
+    let place = layout.path().join("out");
+    let options = crate::apply::options(&format!("oci:{}", place.display()), Compression::Zstd);
+    let applied = original.write(outcome, &options, &()).unwrap();
+    let (config, tars) = read(&place);
+    Whole { layout, tree: merged(&tars), tars, config, left: decision.left, manifest: applied.manifest.to_string() }
+}
+
+fn headless_wheel(folder: &Path) -> BTreeMap<&'static str, std::path::PathBuf> {
+    let path = folder.join("opencv_python_headless-4.9-py3-none-any.whl");
+    let files: [(&str, &[u8]); 3] = [
+        ("cv2/__init__.py", b"__version__ = 'headless'\n"),
+        ("cv2/data/table.bin", &[7; 100_000]),
+        ("opencv_python_headless-4.9.data/scripts/cv-old", b"#!python\nprint(1)\n"),
+    ];
+    std::fs::write(&path, whole_wheel("opencv_python_headless", "4.9", &files)).unwrap();
+    BTreeMap::from([("opencv_python_headless", path.clone()), ("opencv-python-headless", path)])
+}
+
+fn text<'t>(whole: &'t Whole, path: &str) -> Option<&'t str> {
+    whole.tree.get(path.as_bytes()).map(|seen| std::str::from_utf8(&seen.content).unwrap())
+}
+
+const QUIET_PRERM: &str =
+    "#!/bin/sh\nset -e\nif [ \"$1\" = remove ]; then\n  update-alternatives --quiet --remove cc /usr/bin/gcc\nfi\n";
+
+#[test]
+fn the_whole_plan_takes_packages_out_and_puts_a_wheel_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let parts = service(QUIET_PRERM);
+    let out = whole(&parts, headless_wheel(folder.path()));
+    assert_eq!(out.left, []);
+    // Packages: files, notes, and the alternative that only they had.
+    for path in [
+        "usr/bin/gcc",
+        "usr/bin/cpp",
+        "usr/lib/gcc",
+        "usr/lib/gcc/cc1",
+        "usr/bin/cc",
+        "etc/alternatives/cc",
+        "var/lib/dpkg/alternatives/cc",
+        "var/lib/dpkg/info/gcc.list",
+        "var/lib/dpkg/info/gcc.prerm",
+        "var/lib/dpkg/info/cpp.list",
+    ] {
+        assert!(!out.tree.contains_key(path.as_bytes()), "{path}");
+    }
+    let status = text(&out, "var/lib/dpkg/status").unwrap();
+    let names: Vec<&str> = status.lines().filter_map(|line| line.strip_prefix("Package: ")).collect();
+    assert_eq!(names, ["base-files", "libkept"]);
+    assert!(status.contains("Description: x\n more\n"), "what stays is as it was");
+    assert_eq!(text(&out, "usr/lib/libkept.so"), Some("kept"));
+    // Distributions: the twin is gone, the other one is whole again.
+    assert_eq!(text(&out, &format!("{SITE}/cv2/__init__.py")), Some("__version__ = 'headless'\n"));
+    assert!(!out.tree.contains_key(format!("{SITE}/cv2/gui.py").as_bytes()));
+    assert!(!out.tree.contains_key(format!("{SITE}/opencv_python-4.9.dist-info").as_bytes()));
+    let table = &out.tree[format!("{SITE}/cv2/data/table.bin").as_bytes()];
+    assert_eq!((table.content.len(), table.owner, table.mode, table.time.as_str()), (100_000, (9, 0), 0o644, "600"));
+    let script = &out.tree[&b"usr/local/bin/cv-old"[..]];
+    assert_eq!((script.content.as_slice(), script.mode), (&b"#!/usr/local/bin/python3.11\nprint(1)\n"[..], 0o755));
+    let entry = text(&out, "usr/local/bin/opencv_python_headless-run").unwrap();
+    assert!(entry.starts_with("#!/usr/local/bin/python3.11\n") && entry.contains("sys.exit(App.run())"), "{entry}");
+    let info = format!("{SITE}/opencv_python_headless-4.9.dist-info");
+    assert_eq!(text(&out, &format!("{info}/INSTALLER")), Some("slimwright\n"));
+    // Every row of RECORD is true.
+    for row in text(&out, &format!("{info}/RECORD")).unwrap().lines() {
+        let fields: Vec<&str> = row.split(',').collect();
+        let path = match fields[0].strip_prefix("../../../") {
+            Some(rest) => format!("usr/local/{rest}"),
+            None => format!("{SITE}/{}", fields[0]),
+        };
+        let content = &out.tree[path.as_bytes()].content;
+        if !fields[1].is_empty() {
+            assert_eq!(fields[1..], [format!("sha256={}", sha256_of_row(content)), content.len().to_string()]);
+        }
+    }
+    // What stays is as it was, with its attributes.
+    assert_eq!(out.tree[&b"app/main.py"[..]], merged(&parts.layers)[&b"app/main.py"[..]]);
+    assert_eq!(out.tree[&b"app"[..]], merged(&parts.layers)[&b"app"[..]]);
+}
+
+#[test]
+fn layers_are_the_base_the_system_the_distributions_and_the_application() {
+    let folder = tempfile::tempdir().unwrap();
+    let parts = service(QUIET_PRERM);
+    let out = whole(&parts, headless_wheel(folder.path()));
+    assert_eq!(out.tars[0], parts.layers[0], "the base's layer is the same");
+    let rows = out.config["history"].as_array().unwrap();
+    let made: Vec<&str> =
+        rows.iter().filter(|row| row["empty_layer"] != true).map(|row| row["created_by"].as_str().unwrap()).collect();
+    assert_eq!(
+        made[1..],
+        [
+            "slimwright apply: OS packages and interpreters",
+            "slimwright apply: Python distributions",
+            "slimwright apply: application"
+        ]
+    );
+    assert!(names(&out.tars[1]).contains(&"usr/lib/libkept.so".to_owned()));
+    assert!(names(&out.tars[2]).contains(&format!("{SITE}/kept/__init__.py")));
+    assert_eq!(names(&out.tars[3]), ["app/", "app/main.py"]);
+    assert_eq!(out.config["config"], parts.config["config"]);
+    // Another service of the same beginning has the same layers, but for its own.
+    let mut sister = service(QUIET_PRERM);
+    sister.layers[3] = joined([
+        owned("app/", b'5', ("755", 7, 900), b""),
+        owned("app/worker.py", b'0', ("644", 7, 900), b"import cv2\nimport kept\n"),
+        owned(&format!("{SITE}/"), b'5', ("755", 0, 950), b""),
+    ]);
+    sister.config["rootfs"]["diff_ids"][3] = json!(Digest::of(&sister.layers[3]).to_string());
+    let other = whole(&sister, headless_wheel(folder.path()));
+    assert_eq!(other.tars[..3], out.tars[..3]);
+    assert_eq!(other.tree[SITE.as_bytes()].time, "950", "folders are in the end as they were");
+}
+
+#[test]
+fn the_same_original_and_plan_have_the_same_digests() {
+    let folder = tempfile::tempdir().unwrap();
+    let (a, b) = (
+        whole(&service(QUIET_PRERM), headless_wheel(folder.path())),
+        whole(&service(QUIET_PRERM), headless_wheel(folder.path())),
+    );
+    assert_eq!(a.manifest, b.manifest);
+    assert!(a.layout.path() != b.layout.path());
+}
+
+#[test]
+fn a_package_whose_script_does_more_stays_with_what_it_needs() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = whole(&service("#!/bin/sh\ndeluser --system compiler\n"), headless_wheel(folder.path()));
+    for path in ["usr/bin/gcc", "usr/bin/cpp", "usr/bin/cc", "var/lib/dpkg/info/gcc.prerm"] {
+        assert!(out.tree.contains_key(path.as_bytes()), "{path}");
+    }
+    let status = text(&out, "var/lib/dpkg/status").unwrap();
+    assert!(status.contains("Package: gcc\n") && status.contains("Package: cpp\n"));
+    let why: Vec<(&str, &str)> = out.left.iter().map(|left| (left.what.as_str(), left.why.as_str())).collect();
+    assert_eq!(
+        why,
+        [
+            ("OS package cpp", "gcc stays and needs it"),
+            ("OS package gcc", "its prerm runs `deluser --system compiler`")
+        ]
+    );
+    assert_eq!(out.left.iter().map(|left| left.bytes).collect::<Vec<_>>(), [4000, 11_000]);
+}
+
+#[test]
+fn without_its_wheel_a_rule_is_left_as_a_whole() {
+    let out = whole(&service(QUIET_PRERM), BTreeMap::new());
+    let left: Vec<(&str, &str)> = out.left.iter().map(|left| (left.what.as_str(), left.why.as_str())).collect();
+    assert_eq!(left, [("opencv-duplicates", "opencv_python_headless 4.9: its index has it no more")]);
+    assert!(out.tree.contains_key(format!("{SITE}/cv2/gui.py").as_bytes()), "the twin is there, as before");
+    assert_eq!(text(&out, &format!("{SITE}/cv2/__init__.py")), Some("__version__ = 'whole'\n"));
+}
+
+#[test]
+fn a_wheel_that_is_not_what_its_record_says_is_an_error_or_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let wheels = headless_wheel(folder.path());
+    let path = &wheels["opencv_python_headless"];
+    let bad: [(&str, &[u8]); 1] = [("../../etc/passwd", b"root")];
+    for (name, files) in [("opencv_python_headless", &bad[..]), ("another_name", &[])] {
+        std::fs::write(path, whole_wheel(name, "4.9", files)).unwrap();
+        let out = whole(&service(QUIET_PRERM), wheels.clone());
+        assert_eq!(out.left.len(), 1, "{name}: {:?}", out.left);
+        assert_eq!(text(&out, &format!("{SITE}/cv2/__init__.py")), Some("__version__ = 'whole'\n"));
     }
 }

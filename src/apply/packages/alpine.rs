@@ -50,15 +50,19 @@ impl<'a> Alpine<'a> {
             if line.starts_with(sum) {
                 return Some("it watches what others install".into());
             }
-            let folders = line.split(|&byte| byte == b' ').skip(1).map(|folder| crate::base::clean_path(folder).into_owned());
+            let folders =
+                line.split(|&byte| byte == b' ').skip(1).map(|folder| crate::base::clean_path(folder).into_owned());
             let watched: Vec<Vec<u8>> = folders.filter(|folder| !PROGRAMS.contains(&&folder[..])).collect();
-            let mut own = self.facts.os.owners.iter().filter(|(_, owner)| **owner == id).map(|(path, _)| path.as_bytes());
+            let mut own =
+                self.facts.os.owners.iter().filter(|(_, owner)| **owner == id).map(|(path, _)| path.as_bytes());
             // A pattern stands for what is below its beginning.
             let start = |folder: &[u8]| folder.split(|&byte| byte == b'*').next().unwrap_or_default().to_vec();
-            let is_watched = |path: &[u8]| watched.iter().any(|folder| {
-                let start = start(folder);
-                is_within(path, folder) || start.len() < folder.len() && path.starts_with(&start)
-            });
+            let is_watched = |path: &[u8]| {
+                watched.iter().any(|folder| {
+                    let start = start(folder);
+                    is_within(path, folder) || start.len() < folder.len() && path.starts_with(&start)
+                })
+            };
             if let Some(path) = own.find(|path| is_watched(path)) {
                 return Some(format!("something watches the folder of {}", Text::of_bytes(path)));
             }

@@ -130,9 +130,10 @@ impl<'d> Debian<'d> {
             let Some(stem) = self.stem(package) else { continue };
             for (path, _) in view.below(INFO) {
                 let name = file_name(path);
-                if name.strip_prefix(stem.as_bytes()).is_some_and(|rest| {
-                    rest.first() == Some(&b'.') && !rest[1..].contains(&b'.')
-                }) {
+                if name
+                    .strip_prefix(stem.as_bytes())
+                    .is_some_and(|rest| rest.first() == Some(&b'.') && !rest[1..].contains(&b'.'))
+                {
                     out.paths.insert(ImagePath::new(path), id);
                 }
             }
@@ -159,7 +160,8 @@ impl<'d> Debian<'d> {
         let is_one = |stanza: &[u8]| {
             let field = |name: &str| {
                 let mut lines = stanza.split(|&byte| byte == b'\n');
-                let line = lines.find(|line| line.len() > name.len() && line[..name.len()].eq_ignore_ascii_case(name.as_bytes()));
+                let line = lines
+                    .find(|line| line.len() > name.len() && line[..name.len()].eq_ignore_ascii_case(name.as_bytes()));
                 line.map(|line| String::from_utf8_lossy(&line[name.len()..]).trim().to_owned())
             };
             let (name, architecture) = (field("Package:").unwrap_or_default(), field("Architecture:"));

@@ -1,8 +1,8 @@
 //! OS packages that go, without their manager: their files, its notes of them, what it made for them by rule. No script of a
 //! package is run: one that does more than is done here by rule keeps its package.
 
-mod alternatives;
 mod alpine;
+mod alternatives;
 mod debian;
 mod loader;
 mod scripts;
@@ -51,9 +51,8 @@ impl Question<'_, '_> {
         }
         let view = self.facts.view;
         let below = |folder: &'static [u8]| view.below(folder).map(|(path, _)| path.to_vec()).collect::<Vec<_>>();
-        let is_script = |path: &Vec<u8>| {
-            [&b".prerm"[..], b".postrm", b".triggers"].iter().any(|end| path.ends_with(end))
-        };
+        let is_script =
+            |path: &Vec<u8>| [&b".prerm"[..], b".postrm", b".triggers"].iter().any(|end| path.ends_with(end));
         let mut out = below(b"var/lib/dpkg/alternatives");
         out.extend(below(b"var/lib/dpkg/info").into_iter().filter(is_script));
         out.extend([debian::STATUS, debian::STATES, debian::DIVERSIONS, LOADER_CACHE].map(<[u8]>::to_vec));

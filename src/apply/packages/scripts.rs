@@ -6,8 +6,9 @@ use crate::dockerfile::sh::walk::each_simple;
 use crate::dockerfile::sh::{Part, Simple, Word, parse};
 
 /// Programs that change nothing.
-const QUIET: [&str; 14] =
-    ["set", "[", "test", ":", "true", "false", "exit", "return", "echo", "printf", "shift", "local", "command", "which"];
+const QUIET: [&str; 14] = [
+    "set", "[", "test", ":", "true", "false", "exit", "return", "echo", "printf", "shift", "local", "command", "which",
+];
 
 /// Programs whose work is done by rule: the loader's cache, bytecode beside its source, triggers of what stays; and moves of
 /// settings between versions, of which none is left behind.
