@@ -1,8 +1,8 @@
 //! Which layer a path goes to: what changes least stands lowest, and what comes together is together, so that two images of
 //! one project share all but their own.
 
-use super::decide::Owned;
 use super::outcome::{Groups, Item};
+use super::paths::Owned;
 use crate::base::{DistId, FastMap, ImagePath, is_within};
 use crate::facts::{Facts, Owners, is_package_manager_state};
 use crate::fs::Owner;

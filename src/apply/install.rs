@@ -3,8 +3,8 @@
 
 use super::ApplyError;
 use super::contents::Texts;
-use super::decide::{Owned, Paths, nanos, reason_of};
 use super::outcome::{Body, Item};
+use super::paths::{Owned, Paths, nanos, reason_of};
 use crate::base::{DistId, ImagePath, Text, ancestors, file_name, is_within, parent};
 use crate::facts::Facts;
 use crate::index::Fetched;

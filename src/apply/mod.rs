@@ -20,6 +20,7 @@ mod outcome;
 mod output;
 mod pack;
 mod packages;
+mod paths;
 mod proof;
 mod store;
 mod write;

@@ -1,6 +1,6 @@
 //! apk's notes of packages that go.
 
-use super::Removal;
+use super::removal::Removal;
 use crate::apply::contents::Texts;
 use crate::base::{ImagePath, PackageId, Text, is_within};
 use crate::facts::Facts;

@@ -4,6 +4,7 @@
 //! names that go along, each with its link, up to an empty line; then each choice with its priority and with the targets of
 //! those names. Source: update-alternatives(1), FILES.
 
+use crate::apply::contents::Texts;
 use crate::base::{ImagePath, PackageId, clean_path};
 use crate::facts::Facts;
 use crate::layer::EntryKind;
@@ -31,7 +32,7 @@ pub struct Alternatives {
 
 impl Alternatives {
     /// Reads them.
-    pub fn new(facts: &Facts<'_>, texts: &super::Texts) -> Self {
+    pub fn new(facts: &Facts<'_>, texts: &Texts) -> Self {
         let mut out = Self::default();
         for (path, node) in facts.view.below(FOLDER) {
             if facts.view.entry(node.entry).kind == EntryKind::Directory {

@@ -1,6 +1,6 @@
 //! dpkg's and apt's notes of packages that go, as after a purge.
 
-use super::Removal;
+use super::removal::Removal;
 use super::alternatives::Alternatives;
 use super::scripts::unknown_work;
 use crate::apply::contents::Texts;

@@ -5,7 +5,10 @@ mod alpine;
 mod alternatives;
 mod debian;
 mod loader;
+mod removal;
 mod scripts;
+
+pub use removal::Removal;
 
 use super::contents::Texts;
 use crate::base::{FastMap, FastSet, ImagePath, PackageId};
@@ -17,21 +20,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The cache of the dynamic loader.
 const LOADER_CACHE: &[u8] = b"etc/ld.so.cache";
-
-/// What becomes of packages.
-#[derive(Default)]
-pub struct Removal {
-    /// Those that go.
-    pub gone: BTreeSet<PackageId>,
-    /// Visible paths that go with them.
-    pub paths: FastMap<ImagePath, PackageId>,
-    /// Databases and caches, as they will be.
-    pub changed: BTreeMap<ImagePath, Vec<u8>>,
-    /// What stays although the plan has no use for it, and why.
-    pub held: BTreeMap<PackageId, String>,
-    /// Paths that packages which stay list, as they write them: these and folders among them stay.
-    pub listed: FastSet<Vec<u8>>,
-}
 
 /// What is asked.
 pub struct Question<'q, 'f> {
