@@ -16,7 +16,7 @@ use super::outcome::{Arrangement, Body, Item, Wish};
 use super::packages::{Question, Removal};
 use super::paths::{Owned, Paths, nanos};
 use super::{ApplyError, Original};
-use crate::base::{DistId, FastMap, FastSet, ImagePath, PackageId, ancestors, file_name, parent};
+use crate::base::{DistId, ImagePath, PackageId};
 use crate::facts::Facts;
 use crate::fs::View;
 use crate::index::{Fetched, Wanted};

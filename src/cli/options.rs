@@ -122,13 +122,15 @@ With --dockerfile the Dockerfile is yours with the edits made, and Dockerfile.di
 
 const APPLY_EXAMPLES: &str = "\
 Examples:
+  slimwright apply service.tar -o oci:slim/
   slimwright apply service.tar --only deleted-bytes -o oci:slim/
   slimwright apply service.tar --only deleted-bytes --only pip-cache --only apt-lists-and-cache -o oci:slim/
   slimwright apply docker-daemon:my-service --only deleted-bytes -o docker-archive:slim.tar:my-service:slim
   slimwright apply service.tar --only deleted-bytes -o oci:slim/ --dry-run
 
 OUTPUT is oci:DIR[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME:TAG]. What was written is read back and compared
-with the prediction before it is at its place. Layers of the base image, and those from which nothing goes, keep their digests.";
+with the prediction before it is at its place. Layers of the base image keep their digests.
+Without --only the whole plan is carried out, as far as it can be without a build; what is left is said with its reason.";
 
 const WHY_EXAMPLES: &str = "\
 Examples:

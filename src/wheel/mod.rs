@@ -6,8 +6,8 @@
 //! Source: the binary distribution format
 //! (<https://packaging.python.org/en/latest/specifications/binary-distribution-format/>).
 
-mod bytecode;
 mod archive;
+mod bytecode;
 mod install;
 mod layout;
 mod options;
@@ -18,9 +18,9 @@ mod tags;
 mod unpack;
 mod zip;
 
-pub use bytecode::predicted_bytecode;
 pub use archive::Archive;
 pub(crate) use archive::digest_of;
+pub use bytecode::predicted_bytecode;
 pub use install::{EntryPoint, Installation, Installer, parse_entry_points, scaled};
 pub use layout::{Contents, InstalledFile, Layout, WheelFile};
 pub use options::Options;

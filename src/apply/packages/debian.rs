@@ -1,7 +1,7 @@
 //! dpkg's and apt's notes of packages that go, as after a purge.
 
-use super::removal::Removal;
 use super::alternatives::Alternatives;
+use super::removal::Removal;
 use super::scripts::unknown_work;
 use crate::apply::contents::Texts;
 use crate::base::{FastSet, ImagePath, PackageId, Text, file_name, is_within};
