@@ -10,16 +10,18 @@
 //! cannot be done here stays as a whole, with its reason and its bytes ([`Left`]).
 
 use super::contents::Texts;
+use super::error::ApplyError;
+use super::fetch::Fetched;
 use super::groups::{Sorting, sorted};
 use super::install::{self, Installed};
-use super::outcome::{Arrangement, Body, Item, Wish};
+use super::outcome::{Arrangement, Body, Item, Wish, hidden_bytes};
 use super::packages::{Question, Removal};
 use super::paths::{Owned, Paths, nanos};
-use super::{ApplyError, Original};
 use crate::base::{DistId, ImagePath, PackageId};
 use crate::facts::Facts;
 use crate::fs::View;
-use crate::index::{Fetched, Wanted};
+use crate::image::Layers;
+use crate::index::Wanted;
 use crate::layer::{EntryKind, Limits, content_digest};
 use crate::plan::{Anew, Decided, Draft, PlanError, PlanOptions};
 use crate::rules::{Detect, Finding, Rule};
@@ -57,7 +59,7 @@ pub struct Gone {
 /// What was decided.
 #[derive(Default)]
 pub struct Decision {
-    /// For [`Original::outcome`].
+    /// For the outcome.
     pub wish: Wish,
     /// The plan's decisions, as far as they are carried out.
     pub decided: Decided,
@@ -75,8 +77,10 @@ pub struct Decision {
 
 /// What a decision depends on.
 pub struct Asking<'a, 'f> {
-    /// The original.
-    pub original: &'a Original<'a>,
+    /// The way back to the original's bytes.
+    pub layers: &'a Layers,
+    /// How many of its lowest layers are its base's, by its history.
+    pub base_layers: usize,
     /// What is known of it.
     pub facts: &'a Facts<'f>,
     /// What rules found.
@@ -111,7 +115,7 @@ impl Asking<'_, '_> {
     pub fn decide(&self) -> Result<Decision, DecideError> {
         let mut out = Decision::default();
         let (decided, mut wheels) = self.plan(&mut out)?;
-        out.base_layers = decided.base_layers.max(self.original.base_layers);
+        out.base_layers = decided.base_layers.max(self.base_layers);
         let view = self.facts.view;
         let base = (out.base_layers > 0).then(|| View::of_lowest(view.image(), out.base_layers));
         let wanted = decided.packages.keys().copied().collect();
@@ -119,7 +123,7 @@ impl Asking<'_, '_> {
         let mut texts: Vec<Vec<u8>> = question.texts();
         texts.extend(wheels.keys().flat_map(|id| install::texts(self.facts, *id)));
         let read = texts.iter().map(Vec::as_slice);
-        let texts = Texts::read(view, self.original.layers, read, self.limits)?;
+        let texts = Texts::read(view, self.layers, read, self.limits)?;
         let removal = question.answer(&texts);
         out.left.extend(held(self.facts, &removal));
         let mut paths = Paths::new(self.facts, out.base_layers, base.as_ref());
@@ -157,7 +161,7 @@ impl Asking<'_, '_> {
         paths.drop_folders(&made, &removal);
         sum_up(&paths, &mut out);
         let is_changed = paths.why.iter().any(Option::is_some) || !made.is_empty();
-        let hidden = super::hidden_bytes(view).iter().skip(out.base_layers).any(|bytes| *bytes > 0);
+        let hidden = hidden_bytes(view).iter().skip(out.base_layers).any(|bytes| *bytes > 0);
         let stays: Vec<bool> = paths.why.iter().map(Option::is_none).collect();
         let arrangement = match is_changed || hidden {
             true => Arrangement::Grouped(sorted(&Sorting {

@@ -1,13 +1,13 @@
 //! A distribution that comes from a wheel, in the place of one of the original: its files with the owners and times of the one
 //! that goes, so that the outcome depends on nothing but the original and the wheel.
 
-use super::ApplyError;
 use super::contents::Texts;
+use super::error::ApplyError;
+use super::fetch::Fetched;
 use super::outcome::{Body, Item};
 use super::paths::{Owned, Paths, nanos, reason_of};
 use crate::base::{DistId, ImagePath, Text, ancestors, file_name, is_within, parent};
 use crate::facts::Facts;
-use crate::index::Fetched;
 use crate::layer::{Entry, EntryKind, SHA256_UP_TO, content_digest};
 use crate::plan::Decided;
 use crate::python::Distribution;

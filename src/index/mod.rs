@@ -30,7 +30,6 @@ mod access;
 mod compile;
 mod constraints;
 mod explain;
-mod fetch;
 mod files;
 mod gather;
 mod hosts;
@@ -45,7 +44,6 @@ mod user;
 mod uv;
 
 pub use access::{Access, parse_netrc};
-pub use fetch::{Fetched, fetch};
 pub use files::{Disk, Files, Unread};
 pub use gather::export;
 pub use request::{Input, Request, RequestError, Resolution, Resolved};

@@ -172,7 +172,7 @@ impl Uv {
     }
 
     /// Who may be told which secret.
-    pub(super) fn access(&self) -> &Access {
+    pub(crate) fn access(&self) -> &Access {
         &self.access
     }
 

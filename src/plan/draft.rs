@@ -10,7 +10,7 @@ use super::installer::{self, Stage};
 use super::predict::{Prediction, Taken};
 use super::stock::Stock;
 use super::system::{self, Question, SystemDecisions};
-use super::{BaseImage, Plan, PlanError, PlanOptions, TargetEnvironment, availability, base, carried};
+use super::{BaseImage, Dropped, Plan, PlanError, PlanOptions, TargetEnvironment, availability, base, carried};
 use crate::base::{DistId, FastMap, FastSet, ImagePath, PackageId, Text, both, count, file_name};
 use crate::conda::{Answer, BuildQuestion};
 use crate::context::{KnownConda, KnownDistribution};
@@ -20,7 +20,7 @@ use crate::image::{Config, Image};
 use crate::index::{Availability, Verdict, Wanted};
 use crate::os::OsInventory;
 use crate::python::{EnvironmentKind, normalize_name};
-use crate::rules::{Detect, Finding, Rule, Tier};
+use crate::rules::{Detect, Finding, Rule, Tier, actions};
 use crate::wheel::{Libc, Platform, WheelInfo};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -277,25 +277,13 @@ impl<'a> Draft<'a> {
         })
     }
 
-    pub(super) fn decisions(&self) -> &Decisions {
-        &self.decisions
-    }
-
-    pub(super) fn system(&self) -> &SystemDecisions {
-        &self.system
-    }
-
-    pub(super) fn environment(&self) -> Option<&TargetEnvironment> {
-        self.target.as_ref().map(|(_, environment)| environment)
-    }
-
     /// How many of the original's lowest layers are the base's; 0 where nothing tells that.
-    pub(super) fn base_layers(&self) -> usize {
+    fn base_layers(&self) -> usize {
         if self.base.is_told { self.base.layers } else { 0 }
     }
 
     /// The distributions that a package index has to have, in the order of their positions in the inventory.
-    pub(super) fn indexed(&self) -> Vec<DistId> {
+    fn indexed(&self) -> Vec<DistId> {
         let dists = &self.facts.python.distributions;
         let by_name = |id: &DistId| {
             let dist = &dists[*id];
@@ -533,4 +521,83 @@ fn uv_project(view: &View<'_>) -> Option<String> {
     // The lock says more, and the outermost project is the one.
     found.sort_by_key(|path| (path.iter().filter(|&&b| b == b'/').count(), file_name(path) != b"uv.lock", *path));
     found.first().map(|path| crate::base::ImagePath::new(path).to_string())
+}
+
+/// A distribution that is installed anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Anew {
+    /// Which one of the original it takes the place of.
+    pub id: DistId,
+    /// What an index is asked for; none where it came from somewhere else.
+    pub wanted: Option<Wanted>,
+    /// The rule that asks for another build or member; none where files of it are gone, or are those of what goes.
+    pub rule: Option<String>,
+}
+
+/// The decisions of a plan.
+#[derive(Clone, Debug, Default)]
+pub struct Decided {
+    /// How many of the lowest layers are the base's; 0 where nothing tells that.
+    pub base_layers: usize,
+    /// The environment that the plan is about.
+    pub environment: Option<TargetEnvironment>,
+    /// What wheels are for.
+    pub platform: Option<Platform>,
+    /// Distributions that go, with the rule or the plan's own reason.
+    pub gone: BTreeMap<DistId, String>,
+    /// Distributions that are installed anew.
+    pub anew: Vec<Anew>,
+    /// OS packages that go, with the rule or the plan's own reason.
+    pub packages: BTreeMap<PackageId, String>,
+    /// Visible paths that rules over paths drop, with the rule.
+    pub files: FastMap<ImagePath, String>,
+    /// For a report: distributions and packages that go.
+    pub dropped: Vec<Dropped>,
+}
+
+impl Draft<'_> {
+    /// What is decided.
+    pub fn decided(&self) -> Decided {
+        let (decisions, system) = (&self.decisions, &self.system);
+        let wanted: FastMap<DistId, Wanted> = self.indexed().into_iter().zip(self.wanted()).collect();
+        let is_new = |id: &DistId| decisions.is_new(self.facts, *id);
+        let anew = |id: DistId| Anew {
+            id,
+            wanted: wanted.get(&id).cloned(),
+            rule: decisions.swaps.get(&id).map(|swap| swap.rule.clone()),
+        };
+        let dropped = super::dropped_distributions(self.facts, decisions);
+        Decided {
+            base_layers: self.base_layers(),
+            environment: self.target.as_ref().map(|(_, environment)| environment.clone()),
+            platform: self.platform(),
+            gone: decisions.gone.iter().map(|(id, gone)| (*id, gone.rule.clone())).collect(),
+            anew: decisions.kept.iter().copied().filter(is_new).map(anew).collect(),
+            packages: system.gone.clone(),
+            files: self.followed_files(),
+            dropped: dropped.into_iter().chain(system.dropped.iter().cloned()).collect(),
+        }
+    }
+
+    /// What rules over paths drop that are followed.
+    fn followed_files(&self) -> FastMap<ImagePath, String> {
+        let mut out = FastMap::default();
+        let followed = |finding: &&Finding| {
+            let rule = self.rules.iter().find(|rule| rule.id == finding.rule);
+            rule.is_some_and(|rule| {
+                matches!(rule.detect, Detect::Paths { .. }) && closure::follows(rule, finding.tier, self.options)
+            })
+        };
+        for finding in self.findings.iter().filter(followed) {
+            out.extend(finding.paths.iter().map(|path| (path.clone(), finding.rule.clone())));
+        }
+        out
+    }
+}
+
+impl Decided {
+    /// Whether a reason is a rule, which can be skipped, and none of the plan's own.
+    pub fn is_rule(reason: &str) -> bool {
+        reason == actions::BROKEN || actions::own_reason(reason).is_none()
+    }
 }

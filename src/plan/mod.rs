@@ -8,7 +8,6 @@ mod carried;
 mod choice;
 mod closure;
 mod conda;
-mod decided;
 mod draft;
 mod fates;
 mod fit;
@@ -43,8 +42,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use choice::SystemPackage;
-pub use decided::{Anew, Decided};
-pub use draft::{Draft, Intent};
+pub use draft::{Anew, Decided, Draft, Intent};
 pub use fates::{GonePath, LedgerRow, PlanFate, PlanLedger};
 pub use stock::{Stock, Stocked};
 

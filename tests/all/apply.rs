@@ -3,12 +3,12 @@
 use crate::tarballs::{Header, Packing as Stored, Parts, Store, Tar, archive, docker_new, docker_old, oci};
 use serde_json::{Value, json};
 use slimwright::apply::{
-    Applied, ApplyError, Asking, Form, Left, Options, Original, OutLayer, Output, Packing, Wheels, Wish,
+    Applied, ApplyError, Asking, Fetched, Form, Left, Options, Original, OutLayer, Output, Packing, Wheels, Wish,
 };
 use slimwright::base::Digest;
 use slimwright::fs::View;
 use slimwright::image::{OpenOptions, Target, open_with_layers};
-use slimwright::index::{Fetched, Wanted};
+use slimwright::index::Wanted;
 use slimwright::layer::{Compression, Limits};
 use slimwright::wheel::{Archive, Platform};
 use std::collections::{BTreeMap, BTreeSet};
@@ -735,7 +735,8 @@ fn whole(parts: &Parts, wheels: BTreeMap<&'static str, std::path::PathBuf>) -> W
     let findings = slimwright::rules::evaluate(&facts, &rules);
     let (options, limits, wheels) = (slimwright::plan::PlanOptions::default(), Limits::default(), Made { wheels });
     let asking = Asking {
-        original: &original,
+        layers: &layers,
+        base_layers: original.base_layers,
         facts: &facts,
         findings: &findings,
         rules: &rules,

@@ -1,6 +1,6 @@
 //! `slimwright apply`: the small image itself, without an engine.
 
-use crate::apply::{Asking, DecideError, OUTPUTS, Options, Original, Output, Packing, Wheels, Wish};
+use crate::apply::{Asking, DecideError, Fetched, OUTPUTS, Options, Original, Output, Packing, Wheels, Wish};
 use crate::base::count;
 use crate::cli::budget::epoch;
 use crate::cli::failure::{Failure, Result};
@@ -13,7 +13,7 @@ use crate::cli::progress::Bar;
 use crate::facts::Survey;
 use crate::fs::View;
 use crate::image::{Cache, ImageError, Progress as _, open_with_layers};
-use crate::index::{self, Fetched, Uv, Wanted};
+use crate::index::{Uv, Wanted};
 use crate::layer::Compression;
 use crate::plan::PlanOptions;
 use crate::programs::Strangers;
@@ -134,7 +134,8 @@ impl Settings {
         let findings = rules::evaluate(&facts, &self.rules);
         let wheels = Indexes { bar, cache: self.cache.clone(), folder: &self.wheels };
         let asking = Asking {
-            original,
+            layers: original.layers,
+            base_layers: original.base_layers,
             facts: &facts,
             findings: &findings,
             rules: &self.rules,
@@ -210,7 +211,7 @@ impl Wheels for Indexes<'_> {
         };
         self.bar.start(&format!("fetching {}", count(wanted.len(), "wheel")), None);
         let options = crate::wheel::Options { cache: self.cache.clone(), ..crate::wheel::Options::default() };
-        let found = index::fetch(&uv, wanted, platform, &options, self.folder);
+        let found = crate::apply::fetch(&uv, wanted, platform, &options, self.folder);
         self.bar.finish();
         found
     }

@@ -1,7 +1,7 @@
 //! Whole wheels, for who installs them without an installer: found by uv, compared with the digest that its answer has,
 //! kept by that digest.
 
-use super::{Availability, Uv, Verdict, Wanted, look_up};
+use crate::index::{Availability, Uv, Verdict, Wanted, look_up};
 use crate::manifest::Artifact;
 use crate::wheel::{Archive, Options, Platform, Remote, digest_of};
 use std::path::{Path, PathBuf};
