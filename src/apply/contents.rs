@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
 /// The largest file that is read, in bytes.
-const MOST: u64 = 64 << 20;
+const MAX_BYTES: u64 = 64 << 20;
 
 /// The contents of visible files, by path.
 #[derive(Default)]
@@ -32,7 +32,7 @@ impl Texts {
         for path in paths.into_iter().collect::<BTreeSet<_>>() {
             let Some(node) = view.get(path) else { continue };
             let entry = view.entry(node.data);
-            if entry.kind == EntryKind::File && entry.size <= MOST {
+            if entry.kind == EntryKind::File && entry.size <= MAX_BYTES {
                 wanted.entry(node.data.0 as usize).or_default().entry(node.data.1).or_default().push(path.to_vec());
             }
         }
@@ -44,8 +44,8 @@ impl Texts {
             let mut failed = None;
             let mut visit = |entry: &Entry, body: &mut dyn Read| {
                 let Some(paths) = files.next().and_then(|position| wanted.get(&position)) else { return };
-                let mut bytes = Vec::with_capacity(entry.size.min(MOST) as usize);
-                match body.take(MOST).read_to_end(&mut bytes) {
+                let mut bytes = Vec::with_capacity(entry.size.min(MAX_BYTES) as usize);
+                match body.take(MAX_BYTES).read_to_end(&mut bytes) {
                     Ok(_) => paths.iter().for_each(|path| _ = out.0.insert(path.clone(), bytes.clone())),
                     Err(error) => failed = Some(error),
                 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 const WAIT: Duration = Duration::from_secs(1800);
 
 /// The largest wheel that is fetched, in bytes.
-const MOST: u64 = 8 << 30;
+const MAX_BYTES: u64 = 8 << 30;
 
 /// A wheel that was fetched.
 #[derive(Clone, Debug)]
@@ -64,7 +64,7 @@ fn get_one(uv: &Uv, artifact: &Artifact, sha256: &str, options: &Options, folder
     let url = artifact.url.as_deref().ok_or("it is in a local folder")?;
     let remote = Remote::new(uv.access(), options, Instant::now() + WAIT).map_err(|error| error.to_string())?;
     let mut file = tempfile::Builder::new().prefix(".wheel-").tempfile_in(folder).map_err(failed)?;
-    let most = artifact.size.unwrap_or(MOST).min(MOST);
+    let most = artifact.size.unwrap_or(MAX_BYTES).min(MAX_BYTES);
     remote.download(url, sha256, file.as_file_mut(), most).map_err(|error| error.to_string())?;
     file.persist(&place).map_err(|error| failed(error.error))?;
     Ok(place)

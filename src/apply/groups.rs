@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 const HEAVY: u64 = 50_000_000;
 
 /// So many layers for heavy distributions at most: engines take about 120 in all.
-const MOST_HEAVY: usize = 16;
+const MAX_HEAVY: usize = 16;
 
 /// What is sorted.
 pub struct Sorting<'s, 'f> {
@@ -110,7 +110,7 @@ fn heavy(sorting: &Sorting<'_, '_>) -> Heavy {
     }
     let mut groups: Vec<(String, (u64, Vec<DistId>))> = groups.into_iter().collect();
     groups.sort_by(|a, b| b.1.0.cmp(&a.1.0).then_with(|| a.0.cmp(&b.0)));
-    groups.truncate(MOST_HEAVY);
+    groups.truncate(MAX_HEAVY);
     let mut out = Heavy { names: Vec::new(), of: FastMap::default() };
     for (at, (_, (_, ids))) in groups.into_iter().enumerate() {
         let names: Vec<&str> = ids.iter().map(|id| facts.python.distributions[*id].name.as_str()).collect();

@@ -239,7 +239,7 @@ impl Outside for World<'_> {
             }
         };
         self.bar.start(&format!("asking package indexes (uv {})", uv.version()), None);
-        let options = crate::wheel::Options { cache: self.cache(), ..crate::wheel::Options::default() };
+        let options = crate::wheel::Options::keeping(self.cache());
         let found = index::resolve(uv, request, files, platform, &options)?;
         self.told.borrow_mut().extend(found.packages.iter().cloned());
         Ok(found)
@@ -271,7 +271,7 @@ impl Outside for World<'_> {
         let (known, rest): (Vec<_>, Vec<_>) =
             locked.iter().map(|package| (package, measured(package))).partition(|(_, files)| files.is_some());
         let rest: Vec<Locked> = rest.into_iter().map(|(package, _)| package.clone()).collect();
-        let options = crate::wheel::Options { cache: self.cache(), ..crate::wheel::Options::default() };
+        let options = crate::wheel::Options::keeping(self.cache());
         let answers = match Channels::new(options) {
             Ok(channels) => channels.listed(&rest, &ChannelSettings::of_user()),
             Err(why) => vec![Err(why); rest.len()],

@@ -367,11 +367,12 @@ fn fitted<'a>(mut draft: Draft<'a>, asks: Asks<'_>) -> std::result::Result<Draft
         Asks::Choices(input) => (input, false),
         Asks::All(input) => (input, true),
     };
+    // Who asks for all pins says what is in the way.
+    let uv = if draft.choices(all).is_empty() { None } else { uv_of(input).ok() };
+    let Some(uv) = uv else { return Ok(draft) };
     for _ in 0..MAX_FITS {
         let wanted = draft.choices(all);
-        let platform = draft.platform().filter(|_| !wanted.is_empty());
-        // Who asks for all pins says what is in the way.
-        let Some((platform, uv)) = platform.and_then(|platform| Some((platform, uv_of(input).ok()?))) else { break };
+        let Some(platform) = draft.platform().filter(|_| !wanted.is_empty()) else { break };
         let bar = Bar::new(input.quiet);
         bar.start(&format!("asking package indexes for {} (uv {})", count(wanted.len(), "pin"), uv.version()), None);
         let found = index::look_up(&uv, &wanted, &platform, &wheel_options(input));
@@ -390,7 +391,7 @@ fn uv_of(input: &Input) -> std::result::Result<Uv, ResolveError> {
 }
 
 fn wheel_options(input: &Input) -> crate::wheel::Options {
-    crate::wheel::Options { cache: input.options.cache.clone(), ..crate::wheel::Options::default() }
+    crate::wheel::Options::keeping(input.options.cache.clone())
 }
 
 /// Asks package indexes for the pins of a plan. Without an answer there is a note, and the plan is made all the same.

@@ -12,7 +12,7 @@ use super::sequence;
 use super::site::Site;
 use super::stage::{Stage, World};
 use super::tree::directory;
-use crate::base::{ByteSize, Digest, ImagePath, file_name, names as some, parent};
+use crate::base::{ByteSize, Digest, ImagePath, file_name, names, parent};
 use crate::image::{GapReason, Writes};
 use crate::index::{Request, RequestError, Resolution, Resolved};
 use crate::layer::{Entry, EntryKind, distil, is_kept};
@@ -145,8 +145,8 @@ impl Stage {
             let markers = Markers::new(&python, &world.options.platform);
             return sequence::of_pip(packages, &markers, order.request.no_deps);
         }
-        let names: Vec<&str> = shared.names.into_iter().collect();
-        let (names, tool) = (some(&names, 4), order.tool.name());
+        let all_names: Vec<&str> = shared.names.into_iter().collect();
+        let (names, tool) = (names(&all_names, 4), order.tool.name());
         if shared.differ >= MIN_CHANCE {
             let why = GapReason::Chance { names, tool: tool.to_owned(), bytes: shared.differ };
             self.gap(place.text, place.text, why, Writes::Within(shared.tops.into_iter().collect()));

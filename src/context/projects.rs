@@ -100,9 +100,7 @@ impl Stage {
             }
         };
         let has_pip = is_on("virtualenvs.options.no-pip") != Some(true);
-        let is_new =
-            environment.as_ref().is_some_and(|folder| !self.tree.exists(folder.join(b"pyvenv.cfg").as_bytes()));
-        let Some(site) = self.site_in(environment, base) else { return Ok(no_python(false)) };
+        let Some((site, is_new)) = self.site_in(environment, base) else { return Ok(no_python(false)) };
         if is_new && has_pip {
             self.seed_of_virtualenv(&site);
         }
@@ -124,11 +122,11 @@ impl Stage {
         self.install(world, order, place)
     }
 
-    /// The environment in a folder, made where there is none yet; the base's own without a folder.
-    fn site_in(&mut self, environment: Option<ImagePath>, base: Site) -> Option<Site> {
-        let Some(environment) = environment else { return Some(base) };
-        self.make_environment(&environment, &base, false, false);
-        self.virtual_site(environment.as_bytes())
+    /// The environment in a folder, made where there is none yet, and whether it was made; the base's own without a folder.
+    fn site_in(&mut self, environment: Option<ImagePath>, base: Site) -> Option<(Site, bool)> {
+        let Some(environment) = environment else { return Some((base, false)) };
+        let is_new = self.make_environment(&environment, &base, false, false);
+        Some((self.virtual_site(environment.as_bytes())?, is_new))
     }
 
     /// What virtualenv puts into a new environment: its own pip, without bytecode, of which it keeps a copy.
@@ -173,7 +171,7 @@ impl Stage {
             return self.absent("pdm.lock", "the lock", place).map(Outcome::Unknown);
         };
         let Some(base) = self.site_of(world, "python3") else { return Ok(no_python(false)) };
-        let Some(site) = self.site_in(Some(folder.join(b".venv")), base) else { return Ok(no_python(false)) };
+        let Some((site, _)) = self.site_in(Some(folder.join(b".venv")), base) else { return Ok(no_python(false)) };
         let choice = choice(&read);
         let only_groups = if read.has(&[Means::NoMain]) { choice.groups.clone() } else { Vec::new() };
         let choice = Choice { only_groups, no_project: true, ..choice };
@@ -225,7 +223,7 @@ impl Stage {
         };
         let own = || if in_project { folder.join(b".venv") } else { elsewhere() };
         let environment = (!read.has(&[Means::System])).then(own);
-        let Some(site) = self.site_in(environment, base) else { return Ok(no_python(false)) };
+        let Some((site, _)) = self.site_in(environment, base) else { return Ok(no_python(false)) };
         let dev = read.has(&[Means::Dev]);
         let named: Vec<String> = read.values(Means::OnlyGroup).flat_map(super::installer::split).collect();
         let groups = if dev { vec!["dev".into()] } else { Vec::new() };

@@ -13,7 +13,7 @@ pub use packages::{ExplainedPackage, why_package};
 pub use place::{ExplainedPath, OwnedPart, bringing, why_path};
 pub use roots::Root;
 pub(crate) use roots::{named, roots};
-pub use state::{is_package_cache, is_package_manager_state};
+pub use state::{is_package_cache, is_package_manager_state, is_system_cache, is_system_log};
 pub use summary::{LayerSummary, Part, Summary};
 pub use survey::{Owners, Survey};
 pub use why::{Brought, Chain, Cut, Explained, Requirer, chains, heaviest, why};

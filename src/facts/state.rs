@@ -3,10 +3,26 @@
 
 use crate::base::{is_in_cache, is_within};
 
-/// Databases, lists, logs and caches of package managers.
-const STATE: [&[u8]; 47] = [
+/// Databases of package managers, and what they make of them.
+const DATABASES: [&[u8]; 15] = [
     b"var/lib/dpkg",
     b"var/lib/apt",
+    b"var/cache/private",
+    b"lib/apk/db",
+    b"usr/lib/apk/db",
+    b"var/lib/rpm",
+    b"var/lib/rpmmanifest",
+    b"var/lib/dnf",
+    b"var/lib/yum",
+    b"var/lib/zypp",
+    b"usr/lib/sysimage/rpm",
+    b"usr/lib/sysimage/dnf",
+    b"usr/lib/sysimage/libdnf5",
+    b"usr/share/rpm",
+    b"etc/ld.so.cache",
+];
+/// Their caches.
+const SYSTEM_CACHES: [&[u8]; 12] = [
     b"var/cache/apt",
     b"var/cache/debconf",
     b"var/cache/ldconfig",
@@ -17,7 +33,11 @@ const STATE: [&[u8]; 47] = [
     b"var/cache/libdnf5",
     b"var/cache/yum",
     b"var/cache/zypp",
-    b"var/cache/private",
+    b"etc/apk/cache",
+    b"var/cache/tdnf",
+];
+/// Their logs, and those of users' sessions, which every base begins.
+const LOGS: [&[u8]; 20] = [
     b"var/log/apt",
     b"var/log/dpkg.log",
     b"var/log/alternatives.log",
@@ -35,23 +55,9 @@ const STATE: [&[u8]; 47] = [
     b"var/log/lastlog",
     b"var/log/faillog",
     b"var/log/tallylog",
-    b"lib/apk/db",
-    b"usr/lib/apk/db",
-    b"etc/apk/cache",
-    b"var/lib/rpm",
-    b"var/lib/rpmmanifest",
-    b"var/lib/dnf",
-    b"var/lib/yum",
-    b"var/lib/zypp",
-    b"var/cache/tdnf",
     b"var/log/tdnf.log",
     b"var/log/zypp",
     b"var/log/zypper.log",
-    b"usr/lib/sysimage/rpm",
-    b"usr/lib/sysimage/dnf",
-    b"usr/lib/sysimage/libdnf5",
-    b"usr/share/rpm",
-    b"etc/ld.so.cache",
 ];
 
 /// Below `~/.cache`: installers, and how the names begin that they give to what they keep there.
@@ -90,7 +96,21 @@ const CACHES: [(&[u8], &[&[u8]]); 10] = [
 
 /// Whether a path is a package manager's own state or an installer's cache, which a rebuild makes anew or does without.
 pub fn is_package_manager_state(path: &[u8]) -> bool {
-    STATE.iter().any(|dir| is_within(path, dir)) || is_installer_cache(path)
+    below(&DATABASES, path) || is_system_cache(path) || is_system_log(path) || is_installer_cache(path)
+}
+
+/// Whether a path is in a cache that a package manager of the system makes.
+pub fn is_system_cache(path: &[u8]) -> bool {
+    below(&SYSTEM_CACHES, path)
+}
+
+/// Whether a path is a log that a package manager, or the system's notes of sessions, make.
+pub fn is_system_log(path: &[u8]) -> bool {
+    below(&LOGS, path)
+}
+
+fn below(folders: &[&[u8]], path: &[u8]) -> bool {
+    folders.iter().any(|dir| is_within(path, dir))
 }
 
 /// Whether a path is in a package manager's cache of lists and packages, which nobody needs who installs nothing.
@@ -105,9 +125,7 @@ pub fn is_package_cache(path: &[u8]) -> bool {
         b"var/cache/zypp",
         b"var/cache/apk",
     ];
-    CACHES.iter().any(|dir| is_within(path, dir))
-        || is_in_cache(path)
-        || path.split(|&b| b == b'/').any(|part| part == b"_cacache")
+    below(&CACHES, path) || is_in_cache(path) || path.split(|&b| b == b'/').any(|part| part == b"_cacache")
 }
 
 fn is_installer_cache(path: &[u8]) -> bool {

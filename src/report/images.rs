@@ -101,6 +101,11 @@ impl FoundImage {
             layers: layers(report, place),
         }
     }
+
+    /// Its layers and their bytes: one that it has twice is on disk once.
+    fn each_layer(&self) -> BTreeMap<&String, u64> {
+        self.layers.iter().map(|(key, bytes)| (key, *bytes)).collect()
+    }
 }
 
 /// The layers, each with what tells whether another image has it too: its digest; of one that is not made yet the instructions of
@@ -146,20 +151,15 @@ fn heaviest(report: &AuditReport) -> Option<HeaviestSaving> {
 impl ImagesReport {
     /// Of images and the services that run; what they share is found here.
     pub fn new(mut images: Vec<ServiceImage>, services: &[Service]) -> Self {
-        let found = |images: &[ServiceImage]| -> Vec<FoundImage> {
-            images.iter().filter_map(|image| image.found.clone()).collect()
-        };
         let mut users: BTreeMap<String, (u64, usize)> = BTreeMap::new();
-        for image in found(&images) {
-            // A layer that an image has twice is on disk once.
-            for (key, bytes) in image.layers.into_iter().collect::<BTreeMap<_, _>>() {
-                users.entry(key).or_insert((bytes, 0)).1 += 1;
+        for image in images.iter().filter_map(|image| image.found.as_ref()) {
+            for (key, bytes) in image.each_layer() {
+                users.entry(key.clone()).or_insert((bytes, 0)).1 += 1;
             }
         }
         for image in images.iter_mut().filter_map(|image| image.found.as_mut()) {
-            let layers: BTreeMap<&String, u64> = image.layers.iter().map(|(key, bytes)| (key, *bytes)).collect();
             let is_own = |key: &String| users.get(key).is_some_and(|(_, images)| *images == 1);
-            image.own = layers.into_iter().filter(|(key, _)| is_own(key)).map(|(_, bytes)| bytes).sum();
+            image.own = image.each_layer().into_iter().filter(|(key, _)| is_own(key)).map(|(_, bytes)| bytes).sum();
         }
         let size = |image: &ServiceImage| image.found.as_ref().map(|found| found.unpacked);
         images.sort_by(|one, other| size(other).cmp(&size(one)).then_with(|| one.services.cmp(&other.services)));

@@ -3,7 +3,7 @@
 //! somebody put into `/var/cache` or `/var/log` is theirs.
 
 use crate::base::{file_name, is_in_cache, is_within, parent};
-use crate::facts::is_package_manager_state;
+use crate::facts::{is_package_manager_state, is_system_cache, is_system_log};
 use crate::fs::View;
 use crate::layer::EntryKind;
 use crate::python::{EnvironmentKind, Inventory};
@@ -67,42 +67,6 @@ const STATE: [&[u8]; 9] = [
     b"etc/machine-id",
     b"etc/apk/world",
 ];
-const CACHES: [&[u8]; 12] = [
-    b"var/cache/apt",
-    b"var/cache/apk",
-    b"etc/apk/cache",
-    b"var/cache/debconf",
-    b"var/cache/ldconfig",
-    b"var/cache/fontconfig",
-    b"var/cache/man",
-    b"var/cache/dnf",
-    b"var/cache/yum",
-    b"var/cache/libdnf5",
-    b"var/cache/tdnf",
-    b"var/cache/zypp",
-];
-const LOGS: [&[u8]; 20] = [
-    b"var/log/apt",
-    b"var/log/dpkg.log",
-    b"var/log/alternatives.log",
-    b"var/log/bootstrap.log",
-    b"var/log/fontconfig.log",
-    b"var/log/faillog",
-    b"var/log/lastlog",
-    b"var/log/tallylog",
-    b"var/log/btmp",
-    b"var/log/wtmp",
-    b"var/log/apk.log",
-    b"var/log/dnf.log",
-    b"var/log/dnf.rpm.log",
-    b"var/log/dnf.librepo.log",
-    b"var/log/dnf5.log",
-    b"var/log/hawkey.log",
-    b"var/log/yum.log",
-    b"var/log/tdnf.log",
-    b"var/log/zypp",
-    b"var/log/zypper.log",
-];
 const ACCOUNTS: [&[u8]; 6] = [b"etc/passwd", b"etc/group", b"etc/shadow", b"etc/gshadow", b"etc/subuid", b"etc/subgid"];
 const ENGINE: [&[u8]; 9] = [
     b"proc",
@@ -150,8 +114,8 @@ pub(super) fn class(path: &[u8], place: &Place<'_>) -> Option<Class> {
         () if place.of_distribution && is_of_installer(path) => Class::Installer,
         () if is_scaffolding(path, place.python) => Class::Environment,
         () if below(&STATE) || is_note_of_conda(path) => Class::PackageState,
-        () if below(&CACHES) || is_user_cache(path) => Class::Cache,
-        () if below(&LOGS) => Class::Log,
+        () if is_system_cache(path) || is_user_cache(path) => Class::Cache,
+        () if is_system_log(path) => Class::Log,
         // rpm's databases, and what dnf and zypper note, wherever a distribution has them.
         () if is_package_manager_state(path) => Class::PackageState,
         () if parent(path) == b"etc" && ACCOUNTS.contains(&path.strip_suffix(b"-").unwrap_or(path)) => Class::Accounts,

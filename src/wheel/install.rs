@@ -12,11 +12,12 @@
 use super::bytecode::{known_ratio, predicted_bytecode};
 use super::layout::{InstalledFile, Layout, WheelFile, place_of};
 use super::read::is_script;
+use super::record::{quoted, relative};
 use super::{Contents, WheelInfo};
 use crate::base::{ImagePath, file_name, is_within, parent};
 
 /// The longest first line of a script that kernels take, in bytes.
-const LONGEST_SHEBANG: usize = 127;
+pub(super) const LONGEST_SHEBANG: usize = 127;
 
 /// `sha256=` and a digest in base64.
 const DIGEST: u64 = 7 + 43;
@@ -278,18 +279,15 @@ pub fn scaled(size: u64, part: u64, whole: u64) -> u64 {
 struct Record {
     size: u64,
     site: Vec<u8>,
-    /// How many folders lie between the site directory and the root of all.
-    site_depth: usize,
     line_end: u64,
 }
 
 impl Record {
     fn new(layout: &Layout, installer: &Installer) -> Self {
         let site = layout.site_dir.as_bytes().to_vec();
-        let site_depth = site.split(|&byte| byte == b'/').filter(|part| !part.is_empty()).count();
         // pip writes its rows as its CSV writer does by default.
         let line_end = if matches!(installer, Installer::Pip(..)) { 2 } else { 1 };
-        Self { size: 0, site, site_depth, line_end }
+        Self { size: 0, site, line_end }
     }
 
     /// RECORD's own row, which has neither digest nor size.
@@ -299,30 +297,13 @@ impl Record {
 
     fn row(&mut self, path: &ImagePath, size: Option<u64>) {
         let rest = size.map_or(0, |size| DIGEST + digits(size));
-        self.size += self.path(path.as_bytes()) + 2 + rest + self.line_end;
-    }
-
-    /// A path as RECORD has it: relative to the site directory, with quotes where it needs them.
-    fn path(&self, path: &[u8]) -> u64 {
-        let inside = path.strip_prefix(self.site.as_slice()).and_then(|rest| rest.strip_prefix(b"/"));
-        if let Some(inside) = inside {
-            return field(inside);
-        }
-        let parts = |path: &[u8]| {
-            path.split(|&byte| byte == b'/').filter(|part| !part.is_empty()).map(<[u8]>::to_vec).collect::<Vec<_>>()
-        };
-        let (own, site) = (parts(path), parts(&self.site));
-        let common = own.iter().zip(&site).take_while(|(a, b)| a == b).count();
-        let up = self.site_depth - common;
-        field(&[b"../".repeat(up), own[common..].join(&b'/')].concat())
+        self.size += field(&relative(path.as_bytes(), &self.site)) + 2 + rest + self.line_end;
     }
 }
 
-/// A field of CSV, in bytes.
+/// A field of RECORD, in bytes.
 fn field(text: &[u8]) -> u64 {
-    let quotes = text.iter().filter(|&&byte| byte == b'"').count();
-    let quoted = text.iter().any(|byte| b",\"\r\n".contains(byte));
-    (text.len() + if quoted { 2 + quotes } else { 0 }) as u64
+    quoted(text).len() as u64
 }
 
 fn digits(number: u64) -> u64 {

@@ -13,6 +13,7 @@ mod layout;
 mod options;
 mod platform;
 mod read;
+mod record;
 mod remote;
 mod tags;
 mod unpack;

@@ -16,6 +16,13 @@ pub struct Options {
     pub first_wait: Duration,
 }
 
+impl Options {
+    /// The usual ones; lists are kept there.
+    pub fn keeping(cache: Option<Cache>) -> Self {
+        Self { cache, ..Self::default() }
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         let seconds = Duration::from_secs;

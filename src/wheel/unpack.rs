@@ -6,18 +6,16 @@
 //! (<https://packaging.python.org/en/latest/specifications/recording-installed-packages/>).
 
 use super::archive::Archive;
-use super::install::parse_entry_points;
+use super::install::{LONGEST_SHEBANG, parse_entry_points};
 use super::layout::{Layout, place_of};
 use super::read::is_script;
+use super::record::{quoted, relative};
 use crate::base::{Digest, FastMap, ImagePath, Text, file_name, parent};
 use crate::python::{RecordRow, normalize_name, parse_record};
 use base64::Engine as _;
 
 /// What INSTALLER says.
 const INSTALLER: &[u8] = b"slimwright\n";
-
-/// The longest first line of a script that kernels take, in bytes.
-const LONGEST_SHEBANG: usize = 127;
 
 /// A script that is longer is a program, whose first line is nobody's to replace, in bytes.
 const LONGEST_SCRIPT: u64 = 64 << 10;
@@ -199,31 +197,11 @@ fn record(files: &[UnpackedFile], own: &ImagePath, site_dir: &ImagePath) -> Vec<
     for file in files {
         let digest = file.sha256.map(|digest| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(digest.0));
         let rest = digest.map_or_else(|| ",".to_owned(), |digest| format!("sha256={digest},{}", file.size));
-        rows.push([&field(&relative(file.path.as_bytes(), site_dir.as_bytes()))[..], b",", rest.as_bytes()].concat());
+        rows.push([&quoted(&relative(file.path.as_bytes(), site_dir.as_bytes()))[..], b",", rest.as_bytes()].concat());
     }
-    rows.push([&field(&relative(own.as_bytes(), site_dir.as_bytes()))[..], b",,"].concat());
+    rows.push([&quoted(&relative(own.as_bytes(), site_dir.as_bytes()))[..], b",,"].concat());
     rows.sort_unstable();
     let mut out = rows.join(&b'\n');
     out.push(b'\n');
-    out
-}
-
-/// A path as RECORD writes it: `six.py`, `../../../bin/torchrun`.
-fn relative(path: &[u8], from: &[u8]) -> Vec<u8> {
-    let parts = |text: &[u8]| text.split(|&byte| byte == b'/').map(<[u8]>::to_vec).collect::<Vec<_>>();
-    let (path, from) = (parts(path), parts(from));
-    let common = path.iter().zip(&from).take_while(|(a, b)| a == b).count();
-    let up = std::iter::repeat_n(b"..".to_vec(), from.len() - common);
-    up.chain(path[common..].iter().cloned()).collect::<Vec<_>>().join(&b'/')
-}
-
-/// A field of RECORD, in quotes where it has to be.
-fn field(text: &[u8]) -> Vec<u8> {
-    if !text.iter().any(|byte| b",\"\r\n".contains(byte)) {
-        return text.to_vec();
-    }
-    let mut out = vec![b'"'];
-    text.iter().for_each(|&byte| out.extend(std::iter::repeat_n(byte, 1 + usize::from(byte == b'"'))));
-    out.push(b'"');
     out
 }

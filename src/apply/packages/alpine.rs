@@ -1,6 +1,7 @@
 //! apk's notes of packages that go.
 
 use super::removal::Removal;
+use super::stanzas::stanzas;
 use crate::apply::contents::Texts;
 use crate::base::{ImagePath, PackageId, Text, is_within};
 use crate::facts::Facts;
@@ -98,20 +99,6 @@ impl<'a> Alpine<'a> {
         }
         Ok(())
     }
-}
-
-/// Records with the empty line behind each.
-fn stanzas(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let end = memchr::memmem::find(rest, b"\n\n").map_or(rest.len(), |at| at + 2);
-        let (stanza, after) = rest.split_at(end);
-        rest = after;
-        Some(stanza)
-    })
 }
 
 fn name_of(stanza: &[u8]) -> Option<&[u8]> {

@@ -3,6 +3,7 @@
 use super::alternatives::Alternatives;
 use super::removal::Removal;
 use super::scripts::unknown_work;
+use super::stanzas::stanzas;
 use crate::apply::contents::Texts;
 use crate::base::{FastSet, ImagePath, PackageId, Text, file_name, is_within};
 use crate::facts::Facts;
@@ -173,15 +174,11 @@ impl<'d> Debian<'d> {
             })
         };
         let (mut out, mut taken) = (Vec::with_capacity(text.len()), 0);
-        let mut rest = text;
-        while !rest.is_empty() {
-            let end = memchr::memmem::find(rest, b"\n\n").map_or(rest.len(), |at| at + 2);
-            let (stanza, after) = rest.split_at(end);
+        for stanza in stanzas(text) {
             match is_one(stanza) {
                 true => taken += 1,
                 false => out.extend_from_slice(stanza),
             }
-            rest = after;
         }
         (out, taken)
     }

@@ -23,14 +23,13 @@ pub fn without(cache: &[u8], is_gone: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>>
     let count = number(20)?;
     let entries: Range<usize> = HEADER..HEADER.checked_add(count.checked_mul(ENTRY)?)?;
     let list = new.get(entries.clone())?;
-    let is_kept = |entry: &&[u8]| {
-        let bytes: Option<[u8; 4]> = entry.get(8..12).and_then(|bytes| bytes.try_into().ok());
-        let at = bytes.map(|bytes| if big { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) } as usize);
-        let text = at.and_then(|at| new.get(at..));
+    let is_kept = |at: &usize| {
+        let text = number(*at + 8).and_then(|text| new.get(text..));
         let path = text.and_then(|text| text.split(|&byte| byte == 0).next());
         path.is_none_or(|path| !is_gone(path))
     };
-    let kept: Vec<&[u8]> = list.chunks_exact(ENTRY).filter(is_kept).collect();
+    let kept = entries.clone().step_by(ENTRY).filter(is_kept);
+    let kept: Vec<&[u8]> = kept.map(|at| &new[at..at + ENTRY]).collect();
     if kept.len() == count {
         return None;
     }

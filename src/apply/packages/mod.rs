@@ -7,6 +7,7 @@ mod debian;
 mod loader;
 mod removal;
 mod scripts;
+mod stanzas;
 
 pub use removal::Removal;
 

@@ -210,7 +210,7 @@ impl Wheels for Indexes<'_> {
             Err(error) => return wanted.iter().map(|_| Err(error.to_string())).collect(),
         };
         self.bar.start(&format!("fetching {}", count(wanted.len(), "wheel")), None);
-        let options = crate::wheel::Options { cache: self.cache.clone(), ..crate::wheel::Options::default() };
+        let options = crate::wheel::Options::keeping(self.cache.clone());
         let found = crate::apply::fetch(&uv, wanted, platform, &options, self.folder);
         self.bar.finish();
         found
