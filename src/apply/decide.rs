@@ -14,16 +14,18 @@ use super::error::ApplyError;
 use super::fetch::Fetched;
 use super::groups::{Sorting, sorted};
 use super::install::{self, Installed};
+use super::left::Left;
 use super::outcome::{Arrangement, Body, Item, Wish, hidden_bytes};
 use super::packages::{Question, Removal};
 use super::paths::{Owned, Paths, nanos};
+use super::reviewed::{ReviewError, Reviewed};
 use crate::base::{DistId, ImagePath, PackageId};
 use crate::facts::Facts;
 use crate::fs::View;
-use crate::image::Layers;
-use crate::index::Wanted;
+use crate::image::{Account, Layers};
+use crate::index::{Availability, Wanted};
 use crate::layer::{EntryKind, Limits, content_digest};
-use crate::plan::{Anew, Decided, Draft, PlanError, PlanOptions};
+use crate::plan::{Anew, Decided, Draft, OverriddenEdge, PlanError, PlanOptions};
 use crate::rules::{Detect, Finding, Rule};
 use crate::wheel::Platform;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,17 +34,11 @@ use std::collections::{BTreeMap, BTreeSet};
 pub trait Wheels {
     /// The wheels of pins, each in its turn, or why there is none.
     fn fetch(&self, wanted: &[Wanted], platform: &Platform) -> Vec<Result<Fetched, String>>;
-}
 
-/// Something that the plan wants and that is left as it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Left {
-    /// What: a rule, packages, paths.
-    pub what: String,
-    /// Why.
-    pub why: String,
-    /// Its bytes (`unpacked`).
-    pub bytes: u64,
+    /// Whether indexes have pins; nothing where they are not asked.
+    fn look_up(&self, _wanted: &[Wanted], _platform: &Platform) -> Vec<Availability> {
+        Vec::new()
+    }
 }
 
 /// What goes, by its reason.
@@ -89,6 +85,8 @@ pub struct Asking<'a, 'f> {
     pub rules: &'a [Rule],
     /// What the user chose.
     pub options: &'a PlanOptions,
+    /// The plan that somebody reviewed, if it is to be kept to.
+    pub reviewed: Option<&'a Reviewed>,
     /// Where wheels come from.
     pub wheels: &'a dyn Wheels,
     /// Bounds on what is read.
@@ -101,6 +99,9 @@ pub enum DecideError {
     /// The plan cannot be made.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// The plan that was reviewed is not carried out.
+    #[error(transparent)]
+    Review(#[from] ReviewError),
     /// The original cannot be read.
     #[error(transparent)]
     Apply(#[from] ApplyError),
@@ -142,8 +143,10 @@ impl Asking<'_, '_> {
         let mut of_made: BTreeMap<ImagePath, Owned> = BTreeMap::new();
         let mut made: BTreeMap<ImagePath, Item> = BTreeMap::new();
         let mut archives = Vec::new();
+        let mut account = Account::default();
         for one in done {
             let added = one.put(&paths, archives.len(), &mut made, &mut of_made).map_err(DecideError::from)?;
+            account.installed.push(one.as_installed(self.facts, added));
             out.gone.entry(one.reason.clone()).or_default().added += added;
             archives.push(one.archive);
         }
@@ -173,7 +176,13 @@ impl Asking<'_, '_> {
             })),
             false => Arrangement::InPlace(vec![false; view.image().layers.len()]),
         };
-        out.wish = Wish { stays, arrangement, made, archives };
+        account.rules = decided.files.values().filter(|rule| out.gone.contains_key(*rule)).cloned().collect();
+        let name = |id: &DistId| self.facts.python.distributions[*id].normalized.clone();
+        account.dropped = decided.gone.keys().map(name).collect();
+        let edge = |edge: &OverriddenEdge| (edge.distribution.clone(), edge.name.clone());
+        account.overridden = decided.overridden.iter().map(edge).collect();
+        account.packages = removal.gone.iter().map(|id| self.facts.os.packages[*id].name.clone()).collect();
+        out.wish = Wish { stays, arrangement, made, archives, account };
         out.decided = decided;
         Ok(out)
     }
@@ -181,6 +190,9 @@ impl Asking<'_, '_> {
     /// The plan's decisions, without rules whose wheels cannot be had, and the wheels.
     fn plan(&self, out: &mut Decision) -> Result<(Decided, BTreeMap<DistId, Fetched>), DecideError> {
         let mut options = PlanOptions { own_dockerfile: true, ..self.options.clone() };
+        if let Some(reviewed) = self.reviewed {
+            reviewed.check(self.facts.view.image())?;
+        }
         self.skip_other_bases(&mut options, out);
         let mut known: BTreeMap<(String, String, Option<String>), Result<Fetched, String>> = BTreeMap::new();
         let mut as_they_are: BTreeSet<DistId> = BTreeSet::new();
@@ -191,8 +203,18 @@ impl Asking<'_, '_> {
                     options.base = Some("original".into());
                     continue;
                 }
-                other => other?.decided(),
+                other => self.fitting(other?)?.decided(),
             };
+            let mut kept = Vec::new();
+            if let Some(reviewed) = self.reviewed {
+                let more = reviewed.not_in_plan(self.facts, &decided);
+                if !more.is_empty() {
+                    more.into_iter().for_each(|(rule, why)| self.leave(rule, why, &mut options, out));
+                    continue;
+                }
+                let skipped = options.skip.len() > self.options.skip.len();
+                reviewed.keep_to(self.facts, &mut decided, skipped, &mut kept)?;
+            }
             decided.anew.retain(|anew| !as_they_are.contains(&anew.id));
             self.fetch(&decided, &mut known);
             let mut again = false;
@@ -200,6 +222,9 @@ impl Asking<'_, '_> {
             for anew in &decided.anew {
                 let why = match self.wheel_of(anew, &decided, &known) {
                     Ok(fetched) => {
+                        if let Some(reviewed) = self.reviewed {
+                            reviewed.is_reviewed(self.facts, anew, &fetched.sha256)?;
+                        }
                         wheels.insert(anew.id, fetched);
                         continue;
                     }
@@ -219,14 +244,28 @@ impl Asking<'_, '_> {
                     continue;
                 }
                 for rule in rules {
-                    let bytes = self.findings.iter().filter(|found| found.rule == rule).map(|found| found.bytes).sum();
-                    out.left.push(Left { what: rule.clone(), why: format!("{named}: {why}"), bytes });
-                    options.skip.push(rule);
+                    self.leave(rule, format!("{named}: {why}"), &mut options, out);
                 }
             }
             if !again {
+                out.left.append(&mut kept);
                 return Ok((decided, wheels));
             }
+        }
+    }
+
+    /// Leaves a rule as a whole.
+    fn leave(&self, rule: String, why: String, options: &mut PlanOptions, out: &mut Decision) {
+        let bytes = self.findings.iter().filter(|found| found.rule == rule).map(|found| found.bytes).sum();
+        out.left.push(Left { what: rule.clone(), why, bytes });
+        options.skip.push(rule);
+    }
+
+    /// With choices that indexes have. A plan that was reviewed has made them.
+    fn fitting<'d>(&self, draft: Draft<'d>) -> Result<Draft<'d>, PlanError> {
+        match self.reviewed {
+            Some(_) => Ok(draft),
+            None => draft.fitting(true, &mut |wanted, platform| self.wheels.look_up(wanted, platform)),
         }
     }
 

@@ -6,7 +6,7 @@ use super::outcome::{Origin, OutLayer};
 use super::pack::Blob;
 use super::store::Store;
 use crate::base::Digest;
-use crate::image::Image;
+use crate::image::{Account, Image};
 use crate::layer::Compression;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap};
@@ -26,6 +26,8 @@ pub struct Documents<'d> {
     pub base_layers: usize,
     /// The outcome's layers.
     pub layers: &'d [OutLayer],
+    /// What the outcome tells of itself.
+    pub account: &'d Account,
     /// Their blobs.
     pub blobs: &'d [Blob],
     /// The time of what is new, as RFC 3339 has it, where the user names one.
@@ -101,11 +103,31 @@ impl Documents<'_> {
 
     /// The original's rows, each layer's with what became of it; none where they do not account for the layers.
     fn history(&self, rows: Option<Value>, created: Option<&Value>) -> Option<Vec<Value>> {
-        let Some(Value::Array(rows)) = rows else { return None };
+        let rows = match rows {
+            Some(Value::Array(rows)) => rows,
+            _ => Vec::new(),
+        };
         let is_empty = |row: &Value| row.get("empty_layer").and_then(Value::as_bool).unwrap_or_default();
-        if rows.iter().filter(|row| !is_empty(row)).count() != self.image.layers.len() {
-            return None;
+        let mut out = Vec::new();
+        if rows.iter().filter(|row| !is_empty(row)).count() == self.image.layers.len() {
+            out = self.rows_of_original(rows, &is_empty);
+            out.extend(self.new_rows(created));
+        } else if !self.account.is_empty() {
+            // Who counts rows finds one for each layer.
+            out = self.layers.iter().map(|_| json!({ "created_by": "" })).collect();
         }
+        if !self.account.is_empty() {
+            let mut row = Map::new();
+            row.extend(created.map(|created| ("created".to_owned(), created.clone())));
+            row.insert("created_by".into(), json!(self.account.row()));
+            row.insert("empty_layer".into(), json!(true));
+            out.push(Value::Object(row));
+        }
+        (!out.is_empty()).then_some(out)
+    }
+
+    /// Each row of the original, with what became of its layer.
+    fn rows_of_original(&self, rows: Vec<Value>, is_empty: &dyn Fn(&Value) -> bool) -> Vec<Value> {
         let kept = |layer: usize| self.layers.contains(&OutLayer::Kept(layer));
         let is_new = |layer: usize| {
             self.layers.iter().any(|out| matches!(out, OutLayer::New(Origin::Layer(position), _) if *position == layer))
@@ -133,6 +155,12 @@ impl Documents<'_> {
             }
             out.push(row);
         }
+        out
+    }
+
+    /// The rows of layers that the original has not.
+    fn new_rows(&self, created: Option<&Value>) -> Vec<Value> {
+        let mut out = Vec::new();
         for origin in self.layers.iter().filter_map(OutLayer::origin) {
             let (command, comment) = match origin {
                 Origin::Layer(_) => continue,
@@ -149,7 +177,7 @@ impl Documents<'_> {
             row.insert("comment".into(), json!(comment));
             out.push(Value::Object(row));
         }
-        Some(out)
+        out
     }
 
     fn manifest(&self, config: &Digest, config_size: usize) -> Vec<u8> {

@@ -8,9 +8,10 @@ use super::outcome::{Body, Item};
 use super::paths::{Owned, Paths, nanos, reason_of};
 use crate::base::{DistId, ImagePath, Text, ancestors, file_name, is_within, parent};
 use crate::facts::Facts;
+use crate::image::FromWheel;
 use crate::layer::{Entry, EntryKind, SHA256_UP_TO, content_digest};
 use crate::plan::Decided;
-use crate::python::Distribution;
+use crate::python::{Distribution, normalize_name};
 use crate::wheel::{Archive, Content, Layout, Unpacked, UnpackedFile, Unpacking};
 use std::collections::BTreeMap;
 
@@ -197,6 +198,17 @@ impl Installed {
             made.insert(file.path.clone(), self.item(file, archive));
         }
         Ok(added)
+    }
+
+    /// For the account.
+    pub fn as_installed(&self, facts: &Facts<'_>, bytes: u64) -> FromWheel {
+        FromWheel {
+            name: normalize_name(&self.name),
+            version: self.version.clone(),
+            instead_of: facts.python.distributions[self.id].normalized.clone(),
+            sha256: self.sha256.clone(),
+            bytes,
+        }
     }
 
     fn owner(&self, path: &[u8]) -> (u32, u32) {

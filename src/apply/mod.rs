@@ -17,12 +17,14 @@ mod fetch;
 mod groups;
 mod header;
 mod install;
+mod left;
 mod outcome;
 mod output;
 mod pack;
 mod packages;
 mod paths;
 mod proof;
+mod reviewed;
 mod store;
 mod write;
 
@@ -30,13 +32,15 @@ use crate::base::Digest;
 use crate::fs::View;
 use crate::image::{Image, Layers, Local, OpenOptions, Progress, Target, open};
 use crate::layer::Limits;
-pub use decide::{Asking, DecideError, Decision, Gone, Left, Wheels};
+pub use decide::{Asking, DecideError, Decision, Gone, Wheels};
 use document::Documents;
 pub use error::ApplyError;
 pub use fetch::{Fetched, fetch};
+pub use left::Left;
 pub use outcome::{Arrangement, Body, Groups, Item, Origin, OutLayer, Outcome, Wish, hidden_bytes};
 pub use output::{Form, OUTPUTS, Output};
 pub use pack::{Blob, Packing};
+pub use reviewed::{ReviewError, Reviewed};
 use store::Store;
 
 /// How the outcome is written.
@@ -131,6 +135,7 @@ impl Original<'_> {
             image: self.image,
             base_layers: self.base_layers,
             layers: &outcome.layers,
+            account: &outcome.account,
             blobs: &blobs,
             created: options.created.clone(),
             name: output.name.as_deref(),

@@ -9,7 +9,7 @@
 use super::error::ApplyError;
 use crate::base::{Basis, EntryIdx, FastMap, FastSet, ImagePath, LayerIdx, ancestors};
 use crate::fs::{DataRef, Fate, Node, View};
-use crate::image::Image;
+use crate::image::{Account, Image};
 use crate::layer::{Entry, EntryKind, LayerIndex};
 use crate::wheel::Archive;
 use std::collections::BTreeMap;
@@ -26,6 +26,8 @@ pub struct Wish {
     pub made: BTreeMap<ImagePath, Item>,
     /// Where the bytes of it are.
     pub archives: Vec<Archive>,
+    /// What the outcome is to tell of itself.
+    pub account: Account,
 }
 
 /// How paths are sorted into layers.
@@ -179,6 +181,8 @@ pub struct Outcome {
     pub predicted: Image,
     /// Where bodies are that neither the original nor the item has.
     pub archives: Vec<Archive>,
+    /// What it tells of itself.
+    pub account: Account,
 }
 
 impl Outcome {
@@ -202,7 +206,9 @@ impl Outcome {
         }
         let layers: Vec<OutLayer> = layers.into_iter().map(Draft::finish).collect();
         let predicted = image_of(view.image(), &layers);
-        Ok(Self { layers, predicted, archives: wish.archives })
+        let mut account = wish.account;
+        account.unpacked = Some(predicted.unpacked());
+        Ok(Self { layers, predicted, archives: wish.archives, account })
     }
 }
 

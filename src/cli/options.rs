@@ -244,8 +244,11 @@ pub struct Apply {
     pub source: Source,
     /// Follow this rule and nothing else of the plan: deleted-bytes drops what layers have and no container sees, and rules over
     /// paths (pip-cache) drop these; may be repeated
-    #[arg(long, value_name = "RULE", conflicts_with_all = ["accept", "skip"])]
+    #[arg(long, value_name = "RULE", conflicts_with_all = ["accept", "skip", "plan"])]
     pub only: Vec<String>,
+    /// The folder of a plan that was reviewed (plan -o DIR), to be carried out as it is: for this image, and nothing beside it
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["accept", "skip"])]
+    pub plan: Option<PathBuf>,
     /// Which rules the plan follows.
     #[command(flatten)]
     pub followed: Followed,
@@ -325,6 +328,9 @@ pub struct Verify {
     /// The rebuilt image
     #[arg(value_name = "AFTER")]
     pub after: String,
+    /// Which rules.
+    #[command(flatten)]
+    pub profiles: Profiles,
     /// The folder that the plan was written to: its sizes and overrides are compared, its smoke test is run
     #[arg(long, value_name = "DIR")]
     pub plan: Option<PathBuf>,

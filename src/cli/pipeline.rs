@@ -357,11 +357,8 @@ pub fn base_at_hand(input: &Input, name: &str, told: Option<&(String, Target)>) 
     })
 }
 
-/// How often a plan's choices are made again: a family has no more members.
-const MAX_FITS: usize = 8;
-
 /// A draft whose choices can be installed, as far as package indexes tell.
-fn fitted<'a>(mut draft: Draft<'a>, asks: Asks<'_>) -> std::result::Result<Draft<'a>, PlanError> {
+fn fitted<'a>(draft: Draft<'a>, asks: Asks<'_>) -> std::result::Result<Draft<'a>, PlanError> {
     let (input, all) = match asks {
         Asks::Nobody => return Ok(draft),
         Asks::Choices(input) => (input, false),
@@ -370,19 +367,13 @@ fn fitted<'a>(mut draft: Draft<'a>, asks: Asks<'_>) -> std::result::Result<Draft
     // Who asks for all pins says what is in the way.
     let uv = if draft.choices(all).is_empty() { None } else { uv_of(input).ok() };
     let Some(uv) = uv else { return Ok(draft) };
-    for _ in 0..MAX_FITS {
-        let wanted = draft.choices(all);
-        let Some(platform) = draft.platform().filter(|_| !wanted.is_empty()) else { break };
+    draft.fitting(all, &mut |wanted, platform| {
         let bar = Bar::new(input.quiet);
         bar.start(&format!("asking package indexes for {} (uv {})", count(wanted.len(), "pin"), uv.version()), None);
-        let found = index::look_up(&uv, &wanted, &platform, &wheel_options(input));
+        let found = index::look_up(&uv, wanted, platform, &wheel_options(input));
         bar.finish();
-        match draft.fitted(&wanted, &found)? {
-            Some(other) => draft = other,
-            None => break,
-        }
-    }
-    Ok(draft)
+        found
+    })
 }
 
 fn uv_of(input: &Input) -> std::result::Result<Uv, ResolveError> {

@@ -4,6 +4,7 @@
 //! archive, a layout, a directory), *recorded* (read back from a file that an earlier run wrote) or
 //! *predicted* (made by a plan). All are the same type, so that everything above is written once.
 
+mod account;
 mod archive;
 mod cache;
 pub mod catalogue;
@@ -27,6 +28,7 @@ mod stream;
 mod target;
 mod transport;
 
+pub use account::{Account, FromWheel};
 pub use cache::{CACHE_BYTES, Cache, CacheInfo};
 pub use config::{Config, DEFAULT_PATH, HealthCheck, HistoryRow, parse_config};
 pub use error::ImageError;

@@ -10,7 +10,9 @@ use super::installer::{self, Stage};
 use super::predict::{Prediction, Taken};
 use super::stock::Stock;
 use super::system::{self, Question, SystemDecisions};
-use super::{BaseImage, Dropped, Plan, PlanError, PlanOptions, TargetEnvironment, availability, base, carried};
+use super::{
+    BaseImage, Dropped, OverriddenEdge, Plan, PlanError, PlanOptions, TargetEnvironment, availability, base, carried,
+};
 use crate::base::{DistId, FastMap, FastSet, ImagePath, PackageId, Text, both, count, file_name};
 use crate::conda::{Answer, BuildQuestion};
 use crate::context::{KnownConda, KnownDistribution};
@@ -23,6 +25,9 @@ use crate::python::{EnvironmentKind, normalize_name};
 use crate::rules::{Detect, Finding, Rule, Tier, actions};
 use crate::wheel::{Libc, Platform, WheelInfo};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// How often a plan's choices are made again: a family has no more members.
+const MAX_FITS: usize = 8;
 
 /// The decisions of a plan. [`Draft::wanted`] tells what may be looked up; [`Draft::intent`] makes the plan, with the
 /// answers as data, as far as it is known without its text.
@@ -224,6 +229,27 @@ impl<'a> Draft<'a> {
             measure: false,
         };
         self.swaps().filter(|(_, swap)| all || swap.index.is_none()).map(wanted).collect()
+    }
+
+    /// The plan whose choices can be installed, as far as package indexes tell; `ask` looks pins up for a platform.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Draft::new`].
+    pub fn fitting(
+        mut self,
+        all: bool,
+        ask: &mut dyn FnMut(&[Wanted], &Platform) -> Vec<Availability>,
+    ) -> Result<Self, PlanError> {
+        for _ in 0..MAX_FITS {
+            let wanted = self.choices(all);
+            let Some(platform) = self.platform().filter(|_| !wanted.is_empty()) else { break };
+            match self.fitted(&wanted, &ask(&wanted, &platform))? {
+                Some(other) => self = other,
+                None => break,
+            }
+        }
+        Ok(self)
     }
 
     /// The plan with other choices, where an index does not have one that was made; `answers` are in the order of `asked`.
@@ -553,6 +579,8 @@ pub struct Decided {
     pub files: FastMap<ImagePath, String>,
     /// For a report: distributions and packages that go.
     pub dropped: Vec<Dropped>,
+    /// Requirements that will not be met, on purpose.
+    pub overridden: Vec<OverriddenEdge>,
 }
 
 impl Draft<'_> {
@@ -576,6 +604,7 @@ impl Draft<'_> {
             packages: system.gone.clone(),
             files: self.followed_files(),
             dropped: dropped.into_iter().chain(system.dropped.iter().cloned()).collect(),
+            overridden: closure::overridden(self.facts, decisions).0,
         }
     }
 

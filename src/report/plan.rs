@@ -5,14 +5,15 @@ use super::build::{instructions, saving, skipped_summary};
 use super::fates::LedgerReport;
 use super::heavy::{HeavyReport, heavy};
 use super::libraries::LibrariesReport;
-use crate::base::{Basis, ByteSize, Size, Text, Unit};
+use crate::base::{Basis, ByteSize, Digest, Size, Text, Unit};
 use crate::emit::edit::{Edit, Edits};
 use crate::facts::Explained;
 use crate::image::{Config, GapText, Image};
 use crate::index::{Availability, Verdict};
-use crate::plan::{Dropped, LibraryCheck, OverriddenEdge, Pin, Plan};
+use crate::plan::{Dropped, LibraryCheck, OverriddenEdge, Pin, Plan, PlanOptions};
 use crate::rules::Tier;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Everything that a plan decided.
@@ -25,6 +26,15 @@ pub struct PlanReport {
     pub original: Text,
     /// `linux/amd64`.
     pub platform: Text,
+    /// The digests of the image's unpacked layers, lowest first, by which it is known again; none where it does not tell them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub diff_ids: Vec<Text>,
+    /// Which rules the user let the plan follow, or kept it from.
+    #[serde(skip_serializing_if = "FollowedRules::is_empty")]
+    pub followed: FollowedRules,
+    /// The files that build the image, by name, with their SHA-256.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<Text, String>,
     /// The image as it is.
     pub before: ImageSize,
     /// The image as the plan predicts it.
@@ -83,6 +93,23 @@ pub struct PlanReport {
     pub again: Option<Text>,
     /// The commands that build the image and compare it with the original, in their order, escaped.
     pub next: Vec<Text>,
+}
+
+/// What the user chose among rules.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct FollowedRules {
+    /// Rules of tier `confirm` that are followed.
+    pub accept: Vec<Text>,
+    /// Rules that are not followed.
+    pub skip: Vec<Text>,
+}
+
+impl FollowedRules {
+    /// Whether nothing was chosen.
+    pub fn is_empty(&self) -> bool {
+        self.accept.is_empty() && self.skip.is_empty()
+    }
 }
 
 /// The edits of a Dockerfile.
@@ -296,6 +323,9 @@ impl PlanReport {
             schema_version: SCHEMA_VERSION,
             original: Text::from(&plan.original),
             platform: Text::from(&image.platform),
+            diff_ids: escaped(&image.config.diff_ids),
+            followed: FollowedRules::default(),
+            files: BTreeMap::new(),
             before: image_size(image),
             predicted: image_size(&plan.predicted),
             saving: saving(image, plan),
@@ -349,6 +379,14 @@ impl PlanReport {
     #[must_use]
     pub fn with_next(self, commands: &[String]) -> Self {
         Self { next: escaped(commands), ..self }
+    }
+
+    /// Adds what the user chose, and the files that were written.
+    #[must_use]
+    pub fn with_files(self, options: &PlanOptions, files: &[(String, String)]) -> Self {
+        let followed = FollowedRules { accept: escaped(&options.accept), skip: escaped(&options.skip) };
+        let digest = |(name, text): &(String, String)| (Text::from(name), Digest::of(text.as_bytes()).to_string());
+        Self { followed, files: files.iter().map(digest).collect(), ..self }
     }
 
     /// Adds the edits of the user's own Dockerfile.

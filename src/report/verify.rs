@@ -95,7 +95,12 @@ impl Page {
         let tree = &verification.tree;
         let mut out = Vec::new();
         if tree.by_plan.0 > 0 {
-            out.push(format!("by the plan: {} paths, {}", tree.by_plan.0, ByteSize(tree.by_plan.1)));
+            let by = if verification.by_own_account {
+                "by the image's own account (slimwright apply)"
+            } else {
+                "by the plan"
+            };
+            out.push(format!("{by}: {} paths, {}", tree.by_plan.0, ByteSize(tree.by_plan.1)));
         }
         if !tree.made_anew.is_empty() {
             let classes: Vec<String> =

@@ -71,7 +71,8 @@ impl Started {
         let lists = [config.entrypoint.as_ref(), config.cmd.as_ref(), config.health_check.as_ref().map(|c| &c.test)];
         let mut texts: Vec<&str> = lists.into_iter().flatten().flatten().map(String::as_str).collect();
         texts.extend(config.env.iter().filter_map(|text| text.split_once('=')).map(|(_, value)| value));
-        let built = config.history.iter().flat_map(|row| row.created_by.split([';', '&', '|']));
+        let rows = config.history.iter().filter(|row| !crate::image::Account::is_row(&row.created_by));
+        let built = rows.flat_map(|row| row.created_by.split([';', '&', '|']));
         texts.extend(built.filter(|part| !part.contains(" install ") && !part.contains(" uninstall ")));
         let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
         let words = texts.into_iter().flat_map(|text| text.split(|c| !is_word(c))).filter(|word| !word.is_empty());

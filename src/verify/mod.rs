@@ -34,6 +34,8 @@ pub struct Verification {
     pub after: u64,
     /// What the plan predicted (`unpacked`), if there is a plan.
     pub predicted: Option<u64>,
+    /// Whether what goes is accounted for by the rebuilt image's own word, and by no plan.
+    pub by_own_account: bool,
     /// The paths of the original, compared.
     pub tree: Tree,
     /// The checks, in a fixed order.
@@ -144,12 +146,14 @@ pub fn verify(before: &Facts<'_>, after: &Facts<'_>, promise: Option<&Promise>, 
         configuration::configuration(&before.view.image().config, &after.view.image().config, promise),
     ]);
     checks.extend(promise.map(|promise| pair.distributions(promise)));
-    checks.extend(promise.map(|promise| size(promise.unpacked, after.view.image().unpacked(), tolerance)));
+    let predicted = promise.and_then(|promise| promise.unpacked);
+    checks.extend(predicted.map(|predicted| size(predicted, after.view.image().unpacked(), tolerance)));
     Verification {
+        by_own_account: false,
         tree,
         before: before.view.image().unpacked(),
         after: after.view.image().unpacked(),
-        predicted: promise.map(|promise| promise.unpacked),
+        predicted,
         checks,
         gone: pair.only(&pair.before_names, &pair.after_names),
         new: pair.only(&pair.after_names, &pair.before_names),

@@ -1,15 +1,17 @@
 //! What a plan promised: read back from its `plan.json`.
 
 use crate::base::{Digest, Text};
+use crate::image::Account;
 use crate::python::normalize_name;
+use crate::rules::Finding;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What of a plan can be checked in the image that was built from it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Promise {
-    /// Predicted bytes of the image (`unpacked`).
-    pub unpacked: u64,
+    /// Predicted bytes of the image (`unpacked`), where that is told.
+    pub unpacked: Option<u64>,
     /// What is to be installed, by normalized name.
     pub pins: BTreeMap<String, PromisedPin>,
     /// Normalized names that are not to be there.
@@ -110,7 +112,7 @@ struct Edge {
 
 impl Promise {
     /// Whether a path of the original, escaped, goes by the plan, by itself or with a directory above it.
-    pub(super) fn drops(&self, path: &str) -> bool {
+    pub fn drops(&self, path: &str) -> bool {
         let above = path.match_indices('/').map(|(end, _)| &path[..end]);
         self.gone.contains_key(path) || above.into_iter().any(|dir| self.gone.get(dir) == Some(&true))
     }
@@ -120,6 +122,41 @@ impl Promise {
         self.dropped.contains(name)
             || self.replaced.contains(name)
             || self.pins.get(name).is_some_and(|pin| pin.version != version)
+    }
+
+    /// What an image tells of itself. `findings` are those of its rules in the original: a path goes by a rule only where the
+    /// rule finds it there.
+    pub fn of_account(account: &Account, findings: &[Finding]) -> Self {
+        let found = findings.iter().filter(|finding| account.rules.contains(&finding.rule));
+        let pin = |bytes: u64, version: &str| PromisedPin { version: version.to_owned(), bytes };
+        let others = account.installed.iter().map(|one| one.instead_of.clone());
+        let (rebuilt, replaced) = others.partition(|name| account.installed.iter().any(|one| one.name == *name));
+        Self {
+            unpacked: account.unpacked,
+            pins: account.installed.iter().map(|one| (one.name.clone(), pin(one.bytes, &one.version))).collect(),
+            dropped: account.dropped.clone(),
+            replaced,
+            rebuilt,
+            dropped_system: account.packages.clone(),
+            gone: found.flat_map(|finding| &finding.paths).map(|path| (path.to_string(), false)).collect(),
+            overridden: account.overridden.clone(),
+            ..Self::default()
+        }
+    }
+
+    /// Of what a plan promises, as much as an image says was carried out on the original's bytes: what was left is there, and
+    /// what the plan does not have is not accounted for by the image's own word.
+    #[must_use]
+    pub fn carried_out(mut self, account: &Account) -> Self {
+        let installed = |name: &String| account.installed.iter().any(|one| one.name == *name);
+        let replaced = |name: &String| account.installed.iter().any(|one| one.instead_of == *name);
+        self.unpacked = account.unpacked;
+        self.pins.retain(|name, _| installed(name));
+        self.replaced.retain(replaced);
+        self.rebuilt.retain(replaced);
+        self.dropped.retain(|name| account.dropped.contains(name));
+        self.dropped_system.retain(|name| account.packages.contains(name));
+        self
     }
 
     /// Reads a `plan.json`.
@@ -135,7 +172,7 @@ impl Promise {
         let gone = plan.ledger.into_iter().flat_map(|ledger| ledger.gone);
         let dropped = plan.dropped.iter().map(|dropped| normalize_name(&dropped.name));
         Ok(Self {
-            unpacked: plan.predicted.unpacked.bytes,
+            unpacked: Some(plan.predicted.unpacked.bytes),
             dropped: dropped.filter(|name| !pins.contains_key(name)).collect(),
             gone: gone
                 .filter(|gone| gone.by.as_deref() != Some(LOST))

@@ -3,7 +3,8 @@
 use crate::tarballs::{Header, Packing as Stored, Parts, Store, Tar, archive, docker_new, docker_old, oci};
 use serde_json::{Value, json};
 use slimwright::apply::{
-    Applied, ApplyError, Asking, Fetched, Form, Left, Options, Original, OutLayer, Output, Packing, Wheels, Wish,
+    Applied, ApplyError, Asking, DecideError, Fetched, Form, Left, Options, Original, OutLayer, Output, Packing,
+    Reviewed, Wheels, Wish,
 };
 use slimwright::base::Digest;
 use slimwright::fs::View;
@@ -17,7 +18,7 @@ use std::path::Path;
 
 /// What a path is, as far as a container sees it.
 #[derive(Clone, Debug, PartialEq)]
-struct Seen {
+pub struct Seen {
     kind: tar::EntryType,
     mode: u32,
     owner: (u64, u64),
@@ -27,7 +28,7 @@ struct Seen {
     content: Vec<u8>,
 }
 
-type Tree = BTreeMap<Vec<u8>, Seen>;
+pub type Tree = BTreeMap<Vec<u8>, Seen>;
 
 fn clean(raw: &[u8]) -> Vec<u8> {
     let text = raw.strip_prefix(b"./").unwrap_or(raw);
@@ -625,7 +626,7 @@ fn distribution(name: &str, version: &str, files: &[(&str, &str)]) -> Tar {
 }
 
 /// A base with dpkg's notes, then packages of the system and distributions of Python above it.
-fn service(prerm: &str) -> Parts {
+pub fn service(prerm: &str) -> Parts {
     let stanza = |name: &str, depends: &str| {
         format!(
             "Package: {name}\nStatus: install ok installed\nPriority: optional\nSection: devel\nArchitecture: amd64\nVersion: 1\n{depends}Description: x\n more\n\n"
@@ -713,17 +714,26 @@ fn service(prerm: &str) -> Parts {
     parts
 }
 
-struct Whole {
-    layout: tempfile::TempDir,
-    tree: Tree,
+pub struct Whole {
+    pub layout: tempfile::TempDir,
+    pub tree: Tree,
     tars: Vec<Vec<u8>>,
-    config: Value,
-    left: Vec<Left>,
+    pub config: Value,
+    pub left: Vec<Left>,
     manifest: String,
 }
 
 /// Applies the whole plan of an image, with these wheels at hand.
 fn whole(parts: &Parts, wheels: BTreeMap<&'static str, std::path::PathBuf>) -> Whole {
+    keeping_to(parts, wheels, None).unwrap()
+}
+
+/// The same, by a plan that was reviewed.
+pub fn keeping_to(
+    parts: &Parts,
+    wheels: BTreeMap<&'static str, std::path::PathBuf>,
+    reviewed: Option<&Reviewed>,
+) -> Result<Whole, DecideError> {
     let store = Store::new();
     let original = store.write("original.tar", archive(&docker_new(parts)));
     let (image, layers) = open_with_layers(&Target::at(&original), &OpenOptions::default(), &()).unwrap();
@@ -741,10 +751,11 @@ fn whole(parts: &Parts, wheels: BTreeMap<&'static str, std::path::PathBuf>) -> W
         findings: &findings,
         rules: &rules,
         options: &options,
+        reviewed,
         wheels: &wheels,
         limits: &limits,
     };
-    let mut decision = asking.decide().unwrap();
+    let mut decision = asking.decide()?;
     let original = Original { base_layers: decision.base_layers, ..original };
     let outcome = original.outcome(&view, std::mem::take(&mut decision.wish)).unwrap();
     let layout = tempfile::tempdir().unwrap();
@@ -752,10 +763,11 @@ fn whole(parts: &Parts, wheels: BTreeMap<&'static str, std::path::PathBuf>) -> W
     let options = crate::apply::options(&format!("oci:{}", place.display()), Compression::Zstd);
     let applied = original.write(outcome, &options, &()).unwrap();
     let (config, tars) = read(&place);
-    Whole { layout, tree: merged(&tars), tars, config, left: decision.left, manifest: applied.manifest.to_string() }
+    let (left, manifest) = (decision.left, applied.manifest.to_string());
+    Ok(Whole { layout, tree: merged(&tars), tars, config, left, manifest })
 }
 
-fn headless_wheel(folder: &Path) -> BTreeMap<&'static str, std::path::PathBuf> {
+pub fn headless_wheel(folder: &Path) -> BTreeMap<&'static str, std::path::PathBuf> {
     let path = folder.join("opencv_python_headless-4.9-py3-none-any.whl");
     let files: [(&str, &[u8]); 3] = [
         ("cv2/__init__.py", b"__version__ = 'headless'\n"),
@@ -770,7 +782,7 @@ fn text<'t>(whole: &'t Whole, path: &str) -> Option<&'t str> {
     whole.tree.get(path.as_bytes()).map(|seen| std::str::from_utf8(&seen.content).unwrap())
 }
 
-const QUIET_PRERM: &str =
+pub const QUIET_PRERM: &str =
     "#!/bin/sh\nset -e\nif [ \"$1\" = remove ]; then\n  update-alternatives --quiet --remove cc /usr/bin/gcc\nfi\n";
 
 #[test]

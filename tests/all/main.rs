@@ -103,6 +103,7 @@ mod repository;
 mod requests;
 mod requirements;
 mod resolve;
+mod reviewed;
 mod rpm;
 mod rule_files;
 mod rules;

@@ -80,7 +80,7 @@ fn an_image_that_keeps_all_passes_and_a_distribution_that_went_without_a_plan_is
     assert!(rows[0].starts_with("dev 3 is gone: 3 paths, 9.0 kB") && rows.len() == 1, "{rows:?}");
     assert!(found.failed() && found.before > found.after + 9000);
 
-    let promise = Promise { dropped: ["dev".to_owned()].into(), unpacked: found.after, ..Promise::default() };
+    let promise = Promise { dropped: ["dev".to_owned()].into(), unpacked: Some(found.after), ..Promise::default() };
     let found = compared(&before, &kept, Some(&promise));
     assert!(!found.failed(), "{found:?}");
     assert_eq!(found.tree.by_plan.0, 3);
@@ -272,7 +272,7 @@ fn a_prediction_holds_within_the_tolerance() {
         (900, 12.0, Outcome::Passed),
         (0, 2.0, Outcome::Failed),
     ] {
-        let promise = Promise { unpacked: predicted, ..Promise::default() };
+        let promise = Promise { unpacked: Some(predicted), ..Promise::default() };
         let (one, two) = (image_of(image), image_of(image));
         let (one, two) = (View::new(&one), View::new(&two));
         let (a, b) = (Survey::new(&one, &[]), Survey::new(&two, &[]));
@@ -289,7 +289,7 @@ fn the_dockerfile_that_a_plan_wrote_is_no_loss_where_the_context_is_copied() {
     let (a, b) = (Survey::new(&one, &[]), Survey::new(&two, &[]));
     let outcome_with = |written: &str| {
         let written = [slimwright::layer::content_digest(written.as_bytes())].into();
-        let promise = Promise { unpacked: 8, written, ..Promise::default() };
+        let promise = Promise { unpacked: Some(8), written, ..Promise::default() };
         let found = verify(&a.facts(&one), &b.facts(&two), Some(&promise), 100.0);
         (outcome(&found, "application"), found.lost())
     };
@@ -302,7 +302,7 @@ fn a_size_that_differs_from_the_plan_fails_and_is_no_loss() {
     let (one, two) = (image_of("f app/a 1000\n"), image_of("f app/a 1000\n"));
     let (one, two) = (View::new(&one), View::new(&two));
     let (a, b) = (Survey::new(&one, &[]), Survey::new(&two, &[]));
-    let promise = Promise { unpacked: 900, ..Promise::default() };
+    let promise = Promise { unpacked: Some(900), ..Promise::default() };
     let found = verify(&a.facts(&one), &b.facts(&two), Some(&promise), 2.0);
     assert!(found.failed() && !found.lost());
     let text = slimwright::report::verify(&found, false, 80, false);

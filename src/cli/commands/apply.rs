@@ -1,6 +1,6 @@
 //! `slimwright apply`: the small image itself, without an engine.
 
-use crate::apply::{Asking, DecideError, Fetched, OUTPUTS, Options, Original, Output, Packing, Wheels, Wish};
+use crate::apply::{Asking, DecideError, Fetched, OUTPUTS, Options, Original, Output, Packing, Reviewed, Wheels, Wish};
 use crate::base::count;
 use crate::cli::budget::epoch;
 use crate::cli::failure::{Failure, Result};
@@ -13,7 +13,7 @@ use crate::cli::progress::Bar;
 use crate::facts::Survey;
 use crate::fs::View;
 use crate::image::{Cache, ImageError, Progress as _, open_with_layers};
-use crate::index::{Uv, Wanted};
+use crate::index::{Availability, Uv, Wanted, look_up};
 use crate::layer::Compression;
 use crate::plan::PlanOptions;
 use crate::programs::Strangers;
@@ -27,6 +27,8 @@ struct Settings {
     input: Input,
     /// What the plan follows.
     plan: PlanOptions,
+    /// The plan that was reviewed.
+    reviewed: Option<Reviewed>,
     /// Where wheels' lists are kept, and wheels.
     cache: Option<Cache>,
     wheels: PathBuf,
@@ -102,11 +104,17 @@ impl Settings {
         };
         let kept = cache.as_ref().map(|cache| cache.info().folder.join("wheels"));
         let wheels = kept.or_else(|| scratch.as_ref().map(|folder| folder.path().to_owned())).unwrap_or_default();
-        let followed = pipeline::followed(&rules, &args.followed)?;
+        let reviewed = args.plan.as_deref().map(Reviewed::read).transpose();
+        let reviewed = reviewed.map_err(|error| Failure::of(true, error))?;
+        let followed = reviewed
+            .as_ref()
+            .map_or(args.followed, |plan| options::Followed { accept: plan.accept.clone(), skip: plan.skip.clone() });
+        let followed = pipeline::followed(&rules, &followed)?;
         let plan = PlanOptions { accept: followed.accept, skip: followed.skip, ..PlanOptions::default() };
         Ok(Self {
             input,
             plan,
+            reviewed,
             cache,
             wheels,
             _scratch: scratch,
@@ -140,11 +148,13 @@ impl Settings {
             findings: &findings,
             rules: &self.rules,
             options: &self.plan,
+            reviewed: self.reviewed.as_ref(),
             wheels: &wheels,
             limits: &self.input.options.limits,
         };
         let mut decision = asking.decide().map_err(|error| match error {
             DecideError::Plan(error) => pipeline::plan_failure(&error),
+            DecideError::Review(error) => Failure::of(true, error),
             DecideError::Apply(error) => Failure::of(error.is_usage(), error),
         })?;
         let wish = std::mem::take(&mut decision.wish);
@@ -180,6 +190,9 @@ impl Settings {
                     row.files += 1;
                 }
             }
+            if row.files > 0 {
+                wish.account.rules.insert(rule.id.clone());
+            }
             out.push(row);
         }
         (wish, out)
@@ -212,6 +225,14 @@ impl Wheels for Indexes<'_> {
         self.bar.start(&format!("fetching {}", count(wanted.len(), "wheel")), None);
         let options = crate::wheel::Options::keeping(self.cache.clone());
         let found = crate::apply::fetch(&uv, wanted, platform, &options, self.folder);
+        self.bar.finish();
+        found
+    }
+
+    fn look_up(&self, wanted: &[Wanted], platform: &Platform) -> Vec<Availability> {
+        let Ok(uv) = Uv::find_outside(&Strangers::here()) else { return Vec::new() };
+        self.bar.start(&format!("asking package indexes for {}", count(wanted.len(), "pin")), None);
+        let found = look_up(&uv, wanted, platform, &crate::wheel::Options::keeping(self.cache.clone()));
         self.bar.finish();
         found
     }

@@ -58,7 +58,7 @@ pub fn run(mut args: options::Plan) -> Result<()> {
             let edited = edits.map(|edits| text::edits_summary(edits, &planned.plan.actions)).unwrap_or_default();
             let again = settings.again(planned);
             let next = settings.next(planned);
-            let files = files(&measured, planned, again.as_deref(), &next)?;
+            let files = files(&measured, planned, &settings.options, (again.as_deref(), &next))?;
             Ok((files, measured.report(&rules), edited, again, next))
         })?;
         settings.folder.write(&files)?;
@@ -201,21 +201,22 @@ fn own_dockerfile(folder: &Path, source: &Source, skip: &[String]) -> Result<Box
 fn files(
     measured: &Measured<'_>,
     planned: &Planned,
-    again: Option<&str>,
-    next: &[String],
+    options: &PlanOptions,
+    (again, next): (Option<&str>, &[String]),
 ) -> Result<Vec<(String, String)>> {
     let Planned { plan, files, edits } = planned;
-    let report = PlanReport::new(measured.image, plan)
-        .with_heavy(&facts::heaviest(measured.facts, HEAVY))
-        .with_libraries(&plan::libraries_after(measured.facts, plan))
-        .with_edits(edits.as_ref())
-        .with_again(again)
-        .with_next(next);
     let mut files = files.clone();
     if let Some(edits) = edits {
         files.insert(0, ("Dockerfile".to_owned(), edits.text.clone()));
         files.insert(1, ("Dockerfile.diff".to_owned(), edits.diff.clone()));
     }
+    let report = PlanReport::new(measured.image, plan)
+        .with_files(options, &files)
+        .with_heavy(&facts::heaviest(measured.facts, HEAVY))
+        .with_libraries(&plan::libraries_after(measured.facts, plan))
+        .with_edits(edits.as_ref())
+        .with_again(again)
+        .with_next(next);
     files.push(("REPORT.md".to_owned(), report_md::render(&report)));
     files.push(("plan.json".to_owned(), json(&report).map_err(Failure::measure)?));
     Ok(files)

@@ -10,9 +10,10 @@ use crate::cli::output::print;
 use crate::cli::pipeline;
 use crate::cli::progress::Bar;
 use crate::facts::Facts;
-use crate::image::{Progress as _, Target};
+use crate::image::{Account, Image, Progress as _, Target};
 use crate::layer::content_digest;
 use crate::report::{self, json};
+use crate::rules::{self, Finding, Rule};
 use crate::verify::{self, Check, Promise};
 use std::collections::BTreeSet;
 use std::fs::DirEntry;
@@ -21,6 +22,8 @@ use std::path::{Path, PathBuf};
 struct Settings {
     before: Input,
     after: Input,
+    /// What an image's own account names.
+    rules: Vec<Rule>,
     /// The plan's folder.
     plan: Option<PathBuf>,
     /// Whether the images may be run.
@@ -34,7 +37,13 @@ struct Settings {
 /// Runs the command.
 pub fn run(args: options::Verify) -> Result<()> {
     let settings = Settings::new(args)?;
-    settings.before.keeping_cache(|| verify(&settings))
+    let mut settings = settings;
+    // The image says whether it is to be compared by an account of its own.
+    let after = pipeline::image(&settings.after)?;
+    let account = Account::of(&after.config).filter(|account| !account.is_empty());
+    // Whether anything imports a module that only the old build had.
+    settings.before.options.limits.sources |= settings.plan.is_some() || account.is_some();
+    settings.before.keeping_cache(|| verify(&settings, &after, account.as_ref()))
 }
 
 impl Settings {
@@ -48,11 +57,11 @@ impl Settings {
         let source = locate(args.source)?;
         let (mut before, mut after) = input::pair((source, after), &Asked::default())?;
         before.options.digests = !args.sizes_only;
-        // Whether anything imports a module that only the old build had.
-        before.options.limits.sources |= args.plan.is_some();
         after.options.digests = !args.sizes_only;
+        let rules = pipeline::rules(args.profiles.profiles.as_deref())?;
         Ok(Self {
             before,
+            rules,
             after,
             tolerance: args.tolerance,
             plan: args.plan,
@@ -61,14 +70,27 @@ impl Settings {
             format: args.format,
         })
     }
+
+    /// What the rules of an account find in the original.
+    fn found(&self, account: &Account, before: &Facts<'_>) -> Vec<Finding> {
+        let rules: Vec<Rule> = self.rules.iter().filter(|rule| account.rules.contains(&rule.id)).cloned().collect();
+        if rules.is_empty() { Vec::new() } else { rules::evaluate(before, &rules) }
+    }
 }
 
-fn verify(settings: &Settings) -> Result<()> {
-    let promise = settings.plan.as_deref().map(read_promise).transpose()?;
-    let (before, after) = (pipeline::image(&settings.before)?, pipeline::image(&settings.after)?);
+fn verify(settings: &Settings, after: &Image, account: Option<&Account>) -> Result<()> {
+    let plan = settings.plan.as_deref().map(read_promise).transpose()?;
+    let before = pipeline::image(&settings.before)?;
     let verification = pipeline::survey(&before, &[], |before| {
-        pipeline::survey(&after, &[], |after| {
+        pipeline::survey(after, &[], |after| {
+            let promise = match (&plan, account) {
+                (Some(plan), Some(account)) => Some(plan.clone().carried_out(account)),
+                (Some(plan), None) => Some(plan.clone()),
+                (None, Some(account)) => Some(Promise::of_account(account, &settings.found(account, before))),
+                (None, None) => None,
+            };
             let mut verification = verify::verify(before, after, promise.as_ref(), settings.tolerance);
+            verification.by_own_account = plan.is_none() && account.is_some();
             verification.checks.push(imports(settings, before, after));
             verification
         })
