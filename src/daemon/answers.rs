@@ -19,12 +19,22 @@ pub struct Inspected {
     pub diff_ids: Vec<String>,
     /// `amd64`.
     pub architecture: String,
+    /// `v8`, where there is one.
+    pub variant: Option<String>,
     /// `linux`.
     pub os: String,
     /// What the engine shows as its size; what is counted differs from store to store.
     pub size: u64,
     /// The storage driver that holds it, where the engine says so.
     pub graph_driver: Option<String>,
+}
+
+impl Inspected {
+    /// `os/architecture[/variant]`.
+    pub fn platform(&self) -> String {
+        let variant = self.variant.as_ref().map(|variant| format!("/{variant}")).unwrap_or_default();
+        format!("{}/{}{variant}", self.os, self.architecture)
+    }
 }
 
 /// What an engine says of itself.
@@ -34,6 +44,8 @@ pub struct Info {
     pub root_dir: Option<PathBuf>,
     /// The storage driver: `overlay2` for the classic store, `overlayfs` for containerd's, `overlay` for Podman's.
     pub driver: Option<String>,
+    /// Whether it keeps images in containerd's store, as new installations do since Docker 29.
+    pub is_containerd: bool,
     /// Its version.
     pub version: String,
     /// Memory of the machine where it runs, in bytes.
@@ -52,6 +64,7 @@ struct RawInspect {
     #[serde(rename = "RootFS")]
     root_fs: Option<RawRootFs>,
     architecture: Option<String>,
+    variant: Option<String>,
     os: Option<String>,
     size: Option<i64>,
     graph_driver: Option<RawDriver>,
@@ -74,6 +87,7 @@ struct RawDriver {
 struct RawInfo {
     docker_root_dir: Option<PathBuf>,
     driver: Option<String>,
+    driver_status: Option<Vec<Vec<String>>>,
     server_version: Option<String>,
     mem_total: Option<u64>,
     #[serde(rename = "NCPU")]
@@ -94,6 +108,7 @@ pub fn parse_inspect(bytes: &[u8]) -> Result<Inspected, serde_json::Error> {
         repo_tags: raw.repo_tags.unwrap_or_default(),
         diff_ids: raw.root_fs.and_then(|root| root.layers).unwrap_or_default(),
         architecture: raw.architecture.unwrap_or_default(),
+        variant: raw.variant.filter(|variant| !variant.is_empty()),
         os: raw.os.unwrap_or_default(),
         size: raw.size.and_then(|size| size.try_into().ok()).unwrap_or_default(),
         graph_driver: raw.graph_driver.and_then(|driver| driver.name).filter(|name| !name.is_empty()),
@@ -103,7 +118,9 @@ pub fn parse_inspect(bytes: &[u8]) -> Result<Inspected, serde_json::Error> {
 /// Parses the answer of `/info`.
 pub fn parse_info(bytes: &[u8]) -> Result<Info, serde_json::Error> {
     let raw: RawInfo = serde_json::from_slice(bytes)?;
+    let is_containerd = |row: &Vec<String>| row[..] == ["driver-type", "io.containerd.snapshotter.v1"];
     Ok(Info {
+        is_containerd: raw.driver_status.unwrap_or_default().iter().any(is_containerd),
         root_dir: raw.docker_root_dir.filter(|path| path.is_absolute()),
         driver: raw.driver.filter(|driver| !driver.is_empty()),
         version: raw.server_version.unwrap_or_default(),

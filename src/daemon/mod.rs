@@ -2,7 +2,7 @@
 //!
 //! Nothing is written and nothing in the engine is changed: questions are asked of it (`/_ping`, `/info`,
 //! `/images/NAME/json`, of a name that it does not have `/images/json`, and of containers `/containers/json` and
-//! `/containers/ID/json`), and then there are two ways to an image.
+//! `/containers/ID/json`), and then there are three ways to an image.
 //!
 //! - [`Engine::export`] streams the archive that `docker save` would write. Every engine can do it, and it is
 //!   slow: the classic store first puts the whole archive into a folder of its own, and then every byte of the
@@ -10,12 +10,15 @@
 //! - [`Store`] reads the classic `overlay2` store in place, which takes the rights of root. The engine keeps each
 //!   layer unpacked, and beside it what the unpacking lost: the tar's headers and padding. Put together they are
 //!   the layer's tar again, byte for byte, but the contents of files are read only where somebody asks for them.
+//! - [`content_store`] is where containerd's store, the default of new installations since Docker 29, has the blobs as a
+//!   registry sent them. Root may read them in place.
 //!
 //! Source: the Docker Engine API reference; OCI image-spec, config.md (chain IDs); github.com/vbatts/tar-split.
 
 mod answers;
 mod client;
 mod containers;
+mod content;
 mod endpoint;
 mod error;
 mod folder;
@@ -26,6 +29,7 @@ mod tar_split;
 pub use answers::{Info, Inspected, parse_info, parse_inspect, parse_names};
 pub use client::{Engine, Export};
 pub use containers::{Container, ImageProgram, Listed, parse_container, parse_containers, parse_image_program};
+pub use content::content_store;
 pub use endpoint::{Endpoint, Surroundings};
 pub use error::DaemonError;
 pub use folder::Folder;

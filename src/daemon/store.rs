@@ -71,11 +71,7 @@ impl Store {
     /// does no harm: images and layers are looked for by their digests.
     pub fn open(root_dir: &Path, driver: &str) -> Result<Self, DaemonError> {
         if driver != "overlay2" {
-            let kind = match driver {
-                "overlayfs" => " (containerd's image store)",
-                "overlay" => " (Podman's)",
-                _ => "",
-            };
+            let kind = if driver == "overlay" { " (Podman's)" } else { "" };
             let why = format!("expected the storage driver overlay2, found {driver}{kind}");
             return Err(DaemonError::NoStore { why: why.into() });
         }
@@ -216,7 +212,7 @@ pub fn chain_ids(diff_ids: &[Digest]) -> Vec<Digest> {
     diff_ids.iter().scan(None, next).collect()
 }
 
-fn no_store(folder: &Path, error: &io::Error) -> DaemonError {
+pub(super) fn no_store(folder: &Path, error: &io::Error) -> DaemonError {
     let why = match error.kind() {
         io::ErrorKind::PermissionDenied => "only root may read it".to_owned(),
         io::ErrorKind::NotFound => {

@@ -220,7 +220,8 @@ fn digest_of(files: &dyn Files, descriptor: &Descriptor) -> Result<Digest, Image
     text.parse().map_err(|error: crate::base::DigestError| ImageError::shape(&files.place("index.json"), error))
 }
 
-fn blob_name(digest: &Digest) -> String {
+/// Where layouts and containerd's content store have a blob.
+pub(super) fn blob_name(digest: &Digest) -> String {
     format!("blobs/sha256/{}", digest.hex())
 }
 

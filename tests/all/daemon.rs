@@ -556,3 +556,92 @@ fn a_kind_that_is_mistyped_gets_the_right_one() {
         assert!(stderr.contains(&format!("did you mean `{meant}`?")), "{stderr}");
     }
 }
+
+/// An engine that keeps its images in containerd's store, below `root`: an image's ID is the digest of its manifest or index.
+fn with_containerd(root: &Path, parts: &crate::tarballs::Parts, export: Vec<u8>, id: &Digest) -> Scripted {
+    let inspected = json!({
+        "Id": id.to_string(), "RepoTags": parts.names, "Size": 1234, "Architecture": "amd64", "Os": "linux",
+        "GraphDriver": {"Name": "overlayfs"}, "RootFS": {"Type": "layers", "Layers": parts.config["rootfs"]["diff_ids"]},
+    });
+    let info = json!({
+        "DockerRootDir": root, "Driver": "overlayfs", "ServerVersion": "29.0.0",
+        "DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]],
+    });
+    Scripted::new(&[
+        ("/_ping", ping("1.47")),
+        ("/v1.47/info", json_answer(200, &info.to_string())),
+        ("/v1.47/images/example/app:1/json", json_answer(200, &inspected.to_string())),
+        ("/v1.47/images/example/app:1/get", raw_answer(200, &format!("Content-Length: {}\r\n", export.len()), &export)),
+    ])
+}
+
+fn exports(engine: &Scripted) -> usize {
+    engine.asked().iter().filter(|path| path.ends_with("/get")).count()
+}
+
+/// A layout whose only image is one of an index's two, and the digests of its manifest and of that index.
+fn of_two_platforms(parts: &crate::tarballs::Parts) -> (crate::tarballs::Files, [Digest; 2]) {
+    use crate::tarballs::{Files, Packing, Parts, add_blob, add_image, layout};
+    let mut files = Files::new();
+    let mut ours = add_image(&mut files, parts, Packing::Gzip);
+    ours["platform"] = json!({"os": "linux", "architecture": "amd64"});
+    // The other platform's blobs were not pulled.
+    let mut theirs = add_image(&mut Files::new(), &Parts::new(vec![crate::tarballs::Tar::new().finish()]), Packing::Plain);
+    theirs["platform"] = json!({"os": "linux", "architecture": "arm64"});
+    let kind = "application/vnd.oci.image.index.v1+json";
+    let index = json!({"schemaVersion": 2, "mediaType": kind, "manifests": [theirs, ours]});
+    let mut descriptor = add_blob(&mut files, &serde_json::to_vec(&index).unwrap(), kind);
+    descriptor["annotations"] = json!({"org.opencontainers.image.ref.name": parts.names[0]});
+    let digests = [&ours, &descriptor].map(|found| found["digest"].as_str().unwrap().parse().unwrap());
+    (layout(files, &[descriptor]), digests)
+}
+
+#[test]
+fn an_image_of_containerds_store_is_exported_once() {
+    let (store, parts) = (Store::new(), crate::tarballs::sample());
+    let (files, ids) = of_two_platforms(&parts);
+    let archive = crate::tarballs::archive(&files);
+    for (number, id) in ids.into_iter().enumerate() {
+        let engine = with_containerd(&store.path("elsewhere"), &parts, archive.clone(), &id);
+        let cache = store.path(&format!("cache {number}"));
+        let (code, first, said) = run(&engine, &cache, &AUDIT);
+        assert_eq!((code, exports(&engine)), (0, 1), "{said}");
+        assert!(said.contains("it is not there"), "{said}");
+        let (code, second, said) = run(&engine, &cache, &AUDIT);
+        assert_eq!((code, exports(&engine)), (0, 1), "{said}");
+        assert_eq!(second, first);
+        // What is known of one platform says nothing of another.
+        let (code, _, said) = run(&engine, &cache, &[&AUDIT[..], &["--platform", "linux/arm64"]].concat());
+        assert_eq!((code, exports(&engine)), (3, 2), "{said}");
+    }
+    // An ID that nothing in the stream has is not known by it.
+    let engine = with_containerd(&store.path("elsewhere"), &parts, archive, &Digest::of(b"another"));
+    let cache = store.path("cache of another");
+    run(&engine, &cache, &AUDIT);
+    run(&engine, &cache, &AUDIT);
+    assert_eq!(exports(&engine), 2);
+}
+
+#[test]
+fn containerds_blobs_are_read_in_place() {
+    let (store, parts) = (Store::new(), crate::tarballs::sample());
+    let (files, ids) = of_two_platforms(&parts);
+    let content = "engine/containerd/daemon/io.containerd.content.v1.content";
+    let folder = store.folder(content, &files);
+    let layout = format!("oci:{}", store.folder("layout", &files).display());
+    for id in ids {
+        let engine = with_containerd(&store.path("engine"), &parts, Vec::new(), &id);
+        let (code, stdout, said) = run(&engine, &store.path("cache"), &[&AUDIT[..], &["--no-cache"]].concat());
+        assert_eq!((code, exports(&engine)), (0, 0), "{said}");
+        let (_, other, _) = run(&engine, &store.path("cache"), &["audit", &layout, "--format", "json", "--no-cache"]);
+        let layers = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap()["layers"].clone();
+        assert!(layers(&stdout).as_array().is_some_and(|layers| layers.len() == 2), "{stdout}");
+        assert_eq!(layers(&stdout), layers(&other));
+    }
+    // A blob that is another one than its name says is not believed.
+    let engine = with_containerd(&store.path("engine"), &parts, Vec::new(), &ids[0]);
+    std::fs::write(folder.join("blobs/sha256").join(ids[0].hex()), "{}").unwrap();
+    let (code, stdout, said) = run(&engine, &store.path("cache 2"), &AUDIT);
+    assert_eq!((code, stdout.as_str()), (3, ""), "{said}");
+    assert!(said.contains("its digest"), "{said}");
+}
