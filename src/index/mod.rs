@@ -27,6 +27,7 @@
 //! Source: PEP 440, PEP 503, PEP 592 (yanked), PEP 751 (`pylock.toml`).
 
 mod access;
+mod answers;
 mod compile;
 mod constraints;
 mod explain;

@@ -127,7 +127,7 @@ pub struct Resolved {
 }
 
 /// Why an installation cannot be predicted at all.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum RequestError {
     /// uv cannot be used.
     #[error(transparent)]

@@ -97,18 +97,8 @@ pub fn resolve(
         }
     });
     let solver = Solver { uv: &uv, request, platform, gathered: &gathered, deadline, wait: options.wait };
-    let answer = solver.answer(options)?;
-    let mut packages = answer.packages;
-    let traffic = look_into(&mut packages, uv.access(), options, deadline);
-    packages.sort_by(|a, b| (&a.normalized, &a.name).cmp(&(&b.normalized, &b.name)));
-    let mut not_predicted = [gathered.not_predicted.clone(), answer.not_predicted].concat();
-    for package in packages.iter().filter(|package| package.info.is_none() && package.wheel.is_some()) {
-        not_predicted.push((package.name.clone(), package.reason.clone()));
-    }
-    not_predicted.sort();
-    not_predicted.dedup();
-    let (requests, downloaded) = traffic;
-    Ok(Resolution { packages, not_predicted, requests, downloaded, notes: gathered.notes.clone() })
+    let question = solver.question();
+    uv.answers.once(question, || solver.resolution(question, options))
 }
 
 /// Reads what the wheels have. Returns the requests and bytes that it took.
@@ -171,10 +161,30 @@ struct Solver<'a> {
 }
 
 impl Solver<'_> {
+    /// What is asked, with all that the answer depends on, but the index. Only a digest of it: it may have secrets.
+    fn question(&self) -> Digest {
+        Digest::of(self.identity().as_bytes())
+    }
+
+    /// The answer, and what its wheels have.
+    fn resolution(&self, question: Digest, options: &Options) -> Result<Resolution, RequestError> {
+        let answer = self.answer(question, options)?;
+        let mut packages = answer.packages;
+        let (requests, downloaded) = look_into(&mut packages, self.uv.access(), options, self.deadline);
+        packages.sort_by(|a, b| (&a.normalized, &a.name).cmp(&(&b.normalized, &b.name)));
+        let mut not_predicted = [self.gathered.not_predicted.clone(), answer.not_predicted].concat();
+        for package in packages.iter().filter(|package| package.info.is_none() && package.wheel.is_some()) {
+            not_predicted.push((package.name.clone(), package.reason.clone()));
+        }
+        not_predicted.sort();
+        not_predicted.dedup();
+        Ok(Resolution { packages, not_predicted, requests, downloaded, notes: self.gathered.notes.clone() })
+    }
+
     /// The answer: a fresh one that is kept, or a new one.
-    fn answer(&self, options: &Options) -> Result<Answer, RequestError> {
+    fn answer(&self, question: Digest, options: &Options) -> Result<Answer, RequestError> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let key = format!("answer {}", Digest::of(self.identity().as_bytes()));
+        let key = format!("answer {question}");
         let known = options.cache.as_ref().and_then(|cache| cache.get::<Answer>(&key));
         let is_fresh = |known: &Answer| known.made <= now && now - known.made < FRESH.as_secs();
         if let Some(known) = known.filter(is_fresh) {
@@ -191,7 +201,6 @@ impl Solver<'_> {
         Ok(answer)
     }
 
-    /// All that the answer depends on, but the index. It is digested, for it may have secrets.
     fn identity(&self) -> String {
         let mut out = String::new();
         let local = self.gathered.roots.iter().filter_map(|root| root.requirement.from.strip_prefix("file://"));

@@ -7,6 +7,7 @@
 
 use super::ResolveError;
 use super::access::Access;
+use super::answers::Answers;
 use super::run::{Run, Where};
 use super::user::{PLACES, User, named};
 use crate::base::{Text, masked};
@@ -34,6 +35,8 @@ pub struct Uv {
     /// More of its environment: pip's indexes, those of a request.
     given: Vec<(String, OsString)>,
     access: Access,
+    /// What was answered in this run.
+    pub(super) answers: Answers,
 }
 
 /// What a run of uv came to.
@@ -116,7 +119,7 @@ impl Uv {
         }
         let user = User::read(strangers);
         let access = user.access.clone();
-        Ok(Self { program, version, user: Arc::new(user), given: Vec::new(), access })
+        Ok(Self { program, version, user: Arc::new(user), given: Vec::new(), access, answers: Answers::default() })
     }
 
     /// With more of an environment: `(name, value)`. Indexes that are named there are the only ones.

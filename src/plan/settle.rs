@@ -65,7 +65,7 @@ impl Intent<'_> {
         // What a rebuild leaves behind of its own is no finding.
         let mut rows: Vec<Skipped> = left
             .into_iter()
-            .filter(|(rule, _)| ![actions::REBUILD, actions::OTHER_BASE].contains(rule))
+            .filter(|(rule, _)| ![actions::REBUILD, actions::OTHER_BASE, actions::UNKNOWN].contains(rule))
             .map(row)
             .collect();
         rows.sort_by_key(|skipped| std::cmp::Reverse(skipped.bytes));
@@ -317,7 +317,7 @@ impl Found {
         *sum.2.entry(subject).or_default() += bytes;
     }
 
-    /// What was to stay: there is something else at its path, or it is lost.
+    /// What was to stay: there is something else at its path, a gap may bring it, or it is lost.
     fn missing(&mut self, prediction: &Prediction<'_>, predicted: &Image) -> Vec<(ImagePath, u64)> {
         let missing = std::mem::take(&mut self.missing);
         if missing.is_empty() {
@@ -337,11 +337,14 @@ impl Found {
             let entry = facts.view.entry(at);
             let path = entry.path.as_bytes();
             let bytecode = path.ends_with(b".pyc") && file_name(parent(path)) == b"__pycache__";
-            if !there.contains(path) && !linked.contains(&at) && !bytecode && facts.view.visible_path(at).is_some() {
+            let is_lost =
+                !there.contains(path) && !linked.contains(&at) && !bytecode && facts.view.visible_path(at).is_some();
+            let may_come = is_lost && predicted.gaps.iter().any(|gap| gap.writes.may_touch(path));
+            if is_lost && !may_come {
                 lost.push((entry.path.clone(), entry.size));
             }
             let subject = owing.owed(at, entry).1.title(facts);
-            self.goes(actions::REBUILD, subject, entry.size);
+            self.goes(if may_come { actions::UNKNOWN } else { actions::REBUILD }, subject, entry.size);
         }
         lost
     }

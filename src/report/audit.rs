@@ -517,6 +517,14 @@ pub struct ActionSummary {
     pub added: u64,
 }
 
+impl PlanSummary {
+    /// Bytes of the original of which nobody knows whether the plan's text brings them again.
+    pub(super) fn unknown(&self) -> u64 {
+        let own = self.actions.iter().filter(|action| *action.rule == *crate::rules::actions::UNKNOWN);
+        own.map(|action| action.removed).sum()
+    }
+}
+
 /// Something that a plan leaves alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -155,6 +155,14 @@ pub(super) fn relative(before: u64, after: u64) -> String {
     format!("{sign}{} %", u128::from(before.abs_diff(after)) * 100 / u128::from(before))
 }
 
+/// The same of a plan. Where `unknown` bytes of the original may come again, nobody knows how much it saves.
+pub(super) fn relative_to_plan(before: u64, after: u64, unknown: u64) -> String {
+    match unknown {
+        0 => relative(before, after),
+        _ => format!("not known: {} of the original may come again", ByteSize(unknown)),
+    }
+}
+
 /// What a piece of text is, for its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tone {
@@ -218,6 +226,8 @@ mod tests {
         assert_eq!(relative(1_000, 279), "−72 %");
         assert_eq!(relative(1_000, 1_200), "+20 %");
         assert_eq!(relative(0, 5), "");
+        assert_eq!(relative_to_plan(1_000, 279, 0), "−72 %");
+        assert_eq!(relative_to_plan(1_000, 279, 500), "not known: 500 B of the original may come again");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::audit::{AuditReport, FindingReport};
 use super::groups::some;
-use super::layout::{change, percent, percents, relative};
+use super::layout::{change, percent, percents, relative_to_plan};
 use crate::base::{Basis, ByteSize, Text, count};
 use crate::rules::Severity;
 use std::fmt::Write as _;
@@ -122,7 +122,7 @@ fn plan(out: &mut String, report: &AuditReport) {
         return;
     };
     let after = plan.predicted.bytes;
-    let share = relative(report.sizes.unpacked.bytes.0, after.0);
+    let share = relative_to_plan(report.sizes.unpacked.bytes.0, after.0, plan.unknown());
     let _ = writeln!(out, "A plan on {} is predicted to leave **{after}** ({share}).", plain(&plan.base));
     if !plan.gaps.is_empty() {
         out.push_str("\nIt is larger by what nobody can know before the build:\n");

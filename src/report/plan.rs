@@ -317,6 +317,12 @@ pub struct PlanAction {
 }
 
 impl PlanReport {
+    /// Bytes of the original of which nobody knows whether the plan's text brings them again.
+    pub(super) fn unknown(&self) -> u64 {
+        let own = self.actions.iter().filter(|action| *action.rule == *crate::rules::actions::UNKNOWN);
+        own.map(|action| action.removed).sum()
+    }
+
     /// Writes down what `plan` makes of `image`.
     pub fn new(image: &Image, plan: &Plan) -> Self {
         Self {

@@ -2,7 +2,7 @@
 
 use super::audit::BaseEstimate;
 use super::heavy;
-use super::layout::{change, relative};
+use super::layout::{change, relative_to_plan};
 use super::markdown::{plain, table};
 use super::plan::{AvailabilityReport, ImageSize, PlanReport, RequirementReport, TakenAway};
 use crate::base::{Basis, ByteSize, Size};
@@ -35,7 +35,7 @@ fn head(out: &mut String, report: &PlanReport) {
     let _ = writeln!(out, "# A smaller {}\n", plain(&report.original));
     let summary = [
         vec!["before".to_owned(), before.to_string(), report.before.unpacked.basis.as_str().to_owned()],
-        vec!["predicted".to_owned(), after.to_string(), relative(before.0, after.0)],
+        vec!["predicted".to_owned(), after.to_string(), relative_to_plan(before.0, after.0, report.unknown())],
     ];
     let _ = writeln!(
         out,

@@ -3,7 +3,7 @@
 use super::audit::{ActionSummary, AuditReport, FindingReport, PlanSummary, SkippedSummary};
 use super::groups::some;
 use super::layout::{
-    Tone, bar, change, columns, fit, left, paint, percent, percents, relative, right, wrap_commands, wrap_to,
+    Tone, bar, change, columns, fit, left, paint, percent, percents, relative_to_plan, right, wrap_commands, wrap_to,
 };
 use super::text::Style;
 use crate::base::{Basis, ByteSize, Text, count};
@@ -227,7 +227,11 @@ pub(super) fn plan_written(report: &AuditReport, style: Style<'_>) -> Vec<String
     let before = report.sizes.unpacked.bytes;
     let after = plan.predicted.bytes;
     let more = unknown(plan);
-    let text = format!("{before} → predicted {after}{more} ({}), on {}", relative(before.0, after.0), plan.base);
+    let text = format!(
+        "{before} → predicted {after}{more} ({}), on {}",
+        relative_to_plan(before.0, after.0, plan.unknown()),
+        plan.base
+    );
     lines.push(paint(style.color, Tone::Saving, &fit(&text, style.width)));
     lines.extend(plan_gap_lines(plan, style));
     lines
@@ -312,10 +316,15 @@ fn offer(plan: &PlanSummary) -> Option<String> {
 
 fn proposal(report: &AuditReport, plan: &PlanSummary, style: Style<'_>) -> Vec<String> {
     let (before, after) = (report.sizes.unpacked.bytes.0, plan.predicted.bytes.0);
-    if plan.saving <= 0 {
+    if plan.saving <= i64::try_from(plan.unknown()).unwrap_or(i64::MAX) {
         return indented(wrap_to("the plan would not make this image smaller", style.width - 2, 2));
     }
-    let size = format!("predicted {}{} ({})", plan.predicted.bytes, unknown(plan), relative(before, after));
+    let size = format!(
+        "predicted {}{} ({})",
+        plan.predicted.bytes,
+        unknown(plan),
+        relative_to_plan(before, after, plan.unknown())
+    );
     let command = |target: &str| format!("→ slimwright plan {target} -o slim/");
     let given = command(style.target);
     // A command that is cut in two is no command.

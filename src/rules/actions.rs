@@ -23,6 +23,8 @@ pub const UNUSED_CLOSURE: &str = "unused-closure";
 /// A new build leaves behind what was made in the original, and makes again what it needs.
 pub const REBUILD: &str = "rebuild";
 
+/// A command of the plan's text is not predicted, and may bring what the original has there: no saving.
+pub const UNKNOWN: &str = "unknown";
 /// Another image takes the place of the base.
 pub const OTHER_BASE: &str = "other-base";
 
@@ -38,7 +40,7 @@ pub struct OwnReason {
 }
 
 /// All of them.
-pub const OWN_REASONS: [OwnReason; 4] = [
+pub const OWN_REASONS: [OwnReason; 5] = [
     OwnReason {
         id: UNUSED_PACKAGES,
         action: "without OS packages that nothing kept depends on: {}",
@@ -55,6 +57,12 @@ pub const OWN_REASONS: [OwnReason; 4] = [
         action: "build on the base that was named, without {}",
         why: "The image that --base names takes the place of the one that the original was built on. What only the old one \
               had goes, but for packages that something which stays is linked with: these are installed.",
+    },
+    OwnReason {
+        id: UNKNOWN,
+        action: "not predicted, and no saving: {}",
+        why: "A command of the plan's Dockerfile cannot be predicted, and may bring again what the original has there. The \
+              prediction is without these bytes: the image may be larger by them.",
     },
     OwnReason {
         id: REBUILD,

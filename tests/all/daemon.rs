@@ -586,7 +586,8 @@ fn of_two_platforms(parts: &crate::tarballs::Parts) -> (crate::tarballs::Files, 
     let mut ours = add_image(&mut files, parts, Packing::Gzip);
     ours["platform"] = json!({"os": "linux", "architecture": "amd64"});
     // The other platform's blobs were not pulled.
-    let mut theirs = add_image(&mut Files::new(), &Parts::new(vec![crate::tarballs::Tar::new().finish()]), Packing::Plain);
+    let mut theirs =
+        add_image(&mut Files::new(), &Parts::new(vec![crate::tarballs::Tar::new().finish()]), Packing::Plain);
     theirs["platform"] = json!({"os": "linux", "architecture": "arm64"});
     let kind = "application/vnd.oci.image.index.v1+json";
     let index = json!({"schemaVersion": 2, "mediaType": kind, "manifests": [theirs, ours]});

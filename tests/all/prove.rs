@@ -168,6 +168,9 @@ fn an_image_that_the_file_did_not_make_is_a_gap() {
     let image = on_python("layer RUN make all\nf opt/data 700000\nlayer RUN ./clean\nf opt/other 5\n");
     let plan = edited(&image, "FROM python:3.11-slim\nRUN make all\nCMD [\"python3\"]\n");
     assert!(plan.predicted.gaps.iter().any(|gap| gap.place.contains('4')), "{:?}", plan.predicted.gaps);
+    // What the gap may bring is no saving.
+    let rows: Vec<(&str, u64)> = plan.actions.iter().map(|action| (action.rule.as_str(), action.removed)).collect();
+    assert_eq!(rows, [("unknown", 5)], "{:#?}", plan.actions);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::picture;
 use crate::base::{Basis, ByteSize, Text, count};
 use crate::report::audit::{AuditReport, FindingReport, PlanSummary};
 use crate::report::groups::some;
-use crate::report::layout::{change, percent, percents, relative};
+use crate::report::layout::{change, percent, percents, relative_to_plan};
 use crate::report::text::Style;
 use crate::rules::{Severity, Tier};
 use std::collections::BTreeSet;
@@ -95,7 +95,11 @@ fn todo(report: &AuditReport, style: Style<'_>) -> Vec<Html> {
     };
     let (before, after) = (report.sizes.unpacked.bytes, plan.predicted.bytes);
     let gaps = if plan.gaps.is_empty() { String::new() } else { format!(" + {}", count(plan.gaps.len(), "gap")) };
-    let line = format!("{before} today, {after}{gaps} predicted ({}), on {}.", relative(before.0, after.0), plan.base);
+    let line = format!(
+        "{before} today, {after}{gaps} predicted ({}), on {}.",
+        relative_to_plan(before.0, after.0, plan.unknown()),
+        plan.base
+    );
     let mut out = vec![el("p", &[("class", "lead")], [text(line)]), waterfall(plan, before.0)];
     if plan.saving > 0 {
         out.push(command(&format!("slimwright plan {} -o slim/", target(style))));
