@@ -143,10 +143,17 @@ impl Stage {
             release: None,
             virtual_name: None,
         };
-        match self.put_known_packages(world, &request, place.text) {
-            true => Outcome::Done,
-            false => not_looked_up(),
+        if self.put_known_packages(world, &request, place.text) {
+            return Outcome::Done;
         }
+        // No index of rpm's is read: the image to measure by has them, or nobody knows them.
+        let inventory = self.system().inventory.clone();
+        let Some(known) = world.outside.measured(&request, None, &inventory) else { return not_looked_up() };
+        for name in &known.unknown {
+            self.gap(place.text, name, GapReason::NotLookedUp(Packages::Rpm), Writes::Anywhere);
+        }
+        self.put_measured_packages(known, false);
+        Outcome::Done
     }
 
     fn architecture(&self, world: &World<'_>) -> String {

@@ -12,7 +12,7 @@ use crate::base::{Basis, count, is_within};
 use crate::facts::{Facts, is_package_manager_state};
 use crate::fs::{Node, View};
 use crate::image::catalogue::{self, PythonTag};
-use crate::image::{Config, Image};
+use crate::image::{Config, HistoryRow, Image};
 use crate::os::OsInventory;
 use crate::python::{Distribution, Inventory};
 
@@ -82,7 +82,8 @@ fn tell(facts: &Facts<'_>, options: &PlanOptions, gpu: Option<&GpuSystem<'_>>) -
     }
     let official = official_python(&image.config, os);
     if let Some((name, how)) = official.as_ref().filter(|_| told > 0 && has_python(image, told)) {
-        return Ok(known(name, how, told));
+        let own = layers_until(image, |command| command == r#"CMD ["python3"]"#);
+        return Ok(known(name, how, own.filter(|&own| has_python(image, own)).unwrap_or(told)));
     }
     // What has CUDA in it is no distribution's own image: without its packages the one below it is.
     if gpu.is_some_and(|gpu| !gpu.leaves)
@@ -91,7 +92,10 @@ fn tell(facts: &Facts<'_>, options: &PlanOptions, gpu: Option<&GpuSystem<'_>>) -
         let how = "the variables that NVIDIA's images set, and /etc/os-release";
         return Ok(known(&name, how, cuda_layers(image, told)));
     }
-    let found = operating_system(os).filter(|_| !image.layers.is_empty());
+    if let Some((name, layers)) = red_hat(image, os).filter(|_| told > 0) {
+        return Ok(known(&name, "the labels that Red Hat's images have", layers.unwrap_or(told)));
+    }
+    let found = operating_system(image, os).filter(|_| !image.layers.is_empty());
     if found.is_some()
         && let Some(more) = more_than_a_system(image)
     {
@@ -154,7 +158,7 @@ fn contradicts(base: &BaseImage, facts: &Facts<'_>) -> bool {
         return is_other || !has_python(image, base.layers);
     }
     let repository = |name: &str| name.split(':').next().unwrap_or_default().to_owned();
-    let own = operating_system(os).map(|name| repository(&name)).unwrap_or_default();
+    let own = operating_system(image, os).map(|name| repository(&name)).unwrap_or_default();
     let named = repository(&named);
     let are_known = [&own, &named].iter().all(|name| DISTRIBUTIONS.contains(&name.as_str()));
     DISTRIBUTIONS.contains(&named.as_str()) && official.is_some() || are_known && own != named
@@ -302,12 +306,48 @@ fn official_python(config: &Config, os: &OsInventory) -> Option<(String, String)
     is_plain_name(&name).then(|| (name, "the image's PYTHON_VERSION and /etc/os-release".into()))
 }
 
-/// The official image of a distribution, as its os-release tells.
-fn operating_system(os: &OsInventory) -> Option<String> {
+/// How many layers a base image has that ends with a command of its own. What a team built on that and gave another command is
+/// no part of it.
+fn layers_until(image: &Image, is_its_own: impl Fn(&str) -> bool) -> Option<usize> {
+    let rows = &image.config.history;
+    let count = |rows: &[HistoryRow]| rows.iter().filter(|row| !row.empty_layer).count();
+    let end = rows.iter().position(|row| row.empty_layer && is_its_own(&row.instruction()))?;
+    Some(count(&rows[..end])).filter(|&layers| layers > 0 && count(rows) == image.layers.len())
+}
+
+/// The image of Red Hat's that an image was built on, which its labels name, and how many layers that has. Who builds on it
+/// inherits the labels, and may set `name` to a name of his own.
+fn red_hat(image: &Image, os: &OsInventory) -> Option<(String, Option<usize>)> {
+    let label = |key: &str| image.config.labels.get(key).map(String::as_str).unwrap_or_default();
+    let component = label("com.redhat.component").strip_suffix("-container")?;
+    let major = os.release.get("VERSION_ID")?.split('.').next()?;
+    // Components of products end with `-container`, too: `python-311`, `python-312-minimal` are these images.
+    let version = component.strip_prefix("python-").map(|rest| rest.trim_end_matches("-minimal"));
+    if version.is_some_and(|version| !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit())) {
+        let own = layers_until(image, |command| command.starts_with("CMD ") && command.ends_with("/usage\"]"));
+        let own = own.or_else(|| layers_until(image, |command| command.contains("STI_SCRIPTS_PATH/usage")));
+        let registry = match label("name").starts_with("rhel") {
+            true => format!("registry.redhat.io/rhel{major}"),
+            false => format!("registry.access.redhat.com/ubi{major}"),
+        };
+        let name = format!("{registry}/{component}");
+        return is_plain_name(&name).then_some((name, own));
+    }
+    let kind = component.strip_prefix("ubi")?.trim_start_matches(|c: char| c.is_ascii_digit());
+    matches!(kind, "" | "-minimal" | "-micro" | "-init").then(|| {
+        let own = layers_until(image, |command| command.starts_with("CMD "));
+        (format!("registry.access.redhat.com/ubi{major}/ubi{kind}"), own)
+    })
+}
+
+/// The official image of a distribution, as its os-release tells; of several of rpm's the one whose packages the lowest layer has.
+fn operating_system(image: &Image, os: &OsInventory) -> Option<String> {
     let release = |key: &str| os.release.get(key).map(String::as_str).unwrap_or_default();
     let version = release("VERSION_ID");
     let major = version.split('.').next().unwrap_or_default();
-    let has = |names: &[&str]| names.iter().any(|name| os.find(name).is_some());
+    let lowest = os.is_rpm.then(|| OsInventory::new(&View::of_lowest(image, 1)));
+    let lowest = lowest.as_ref().filter(|lowest| !lowest.packages.is_empty()).unwrap_or(os);
+    let has = |names: &[&str]| names.iter().any(|name| lowest.find(name).is_some());
     let has_dnf = has(&["dnf", "dnf5", "yum"]);
     // Of the images of these distributions the minimal ones have microdnf, and the others have not.
     let minimal = if !has_dnf && has(&["microdnf"]) { "-minimal" } else { "" };

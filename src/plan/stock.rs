@@ -218,6 +218,9 @@ impl Stock {
             found.insert(position, Coming { manual: asked.contains(&position), replaces: false });
             let package = &os.packages[position];
             todo.extend(package.depends.iter().filter_map(|names| names.iter().find_map(|name| os.find(name))));
+            if request.recommends == Some(true) {
+                todo.extend(package.declared.recommends.split(", ").filter_map(|name| os.find(name)));
+            }
         }
         self.add(&found, out);
     }

@@ -97,6 +97,9 @@ fn distroless(facts: &Facts<'_>) -> Option<VendorBase> {
 fn apko(facts: &Facts<'_>, told: usize) -> Option<VendorBase> {
     let (view, os) = (facts.view, facts.os);
     let is_one = os.release.get("ID").is_some_and(|id| id == "wolfi" || id == "chainguard");
+    // apko sets a command without a row of its own in the history.
+    let created = view.image().created_by();
+    let told = told.max(created.iter().take_while(|by| by.is_some_and(|by| by == "apko")).count());
     let python = os
         .packages
         .iter()

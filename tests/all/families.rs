@@ -2,14 +2,20 @@
 
 use crate::fixture::image;
 use slimwright::base::Id;
+use slimwright::context::{self, Base, ContextOptions, KnownPackages, Outside};
 use slimwright::dockerfile::{Dockerfile, Kind};
 use slimwright::emit::Style;
 use slimwright::facts::{Owners, Survey, why_package};
 use slimwright::fs::{Owner, View};
-use slimwright::image::Image;
+use slimwright::image::{GapReason, Image, Packages};
+use slimwright::index::{Files, Request, RequestError, Resolution};
+use slimwright::os::OsInventory;
+use slimwright::ospackages::{Installation, PackageRequest, Repositories, RepositoryError, Sources};
 use slimwright::plan::{Draft, Plan, PlanOptions};
 use slimwright::python::PythonPart;
+use slimwright::prove::Evidence;
 use slimwright::rules::embedded;
+use slimwright::wheel::Platform;
 use slimwright::{prove, rules};
 
 /// An image laid out as the official ones of Python are: its own Python in `/usr/local`, in the base, without bytecode.
@@ -681,4 +687,175 @@ fn a_recorded_image_of_conda_has_its_packages_and_is_planned_without_the_folder(
     let cache = plan.actions.iter().find(|action| action.rule == "conda-packages-folder").unwrap();
     assert!(cache.removed > 90_000_000, "{cache:?}");
     assert!(layers(text(&files, "Dockerfile")) <= 40);
+}
+
+#[test]
+fn what_a_team_built_on_an_official_image_is_no_part_of_that_image() {
+    let image = official(
+        "layer RUN pip install agent
+         f usr/local/lib/python3.11/site-packages/agent/__init__.py 5000
+         f usr/local/lib/python3.11/site-packages/agent-1.0.dist-info/METADATA = Name: agent\\nVersion: 1.0\\n
+         f usr/local/lib/python3.11/site-packages/agent-1.0.dist-info/RECORD = agent/__init__.py,,5000\\nagent-1.0.dist-info/METADATA,,\\n
+         f opt/agent/settings.toml 700
+         empty ENTRYPOINT [\"/opt/agent/run\"]
+         layer COPY app
+         f app/main.py = import agent\\n\n",
+    );
+    let (plan, files) = planned(&image);
+    assert_eq!((&*plan.base.name, plan.base.layers), ("python:3.11.9-slim-bookworm", 2));
+    assert!(text(&files, "Dockerfile").contains("/opt/"), "{files:?}");
+    let after = View::new(&plan.predicted);
+    assert!(after.get(b"opt/agent/settings.toml").is_some());
+    assert!(after.get(b"usr/local/lib/python3.11/site-packages/agent/__init__.py").is_some());
+}
+
+#[test]
+fn the_labels_of_red_hats_images_name_the_base_whatever_came_above_it() {
+    for (component, name, own_command, base) in [
+        ("ubi9-minimal-container", "ubi9-minimal", "CMD [\"/bin/bash\"]", "ubi9/ubi-minimal"),
+        ("ubi9-container", "our-service", "CMD [\"/bin/bash\"]", "ubi9/ubi"),
+        ("ubi9-micro-container", "ubi9/ubi-micro", "CMD [\"/bin/sh\"]", "ubi9/ubi-micro"),
+        ("python-311-container", "ubi9/python-311", "CMD [\"/bin/sh\" \"-c\" \"$STI_SCRIPTS_PATH/usage\"]", "ubi9/python-311"),
+        ("python-312-minimal-container", "x", "CMD $STI_SCRIPTS_PATH/usage", "ubi9/python-312-minimal"),
+    ] {
+        let image = image(&format!(
+            "layer COPY /rootfs/ /
+             f usr/lib/os-release = ID=rhel\\nVERSION_ID=\"9.4\"\\n
+             f usr/bin/bash 1000
+             f srv/base/note 20
+             f var/lib/rpm/rpmdb.sqlite = {}
+             empty {own_command}
+             label com.redhat.component={component}
+             label name={name}
+             layer RUN microdnf install dnf
+             f usr/bin/dnf 2000
+             f var/lib/rpm/rpmdb.sqlite = {}
+             empty CMD [\"team\"]
+             layer COPY app
+             f app/main.py = import json\\n\n",
+            rpm(&[("bash", "", "usr/bin/bash")]),
+            rpm(&[("bash", "", "usr/bin/bash"), ("dnf", "\"bash\"", "usr/bin/dnf")]),
+        ));
+        let (plan, _) = planned(&image);
+        assert_eq!((plan.base.name, plan.base.layers), (format!("registry.access.redhat.com/{base}"), 1));
+    }
+}
+
+#[test]
+fn a_products_component_is_no_image_of_red_hats_to_build_on() {
+    let image = image(&format!(
+        "layer COPY /rootfs/ /
+         f usr/lib/os-release = ID=rhel\\nVERSION_ID=\"9.4\"\\n
+         f usr/bin/bash 1000
+         f var/lib/rpm/rpmdb.sqlite = {}
+         empty CMD [\"/bin/bash\"]
+         label com.redhat.component=python-tool-container
+         layer COPY app
+         f app/main.py = import json\\n\n",
+        rpm(&[("bash", "", "usr/bin/bash"), ("dnf", "\"bash\"", "usr/bin/dnf")]),
+    ));
+    assert_eq!(planned(&image).0.base.name, "registry.access.redhat.com/ubi9/ubi");
+}
+
+#[test]
+fn which_image_of_its_distribution_an_image_was_built_on_is_told_by_the_lowest_layers_packages() {
+    let minimal = [("bash", "", "usr/bin/bash"), ("microdnf", "\"bash\"", "usr/bin/microdnf")];
+    let image = image(&format!(
+        "layer COPY /rootfs/ /
+         f usr/lib/os-release = ID=rocky\\nVERSION_ID=\"9.4\"\\n
+         f usr/bin/bash 1000
+         f usr/bin/microdnf 2000
+         f var/lib/rpm/rpmdb.sqlite = {}
+         empty CMD [\"/bin/bash\"]
+         layer RUN microdnf install -y dnf
+         f usr/bin/dnf 2000
+         f var/lib/rpm/rpmdb.sqlite = {}
+         layer COPY app
+         f app/main.py = import json\\n\n",
+        rpm(&minimal),
+        rpm(&[&minimal[..], &[("dnf", "\"bash\"", "usr/bin/dnf")]].concat()),
+    ));
+    let (plan, files) = planned(&image);
+    assert_eq!((&*plan.base.name, plan.base.layers), ("rockylinux:9-minimal", 1));
+    assert!(text(&files, "Dockerfile").contains("RUN microdnf install -y"), "{files:?}");
+}
+
+/// The world of who reads a plan's folder again: the original, which is what to measure by, too, and no index.
+struct Again<'w>(&'w Image, Evidence);
+
+impl Outside for Again<'_> {
+    fn image(&self, name: &str) -> Base {
+        match self.1.base(name) {
+            Some(base) => Base::Known(Box::new(base), "the lowest layers".into()),
+            None => Base::Known(Box::new(self.0.clone()), "given".into()),
+        }
+    }
+
+    fn resolve(&self, _: &Request, _: &dyn Files, _: &Platform) -> Result<Resolution, RequestError> {
+        Ok(Resolution::default())
+    }
+
+    fn repositories(&self, _: &Sources, _: &str) -> Result<Repositories, RepositoryError> {
+        Err(RepositoryError::NoSources("none are read".into()))
+    }
+
+    fn measured(&self, request: &PackageRequest, found: Option<&Installation>, present: &OsInventory) -> Option<KnownPackages> {
+        self.1.measured(request, found, present)
+    }
+}
+
+fn read_again(image: &Image, folder: &std::path::Path) -> Image {
+    let view = View::new(image);
+    let survey = Survey::new(&view, &[]);
+    let world = Again(image, Evidence::new(&survey.facts(&view)));
+    let options = ContextOptions { platform: "linux/amd64".into(), ..ContextOptions::default() };
+    context::read(folder, &options, &world).unwrap().image
+}
+
+#[test]
+fn what_rpm_installs_is_measured_by_the_image_that_the_user_names() {
+    let line = |name: &str, more: &str, file: &str| {
+        format!("{{\"name\":\"{name}\",\"version\":\"1-1.el9\",\"size\":1{more},\"files\":[[\"/usr/bin/\",[\"{file}\"]]]}}\\n")
+    };
+    let base = format!("{{\"rpm\":1}}\\n{}{}", line("bash", "", "bash"), line("dnf", ",\"requires\":[\"bash\"]", "dnf"));
+    let more = line("postgresql", ",\"requires\":[\"bash\",\"libpq\"],\"recommends\":[\"glibc-langs\",\"nowhere\"]", "psql")
+        + &line("libpq", ",\"requires\":[\"bash\"]", "pq")
+        + &line("glibc-langs", "", "langs");
+    let original = image(&format!(
+        "layer COPY /rootfs/ /
+         f usr/lib/os-release = ID=rocky\\nVERSION_ID=\"9.4\"\\n
+         f usr/bin/bash 1000
+         f usr/bin/dnf 2000
+         f var/lib/rpm/rpmdb.sqlite = {base}
+         empty CMD [\"/bin/bash\"]
+         layer RUN dnf install -y postgresql
+         f usr/bin/pq 300000
+         f usr/bin/psql 700000
+         f usr/bin/langs 80000
+         f var/lib/rpm/rpmdb.sqlite = {base}{more}
+         layer COPY app
+         f app/main.py = import json\\n\n",
+    ));
+    // A plan's folder is the plan again.
+    let (plan, files) = planned(&original);
+    let folder = tempfile::tempdir().unwrap();
+    files.iter().for_each(|(name, text)| std::fs::write(folder.path().join(name), text).unwrap());
+    let again = read_again(&original, folder.path());
+    assert_eq!((&again.gaps[..], again.unpacked()), (&[][..], plan.predicted.unpacked()));
+    // What is recommended comes unless the command says otherwise, and what the image has not is not known.
+    let built = |words: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("Dockerfile"), format!("FROM rockylinux:9\nRUN dnf install -y {words}\n")).unwrap();
+        let image = read_again(&original, folder.path());
+        let whys: Vec<GapReason> = image.gaps.iter().map(|gap| gap.why.clone()).collect();
+        let view = View::new(&image);
+        let sizes = ["pq", "psql", "langs"].map(|name| view.get(format!("usr/bin/{name}").as_bytes()).is_some());
+        (whys, sizes)
+    };
+    assert_eq!(built("postgresql"), (vec![], [true, true, true]));
+    assert_eq!(built("--setopt=install_weak_deps=0 postgresql"), (vec![], [true, true, false]));
+    assert_eq!(built("bash"), (vec![], [false; 3]));
+    let unknown = vec![GapReason::NotLookedUp(Packages::Rpm)];
+    assert_eq!(built("libpq httpd"), (unknown.clone(), [true, false, false]));
+    assert_eq!(built("@development"), (unknown, [false; 3]));
 }

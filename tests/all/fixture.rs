@@ -43,6 +43,10 @@ pub fn image(spec: &str) -> Image {
             "empty" => config.history.push(row(true)),
             "unread" => layers.last_mut().expect("a `layer` line first").sources = false,
             "env" => config.env.push(rest.to_owned()),
+            "label" => {
+                let (key, value) = rest.split_once('=').expect("a label and its value");
+                config.labels.insert(key.to_owned(), value.to_owned());
+            }
             _ => add(layers.last_mut().expect("a `layer` line first"), word, rest),
         }
     }
