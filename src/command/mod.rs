@@ -1,4 +1,4 @@
-//! The command lines of package managers, read once: pip, uv, Poetry, PDM, Pipenv, Conda, apt, apk, dnf and zypper.
+//! The command lines of package managers, read once: pip, uv, Poetry, PDM, Pipenv, Conda, conda-lock, apt, apk, dnf and zypper.
 //!
 //! Each tool has one table of its options (`tables`): name, letter, whether a value follows, and what it says ([`Means`]). One
 //! parser reads a line by it, and whoever needs the line takes the same answer: the simulation, the edits of a plan, and who
@@ -30,6 +30,8 @@ pub enum Tool {
     Pipenv,
     /// Conda, Mamba, Micromamba.
     Conda,
+    /// conda-lock.
+    CondaLock,
     /// apt-get, apt, aptitude.
     Apt,
     /// apk.
@@ -272,7 +274,7 @@ impl Tool {
 
     /// Whether Python has it as a module.
     fn is_of_python(self) -> bool {
-        !matches!(self, Self::Conda | Self::Apt | Self::Apk | Self::Dnf | Self::Zypper)
+        !matches!(self, Self::Conda | Self::CondaLock | Self::Apt | Self::Apk | Self::Dnf | Self::Zypper)
     }
 
     fn called(name: &str) -> Option<Self> {
@@ -282,6 +284,7 @@ impl Tool {
             "pdm" => Self::Pdm,
             "pipenv" => Self::Pipenv,
             "conda" | "mamba" | "micromamba" => Self::Conda,
+            "conda-lock" => Self::CondaLock,
             "apt-get" | "apt" | "aptitude" => Self::Apt,
             "apk" => Self::Apk,
             "dnf" | "yum" | "microdnf" | "tdnf" => Self::Dnf,
@@ -401,7 +404,7 @@ impl Command {
         match (self.tool, word(0)) {
             (Tool::Pip | Tool::UvPip | Tool::Poetry | Tool::Pdm | Tool::Pipenv | Tool::Apt, "install") => Verb::Install,
             (Tool::Apt, "reinstall") | (Tool::Apk, "add") => Verb::Install,
-            (Tool::Conda, "install" | "create" | "env" | "update") => Verb::Install,
+            (Tool::Conda, "install" | "create" | "env" | "update") | (Tool::CondaLock, "install") => Verb::Install,
             (Tool::UvPip | Tool::Uv | Tool::Poetry | Tool::Pdm | Tool::Pipenv, "sync") => Verb::Sync,
             (Tool::Uv | Tool::Poetry | Tool::Pdm, "add") => Verb::Add,
             (Tool::Pip | Tool::UvPip | Tool::Pipenv, "uninstall") => Verb::Uninstall,
@@ -561,8 +564,8 @@ mod tests {
 
     #[test]
     fn a_table_has_each_option_once() {
-        use Tool::{Apk, Apt, Conda, Pdm, Pip, Pipenv, Poetry, Uv, UvPip};
-        for tool in [Pip, UvPip, Uv, Poetry, Pdm, Pipenv, Conda, Apt, Apk] {
+        use Tool::{Apk, Apt, Conda, CondaLock, Pdm, Pip, Pipenv, Poetry, Uv, UvPip};
+        for tool in [Pip, UvPip, Uv, Poetry, Pdm, Pipenv, Conda, CondaLock, Apt, Apk] {
             let mut names: Vec<&str> = tool.options().map(|known| known.name).collect();
             let mut letters: Vec<char> = tool.options().filter_map(|known| known.letter).collect();
             let all = (names.len(), letters.len());

@@ -20,6 +20,7 @@ pub(super) fn of(tool: Tool) -> &'static [&'static [Row]] {
         Tool::Pdm => &[&PDM],
         Tool::Pipenv => &[&PIPENV],
         Tool::Conda => &[&CONDA],
+        Tool::CondaLock => &[&CONDA_LOCK],
         Tool::Apt => &[&APT],
         Tool::Apk => &[&APK],
         Tool::Dnf => &[&DNF],
@@ -290,6 +291,22 @@ const CONDA: [Row; 8] = [
          strict-channel-priority no-channel-priority no-default-packages use-local use-index-cache insecure/k \
          download-only force-reinstall no-capture-output live-stream no-update-deps update-deps dev experimental \
          no-dev-dependencies dev-dependencies",
+    ),
+];
+
+/// `conda-lock install`.
+const CONDA_LOCK: [Row; 8] = [
+    (Value, Prefix, "prefix/p"),
+    (Value, Target, "name/n"),
+    (List, Extra, "extras/E"),
+    (Nothing, NoDev, "no-dev no-dev-dependencies"),
+    (Nothing, Dev, "dev dev-dependencies"),
+    (Value, Harmless, "conda auth auth-file log-level"),
+    (Value, Open, "force-platform"),
+    (
+        Nothing,
+        Harmless,
+        "mamba no-mamba micromamba no-micromamba copy no-copy validate-platform no-validate-platform help/h",
     ),
 ];
 

@@ -1,16 +1,34 @@
-//! conda, mamba and micromamba. What their solver would choose is not looked up: what an explicit list names is.
+//! conda, mamba, micromamba and conda-lock. What a solver would choose is not looked up: what an explicit list or a lock file
+//! names is.
 //!
-//! Source: conda's and micromamba's command references.
+//! Source: conda's, micromamba's and conda-lock's command references.
 
-use super::ContextError;
+use super::error::Result;
+use super::installer::open;
 use super::known::{CondaRequest, KnownFile};
 use super::run::{Outcome, Place};
 use super::stage::{Stage, World};
-use crate::base::{ImagePath, parent};
+use crate::base::{ImagePath, file_name, parent};
 use crate::command::{Command, Means, Tool as Line};
-use crate::conda::parse_explicit;
+use crate::conda::{parse_explicit, parse_lock, subdir};
 use crate::image::{GapReason, Packages, Writes};
 use crate::layer::Entry;
+
+/// What is installed of a file.
+struct List<'l> {
+    /// Who installs.
+    program: &'l str,
+    /// Its command line.
+    read: &'l Command,
+    /// The file, as the command names it.
+    file: &'l str,
+    /// The environment.
+    prefix: ImagePath,
+    /// Which categories of a lock file of conda-lock's, where the file may be one.
+    wanted: Option<&'l dyn Fn(&str) -> bool>,
+    /// Whether modules are compiled.
+    compiles: bool,
+}
 
 impl Stage {
     pub(super) fn conda(
@@ -19,7 +37,7 @@ impl Stage {
         program: &str,
         words: &[String],
         place: &Place<'_>,
-    ) -> Result<Outcome, ContextError> {
+    ) -> Result<Outcome> {
         let read = Command::parse(Line::Conda, words);
         let verbs: Vec<&str> = read.words.iter().map(String::as_str).collect();
         match verbs.as_slice() {
@@ -56,6 +74,40 @@ impl Stage {
             return Ok(not_looked_up());
         }
         let Some(prefix) = self.conda_prefix(program, &read) else { return Ok(not_looked_up()) };
+        // libmamba reads lock files of conda-lock's, by their names, and installs what is of the category `main`.
+        let by_libmamba =
+            file_name(program.as_bytes()) != b"conda" && !words.iter().any(|word| word.starts_with("--category"));
+        let is_lock = by_libmamba && ["-lock.yml", "-lock.yaml"].iter().any(|end| file.ends_with(end));
+        let is_main = |category: &str| category == "main";
+        let compiles = !words.iter().any(|word| word == "--no-pyc");
+        let wanted = is_lock.then_some(&is_main as &dyn Fn(&str) -> bool);
+        self.conda_installs(world, &List { program, read: &read, file, prefix, wanted, compiles }, place)
+    }
+
+    /// `conda-lock install`: what a lock file has is installed by conda, and what is pip's by pip.
+    pub(super) fn conda_lock(&mut self, world: &World<'_>, words: &[String], place: &Place<'_>) -> Result<Outcome> {
+        let read = Command::parse(Line::CondaLock, words);
+        let verbs: Vec<&str> = read.words.iter().map(String::as_str).collect();
+        if let Some(why) = open(&read) {
+            return Ok(why);
+        }
+        let file = match verbs.as_slice() {
+            ["install"] => "conda-lock.yml",
+            ["install", file] => file,
+            [] => return Ok(Outcome::Done),
+            _ => return Ok(Outcome::Unknown(GapReason::Makes)),
+        };
+        let Some(prefix) = self.conda_prefix("conda", &read) else { return Ok(not_looked_up()) };
+        let extras: Vec<&str> = read.values(Means::Extra).collect();
+        let has_dev = !read.has(&[Means::NoDev]);
+        let is_wanted = |name: &str| name == "main" || name == "dev" && has_dev || extras.contains(&name);
+        let list = List { program: "conda", read: &read, file, prefix, wanted: Some(&is_wanted), compiles: true };
+        self.conda_installs(world, &list, place)
+    }
+
+    /// Installs what a file lists.
+    fn conda_installs(&mut self, world: &World<'_>, list: &List<'_>, place: &Place<'_>) -> Result<Outcome> {
+        let List { file, prefix, .. } = list;
         let Some(path) = self.at(file) else { return Ok(not_looked_up()) };
         if !self.tree.exists(&self.tree.resolve(path.as_bytes())) {
             let why = self.absent(file, "the list of packages", place)?;
@@ -63,15 +115,17 @@ impl Stage {
         }
         let text = self.text_of(world, path.as_bytes()).and_then(|text| String::from_utf8(text).ok());
         let Some(text) = text else { return Ok(Outcome::Unknown(GapReason::Content((*file).to_owned()))) };
-        let locked = parse_explicit(&text);
         let platform = world.options.platform.clone();
-        let request = CondaRequest {
-            prefix: &prefix,
-            text: &text,
-            locked,
-            compiles: !words.iter().any(|word| word == "--no-pyc"),
-            platform: &platform,
-        };
+        let mut locked = parse_explicit(&text);
+        let mut requirements = Vec::new();
+        if let Some(is_wanted) = list.wanted.filter(|_| locked.is_none()) {
+            let Some(subdir) = subdir(&platform) else { return Ok(not_looked_up()) };
+            match parse_lock(file, text.clone(), subdir, is_wanted) {
+                Ok(lock) => (locked, requirements) = (Some(lock.archives), lock.requirements),
+                Err(why) => return Ok(Outcome::Unknown(GapReason::CondaPackage(why))),
+            }
+        }
+        let request = CondaRequest { prefix, text: &text, locked, compiles: list.compiles, platform: &platform };
         let Some(known) = world.outside.conda(&request) else { return Ok(not_looked_up()) };
         let mut history = 400u64;
         for package in &known.packages {
@@ -85,9 +139,15 @@ impl Stage {
         }
         self.tree.put(Entry::file(prefix.join(b"conda-meta/history"), history), None);
         // Archives, and what else of the packages is not linked into the environment.
-        let folder = self.package_folder(program, &read);
+        let folder = self.package_folder(list.program, list.read);
         self.gap(place.text, "the folder of packages", GapReason::InstallerCache, folder);
-        Ok(Outcome::Done)
+        if requirements.is_empty() {
+            return Ok(Outcome::Done);
+        }
+        let mut words = vec![format!("{}/bin/python", prefix)];
+        words.extend(["-m", "pip", "install", "--no-deps"].map(str::to_owned));
+        words.extend(requirements);
+        self.installer(world, &words, place)
     }
 
     /// Where packages are unpacked and kept.

@@ -35,8 +35,11 @@ impl Stage {
             _ => false,
         };
         let expression = &words[..end.unwrap_or(words.len())];
+        let is_deep = action.first() == Some(&"-exec")
+            && action.iter().any(|word| word.starts_with('-') && *word != "-exec" && word.contains('r'));
+        // What is not looked into any more goes with the folder that it is in.
+        let expression = expression.strip_suffix(&["-prune".to_owned()]).filter(|_| is_deep).unwrap_or(expression);
         let found = self.select(expression).filter(|_| removes && !has_branches(expression));
-        let is_deep = action.iter().any(|word| word.starts_with('-') && word.contains('r'));
         match found {
             Some(mut paths) => {
                 // The deepest first: a folder that is not empty stays.

@@ -80,6 +80,7 @@ impl Stage {
             _ if versioned("pip") => self.pip(world, &words[0], arguments, place),
             _ if versioned("python") || name == "pypy3" => self.interpreter(world, words, place),
             "conda" | "mamba" | "micromamba" => self.conda(world, &words[0], arguments, place),
+            "conda-lock" => self.conda_lock(world, arguments, place),
             "pixi" => Ok(Outcome::Unknown(GapReason::NotLookedUp(Packages::Conda))),
             "dnf" | "yum" | "microdnf" | "tdnf" => Ok(self.rpm(world, Line::Dnf, arguments, place)),
             "zypper" => Ok(self.rpm(world, Line::Zypper, arguments, place)),

@@ -7,9 +7,11 @@ use super::install::row;
 use super::run::{Outcome, Place};
 use super::site::Site;
 use super::stage::{Stage, World};
-use crate::base::ImagePath;
+use crate::base::{FastSet, ImagePath, is_bytecode};
 use crate::image::{GapReason, Writes};
+use crate::index::Resolved;
 use crate::layer::{Entry, EntryKind};
+use crate::wheel::{predicted_bytecode, scaled};
 use std::collections::BTreeMap;
 
 /// Whether `ensurepip` brings setuptools: until Python 3.11.
@@ -42,7 +44,7 @@ impl Stage {
         folder: &ImagePath,
         place: &Place<'_>,
     ) -> Result<Outcome> {
-        if self.copy_pip(base, folder) {
+        if self.copy_pip(world, base, folder) {
             return Ok(Outcome::Done);
         }
         let unknown = Outcome::Partly(GapReason::WhichPip, Writes::Within(vec![folder.clone()]));
@@ -79,14 +81,20 @@ impl Stage {
         names.iter().map(|name| version(name)).collect()
     }
 
-    /// Copies the base's own pip, which came with Python where nobody updated it.
-    fn copy_pip(&mut self, base: &Site, folder: &ImagePath) -> bool {
+    /// Copies the base's own pip, which came with Python where nobody updated it. `ensurepip` compiles it, whatever the variables
+    /// say, and whether the base has bytecode of its own or not.
+    fn copy_pip(&mut self, world: &World<'_>, base: &Site, folder: &ImagePath) -> bool {
         let Some(site) = self.virtual_site(folder.as_bytes()) else { return false };
         let from = [base.site_dir.as_bytes(), b"usr/lib/python3/dist-packages"]
             .into_iter()
             .find(|folder| self.tree.is_directory(&[folder, &b"/pip"[..]].concat()));
         let Some(from) = from.map(<[u8]>::to_vec) else { return false };
         let with_setuptools = has_setuptools(base);
+        let ratio = |name: &'static str| {
+            let package = Resolved { name: name.into(), normalized: name.into(), ..Resolved::default() };
+            Some((name, world.outside.bytecode_ratio(&package)?))
+        };
+        let ratios: BTreeMap<&str, (u64, u64)> = ["pip", "setuptools"].into_iter().filter_map(ratio).collect();
         let is_seed = |name: &[u8]| {
             let name = String::from_utf8_lossy(name);
             let pip = name == "pip" || name.starts_with("pip-") && name.ends_with("-info");
@@ -96,6 +104,11 @@ impl Stage {
         };
         let paths: Vec<(ImagePath, Entry)> =
             self.tree.below(&from).map(|(path, entry)| (path.clone(), entry.clone())).collect();
+        let copied: FastSet<Vec<u8>> = paths
+            .iter()
+            .map(|(path, _)| path.as_bytes()[from.len() + 1..].to_vec())
+            .filter(|path| is_bytecode(path))
+            .collect();
         let mut records: BTreeMap<Vec<u8>, String> = BTreeMap::new();
         for (path, entry) in paths {
             let inside = &path.as_bytes()[from.len() + 1..];
@@ -103,9 +116,23 @@ impl Stage {
             if is_seed(first) && entry.kind == EntryKind::File {
                 let content = self.tree.content(path.as_bytes()).map(<[u8]>::to_vec);
                 let to = site.site_dir.join(&as_of_wheel(inside));
-                let of = if first.starts_with(b"pip") { b"pip-".to_vec() } else { b"setuptools-".to_vec() };
-                records.entry(of).or_default().push_str(&row(&to, &site, entry.content, entry.size));
+                let of = if first.starts_with(b"pip") { "pip" } else { "setuptools" };
+                let records = records.entry(format!("{of}-").into_bytes()).or_default();
+                records.push_str(&row(&to, &site, entry.content, entry.size));
+                let compiled = super::install::compiled(&to, &site).filter(|_| to.as_bytes().ends_with(b".py"));
+                let size = match ratios.get(of) {
+                    Some(&(bytecode, source)) if bytecode > 0 => scaled(entry.size, bytecode, source),
+                    _ => predicted_bytecode(entry.size, &site.python),
+                };
                 self.tree.put(Entry { path: to, ..entry }, content);
+                let is_new = |path: &ImagePath| {
+                    let inside = path.as_bytes().strip_prefix(site.site_dir.as_bytes()).and_then(|rest| rest.get(1..));
+                    inside.is_some_and(|inside| !copied.contains(inside))
+                };
+                if let Some(compiled) = compiled.filter(is_new) {
+                    records.push_str(&row(&compiled, &site, None, size));
+                    self.tree.put(Entry::file(compiled, size), None);
+                }
             }
         }
         // Where it is a package of the system's it has no RECORD, which what is installed into the environment has.

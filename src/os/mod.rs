@@ -41,6 +41,9 @@ pub struct OsInventory {
     /// Owner of each path, among `packages`; only paths of files and links, as the merged image
     /// spells them (a package's `/lib/x` is `/usr/lib/x` where `/lib` is a link).
     pub owners: FastMap<ImagePath, PackageId>,
+    /// Bytecode that no list names, beside modules of packages whose installer compiles nothing: an installation does not bring
+    /// it. It is its module's owner's, too.
+    pub compiled: FastSet<ImagePath>,
     /// What conda installed.
     pub conda: CondaInventory,
     /// What could not be read.
@@ -277,6 +280,9 @@ impl OsInventory {
                 continue;
             };
             owners[place] = Some(position);
+            if self.manager != Some(PackageManager::Dpkg) {
+                self.compiled.insert(ImagePath::new(path));
+            }
             if view.holds_bytes(node) && counted.insert(node.data) {
                 self.packages[position].bytes = self.packages[position].bytes.saturating_add(view.size(node));
             }

@@ -365,10 +365,12 @@ impl Reader<'_> {
     }
 
     fn system(&self) -> System {
-        let (facts, base_layers) = (self.facts, self.base_layers);
+        let facts = self.facts;
         let (view, os) = (facts.view, facts.os);
+        // Of several layers the lowest one is a base's, whatever is known of it.
+        let base_layers = self.base_layers.max(usize::from(view.image().layers.len() > 1));
         let mut paths: FastMap<PackageId, Vec<ImagePath>> = FastMap::default();
-        for (path, &position) in &os.owners {
+        for (path, &position) in os.owners.iter().filter(|(path, _)| !os.compiled.contains(*path)) {
             paths.entry(position).or_default().push(path.clone());
         }
         let mut state = Vec::new();

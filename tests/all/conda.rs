@@ -2,6 +2,7 @@
 
 use crate::fixture::image;
 use slimwright::base::Id;
+use slimwright::conda::parse_lock;
 use slimwright::context::{self, Base, CondaRequest, ContextOptions, KnownConda, KnownFile, Outside};
 use slimwright::facts::{Owners, Survey};
 use slimwright::fs::{Owner, View};
@@ -151,4 +152,91 @@ fn what_an_installer_keeps_of_packages_is_not_known_until_their_folder_goes() {
     }
     let (has, gaps) = built(&format!("{create} --download-only"));
     assert!(!has && gaps.len() == 1, "{gaps:?}");
+}
+
+/// A lock file of conda-lock's: a row of name, platform, category, and who installs it.
+fn lock(rows: &[(&str, &str, &str, &str)]) -> String {
+    let mut out = String::from("version: 1\nmetadata:\n  platforms: [linux-64]\npackage:\n");
+    for (name, platform, category, manager) in rows {
+        let host =
+            if *manager == "pip" { "https://files.pythonhosted.org/packages/a" } else { "https://c.example.org/forge" };
+        out += &format!(
+            "- name: {name}\n  version: '1.0'\n  manager: {manager}\n  platform: {platform}\n  dependencies: {{}}\n  \
+             url: {host}/{platform}/{name}-1.0-h_0.conda\n  hash:\n    md5: AB12\n  category: {category}\n  optional: false\n"
+        );
+    }
+    out
+}
+
+#[test]
+fn a_lock_file_of_conda_locks_is_read_for_its_platform_and_categories() {
+    let rows = [
+        ("zlib", "linux-64", "main", "conda"),
+        ("zlib", "osx-arm64", "main", "conda"),
+        ("__glibc", "linux-64", "main", "conda"),
+        ("pytest", "linux-64", "dev", "conda"),
+        ("sphinx", "linux-64", "docs", "conda"),
+        ("six", "linux-64", "main", "pip"),
+    ];
+    let text = lock(&rows);
+    let read = |subdir: &str, wanted: &[&str]| {
+        parse_lock("conda-lock.yml", text.clone(), subdir, &|name| wanted.contains(&name))
+    };
+    let found = read("linux-64", &["main", "dev"]).unwrap();
+    let urls: Vec<&str> = found.archives.iter().map(|it| it.url.as_str()).collect();
+    assert_eq!(
+        urls,
+        [
+            "https://c.example.org/forge/linux-64/zlib-1.0-h_0.conda",
+            "https://c.example.org/forge/linux-64/pytest-1.0-h_0.conda"
+        ]
+    );
+    assert_eq!((found.archives[0].digest.as_str(), found.archives[0].line), ("ab12", 5));
+    assert_eq!(found.requirements, ["six==1.0"]);
+    assert_eq!(read("osx-arm64", &["main"]).unwrap().archives.len(), 1);
+    assert_eq!(read("linux-aarch64", &["main"]).unwrap_err(), "conda-lock.yml: has nothing for linux-aarch64");
+    // The second version has several categories of one package.
+    let second = text.replace("version: 1\n", "version: 2\n").replace("category: docs", "categories: [docs, dev]");
+    let found = parse_lock("a", second, "linux-64", &|name| name == "dev").unwrap();
+    assert_eq!(found.archives.len(), 2);
+    for wrong in ["", "name: x\ndependencies: [a]\n", "version: 9\npackage: []\n", "a: [\n"] {
+        assert!(parse_lock("a-lock.yml", wrong.into(), "linux-64", &|_| true).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn what_a_lock_file_names_is_installed_by_conda_lock_and_by_libmamba() {
+    let built = |lines: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let rows = [("zlib", "linux-64", "main", "conda"), ("pytest", "linux-64", "dev", "conda")];
+        std::fs::write(folder.path().join("conda-lock.yml"), lock(&rows)).unwrap();
+        std::fs::write(folder.path().join("environment.yml"), "dependencies: [zlib]\n").unwrap();
+        let text = format!(
+            "FROM base\nENV MAMBA_ROOT_PREFIX=/mamba CONDA_DIR=/mamba\nCOPY *.yml /\nWORKDIR /\nRUN {lines} && rm -rf /mamba/pkgs\n"
+        );
+        std::fs::write(folder.path().join("Dockerfile"), text).unwrap();
+        let options = ContextOptions { platform: "linux/amd64".into(), ..ContextOptions::default() };
+        let made = context::read(folder.path(), &options, &Channel).unwrap().image;
+        let view = View::new(&made);
+        let history = |prefix: &str| {
+            let path = format!("{prefix}/conda-meta/history");
+            view.get(path.as_bytes()).map(|node| view.size(node))
+        };
+        let gaps: Vec<String> = made.gaps.iter().map(|gap| gap.why.to_string()).collect();
+        (history("env").or(history("mamba/envs/app")).or(history("mamba")), gaps)
+    };
+    let (one, two) = (Some(515), Some(632));
+    for (lines, expected) in [
+        ("conda-lock install -p /env conda-lock.yml", two),
+        ("conda-lock install --no-dev --mamba --copy --prefix /env", one),
+        ("conda-lock install --name app conda-lock.yml", two),
+        ("micromamba create -y -n app -f conda-lock.yml", one),
+        ("micromamba install -y -n base --file /conda-lock.yml", one),
+    ] {
+        assert_eq!(built(lines), (expected, Vec::new()), "{lines}");
+    }
+    for lines in ["micromamba create -y -n app -f environment.yml", "conda-lock lock -f environment.yml"] {
+        let (history, gaps) = built(lines);
+        assert!(history.is_none() && gaps.len() == 1, "{lines}: {gaps:?}");
+    }
 }

@@ -12,8 +12,8 @@ use slimwright::index::{Files, Request, RequestError, Resolution};
 use slimwright::os::OsInventory;
 use slimwright::ospackages::{Installation, PackageRequest, Repositories, RepositoryError, Sources};
 use slimwright::plan::{Draft, Plan, PlanOptions};
-use slimwright::python::PythonPart;
 use slimwright::prove::Evidence;
+use slimwright::python::PythonPart;
 use slimwright::rules::embedded;
 use slimwright::wheel::Platform;
 use slimwright::{prove, rules};
@@ -715,7 +715,12 @@ fn the_labels_of_red_hats_images_name_the_base_whatever_came_above_it() {
         ("ubi9-minimal-container", "ubi9-minimal", "CMD [\"/bin/bash\"]", "ubi9/ubi-minimal"),
         ("ubi9-container", "our-service", "CMD [\"/bin/bash\"]", "ubi9/ubi"),
         ("ubi9-micro-container", "ubi9/ubi-micro", "CMD [\"/bin/sh\"]", "ubi9/ubi-micro"),
-        ("python-311-container", "ubi9/python-311", "CMD [\"/bin/sh\" \"-c\" \"$STI_SCRIPTS_PATH/usage\"]", "ubi9/python-311"),
+        (
+            "python-311-container",
+            "ubi9/python-311",
+            "CMD [\"/bin/sh\" \"-c\" \"$STI_SCRIPTS_PATH/usage\"]",
+            "ubi9/python-311",
+        ),
         ("python-312-minimal-container", "x", "CMD $STI_SCRIPTS_PATH/usage", "ubi9/python-312-minimal"),
     ] {
         let image = image(&format!(
@@ -799,7 +804,12 @@ impl Outside for Again<'_> {
         Err(RepositoryError::NoSources("none are read".into()))
     }
 
-    fn measured(&self, request: &PackageRequest, found: Option<&Installation>, present: &OsInventory) -> Option<KnownPackages> {
+    fn measured(
+        &self,
+        request: &PackageRequest,
+        found: Option<&Installation>,
+        present: &OsInventory,
+    ) -> Option<KnownPackages> {
         self.1.measured(request, found, present)
     }
 }
@@ -815,12 +825,16 @@ fn read_again(image: &Image, folder: &std::path::Path) -> Image {
 #[test]
 fn what_rpm_installs_is_measured_by_the_image_that_the_user_names() {
     let line = |name: &str, more: &str, file: &str| {
-        format!("{{\"name\":\"{name}\",\"version\":\"1-1.el9\",\"size\":1{more},\"files\":[[\"/usr/bin/\",[\"{file}\"]]]}}\\n")
+        format!(
+            "{{\"name\":\"{name}\",\"version\":\"1-1.el9\",\"size\":1{more},\"files\":[[\"/usr/bin/\",[\"{file}\"]]]}}\\n"
+        )
     };
-    let base = format!("{{\"rpm\":1}}\\n{}{}", line("bash", "", "bash"), line("dnf", ",\"requires\":[\"bash\"]", "dnf"));
-    let more = line("postgresql", ",\"requires\":[\"bash\",\"libpq\"],\"recommends\":[\"glibc-langs\",\"nowhere\"]", "psql")
-        + &line("libpq", ",\"requires\":[\"bash\"]", "pq")
-        + &line("glibc-langs", "", "langs");
+    let base =
+        format!("{{\"rpm\":1}}\\n{}{}", line("bash", "", "bash"), line("dnf", ",\"requires\":[\"bash\"]", "dnf"));
+    let more =
+        line("postgresql", ",\"requires\":[\"bash\",\"libpq\"],\"recommends\":[\"glibc-langs\",\"nowhere\"]", "psql")
+            + &line("libpq", ",\"requires\":[\"bash\"]", "pq")
+            + &line("glibc-langs", "", "langs");
     let original = image(&format!(
         "layer COPY /rootfs/ /
          f usr/lib/os-release = ID=rocky\\nVERSION_ID=\"9.4\"\\n
@@ -845,7 +859,8 @@ fn what_rpm_installs_is_measured_by_the_image_that_the_user_names() {
     // What is recommended comes unless the command says otherwise, and what the image has not is not known.
     let built = |words: &str| {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("Dockerfile"), format!("FROM rockylinux:9\nRUN dnf install -y {words}\n")).unwrap();
+        std::fs::write(folder.path().join("Dockerfile"), format!("FROM rockylinux:9\nRUN dnf install -y {words}\n"))
+            .unwrap();
         let image = read_again(&original, folder.path());
         let whys: Vec<GapReason> = image.gaps.iter().map(|gap| gap.why.clone()).collect();
         let view = View::new(&image);
@@ -858,4 +873,58 @@ fn what_rpm_installs_is_measured_by_the_image_that_the_user_names() {
     let unknown = vec![GapReason::NotLookedUp(Packages::Rpm)];
     assert_eq!(built("libpq httpd"), (unknown.clone(), [true, false, false]));
     assert_eq!(built("@development"), (unknown, [false; 3]));
+}
+
+#[test]
+fn the_pip_of_a_new_environment_is_compiled_whether_the_bases_own_is_or_not() {
+    let built = |more: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "FROM team/base\nENV PYTHONDONTWRITEBYTECODE=1\nRUN python3 -m venv /opt/venv\n";
+        std::fs::write(folder.path().join("Dockerfile"), text).unwrap();
+        read_again(&official(more), folder.path())
+    };
+    let site = "opt/venv/lib/python3.11/site-packages";
+    let size = |image: &Image, path: &str| {
+        let view = View::new(image);
+        view.get(format!("{site}/{path}").as_bytes()).map(|node| view.size(node))
+    };
+    let bare = built("");
+    assert_eq!(bare.gaps, []);
+    let compiled = "pip/__pycache__/__init__.cpython-311.pyc";
+    assert!(size(&bare, compiled).is_some_and(|size| size > 0));
+    // What the base has is what comes.
+    let with = built(&format!("layer RUN x\nf usr/local/lib/python3.11/site-packages/{compiled} 4321\n"));
+    assert_eq!(size(&with, compiled), Some(4321));
+}
+
+#[test]
+fn bytecode_that_no_list_of_apks_names_does_not_come_with_its_package() {
+    let image = image(
+        "layer ADD alpine-minirootfs.tar.gz /
+         f etc/os-release = ID=alpine\\nVERSION_ID=3.20.3\\n
+         f bin/sh 100 mode=755
+         f bin/tar 400 mode=755
+         f lib/apk/db/installed = P:musl\\nV:1.2\\nF:lib\\nR:ld-musl.so.1\\n\\n
+         f lib/ld-musl.so.1 900000
+         f etc/apk/world = musl\\n
+         empty CMD [\"/bin/sh\"]
+         layer RUN apk add python3
+         f usr/bin/python3.11 14000 mode=755
+         f usr/lib/python3.11/os.py 39000
+         f usr/lib/python3.11/re.py 3000
+         f usr/lib/python3.11/__pycache__/re.cpython-311.pyc 2500
+         f lib/apk/db/installed = P:musl\\nV:1.2\\nF:lib\\nR:ld-musl.so.1\\n\\nP:python3\\nV:3.11\\nF:usr/bin\\nR:python3.11\\nF:usr/lib/python3.11\\nR:os.py\\nR:re.py\\nF:usr/lib/python3.11/__pycache__\\nR:re.cpython-311.pyc\\n\\n
+         f etc/apk/world = musl\\npython3\\n
+         layer RUN python3 -m venv /opt/venv
+         f usr/lib/python3.11/__pycache__/os.cpython-311.pyc 37000
+         layer COPY app
+         f app/main.py = import json\\n\n",
+    );
+    let (plan, _) = planned(&image);
+    let after = View::new(&plan.predicted);
+    assert_eq!(plan.predicted.gaps, []);
+    assert!(after.get(b"usr/lib/python3.11/__pycache__/re.cpython-311.pyc").is_some());
+    assert!(after.get(b"usr/lib/python3.11/__pycache__/os.cpython-311.pyc").is_none());
+    assert!(after.get(b"usr/lib/python3.11/os.py").is_some());
+    assert!(plan.notes.iter().all(|note| !note.starts_with("lost")), "{:?}", plan.notes);
 }

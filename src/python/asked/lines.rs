@@ -63,7 +63,7 @@ fn asks(read: &Command) -> bool {
     match read.tool {
         Tool::Pip | Tool::UvPip | Tool::Pipenv => read.verb() == Verb::Install,
         Tool::Uv | Tool::Poetry | Tool::Pdm => read.verb() == Verb::Add,
-        Tool::Conda | Tool::Apt | Tool::Apk | Tool::Dnf | Tool::Zypper => false,
+        Tool::Conda | Tool::CondaLock | Tool::Apt | Tool::Apk | Tool::Dnf | Tool::Zypper => false,
     }
 }
 
