@@ -75,7 +75,7 @@ pub fn parse_lock(
         }
         let digest = |kind: &str| package.at(&["hash", kind]).and_then(Node::scalar);
         let digest = digest("md5").or_else(|| digest("sha256")).unwrap_or_default().to_ascii_lowercase();
-        let line = usize::try_from(files.spot(package.place).line).unwrap_or_default();
+        let line = files.spot(package.place).line;
         out.archives.push(Locked { line, url, digest });
     }
     if !is_there {

@@ -14,6 +14,9 @@ use crate::conda::{parse_explicit, parse_lock, subdir};
 use crate::image::{GapReason, Packages, Writes};
 use crate::layer::Entry;
 
+/// The shell that micromamba's images name. Source: mamba-org/micromamba-docker: it ends with `exec bash -o pipefail -c "$@"`.
+const SHELL_OF_MICROMAMBA: &str = "usr/local/bin/_dockerfile_shell.sh";
+
 /// What is installed of a file.
 struct List<'l> {
     /// Who installs.
@@ -148,6 +151,29 @@ impl Stage {
         words.extend(["-m", "pip", "install", "--no-deps"].map(str::to_owned));
         words.extend(requirements);
         self.installer(world, &words, place)
+    }
+
+    /// Whether a shell is the script that runs the commands of micromamba's own images, as the base has it.
+    pub(super) fn is_shell_of_micromamba(&self, words: &[String]) -> bool {
+        let [program] = words else { return false };
+        let path = SHELL_OF_MICROMAMBA.as_bytes();
+        program.strip_prefix('/') == Some(SHELL_OF_MICROMAMBA)
+            && self.variable("MAMBA_EXE").is_some()
+            && self.tree.exists(path)
+            && !self.tree.is_new_since_base(path)
+            && !self.tree.is_doubtful(path)
+    }
+
+    /// What that script does where it is told to: the environment's programs are found first.
+    pub(super) fn activate_micromamba(&mut self) {
+        let root = self.variable("MAMBA_ROOT_PREFIX").unwrap_or_else(|| "/opt/conda".to_owned());
+        let prefix = match self.variable("ENV_NAME").filter(|name| name != "base") {
+            Some(name) => format!("{root}/envs/{name}"),
+            None => root,
+        };
+        let path = self.variable("PATH").unwrap_or_default();
+        self.assign("PATH", Some(format!("{prefix}/bin:{path}")));
+        self.assign("CONDA_PREFIX", Some(prefix));
     }
 
     /// Where packages are unpacked and kept.

@@ -73,7 +73,11 @@ impl Stage {
 
     /// Why what the shell does is not known by the text that it gets.
     fn shell_is_unknown(&mut self, world: &World<'_>) -> Option<GapReason> {
-        let words = self.scope.shell.clone();
+        let mut words = self.scope.shell.clone();
+        let is_of_micromamba = self.is_shell_of_micromamba(&words);
+        if is_of_micromamba {
+            words = ["/bin/bash", "-o", "pipefail", "-c"].map(str::to_owned).to_vec();
+        }
         let (program, options) =
             words.split_first().map_or(("/bin/sh", &[][..]), |(first, rest)| (first.as_str(), rest));
         let name = base_name(program);
@@ -82,10 +86,17 @@ impl Stage {
             word == "pipefail" || word.strip_prefix('-').is_some_and(|rest| rest.chars().all(|c| "ceuxo".contains(c)))
         };
         let last_runs = options.last().is_none_or(|word| word.starts_with('-') && word.ends_with('c'));
-        if self.scope.foreign_shell || matches!(name, "zsh" | "ksh") || !options.iter().all(plain) || !last_runs {
+        if self.scope.foreign_shell && !is_of_micromamba
+            || matches!(name, "zsh" | "ksh")
+            || !options.iter().all(plain)
+            || !last_runs
+        {
             return Some(GapReason::Shell);
         }
         let has = |letter: char| options.iter().any(|word| word.starts_with('-') && word.contains(letter));
+        if is_of_micromamba && self.variable("MAMBA_DOCKERFILE_ACTIVATE").as_deref() == Some("1") {
+            self.activate_micromamba();
+        }
         (self.shell.stops, self.shell.nounset) = (Some(has('e')), Some(has('u')));
         self.shell.pipefail = Some(options.iter().any(|word| word == "pipefail"));
         if let Some(path) = self.foreign_program(program) {

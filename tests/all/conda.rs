@@ -240,3 +240,58 @@ fn what_a_lock_file_names_is_installed_by_conda_lock_and_by_libmamba() {
         assert!(history.is_none() && gaps.len() == 1, "{lines}: {gaps:?}");
     }
 }
+
+/// micromamba's own image.
+struct Micromamba;
+
+impl Outside for Micromamba {
+    fn image(&self, _: &str) -> Base {
+        let mut known = image(
+            "layer CMD
+             f bin/bash 9 mode=755
+             f bin/micromamba 9 mode=755
+             f usr/bin/env 9 mode=755
+             f usr/bin/mkdir 9 mode=755
+             f usr/local/bin/_dockerfile_shell.sh 200 mode=755
+             f opt/conda/bin/tool 9 mode=755
+             env MAMBA_EXE=/bin/micromamba
+             env MAMBA_ROOT_PREFIX=/opt/conda
+             env PATH=/usr/local/bin:/usr/bin:/bin\n",
+        );
+        known.config.shell = Some(vec!["/usr/local/bin/_dockerfile_shell.sh".into()]);
+        Base::Known(Box::new(known), "made".into())
+    }
+
+    fn resolve(&self, _: &Request, _: &dyn Files, _: &Platform) -> Result<Resolution, RequestError> {
+        Ok(Resolution::default())
+    }
+
+    fn repositories(&self, _: &Sources, _: &str) -> Result<Repositories, RepositoryError> {
+        Err(RepositoryError::NoSources("none are named".into()))
+    }
+}
+
+#[test]
+fn commands_in_micromambas_image_run_by_its_script_which_activates_where_it_is_told_to() {
+    let built = |lines: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("own.sh"), "exec make\n").unwrap();
+        std::fs::write(folder.path().join("Dockerfile"), format!("FROM base\nUSER root\n{lines}\n")).unwrap();
+        let options = ContextOptions { platform: "linux/amd64".into(), ..ContextOptions::default() };
+        let made = context::read(folder.path(), &options, &Micromamba).unwrap().image;
+        let folders: Vec<String> = View::new(&made)
+            .iter()
+            .map(|(path, _)| String::from_utf8_lossy(path).into_owned())
+            .filter(|path| path.starts_with("made"))
+            .collect();
+        (folders, made.gaps.len())
+    };
+    assert_eq!(built("RUN mkdir /made"), (vec!["made".to_owned()], 0));
+    let active = "ARG MAMBA_DOCKERFILE_ACTIVATE=1\nRUN mkdir -p /made$CONDA_PREFIX";
+    assert_eq!(built(active).0.last().map(String::as_str), Some("made/opt/conda"));
+    let named = "ENV ENV_NAME=app\nARG MAMBA_DOCKERFILE_ACTIVATE=1\nRUN mkdir -p /made$CONDA_PREFIX";
+    assert_eq!(built(named).0.last().map(String::as_str), Some("made/opt/conda/envs/app"));
+    // Another script in its place does what nobody knows.
+    let own = "COPY own.sh /usr/local/bin/_dockerfile_shell.sh\nRUN mkdir /made";
+    assert_eq!(built(own), (Vec::new(), 1));
+}
