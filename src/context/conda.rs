@@ -166,12 +166,12 @@ impl Stage {
 
     /// What that script does where it is told to: the environment's programs are found first.
     pub(super) fn activate_micromamba(&mut self) {
-        let root = self.variable("MAMBA_ROOT_PREFIX").unwrap_or_else(|| "/opt/conda".to_owned());
-        let prefix = match self.variable("ENV_NAME").filter(|name| name != "base") {
+        let root = self.variable("MAMBA_ROOT_PREFIX").unwrap_or("/opt/conda").to_owned();
+        let prefix = match self.variable("ENV_NAME").filter(|name| *name != "base") {
             Some(name) => format!("{root}/envs/{name}"),
             None => root,
         };
-        let path = self.variable("PATH").unwrap_or_default();
+        let path = self.variable("PATH").unwrap_or_default().to_owned();
         self.assign("PATH", Some(format!("{prefix}/bin:{path}")));
         self.assign("CONDA_PREFIX", Some(prefix));
     }

@@ -94,7 +94,7 @@ impl Stage {
             return Some(GapReason::Shell);
         }
         let has = |letter: char| options.iter().any(|word| word.starts_with('-') && word.contains(letter));
-        if is_of_micromamba && self.variable("MAMBA_DOCKERFILE_ACTIVATE").as_deref() == Some("1") {
+        if is_of_micromamba && self.variable("MAMBA_DOCKERFILE_ACTIVATE") == Some("1") {
             self.activate_micromamba();
         }
         (self.shell.stops, self.shell.nounset) = (Some(has('e')), Some(has('u')));
