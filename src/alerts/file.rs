@@ -106,6 +106,15 @@ impl Out<'_> {
             let message = format!("expected a mapping with `groups`, found {}", document.kind());
             return self.say(Check::RuleRefused, document.place, message, "groups: [{name: memory, rules: […]}]");
         };
+        if map.get("kind").and_then(|entry| entry.node.scalar()).as_deref() == Some("PrometheusRule") {
+            let message = "this is a resource of Kubernetes, and no rule file".to_owned();
+            return self.say(
+                Check::RuleRefused,
+                document.place,
+                message,
+                "a rule file begins with `groups`, which stands below `spec` here",
+            );
+        }
         self.fields(map, &["groups"], "a rule file");
         let Some(groups) = map.get("groups") else { return };
         let Some(list) = groups.node.list() else {
@@ -222,44 +231,60 @@ impl Out<'_> {
             }
         }
         if is_alert {
-            self.comparisons(node, text, expr);
+            self.comparisons(node, text, expr, false);
         }
     }
 
-    /// What a comparison can come to.
-    fn comparisons(&mut self, node: &Node, text: &str, expr: &Expr) {
+    /// What a comparison can come to. `guarded` where another one beside it leaves out what has no limit.
+    fn comparisons(&mut self, node: &Node, text: &str, expr: &Expr, guarded: bool) {
         match &expr.kind {
-            Kind::Inner(inner) => self.comparisons(node, text, inner),
-            Kind::Binary("and" | "or" | "unless", sides) => {
-                sides.iter().for_each(|side| self.comparisons(node, text, side))
+            Kind::Inner(inner) => self.comparisons(node, text, inner, guarded),
+            Kind::Binary("and", sides) => {
+                let guarded = guarded || sides.iter().any(asks_for_a_limit);
+                sides.iter().for_each(|side| self.comparisons(node, text, side, guarded));
             }
-            Kind::Binary(operator @ (">" | ">="), sides) => {
-                if let Some(bound) = sides[1].constant() {
+            Kind::Binary("or" | "unless", sides) => {
+                sides.iter().for_each(|side| self.comparisons(node, text, side, guarded));
+            }
+            Kind::Binary(operator, sides) => {
+                let (left, operator, right) = match *operator {
+                    ">" | ">=" => (&sides[0], *operator, &sides[1]),
+                    "<" => (&sides[1], ">", &sides[0]),
+                    "<=" => (&sides[1], ">=", &sides[0]),
+                    _ => return,
+                };
+                if let Some(bound) = right.constant() {
                     let place = self.inside(node, text, expr.span.clone());
-                    self.above(place, &sides[0], operator, bound);
+                    self.above(place, left, operator, bound);
                 }
-                self.guard(node, text, &sides[0]);
+                if !guarded {
+                    self.guard(node, text, left);
+                }
             }
             _ => {}
         }
     }
 
     fn above(&mut self, place: Place, left: &Expr, operator: &str, bound: f64) {
-        if let Some((one, other)) = ratio(left)
+        if let Some((one, other, factor)) = ratio(left)
             && memory_of_container(one)
             && is_limit(other)
-            && bound > 1.0
+            && factor > 0.0
+            && bound / factor > 1.0
         {
-            let message = format!("a share of the limit is never {operator} {bound}: the alert never fires");
-            return self.say(Check::NeverFires, place, message, &format!("write {}", bound / 100.0));
+            let whole = if factor == 1.0 { String::new() } else { format!(" of {factor}") };
+            let message = format!("a share of the limit is never {operator} {bound}{whole}: the alert never fires");
+            let advice = if factor == 1.0 { format!("write {}", bound / 100.0) } else { String::new() };
+            return self.say(Check::NeverFires, place, message, &advice);
         }
+        let (left, factor) = scaled(left);
         let Some((name, narrowed)) = selector(left).filter(|_| memory_of_container(left)) else { return };
         if !narrowed {
             let message = format!("`{name}` without a label is that of every cgroup, the host's own among them");
             self.say(Check::SelectsAll, place, message, "{container_label_com_docker_compose_service!=\"\"}");
         }
         let most = self.limits.and_then(|limits| limits.iter().max().copied());
-        if let Some(most) = most.filter(|most| bound > *most as f64) {
+        if let Some(most) = most.filter(|most| factor > 0.0 && bound / factor > *most as f64) {
             let message = format!("no service may have more than {}: the alert never fires", crate::base::Binary(most));
             self.say(Check::NeverFires, place, message, "hold it against container_spec_memory_limit_bytes");
         }
@@ -278,7 +303,7 @@ impl Out<'_> {
 
     /// A division by a limit that is 0 where there is none.
     fn guard(&mut self, node: &Node, text: &str, left: &Expr) {
-        if let Some((_, other)) = ratio(left)
+        if let Some((_, other, _)) = ratio(left)
             && is_limit(other)
             && selector(other).is_some()
         {
@@ -286,6 +311,17 @@ impl Out<'_> {
             let message = "container_spec_memory_limit_bytes is 0 for a container without a limit: the share is without end, and the alert always fires".to_owned();
             self.say(Check::AlwaysFires, place, message, "(container_spec_memory_limit_bytes > 0)");
         }
+    }
+}
+
+/// Whether it leaves out what has no limit: `container_spec_memory_limit_bytes > 0`, `… != 0`.
+fn asks_for_a_limit(expr: &Expr) -> bool {
+    match &expr.kind {
+        Kind::Inner(inner) => asks_for_a_limit(inner),
+        Kind::Binary("and", sides) => sides.iter().any(asks_for_a_limit),
+        Kind::Binary(">" | "!=", sides) => is_limit(&sides[0]) && sides[1].constant() == Some(0.0),
+        Kind::Binary("<", sides) => is_limit(&sides[1]) && sides[0].constant() == Some(0.0),
+        _ => false,
     }
 }
 
@@ -331,10 +367,33 @@ fn bare(expr: &Expr) -> &Expr {
     }
 }
 
-/// The two sides of a division.
-fn ratio(expr: &Expr) -> Option<(&Expr, &Expr)> {
-    match &bare(expr).kind {
-        Kind::Binary("/", sides) => Some((&sides[0], &sides[1])),
+/// An expression without the numbers that it is multiplied with or divided by, and what these come to: `x` and 100 of `x * 100`.
+fn scaled(expr: &Expr) -> (&Expr, f64) {
+    let inner = bare(expr);
+    let (part, by) = match &inner.kind {
+        Kind::Binary("*", sides) => match (sides[0].constant(), sides[1].constant()) {
+            (None, Some(by)) => (&sides[0], by),
+            (Some(by), None) => (&sides[1], by),
+            _ => return (inner, 1.0),
+        },
+        Kind::Binary("/", sides) => match (sides[0].constant(), sides[1].constant()) {
+            (None, Some(by)) => (&sides[0], 1.0 / by),
+            _ => return (inner, 1.0),
+        },
+        _ => return (inner, 1.0),
+    };
+    let (part, more) = scaled(part);
+    (part, by * more)
+}
+
+/// The two sides of a division, and what it is multiplied with.
+fn ratio(expr: &Expr) -> Option<(&Expr, &Expr, f64)> {
+    let (inner, by) = scaled(expr);
+    match &inner.kind {
+        Kind::Binary("/", sides) => {
+            let (one, more) = scaled(&sides[0]);
+            Some((one, &sides[1], by * more))
+        }
         _ => None,
     }
 }

@@ -3,8 +3,6 @@
 //! Source: cAdvisor 0.60 (`lib/metrics/prometheus.go`); node_exporter 1.5 to 1.9, whose names of `node_memory_` are the keys of
 //! `/proc/meminfo`; kube-state-metrics 2.
 
-use crate::base::did_you_mean;
-
 /// What is known of a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Known {
@@ -166,7 +164,13 @@ fn of(name: &str, names: Vec<String>) -> Known {
         .to_lowercase()
         .contains("swapused")
         .then(|| "node_memory_SwapTotal_bytes - node_memory_SwapFree_bytes".to_owned());
-    Known::No(
-        special.map(|text| format!("write {text}")).or_else(|| did_you_mean(name, names.iter().map(String::as_str))),
-    )
+    let meant = || {
+        let names = || names.iter().map(String::as_str);
+        let with_unit = format!("{name}_bytes");
+        let near = names().map(|known| (strsim::damerau_levenshtein(name, known), known)).min();
+        let found = names().find(|known| *known == with_unit);
+        let near = near.filter(|(errors, _)| errors * 4 <= name.len()).map(|(_, known)| known);
+        found.or(near).map(|known| format!("did you mean `{known}`?"))
+    };
+    Known::No(special.map(|text| format!("write {text}")).or_else(meant))
 }

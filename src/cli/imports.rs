@@ -5,6 +5,7 @@ use super::pipeline::interpreter;
 use crate::base::Text;
 use crate::emit::{SmokeFacts, smoke_script};
 use crate::facts::Facts;
+use crate::imports::{Compared, PROBE, TOGETHER, Together};
 use crate::verify::Check;
 use std::collections::BTreeMap;
 use std::io::{self, Read as _, Write as _};
@@ -21,6 +22,11 @@ const MAX_OUTPUT: u64 = 8 << 20;
 const DEADLINE: Duration = Duration::from_secs(15 * 60);
 /// How long an engine may take to remove a container.
 const REMOVAL: Duration = Duration::from_secs(60);
+
+/// How long measuring what imports cost may take in one image.
+const MEASURED: Duration = Duration::from_secs(5 * 60);
+/// The memory that it may take, in bytes.
+const MEASURED_MEMORY: u64 = 4 << 30;
 
 /// What may be run in an engine.
 pub(super) struct Trial<'a> {
@@ -73,6 +79,39 @@ impl Trial<'_> {
             check.summary = "the smoke test failed".into();
         }
         Ok(check)
+    }
+
+    /// What importing costs in both: the modules of the original's distributions that nothing else requires, all in one interpreter
+    /// of each image. Nothing where one of them cannot tell.
+    pub(super) fn cost(&self, note: &dyn Fn(&str)) -> io::Result<Option<Compared>> {
+        note("measuring what imports cost in the original");
+        let before = self.together(self.before, &[])?;
+        let good = before.good();
+        if good.is_empty() {
+            return Ok(None);
+        }
+        note("measuring what imports cost in the rebuilt image");
+        Ok(before.compared(&self.together(self.after, &good)?))
+    }
+
+    fn together(&self, (image, facts): (&str, &Facts<'_>), modules: &[&str]) -> io::Result<Together> {
+        let python =
+            interpreter(facts).ok_or_else(|| io::Error::other("no Python interpreter was found in the image"))?;
+        let asked = serde_json::to_string(modules)?;
+        let run = Confined {
+            client: &self.client,
+            image,
+            program: &python,
+            arguments: &["-", &asked, &MEASURED.as_secs().to_string(), TOGETHER],
+            script: PROBE,
+            memory: MEASURED_MEMORY,
+            deadline: MEASURED + REMOVAL,
+        };
+        let output = run.output()?;
+        if !output.status.success() {
+            return Err(io::Error::other(last_line(&output)));
+        }
+        Together::parse(&output.stdout).map_err(io::Error::other)
     }
 
     /// Modules of the distributions that both have.

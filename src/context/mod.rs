@@ -23,7 +23,6 @@
 
 mod archive;
 mod arguments;
-mod arithmetic;
 mod backend;
 mod branch;
 mod conda;

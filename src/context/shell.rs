@@ -28,7 +28,7 @@ impl Stage {
             ":" | "true" => success,
             "false" => Ran::quiet(Status::Failure),
             "exit" | "return" => {
-                let status = match (rest, value(0).and_then(super::arithmetic::plain_number)) {
+                let status = match (rest, value(0).and_then(sh::arithmetic::plain_number)) {
                     ([], _) => self.shell.last,
                     ([_], Some(code @ 0..=255)) => Status::of(code == 0),
                     _ => Status::Unknown,
@@ -456,7 +456,7 @@ fn printf(words: &[&str]) -> Said {
                     }
                     'd' | 'i' => {
                         let number = arguments.next().copied().unwrap_or("0");
-                        out.push_str(&super::arithmetic::plain_number(number)?.to_string());
+                        out.push_str(&sh::arithmetic::plain_number(number)?.to_string());
                         used = true;
                     }
                     '%' => out.push('%'),

@@ -1,11 +1,11 @@
 //! `test`, `[` and `[[`. Source: POSIX.1-2017, test; the manual of bash, Conditional Constructs.
 
-use super::arithmetic::plain_number;
 use super::error::Result;
 use super::pattern::matches;
 use super::script::{Said, Setting, Status};
 use super::stage::Stage;
 use super::values::Dialect;
+use crate::dockerfile::sh::arithmetic::plain_number;
 use crate::dockerfile::sh::{Part, Word};
 
 /// What stands between two words.

@@ -217,7 +217,7 @@ impl Stage {
                     Value::Unset if self.shell.nounset == Some(false) => Some("0".to_owned()),
                     _ => None,
                 };
-                let value = text.as_deref().and_then(|text| super::arithmetic::value(text, &variable));
+                let value = text.as_deref().and_then(|text| crate::dockerfile::sh::arithmetic::value(text, &variable));
                 if value.is_none() {
                     let signs = ["==", "!=", "<=", ">="];
                     let rest =

@@ -65,6 +65,8 @@ pub struct ImageProgram {
     pub command: Vec<String>,
     /// `NAME=value`
     pub environment: Vec<String>,
+    /// The working directory; empty for `/`.
+    pub directory: String,
 }
 
 #[derive(Deserialize)]
@@ -106,6 +108,7 @@ struct RawConfig {
     cmd: Option<Vec<String>>,
     entrypoint: Option<Vec<String>>,
     env: Option<Vec<String>>,
+    working_dir: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -168,5 +171,6 @@ pub fn parse_image_program(bytes: &[u8]) -> Result<ImageProgram, serde_json::Err
         entrypoint: config.entrypoint.unwrap_or_default(),
         command: config.cmd.unwrap_or_default(),
         environment: config.env.unwrap_or_default(),
+        directory: config.working_dir.unwrap_or_default(),
     })
 }

@@ -8,11 +8,18 @@
 //! is what every process pays; pages of files are shared by all processes of an image that load them. Import is the least that
 //! a library costs: models and what is loaded at first use come on top.
 
+mod compared;
+
+pub use compared::{Compared, ComparedRow, Together};
+
 use crate::base::Text;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// The script that runs in the image: `python - MODULES-AS-JSON SECONDS`.
+/// The script that runs in the image: `python - MODULES-AS-JSON SECONDS`, and [`TOGETHER`] for all of them in one interpreter alone.
 pub const PROBE: &str = include_str!("probe.py");
+/// What the script is told where modules are not to be measured one by one.
+pub const TOGETHER: &str = "together";
 /// Version of the JSON form.
 pub const SCHEMA: u32 = 1;
 /// Rows of a list that are taken.
@@ -152,6 +159,24 @@ impl Row {
     }
 }
 
+/// What the probe printed last.
+fn last_document<T: DeserializeOwned>(stdout: &[u8]) -> Result<T, ImportsError> {
+    let text = String::from_utf8_lossy(stdout);
+    let line = text.lines().rev().find(|line| line.starts_with('{'));
+    let line = line.ok_or_else(|| ImportsError("found none".to_owned()))?;
+    serde_json::from_str(line).map_err(|error| ImportsError(format!("found something else: {error}")))
+}
+
+/// Why an interpreter did not come to its end.
+fn ended(how: &str, whom: &str) -> Option<String> {
+    match how {
+        "0" | "" => None,
+        "-9" => Some(format!("the interpreter was killed: --memory may be too low{whom}")),
+        "time" => Some("there was no time left: --time gives more".to_owned()),
+        other => Some(format!("the interpreter ended with {other}")),
+    }
+}
+
 /// Whether a text is the dotted name of a module.
 pub fn is_module(text: &str) -> bool {
     let is_part = |part: &str| {
@@ -169,21 +194,11 @@ impl Imports {
     ///
     /// It is not what the probe prints.
     pub fn parse(image: &str, stdout: &[u8]) -> Result<Self, ImportsError> {
-        let text = String::from_utf8_lossy(stdout);
-        let line = text.lines().rev().find(|line| line.starts_with('{'));
-        let line = line.ok_or_else(|| ImportsError("found none".to_owned()))?;
-        let told: Told =
-            serde_json::from_str(line).map_err(|error| ImportsError(format!("found something else: {error}")))?;
+        let told: Told = last_document(stdout)?;
         let rows = [told.alone.len(), told.in_order.len(), told.owners.len()];
         if rows.iter().any(|rows| *rows > MAX_ROWS) {
             return Err(ImportsError(format!("found more than {MAX_ROWS} rows")));
         }
-        let ended = |how: &str, whom: &str| match how {
-            "0" | "" => None,
-            "-9" => Some(format!("the interpreter was killed: --memory may be too low{whom}")),
-            "time" => Some("there was no time left: --time gives more".to_owned()),
-            other => Some(format!("the interpreter ended with {other}")),
-        };
         let all = " for all of them together";
         let together = ended(&told.in_order_ended, all).or_else(|| ended(&told.owners_ended, all));
         let module = |one: &Alone| {

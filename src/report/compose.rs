@@ -241,15 +241,21 @@ fn worker_report(worker: &Worker) -> WorkerReport {
     let mut worker = worker.clone();
     let escaped = |text: Option<String>| text.map(|text| Text::from(text).to_string());
     (worker.through, worker.config) = (escaped(worker.through), escaped(worker.config));
+    worker.settings = escaped(worker.settings);
+    if let Basis::File(file) = &worker.basis {
+        worker.basis = Basis::File(Text::from(file).to_string());
+    }
     WorkerReport { words, levers: workers::levers(&worker), worker }
 }
 
 /// `celery worker: 1 + 4 processes, forked after loading`
 fn worker_words(worker: &Worker) -> String {
     let parent = if worker.others == 0 { String::new() } else { format!("{} + ", worker.others) };
+    let is_made = matches!(worker.basis, Basis::File(_));
     let (number, plural) = match worker.processes {
         Count::Is(1) if worker.others == 0 => ("1".to_owned(), ""),
         Count::Is(number) => (number.to_string(), "es"),
+        Count::HostCpus(Some(number)) if is_made => (format!("{number} (from the host's processors)"), "es"),
         Count::HostCpus(Some(number)) => (format!("{number} (the host's processors)"), "es"),
         Count::HostCpus(None) => ("as many as the host's processors".to_owned(), "es"),
         Count::NotKnown => ("?".to_owned(), "es"),
@@ -266,7 +272,7 @@ fn worker_words(worker: &Worker) -> String {
         .map_or(String::new(), |threads| format!(", {threads} threads each"));
     let basis = match &worker.basis {
         Basis::Option(_) => String::new(),
-        Basis::Variable(name) => format!(", by {name}"),
+        Basis::Variable(name) | Basis::File(name) => format!(", by {name}"),
         Basis::Default => ", by default".to_owned(),
     };
     let through = worker.through.as_ref().map_or(String::new(), |script| format!(", if {script} runs it"));
@@ -368,7 +374,10 @@ fn services(report: &ComposeReport, style: Style<'_>, lines: &mut Vec<String>) {
         let row = format!("  {} {limit:>12} {swap:>12}  {image}", left(&shown_name(service), name_width));
         lines.push(fit(&row, style.width));
         for run in service.runs.iter().flatten() {
-            lines.push(fit(&format!("  {} {}", " ".repeat(name_width), run.words), style.width));
+            let indent = format!("  {} ", " ".repeat(name_width));
+            let wrapped = wrap(&run.words, style.width.saturating_sub(indent.len() + 2).max(30));
+            let line = |(at, line): (usize, String)| format!("{indent}{}{line}", if at == 0 { "" } else { "  " });
+            lines.extend(wrapped.into_iter().enumerate().map(line));
         }
     }
     if style.details {

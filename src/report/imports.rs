@@ -32,7 +32,7 @@ fn memory(bytes: i64) -> String {
     }
 }
 
-fn cells(cost: &Cost) -> String {
+pub(super) fn cells(cost: &Cost) -> String {
     format!("{:>7.2} s {:>9} {:>9}", cost.cpu_seconds, memory(cost.anonymous), memory(cost.file))
 }
 

@@ -1,8 +1,10 @@
 //! A verification, for a terminal.
 
+use super::imports::cells;
 use super::layout::{Tone, left, paint, relative, right, wrap_to};
 use super::text::joined;
-use crate::base::ByteSize;
+use crate::base::{ByteSize, count, names};
+use crate::imports::{Compared, Cost};
 use crate::verify::{Check, Outcome, SizeRow, Verification};
 
 /// Losses of a check and rows of sizes without `--details`.
@@ -10,6 +12,8 @@ const ROWS: usize = 10;
 /// Columns of a check's name.
 const NAME: usize = 19;
 const SIZE: usize = 10;
+/// Columns of an imported module's name.
+const IMPORTED: usize = 26;
 
 /// The verification as text.
 pub fn render(verification: &Verification, color: bool, width: usize, details: bool) -> String {
@@ -21,6 +25,7 @@ pub fn render(verification: &Verification, color: bool, width: usize, details: b
     if !verification.sizes.is_empty() {
         lines.extend(page.distributions(&verification.sizes));
     }
+    lines.extend(verification.import_cost.iter().flat_map(|cost| page.import_cost(cost)));
     lines.push(String::new());
     lines.extend(page.gone(verification));
     lines.extend(wrap_to(&verdict(verification), page.width, usize::MAX));
@@ -123,6 +128,38 @@ impl Page {
         if rows.len() > self.rows {
             out.push(format!("  and {} more: --details", rows.len() - self.rows));
         }
+        out
+    }
+
+    /// What importing costs in both.
+    fn import_cost(&self, cost: &Compared) -> Vec<String> {
+        let title =
+            format!("importing {} in one interpreter, measured in both", count(cost.modules as usize, "module"));
+        let title = title.to_uppercase();
+        let head = format!("  {} {:>9} {:>10} {:>10}", left("", IMPORTED), "processor", "own", "files");
+        let mut out =
+            vec![String::new(), paint(self.color, Tone::Heading, &title), paint(self.color, Tone::Dim, &head)];
+        let row = |name: &str, cost: &Cost| format!("  {} {}", left(name, IMPORTED), cells(cost));
+        out.push(row("before", &cost.before));
+        out.push(row("after", &cost.after));
+        for module in cost.rows.iter().take(self.rows) {
+            out.push(row(&format!("{}, before", module.name), &module.before));
+            out.push(row("  after", &module.after));
+        }
+        if cost.rows.len() > self.rows {
+            out.push(format!("  and {} more: --details", cost.rows.len() - self.rows));
+        }
+        let mut note = "own: memory that each process has for itself; files: pages that all processes share. Seconds are of a processor, the least of two runs; models, and what is loaded at first use, come on top.".to_owned();
+        if !cost.not_in_both.is_empty() {
+            note.push_str(&format!(
+                " Not counted, since one of the images cannot import it: {}.",
+                names(&cost.not_in_both, 5)
+            ));
+        }
+        if cost.left_out > 0 {
+            note.push_str(&format!(" {} more were not tried.", cost.left_out));
+        }
+        out.extend(wrap_to(&note, self.width - 2, usize::MAX).into_iter().map(|line| format!("  {line}")));
         out
     }
 

@@ -3,10 +3,11 @@
 //! it. So the tokens are counted before, and the work is done on a stack of its own.
 
 use super::{MAX_BYTES, Sign, names, visit};
+use ruff_python_ast::ModModule;
 use ruff_python_ast::PySourceType;
 use ruff_python_ast::token::TokenKind;
 use ruff_python_parser::lexer::lex;
-use ruff_python_parser::{Mode, parse_unchecked_source};
+use ruff_python_parser::{Mode, Parsed, parse_unchecked_source};
 
 /// Steps from the root of an expression to its leaves. Python itself refuses a few thousand.
 const DEEPEST: usize = 1_000;
@@ -21,12 +22,19 @@ pub(super) fn parse(source: &[u8]) -> Result<Vec<Sign>, &'static str> {
         return Err("too large");
     }
     let text = String::from_utf8_lossy(source);
-    check_depth(&text)?;
-    let work = || {
-        let parsed = parse_unchecked_source(&text, PySourceType::Python);
+    parsed(&text, |parsed| {
         let names = names::Names::of(parsed.suite());
         visit::signs(&text, parsed.suite(), &names)
-    };
+    })
+}
+
+/// Parses a text, and hands its tree on. The error says why it is not read.
+pub(super) fn parsed<T: Send>(
+    text: &str,
+    walk: impl FnOnce(&Parsed<ModModule>) -> T + Send,
+) -> Result<T, &'static str> {
+    check_depth(text)?;
+    let work = || walk(&parse_unchecked_source(text, PySourceType::Python));
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
         thread.map_err(|_| "no thread to parse it").and_then(|thread| thread.join().map_err(|_| "the parser failed"))

@@ -19,6 +19,7 @@
 mod bounds;
 mod library;
 mod names;
+pub mod settings;
 mod text;
 mod visit;
 

@@ -20,6 +20,7 @@ pub use tree::{Difference, Group, Kind, Tree, What};
 use crate::base::{ByteSize, Text};
 use crate::facts::{Facts, nobodys};
 use crate::fs::Owner;
+use crate::imports::Compared;
 use crate::os::Provider;
 use crate::python::{Distribution, Edge, SourceFile};
 use serde::Serialize;
@@ -46,6 +47,8 @@ pub struct Verification {
     pub new: Vec<Text>,
     /// Predicted and measured bytes of each distribution of the plan, the largest error first.
     pub sizes: Vec<SizeRow>,
+    /// What the modules that both can import cost in each: processor time and memory; null where they were not run.
+    pub import_cost: Option<Compared>,
 }
 
 /// One question, and its answer.
@@ -158,6 +161,7 @@ pub fn verify(before: &Facts<'_>, after: &Facts<'_>, promise: Option<&Promise>, 
         gone: pair.only(&pair.before_names, &pair.after_names),
         new: pair.only(&pair.after_names, &pair.before_names),
         sizes: promise.map(|promise| pair.sizes(promise)).unwrap_or_default(),
+        import_cost: None,
     }
 }
 

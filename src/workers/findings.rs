@@ -45,7 +45,15 @@ fn one(service: &Service, worker: &Worker, place: Place, out: &mut Vec<Finding>)
     if let Count::HostCpus(count) = worker.processes {
         let here = count.map_or(String::new(), |count| format!(", {count} on this host"));
         let quota = cpus.map_or(String::new(), |cpus| format!(", whatever `cpus: {cpus}` says"));
-        let message = format!("{program} starts as many processes as the host has processors{here}{quota}");
+        let message = match &worker.basis {
+            Basis::File(file) => {
+                let number = count.map_or(String::new(), |count| format!(" ({count} here)"));
+                format!(
+                    "how many processes {program} starts follows from the host's processors{number}, by {file}{quota}"
+                )
+            }
+            _ => format!("{program} starts as many processes as the host has processors{here}{quota}"),
+        };
         let option = if program.starts_with("celery") { "--concurrency" } else { "an option" };
         say(Check::WorkersFromHost, message, &format!("say how many, with {option}"));
     }
@@ -55,6 +63,7 @@ fn one(service: &Service, worker: &Worker, place: Place, out: &mut Vec<Finding>)
             (None, Basis::Option(name) | Basis::Variable(name)) => {
                 format!("how many processes {program} makes is no number in `{name}`")
             }
+            (None, Basis::File(file)) => format!("how many processes {program} makes is no number in {file}"),
             (None, Basis::Default) => format!("how many processes {program} makes is not known"),
         };
         say(Check::WorkersNotKnown, message, "");

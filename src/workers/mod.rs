@@ -1,12 +1,19 @@
 //! What a container's command runs: which program, in how many processes, forked or spawned, with how many threads.
 //!
+//! ```text
+//! words ─► wrappers, scripts for the shell ─► a program of the table ─► its options, variables and files ─► processes
+//! ```
+//!
 //! Programs are data (`programs.toml`). What is no program of the table is not known, and is never taken for one process.
 
 mod command;
 mod findings;
+mod ini;
+mod script;
+mod settings;
 mod table;
 
-pub use command::{Basis, Count, Setting, Worker, Workers, read};
+pub use command::{Basis, Container, Count, Files, Setting, Worker, Workers, read, read_in};
 pub use findings::findings;
 pub use table::{Lever, Start};
 

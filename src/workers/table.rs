@@ -67,7 +67,7 @@ pub struct Program {
 pub enum Default {
     /// So many.
     Count(u64),
-    /// `cpus`: as many as the host has processors.
+    /// `cpus`: as many as the host has processors; `unknown`.
     Word(Word),
 }
 
@@ -77,6 +77,8 @@ pub enum Default {
 pub enum Word {
     /// As many as the host has processors.
     Cpus,
+    /// It stands elsewhere.
+    Unknown,
 }
 
 /// How processes begin, which decides what they share.

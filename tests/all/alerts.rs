@@ -432,3 +432,34 @@ mod deployment {
         assert_eq!(other[0].limit, Err(NotProposed::NotMeasured), "another project's service of the same name");
     }
 }
+
+#[test]
+fn a_share_in_per_cent_is_a_share_all_the_same() {
+    let ids = |expr: &str| -> Vec<&'static str> {
+        found(expr, Some(&[1 << 30]))
+            .1
+            .iter()
+            .map(|finding| finding.check.id())
+            .filter(|id| *id != "cache-counted")
+            .collect()
+    };
+    let (usage, limit) = ("container_memory_usage_bytes{name!=\"\"}", "container_spec_memory_limit_bytes{name!=\"\"}");
+    assert_eq!(ids(&format!("{usage} / {limit} * 100 > 85")), ["always-fires"]);
+    assert_eq!(ids(&format!("100 * sum({usage}) / sum({limit}) > 85")), ["always-fires"]);
+    assert_eq!(ids(&format!("85 < ({usage} / {limit}) * 100")), ["always-fires"]);
+    assert_eq!(ids(&format!("{usage} / ({limit} > 0) * 100 > 85")), [""; 0]);
+    assert_eq!(ids(&format!("{usage} / {limit} * 100 > 85 and {limit} != 0")), [""; 0]);
+    assert_eq!(ids(&format!("{usage} / ({limit} > 0) * 100 > 120")), ["never-fires"]);
+    assert_eq!(ids(&format!("{usage} / 1024 / 1024 / 1024 > 3")), ["never-fires"]);
+    assert_eq!(ids(&format!("{usage} / 1024 / 1024 > 900")), [""; 0]);
+}
+
+#[test]
+fn names_without_their_unit_and_resources_of_kubernetes_are_told() {
+    let (_, findings) = found("node_memory_MemFree < 1e9", None);
+    assert_eq!(findings[0].check, Check::MetricUnknown);
+    assert_eq!(findings[0].advice.as_deref(), Some("did you mean `node_memory_MemFree_bytes`?"));
+    let (_, findings) = of("apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nspec:\n  groups: []\n", None);
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    assert!(findings[0].message.contains("Kubernetes") && findings[0].advice.as_ref().unwrap().contains("spec"));
+}

@@ -710,3 +710,64 @@ fn the_command_has_exit_codes_and_shows_no_secret() {
     let explained = Command::cargo_bin("slimwright").unwrap().args(["explain", "value-dropped"]).output().unwrap();
     assert!(String::from_utf8(explained.stdout).unwrap().contains("forgotten"));
 }
+
+#[test]
+fn a_dockerfile_and_mounts_say_what_runs() {
+    let dir = folder(&[
+        (
+            "compose.yaml",
+            "services:
+  plain: {build: app}
+  mounted: {build: app, volumes: ['./other.py:/srv/conf.py:ro']}
+  early: {build: {context: app, target: base}}
+  rewritten: {build: {context: app, dockerfile: Other}}
+  inline:
+    build: {context: app, dockerfile_inline: \"FROM x\\nCOPY conf.py /c.py\\nCMD gunicorn -c /c.py app\"}
+  configured:
+    image: x
+    working_dir: /w
+    command: gunicorn app
+    configs: [{source: conf, target: /w/gunicorn.conf.py}]
+configs:
+  conf: {content: 'workers = 9'}
+",
+        ),
+        ("other.py", "workers = 6\n"),
+        (
+            "app/Dockerfile",
+            "ARG N=5
+FROM x AS base
+ENV A=1
+WORKDIR /srv
+COPY run.sh /usr/local/bin/
+COPY *.py ./
+ENTRYPOINT [\"run.sh\"]
+CMD [\"base\"]
+FROM base AS final
+ARG N
+ENV COUNT=$N
+CMD [\"final\"]
+",
+        ),
+        (
+            "app/run.sh",
+            "#!/bin/sh\nif [ \"$1\" = base ]; then exec gunicorn -w 1 app; fi\nexec gunicorn -c conf.py app\n",
+        ),
+        ("app/conf.py", "import os\nworkers = int(os.environ['COUNT']) if 'COUNT' in os.environ else 4\n"),
+        ("app/Other", "FROM x\nCOPY conf.py /c.py\nRUN sed -i s/4/8/ /c.py\nCMD gunicorn -c /c.py app\n"),
+    ]);
+    let (_, stdout, stderr) = run(dir.path(), &["--no-engine", "--format", "json", "--fail-on", "never"]);
+    let value: serde_json::Value = serde_json::from_str(&stdout).unwrap_or_else(|_| panic!("{stdout}{stderr}"));
+    let processes = |name: &str| {
+        let services = value["services"].as_array().unwrap();
+        let service = services.iter().find(|service| service["name"] == name).unwrap();
+        service["runs"][0]["processes"].clone()
+    };
+    assert_eq!(processes("plain"), serde_json::json!({"is": 5}));
+    assert_eq!(processes("mounted"), serde_json::json!({"is": 6}));
+    assert_eq!(processes("early"), serde_json::json!({"is": 1}));
+    assert_eq!(processes("rewritten"), serde_json::json!("not-known"), "a command makes another text of it");
+    assert_eq!(processes("inline"), serde_json::json!({"is": 4}));
+    assert_eq!(processes("configured"), serde_json::json!({"is": 9}));
+    super::report::validate("compose", &stdout);
+}

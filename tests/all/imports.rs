@@ -2,7 +2,7 @@
 
 use super::report::validate;
 use assert_cmd::Command;
-use slimwright::imports::{Imports, PROBE, Whose, is_module};
+use slimwright::imports::{Imports, PROBE, TOGETHER, Together, Whose, is_module};
 use std::io::Write as _;
 use std::process::Stdio;
 
@@ -114,4 +114,50 @@ fn the_probe_says_what_imports_cost() {
     assert!(found.modules[1].problem.as_ref().unwrap().contains("ModuleNotFoundError"));
     assert_eq!(found.together_not_measured, None);
     validate("imports", &serde_json::to_string(&found).unwrap());
+}
+
+fn together(rows: &[(&str, i64, i64, f64)], ended: &str) -> String {
+    let row = |(module, own, files, cpu): &(&str, i64, i64, f64)| {
+        let problem = if *cpu < 0.0 { "\"ImportError: no\"" } else { "null" };
+        format!(
+            r#"{{"module": "{module}", "problem": {problem}, "rss": {}, "anonymous": {own}, "cpu": {cpu}}}"#,
+            own + files
+        )
+    };
+    let rows: Vec<String> = rows.iter().map(row).collect();
+    format!(r#"{{"left_out": 1, "in_order": [{}], "in_order_ended": "{ended}"}}"#, rows.join(", "))
+}
+
+#[test]
+fn two_images_are_compared_by_what_both_can_import() {
+    let mib = 1 << 20;
+    let before = together(&[("torch", 200 * mib, 300 * mib, 4.0), ("app", mib, 0, 0.1), ("gone", mib, 0, 0.1)], "0");
+    let after = together(&[("torch", 90 * mib, 100 * mib, 1.5), ("app", mib, 0, 0.1), ("gone", 0, 0, -1.0)], "0");
+    let [before, after] = [before, after].map(|text| Together::parse(text.as_bytes()).unwrap());
+    assert_eq!(after.good(), ["torch", "app"]);
+    let found = before.compared(&after).unwrap();
+    assert_eq!((found.modules, found.left_out), (2, 1));
+    assert_eq!((found.before.anonymous, found.after.anonymous), (201 * mib, 91 * mib));
+    assert_eq!((found.before.file, found.after.file), (300 * mib, 100 * mib));
+    assert_eq!(found.rows.iter().map(|row| row.name.to_string()).collect::<Vec<_>>(), ["torch"], "noise is no row");
+    assert_eq!(found.not_in_both.iter().map(ToString::to_string).collect::<Vec<_>>(), ["gone"]);
+    assert!(Together::parse(together(&[], "-11").as_bytes()).is_err(), "an interpreter that crashed tells nothing");
+    assert!(Together::parse(b"nothing").is_err());
+}
+
+#[test]
+fn the_probe_measures_all_modules_together() {
+    let python = std::process::Command::new("python3")
+        .args(["-", "[\"json\", \"no_such_module_here\", \"decimal\"]", "60", TOGETHER])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    let Ok(mut python) = python else { return eprintln!("skipped: there is no python3") };
+    python.stdin.take().unwrap().write_all(PROBE.as_bytes()).unwrap();
+    let output = python.wait_with_output().unwrap();
+    let found = Together::parse(&output.stdout).unwrap();
+    assert_eq!(found.good(), ["json", "decimal"]);
+    assert!(found.modules[2].1.as_ref().unwrap_err().contains("ModuleNotFoundError"));
+    assert!(found.compared(&found).unwrap().rows.is_empty(), "an image is like itself");
 }

@@ -7,12 +7,14 @@ use crate::cli::images;
 use crate::cli::input::Look;
 use crate::cli::options::{CgroupVersion, Compose as Args, FailOn, Plain};
 use crate::cli::output::{Folder, print};
-use crate::compose::{self, At, Cgroup, Check, Finding, Host, Level, Loaded, PROJECT_LABEL, Request, Service, Words};
+use crate::compose::{
+    self, At, Cgroup, Check, Finding, Host, Inside, Level, Loaded, PROJECT_LABEL, Request, Service, Words,
+};
 use crate::daemon::{Container, Engine};
 use crate::deploy::{self, Advice, Needs};
 use crate::memory::{self, Record};
 use crate::report::{self, ComposeReport, json};
-use crate::workers::{self, Setting, Workers};
+use crate::workers::{self, Container as Process, Setting, Workers};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -39,7 +41,7 @@ pub fn run(args: Args) -> Result<()> {
     findings.extend(compose::running(&services, &containers));
     let mut runs = Vec::new();
     for service in &services {
-        let workers = workers_of(service, &host, engine.as_ref());
+        let workers = workers_of(service, &loaded, &host, engine.as_ref());
         findings.extend(workers::findings(service, &workers));
         runs.push(workers);
     }
@@ -175,24 +177,57 @@ fn running(engine: &Engine, project: &str) -> Vec<Container> {
     own.take(MAX_CONTAINERS).filter_map(|one| engine.container(&one.id).ok().flatten()).collect()
 }
 
-/// What runs in a service: by the file, and by the image where the engine has it.
-fn workers_of(service: &Service, host: &Host, engine: Option<&Engine>) -> Workers {
+/// A container's files, as a service's Dockerfile and its mounts tell.
+#[derive(Debug)]
+struct FilesOf<'l> {
+    inside: &'l Inside,
+    loaded: &'l Loaded,
+}
+
+impl workers::Files for FilesOf<'_> {
+    fn read(&self, path: &str) -> Option<String> {
+        self.inside.read(path, self.loaded)
+    }
+}
+
+/// What runs in a service: by the file, its Dockerfile, and the image where the engine has it.
+fn workers_of(service: &Service, loaded: &Loaded, host: &Host, engine: Option<&Engine>) -> Workers {
     let words = |at: &Option<At<Words>>| Some(at.as_ref()?.value()?.words.clone());
-    let (entrypoint, command) = (words(&service.entrypoint), words(&service.command));
-    let image = service.image.as_ref().filter(|image| !image.is_empty());
-    let of_image = || image.and_then(|image| engine?.image_program(image).ok());
-    let program = of_image();
+    let inside = Inside::new(service, loaded);
+    // What the Dockerfile does not say, its base does; what is not built, the image.
+    let image = match (&service.build, &inside.base) {
+        (Some(_), Some(base)) => Some(base.clone()),
+        _ => service.image_name(&loaded.name).filter(|image| !image.is_empty()),
+    };
+    let program = image.and_then(|image| engine?.image_program(&image).ok()).unwrap_or_default();
     let mut environment: BTreeMap<String, Option<String>> = BTreeMap::new();
-    for pair in program.iter().flat_map(|program| &program.environment) {
+    for pair in &program.environment {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         environment.insert(name.to_owned(), Some(value.to_owned()));
     }
+    // A value that is not known is no value that a program could read.
+    let of_build =
+        inside.environment.iter().map(|(name, value)| (name.clone(), value.clone().or(Some("$(?)".to_owned()))));
+    environment.extend(of_build);
     environment.extend(service.environment.clone());
-    let program = program.unwrap_or_default();
-    // An entry point of the file takes the image's command away, too.
-    let command = command.unwrap_or_else(|| if entrypoint.is_some() { Vec::new() } else { program.command });
-    let entrypoint = entrypoint.unwrap_or(program.entrypoint);
-    workers::read(&entrypoint, &command, Setting { environment: &environment, cpus: host.cpus })
+    // An entry point takes the command below it away, too.
+    let (entrypoint, command) = match (words(&service.entrypoint), words(&service.command)) {
+        (Some(entrypoint), command) => (entrypoint, command.unwrap_or_default()),
+        (None, command) => {
+            let has_own = inside.entrypoint.is_some();
+            let below = if has_own { Vec::new() } else { program.command };
+            (
+                inside.entrypoint.clone().unwrap_or(program.entrypoint),
+                command.or(inside.command.clone()).unwrap_or(below),
+            )
+        }
+    };
+    let directory = inside.directory.clone().filter(|directory| directory != "/" || program.directory.is_empty());
+    let directory = directory
+        .unwrap_or_else(|| if program.directory.is_empty() { "/".to_owned() } else { program.directory.clone() });
+    let files = FilesOf { inside: &inside, loaded };
+    let container = Process { directory: Some(&directory), files: Some(&files) };
+    workers::read_in(&entrypoint, &command, Setting { environment: &environment, cpus: host.cpus }, container)
 }
 
 fn request(args: Args) -> Request {

@@ -11,6 +11,7 @@ use crate::cli::pipeline;
 use crate::cli::progress::Bar;
 use crate::facts::Facts;
 use crate::image::{Account, Image, Progress as _, Target};
+use crate::imports::Compared;
 use crate::layer::content_digest;
 use crate::report::{self, json};
 use crate::rules::{self, Finding, Rule};
@@ -91,7 +92,9 @@ fn verify(settings: &Settings, after: &Image, account: Option<&Account>) -> Resu
             };
             let mut verification = verify::verify(before, after, promise.as_ref(), settings.tolerance);
             verification.by_own_account = plan.is_none() && account.is_some();
-            verification.checks.push(imports(settings, before, after));
+            let (check, cost) = imports(settings, before, after);
+            verification.checks.push(check);
+            verification.import_cost = cost;
             verification
         })
     });
@@ -132,22 +135,30 @@ fn contents(folder: &Path) -> BTreeSet<Digest> {
 }
 
 /// Two images of one engine can be run.
-fn imports(settings: &Settings, before: &Facts<'_>, after: &Facts<'_>) -> Check {
+fn imports(settings: &Settings, before: &Facts<'_>, after: &Facts<'_>) -> (Check, Option<Compared>) {
+    let skipped = |why: &str| (Check::skipped("imports", format!("not tried: {why}")), None);
     let name = |input: &Input| match &input.target {
         Target::Daemon(name) => Some(name.clone()),
         _ => None,
     };
     let (Some(original), Some(rebuilt)) = (name(&settings.before), name(&settings.after)) else {
-        return Check::skipped("imports", "not tried: only images of an engine (docker-daemon:) can be run");
+        return skipped(
+            "only images of an engine (docker-daemon:) can be run; there `slimwright imports` measures each",
+        );
     };
     if !settings.run {
-        return Check::skipped("imports", "not tried: --no-run");
+        return skipped("--no-run");
     }
     let Some(client) = imports::client() else {
-        return Check::skipped("imports", "not tried: neither docker nor podman was found");
+        return skipped("neither docker nor podman was found");
     };
     let script = settings.plan.as_deref().and_then(|plan| std::fs::read_to_string(plan.join("smoke_test.py")).ok());
     let bar = Bar::new(settings.before.quiet);
     let trial = imports::Trial { client, before: (&original, before), after: (&rebuilt, after), script };
-    trial.run(&|text| bar.note(text))
+    let mut check = trial.run(&|text| bar.note(text));
+    let cost = trial.cost(&|text| bar.note(text)).unwrap_or_else(|why| {
+        check.summary = format!("{}; what imports cost was not measured: {why}", check.summary).into();
+        None
+    });
+    (check, cost)
 }

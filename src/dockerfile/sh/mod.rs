@@ -6,12 +6,15 @@
 //!
 //! The tree is bounded: a text nests at most [`MAX_DEPTH`] constructs, and a node is no larger than its text.
 
+pub mod arithmetic;
 mod parse;
 mod tokens;
 pub mod walk;
+mod wildcard;
 mod word;
 
 pub use parse::{parse, tokens};
+pub use wildcard::fits;
 pub use word::is_name;
 
 use std::cell::OnceCell;

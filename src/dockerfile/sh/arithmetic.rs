@@ -8,14 +8,14 @@ const MAX_DEPTH: usize = 20;
 const LEVELS: [&[&str]; 6] = [&["||"], &["&&"], &["==", "!="], &["<=", ">=", "<", ">"], &["+", "-"], &["*", "/", "%"]];
 
 /// The value of an expression; `None` where it is not followed. `variable` tells the text of a variable.
-pub(super) fn value(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Option<i64> {
+pub fn value(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Option<i64> {
     let mut reader = Reader { tokens: tokens(text)?, at: 0, depth: 0, variable };
     let out = reader.level(0)?;
     (reader.at == reader.tokens.len()).then_some(out)
 }
 
 /// A number as `test` and arithmetic both read it.
-pub(super) fn plain_number(text: &str) -> Option<i64> {
+pub fn plain_number(text: &str) -> Option<i64> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let is_plain = digits == "0" || !digits.is_empty() && digits.len() < 19 && !digits.starts_with('0');
     (is_plain && digits.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok()).flatten()
