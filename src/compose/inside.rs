@@ -5,6 +5,7 @@
 //!
 //! Source: the Dockerfile reference, "COPY", "CMD", "ENTRYPOINT"; compose-spec, "volumes", "configs".
 
+use super::interpolate::Variables;
 use super::load::Loaded;
 use super::model::Service;
 use crate::base::Found;
@@ -240,10 +241,9 @@ fn of_build(service: &Service, loaded: &Loaded) -> Option<Inside> {
             let value = |name: &String| (name.clone(), reader.scope.variables.get(name).cloned());
             out.environment = reader.scope.environment.iter().map(value).collect();
             let lowest = file.lineage(stage).into_iter().next()?;
-            out.base = reader
-                .scope
-                .expand(&file.stages[lowest].image)
-                .or_else(|| crate::compose::substitute(&file.stages[lowest].image, &|name| global.get(name).cloned()));
+            let image = &file.stages[lowest].image;
+            let global = |name: &str| global.get(name).cloned();
+            out.base = reader.scope.expand(image).or_else(|| Variables::new(&global).substitute(image).ok());
         }
         out.stages.push(reader.steps);
     }

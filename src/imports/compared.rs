@@ -1,6 +1,6 @@
 //! What the same modules cost in two images: all in one interpreter of each, in one order.
 
-use super::{Cost, ImportsError, MAX_ROWS, Row, ended, last_document};
+use super::cost::{Cost, ImportsError, MAX_ROWS, Row, ended, last_document};
 use crate::base::Text;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

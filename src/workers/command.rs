@@ -1,137 +1,15 @@
 //! From the words of a command to the processes that it makes.
 
-use super::script::{PROCESSORS, Shell};
+use super::model::{Basis, Container, Count, Setting, Worker, Workers};
+use super::script::{Outer, Shell};
 use super::settings::{self, Told};
+use super::starters::{self, Started};
 use super::table::{Default, Program, Start, Word, Wrapper, table};
+use super::words::{name_of, named_config, option};
 use crate::dockerfile::sh;
-use serde::Serialize;
-use std::collections::BTreeMap;
-use std::fmt;
 
 /// Commands in one another (`sh -c "exec uv run …"`), at most.
 const MAX_DEPTH: usize = 16;
-
-/// What a command is read with.
-#[derive(Clone, Copy, Debug)]
-pub struct Setting<'s> {
-    /// The variables of the container.
-    pub environment: &'s BTreeMap<String, Option<String>>,
-    /// Processors of the host, where they are known.
-    pub cpus: Option<f64>,
-}
-
-/// The files of a container, as far as they are known.
-pub trait Files: fmt::Debug {
-    /// The text of a file, by its absolute path.
-    fn read(&self, path: &str) -> Option<String>;
-}
-
-/// Where a command runs.
-#[derive(Clone, Copy, Debug, std::default::Default)]
-pub struct Container<'c> {
-    /// Its working directory, absolute, where that is known.
-    pub directory: Option<&'c str>,
-    /// Its files, where any are known.
-    pub files: Option<&'c dyn Files>,
-}
-
-impl Container<'_> {
-    /// A path of it, absolute and without `.` and `..`; nothing where the working directory is not known.
-    pub(super) fn absolute(&self, path: &str) -> Option<String> {
-        let whole = if path.starts_with('/') { path.to_owned() } else { format!("{}/{path}", self.directory?) };
-        let mut parts: Vec<&str> = Vec::new();
-        for part in whole.split('/') {
-            match part {
-                "" | "." => {}
-                ".." => _ = parts.pop(),
-                part => parts.push(part),
-            }
-        }
-        Some(format!("/{}", parts.join("/")))
-    }
-
-    /// The text of a file.
-    pub(super) fn read(&self, path: &str) -> Option<String> {
-        self.files?.read(&self.absolute(path)?)
-    }
-}
-
-/// What runs.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Workers {
-    /// These programs, the long-running ones of the command.
-    Known(Vec<Worker>),
-    /// The command is not known here: its first words.
-    Unknown(String),
-    /// Neither the file nor an image says what runs.
-    Nothing,
-}
-
-/// A program that runs in processes.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Worker {
-    /// The program, as the table names it.
-    pub program: String,
-    /// How many processes do the work.
-    pub processes: Count,
-    /// From where that is known.
-    pub basis: Basis,
-    /// How they begin.
-    pub start: Start,
-    /// Processes beside them: a parent that watches, celery's beat, a tracker.
-    pub others: u64,
-    /// Threads of each process, where the command or the program's default says so.
-    pub threads: Option<u64>,
-    /// celery's bound on a child's peak, in KiB.
-    pub memory_per_child: Option<u64>,
-    /// Whether it is a reloader.
-    pub is_reloader: bool,
-    /// A script or program that starts it and may change what it is given.
-    pub through: Option<String>,
-    /// A file that may say something else, and is not read.
-    pub config: Option<String>,
-    /// The file that was read beside the command.
-    pub settings: Option<String>,
-    /// What a reader should know.
-    pub why: Option<String>,
-}
-
-/// How many processes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Count {
-    /// So many.
-    Is(u64),
-    /// As many as the host has processors; the number where they are known.
-    HostCpus(Option<u64>),
-    /// It is said somewhere, and not as a number.
-    NotKnown,
-}
-
-/// From where a number is known.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Basis {
-    /// An option of the command.
-    Option(String),
-    /// A variable of the container.
-    Variable(String),
-    /// A file that the program reads.
-    File(String),
-    /// What the program does without being told.
-    Default,
-}
-
-impl Count {
-    /// The number, where it is known.
-    pub fn number(self) -> Option<u64> {
-        match self {
-            Self::Is(count) => Some(count),
-            Self::HostCpus(count) => count,
-            Self::NotKnown => None,
-        }
-    }
-}
 
 /// What an entry point with a command runs, without the files of the container.
 pub fn read(entrypoint: &[String], command: &[String], setting: Setting<'_>) -> Workers {
@@ -161,14 +39,9 @@ pub fn read_in(entrypoint: &[String], command: &[String], setting: Setting<'_>, 
     }
 }
 
-/// The last part of a path.
-pub(super) fn name_of(word: &str) -> &str {
-    word.rsplit('/').next().unwrap_or(word)
-}
-
-pub(super) struct Reader<'s> {
-    pub(super) setting: Setting<'s>,
-    pub(super) container: Container<'s>,
+struct Reader<'s> {
+    setting: Setting<'s>,
+    container: Container<'s>,
     depth: usize,
     is_reloader: bool,
 }
@@ -179,12 +52,12 @@ impl Reader<'_> {
     }
 
     /// A reader of what a script or a file starts.
-    pub(super) fn deeper_with<'n>(&self, setting: Setting<'n>, container: Container<'n>) -> Reader<'n> {
+    fn deeper_with<'n>(&self, setting: Setting<'n>, container: Container<'n>) -> Reader<'n> {
         Reader { setting, container, depth: self.depth + 1, is_reloader: self.is_reloader }
     }
 
     /// What these words start.
-    pub(super) fn words(&self, words: &[String], out: &mut Vec<Worker>) {
+    fn words(&self, words: &[String], out: &mut Vec<Worker>) {
         let Some(first) = words.first() else { return };
         if self.depth > MAX_DEPTH {
             return;
@@ -225,8 +98,8 @@ impl Reader<'_> {
         if let Some(program) = program {
             return out.push(self.worker(program, rest));
         }
-        if settings::starts_others(self, name, rest, out) {
-            return;
+        if let Some(all) = starters::started(self.setting, self.container, name, rest) {
+            return all.iter().for_each(|one| self.started(one, out));
         }
         if let Some(text) = self.script_file(first) {
             self.script(&text, rest, name, out);
@@ -293,6 +166,30 @@ impl Reader<'_> {
         }
     }
 
+    /// What a command of a file starts, so many times.
+    fn started(&self, one: &Started, out: &mut Vec<Worker>) {
+        let directory = one.directory.as_ref().map(|directory| self.container.absolute(directory));
+        let mut container = self.container;
+        if let Some(absolute) = &directory {
+            container.directory = absolute.as_deref();
+        }
+        let environment = one.environment.as_ref().unwrap_or(self.setting.environment);
+        let mut found = Vec::new();
+        let inner = self.deeper_with(Setting { environment, cpus: self.setting.cpus }, container);
+        inner.script(&one.command, &[], "sh", &mut found);
+        for mut worker in found {
+            worker.processes = match (worker.processes, one.copies) {
+                (_, None) => Count::NotKnown,
+                (Count::Is(count), Some(copies)) => Count::Is(count.saturating_mul(copies)),
+                (Count::HostCpus(Some(count)), Some(copies)) => Count::HostCpus(Some(count.saturating_mul(copies))),
+                (other, _) => other,
+            };
+            worker.others = worker.others.saturating_mul(one.copies.unwrap_or(1));
+            worker.config = worker.config.or_else(|| one.not_read.clone());
+            out.push(worker);
+        }
+    }
+
     /// `debugpy --listen ADDRESS -m MODULE`
     fn debugged(&self, rest: &[String], out: &mut Vec<Worker>) {
         let mut at = 0;
@@ -308,12 +205,17 @@ impl Reader<'_> {
     }
 
     /// What a script for the shell starts. Where that depends on what is not known, and ways differ, nothing.
-    pub(super) fn script(&self, text: &str, arguments: &[String], name: &str, out: &mut Vec<Worker>) {
+    fn script(&self, text: &str, arguments: &[String], name: &str, out: &mut Vec<Worker>) {
         if self.depth > MAX_DEPTH {
             return;
         }
-        let reader = self.deeper(false);
-        let found = Shell::new(&reader, arguments).run(text);
+        let start = |words: &[String], setting: Setting<'_>, container: Container<'_>| {
+            let mut found = Vec::new();
+            self.deeper_with(setting, container).words(words, &mut found);
+            found
+        };
+        let outer = Outer { setting: self.setting, container: self.container, start: &start };
+        let found = Shell::new(outer, arguments).run(text);
         let is_open = found.iter().any(|(_, sure)| !sure);
         if is_open && found.len() > 1 {
             return;
@@ -330,7 +232,7 @@ impl Reader<'_> {
         let more = program.arguments.as_ref().and_then(|name| self.setting.environment.get(name)?.as_ref());
         let more: Vec<String> = more.map_or(Vec::new(), |text| text.split_whitespace().map(str::to_owned).collect());
         let words: Vec<String> = more.into_iter().chain(given.iter().cloned()).collect();
-        let read = settings::of(self, program, &words);
+        let read = settings::of(self.setting, self.container, program, &words);
         let (processes, basis) = self.processes(program, &words, read.as_ref().ok().and_then(Option::as_ref));
         let flag = program.flags.iter().find(|(flag, _)| words.iter().any(|word| word == *flag));
         let has = |names: &[String]| words.iter().any(|word| names.iter().any(|name| word == name));
@@ -366,7 +268,8 @@ impl Reader<'_> {
         if program.single_without_parent && worker.processes == Count::Is(1) && !is_reloader {
             (worker.others, worker.start) = (0, Start::Single);
         }
-        if worker.config.is_some() && worker.basis == Basis::Default {
+        // A file that is not read goes before a variable, and after the command.
+        if worker.config.is_some() && !matches!(worker.basis, Basis::Option(_)) {
             worker.processes = Count::NotKnown;
         }
         if !program.counts_threads.is_empty() && option(&words, &program.counts_threads).as_deref() != Some("process") {
@@ -382,7 +285,7 @@ impl Reader<'_> {
     fn processes(&self, program: &Program, words: &[String], told: Option<&Told>) -> (Count, Basis) {
         if let Some(text) = option(words, &program.options) {
             let name = program.options.last().cloned().unwrap_or_default();
-            return (self.count(&text), Basis::Option(name));
+            return (self.setting.count(&text), Basis::Option(name));
         }
         if let Some((told, count)) = told.and_then(|told| Some((told, told.processes?))) {
             return (count, Basis::File(told.file.clone()));
@@ -393,38 +296,15 @@ impl Reader<'_> {
         });
         for name in prefixed.chain(program.variables.iter().cloned()) {
             if let Some(Some(text)) = self.setting.environment.get(&name) {
-                return (self.count(text), Basis::Variable(name));
+                return (self.setting.count(text), Basis::Variable(name));
             }
         }
         match program.default {
             Default::Count(count) => (Count::Is(count), Basis::Default),
-            Default::Word(Word::Cpus) => (self.host(), Basis::Default),
+            Default::Word(Word::Cpus) => (self.setting.host(), Basis::Default),
             Default::Word(Word::Unknown) => (Count::NotKnown, Basis::Default),
         }
     }
-
-    pub(super) fn host(&self) -> Count {
-        Count::HostCpus(self.setting.cpus.map(|cpus| cpus as u64))
-    }
-
-    pub(super) fn count(&self, text: &str) -> Count {
-        match text.trim() {
-            PROCESSORS | "`nproc`" | "cpu_count" => self.host(),
-            text => match text.strip_prefix(PROCESSORS).and_then(|rest| rest.strip_prefix(':')) {
-                Some(made) => made.parse().map_or(Count::NotKnown, |count| Count::HostCpus(Some(count))),
-                None => text.parse().map_or(Count::NotKnown, Count::Is),
-            },
-        }
-    }
-}
-
-/// The file that an option names, or that stands among the words.
-pub(super) fn named_config(program: &Program, words: &[String]) -> Option<String> {
-    program.config.iter().find_map(|name| match name.starts_with('-') {
-        true => option(words, std::slice::from_ref(name)),
-        false if name.starts_with('.') => words.iter().find(|word| word.ends_with(name.as_str())).cloned(),
-        false => None,
-    })
 }
 
 /// `su [OPTIONS] USER -- COMMAND`
@@ -513,25 +393,6 @@ fn behind<'w>(wrapper: &Wrapper, mut words: &'w [String]) -> &'w [String] {
         }
     }
     words
-}
-
-/// The last value of an option that has one of these names: `-w 4`, `-w4`, `--workers 4`, `--workers=4`.
-pub(super) fn option(words: &[String], names: &[String]) -> Option<String> {
-    let mut found = None;
-    for (at, word) in words.iter().enumerate() {
-        for name in names {
-            if word == name {
-                found = words.get(at + 1).cloned().or(found);
-            } else if let Some(rest) = word.strip_prefix(name.as_str()) {
-                match rest.strip_prefix('=') {
-                    Some(value) => found = Some(value.to_owned()),
-                    None if !name.starts_with("--") => found = Some(rest.to_owned()),
-                    None => {}
-                }
-            }
-        }
-    }
-    found
 }
 
 fn is_assignment(word: &str) -> bool {

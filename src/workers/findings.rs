@@ -1,6 +1,6 @@
 //! What is wrong with how a service's processes meet its limits.
 
-use super::command::{Basis, Count, Worker, Workers};
+use super::model::{Basis, Count, Worker, Workers};
 use super::table::Start;
 use crate::base::Binary;
 use crate::compose::{Check, Finding, Service};

@@ -9,12 +9,16 @@
 mod command;
 mod findings;
 mod ini;
+mod model;
 mod script;
 mod settings;
+mod starters;
 mod table;
+mod words;
 
-pub use command::{Basis, Container, Count, Files, Setting, Worker, Workers, read, read_in};
+pub use command::{read, read_in};
 pub use findings::findings;
+pub use model::{Basis, Container, Count, Files, Setting, Worker, Workers};
 pub use table::{Lever, Start};
 
 /// The levers for a worker.

@@ -5,7 +5,7 @@
 //!
 //! Source: POSIX.1-2017, Shell Command Language.
 
-use super::command::{Container, Reader, Setting, Worker};
+use super::model::{Container, PROCESSORS, Setting, Worker};
 use crate::dockerfile::sh::{
     self, Direction, Form, Item, Join, Kind, Node, Part, Pipeline, Script, Simple, Word, arithmetic, fits,
 };
@@ -14,8 +14,6 @@ use std::rc::Rc;
 
 /// What stands for a value that is not known; nothing parses it.
 const UNKNOWN: &str = "$(?)";
-/// What stands for the number of the host's processors; behind a colon, a number that was made of it.
-pub(super) const PROCESSORS: &str = "$(nproc)";
 /// Simple commands that are followed.
 const MAX_STEPS: usize = 2_000;
 /// Functions and files inside of each other.
@@ -50,9 +48,23 @@ fn is_known(text: &str) -> bool {
     !text.contains("$(")
 }
 
+/// What a program with its words starts, with the variables and the folder that it has then.
+type Start<'s> = dyn Fn(&[String], Setting<'_>, Container<'_>) -> Vec<Worker> + 's;
+
+/// Where a script runs.
+#[derive(Clone, Copy)]
+pub(super) struct Outer<'s> {
+    /// The variables of the container.
+    pub setting: Setting<'s>,
+    /// Its files.
+    pub container: Container<'s>,
+    /// What a program starts.
+    pub start: &'s Start<'s>,
+}
+
 /// A shell that runs a script.
-pub(super) struct Shell<'r, 's> {
-    reader: &'r Reader<'s>,
+pub(super) struct Shell<'s> {
+    outer: Outer<'s>,
     variables: BTreeMap<String, String>,
     arguments: Vec<String>,
     functions: BTreeMap<String, Rc<Node>>,
@@ -69,16 +81,16 @@ pub(super) struct Shell<'r, 's> {
     depth: usize,
 }
 
-impl<'r, 's> Shell<'r, 's> {
+impl<'s> Shell<'s> {
     /// A shell with the variables of a container, and with a script's arguments.
-    pub(super) fn new(reader: &'r Reader<'s>, arguments: &[String]) -> Self {
+    pub(super) fn new(outer: Outer<'s>, arguments: &[String]) -> Self {
         let set = |(name, value): (&String, &Option<String>)| Some((name.clone(), value.clone()?));
         Self {
-            reader,
-            variables: reader.setting.environment.iter().filter_map(set).collect(),
+            outer,
+            variables: outer.setting.environment.iter().filter_map(set).collect(),
             arguments: arguments.to_vec(),
             functions: BTreeMap::new(),
-            directory: reader.container.directory.map(str::to_owned),
+            directory: outer.container.directory.map(str::to_owned),
             found: Vec::new(),
             unsure: 0,
             ended: false,
@@ -394,7 +406,7 @@ impl<'r, 's> Shell<'r, 's> {
     }
 
     fn container(&self) -> Container<'_> {
-        Container { directory: self.directory.as_deref(), files: self.reader.container.files }
+        Container { directory: self.directory.as_deref(), files: self.outer.container.files }
     }
 
     /// A program, with the variables as they are now.
@@ -402,10 +414,8 @@ impl<'r, 's> Shell<'r, 's> {
         let mut environment: BTreeMap<String, Option<String>> =
             self.variables.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect();
         environment.extend(assigned.into_iter().map(|(name, value)| (name, Some(value))));
-        let setting = Setting { environment: &environment, cpus: self.reader.setting.cpus };
-        let reader = self.reader.deeper_with(setting, self.container());
-        let mut found = Vec::new();
-        reader.words(words, &mut found);
+        let setting = Setting { environment: &environment, cpus: self.outer.setting.cpus };
+        let found = (self.outer.start)(words, setting, self.container());
         let sure = self.unsure == 0;
         self.found.extend(found.into_iter().map(|worker| (worker, sure)));
     }
@@ -515,7 +525,7 @@ impl<'r, 's> Shell<'r, 's> {
     }
 
     fn arithmetic(&self, text: &str) -> String {
-        let cpus = self.reader.setting.cpus.map(|cpus| cpus as u64);
+        let cpus = self.outer.setting.cpus.map(|cpus| cpus as u64);
         let from_host = text.contains(PROCESSORS)
             || self.variables.iter().any(|(name, value)| value == PROCESSORS && text.contains(name.as_str()));
         let number = |text: String| match cpus {

@@ -1,15 +1,14 @@
 //! Files that programs read by themselves: gunicorn's and hypercorn's configuration, uWSGI's ini, celery's application and settings,
-//! the services of BentoML and Ray Serve; and programs that start others by a file: supervisord, circus, honcho.
+//! the services of BentoML and Ray Serve.
 
-use super::command::{Count, Reader, Setting, Worker, named_config, option};
 use super::ini::{Ini, Section};
+use super::model::{Container, Count, PROCESSORS, Setting, Worker};
 use super::table::{Program, Start};
+use super::words::{named_config, option};
 use crate::source::settings::{Known, Names, Settings, Value, World, settings};
 use crate::yaml;
 use std::collections::BTreeMap;
 
-/// Containers of one program that a file may ask for.
-const MAX_COPIES: u64 = 1_000;
 /// Files that one names in another.
 const MAX_FILES: usize = 16;
 
@@ -47,8 +46,20 @@ impl Told {
     }
 }
 
+/// Where a program runs.
+struct Reader<'s> {
+    setting: Setting<'s>,
+    container: Container<'s>,
+}
+
 /// What the files of a program say; nothing where it has none. The error is the file that could not be read.
-pub(super) fn of(reader: &Reader<'_>, program: &Program, words: &[String]) -> Result<Option<Told>, String> {
+pub(super) fn of(
+    setting: Setting<'_>,
+    container: Container<'_>,
+    program: &Program,
+    words: &[String],
+) -> Result<Option<Told>, String> {
+    let reader = &Reader { setting, container };
     match program.name.as_str() {
         "gunicorn" => gunicorn(reader, program, words),
         "hypercorn" => hypercorn(reader, program, words),
@@ -175,7 +186,7 @@ fn uwsgi(reader: &Reader<'_>, program: &Program, words: &[String]) -> Result<Opt
     let is_open = section.get(&["ini", "inherit", "include", "if-env", "if-opt", "plugin-dir-conf"]).is_some();
     let value = |names: &[&str]| section.get(names).map(|text| expanded(reader, section, text));
     let is_on = |names: &[&str]| value(names).is_some_and(|text| matches!(text.as_str(), "true" | "1" | "yes" | "on"));
-    let processes = value(&["processes", "workers", "p"]).map(|text| reader.count(&text));
+    let processes = value(&["processes", "workers", "p"]).map(|text| reader.setting.count(&text));
     let start = match is_on(&["lazy", "lazy-apps"]) {
         true => Start::Fork,
         false => Start::ForkAfterLoad,
@@ -194,7 +205,7 @@ fn uwsgi(reader: &Reader<'_>, program: &Program, words: &[String]) -> Result<Opt
 /// A value of uWSGI's: `%k` for processors, `%(key)` for another key, `$(NAME)` for a variable.
 fn expanded(reader: &Reader<'_>, section: Section<'_>, text: &str) -> String {
     if text == "%k" {
-        return super::script::PROCESSORS.to_owned();
+        return PROCESSORS.to_owned();
     }
     if let Some(name) = text.strip_prefix("%(").and_then(|rest| rest.strip_suffix(')')) {
         return section.get(&[name]).unwrap_or(text).to_owned();
@@ -319,7 +330,7 @@ fn decorated(reader: &Reader<'_>, words: &[String], by: &str, argument: &str) ->
     let one = own.iter().find(|one| one.name == name);
     let of = |one: &crate::source::settings::Decorated| match one.arguments.get(argument) {
         None => Count::Is(1),
-        Some(Some(Known { value: Value::Text(text), .. })) if text == "cpu_count" => reader.host(),
+        Some(Some(Known { value: Value::Text(text), .. })) if text == "cpu_count" => reader.setting.host(),
         Some(_) => count(&one.arguments, argument).unwrap_or(Count::Is(1)),
     };
     let processes = match (one, own.as_slice()) {
@@ -357,169 +368,4 @@ fn replicas(reader: &Reader<'_>, file: &str) -> Result<Told, String> {
     };
     let processes = deployments.map(of).reduce(sum).unwrap_or(Count::NotKnown);
     Ok(Told { processes: Some(processes), file: file.to_owned(), ..Told::default() })
-}
-
-/// Programs that start others by a file. Whether this is one.
-pub(super) fn starts_others(reader: &Reader<'_>, name: &str, rest: &[String], out: &mut Vec<Worker>) -> bool {
-    let named = |names: &[&str]| option(rest, &names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
-    match name {
-        "supervisord" => {
-            let file = named(&["-c", "--configuration"]);
-            let places = [
-                "supervisord.conf",
-                "etc/supervisord.conf",
-                "/etc/supervisord.conf",
-                "/etc/supervisor/supervisord.conf",
-            ];
-            let text = match &file {
-                Some(file) => reader.container.read(file),
-                None => places.iter().find_map(|place| reader.container.read(place)),
-            };
-            let Some(text) = text else { return true };
-            let before = out.len();
-            supervisord(reader, &text, 0, out);
-            let ini = Ini::read(&text);
-            let included: Vec<&str> = ini.sections("include").flat_map(|(_, section)| section.all("files")).collect();
-            for name in included.iter().flat_map(|files| files.split_whitespace()).take(MAX_FILES) {
-                match reader.container.read(name) {
-                    Some(text) => supervisord(reader, &text, 1, out),
-                    None => {
-                        for worker in &mut out[before..] {
-                            worker.config.get_or_insert_with(|| name.to_owned());
-                        }
-                    }
-                }
-            }
-            true
-        }
-        "circusd" => {
-            let Some(text) =
-                rest.iter().find(|word| !word.starts_with('-')).and_then(|file| reader.container.read(file))
-            else {
-                return true;
-            };
-            for (_, section) in Ini::read(&text).sections("watcher:") {
-                let Some(command) = section.get(&["cmd"]) else { continue };
-                let command = format!("{command} {}", section.get(&["args"]).unwrap_or_default());
-                let copies = section.get(&["numprocesses"]).map_or(Some(1), |text| text.parse().ok());
-                copied(reader, reader.setting.environment, section.get(&["working_dir"]), &command, copies, out);
-            }
-            true
-        }
-        "honcho" | "foreman" | "goreman" | "hivemind" | "overmind" => {
-            let file = named(&["-f", "--procfile"]).unwrap_or_else(|| "Procfile".to_owned());
-            let Some(text) = reader.container.read(&file) else { return true };
-            let formation = named(&["-c", "--concurrency", "-m", "--formation"]).unwrap_or_default();
-            let skip = [
-                "-f",
-                "--procfile",
-                "-c",
-                "--concurrency",
-                "-m",
-                "--formation",
-                "-e",
-                "--env",
-                "-p",
-                "--port",
-                "-d",
-                "--app-root",
-            ];
-            let mut chosen: Vec<&String> = Vec::new();
-            let mut at = 0;
-            while let Some(one) = rest.get(at) {
-                at += if skip.contains(&one.as_str()) { 2 } else { 1 };
-                if !one.starts_with('-') && one != "start" && at <= rest.len() {
-                    chosen.push(one);
-                }
-            }
-            for line in text.lines() {
-                let Some((process, command)) = line.split_once(':').filter(|_| !line.trim_start().starts_with('#'))
-                else {
-                    continue;
-                };
-                let process = process.trim();
-                if !chosen.is_empty() && !chosen.iter().any(|one| *one == process) {
-                    continue;
-                }
-                let asked = formation.split(',').find_map(|pair| pair.trim().strip_prefix(process)?.strip_prefix('='));
-                let copies = asked.map_or(Some(1), |text| text.parse().ok());
-                copied(reader, reader.setting.environment, None, command.trim(), copies, out);
-            }
-            true
-        }
-        _ => false,
-    }
-}
-
-/// Source: supervisor's "Configuration File".
-fn supervisord(reader: &Reader<'_>, text: &str, depth: usize, out: &mut Vec<Worker>) {
-    if depth > 1 {
-        return;
-    }
-    let ini = Ini::read(text);
-    for (name, section) in ini.sections("program:") {
-        if section.get(&["autostart"]).is_some_and(|text| matches!(text, "false" | "no" | "off" | "0")) {
-            continue;
-        }
-        let Some(command) = section.get(&["command"]) else { continue };
-        let mut environment = reader.setting.environment.clone();
-        for pair in section.get(&["environment"]).unwrap_or_default().split(',') {
-            if let Some((name, value)) = pair.split_once('=') {
-                environment.insert(name.trim().to_owned(), Some(value.trim().trim_matches(['"', '\'']).to_owned()));
-            }
-        }
-        let copies = section.get(&["numprocs"]).map_or(Some(1), |text| with_variables(reader, name, text).parse().ok());
-        let directory = section.get(&["directory"]).map(|text| with_variables(reader, name, text));
-        copied(reader, &environment, directory.as_deref(), &with_variables(reader, name, command), copies, out);
-    }
-}
-
-/// `%(ENV_NAME)s`, `%(program_name)s`, `%%`.
-fn with_variables(reader: &Reader<'_>, program: &str, text: &str) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("%(") {
-        out.push_str(before);
-        let Some((name, after)) = after.split_once(')') else { break };
-        let after = after.trim_start_matches(|c: char| c.is_ascii_digit());
-        let value = match name {
-            "program_name" => Some(program.to_owned()),
-            name => name.strip_prefix("ENV_").and_then(|name| reader.setting.environment.get(name).cloned().flatten()),
-        };
-        out.push_str(&value.unwrap_or_else(|| "$(?)".to_owned()));
-        rest = after.strip_prefix(['s', 'd']).unwrap_or(after);
-    }
-    (out + rest).replace("%%", "%")
-}
-
-/// What a command of a file starts, so many times.
-fn copied(
-    reader: &Reader<'_>,
-    environment: &BTreeMap<String, Option<String>>,
-    directory: Option<&str>,
-    command: &str,
-    copies: Option<u64>,
-    out: &mut Vec<Worker>,
-) {
-    let mut container = reader.container;
-    let absolute = directory.map(|directory| container.absolute(directory));
-    if let Some(absolute) = &absolute {
-        container.directory = absolute.as_deref();
-    }
-    let setting = Setting { environment, cpus: reader.setting.cpus };
-    let inner = reader.deeper_with(setting, container);
-    let mut found = Vec::new();
-    inner.script(command, &[], "sh", &mut found);
-    for mut worker in found {
-        worker.processes = match (worker.processes, copies) {
-            (_, None) => Count::NotKnown,
-            (Count::Is(count), Some(copies)) => Count::Is(count.saturating_mul(copies.min(MAX_COPIES))),
-            (Count::HostCpus(Some(count)), Some(copies)) => {
-                Count::HostCpus(Some(count.saturating_mul(copies.min(MAX_COPIES))))
-            }
-            (other, _) => other,
-        };
-        worker.others = worker.others.saturating_mul(copies.unwrap_or(1).min(MAX_COPIES));
-        out.push(worker);
-    }
 }

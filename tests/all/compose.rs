@@ -756,7 +756,7 @@ CMD [\"final\"]
         ("app/conf.py", "import os\nworkers = int(os.environ['COUNT']) if 'COUNT' in os.environ else 4\n"),
         ("app/Other", "FROM x\nCOPY conf.py /c.py\nRUN sed -i s/4/8/ /c.py\nCMD gunicorn -c /c.py app\n"),
     ]);
-    let (_, stdout, stderr) = run(dir.path(), &["--no-engine", "--format", "json", "--fail-on", "never"]);
+    let (_, stdout, stderr) = run(dir.path(), &["--format", "json", "--fail-on", "never"]);
     let value: serde_json::Value = serde_json::from_str(&stdout).unwrap_or_else(|_| panic!("{stdout}{stderr}"));
     let processes = |name: &str| {
         let services = value["services"].as_array().unwrap();

@@ -1,7 +1,7 @@
 //! Expressions.
 
-use super::statement::{Binding, Frame};
-use super::{Known, Value};
+use super::frame::{Binding, Frame};
+use super::value::{Known, Value};
 use ruff_python_ast::{BoolOp, CmpOp, Expr, ExprCall, Number, Operator, UnaryOp};
 
 /// Bytes of a text that is made.

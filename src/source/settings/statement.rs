@@ -1,40 +1,19 @@
 //! Statements.
 
 use super::expression::joined;
-use super::{Decorated, Known, Names, Settings, Value, World};
+use super::frame::{Binding, Frame, MAX_STEPS};
+use super::value::{Decorated, Known, Names, Settings, Value, World};
 use ruff_python_ast::visitor::{Visitor, walk_stmt};
 use ruff_python_ast::{Decorator, Expr, ExprCall, Stmt, StmtFunctionDef, StmtIf, StmtImportFrom};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Statements and expressions that are followed.
-const MAX_STEPS: usize = 50_000;
 /// Functions inside of each other that are followed.
 const MAX_CALLS: usize = 8;
-
-/// What a name stands for.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Binding<'a> {
-    /// A value, where it is known.
-    Value(Option<Known>),
-    /// Something imported, by its whole name.
-    Import(String),
-    /// A function of the file.
-    Function(&'a StmtFunctionDef),
-}
 
 /// How statements went.
 enum Flow {
     Next,
     Return(Option<Known>),
-}
-
-/// Names, and what is known beside them.
-pub(super) struct Frame<'a, 'w> {
-    pub(super) names: BTreeMap<String, Binding<'a>>,
-    pub(super) world: World<'w>,
-    made: Settings,
-    steps: usize,
-    calls: usize,
 }
 
 /// Reads the statements of a file.
@@ -56,12 +35,6 @@ pub(super) fn settings(suite: &[Stmt], world: World<'_>) -> Settings {
 }
 
 impl<'a> Frame<'a, '_> {
-    /// Whether there is work left to do.
-    pub(super) fn step(&mut self) -> bool {
-        self.steps += 1;
-        self.steps < MAX_STEPS
-    }
-
     fn all(&mut self, suite: &'a [Stmt]) -> Flow {
         for stmt in suite {
             if let Flow::Return(value) = self.one(stmt) {
