@@ -142,6 +142,10 @@ checks! {
         "A file that Docker Compose could be thought to read is not read: with -f the override is not, and of several default files only the first one is.";
     NothingToRun, "nothing-to-run", Error,
         "Docker Compose refuses a service that has neither an image nor a build.";
+    ReferenceMissing, "reference-missing", Error,
+        "Docker Compose refuses a project in which a service names another service, a network, a volume, a secret or a config that its files do not have.";
+    DependencyCircle, "dependency-circle", Error,
+        "Docker Compose refuses services that wait for one another: none of them could start first.";
     CommandCut, "command-cut", Error,
         "A command that is a text is split into words and not given to a shell. Docker Compose stops reading it at the first ;, &, |, < or > outside of quotes, without a word. Write sh -c \"…\", or a list.";
     WorkersFromHost, "workers-from-host", Warning,

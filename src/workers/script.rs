@@ -164,7 +164,12 @@ impl<'s> Shell<'s> {
         for name in before.0.keys() {
             self.variables.entry(name.clone()).or_insert_with(|| UNKNOWN.to_owned());
         }
-        (self.arguments, self.directory) = (before.1, before.2);
+        if self.arguments != before.1 {
+            self.arguments = vec![UNKNOWN.to_owned()];
+        }
+        if self.directory != before.2 {
+            self.directory = None;
+        }
         out
     }
 

@@ -512,6 +512,8 @@ fn each_finding_has_its_place_and_a_case_in_which_it_is_quiet() {
         ("version: '3'\nservices: {a: {image: x}}\n", "version-ignored", 1, 1),
         ("services:\n  a: {restart: always}\n", "nothing-to-run", 2, 3),
         ("servces: {}\nservices: {a: {image: x}}\n", "unknown-key", 1, 1),
+        ("services:\n  a: {image: x, depends_on: [b]}\n", "reference-missing", 2, 29),
+        ("services:\n  a: {image: x, depends_on: [a]}\n", "dependency-circle", 2, 28),
     ] {
         assert!(found(text, &host).contains(&(id, line, column)), "{id}: {:?}", found(text, &host));
         tested.insert(id);
@@ -770,4 +772,41 @@ CMD [\"final\"]
     assert_eq!(processes("inline"), serde_json::json!({"is": 4}));
     assert_eq!(processes("configured"), serde_json::json!({"is": 9}));
     super::report::validate("compose", &stdout);
+}
+
+#[test]
+fn what_a_service_names_must_be_there() {
+    let ids = |text: &str| -> Vec<(&'static str, String)> {
+        let (loaded, services) = load(&[("compose.yaml", text)]).unwrap();
+        let found = findings(&loaded, &services, &Host::default());
+        let is_ours = |finding: &&Finding| {
+            matches!(finding.check, Check::ReferenceMissing | Check::DependencyCircle | Check::NothingToRun)
+        };
+        found.iter().filter(is_ours).map(|finding| (finding.check.id(), finding.message.clone())).collect()
+    };
+    let missing = |what: &str| vec![("reference-missing", format!("there is no {what}"))];
+    assert_eq!(ids("services: {a: {image: x, depends_on: [b]}}"), missing("service `b`"));
+    assert_eq!(ids("services: {a: {image: x, depends_on: {b: {condition: service_started, required: false}}}}"), []);
+    assert_eq!(ids("services: {a: {image: x, networks: [n, default]}}"), missing("network `n`"));
+    assert_eq!(
+        ids("services: {a: {image: x, volumes: ['data:/d', './x:/x', '/y:/y', '/anonymous']}}"),
+        missing("volume `data`")
+    );
+    assert_eq!(
+        ids("services: {a: {image: x, volumes: [{type: volume, source: data, target: /d}]}}\nvolumes: {data: }"),
+        []
+    );
+    assert_eq!(
+        ids("services: {a: {image: x, secrets: [{source: s}], configs: [c]}}\nconfigs: {c: {content: x}}"),
+        missing("secret `s`")
+    );
+    assert_eq!(ids("services: {a: {image: x, profiles: [p], depends_on: [b]}}"), [], "it does not run");
+    assert_eq!(
+        ids(
+            "services: {a: {image: x, depends_on: [b]}, b: {image: x, depends_on: [c]}, c: {image: x, depends_on: [a]}}"
+        ),
+        [("dependency-circle", "services wait for one another: a → b → c → a".to_owned())]
+    );
+    assert_eq!(ids("services: {a: {image: x, depends_on: [b, c]}, b: {image: x, depends_on: [c]}, c: {image: x}}"), []);
+    assert_eq!(ids("services: {a: {image: ''}}")[0].0, "nothing-to-run");
 }

@@ -3,6 +3,7 @@
 mod host;
 mod keys;
 mod memory;
+mod references;
 mod service;
 
 use super::check::{Check, Finding};
@@ -21,6 +22,7 @@ pub fn findings(loaded: &Loaded, services: &[Service], host: &Host) -> Vec<Findi
     for service in services {
         Own { service, host, out: &mut out }.all();
     }
+    references::references(loaded, services, &mut out);
     sum(services, host, &mut out);
     out
 }

@@ -56,7 +56,8 @@ impl Own<'_> {
             self.out.push(finding);
         }
         let has_provider = service.node.get("provider").is_some();
-        if service.image.is_none() && service.build.is_none() && !has_provider {
+        let has_image = service.image.as_ref().is_some_and(|image| !image.is_empty());
+        if !has_image && service.build.is_none() && !has_provider {
             self.say(Check::NothingToRun, service.place, "has neither an image nor a build", "");
         }
     }
