@@ -138,7 +138,10 @@ fn gunicorn(reader: &Reader<'_>, program: &Program, words: &[String]) -> Result<
     let found = python(reader, &file)?;
     let names = &found.names;
     Ok(Some(Told {
-        processes: count(names, "workers").or((!found.stars.is_empty()).then_some(Count::NotKnown)),
+        processes: match found.is_open {
+            true => Some(Count::NotKnown),
+            false => count(names, "workers").or((!found.stars.is_empty()).then_some(Count::NotKnown)),
+        },
         threads: number(names, "threads"),
         start: is_true(names, "preload_app").then_some(Start::ForkAfterLoad),
         reloads: is_true(names, "reload"),
@@ -326,9 +329,15 @@ fn decorated(reader: &Reader<'_>, words: &[String], by: &str, argument: &str) ->
     let Some((file, name)) = target.split_once(':') else { return Ok(None) };
     let path = format!("{}.py", file.trim_end_matches(".py").replace('.', "/"));
     let Ok(found) = python(reader, &path) else { return Ok(None) };
+    // `A.options(num_replicas=…)` says another number than the decorator.
+    if reader.container.read(&path).is_some_and(|text| text.contains(".options(")) {
+        return Err(path);
+    }
     let own: Vec<_> = found.decorated.iter().filter(|one| one.by == by).collect();
     let one = own.iter().find(|one| one.name == name);
     let of = |one: &crate::source::settings::Decorated| match one.arguments.get(argument) {
+        // Between a least and a most.
+        None if one.arguments.contains_key("autoscaling_config") => Count::NotKnown,
         None => Count::Is(1),
         Some(Some(Known { value: Value::Text(text), .. })) if text == "cpu_count" => reader.setting.host(),
         Some(_) => count(&one.arguments, argument).unwrap_or(Count::Is(1)),

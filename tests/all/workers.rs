@@ -200,6 +200,11 @@ fn settings_of_gunicorn_are_read_as_python_would() {
         ("import random\nif random.random() > 0.5:\n    workers = 2\nelse:\n    workers = 2", Count::Is(2)),
         ("for workers in (1, 2):\n    pass", Count::NotKnown),
         ("from settings import *", Count::NotKnown),
+        (
+            "import os\nworkers = 2\nfor key, value in os.environ.items():\n    locals()[key.lower()] = value",
+            Count::NotKnown,
+        ),
+        ("workers = 2\nglobals().update(load())", Count::NotKnown),
         ("bind = ':80'", Count::Is(1)),
     ] {
         assert_eq!(python(text, &[("N", "6")]).processes, processes, "{text}");
@@ -240,6 +245,8 @@ fn settings_of_other_servers_are_read() {
     let deployed = "from ray import serve\n@serve.deployment(num_replicas=2)\nclass A:\n    pass\n@serve.deployment\nclass B:\n    pass\nmain = B.bind(A.bind())\n";
     let worker = only(within(&[("/app/main.py", deployed)], "", "serve run main:main", &[]));
     assert_eq!(worker.processes, Count::Is(3), "an application is made of all its deployments");
+    let scaled = "from ray import serve\n@serve.deployment(autoscaling_config={'max_replicas': 4})\nclass A:\n    pass\nmain = A.bind()\n";
+    assert_eq!(only(within(&[("/app/main.py", scaled)], "", "serve run main:main", &[])).processes, Count::NotKnown);
     let yaml = "applications:\n- name: a\n  import_path: main:main\n  deployments:\n  - name: A\n    num_replicas: 4\n";
     assert_eq!(only(within(&[("/app/s.yaml", yaml)], "", "serve run s.yaml", &[])).processes, Count::Is(4));
 }
@@ -274,6 +281,8 @@ fn celery_is_read_with_its_application_and_settings() {
     let worker = run(&django[..2], &[]);
     assert_eq!(worker.processes, Count::NotKnown, "its settings are not there");
     assert_eq!(worker.config.as_deref(), Some("shop.settings.prod"));
+    let keyed = "app = celery()\napp.conf['worker_concurrency'] = 4\n";
+    assert_eq!(run(&[("/app/shop.py", keyed)], &[]).processes, Count::Is(4));
     assert_eq!(run(&[("/app/shop.py", "app = 1\n")], &[]).processes, Count::HostCpus(Some(8)));
 }
 

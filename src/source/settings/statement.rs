@@ -168,6 +168,12 @@ impl<'a> Frame<'a, '_> {
             Expr::Attribute(attribute) if is_configuration(&attribute.value) => {
                 self.made.configured.insert(attribute.attr.to_string(), value);
             }
+            Expr::Subscript(subscript) if is_configuration(&subscript.value) => match &*subscript.slice {
+                Expr::StringLiteral(key) => _ = self.made.configured.insert(key.value.to_str().to_owned(), value),
+                _ => self.made.is_open = true,
+            },
+            // `locals()[name] = …`: any name.
+            Expr::Subscript(subscript) if subscript.value.is_call_expr() => self.made.is_open = true,
             Expr::Tuple(tuple) => tuple.elts.iter().for_each(|target| self.bind(target, None)),
             Expr::List(list) => list.elts.iter().for_each(|target| self.bind(target, None)),
             Expr::Starred(starred) => self.bind(&starred.value, None),
@@ -186,11 +192,15 @@ impl<'a> Frame<'a, '_> {
         out
     }
 
-    /// `app.conf.update(…)`, `app.config_from_object(…)`
+    /// `app.conf.update(…)`, `app.config_from_object(…)`, `globals().update(…)`
     fn made_here(&mut self, expr: &'a Expr) {
         let Expr::Call(call) = expr else { return };
+        if let Expr::Name(name) = &*call.func {
+            self.made.is_open |= matches!(name.id.as_str(), "exec" | "setattr");
+        }
         let Expr::Attribute(method) = &*call.func else { return };
         match method.attr.as_str() {
+            "update" if method.value.is_call_expr() => self.made.is_open = true,
             "update" if is_configuration(&method.value) => {
                 let named = self.keywords(call);
                 self.made.configured.extend(named);
@@ -373,6 +383,9 @@ impl Visitor<'_> for Finder {
             Expr::Name(name) if name.ctx.is_store() || name.ctx.is_del() => self.bound.push(name.id.to_string()),
             Expr::Attribute(attribute) => {
                 self.configures |= matches!(attribute.attr.as_str(), "conf" | "config_from_object");
+            }
+            Expr::Name(name) => {
+                self.configures |= matches!(name.id.as_str(), "locals" | "globals" | "vars" | "exec" | "setattr");
             }
             _ => {}
         }

@@ -69,7 +69,7 @@ pub struct Settings {
     pub environment: Names,
     /// Modules that an application is configured from, with the prefix of their names (`namespace`): `app.config_from_object("a.b")`.
     pub sources: Vec<(String, Option<String>)>,
-    /// Whether it is configured from something that is not followed.
+    /// Whether names or the configuration are set by something that is not followed.
     pub is_open: bool,
     /// Classes and functions with decorators.
     pub decorated: Vec<Decorated>,
