@@ -144,7 +144,8 @@ impl Asking<'_, '_> {
         let mut made: BTreeMap<ImagePath, Item> = BTreeMap::new();
         let mut archives = Vec::new();
         let mut account = Account::default();
-        for one in done {
+        for mut one in done {
+            one.record_what_stays(&paths);
             let added = one.put(&paths, archives.len(), &mut made, &mut of_made).map_err(DecideError::from)?;
             account.installed.push(one.as_installed(self.facts, added));
             out.gone.entry(one.reason.clone()).or_default().added += added;

@@ -1,7 +1,9 @@
 //! Why an image could not be written, in words that name the place.
 
 use crate::base::{Hint, Text};
+use crate::daemon::DaemonError;
 use crate::image::ImageError;
+use crate::registry::RegistryError;
 
 /// Why the image could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -9,6 +11,12 @@ pub enum ApplyError {
     /// The original cannot be read.
     #[error(transparent)]
     Image(#[from] ImageError),
+    /// The engine does not take it, or cannot be asked.
+    #[error(transparent)]
+    Engine(#[from] DaemonError),
+    /// The registry does not take it, or cannot be asked.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     /// A layer of the original cannot be read.
     #[error("layer {number} of the original: {source}")]
     Read {
@@ -71,6 +79,10 @@ impl ApplyError {
         match self {
             Self::Image(error) => error.is_usage(),
             Self::Exists { .. } | Self::Write { .. } | Self::NoImage { .. } => true,
+            Self::Engine(error) => {
+                matches!(error, DaemonError::NoEngine { .. } | DaemonError::Host { .. } | DaemonError::NoContext { .. })
+            }
+            Self::Registry(_) => false,
             Self::Read { .. } | Self::Unwritable { .. } | Self::Differs { .. } => false,
         }
     }
@@ -80,6 +92,8 @@ impl Hint for ApplyError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Image(error) => error.hint(),
+            Self::Engine(error) => error.hint(),
+            Self::Registry(error) => error.hint(),
             Self::NoImage { .. } => {
                 Some("apply reads an archive, a layout, a registry or an engine's own store".into())
             }

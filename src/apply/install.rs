@@ -12,7 +12,7 @@ use crate::image::FromWheel;
 use crate::layer::{Entry, EntryKind, SHA256_UP_TO, content_digest};
 use crate::plan::Decided;
 use crate::python::{Distribution, normalize_name};
-use crate::wheel::{Archive, Content, Layout, Unpacked, UnpackedFile, Unpacking};
+use crate::wheel::{Archive, Content, Layout, Recorded, Unpacked, UnpackedFile, Unpacking};
 use std::collections::BTreeMap;
 
 /// How many scripts are looked at for the interpreter that they name.
@@ -161,6 +161,17 @@ fn interpreter(facts: &Facts<'_>, id: DistId, read: &Texts) -> String {
 }
 
 impl Installed {
+    /// Its RECORD tells of files in whose place something else stays what is there.
+    pub fn record_what_stays(&mut self, paths: &Paths<'_, '_>) {
+        let view = paths.facts.view;
+        let site_dir = self.site_dir.clone();
+        self.unpacked.record_instead(&site_dir, &|path| {
+            let node = paths.stays(path.as_bytes()).then(|| view.get(path.as_bytes())).flatten()?;
+            let (size, content) = (view.size(node), view.entry(node.data).content);
+            Some(Recorded { sha256: content.filter(|_| size <= SHA256_UP_TO), size })
+        });
+    }
+
     /// Puts its files to what is made, but for those in whose place something else stays; the bytes that come.
     pub fn put(
         &self,

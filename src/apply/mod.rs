@@ -24,6 +24,7 @@ mod pack;
 mod packages;
 mod paths;
 mod proof;
+mod remote;
 mod reviewed;
 mod store;
 mod write;
@@ -32,6 +33,7 @@ use crate::base::Digest;
 use crate::fs::View;
 use crate::image::{Image, Layers, Local, OpenOptions, Progress, Target, open};
 use crate::layer::Limits;
+use crate::registry;
 pub use decide::{Asking, DecideError, Decision, Gone, Wheels};
 use document::Documents;
 pub use error::ApplyError;
@@ -40,6 +42,7 @@ pub use left::Left;
 pub use outcome::{Arrangement, Body, Groups, Item, Origin, OutLayer, Outcome, Wish, hidden_bytes};
 pub use output::{Form, OUTPUTS, Output};
 pub use pack::{Blob, Packing};
+pub use remote::{Delivered, Remote};
 pub use reviewed::{ReviewError, Reviewed};
 use store::Store;
 
@@ -54,8 +57,19 @@ pub struct Options {
     pub packing: Packing,
     /// The time of what is new (`SOURCE_DATE_EPOCH`), as RFC 3339 has it.
     pub created: Option<String>,
+    /// How a registry that it goes to is spoken to.
+    pub registry: registry::Options,
+    /// The repository of that registry that the original is in.
+    pub mount_from: Option<String>,
     /// Bounds on what the original may make us do.
     pub limits: Limits,
+}
+
+impl Options {
+    /// How who takes the outcome is spoken to.
+    pub fn remote<'r>(&self, progress: &'r dyn Progress) -> Remote<'r> {
+        Remote { force: self.force, options: self.registry.clone(), mount_from: self.mount_from.clone(), progress }
+    }
 }
 
 /// What was written.
@@ -71,6 +85,8 @@ pub struct Applied {
     pub wire: u64,
     /// Entries that were read back.
     pub entries: usize,
+    /// How the blobs came to a registry, if that is the output.
+    pub delivered: Option<Delivered>,
 }
 
 /// An image that was read with the way back to its bytes. Its layers must have been read whole, and not from the cache.
@@ -121,12 +137,13 @@ impl Original<'_> {
         progress: &dyn Progress,
     ) -> Result<Applied, ApplyError> {
         let output = &options.output;
-        output.check(options.force)?;
+        let remote = options.remote(progress);
+        output.check(&remote)?;
         let Some(config) = self.layers.config() else {
             let found = "none with a configuration";
             return Err(ApplyError::NoImage { place: self.image.name.as_str().into(), found });
         };
-        let store = Store::new(output.parent())?;
+        let store = Store::new(&output.parent())?;
         let how = (options.packing, &options.limits);
         let blobs = write::write((self.image, self.layers), &mut outcome, how, &store, progress)?;
         let documents = Documents {
@@ -151,18 +168,19 @@ impl Original<'_> {
             ..OpenOptions::default()
         };
         let form = match output.form {
-            Form::Layout => crate::image::Form::OciLayout,
+            Form::Layout | Form::Registry => crate::image::Form::OciLayout,
             Form::OciArchive => crate::image::Form::OciArchive,
-            Form::DockerArchive => crate::image::Form::DockerArchive,
+            Form::DockerArchive | Form::Engine => crate::image::Form::DockerArchive,
         };
-        let target = Target::Local(Local { form: Some(form), path: staged.path().to_owned(), choice: None });
+        let target = Target::Local(Local { form: Some(form), path: staged.path(), choice: None });
         let found = open(&target, &read, &())?;
         progress.finish();
         proof::after_writing(&outcome, &found)?;
-        output.publish(staged, options.force)?;
+        let delivered = output.publish(staged, &remote)?;
         let sizes = blobs.iter().map(|blob| blob.size).sum::<u64>();
         let wire = sizes + written.manifest_size + written.config_size;
         let entries = found.layers.iter().map(|layer| layer.entries.len()).sum();
-        Ok(Applied { manifest: written.manifest, config: written.config, blobs, wire, entries })
+        let (manifest, config) = (written.manifest, written.config);
+        Ok(Applied { manifest, config, blobs, wire, entries, delivered })
     }
 }

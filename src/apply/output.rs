@@ -1,11 +1,14 @@
-//! Where the outcome goes. It is whole before it is seen: written beside its place, read back there, then renamed.
+//! Where the outcome goes. It is whole before it is seen: written beside its place, read back there, then renamed; or put
+//! together in the place for temporary files, and given away.
 
 use super::error::ApplyError;
 use super::header::header;
+use super::remote::{self, Delivered, Remote};
 use super::store::Store;
 use crate::base::{ImagePath, Text, split_tag};
 use crate::layer::{Compression, Entry, EntryKind};
 use crate::registry::is_tag;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, ErrorKind, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
@@ -13,7 +16,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// How outputs are typed, for help and hints.
-pub const OUTPUTS: &str = "oci:DIR[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME:TAG]";
+pub const OUTPUTS: &str = "oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME:TAG], docker-daemon:NAME[:TAG] or \
+                           docker://REGISTRY/NAME[:TAG]";
 
 /// In what form the outcome is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +28,10 @@ pub enum Form {
     OciArchive,
     /// The same for engines: its layers are no more compressed than they were.
     DockerArchive,
+    /// That archive, given to the engine on this machine.
+    Engine,
+    /// Pushed to a registry.
+    Registry,
 }
 
 /// Where the outcome goes.
@@ -31,10 +39,21 @@ pub enum Form {
 pub struct Output {
     /// In what form.
     pub form: Form,
-    /// The file or folder.
+    /// The file or folder; of an engine or registry nothing.
     pub path: PathBuf,
     /// Its name there: a tag, or a repository with one.
     pub name: Option<String>,
+}
+
+/// As it is typed.
+impl std::fmt::Display for Output {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.form, &self.name) {
+            (Form::Engine, Some(name)) => write!(f, "docker-daemon:{}", Text::from(name)),
+            (Form::Registry, Some(name)) => write!(f, "docker://{}", Text::from(name)),
+            _ => f.write_str(&Text::of_path(&self.path)),
+        }
+    }
 }
 
 impl FromStr for Output {
@@ -42,6 +61,14 @@ impl FromStr for Output {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (word, rest) = text.split_once(':').unwrap_or(("", text));
+        let remote = match (word, rest.strip_prefix("//")) {
+            ("docker-daemon", _) => Some((Form::Engine, rest)),
+            ("docker", Some(name)) => Some((Form::Registry, name)),
+            _ => None,
+        };
+        if let Some((form, name)) = remote {
+            return Ok(Self { form, path: PathBuf::new(), name: Some(named(form, name)?) });
+        }
         let form = match word {
             "oci" => Form::Layout,
             "oci-archive" => Form::OciArchive,
@@ -60,7 +87,7 @@ impl FromStr for Output {
 /// A tag, or of an archive for engines a name with one.
 fn named(form: Form, name: &str) -> Result<String, String> {
     let wrong = |what: &str| Err(format!("expected {what}, found `{}`", Text::from(name)));
-    if form != Form::DockerArchive {
+    if matches!(form, Form::Layout | Form::OciArchive) {
         return if is_tag(name) { Ok(name.to_owned()) } else { wrong("a tag (letters, digits, `_`, `.`, `-`)") };
     }
     let (repository, tag) = split_tag(name);
@@ -76,14 +103,20 @@ impl Output {
     /// The compression that is taken where none is named: registries want gzip, engines nothing.
     pub fn usual_compression(&self) -> Compression {
         match self.form {
-            Form::DockerArchive => Compression::None,
-            Form::Layout | Form::OciArchive => Compression::Gzip,
+            Form::DockerArchive | Form::Engine => Compression::None,
+            Form::Layout | Form::OciArchive | Form::Registry => Compression::Gzip,
         }
     }
 
     /// The folder that its place is in.
-    pub fn parent(&self) -> &Path {
-        self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    pub fn parent(&self) -> PathBuf {
+        match self.form {
+            Form::Engine | Form::Registry => std::env::temp_dir(),
+            _ => {
+                let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
+                parent.unwrap_or(Path::new(".")).to_owned()
+            }
+        }
     }
 
     /// Whether it may be written: nothing is there, or what is there may be replaced.
@@ -91,7 +124,13 @@ impl Output {
     /// # Errors
     ///
     /// [`ApplyError::Exists`], or the place cannot be written to.
-    pub fn check(&self, force: bool) -> Result<(), ApplyError> {
+    pub fn check(&self, remote: &Remote<'_>) -> Result<(), ApplyError> {
+        let force = remote.force;
+        match self.form {
+            Form::Engine => return self.unless_there(!force && remote::engine_has(self.own_name())?),
+            Form::Registry => return self.unless_there(!force && remote::registry_has(self.own_name(), remote)?),
+            _ => {}
+        }
         let place = || Text::of_path(&self.path);
         let found = match fs::symlink_metadata(&self.path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return self.check_parent(),
@@ -117,11 +156,22 @@ impl Output {
         }
     }
 
+    fn own_name(&self) -> &str {
+        self.name.as_deref().unwrap_or_default()
+    }
+
+    fn unless_there(&self, is_there: bool) -> Result<(), ApplyError> {
+        match is_there {
+            true => Err(ApplyError::Exists { place: self.to_string().into(), what: "exists already", forced: true }),
+            false => Ok(()),
+        }
+    }
+
     fn check_parent(&self) -> Result<(), ApplyError> {
         match self.parent().is_dir() {
             true => Ok(()),
             false => Err(ApplyError::Write {
-                place: Text::of_path(self.parent()),
+                place: Text::of_path(&self.parent()),
                 source: io::Error::new(ErrorKind::NotFound, "the folder does not exist"),
             }),
         }
@@ -133,82 +183,97 @@ impl Output {
     ///
     /// It cannot be written.
     pub fn stage(&self, store: Store) -> Result<Staged, ApplyError> {
-        if self.form == Form::Layout {
-            return Ok(Staged::Folder(store));
+        match self.form {
+            Form::Layout | Form::Registry => Ok(Staged::Folder(store)),
+            Form::OciArchive | Form::DockerArchive | Form::Engine => {
+                let failed = |error| store.failed(error);
+                let mut file = File::create_new(store.archive()).map_err(failed)?;
+                archive(&store, &mut file)?;
+                Ok(Staged::File(store))
+            }
         }
-        let mut file = temporary(self.parent()).map_err(|error| store.failed(error))?;
-        archive(&store, file.as_file_mut())?;
-        Ok(Staged::File(file))
     }
 
-    /// Renames what was staged to its place.
+    /// Puts what was staged at its place, where it is seen from then on.
     ///
     /// # Errors
     ///
     /// Something else has come there since, or it cannot be written.
-    pub fn publish(&self, staged: Staged, force: bool) -> Result<(), ApplyError> {
-        self.check(force)?;
+    pub fn publish(&self, staged: Staged, remote: &Remote<'_>) -> Result<Option<Delivered>, ApplyError> {
+        self.check(remote)?;
         let failed = |source| ApplyError::Write { place: Text::of_path(&self.path), source };
-        match staged {
-            Staged::File(file) if force => file.persist(&self.path).map(|_| ()).map_err(|error| failed(error.error)),
-            Staged::File(file) => {
-                file.persist_noclobber(&self.path).map(|_| ()).map_err(|error| match error.error.kind() {
-                    ErrorKind::AlreadyExists => {
-                        let (place, what) = (Text::of_path(&self.path), "exists already");
-                        ApplyError::Exists { place, what, forced: true }
-                    }
-                    _ => failed(error.error),
-                })
+        match (staged, self.form) {
+            (Staged::File(store), Form::Engine) => remote::load(self.own_name(), &store).map(|()| None),
+            (Staged::Folder(store), Form::Registry) => remote::push(self.own_name(), &store, remote).map(Some),
+            (Staged::File(store), _) => {
+                self.rename(&store.archive(), remote.force)?;
+                Ok(None)
             }
-            Staged::Folder(store) => self.replace(store).map_err(failed),
+            (Staged::Folder(store), _) => self.replace(&store).map(|()| None).map_err(failed),
         }
     }
 
-    /// The old layout is moved away first, and removed when the new one is there.
-    fn replace(&self, store: Store) -> io::Result<()> {
-        let old = tempfile::Builder::new().prefix(".slimwright-").tempdir_in(self.parent())?;
-        let aside = old.path().join("old");
-        let there = fs::symlink_metadata(&self.path).is_ok();
-        if there {
-            fs::rename(&self.path, &aside)?;
-        }
-        let staged = store.into_path();
-        fs::rename(&staged, &self.path).inspect_err(|_| {
-            let _ = fs::remove_dir_all(&staged);
-            if there {
-                let _ = fs::rename(&aside, &self.path);
+    /// A file that is not to be replaced is not, whoever was faster.
+    fn rename(&self, from: &Path, force: bool) -> Result<(), ApplyError> {
+        let renamed = match force {
+            true => fs::rename(from, &self.path),
+            false => match renameat_with(CWD, from, CWD, &self.path, RenameFlags::NOREPLACE) {
+                Err(error) if is_unsupported(error) => fs::hard_link(from, &self.path),
+                other => other.map_err(io::Error::from),
+            },
+        };
+        renamed.map_err(|source| match source.kind() {
+            ErrorKind::AlreadyExists => {
+                let (place, what) = (Text::of_path(&self.path), "exists already");
+                ApplyError::Exists { place, what, forced: true }
             }
+            _ => ApplyError::Write { place: Text::of_path(&self.path), source },
         })
     }
+
+    /// The old layout and the new one change places at once; the old one goes with the run's folder.
+    fn replace(&self, store: &Store) -> io::Result<()> {
+        let is_there = fs::symlink_metadata(&self.path).is_ok() && !is_empty(&self.path)?;
+        if !is_there {
+            return fs::rename(store.path(), &self.path);
+        }
+        match renameat_with(CWD, store.path(), CWD, &self.path, RenameFlags::EXCHANGE) {
+            Err(error) if is_unsupported(error) => {
+                let aside = store.archive();
+                fs::rename(&self.path, &aside)?;
+                fs::rename(store.path(), &self.path).inspect_err(|_| _ = fs::rename(&aside, &self.path))
+            }
+            other => other.map_err(io::Error::from),
+        }
+    }
+}
+
+/// Whether a file system, or a kernel, knows no such renaming.
+fn is_unsupported(error: rustix::io::Errno) -> bool {
+    use rustix::io::Errno;
+    [Errno::INVAL, Errno::NOSYS, Errno::OPNOTSUPP].contains(&error)
 }
 
 /// What is whole and not yet at its place. It goes away where nobody publishes it.
 pub enum Staged {
     /// A layout.
     Folder(Store),
-    /// An archive.
-    File(tempfile::NamedTempFile),
+    /// An archive of it.
+    File(Store),
 }
 
 impl Staged {
     /// Where it is.
-    pub fn path(&self) -> &Path {
+    pub fn path(&self) -> PathBuf {
         match self {
-            Self::Folder(store) => store.path(),
-            Self::File(file) => file.path(),
+            Self::Folder(store) => store.path().to_owned(),
+            Self::File(store) => store.archive(),
         }
     }
 }
 
 fn is_empty(folder: &Path) -> io::Result<bool> {
     Ok(fs::read_dir(folder)?.next().is_none())
-}
-
-fn temporary(parent: &Path) -> io::Result<tempfile::NamedTempFile> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".slimwright-").permissions(fs::Permissions::from_mode(0o666));
-    builder.tempfile_in(parent)
 }
 
 /// The layout as a tar, documents first. Files are removed as they are copied: at no time do all bytes stand there twice.

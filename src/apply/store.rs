@@ -1,17 +1,24 @@
-//! Where blobs stand until the output is whole: a folder beside the output, on the same file system, which goes away with
-//! whatever ends the run.
+//! Where everything stands until the output is whole: one folder beside the output, on the same file system, which goes away
+//! with the run. What a run left that was killed, the next one takes away: its folder's lock is nobody's any more.
 
 use super::error::ApplyError;
 use super::pack::Blob;
 use crate::base::Digest;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A folder in the form of an OCI image layout.
+/// How the folders of runs begin.
+const PREFIX: &str = ".slimwright-";
+/// The file by which a folder is known as a run's; a run that lives has it locked.
+const LOCK: &str = "lock";
+
+/// A folder in the form of an OCI image layout, in the folder of this run.
 pub struct Store {
     folder: tempfile::TempDir,
+    layout: PathBuf,
+    _lock: File,
     count: AtomicUsize,
 }
 
@@ -23,21 +30,35 @@ impl Store {
     /// It cannot be made there.
     pub fn new(parent: &Path) -> Result<Self, ApplyError> {
         let failed = |error| ApplyError::Write { place: crate::base::Text::of_path(parent), source: error };
+        sweep(parent);
         let mut builder = tempfile::Builder::new();
-        builder.prefix(".slimwright-");
+        builder.prefix(PREFIX);
         {
             use std::os::unix::fs::PermissionsExt as _;
             // The user's mask decides, as of any other folder.
             builder.permissions(fs::Permissions::from_mode(0o777));
         }
         let folder = builder.tempdir_in(parent).map_err(failed)?;
-        fs::create_dir_all(folder.path().join("blobs/sha256")).map_err(failed)?;
-        Ok(Self { folder, count: AtomicUsize::new(0) })
+        // It is not seen by this name before it is locked.
+        let (new, name) = (folder.path().join("lock.new"), folder.path().join(LOCK));
+        let lock = File::create_new(&new).map_err(failed)?;
+        // Where a file system has no locks, nothing of it is swept either.
+        if lock.try_lock().is_ok() {
+            fs::rename(&new, &name).map_err(failed)?;
+        }
+        let layout = folder.path().join("layout");
+        fs::create_dir_all(layout.join("blobs/sha256")).map_err(failed)?;
+        Ok(Self { folder, layout, _lock: lock, count: AtomicUsize::new(0) })
     }
 
-    /// The folder.
+    /// The layout.
     pub fn path(&self) -> &Path {
-        self.folder.path()
+        &self.layout
+    }
+
+    /// Where an archive of it is put together.
+    pub fn archive(&self) -> PathBuf {
+        self.folder.path().join("archive")
     }
 
     /// The error of what could not be written.
@@ -86,9 +107,24 @@ impl Store {
         });
         names.collect()
     }
+}
 
-    /// Takes the folder out of its care.
-    pub fn into_path(self) -> PathBuf {
-        self.folder.keep()
+/// Takes away the folders of runs that were killed: those that have a lock which nobody holds. What cannot be looked at stays.
+fn sweep(parent: &Path) {
+    for found in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let is_ours = found.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes());
+        if !is_ours || !found.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        let place = found.path().join(LOCK);
+        if !fs::symlink_metadata(&place).is_ok_and(|found| found.is_file() && found.len() == 0) {
+            continue;
+        }
+        // Held until the folder is gone.
+        let Ok(lock) = File::options().read(true).write(true).open(&place) else { continue };
+        match lock.try_lock() {
+            Ok(()) => _ = fs::remove_dir_all(found.path()),
+            Err(TryLockError::WouldBlock | TryLockError::Error(_)) => {}
+        }
     }
 }

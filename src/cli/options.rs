@@ -255,7 +255,7 @@ pub struct Apply {
     /// Which rules.
     #[command(flatten)]
     pub profiles: Profiles,
-    /// Where to write: oci:DIR, oci-archive:FILE or docker-archive:FILE
+    /// Where to write: oci:DIR, oci-archive:FILE, docker-archive:FILE, docker-daemon:NAME or docker://REGISTRY/NAME:TAG
     #[arg(long, short, value_name = "OUTPUT")]
     pub output: String,
     /// How new layers are compressed; gzip, but for a docker-archive nothing is

@@ -167,3 +167,14 @@ pub(super) fn version_prefix(offered: Option<&str>) -> String {
     let parsed = parts.and_then(|(major, minor)| major.parse().ok().zip(minor.parse().ok()));
     parsed.map(|offered| NEWEST.min(offered)).map_or(String::new(), |(major, minor)| format!("/v{major}.{minor}"))
 }
+
+/// What an engine says in the midst of an answer of several documents that it did not do; nothing where it says no such
+/// thing.
+pub(super) fn refusal(bytes: &[u8]) -> Option<Text> {
+    #[derive(Deserialize)]
+    struct Message {
+        error: Option<String>,
+    }
+    let mut messages = serde_json::Deserializer::from_slice(bytes).into_iter::<Message>();
+    messages.find_map(|message| message.ok()?.error).map(Text::from)
+}

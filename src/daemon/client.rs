@@ -4,7 +4,7 @@
 //! while something comes. Before its first byte the classic store puts the whole archive together on disk, which takes
 //! minutes for a large image: silence is taken for that, up to a limit.
 
-use super::answers::{complaint, parse_info, parse_inspect, parse_names, version_prefix};
+use super::answers::{complaint, parse_info, parse_inspect, parse_names, refusal, version_prefix};
 use super::containers::{Container, ImageProgram, Listed, parse_container, parse_containers, parse_image_program};
 use super::{DaemonError, Endpoint, Info, Inspected, Similar, Surroundings};
 use crate::base::Text;
@@ -21,6 +21,8 @@ const MAX_JSON: u64 = 16 << 20;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// An engine that says nothing for so long while an image is awaited hangs.
 const SILENCE: Duration = Duration::from_secs(600);
+/// How long an engine may take to unpack an archive.
+const LOADING: Duration = Duration::from_secs(7200);
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A container engine that answers.
@@ -135,6 +137,38 @@ impl Engine {
         let what = format!("/images/{}/get", self.encoded(name)?);
         let answer = self.of_image(name, &what, None)?;
         Ok(Export { answer, place: self.place.clone(), silence: self.silence, at: 0 })
+    }
+
+    /// Whether the engine has an image by this name.
+    ///
+    /// # Errors
+    ///
+    /// The engine cannot be asked.
+    pub fn has(&self, name: &str) -> Result<bool, DaemonError> {
+        let what = format!("/images/{}/json", self.encoded(name)?);
+        let answer = self.get(&what, Some(PATIENCE))?;
+        match answer.status() {
+            StatusCode::NOT_FOUND => Ok(false),
+            _ => self.accepted(&what, answer).map(|_| true),
+        }
+    }
+
+    /// Gives the engine an archive of so many bytes, as `docker load` does.
+    ///
+    /// # Errors
+    ///
+    /// The engine cannot be reached, or does not take it: it says so in the midst of its answer.
+    pub fn load(&self, archive: std::fs::File, size: u64) -> Result<(), DaemonError> {
+        let what = "/images/load?quiet=1";
+        let body = reqwest::blocking::Body::sized(archive, size);
+        let request = self.client.post(format!("{}{what}", self.base)).header("Content-Type", "application/x-tar");
+        let sent = request.timeout(LOADING).body(body).send();
+        let answer = sent.map_err(|error| request_error(&self.place, what, error, LOADING))?;
+        let answer = self.accepted(what, answer)?;
+        match refusal(&self.bounded(what, answer)?) {
+            None => Ok(()),
+            Some(message) => Err(DaemonError::Request { place: self.place.clone(), what: what.into(), message }),
+        }
     }
 
     fn of_image(&self, name: &str, what: &str, patience: Option<Duration>) -> Result<Response, DaemonError> {

@@ -145,7 +145,7 @@ fn service(wire: &Wire, bearer: &Challenge) -> Result<Service, RegistryError> {
     })?;
     // Not its own: the name and password that are sent are those of the user.
     let _ = url.set_username("").and_then(|()| url.set_password(None));
-    wire.may_ask(&url)?;
+    wire.may_ask("token service", &url)?;
     let usual = || format!("repository:{}:pull", wire.reference.repository());
     Ok(Service {
         realm: url,

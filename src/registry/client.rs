@@ -43,7 +43,7 @@ impl Default for Options {
     }
 }
 
-/// Reads one repository of a registry. Cheap to clone; clones share connections and tokens.
+/// Speaks to one repository of a registry. Cheap to clone; clones share connections and tokens.
 #[derive(Clone)]
 pub struct Client(Arc<Wire>);
 
@@ -58,6 +58,10 @@ impl Client {
     /// insecure speaks TLS.
     pub fn new(reference: &Reference, options: Options) -> Result<Self, RegistryError> {
         Wire::new(reference, options).map(|wire| Self(Arc::new(wire)))
+    }
+
+    pub(super) fn wire(&self) -> &Wire {
+        &self.0
     }
 
     /// The manifest or index that the reference names, at most 16 MiB: by its digest if it has one, else by its

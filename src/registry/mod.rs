@@ -1,11 +1,12 @@
 //! Images in a registry: a client of the OCI distribution protocol (distribution-spec v1.1, which is Docker's
-//! registry API v2), for reading only.
+//! registry API v2).
 //!
 //! ```text
 //! Reference ─► Client ─► manifest, manifest_by_digest     whole, bounded, verified
 //!                     ├► small_blob                       whole, bounded, verified
 //!                     ├► blob ─► BlobStream               streamed, resumed, verified by who reads it
-//!                     └► range                            a part: a table of contents
+//!                     ├► range                            a part: a table of contents
+//!                     └► push_blob, push_manifest         in pieces, resumed; the tag last
 //! ```
 //!
 //! A registry is somebody else's machine behind a network that breaks, so three things hold everywhere:
@@ -29,6 +30,7 @@ mod credentials;
 mod error;
 mod helper;
 mod manifest;
+mod push;
 mod reference;
 mod retry;
 mod stream;
@@ -40,5 +42,6 @@ pub use config::{AuthConfig, parse_docker_config, parse_dockercfg};
 pub use credentials::AuthFiles;
 pub use error::RegistryError;
 pub use manifest::Manifest;
+pub use push::{Outgoing, Pushed};
 pub use reference::{Reference, is_tag};
 pub use stream::BlobStream;

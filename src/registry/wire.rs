@@ -8,7 +8,7 @@ use super::{Options, Reference, RegistryError};
 use crate::base::{Digest, Text};
 use crate::http::{Reach, authority, causes, client, is_loopback, is_passing, may_speak};
 use reqwest::Url;
-use reqwest::blocking::{Client as Http, ClientBuilder, Response};
+use reqwest::blocking::{Client as Http, ClientBuilder, RequestBuilder, Response};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, RANGE, RETRY_AFTER, WWW_AUTHENTICATE};
 use std::io::Read;
 use std::time::{Duration, SystemTime};
@@ -84,26 +84,47 @@ impl Wire {
     }
 
     pub(super) fn once(&self, ask: &Ask<'_>) -> Result<Response, Failed> {
-        let url = self.base.join(ask.path).map_err(|_| RegistryError::shape(&self.place, "the URL cannot be built"))?;
-        let mut renewed = 0;
-        loop {
-            let header = self.auth.header(self)?;
-            let mut request = self.http.get(url.clone());
+        let url = self.join(ask.path)?;
+        let fine: &[u16] = if ask.range.is_some() { &[200, 206, 416] } else { &[200, 206] };
+        self.authorized(ask, &url, fine, &|http| {
+            let mut request = http.get(url.clone());
             if ask.path.starts_with("manifests/") {
                 request = request.header(ACCEPT, KINDS.join(", "));
             }
             if let Some(range) = ask.range {
                 request = request.header(RANGE, range);
             }
+            request
+        })
+    }
+
+    /// A place below the repository.
+    pub(super) fn join(&self, path: &str) -> Result<Url, RegistryError> {
+        self.base.join(path).map_err(|_| RegistryError::shape(&self.place, "the URL cannot be built"))
+    }
+
+    /// One request and its answer, which has one of these statuses; once more with credentials where the registry wants them.
+    /// Elsewhere nobody gets any.
+    pub(super) fn authorized(
+        &self,
+        ask: &Ask<'_>,
+        url: &Url,
+        fine: &[u16],
+        build: &dyn Fn(&Http) -> RequestBuilder,
+    ) -> Result<Response, Failed> {
+        let is_own = url.origin() == self.base.origin();
+        let mut renewed = 0;
+        loop {
+            let header = if is_own { self.auth.header(self)? } else { None };
+            let mut request = build(&self.http);
             if let Some(header) = &header {
                 request = request.header(AUTHORIZATION, header.clone());
             }
             let response = request.send().map_err(|error| self.lost(&self.place, error))?;
             let status = response.status().as_u16();
             match status {
-                200 | 206 => return Ok(response),
-                416 if ask.range.is_some() => return Ok(response),
-                401 if renewed < 2 && response.url().origin() == self.base.origin() => {
+                _ if fine.contains(&status) => return Ok(response),
+                401 if renewed < 2 && is_own && response.url().origin() == self.base.origin() => {
                     let challenges = challenges(response.headers());
                     if challenges.is_empty() || !self.auth.renew(self, header.as_ref(), &challenges)? {
                         return Err(self.refused(ask, response));
@@ -169,10 +190,10 @@ impl Wire {
         asked && http.get(url).send().is_ok_and(|response| response.status().as_u16() != 400)
     }
 
-    /// Whether a token service may be spoken to.
-    pub(super) fn may_ask(&self, url: &Url) -> Result<(), RegistryError> {
+    /// Whether a token service, or who takes an upload, may be spoken to.
+    pub(super) fn may_ask(&self, who: &str, url: &Url) -> Result<(), RegistryError> {
         may_speak(url, reach(self.options.insecure))
-            .map_err(|why| RegistryError::shape(&self.place, format!("token service {}: {why}", authority(url))))
+            .map_err(|why| RegistryError::shape(&self.place, format!("{who} {}: {why}", authority(url))))
     }
 }
 

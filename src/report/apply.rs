@@ -113,6 +113,11 @@ pub struct WrittenImage {
     pub stored: u64,
     /// Entries that were read back and are as predicted.
     pub entries: usize,
+    /// Of a registry: how many blobs were there, how many were mounted from another repository and how many were sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blobs: Option<(usize, usize, usize)>,
+    /// Of a registry: bytes that were sent.
+    pub sent: u64,
 }
 
 impl ApplyReport {
@@ -196,6 +201,8 @@ impl ApplyReport {
             config: applied.config.to_string(),
             stored: applied.wire,
             entries: applied.entries,
+            blobs: applied.delivered.map(|found| (found.there, found.mounted, found.sent)),
+            sent: applied.delivered.map_or(0, |found| found.bytes),
         };
         Self { written: Some(written), ..self }
     }
@@ -241,7 +248,7 @@ pub fn render(report: &ApplyReport, color: bool, width: usize) -> String {
     if report.without_bytecode > 0 {
         let bytes = size(report.without_bytecode);
         lines.push(format!(
-            "without bytecode of what comes from wheels ({bytes} before): its first import compiles it."
+            "without bytecode of what comes from wheels ({bytes} before): its first import compiles it, or each start where it cannot write there."
         ));
     }
     for left in &report.left {
@@ -260,6 +267,10 @@ pub fn render(report: &ApplyReport, color: bool, width: usize) -> String {
                 size(written.stored),
                 written.manifest
             ));
+            if let Some((there, mounted, sent)) = written.blobs {
+                let bytes = size(written.sent);
+                lines.push(format!("blobs: {there} there, {mounted} mounted, {sent} sent ({bytes})."));
+            }
         }
     }
     joined(lines)

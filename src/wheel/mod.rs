@@ -31,7 +31,7 @@ pub(crate) use read::{read, read_local};
 pub(crate) use remote::read_file;
 pub use remote::{Credentials, Listed, Remote, RemoteError};
 pub(crate) use tags::best;
-pub use unpack::{Content, Unpacked, UnpackedFile, Unpacking};
+pub use unpack::{Content, Recorded, Unpacked, UnpackedFile, Unpacking};
 pub use zip::{
     Directory, MAX_DIRECTORY, MAX_ENTRY, TAIL, ZipEntry, ZipError, check_list, find_directory, parse_directory,
     read_entry,

@@ -191,6 +191,33 @@ fn shebang(interpreter: &str) -> String {
     }
 }
 
+/// What RECORD says of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// Its SHA-256, where it is known.
+    pub sha256: Option<Digest>,
+    /// Its bytes.
+    pub size: u64,
+}
+
+impl Unpacked {
+    /// RECORD with what is in the place of some files, because it stays there.
+    pub fn record_instead(&mut self, site_dir: &ImagePath, there: &dyn Fn(&ImagePath) -> Option<Recorded>) {
+        let own = self.metadata.join(b"RECORD");
+        let mut rows: Vec<UnpackedFile> = self.files.iter().filter(|file| file.path != own).cloned().collect();
+        let mut changed = false;
+        for file in &mut rows {
+            if let Some(Recorded { sha256, size }) = there(&file.path) {
+                (file.sha256, file.size, changed) = (sha256, size, true);
+            }
+        }
+        if let Some(file) = self.files.iter_mut().find(|file| file.path == own).filter(|_| changed) {
+            let text = record(&rows, &own, site_dir);
+            *file = UnpackedFile { sha256: None, ..made(own, text, false) };
+        }
+    }
+}
+
 /// RECORD: each file relative to the site directory, with digest and size, and itself with neither.
 fn record(files: &[UnpackedFile], own: &ImagePath, site_dir: &ImagePath) -> Vec<u8> {
     let mut rows: Vec<Vec<u8>> = Vec::new();

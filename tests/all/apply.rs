@@ -103,6 +103,8 @@ pub fn options(output: &str, compression: Compression) -> Options {
         force: false,
         packing: Packing::usual(compression),
         created: None,
+        registry: slimwright::registry::Options::default(),
+        mount_from: None,
         limits: Limits::default(),
     }
 }
@@ -925,5 +927,44 @@ fn a_wheel_that_is_not_what_its_record_says_is_an_error_or_is_left() {
         let out = whole(&service(QUIET_PRERM), wheels.clone());
         assert_eq!(out.left.len(), 1, "{name}: {:?}", out.left);
         assert_eq!(text(&out, &format!("{SITE}/cv2/__init__.py")), Some("__version__ = 'whole'\n"));
+    }
+}
+
+#[test]
+fn record_tells_of_a_file_that_stays_in_the_place_of_a_wheels_what_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut parts = service(QUIET_PRERM);
+    parts.layers[3] = joined([
+        owned("app/", b'5', ("755", 7, 700), b""),
+        owned("app/main.py", b'0', ("644", 7, 700), b"import cv2\nimport kept\n"),
+        owned(&format!("{SITE}/cv2/data/table.bin"), b'0', ("644", 7, 700), b"ours"),
+    ]);
+    parts.config["rootfs"]["diff_ids"][3] = json!(Digest::of(&parts.layers[3]).to_string());
+    let out = whole(&parts, headless_wheel(folder.path()));
+    assert_eq!(text(&out, &format!("{SITE}/cv2/data/table.bin")), Some("ours"));
+    let record = text(&out, &format!("{SITE}/opencv_python_headless-4.9.dist-info/RECORD")).unwrap();
+    let row = record.lines().find(|row| row.starts_with("cv2/data/table.bin,")).unwrap();
+    assert_eq!(row, format!("cv2/data/table.bin,sha256={},4", sha256_of_row(b"ours")));
+}
+
+#[test]
+fn a_script_that_only_reads_keeps_no_package() {
+    let folder = tempfile::tempdir().unwrap();
+    let goes = |line: &str| {
+        let out = whole(&service(&format!("#!/bin/sh\n{line}\n")), headless_wheel(folder.path()));
+        !out.tree.contains_key(&b"usr/bin/gcc"[..])
+    };
+    for line in
+        ["readlink -f /usr/bin/cc", "sed -n 's/^ID=//p' /etc/os-release", "test -e \"$(dirname /etc/x)\" || exit 0"]
+    {
+        assert!(goes(line), "{line}");
+    }
+    for line in [
+        "sed -i 's/a/b/' /etc/os-release",
+        "sed 's/a/b/w /etc/x' /etc/os-release",
+        "sed 's/a/id/e' /etc/x",
+        "sed 1d /etc/x",
+    ] {
+        assert!(!goes(line), "{line}");
     }
 }

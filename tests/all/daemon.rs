@@ -68,7 +68,11 @@ fn answer(mut stream: UnixStream, script: &BTreeMap<String, Vec<u8>>, log: &Mute
     }
     let request = String::from_utf8(request).unwrap();
     let line = request.lines().next().unwrap();
-    let path = line.strip_prefix("GET ").unwrap().strip_suffix(" HTTP/1.1").unwrap();
+    let path = line.strip_suffix(" HTTP/1.1").unwrap();
+    let path = path.strip_prefix("GET ").unwrap_or(path);
+    let length =
+        request.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+    std::io::copy(&mut (&stream).take(length.unwrap_or(0)), &mut io::sink()).unwrap();
     log.lock().unwrap().push(path.to_owned());
     let missing = json_answer(404, r#"{"message":"page not found"}"#);
     // Who has heard enough hangs up.
@@ -645,4 +649,42 @@ fn containerds_blobs_are_read_in_place() {
     let (code, stdout, said) = run(&engine, &store.path("cache 2"), &AUDIT);
     assert_eq!((code, stdout.as_str()), (3, ""), "{said}");
     assert!(said.contains("its digest"), "{said}");
+}
+
+const LOAD: &str = "POST /v1.41/images/load?quiet=1";
+
+/// What an engine makes of an image that is to be loaded as `team/app:slim`, where its answer is this.
+fn loading(is_there: bool, said: &str, more: &[&str]) -> (i32, String, Vec<String>) {
+    use crate::tarballs::{archive, docker_new, sample};
+    let store = Store::new();
+    let original = store.write("original.tar", archive(&docker_new(&sample())));
+    let mut script = vec![("/_ping", ping("1.41")), (LOAD, json_answer(200, said))];
+    if is_there {
+        script.push(("/v1.41/images/team/app:slim/json", json_answer(200, INSPECTED)));
+    }
+    let engine = Scripted::new(&script);
+    let original = original.display().to_string();
+    let mut arguments = vec!["apply", &*original, "--only", "deleted-bytes", "-o", "docker-daemon:team/app:slim"];
+    arguments.extend(more);
+    let (code, _, stderr) = run(&engine, &store.path("cache"), &arguments);
+    (code, stderr, engine.asked())
+}
+
+#[test]
+fn an_image_is_loaded_and_a_name_that_is_there_is_not_taken_unasked() {
+    let (code, stderr, asked) = loading(true, "{\"stream\":\"Loaded image: team/app:slim\\n\"}", &["--force"]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(asked.iter().any(|path| path == LOAD), "{asked:?}");
+    let (code, stderr, asked) = loading(true, "", &[]);
+    assert!(code == 2 && stderr.contains("docker-daemon:team/app:slim: exists already"), "{stderr}");
+    assert!(asked.iter().all(|path| path != LOAD), "{asked:?}");
+}
+
+#[test]
+fn an_engine_that_takes_an_archive_and_says_no_in_its_answer_has_not_loaded_it() {
+    let said = "{\"stream\":\"x\"}\n{\"errorDetail\":{\"message\":\"no space\"},\"error\":\"no space left\"}\n";
+    let (code, stderr, _) = loading(false, said, &[]);
+    assert!(code == 3 && stderr.contains("no space left"), "{code} {stderr}");
+    let (code, stderr, _) = loading(false, "{\"stream\":\"Loaded image ID: sha256:1\"}", &[]);
+    assert!(code == 3 && stderr.contains("has no image team/app:slim"), "{code} {stderr}");
 }

@@ -87,6 +87,7 @@ mod hostile;
 mod html;
 mod imports;
 mod installs;
+mod killed;
 mod layers;
 mod manual;
 mod memory;

@@ -1,4 +1,4 @@
-//! Reading from registries: names, faults of servers and networks, credentials, and a real registry. All traffic
+//! Reading from registries and pushing to them: names, faults of servers and networks, credentials, and a real registry. All traffic
 //! stays on loopback.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should fail where it stands")]
 
@@ -9,6 +9,7 @@ mod faults;
 mod images;
 mod manifests;
 mod parsing;
+mod pushing;
 mod real;
 mod server;
 #[path = "../all/tarballs.rs"]

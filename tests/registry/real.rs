@@ -253,3 +253,78 @@ fn a_certificate_is_verified_unless_insecure_or_trusted() {
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }
+
+/// Exit code, stdout and stderr of the program.
+fn slimwright(arguments: &[&str]) -> (i32, String, String) {
+    let cache = tempfile::tempdir().unwrap();
+    let mut command = assert_cmd::Command::cargo_bin("slimwright").unwrap();
+    let output = command.env("SLIMWRIGHT_CACHE_DIR", cache.path()).args(arguments).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+/// Forwards connections to a registry; of the first ones only so many bytes of what is sent.
+fn cutting(to: &str, limits: Vec<usize>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (host, to) = (listener.local_addr().unwrap().to_string(), to.to_owned());
+    std::thread::spawn(move || {
+        let mut limits = limits.into_iter();
+        for client in listener.incoming().map_while(Result::ok) {
+            let Ok(server) = std::net::TcpStream::connect(&to) else { break };
+            let (mut from, mut back) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            // Small requests are none of those that are cut.
+            let mut first = [0; 6];
+            let is_piece = from.peek(&mut first).is_ok_and(|count| first[..count].starts_with(b"PATCH"));
+            let limit = if is_piece { limits.next().unwrap_or(usize::MAX) } else { usize::MAX };
+            std::thread::spawn(move || _ = std::io::copy(&mut back, &mut { client }));
+            std::thread::spawn(move || {
+                let _ = std::io::copy(&mut (&mut from).take(limit as u64), &mut { &server });
+                let _ = server.shutdown(std::net::Shutdown::Both);
+                let _ = from.shutdown(std::net::Shutdown::Both);
+            });
+        }
+    });
+    host
+}
+
+#[test]
+fn what_is_pushed_over_connections_that_are_cut_is_what_is_pulled() {
+    let Some(registry) = Registry::start(Kind::Plain) else { return };
+    let host = cutting(&registry.host, vec![400_000, 1_000_000]);
+    let (bytes, digest) = blob(3_000_000);
+    let open = |at: u64| -> std::io::Result<Box<dyn Read>> {
+        Ok(Box::new(std::io::Cursor::new(bytes[at as usize..].to_vec())))
+    };
+    let outgoing = slimwright::registry::Outgoing { digest, size: bytes.len() as u64, open: &open, sent: &|_| () };
+    let client = Client::new(&format!("{host}/lab/app:1").parse().unwrap(), quick()).unwrap();
+    assert_eq!(client.push_blob(&outgoing, None).unwrap(), slimwright::registry::Pushed::Sent);
+    let mut found = Vec::new();
+    client.blob(&digest, bytes.len() as u64).read_to_end(&mut found).unwrap();
+    assert!(found == bytes);
+    assert_eq!(client.push_blob(&outgoing, None).unwrap(), slimwright::registry::Pushed::There);
+}
+
+#[test]
+fn apply_pushes_an_image_and_the_tag_last() {
+    let Some(registry) = Registry::start(Kind::Plain) else { return };
+    let store = crate::tarballs::Store::new();
+    let parts = crate::tarballs::sample();
+    let original = store.write("a.tar", crate::tarballs::archive(&crate::tarballs::docker_new(&parts)));
+    let (original, slim) = (original.display().to_string(), format!("docker://{}/lab/slim:1", registry.host));
+    let apply = |from: &str, to: &str, more: &[&str]| {
+        let fixed = ["apply", from, "--only", "deleted-bytes", "-o", to, "--insecure"];
+        slimwright(&[&fixed[..], more].concat())
+    };
+    let (code, stdout, stderr) = apply(&original, &slim, &[]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stdout.contains("blobs: 0 there, 0 mounted, "), "{stdout}");
+    let (code, _, stderr) = apply(&original, &slim, &[]);
+    assert!(code == 2 && stderr.contains("exists already"), "{stderr}");
+    let (code, stdout, stderr) = apply(&original, &slim, &["--force"]);
+    assert!(code == 0 && stdout.contains("0 mounted, 0 sent (0 B)"), "{stdout}{stderr}");
+    let other = format!("docker://{}/lab/sister:1", registry.host);
+    let (code, stdout, stderr) = apply(&slim, &other, &[]);
+    assert!(code == 0 && !stdout.contains(" 0 mounted") && stdout.contains("0 there"), "{stdout}{stderr}");
+    let (code, stdout, stderr) = slimwright(&["verify", &original, &other, "--insecure"]);
+    assert_eq!(code, 0, "{stdout}{stderr}");
+}

@@ -6,8 +6,10 @@ use crate::dockerfile::sh::walk::each_simple;
 use crate::dockerfile::sh::{Part, Simple, Word, parse};
 
 /// Programs that change nothing.
-const QUIET: [&str; 14] = [
+const QUIET: [&str; 28] = [
     "set", "[", "test", ":", "true", "false", "exit", "return", "echo", "printf", "shift", "local", "command", "which",
+    "readlink", "basename", "dirname", "cat", "grep", "cut", "head", "tail", "wc", "tr", "getent", "id", "uname",
+    "cmp",
 ];
 
 /// Programs whose work is done by rule: the loader's cache, bytecode beside its source, triggers of what stays; and moves of
@@ -40,9 +42,23 @@ fn is_known(command: &Simple) -> bool {
         None => false,
         Some("update-alternatives") => has("--remove") || has("--remove-all"),
         Some("dpkg") => has("--compare-versions"),
+        Some("sed") => sed_reads(&words[1..]),
         Some(name) => QUIET.contains(&name) || BY_RULE.contains(&name),
     };
     known && !writes(command)
+}
+
+/// Whether `sed` reads alone: one substitution that neither writes nor runs anything, and files.
+fn sed_reads(words: &[Option<String>]) -> bool {
+    let mut words = words.iter().skip_while(|word| matches!(word.as_deref(), Some("-n" | "-e" | "-r" | "-E")));
+    let is_substitution = |script: &str| {
+        let Some(rest) = script.strip_prefix('s').filter(|rest| !rest.contains(['\\', '\n'])) else { return false };
+        let mut letters = rest.chars();
+        let parts: Vec<&str> = letters.next().map(|mark| letters.as_str().split(mark).collect()).unwrap_or_default();
+        parts.len() == 3 && parts[2].chars().all(|flag| flag.is_ascii_digit() || "gpI".contains(flag))
+    };
+    words.next().is_some_and(|script| script.as_deref().is_some_and(is_substitution))
+        && words.all(|word| word.as_deref().is_none_or(|word| !word.starts_with('-')))
 }
 
 /// Whether something is written to a file.

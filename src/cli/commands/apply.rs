@@ -1,6 +1,8 @@
 //! `slimwright apply`: the small image itself, without an engine.
 
-use crate::apply::{Asking, DecideError, Fetched, OUTPUTS, Options, Original, Output, Packing, Reviewed, Wheels, Wish};
+use crate::apply::{
+    Asking, DecideError, Fetched, Form, OUTPUTS, Options, Original, Output, Packing, Reviewed, Wheels, Wish,
+};
 use crate::base::count;
 use crate::cli::budget::epoch;
 use crate::cli::failure::{Failure, Result};
@@ -12,11 +14,12 @@ use crate::cli::pipeline;
 use crate::cli::progress::Bar;
 use crate::facts::Survey;
 use crate::fs::View;
-use crate::image::{Cache, ImageError, Progress as _, open_with_layers};
+use crate::image::{Cache, ImageError, Progress as _, Target, open_with_layers};
 use crate::index::{Availability, Uv, Wanted, look_up};
 use crate::layer::Compression;
 use crate::plan::PlanOptions;
 use crate::programs::Strangers;
+use crate::registry::{self, Reference};
 use crate::report::{self, ApplyReport, DroppedFiles, json};
 use crate::rules::{self, Detect, Rule, Tier};
 use crate::wheel::Platform;
@@ -70,7 +73,7 @@ pub fn run(args: options::Apply) -> Result<()> {
     if !settings.dry_run {
         let options = settings.options();
         let applied = original.write(outcome, &options, &bar).map_err(failed)?;
-        report = report.with_written(&applied, &settings.output.path.display().to_string());
+        report = report.with_written(&applied, &settings.output.to_string());
     }
     match settings.format {
         Plain::Json => print(&json(&report).map_err(Failure::measure)?),
@@ -88,9 +91,6 @@ impl Settings {
         args.only.iter().try_for_each(|id| check(&rules, id))?;
         let packing = packing(&output, args.compression, args.level)?;
         let created = epoch()?.map(rfc3339).transpose()?;
-        if !args.dry_run {
-            output.check(args.force).map_err(|error| Failure::of(error.is_usage(), error))?;
-        }
         let mut input = Input::new(locate(args.source)?, &Asked::default())?;
         if args.only.is_empty() {
             input = input.with_sources();
@@ -111,7 +111,7 @@ impl Settings {
             .map_or(args.followed, |plan| options::Followed { accept: plan.accept.clone(), skip: plan.skip.clone() });
         let followed = pipeline::followed(&rules, &followed)?;
         let plan = PlanOptions { accept: followed.accept, skip: followed.skip, ..PlanOptions::default() };
-        Ok(Self {
+        let settings = Self {
             input,
             plan,
             reviewed,
@@ -127,7 +127,12 @@ impl Settings {
             dry_run: args.dry_run,
             look: Look::new(&args.print, true),
             format: args.format,
-        })
+        };
+        if !settings.dry_run {
+            let checked = settings.output.check(&settings.options().remote(&()));
+            checked.map_err(|error| Failure::of(error.is_usage(), error))?;
+        }
+        Ok(settings)
     }
 
     /// What the plan comes to.
@@ -205,7 +210,18 @@ impl Settings {
             packing: self.packing,
             created: self.created.clone(),
             limits: self.input.options.limits,
+            registry: registry::Options { insecure: self.input.options.insecure, ..registry::Options::default() },
+            mount_from: self.mount_from(),
         }
+    }
+
+    /// The repository of the original, where it is in the registry that the outcome goes to.
+    fn mount_from(&self) -> Option<String> {
+        let Target::Registry(name) = &self.input.target else { return None };
+        let name: Reference = name.parse().ok()?;
+        let to: Reference = self.output.name.as_deref()?.parse().ok()?;
+        let is_same = self.output.form == Form::Registry && name.registry() == to.registry();
+        (is_same && name.repository() != to.repository()).then(|| name.repository().to_owned())
     }
 }
 
@@ -259,7 +275,7 @@ fn check(rules: &[Rule], id: &str) -> Result<()> {
 /// What is asked for, where the form can have it.
 fn packing(output: &Output, compression: Option<options::Compression>, level: Option<i32>) -> Result<Packing> {
     let chosen = compression.map_or_else(|| output.usual_compression(), Compression::from);
-    if chosen == Compression::Zstd && output.form == crate::apply::Form::DockerArchive {
+    if chosen == Compression::Zstd && matches!(output.form, Form::DockerArchive | Form::Engine) {
         let error = anyhow::anyhow!("--compression zstd: archives for engines have no layers in zstd");
         return Err(Failure::usage(error).hint("write an oci-archive, or compress with gzip"));
     }
