@@ -283,7 +283,7 @@ pub struct Apply {
 pub enum Compression {
     /// With gzip, which every registry and engine takes
     Gzip,
-    /// With zstd: faster and smaller, for engines from 2021 on
+    /// With zstd: faster and smaller, for Docker from 23 on and others from 2021 on
     Zstd,
     /// Not at all
     None,
