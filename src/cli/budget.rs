@@ -1,10 +1,10 @@
 //! The budget that a verdict rests on: configuration, baseline, day.
 
-use super::budget_files::BudgetFile;
+use super::budget_files::{BudgetFile, CONFIG};
 use super::failure::{Failure, Result};
 use super::output::Destination;
 use super::pipeline::Measured;
-use crate::base::Text;
+use crate::base::{Text, shell_word};
 use crate::budget::{Config, Date, Lock, Outcome, RestsOn, Snapshot, Verdict, day_of, evaluate};
 use crate::rules::Rule;
 use std::io::ErrorKind;
@@ -15,8 +15,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 const MAX_CONFIG: u64 = 1 << 20;
 const MAX_LOCK: u64 = 64 << 20;
 /// What a folder without a configuration may begin with.
-pub const MINIMAL: &str = "write slimwright.toml, for example `limits.unpacked = \"900 MB\"`, or give --limit 'unpacked=900 MB'; \
-                       docs/budget.md has every key";
+pub fn minimal(target: &str) -> String {
+    format!(
+        "`slimwright check {} --init` writes {CONFIG} with limits that the image keeps; or write one, for example \
+         `limits.unpacked = \"900 MB\"`, or give --limit 'unpacked=900 MB'",
+        shell_word(target)
+    )
+}
 
 /// The budget of a build context, whose audit ends with the verdict.
 pub struct Budget {
@@ -83,7 +88,7 @@ impl LockFile {
 
 /// Reads the configuration.
 pub fn load(file: &BudgetFile) -> Result<Config> {
-    let text = file.read(MAX_CONFIG).map_err(|error| Failure::usage(error).hint(MINIMAL))?;
+    let text = file.read(MAX_CONFIG).map_err(|error| Failure::usage(error).hint(minimal("TARGET")))?;
     Config::parse(&text, &file.path.display().to_string()).map_err(|error| Failure::of(true, error))
 }
 

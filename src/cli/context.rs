@@ -4,6 +4,7 @@ use super::failure::{Failure, Result};
 use super::locate::locate_image;
 use super::options::Source;
 use super::progress::Bar;
+use crate::base::{Text, nearest_path};
 use crate::conda::{ChannelSettings, Channels, Locked};
 use crate::context::{
     self, Base, CondaRequest, ContextOptions, KnownConda, KnownDistribution, KnownFile, KnownPackages, Outside,
@@ -43,22 +44,29 @@ pub(super) fn dockerfile(folder: &Path, named: Option<&Path>) -> Option<PathBuf>
 pub(super) fn input(source: &Source, target: &Target, asks: bool) -> Result<Option<ContextInput>> {
     let args = &source.context;
     let Some(folder) = target.context().map(Path::to_owned) else {
-        let given = args.file.is_some()
-            || !args.build_arg.is_empty()
-            || !args.image.is_empty()
-            || args.python.is_some()
-            || args.sizes_from.is_some()
-            || args.target_stage.is_some();
-        if given {
-            let what = "--file, --target-stage, --build-arg, --image, --sizes-from and --python are for build contexts";
-            let error = anyhow::anyhow!(what);
-            return Err(Failure::usage(error).hint("name the folder with context:DIR"));
-        }
-        return Ok(None);
+        let options = [
+            ("--file", args.file.is_some()),
+            ("--build-arg", !args.build_arg.is_empty()),
+            ("--image", !args.image.is_empty()),
+            ("--python", args.python.is_some()),
+            ("--sizes-from", args.sizes_from.is_some()),
+            ("--target-stage", args.target_stage.is_some()),
+        ];
+        let Some((option, _)) = options.iter().find(|(_, given)| *given) else { return Ok(None) };
+        let error = anyhow::anyhow!("{option} is for build contexts, and {} is none", Text::of(target));
+        return Err(Failure::usage(error).hint("name the folder that is built from, with context:DIR"));
     };
     if asks {
         let error = anyhow::anyhow!("--requirements and --project are not for build contexts, which say it themselves");
         return Err(Failure::usage(error));
+    }
+    if let Some(file) = args.file.as_deref().filter(|file| !file.is_absolute() && !file.exists()) {
+        let near = nearest_path(&folder.join(file)).filter(|_| folder.is_dir());
+        let near = near.or_else(|| nearest_path(file)).filter(|near| near.is_file());
+        let hint = near.map(|near| format!("did you mean `--file {}`?", Text::of_path(&near)));
+        let error = anyhow::anyhow!("--file {}: expected a Dockerfile, found nothing", Text::of_path(file));
+        return Err(Failure::usage(error)
+            .hint(hint.unwrap_or_else(|| "its path is from here, as that of `docker build --file`".into())));
     }
     let pair = |option: &str, text: &String| match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),

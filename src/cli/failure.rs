@@ -13,6 +13,12 @@ pub struct Failure {
     hint: Option<String>,
 }
 
+/// Says on stderr what may help.
+pub fn print_hint(hint: &str) {
+    let cyan = AnsiColor::Cyan.on_default().bold();
+    let _ = writeln!(anstream::stderr(), "{cyan}hint:{cyan:#} {}", Text::from(hint));
+}
+
 /// What commands return.
 pub type Result<T> = std::result::Result<T, Failure>;
 
@@ -49,7 +55,7 @@ impl Failure {
 
     /// Says so on stderr. Everything is escaped: file names and messages may come from anywhere.
     pub fn print(&self) {
-        let (red, cyan) = (AnsiColor::Red.on_default().bold(), AnsiColor::Cyan.on_default().bold());
+        let red = AnsiColor::Red.on_default().bold();
         let mut stderr = anstream::stderr().lock();
         let mut lines = self.text().lines().map(Text::from).collect::<Vec<_>>().into_iter();
         let first = lines.next().unwrap_or_default();
@@ -58,8 +64,9 @@ impl Failure {
         for line in lines {
             let _ = writeln!(stderr, "  {line}");
         }
+        drop(stderr);
         if let Some(hint) = &self.hint {
-            let _ = writeln!(stderr, "{cyan}hint:{cyan:#} {}", Text::from(hint));
+            print_hint(hint);
         }
     }
 

@@ -125,8 +125,15 @@ impl Look {
 
 /// Which image a text means.
 pub(super) fn target(text: &str) -> Result<Target> {
-    text.parse()
-        .map_err(|error| Failure::usage(anyhow::anyhow!("TARGET `{text}`: {error}")).hint(format!("write {TARGETS}")))
+    text.parse().map_err(|error| {
+        let hint = match text.strip_prefix("docker:").map(|name| Text::from(name.trim_matches('/'))) {
+            Some(name) if !name.is_empty() => {
+                format!("did you mean `docker-daemon:{name}` (an engine's image) or `docker://{name}` (a registry's)?")
+            }
+            _ => format!("write {TARGETS}"),
+        };
+        Failure::usage(anyhow::anyhow!("TARGET `{text}`: {error}")).hint(hint)
+    })
 }
 
 /// What the target cannot do is said before anything is read.

@@ -48,7 +48,16 @@ pub fn locate_image(text: &str) -> Result<String> {
 fn find(text: &str) -> Result<Option<Located>> {
     match text.parse::<Target>() {
         Ok(Target::Local(local)) if local.form.is_some() || local.path.as_os_str() == "-" => Ok(None),
-        Ok(Target::Local(local)) if local.path.exists() => Ok(built_from(&local)),
+        Ok(Target::Local(local)) if local.path.exists() => match built_from(&local) {
+            None => no_image(&local.path).map(|()| None),
+            located => Ok(located),
+        },
+        Ok(Target::Daemon(name)) if name.starts_with("//") => {
+            let error =
+                anyhow::anyhow!("TARGET `{}`: an engine's image has no slashes before its name", Text::from(text));
+            Err(Failure::usage(error)
+                .hint(format!("did you mean `docker-daemon:{}`?", Text::from(name.trim_start_matches('/')))))
+        }
         Ok(Target::Local(local)) => named(text, &local.path),
         // What is wrong with it is said where it is used.
         _ => Ok(None),
@@ -85,20 +94,77 @@ fn is_dockerfile(path: &Path) -> bool {
     path.is_file() && (named("dockerfile") || named("containerfile"))
 }
 
+/// Files that other commands read, or that stand beside a Dockerfile.
+fn no_image(path: &Path) -> Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let ends = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
+    let shown = Text::of_path(path);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let (what, hint) = if name.contains("compose") && ends(&[".yml", ".yaml"]) {
+        (
+            "a Compose file",
+            format!("`slimwright compose {shown}` reads it, and with --images the images of its services"),
+        )
+    } else if path.is_file()
+        && ends(&["requirements.txt", "requirements.in", ".py", "pyproject.toml", ".lock", "pipfile"])
+    {
+        (
+            "a file that a build reads",
+            format!("name the folder that is built from: slimwright {}", Text::of_path(folder)),
+        )
+    } else if path.is_dir()
+        && !Form::is_image(path)
+        && std::fs::read_dir(path).is_ok_and(|mut rows| rows.next().is_none())
+    {
+        ("an empty folder", "name a folder with a Dockerfile, an image, or a file that `docker save` wrote".to_owned())
+    } else {
+        return Ok(());
+    };
+    Err(Failure::usage(anyhow::anyhow!("{shown}: expected an image or a build context, found {what}")).hint(hint))
+}
+
+/// What is no name of an image, but for the way it is written.
+fn rewritten(text: &str) -> Option<String> {
+    let address = ["https://", "http://", "docker//", "docker:/"].iter().find_map(|start| text.strip_prefix(start));
+    let name = address.unwrap_or(text).trim_matches('/');
+    let name = if address.is_some() { name.to_owned() } else { name.to_lowercase() };
+    let is_other = address.is_some() || name != text;
+    let scheme = if address.is_some() { "docker://" } else { "" };
+    (is_other && name.parse::<Reference>().is_ok()).then(|| format!("{scheme}{name}"))
+}
+
 /// An image of the engine, else of a registry.
 fn named(text: &str, path: &Path) -> Result<Option<Located>> {
+    if let Some(meant) = rewritten(text).filter(|_| nearest_path(path).is_none()) {
+        let error = anyhow::anyhow!(
+            "TARGET `{}`: there is no such file or folder, and no image has such a name",
+            Text::from(text)
+        );
+        return Err(Failure::usage(error).hint(format!("did you mean `{}`?", Text::from(&meant))));
+    }
     let Some(reference) = text.parse::<Reference>().ok().filter(|_| !is_path(text, path)) else {
         // Reading it says that there is no such file.
         return near_kind(text).map(|()| None);
     };
     let located = |kind: &str, found| Some(Located { target: format!("{kind}{text}"), dockerfile: None, found });
-    let Engines::HasNot(why, hint) = in_engine(text)? else {
+    let Engines::HasNot { why, near: hint, engine } = in_engine(text)? else {
         return Ok(located("docker-daemon:", Found { origin: "from the engine".into(), ..Found::default() }));
     };
     near_kind(text)?;
-    let near = nearest_path(path).map_or_else(String::new, |near| format!(" (there is {})", Text::of_path(&near)));
+    let near = nearest_path(path);
+    // A word without tag or registry is a mistyped path as likely as an image, which may be somebody else's.
+    if let Some(near) = near.as_ref().filter(|_| !text.contains([':', '/', '@'])) {
+        let error = anyhow::anyhow!("there is no file, folder or image of the engine `{}`", Text::from(text));
+        let hint = format!(
+            "did you mean `{}`? To read it from a registry write docker://{}",
+            Text::of_path(near),
+            Text::from(text)
+        );
+        return Err(Failure::usage(error).hint(hint));
+    }
+    let near = near.map_or_else(String::new, |near| format!(" (there is {})", Text::of_path(&near)));
     let tried = vec![format!("as a file or folder: there is none{near}"), format!("in an engine: {why}")];
-    Ok(located("docker://", Found { origin: format!("from {}", reference.registry()), tried, hint }))
+    Ok(located("docker://", Found { origin: format!("from {}", reference.registry()), tried, hint, engine }))
 }
 
 /// Not a name of an image: it names a place, or a kind of file.
@@ -118,11 +184,37 @@ fn near_kind(text: &str) -> Result<()> {
     Err(Failure::usage(error).hint(format!("did you mean `{kind}:{}`?", Text::from(rest))))
 }
 
+/// Whether a text names an image by its kind, its tag or a file that is there: as no package is named.
+pub fn looks_like_target(text: &str) -> bool {
+    let local = match text.parse::<Target>() {
+        Ok(Target::Local(local)) if local.form.is_none() => local,
+        Ok(_) => return true,
+        Err(_) => return false,
+    };
+    let is_file = local.path.is_file() && FILES.iter().any(|end| text.ends_with(end));
+    is_file || (text.contains(':') && text.parse::<Reference>().is_ok())
+}
+
+/// Whether nothing here or in the engine has a name: the first word of `why`, where the second one is a target.
+pub fn is_nothing(text: &str) -> bool {
+    let is_local = match text.parse::<Target>() {
+        Ok(Target::Local(local)) => local.form.is_some() || local.path.exists() || text.contains(':'),
+        _ => true,
+    };
+    !is_local && Engine::connect().and_then(|engine| engine.inspect(text)).is_err()
+}
+
 /// What an engine says of a name.
 enum Engines {
     Has,
-    /// Why, and what may be meant.
-    HasNot(String, Option<String>),
+    HasNot {
+        /// Why.
+        why: String,
+        /// What may be meant.
+        near: Option<String>,
+        /// What may be done about an engine that did not answer.
+        engine: Option<String>,
+    },
 }
 
 /// Asks the engine. An image that differs by a typing error, or in the tag alone where none was written, is an error.
@@ -132,7 +224,7 @@ fn in_engine(text: &str) -> Result<Engines> {
         Err(error) => error,
     };
     let DaemonError::NoSuchImage { place, similar, .. } = &error else {
-        return Ok(Engines::HasNot(error.to_string(), None));
+        return Ok(Engines::HasNot { why: error.to_string(), near: None, engine: error.hint() });
     };
     let has_tag = text.contains('@') || split_tag(text).1.is_some();
     if similar.name.is_some() || (!has_tag && !similar.is_empty()) {
@@ -142,7 +234,8 @@ fn in_engine(text: &str) -> Result<Engines> {
     let tags = if similar.is_empty() { String::new() } else { format!("; {similar}") };
     let near = nearest_name(text, similar.tags.iter().map(|tag| &**tag));
     let hint = near.map(|near| format!("did you mean `{}`?", Text::from(near)));
-    Ok(Engines::HasNot(format!("{place} has no such image{}", tags.trim_end_matches('.')), hint))
+    let why = format!("{place} has no such image{}", tags.trim_end_matches('.'));
+    Ok(Engines::HasNot { why, near: hint, engine: None })
 }
 
 /// An image that is in no registry either, with all the places where it was looked for.
@@ -150,7 +243,9 @@ pub fn not_found(found: &Found, text: &str, error: ImageError) -> Failure {
     if found.tried.is_empty() {
         return Failure::of(error.is_usage(), error);
     }
-    let hint = found.hint.clone().or_else(|| error.hint());
+    // Of an engine that does not answer and a registry that does not have it, one may be what is wrong.
+    let either = || [found.engine.clone(), error.hint()].into_iter().flatten().reduce(|a, b| format!("{a}; or {b}"));
+    let hint = found.hint.clone().or_else(either);
     let rows = found.tried.iter().cloned().chain([format!("in a registry: {error}")]);
     let name = Text::from(text.strip_prefix("docker://").unwrap_or(text));
     let lines = std::iter::once(format!("no image `{name}` was found")).chain(rows).collect::<Vec<_>>().join("\n");

@@ -20,6 +20,7 @@ mod imports;
 mod input;
 mod locate;
 mod manual;
+mod mistakes;
 mod options;
 mod output;
 mod pipeline;
@@ -62,6 +63,9 @@ fn run(name: &str, words: Vec<OsString>) -> ExitCode {
             let shown = words.iter().map(|word| String::from(Text::of_bytes(word.as_encoded_bytes())).into()).collect();
             let error = read(shown).err().unwrap_or(error);
             let _ = error.print();
+            if let Some(hint) = mistakes::hint(&error, &options::with_command(words)) {
+                failure::print_hint(&hint);
+            }
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };

@@ -8,6 +8,7 @@ pub use common::{Asked, Color, Context, Found, Plain, Print, Profiles, Source};
 pub use deployment::{CgroupVersion, Compose, FailOn, Imports, MeantChange, Memory, MemoryAction, MemoryDiff};
 pub use formats::{AuditFormat, CheckFormat, DiffFormat};
 
+use super::mistakes;
 use crate::base::nearest_name;
 use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use deployment::{COMPOSE_EXAMPLES, IMPORTS_EXAMPLES, MEMORY_EXAMPLES};
@@ -28,7 +29,10 @@ pub fn with_command(mut words: Vec<OsString>) -> Vec<OsString> {
     let Some(word) = words.get(1).map(|word| word.to_string_lossy().into_owned()) else { return words };
     let commands = Args::command();
     let names: Vec<&str> = commands.get_subcommands().map(clap::Command::get_name).chain(["help"]).collect();
-    let mistyped = || nearest_name(&word, names.iter().copied()).is_some() && !Path::new(&word).exists();
+    // Two words are a command and what it is for; what another tool calls so, too.
+    let is_followed = || words.get(2).is_some_and(|next| !next.to_string_lossy().starts_with('-'));
+    let near = || nearest_name(&word, names.iter().copied()).is_some();
+    let mistyped = || (near() || is_followed() || mistakes::synonym(&word).is_some()) && !Path::new(&word).exists();
     let is_target = || word.contains([':', '/', '.']) || !mistyped();
     if !word.starts_with('-') && !names.contains(&word.as_str()) && is_target() {
         words.insert(1, "audit".into());
@@ -225,6 +229,9 @@ pub struct Plan {
     /// Look nothing up in package indexes: sizes of what is new come from the catalogue, nothing is locked
     #[arg(long, visible_alias = "offline")]
     pub no_resolve: bool,
+    /// What to write to stdout: a summary, or the whole report (REPORT.md, plan.json, or one page of HTML)
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: PlanFormat,
     /// Your own Dockerfile: DIR gets it with the smallest edits that carry the plan out, and a diff with reasons
     #[arg(long, value_name = "FILE")]
     pub dockerfile: Option<PathBuf>,
@@ -454,6 +461,19 @@ pub struct Diff {
     /// End with exit code 1 when the images differ
     #[arg(long)]
     pub exit_code: bool,
+}
+
+/// What `plan` writes to stdout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// For a terminal: what it does, and the commands that follow
+    Text,
+    /// For programs: plan.json
+    Json,
+    /// REPORT.md
+    Markdown,
+    /// For people: one page, which needs nothing else
+    Html,
 }
 
 /// How the Dockerfile installs.

@@ -1,8 +1,9 @@
 //! Why a project cannot be read.
 
 use super::names::DEFAULT_FILES;
-use crate::base::{Hint, Text};
+use crate::base::{Hint, Text, nearest_path};
 use crate::yaml::{Files, Place};
+use std::path::Path;
 
 /// Why a project cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +84,10 @@ impl ComposeError {
         match self {
             Self::NoFile { .. } => {
                 Some(format!("name one, or its folder; looked for are {}", DEFAULT_FILES.join(", ")))
+            }
+            Self::File { name, place: None, .. } if !Path::new(name).exists() => {
+                let near = nearest_path(Path::new(name)).filter(|near| near.is_file())?;
+                Some(format!("did you mean `{}`?", Text::of_path(&near)))
             }
             Self::File { outside: true, .. } => Some("--root DIR names the folder whose files may be read".to_owned()),
             _ => None,

@@ -167,6 +167,12 @@ impl Hint for ContextError {
         let text = match self {
             Self::Request { source, .. } => return source.hint(),
             Self::NotThere { hint, .. } => (*hint)?,
+            Self::NoFolder { found: "a file", path, .. } => {
+                let folder = path.rsplit_once('/').map_or(".", |(folder, _)| folder);
+                return Some(format!(
+                    "name the folder, context:{folder}, and the Dockerfile in it with --file, if it has another name"
+                ));
+            }
             Self::NoFolder { near: Some(near), .. } => return Some(format!("did you mean `{near}`?")),
             Self::Nothing { .. } | Self::NoFolder { .. } => "context:DIR takes the folder that is built from",
             Self::TooManyPatterns { .. } => "patterns without these signs, and `**/NAME`, may be as many as you like",

@@ -177,10 +177,12 @@ impl Engine {
             return self.accepted(what, answer);
         }
         let message = complaint(&self.bounded(what, answer)?);
+        // Engines say no more than the name once or twice again.
+        let says_more = !message.to_lowercase().starts_with("no such image");
         Err(DaemonError::NoSuchImage {
             place: self.place.clone(),
             name: name.into(),
-            message,
+            message: if says_more { format!(": {message}").into() } else { Text::default() },
             similar: Similar::default(),
         })
     }
@@ -222,7 +224,7 @@ impl Engine {
     fn encoded(&self, name: &str) -> Result<String, DaemonError> {
         // A URL's dots would lead to another question.
         if name.split('/').any(|part| matches!(part, "" | "." | "..")) {
-            let message = "this is no name of an image".into();
+            let message = ": this is no name of an image".into();
             let similar = Similar::default();
             return Err(DaemonError::NoSuchImage { place: self.place.clone(), name: name.into(), message, similar });
         }

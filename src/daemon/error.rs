@@ -53,13 +53,13 @@ pub enum DaemonError {
         message: Text,
     },
     /// The engine has no such image.
-    #[error("the container engine at {place} has no image `{name}`: {message}")]
+    #[error("the container engine at {place} has no image `{name}`{message}")]
     NoSuchImage {
         /// The address.
         place: Text,
         /// What was asked for.
         name: Text,
-        /// What the engine says.
+        /// What the engine says beyond that, behind a colon.
         message: Text,
         /// Which of its images may be meant.
         similar: Similar,
@@ -137,8 +137,10 @@ impl Hint for DaemonError {
                 Some("only root and members of the group `docker` may use the socket; join the group, or use sudo")
             }
             Self::Connect { .. } => Some(START),
-            Self::NoSuchImage { similar, .. } if !similar.is_empty() => return Some(similar.to_string()),
-            Self::NoSuchImage { .. } => Some("list the names with `docker image ls`; this program pulls nothing"),
+            Self::NoSuchImage { name, similar, .. } => match similar.hint(name) {
+                Some(hint) => return Some(hint),
+                None => Some("list the names with `docker image ls`; this program pulls nothing"),
+            },
             Self::NoStore { .. } => Some("the image is streamed through the engine instead, which is slower"),
             _ => None,
         };

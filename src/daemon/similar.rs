@@ -33,6 +33,15 @@ impl Similar {
         Self { tags, name: same.map(|name| name.as_str().into()) }
     }
 
+    /// Which of them is meant, or what there is.
+    pub fn hint(&self, asked: &str) -> Option<String> {
+        let near = nearest_name(asked, self.tags.iter().map(|tag| &**tag)).filter(|_| split_tag(asked).1.is_some());
+        match near {
+            Some(near) => Some(format!("did you mean `{near}`? {self}")),
+            None => (!self.is_empty()).then(|| self.to_string()),
+        }
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.tags.is_empty() && self.name.is_none()

@@ -7,11 +7,16 @@ use super::layout::{layout, lists_images};
 use super::manifest::{Descriptor, DockerManifestRow, parse_docker_manifest};
 use super::open::{MAX_JSON, names_match};
 use super::source::{Files, LayerSource, SourceImage};
+use super::strange::Strange;
 use super::{Form, ImageError, Local, OpenOptions};
 use crate::base::{Digest, clean_path, parent};
-use crate::layer::{Blob, Contents, Entry, EntryKind, Limits, index_tar};
+use crate::layer::{Blob, Contents, Entry, EntryKind, IndexError, Limits, index_tar};
 use std::collections::HashMap;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
+
+/// Bytes of a file by which it is told what it is.
+const HEAD_BYTES: u64 = 512;
 
 /// One file of an archive.
 pub(super) struct Member {
@@ -24,8 +29,11 @@ pub(super) struct Member {
 /// The members of an uncompressed archive; symbolic and hard links among them are followed.
 pub(super) fn members(path: &Path, archive: &Blob) -> Result<Vec<Member>, ImageError> {
     let limits = Limits { unpacked: u64::MAX, entries: 1_000_000, kept_file: 0, kept_layer: 0, sources: false };
-    let contents = index_tar(&mut archive.open(), false, &limits)
-        .map_err(|error| ImageError::shape(path, format!("expected an image archive (a tar): {error}")))?;
+    let contents = index_tar(&mut archive.open(), false, &limits).map_err(|error| {
+        let mut head = Vec::new();
+        let read = archive.open().take(HEAD_BYTES).read_to_end(&mut head);
+        no_tar(path, read.is_ok().then_some(&*head), &error)
+    })?;
     let mut found: HashMap<Vec<u8>, Blob> = HashMap::new();
     for (entry, body) in contents.entries.iter().zip(&contents.bodies) {
         // A sparse file's bytes do not stand in the archive as they are, and nobody saves images so.
@@ -44,6 +52,14 @@ pub(super) fn members(path: &Path, archive: &Blob) -> Result<Vec<Member>, ImageE
         .collect();
     members.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(members)
+}
+
+/// What could not be read as a tar, whose first bytes may tell what it is.
+pub(super) fn no_tar(path: &Path, head: Option<&[u8]>, error: &IndexError) -> ImageError {
+    match head.and_then(Strange::of) {
+        Some(found) => ImageError::NoArchive { path: path.into(), found },
+        None => ImageError::shape(path, format!("expected an image archive (a tar): {error}")),
+    }
 }
 
 /// The names that are links, and the names of the files that they lead to, over a few other links at most.
@@ -87,6 +103,10 @@ impl Files for InArchive<'_> {
         self.find(name).is_some()
     }
 
+    fn strange(&self) -> Option<Strange> {
+        Strange::of_tar(self.members.iter().map(|member| member.name.as_str()))
+    }
+
     fn document(&self, name: &str, _: Option<&Descriptor>) -> Result<Vec<u8>, ImageError> {
         self.get(name)?.read_all(MAX_JSON).map_err(|source| ImageError::open(&self.place(name), source))
     }
@@ -128,10 +148,13 @@ pub(super) fn choose(local: &Local, files: &dyn Files, options: &OpenOptions) ->
             found => found,
         },
         (true, _, true) => layout(path, files, reference, options),
-        _ => Err(ImageError::shape(
-            path,
-            "expected an image archive (`manifest.json` of docker save, or `oci-layout` and `index.json`), found neither",
-        )),
+        _ => Err(match files.strange() {
+            Some(found) => ImageError::NoArchive { path: path.as_path().into(), found },
+            None => ImageError::shape(
+                path,
+                "expected an image archive (`manifest.json` of docker save, or `oci-layout` and `index.json`), found neither",
+            ),
+        }),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Why an image could not be read, in words that name the place, what was expected and what was found.
 
+use super::strange::Strange;
 use crate::base::{Digest, Hint, Text, nearest_path};
 use crate::daemon::DaemonError;
 use crate::layer::{BlobError, IndexError};
@@ -43,6 +44,14 @@ pub enum ImageError {
         path: Text,
         /// What was expected and found.
         message: Text,
+    },
+    /// A file that holds no image.
+    #[error("{path}: expected an image archive (a tar), found {found}")]
+    NoArchive {
+        /// The file.
+        path: Text,
+        /// What it is.
+        found: Strange,
     },
     /// A digest is not what was promised.
     #[error("{path}: {what} does not match: expected {expected}, found {found}")]
@@ -169,6 +178,7 @@ impl Hint for ImageError {
         let hint = match self {
             Self::Registry(error) => return error.hint(),
             Self::Daemon(error) => return error.hint(),
+            Self::NoArchive { found, .. } => return found.hint(),
             Self::Missing { near: Some(near), .. } => return Some(format!("did you mean `{near}`?")),
             Self::Missing { .. } => {
                 Some("a target is a file or folder; save an image with `docker save NAME -o image.tar`")

@@ -24,6 +24,7 @@ mod reading;
 mod recorded;
 mod registry;
 mod source;
+mod strange;
 mod stream;
 mod target;
 mod transport;

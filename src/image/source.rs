@@ -2,6 +2,7 @@
 
 use super::ImageError;
 use super::manifest::Descriptor;
+use super::strange::Strange;
 use crate::base::Digest;
 use crate::layer::{Blob, Digests, LayerIndex, RangeRead, TocPlace};
 use std::collections::HashMap;
@@ -63,6 +64,10 @@ impl LayerSource {
 pub(super) trait Files {
     /// Whether there is a file of this name.
     fn has(&self, name: &str) -> bool;
+    /// What it is, where it holds no image.
+    fn strange(&self) -> Option<Strange> {
+        None
+    }
     /// Reads a small file; its descriptor, where it has one, is not checked.
     fn document(&self, name: &str, descriptor: Option<&Descriptor>) -> Result<Vec<u8>, ImageError>;
     /// A layer of this name, and of this length where its descriptor says.

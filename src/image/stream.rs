@@ -1,17 +1,18 @@
 //! Archives that come along once, from standard input or an engine: each layer is indexed as it passes, and the
 //! documents, which often stand last, are kept until it is known which layers are whose. Nothing is written to disk.
 
-use super::archive::{links, missing};
+use super::archive::{links, missing, no_tar};
 use super::error::ImageError;
 use super::manifest::Descriptor;
 use super::open::MAX_JSON;
 use super::source::{Files, LayerBytes, LayerSource, Passed};
+use super::strange::Strange;
 use super::{OpenOptions, Progress};
 use crate::base::{Digest, clean_path};
 use crate::layer::{
     BlobError, Compression, Expected, IndexError, LayerIndex, Limits, Streamed, detect, index_stream, reader, visit_tar,
 };
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -55,7 +56,8 @@ pub(super) fn read<'p>(
     let broken = Cell::new(None);
     let watched = Watched { input, broken: &broken };
     let whole = BufReader::with_capacity(1 << 18, io::Cursor::new(head).chain(watched));
-    let mut tar = reader(compression, whole).map_err(open)?;
+    let first = RefCell::new(Vec::new());
+    let mut tar = Heard { inner: reader(compression, whole).map_err(open)?, first: &first };
     let mut reading = Reading { members: HashMap::new(), documents: 0, entries: 0, failed: None, options, progress };
     let limits = Limits { entries: MAX_MEMBERS, ..options.limits };
     let contents = visit_tar(&mut Streamed(&mut tar), &limits, &mut |entry, body| {
@@ -69,7 +71,7 @@ pub(super) fn read<'p>(
             path,
             format!("the archive unpacks to more than {limit} bytes; allow it with --max-unpacked"),
         ),
-        error => ImageError::shape(path, format!("expected an image archive (a tar): {error}")),
+        error => no_tar(path, Some(&first.borrow()), &error),
     })?;
     let mut members = reading.members;
     for (name, target) in links(&contents.entries) {
@@ -78,6 +80,22 @@ pub(super) fn read<'p>(
         }
     }
     Ok(Arrived { path, members })
+}
+
+/// Remembers the first bytes, which may tell what is no tar.
+struct Heard<'h, R> {
+    inner: R,
+    first: &'h RefCell<Vec<u8>>,
+}
+
+impl<R: Read> Read for Heard<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        let mut first = self.first.borrow_mut();
+        let room = (HEAD_BYTES as usize).saturating_sub(first.len());
+        first.extend(buffer.iter().take(read.min(room)));
+        Ok(read)
+    }
 }
 
 /// Remembers why the input broke: whoever reads a layer of it says only that the layer ends early.
@@ -181,6 +199,10 @@ impl Arrived<'_> {
 }
 
 impl Files for Arrived<'_> {
+    fn strange(&self) -> Option<Strange> {
+        Strange::of_tar(self.members.keys().map(|name| &**name))
+    }
+
     fn has(&self, name: &str) -> bool {
         self.members.contains_key(&*clean_path(name.as_bytes()))
     }

@@ -16,7 +16,8 @@ pub const TARGETS: &str = "docker-daemon:NAME, docker://NAME (a registry), docke
     a Dockerfile will become";
 
 /// The words before the colon.
-pub const KINDS: [&str; 7] = ["docker-daemon", "docker", "docker-archive", "oci", "oci-archive", "dir", "context"];
+pub const KINDS: [&str; 8] =
+    ["docker-daemon", "docker", "docker-archive", "oci", "oci-archive", "dir", "index", "context"];
 
 /// Where an image is.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use super::run::{Run, Where};
 use super::user::{PLACES, User, named};
 use crate::base::{Text, masked};
 use crate::manifest::{LockedPackage, parse_lock};
-use crate::programs::{MAX_ANSWER, Strangers, converse};
+use crate::programs::{MAX_ANSWER, Strangers, beside, converse};
 use crate::wheel::Platform;
 use std::ffi::OsString;
 use std::io::Read as _;
@@ -63,7 +63,7 @@ pub(super) struct Ask<'a> {
 }
 
 impl Uv {
-    /// The `uv` that the variable `UV` names, or the first one in `PATH`. Who looks at a repository says whose it is:
+    /// The `uv` that the variable `UV` names, the first one in `PATH`, or the one beside this program. Who looks at a repository says whose it is:
     /// [`Uv::find_outside`].
     ///
     /// # Errors
@@ -85,8 +85,15 @@ impl Uv {
                 let message = "expected a program with an absolute path outside of the repository".to_owned();
                 Err(ResolveError::Unusable { program: crate::base::Text::of_path(&program).into(), message })
             }
-            named => Self::with_user(named.or_else(|| strangers.program("uv")).ok_or(ResolveError::NoUv)?, strangers),
+            Some(program) => Self::with_user(program, strangers),
+            None => Self::first(strangers.program("uv").into_iter().chain(beside("uv")), strangers),
         }
+    }
+
+    /// The first that will do; else what is wrong with the first.
+    fn first(mut programs: impl Iterator<Item = PathBuf>, strangers: &Strangers) -> Result<Self, ResolveError> {
+        let found = Self::with_user(programs.next().ok_or(ResolveError::NoUv)?, strangers);
+        found.or_else(|error| programs.find_map(|next| Self::with_user(next, strangers).ok()).ok_or(error))
     }
 
     /// The uv that is a program.

@@ -6,5 +6,5 @@
 mod strangers;
 mod talk;
 
-pub use strangers::{Strangers, is_program};
+pub use strangers::{Strangers, beside, is_program};
 pub use talk::{MAX_ANSWER, converse};

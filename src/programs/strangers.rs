@@ -66,6 +66,13 @@ pub fn is_program(file: &Path) -> bool {
     std::fs::metadata(file).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
+/// A program in the folder of this one, where an installer puts what it requires. Whoever could have written it there could
+/// have written this one, wherever that is.
+pub fn beside(name: &str) -> Option<PathBuf> {
+    let file = std::env::current_exe().ok()?.canonicalize().ok()?.with_file_name(name);
+    is_program(&file).then_some(file)
+}
+
 fn repository_of(folder: &Path) -> PathBuf {
     let folder = whole(folder);
     let found = folder.ancestors().find(|folder| folder.join(".git").symlink_metadata().is_ok());

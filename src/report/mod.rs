@@ -52,6 +52,7 @@ pub use compose::{
 pub use diff::{FORMATS as DIFF_FORMATS, markdown as diff_markdown, render as diff};
 pub use format::{Format, Render, Rendered};
 pub use heavy::{CutReport, FreedReport, HeavyReport};
+pub use html::plan as html_plan;
 pub use images::{FoundImage, HeaviestSaving, ImagesReport, MemoryOfAll, ServiceImage};
 pub use imports::render as imports;
 pub use json::render as json;

@@ -6,7 +6,7 @@ use super::layout::{
     Tone, bar, change, columns, fit, left, paint, percent, percents, relative_to_plan, right, wrap_commands, wrap_to,
 };
 use super::text::Style;
-use crate::base::{Basis, ByteSize, Text, count};
+use crate::base::{Basis, ByteSize, Text, count, shell_word};
 use crate::image::GapText;
 use crate::rules::{Severity, Tier};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const LINES: usize = 42;
 /// At most so many actions are shown.
 const ACTIONS: usize = 5;
+/// At most so many lines say what a plan would do as well.
+const OFFERED: usize = 4;
 /// At most so many gaps are shown.
 const GAPS: usize = 6;
 /// Columns of the labels of findings.
@@ -209,7 +211,10 @@ fn todo_lines(report: &AuditReport, style: Style<'_>) -> Vec<String> {
         return indented(wrap_to(&format!("no plan: {why}"), style.width - 2, 2));
     };
     let mut lines = action_lines(plan, style);
-    lines.extend(offer(plan).map(|text| paint(style.color, Tone::Dim, &fit(&text, style.width))));
+    let offered =
+        offer(plan).map(|text| wrap_commands(&text, style.width.saturating_sub(4), OFFERED)).unwrap_or_default();
+    let indent = |(row, text): (usize, String)| format!("{}{text}", if row == 0 { "  " } else { "    " });
+    lines.extend(offered.into_iter().enumerate().map(indent).map(|text| paint(style.color, Tone::Dim, &text)));
     lines.extend(proposal(report, plan, style));
     lines
 }
@@ -311,7 +316,7 @@ fn offer(plan: &PlanSummary) -> Option<String> {
     let asks = |skipped: &&SkippedSummary| skipped.tier == Some(Tier::Confirm);
     let rules: BTreeSet<&str> = plan.skipped.iter().filter(asks).map(|skipped| skipped.rule.as_str()).collect();
     let ids: Vec<String> = rules.iter().map(|rule| format!("--accept {rule}")).collect();
-    (!ids.is_empty()).then(|| format!("  opt in with {}", ids.join(" ")))
+    (!ids.is_empty()).then(|| format!("opt in with {}", ids.join(" ")))
 }
 
 fn proposal(report: &AuditReport, plan: &PlanSummary, style: Style<'_>) -> Vec<String> {
@@ -325,20 +330,12 @@ fn proposal(report: &AuditReport, plan: &PlanSummary, style: Style<'_>) -> Vec<S
         unknown(plan),
         relative_to_plan(before, after, plan.unknown())
     );
-    let command = |target: &str| format!("→ slimwright plan {target} -o slim/");
-    let given = command(style.target);
-    // A command that is cut in two is no command.
-    let whole = columns(&given) <= style.width && !style.target.contains(|c: char| !is_plain(c));
-    let command = if whole { given } else { command("TARGET") };
+    // A command that is cut in two, or that a shell reads otherwise, is no command: it may be wider than the screen.
+    let command = format!("→ slimwright plan {} -o slim/", Text::from(&shell_word(style.target)));
     let painted = paint(style.color, Tone::Saving, &size);
     if columns(&command) + 3 + columns(&size) <= style.width {
         vec![format!("{command}   {painted}")]
     } else {
         vec![command, format!("  {painted}")]
     }
-}
-
-/// Whether a shell takes the character as it is.
-fn is_plain(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "-_./:@+,=%".contains(c)
 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-const NAMES: [&str; 22] = [
+const NAMES: [&str; 23] = [
     "awk",
     "bash",
     "cargo",
@@ -14,6 +14,7 @@ const NAMES: [&str; 22] = [
     "curl",
     "cut",
     "env",
+    "gh",
     "git",
     "gzip",
     "install",
@@ -128,7 +129,7 @@ chmod 755 "$target/release/slimwright""#;
 fn the_action_is_built_in_its_own_folder_with_a_clean_environment() {
     let runner = Runner::new();
     runner.program("tools/cargo", &stand_in(&runner.path("cargo.record"), BUILT));
-    let output = runner.step("install", &[]);
+    let output = runner.step("install", &[("INPUT_VERSION", "source"), ("GH_TOKEN", "of the job")]);
     runner.assert_clean(&output);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     let (folder, names) = runner.record("cargo.record");
@@ -149,7 +150,7 @@ fn the_action_is_built_in_its_own_folder_with_a_clean_environment() {
 fn a_cargo_of_the_workspace_is_none_even_behind_a_link() {
     let runner = Runner::new();
     std::os::unix::fs::symlink("../workspace/cargo", runner.path("tools/cargo")).unwrap();
-    let output = runner.step("install", &[]);
+    let output = runner.step("install", &[("INPUT_VERSION", "source")]);
     runner.assert_clean(&output);
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.code() == Some(2) && told.contains("outside of the workspace"), "{told}");
@@ -184,11 +185,11 @@ fn release(runner: &Runner) -> String {
 fn a_release_is_downloaded_by_a_digest_that_was_known_before() {
     let runner = Runner::new();
     let digest = release(&runner);
-    // Neither given nor known: nothing is asked for.
+    // Neither given nor known nor proven.
     let output = runner.step("install", &[("INPUT_VERSION", "9.8.7")]);
     runner.assert_clean(&output);
-    assert!(output.status.code() == Some(2) && runner.read("curl.record").is_empty());
-    assert!(String::from_utf8_lossy(&output.stdout).contains("give it as sha256"));
+    assert!(output.status.code() == Some(2) && runner.outputs().is_empty());
+    assert!(String::from_utf8_lossy(&output.stdout).contains("give the digest as sha256"));
     let other = "0".repeat(64);
     let output = runner.step("install", &[("INPUT_VERSION", "9.8.7"), ("INPUT_SHA256", &other)]);
     runner.assert_clean(&output);
@@ -202,6 +203,53 @@ fn a_release_is_downloaded_by_a_digest_that_was_known_before() {
     runner.write("action/scripts/action/digests", &format!("# digests\n{digest}  {name}\n"));
     let output = runner.step("install", &[("INPUT_VERSION", "9.8.7")]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+/// Without a version and a digest it is the latest release, if the release's own workflow has built it from that tag.
+#[test]
+fn the_latest_release_is_taken_by_its_provenance() {
+    let runner = Runner::new();
+    release(&runner);
+    let download = runner.read("tools/curl");
+    let (head, rest) = download.split_once("while").unwrap();
+    let latest = "https://example.org/team/slimwright/releases/tag/v9.8.7";
+    let asked = format!("for word; do [ \"$word\" != --head ] || {{ printf {latest}; exit; }}; done\nwhile");
+    runner.program("tools/curl", &format!("{head}{asked}{rest}"));
+    let gh = stand_in(&runner.path("gh.record"), "echo \"$@\" >>\"$0.arguments\"\nexit $(cat \"$0.answer\")");
+    runner.program("tools/gh", &gh);
+    let token = [("PROVENANCE_TOKEN", "t0ken"), ("GH_TOKEN", "of the job")];
+    runner.write("tools/gh.answer", "1");
+    let output = runner.step("install", &token);
+    runner.assert_clean(&output);
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.code() == Some(2) && told.contains("not proven to be built by team/slimwright from v9.8.7"),
+        "{told}"
+    );
+    assert_eq!(runner.outputs(), "");
+    runner.write("tools/gh.answer", "0");
+    let output = runner.step("install", &token);
+    runner.assert_clean(&output);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(
+        runner.read("gh.record").contains("GH_TOKEN=t0ken\n")
+            && runner.read("gh.record").contains("GH_HOST=example.org\n")
+    );
+    assert!(!runner.read("curl.record").contains("t0ken"));
+    let arguments = runner.read("tools/gh.arguments");
+    for words in [
+        "attestation verify",
+        "--repo team/slimwright",
+        "--signer-workflow team/slimwright/.github/workflows/release.yml",
+        "--source-ref refs/tags/v9.8.7",
+    ] {
+        assert!(arguments.contains(words), "{arguments}");
+    }
+    // A gh of the workspace is none.
+    std::fs::remove_file(runner.path("tools/gh")).unwrap();
+    let output = runner.step("install", &token);
+    runner.assert_clean(&output);
+    assert_eq!(output.status.code(), Some(2));
 }
 
 #[test]

@@ -115,3 +115,27 @@ fn the_page_of_a_large_image_is_small_and_says_what_the_text_says() {
     let verdict = run(&["check", small, "--limit", "unpacked=9 GB", "--format", "html", "-q"]);
     assert!(checked(&verdict).contains("1 of 1 limits are kept"));
 }
+
+#[test]
+fn a_plan_is_a_page_with_its_steps_commands_and_proof() {
+    let store = Store::new();
+    let index = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/conda.index");
+    let run = |format: &str, folder: &str| {
+        let mut command = Command::cargo_bin("slimwright").unwrap();
+        command.env("SLIMWRIGHT_CACHE_DIR", store.path("cache")).current_dir(store.0.path());
+        let output = command.args(["plan", index, "-o", folder, "--no-resolve", "--format", format]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let page = run("html", "slim");
+    assert!(page.len() < 2_000_000, "{}", page.len());
+    let text = checked(&page);
+    for said in ["858 MB today", "What the plan does", "slimwright verify", "--accept conda-leftovers", "left to you"] {
+        assert!(text.contains(said), "{said}");
+    }
+    // The same as is in the folder, to the byte.
+    let report = |name: &str| std::fs::read_to_string(store.path("slim").join(name)).unwrap();
+    let (json, markdown) = (run("json", "slim-json"), run("markdown", "slim-markdown"));
+    assert_eq!(json.replace("slim-json", "slim"), report("plan.json"));
+    assert_eq!(markdown.replace("slim-markdown", "slim"), report("REPORT.md"));
+}

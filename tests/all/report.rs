@@ -475,11 +475,13 @@ fn a_plan_that_saves_nothing_is_not_proposed() {
 }
 
 #[test]
-fn a_target_that_a_shell_would_not_take_as_it_is_is_not_printed_as_a_command() {
+fn a_command_is_printed_whole_as_a_shell_takes_it() {
     let (audit, _) = reports();
     let proposed = |target| text::render(&audit, text::Style { target, ..text::Style::default() });
     assert!(proposed("service.tar").contains("→ slimwright plan service.tar -o slim/"));
-    assert!(proposed("a b; rm").contains("→ slimwright plan TARGET -o slim/"));
+    assert!(proposed("a b; rm").contains("→ slimwright plan 'a b; rm' -o slim/"));
+    let long = format!("docker://registry.example.org/{}/service:1.4", "team/".repeat(20).trim_end_matches('/'));
+    assert!(proposed(&long).contains(&format!("→ slimwright plan {long} -o slim/\n")));
 }
 
 #[test]

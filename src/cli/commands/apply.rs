@@ -49,6 +49,15 @@ struct Settings {
     format: Plain,
 }
 
+/// What an output that has no form may mean.
+fn output_hint(text: &str) -> String {
+    match text.rsplit_once('.') {
+        _ if text.contains(':') => format!("write {OUTPUTS}"),
+        Some((_, "tar")) => format!("did you mean `docker-archive:{text}` or `oci-archive:{text}`?"),
+        _ => format!("did you mean `oci:{text}`?"),
+    }
+}
+
 /// Runs the command.
 pub fn run(args: options::Apply) -> Result<()> {
     let settings = Settings::new(args)?;
@@ -86,7 +95,7 @@ impl Settings {
         let output: Output = args
             .output
             .parse()
-            .map_err(|error| Failure::usage(anyhow::anyhow!("--output: {error}")).hint(format!("write {OUTPUTS}")))?;
+            .map_err(|error| Failure::usage(anyhow::anyhow!("--output: {error}")).hint(output_hint(&args.output)))?;
         let rules = pipeline::rules(args.profiles.profiles.as_deref())?;
         args.only.iter().try_for_each(|id| check(&rules, id))?;
         let packing = packing(&output, args.compression, args.level)?;

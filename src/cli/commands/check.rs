@@ -5,7 +5,7 @@
 
 use crate::base::Text;
 use crate::budget::{Baseline, Config, Date, Outcome, Planned, Snapshot, Verdict, evaluate, initial};
-use crate::cli::budget::{self, LockFile, MINIMAL};
+use crate::cli::budget::{self, LockFile, minimal};
 use crate::cli::budget_files::{BudgetFile, CONFIG, LOCK};
 use crate::cli::dockerfile::UserDockerfile;
 use crate::cli::failure::{Failure, Result};
@@ -153,7 +153,8 @@ fn configuration(args: &Args) -> Result<(Option<BudgetFile>, Config)> {
     }
     let Some(file) = found else {
         return match args.limit.is_empty() {
-            true => Err(Failure::usage(anyhow::anyhow!("there is no {CONFIG} here, and none was named")).hint(MINIMAL)),
+            true => Err(Failure::usage(anyhow::anyhow!("there is no {CONFIG} here, and none was named"))
+                .hint(minimal(&args.source.target))),
             false => Ok((None, Config::empty())),
         };
     };

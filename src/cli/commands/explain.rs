@@ -10,7 +10,10 @@ use crate::rules::{Rule, actions, explain, explain_own, list};
 
 /// Explains a rule of a folder's and the built-in ones, all that share a label, a finding about a Compose file, or a plan's own reason.
 pub fn run(args: &options::Explain) -> Result<()> {
-    let (name, rules) = (&args.rule, pipeline::rules(args.profiles.profiles.as_deref())?);
+    let rules = pipeline::rules(args.profiles.profiles.as_deref())?;
+    // Ids and labels are in lower case; what is written otherwise is a rule of the user's own, or means one of these.
+    let lower = args.rule.to_lowercase();
+    let name = if pipeline::rules_named(&rules, &args.rule).is_empty() { &lower } else { &args.rule };
     let known = (pipeline::rules_named(&rules, name), actions::own_reason(name), Check::named(name));
     match (known.0.as_slice(), known.1, known.2) {
         ([rule], ..) => print(&explain(rule)),

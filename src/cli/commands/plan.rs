@@ -6,14 +6,16 @@ use crate::cli::dockerfile::UserDockerfile;
 use crate::cli::failure::{Failure, Result};
 use crate::cli::input::{self, Input, Look};
 use crate::cli::locate::locate;
-use crate::cli::options::{self, Source, Style};
+use crate::cli::options::{self, PlanFormat, Source, Style};
 use crate::cli::output::{Folder, print};
 use crate::cli::pipeline::{self, Ask, Asks, Measured, Planned};
+use crate::cli::progress::Bar;
 use crate::emit;
 use crate::facts;
+use crate::image::Progress as _;
 use crate::image::{Form, Local, Target, host_platform};
 use crate::plan::{self, PlanOptions};
-use crate::report::{PlanReport, json, report_md, text};
+use crate::report::{self, PlanReport, json, report_md, text};
 use std::path::{Path, PathBuf};
 
 /// Of how many of the largest distributions a plan's report tells who brought them in.
@@ -33,6 +35,7 @@ struct Settings {
     folder: Folder,
     /// Where that Dockerfile is built.
     place: PathBuf,
+    format: PlanFormat,
 }
 
 /// Runs the command.
@@ -52,18 +55,30 @@ pub fn run(mut args: options::Plan) -> Result<()> {
             find_base: settings.dockerfile.is_none().then_some(&find_base as &pipeline::FindBase<'_>),
         };
         let given = &settings.input.given;
-        let (files, report, edited, again, next) = pipeline::measure(&opened, given, &ask, |measured| {
+        let (files, whole, report, edited, again, next) = pipeline::measure(&opened, given, &ask, |measured| {
             let planned = measured.plan.map_err(pipeline::plan_failure)?;
             let edits = planned.edits.as_ref();
             let edited = edits.map(|edits| text::edits_summary(edits, &planned.plan.actions)).unwrap_or_default();
             let again = settings.again(planned);
             let next = settings.next(planned);
-            let files = files(&measured, planned, &settings.options, (again.as_deref(), &next))?;
-            Ok((files, measured.report(&rules), edited, again, next))
+            let files = with_diff(planned);
+            let whole = whole(&measured, planned, &settings.options, &files, (again.as_deref(), &next));
+            let files = with_reports(files, &whole)?;
+            Ok((files, whole, measured.report(&rules), edited, again, next))
         })?;
         settings.folder.write(&files)?;
         let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
         let written = format!("wrote {} in {}", names.join(", "), settings.folder.path().display());
+        let whole = match settings.format {
+            PlanFormat::Text => None,
+            PlanFormat::Json => Some(json(&whole).map_err(Failure::measure)?),
+            PlanFormat::Markdown => Some(report_md::render(&whole)),
+            PlanFormat::Html => Some(report::html_plan(&whole)),
+        };
+        if let Some(whole) = whole {
+            Bar::new(settings.input.quiet).note(&written);
+            return print(&whole);
+        }
         let summary = text::plan_summary(&report, settings.look.style(&settings.input));
         let next: String = next.iter().map(|command| format!("  {}\n", Text::from(command))).collect();
         let again = again.map_or_else(String::new, |command| {
@@ -124,6 +139,7 @@ impl Settings {
             dockerfile,
             folder,
             place,
+            format: args.format,
         })
     }
 
@@ -198,26 +214,38 @@ fn own_dockerfile(folder: &Path, source: &Source, skip: &[String]) -> Result<Box
     Ok(Box::new(UserDockerfile::read(&path, Some(folder), stage, skip.to_vec())?))
 }
 
-fn files(
+/// All that is told of a plan whose files are these.
+fn whole(
     measured: &Measured<'_>,
     planned: &Planned,
     options: &PlanOptions,
+    files: &[(String, String)],
     (again, next): (Option<&str>, &[String]),
-) -> Result<Vec<(String, String)>> {
-    let Planned { plan, files, edits } = planned;
+) -> PlanReport {
+    let Planned { plan, edits, .. } = planned;
+    PlanReport::new(measured.image, plan)
+        .with_files(options, files)
+        .with_heavy(&facts::heaviest(measured.facts, HEAVY))
+        .with_libraries(&plan::libraries_after(measured.facts, plan))
+        .with_edits(edits.as_ref())
+        .with_again(again)
+        .with_next(next)
+}
+
+/// The files that build the image.
+fn with_diff(planned: &Planned) -> Vec<(String, String)> {
+    let Planned { files, edits, .. } = planned;
     let mut files = files.clone();
     if let Some(edits) = edits {
         files.insert(0, ("Dockerfile".to_owned(), edits.text.clone()));
         files.insert(1, ("Dockerfile.diff".to_owned(), edits.diff.clone()));
     }
-    let report = PlanReport::new(measured.image, plan)
-        .with_files(options, &files)
-        .with_heavy(&facts::heaviest(measured.facts, HEAVY))
-        .with_libraries(&plan::libraries_after(measured.facts, plan))
-        .with_edits(edits.as_ref())
-        .with_again(again)
-        .with_next(next);
-    files.push(("REPORT.md".to_owned(), report_md::render(&report)));
-    files.push(("plan.json".to_owned(), json(&report).map_err(Failure::measure)?));
+    files
+}
+
+/// And those that tell of it.
+fn with_reports(mut files: Vec<(String, String)>, report: &PlanReport) -> Result<Vec<(String, String)>> {
+    files.push(("REPORT.md".to_owned(), report_md::render(report)));
+    files.push(("plan.json".to_owned(), json(report).map_err(Failure::measure)?));
     Ok(files)
 }

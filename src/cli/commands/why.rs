@@ -3,7 +3,7 @@
 use crate::base::{Text, did_you_mean};
 use crate::cli::failure::{Failure, Result};
 use crate::cli::input::{Input, Look};
-use crate::cli::locate::locate;
+use crate::cli::locate::{is_nothing, locate, looks_like_target};
 use crate::cli::options::{self, Plain};
 use crate::cli::output::print;
 use crate::cli::pipeline;
@@ -14,6 +14,12 @@ use crate::report::{self, Answer, WhyReport, json};
 /// Runs the command.
 pub fn run(args: options::Why) -> Result<()> {
     let look = Look::new(&args.print, true);
+    if looks_like_target(&args.package) && is_nothing(&args.source.target) {
+        let (target, what) = (Text::from(&args.package), Text::from(&args.source.target));
+        let error =
+            anyhow::anyhow!("`{what}` is no image here or in the engine, and `{target}` is no name of a package");
+        return Err(Failure::usage(error).hint(format!("the image comes first: slimwright why {target} {what}")));
+    }
     let input = Input::new(locate(args.source)?, &args.asked)?;
     input.keeping_cache(|| {
         let image = pipeline::image(&input)?;

@@ -48,6 +48,8 @@ pub struct Found {
     pub tried: Vec<String>,
     /// What may be meant, should it not be there either.
     pub hint: Option<String>,
+    /// What may be done about an engine that did not answer.
+    pub engine: Option<String>,
 }
 
 const CONTEXTS: &str = "Build contexts (context:DIR)";

@@ -2,10 +2,11 @@
 
 use super::page::{Cell, Html, bar, command, document, el, number, paragraph, section, table, text};
 use super::picture;
+use super::steps::{Step, left_alone, thousandths, waterfall};
 use crate::base::{Basis, ByteSize, Text, count};
 use crate::report::audit::{AuditReport, FindingReport, PlanSummary};
 use crate::report::groups::some;
-use crate::report::layout::{change, percent, percents, relative_to_plan};
+use crate::report::layout::{percent, percents, relative_to_plan};
 use crate::report::text::Style;
 use crate::rules::{Severity, Tier};
 use std::collections::BTreeSet;
@@ -85,10 +86,6 @@ fn map(report: &AuditReport) -> Vec<Html> {
     out
 }
 
-fn thousandths(bytes: u64, most: u64) -> u64 {
-    (u128::from(bytes) * 1000 / u128::from(most.max(1))) as u64
-}
-
 fn todo(report: &AuditReport, style: Style<'_>) -> Vec<Html> {
     let Some(plan) = &report.plan else {
         return vec![paragraph(format!("No plan: {}.", report.no_plan.as_deref().unwrap_or("none was asked for")))];
@@ -100,51 +97,27 @@ fn todo(report: &AuditReport, style: Style<'_>) -> Vec<Html> {
         relative_to_plan(before.0, after.0, plan.unknown()),
         plan.base
     );
-    let mut out = vec![el("p", &[("class", "lead")], [text(line)]), waterfall(plan, before.0)];
+    let steps = plan.actions.iter().map(|action| Step {
+        title: &action.title,
+        rule: &action.rule,
+        tier: action.tier,
+        removed: action.removed,
+        added: action.added,
+    });
+    let steps: Vec<Step<'_>> = steps.collect();
+    let mut out = vec![el("p", &[("class", "lead")], [text(line)]), waterfall(before.0, &steps, after.0)];
     if plan.saving > 0 {
         out.push(command(&format!("slimwright plan {} -o slim/", target(style))));
     }
     out.extend(plan.notes.iter().map(|note| paragraph(format!("Note: {note}"))));
     out.push(offers(plan, style));
-    out.push(left_alone(plan));
+    out.push(left_alone(&plan.skipped));
     out
 }
 
 /// What the user called the image, for a shell.
 fn target(style: Style<'_>) -> String {
     crate::base::shell_word(style.target)
-}
-
-/// From today's size to the predicted one, an action a step.
-fn waterfall(plan: &PlanSummary, before: u64) -> Html {
-    let mut at = before;
-    let most = plan.actions.iter().fold((before, before), |(at, most), action| {
-        let next = at.saturating_sub(action.removed).saturating_add(action.added);
-        (next, most.max(next))
-    });
-    let scale = |bytes: u64| thousandths(bytes, most.1);
-    let total = |what: &str, bytes: u64| {
-        let bar = bar("stays", 0, scale(bytes));
-        vec![what.into(), number(ByteSize(bytes), bytes), bar.into(), "".into()]
-    };
-    let mut rows = vec![total("today", before)];
-    for action in &plan.actions {
-        let next = at.saturating_sub(action.removed).saturating_add(action.added);
-        let class = if next > at { "added" } else { "goes" };
-        let bar = bar(class, scale(at.min(next)), scale(at.abs_diff(next)));
-        let difference = i128::from(action.added) - i128::from(action.removed);
-        let accepted = if action.tier == Tier::Confirm { " (accepted)" } else { "" };
-        let title = format!("{}{accepted}", action.title);
-        rows.push(vec![
-            title.into(),
-            number(change(action.removed, action.added), difference),
-            bar.into(),
-            (&*action.rule).into(),
-        ]);
-        at = next;
-    }
-    rows.push(total("predicted", plan.predicted.bytes.0));
-    table("What the plan does, from today's size to the predicted one", &["What", "Unpacked", "", "Rule"], rows)
 }
 
 /// What the plan would do as well.
@@ -157,18 +130,6 @@ fn offers(plan: &PlanSummary, style: Style<'_>) -> Html {
     let options: String = rules.iter().map(|rule| format!(" --accept {rule}")).collect();
     let line = format!("slimwright plan {} -o slim/{options}", target(style));
     Html::of([paragraph("It waits for your word with these rules; leave out what you do not want:"), command(&line)])
-}
-
-fn left_alone(plan: &PlanSummary) -> Html {
-    let rows = plan.skipped.iter().map(|skipped| {
-        let size = number(ByteSize(skipped.bytes), skipped.bytes);
-        vec![Cell::from(&*skipped.subject), size, Cell::from(&*skipped.rule), Cell::from(&*skipped.reason)]
-    });
-    table(
-        "What the plan leaves alone (findings overlap: these do not add up)",
-        &["What", "Concerns", "Rule", "Why"],
-        rows,
-    )
 }
 
 fn wrong(report: &AuditReport) -> Vec<Html> {

@@ -17,6 +17,11 @@ const SCRIPT: &str = include_str!("report.js");
 pub(super) struct Html(String);
 
 impl Html {
+    /// Whether there is nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Pieces one after the other.
     pub(super) fn of(parts: impl IntoIterator<Item = Self>) -> Self {
         Self(parts.into_iter().map(|part| part.0).collect())
