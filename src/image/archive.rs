@@ -104,7 +104,7 @@ impl Files for InArchive<'_> {
     }
 
     fn strange(&self) -> Option<Strange> {
-        Strange::of_tar(self.members.iter().map(|member| member.name.as_str()))
+        Strange::of_tar(self.members.iter().map(|member| member.name.as_bytes()))
     }
 
     fn document(&self, name: &str, _: Option<&Descriptor>) -> Result<Vec<u8>, ImageError> {

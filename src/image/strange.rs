@@ -48,7 +48,7 @@ impl Strange {
             return Some(*known);
         }
         let is_text = || {
-            !head.contains(&0)
+            !head.iter().any(|byte| *byte < 0x20 && !b"\t\n\r\x0c".contains(byte))
                 && std::str::from_utf8(head).map_or_else(|error| error.valid_up_to() + 4 > head.len(), |_| true)
         };
         match begins_a_tar(head) {
@@ -59,10 +59,10 @@ impl Strange {
     }
 
     /// Of a tar without what an archive of an image has, by the names of its members.
-    pub fn of_tar<'n>(mut names: impl Iterator<Item = &'n str>) -> Option<Self> {
+    pub fn of_tar<'n>(mut names: impl Iterator<Item = &'n [u8]>) -> Option<Self> {
         let Some(first) = names.next() else { return Some(Self::Empty) };
         let is_root =
-            |name: &str| matches!(name, ".dockerenv" | "etc/passwd" | "etc/os-release" | "usr/lib/os-release");
+            |name: &[u8]| matches!(name, b".dockerenv" | b"etc/passwd" | b"etc/os-release" | b"usr/lib/os-release");
         (is_root(first) || names.any(is_root)).then_some(Self::RootFileSystem)
     }
 }

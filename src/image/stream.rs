@@ -200,7 +200,7 @@ impl Arrived<'_> {
 
 impl Files for Arrived<'_> {
     fn strange(&self) -> Option<Strange> {
-        Strange::of_tar(self.members.keys().map(|name| &**name))
+        Strange::of_tar(self.members.keys().map(Vec::as_slice))
     }
 
     fn has(&self, name: &str) -> bool {

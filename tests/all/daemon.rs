@@ -172,7 +172,7 @@ fn names_are_encoded_and_lead_nowhere_else() {
 
 #[test]
 fn what_the_engine_complains_of_is_said() {
-    let missing = json_answer(404, r#"{"message":"No such image: \u001b[31mx:1"}"#);
+    let missing = json_answer(404, r#"{"message":"it was \u001b[31mremoved"}"#);
     let engine = Scripted::new(&[
         ("/_ping", ping("1.41")),
         ("/v1.41/images/x:1/json", missing.clone()),
@@ -186,7 +186,7 @@ fn what_the_engine_complains_of_is_said() {
     let connected = engine.connect();
     for error in [connected.inspect("x:1").unwrap_err(), connected.export("x:1").map(|_| ()).unwrap_err()] {
         let text = error.to_string();
-        assert!(text.contains("has no image `x:1`: No such image: \\x1b[31mx:1"), "{text}");
+        assert!(text.contains("has no image `x:1`: it was \\x1b[31mremoved"), "{text}");
         assert!(error.hint().unwrap().contains("docker image ls"));
     }
     for (name, expected) in [

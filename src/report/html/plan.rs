@@ -26,10 +26,10 @@ pub fn render(report: &PlanReport) -> String {
         el("p", &[("class", "lead")], [text(line)]),
         paragraph(facts),
     ];
-    body.extend(report.notes.iter().map(|note| paragraph(format!("Note: {note}"))));
     let sections = [
         ("plan", "What the plan does", vec![steps(report)]),
         ("commands", "Build and verify", commands(report)),
+        ("notes", "To know before you build", notes(report)),
         ("gaps", "What is not predicted", gap_rows(report)),
         ("proof", "The proof of each step", report.actions.iter().filter_map(proof).collect()),
         ("edits", "Edits of your Dockerfile", report.dockerfile.iter().flat_map(edits).collect()),
@@ -71,6 +71,11 @@ fn commands(report: &PlanReport) -> Vec<Html> {
         out.push(command(again));
     }
     out
+}
+
+fn notes(report: &PlanReport) -> Vec<Html> {
+    let rows: Vec<Html> = report.notes.iter().map(|note| el("li", &[], [text(note)])).collect();
+    if rows.is_empty() { rows } else { vec![el("ul", &[], rows)] }
 }
 
 fn gap_rows(report: &PlanReport) -> Vec<Html> {
