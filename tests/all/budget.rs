@@ -357,7 +357,7 @@ fn a_configuration_that_limits_nothing_or_is_not_there_is_2() {
     std::fs::remove_file(bench.0.path().join("slimwright.toml")).unwrap();
     let (code, stdout, stderr) = bench.check(&[]);
     assert_eq!((code, stdout.as_str()), (2, ""));
-    assert!(stderr.contains("hint: write slimwright.toml, for example `limits.unpacked"), "{stderr}");
+    assert!(stderr.contains("--init` writes slimwright.toml") && stderr.contains("`limits.unpacked = "), "{stderr}");
     assert_eq!(bench.check(&["--limit", "unpacked=900 MB"]).0, 0);
     let (code, _, stderr) = bench.check(&["--limit", "unpacked=800 MB"]);
     assert_eq!((code, stderr.as_str()), (1, "error: team/service:1.0 is over its budget: unpacked\n"));
