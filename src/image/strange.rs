@@ -7,7 +7,7 @@ use std::fmt;
 /// A file that is no archive of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strange {
-    /// It holds nothing.
+    /// It holds no file.
     Empty,
     /// What has a well-known start, by its name.
     Known(&'static str),
@@ -80,7 +80,7 @@ fn begins_a_tar(head: &[u8]) -> bool {
 impl fmt::Display for Strange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Empty => "nothing in it",
+            Self::Empty => "no file in it",
             Self::Known(name) | Self::Compressed(name, _) => name,
             Self::Text => "a text file",
             Self::RootFileSystem => "a root file system without an image's configuration",

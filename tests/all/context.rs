@@ -729,15 +729,15 @@ fn a_plan_for_a_context_edits_its_dockerfile() {
 fn options_of_contexts_are_for_contexts() {
     let files = folder(&[("Dockerfile", "FROM scratch\n")]);
     for (arguments, expected) in [
-        (vec!["audit", "dir:.", "--python", "3.11"], "are for build contexts"),
-        (vec!["audit", "dir:.", "--sizes-from", "x.tar"], "are for build contexts"),
+        (vec!["audit", "dir:.", "--python", "3.11"], "--python is for build contexts"),
+        (vec!["audit", "dir:.", "--sizes-from", "x.tar"], "--sizes-from is for build contexts"),
         (vec!["audit", "context:.", "--sizes-from", "context:."], "expected an image, found a build context"),
         (vec!["audit", "context:.", "--sizes-from", "nowhere.tar"], "nowhere.tar"),
         (vec!["audit", "context:.", "--python", "three"], "expected a version like 3.11"),
         (vec!["audit", "context:.", "--image", "python"], "expected NAME=VALUE"),
         (vec!["audit", "context:nowhere"], "nowhere: expected a folder to build from, found nothing"),
         (vec!["audit", "context:.", "--target-stage", "x"], "expected a stage `x`, found 1 without names"),
-        (vec!["audit", "context:.", "--file", "other"], "other: No such file"),
+        (vec!["audit", "context:.", "--file", "other"], "--file other: expected a Dockerfile, found nothing"),
     ] {
         let (code, out, err) = run(files.path(), &arguments);
         assert_eq!((code, out.as_str()), (Some(2), ""), "{arguments:?}: {err}");

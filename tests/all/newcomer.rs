@@ -74,8 +74,8 @@ fn files_that_hold_no_image_are_told_by_what_they_are() {
     let root = Tar::new().file("etc/passwd", b"root:x:0:0").file("usr/bin/env", b"").finish();
     expect(&[
         ("a.zip", b"PK\x03\x04rest".to_vec(), "found a zip archive"),
-        ("empty.tar", Vec::new(), "found nothing in it"),
-        ("nothing.gz", b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x03\0\0\0\0\0\0\0\0\0".to_vec(), "found nothing in it"),
+        ("empty.tar", Vec::new(), "found no file in it"),
+        ("nothing.gz", b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x03\0\0\0\0\0\0\0\0\0".to_vec(), "found no file in it"),
         ("repo.bundle", b"# v2 git bundle\nabc".to_vec(), "found a git bundle"),
         ("noise.tar", vec![7; 4096], "found a file that is no tar"),
         ("noise.tar.gz", gzip(&[7; 4096], 1 << 20), "found a file that is no tar"),
