@@ -5,7 +5,7 @@ use super::steps::{Step, left_alone, thousandths, waterfall};
 use crate::base::{ByteSize, Text, count};
 use crate::index::Verdict;
 use crate::report::heavy::HeavyReport;
-use crate::report::layout::{change, relative};
+use crate::report::layout::{change, relative_to_plan};
 use crate::report::plan::{DockerfileReport, ImageSize, PlanAction, PlanReport, TakenAway};
 use crate::rules::Tier;
 use std::collections::BTreeSet;
@@ -18,7 +18,7 @@ pub fn render(report: &PlanReport) -> String {
         "{} today, {}{gaps} predicted ({})",
         before.bytes,
         after.bytes,
-        relative(before.bytes.0, after.bytes.0)
+        relative_to_plan(before.bytes.0, after.bytes.0, report.unknown())
     );
     let facts = format!("{} · builds on {} ({})", report.platform, report.base, report.base_reason);
     let mut body = vec![
