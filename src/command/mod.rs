@@ -152,6 +152,10 @@ pub enum Means {
     Release,
     /// Newer versions of what is there.
     Upgrade,
+    /// How far that goes.
+    UpgradeStrategy,
+    /// All anew, also what is there in the same version.
+    Reinstall,
     /// Between versions: the one that is resolved anyway.
     Preference,
 

@@ -29,7 +29,7 @@ pub(super) fn of(tool: Tool) -> &'static [&'static [Row]] {
 }
 
 /// `pip install`, `pip wheel`, `pip download`, and pip's own.
-const PIP: [Row; 36] = [
+const PIP: [Row; 37] = [
     (List, Requirements, "requirement/r"),
     (List, Constraints, "constraint/c"),
     (
@@ -57,8 +57,9 @@ const PIP: [Row; 36] = [
     (Nothing, Pre, "pre"),
     (Value, Open, "uploaded-prior-to build-dir/b build python-version implementation"),
     (Nothing, DryRun, "dry-run"),
-    (Nothing, Upgrade, "upgrade/U force-reinstall ignore-installed/I"),
-    (Value, Preference, "upgrade-strategy"),
+    (Nothing, Upgrade, "upgrade/U"),
+    (Nothing, Reinstall, "force-reinstall ignore-installed/I"),
+    (Value, UpgradeStrategy, "upgrade-strategy"),
     (Nothing, Compile, "compile"),
     (Negation, NoCompile, "no-compile"),
     (Value, CacheDir, "cache-dir"),
@@ -84,7 +85,7 @@ const PIP: [Row; 36] = [
 ];
 
 /// What `uv pip` and uv's other commands share.
-const UV_COMMON: [Row; 26] = [
+const UV_COMMON: [Row; 27] = [
     (List, Place, "index find-links/f extra-index-url"),
     (Value, Place, "default-index index-url/i index-strategy"),
     (Value, Choice, "prerelease resolution exclude-newer"),
@@ -97,7 +98,8 @@ const UV_COMMON: [Row; 26] = [
     ),
     (Value, Open, "fork-strategy python-platform"),
     (Nothing, Open, "no-sources"),
-    (Nothing, Upgrade, "upgrade/U reinstall force-reinstall"),
+    (Nothing, Upgrade, "upgrade/U"),
+    (Nothing, Reinstall, "reinstall force-reinstall"),
     (Value, Python, "python/p"),
     (Value, Project, "directory project"),
     (Value, CacheDir, "cache-dir"),

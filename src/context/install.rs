@@ -6,7 +6,7 @@ use super::ContextError;
 use super::KnownDistribution;
 use super::described::Description;
 use super::error::Result;
-use super::installer::{Order, Project, Tool};
+use super::installer::{Order, Project, Tool, Upgrades};
 use super::run::{Outcome, Place};
 use super::sequence;
 use super::site::Site;
@@ -90,7 +90,8 @@ impl Stage {
         for at in sequence {
             let (package, known) = (&resolution.packages[at], known[at].take());
             let version = package.version.as_deref().unwrap_or_default();
-            if installed.get(&package.normalized).is_some_and(|known| is_same_version(known, version)) {
+            let is_there = installed.get(&package.normalized).is_some_and(|known| is_same_version(known, version));
+            if is_there && order.upgrades != Upgrades::All {
                 continue;
             }
             if !order.site.is_target {
@@ -201,19 +202,15 @@ impl Stage {
             RequestError::Uv(source) => ContextError::NoUv { place: place.text.into(), source },
             source => ContextError::Request { place: place.text.into(), source: Box::new(source) },
         };
-        // An installer leaves what fits where it is: first with that, and without where it does not.
         let is_pin =
             |(name, version): &(&String, &String)| is_name(name) && version.parse::<pep440_rs::Version>().is_ok();
-        let pins: Vec<(String, String)> =
-            installed.iter().filter(is_pin).map(|(name, version)| (name.clone(), version.clone())).collect();
-        if !order.upgrades && !order.exact && !order.request.no_deps && !pins.is_empty() {
-            let request = Request { installed: pins, ..order.request.clone() };
-            match world.outside.resolve(&request, &self.files(world), platform) {
-                Err(RequestError::Unsatisfiable { .. }) => {}
-                answer => return self.or_gap(answer).map_err(failed),
-            }
-        }
-        self.or_gap(world.outside.resolve(&order.request, &self.files(world), platform)).map_err(failed)
+        let pins = || installed.iter().filter(is_pin).map(|(name, version)| (name.clone(), version.clone())).collect();
+        // An installer leaves what fits where it is; pip's `--upgrade` is for what is asked for by name.
+        let stays = !order.exact && matches!(order.upgrades, Upgrades::No | Upgrades::Asked);
+        let upgrade = order.upgrades == Upgrades::Asked;
+        let installed = if stays { pins() } else { Vec::new() };
+        let request = Request { installed, upgrade, ..order.request.clone() };
+        self.or_gap(world.outside.resolve(&request, &self.files(world), platform)).map_err(failed)
     }
 
     /// An index that does not answer says nothing of the rest of the image: where that is known, what is installed is a gap.

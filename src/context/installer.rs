@@ -39,12 +39,38 @@ pub(super) struct Order {
     pub(super) compiles: bool,
     /// Whether the installer keeps what it downloads.
     pub(super) caches: bool,
-    /// Whether what is installed already may be replaced by newer versions.
-    pub(super) upgrades: bool,
+    /// What of that which is installed is looked up anew.
+    pub(super) upgrades: Upgrades,
     /// Whether what is not asked for goes.
     pub(super) exact: bool,
     /// Projects of the context that are installed themselves.
     pub(super) projects: Vec<Project>,
+}
+
+/// What of that which is installed already may be replaced though it fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Upgrades {
+    /// Nothing.
+    No,
+    /// What is asked for by name.
+    Asked,
+    /// What that requires, too.
+    Required,
+    /// All, the same versions of it, too: `--force-reinstall`.
+    All,
+}
+
+impl Upgrades {
+    /// As the options say.
+    pub(super) fn of(read: &Command) -> Self {
+        let is_eager = read.value(Means::UpgradeStrategy) == Some("eager");
+        match read.has(&[Means::Upgrade]) {
+            _ if read.has(&[Means::Reinstall]) => Self::All,
+            true if is_eager || read.tool == crate::command::Tool::Uv => Self::Required,
+            true => Self::Asked,
+            false => Self::No,
+        }
+    }
 }
 
 /// A project of the context.
@@ -196,7 +222,7 @@ impl Stage {
             tool: Tool::Pip,
             compiles: !read.has(&[Means::NoCompile]),
             caches: !read.has(&[Means::NoCache]),
-            upgrades: read.has(&[Means::Upgrade]),
+            upgrades: Upgrades::of(read),
             exact: false,
             request,
             site,

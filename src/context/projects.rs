@@ -2,7 +2,7 @@
 //! command references and settings.
 
 use super::error::Result;
-use super::installer::{Order, Project, Tool, choice, is_true, no_python, open};
+use super::installer::{Order, Project, Tool, Upgrades, choice, is_true, no_python, open};
 use super::origin::path_of;
 use super::run::{Outcome, Place};
 use super::site::Site;
@@ -113,7 +113,7 @@ impl Stage {
             tool: Tool::Poetry,
             compiles: read.has(&[Means::Compile]),
             caches: !read.has(&[Means::NoCache]),
-            upgrades: false,
+            upgrades: Upgrades::No,
             exact: read.has(&[Means::Exact]) || read.words.first().is_some_and(|verb| verb == "sync"),
             request,
             site,
@@ -183,7 +183,7 @@ impl Stage {
             tool: Tool::Pdm,
             compiles: false,
             caches: true,
-            upgrades: false,
+            upgrades: Upgrades::No,
             exact: false,
             request,
             site,
@@ -236,7 +236,7 @@ impl Stage {
             tool: Tool::Pip,
             compiles: true,
             caches,
-            upgrades: false,
+            upgrades: Upgrades::No,
             exact: false,
             request,
             site,

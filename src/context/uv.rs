@@ -1,7 +1,7 @@
 //! uv's command lines. Source: uv's command reference (<https://docs.astral.sh/uv/reference/cli/>).
 
 use super::error::Result;
-use super::installer::{Order, Project, Tool, choice, is_true, no_python, open};
+use super::installer::{Order, Project, Tool, Upgrades, choice, is_true, no_python, open};
 use super::origin::path_of;
 use super::run::{Outcome, Place};
 use super::site::{Site, minor_of};
@@ -169,7 +169,7 @@ impl Stage {
             Err(reason) => return Ok(Outcome::Unknown(reason)),
         };
         let request = Request { no_deps: request.no_deps || sync, ..request };
-        let (upgrades, exact) = (read.has(&[Means::Upgrade]), sync || read.has(&[Means::Exact]));
+        let (upgrades, exact) = (Upgrades::of(&read), sync || read.has(&[Means::Exact]));
         let order = Order { request, site, projects, upgrades, exact, ..self.uv_order(&read) };
         self.install(world, order, place)
     }
@@ -189,7 +189,7 @@ impl Stage {
             site,
             compiles: read.has(&[Means::Compile]) || is_on("UV_COMPILE_BYTECODE"),
             caches: !read.has(&[Means::NoCache]) && !is_on("UV_NO_CACHE"),
-            upgrades: false,
+            upgrades: Upgrades::No,
             exact: true,
             projects: Vec::new(),
         }

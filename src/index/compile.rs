@@ -16,6 +16,8 @@ pub(super) struct Set<'a> {
     pub constraints: &'a str,
     /// Overrides, a line each.
     pub overrides: &'a str,
+    /// Names and versions that are taken where they fit.
+    pub installed: &'a [(String, String)],
     /// Indexes of a project, before the user's.
     pub indexes: &'a [toml::Value],
     /// uv's own tables for a project, where the set is one: indexes, and what is looked up in which.
@@ -54,6 +56,9 @@ impl Uv {
                 run.file(option, name, text).map_err(broke)?;
             }
         }
+        if !set.installed.is_empty() {
+            std::fs::write(run.lock(), as_lock(set.installed)).map_err(broke)?;
+        }
         let folder = run.lock().parent().unwrap_or(Path::new("/")).to_owned();
         // The folder may be a link, which uv has followed; it is gone when uv has answered.
         let folder = folder.canonicalize().unwrap_or(folder);
@@ -62,6 +67,23 @@ impl Uv {
         packages.iter_mut().for_each(|package| make_absolute(package, &folder));
         Ok(packages)
     }
+}
+
+/// A lock of these versions: uv prefers those of the file that it writes.
+fn as_lock(installed: &[(String, String)]) -> String {
+    let text = |text: &str| toml::Value::String(text.to_owned());
+    let row = |(name, version): &(String, String)| {
+        let row: toml::Table = [("name", name), ("version", version)]
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), text(value)))
+            .collect();
+        toml::Value::Table(row)
+    };
+    let mut lock = toml::Table::new();
+    lock.insert("lock-version".into(), text("1.0"));
+    lock.insert("created-by".into(), text("slimwright"));
+    lock.insert("packages".into(), toml::Value::Array(installed.iter().map(row).collect()));
+    lock.to_string()
 }
 
 /// A project whose dependencies are the set.

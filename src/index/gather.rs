@@ -137,12 +137,6 @@ pub(super) fn gather(request: &Request, disk: &dyn Files, markers: &Markers) -> 
     for path in &request.constraints {
         gatherer.constraints(&path.display().to_string(), &request.folder, "")?;
     }
-    let pins: String = request.installed.iter().map(|(name, version)| format!("{name}=={version}\n")).collect();
-    for (line, what) in gatherer.parsed(&pins, "what is installed", true)? {
-        if let LineKind::Requirement(requirement) = what {
-            gatherer.out.bounds.add(Kind::Constraint, requirement, line, markers)?;
-        }
-    }
     for path in &request.overrides {
         gatherer.listed(&cleaned(&request.folder.join(path)), "", Kind::Override, DEEPEST)?;
     }

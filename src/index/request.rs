@@ -16,8 +16,10 @@ pub struct Request {
     pub constraints: Vec<PathBuf>,
     /// Files of overrides (uv's `--override`).
     pub overrides: Vec<PathBuf>,
-    /// What the environment has already, as names and versions: constraints, too.
+    /// What the environment has already, as normalized names and versions: it stays where it fits, also if no index has it.
     pub installed: Vec<(String, String)>,
+    /// Whether what is asked for by name is looked up anew, as with pip's `--upgrade`; the rest stays where it fits.
+    pub upgrade: bool,
     /// Without what the requirements require (`--no-deps`).
     pub no_deps: bool,
     /// With pre-releases (`--pre`).

@@ -12,9 +12,10 @@
 //! and all files of them, the platform, uv's version, the settings that say where to look. What wheels have is kept by
 //! their digests, without a term.
 //!
-//! pip and uv resolve alike with two exceptions. pip prefers the newest version even if it is there as source only, where
-//! this takes the newest that has a wheel; and pip takes pre-releases of what requirements deep down ask for by name.
+//! pip and uv resolve alike with few exceptions. pip prefers the newest version even if it is there as source only, where
+//! this takes the newest that has a wheel; where the newest versions do not go together, [`choose`] asks for what pip takes.
 
+mod choose;
 mod judge;
 
 use super::compile::{Failure, Set};
@@ -33,6 +34,7 @@ use crate::manifest::{LockedPackage, without_secrets};
 use crate::python::{is_name, normalize_name};
 use crate::wheel::{Options, Platform};
 use crate::wheel::{read, read_local};
+use choose::Chosen;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -67,6 +69,9 @@ struct Answer {
     /// Whether a place did not answer that may, the next time.
     #[serde(skip)]
     is_partial: bool,
+    /// Requests for wheels that it took, and their bytes.
+    #[serde(skip)]
+    traffic: (u64, u64),
 }
 
 /// Finds out what an installation makes, without installing, building or downloading it.
@@ -170,7 +175,8 @@ impl Solver<'_> {
     fn resolution(&self, question: Digest, options: &Options) -> Result<Resolution, RequestError> {
         let answer = self.answer(question, options)?;
         let mut packages = answer.packages;
-        let (requests, downloaded) = look_into(&mut packages, self.uv.access(), options, self.deadline);
+        let traffic = look_into(&mut packages, self.uv.access(), options, self.deadline);
+        let (requests, downloaded) = (traffic.0 + answer.traffic.0, traffic.1 + answer.traffic.1);
         packages.sort_by(|a, b| (&a.normalized, &a.name).cmp(&(&b.normalized, &b.name)));
         let mut not_predicted = [self.gathered.not_predicted.clone(), answer.not_predicted].concat();
         for package in packages.iter().filter(|package| package.info.is_none() && package.wheel.is_some()) {
@@ -190,7 +196,7 @@ impl Solver<'_> {
         if let Some(known) = known.filter(is_fresh) {
             return Ok(known);
         }
-        let mut answer = self.ask()?;
+        let mut answer = self.ask(options)?;
         answer.made = now;
         // What could not be found out may be, the next time.
         let is_whole = !answer.is_partial
@@ -221,7 +227,7 @@ impl Solver<'_> {
         out
     }
 
-    fn ask(&self) -> Result<Answer, RequestError> {
+    fn ask(&self, options: &Options) -> Result<Answer, RequestError> {
         let mut answer = Answer::default();
         for locked in &self.gathered.pins {
             self.pins(locked, &mut answer)?;
@@ -232,7 +238,10 @@ impl Solver<'_> {
         }
         answer.packages.extend(self.gathered.opaque.iter().cloned());
         if !self.gathered.roots.is_empty() {
-            self.set(&mut answer)?;
+            let set = self.choose(options)?;
+            answer.packages.extend(set.packages);
+            answer.not_predicted.extend(set.not_predicted);
+            (answer.is_partial, answer.traffic) = (set.is_partial, set.traffic);
         }
         for package in &answer.packages {
             // What is installed but not by a wheel was told where it was found.
@@ -244,8 +253,9 @@ impl Solver<'_> {
         Ok(answer)
     }
 
-    /// The packages of the set, without those that have no wheel.
-    fn set(&self, answer: &mut Answer) -> Result<(), RequestError> {
+    /// The packages of the set, without those that have no wheel, of which `chosen` tells some already.
+    fn set(&self, chosen: &Chosen) -> Result<Answer, RequestError> {
+        let mut answer = Answer { packages: chosen.opaque.clone(), ..Answer::default() };
         let bounds = self.bounds()?;
         let mut opaque: BTreeSet<String> = self
             .gathered
@@ -253,6 +263,7 @@ impl Solver<'_> {
             .iter()
             .map(|package| package.normalized.clone())
             .filter(|name| is_name(name))
+            .chain(chosen.opaque.iter().map(|package| package.normalized.clone()))
             .collect();
         let requested: BTreeSet<String> =
             self.gathered.roots.iter().map(|root| root.requirement.normalized()).collect();
@@ -264,7 +275,7 @@ impl Solver<'_> {
         }
         let mut dead = Dead::default();
         for _ in 0..MAX_RUNS {
-            let stderr = match self.compile(&opaque, &bounds, &dead) {
+            let stderr = match self.compile(&opaque, &bounds, &dead, chosen) {
                 Ok(packages) => {
                     let found = packages.iter().filter(|package| !opaque.contains(&package.name));
                     let of = |name: &str| bounds.elsewhere.iter().find(|root| root.requirement.normalized() == name);
@@ -273,7 +284,7 @@ impl Solver<'_> {
                         None => self.package(package, None, requested.contains(&package.name)),
                     });
                     answer.packages.extend(found.collect::<Vec<_>>());
-                    return Ok(());
+                    return Ok(answer);
                 }
                 Err(Failure::Said(stderr)) => stderr,
                 Err(Failure::Broke(message)) if Instant::now() >= self.deadline => {
@@ -433,28 +444,36 @@ impl Solver<'_> {
         }
     }
 
-    fn compile(&self, opaque: &BTreeSet<String>, bounds: &Bounds, dead: &Dead) -> Result<Vec<LockedPackage>, Failure> {
+    fn compile(
+        &self,
+        opaque: &BTreeSet<String>,
+        bounds: &Bounds,
+        dead: &Dead,
+        chosen: &Chosen,
+    ) -> Result<Vec<LockedPackage>, Failure> {
         let gathered = self.gathered;
+        let is_out = |name: &String| opaque.contains(name) || chosen.kept.contains(name);
         let lines = |roots: &[Root]| -> String {
-            let counts =
-                |root: &&Root| !root.requirement.name.is_empty() && !opaque.contains(&root.requirement.normalized());
+            let counts = |root: &&Root| !root.requirement.name.is_empty() && !is_out(&root.requirement.normalized());
             roots.iter().filter(counts).map(|root| root.requirement.line() + "\n").collect()
         };
         // An override that never applies takes a package out of all that require it.
         let out = |name: &String| format!("{name} ; python_version < '0'\n");
-        let overrides = lines(&bounds.overrides) + &opaque.iter().map(out).collect::<String>();
+        let overrides = lines(&bounds.overrides) + &opaque.union(&chosen.kept).map(out).collect::<String>();
+        let pins: String = chosen.pins.iter().map(|(name, version)| format!("{name}=={version}\n")).collect();
         let minor = self.platform.python.as_str();
         let python = self.request.python_full.clone().unwrap_or_else(|| format!("{minor}.99"));
         let alive = |index: &toml::Value| !is_at(index, &dead.hosts);
         let indexes: Vec<toml::Value> = gathered.general_indexes().into_iter().filter(|index| alive(index)).collect();
         let uv = if dead.hosts.is_empty() { self.uv.clone() } else { dead.without(self.uv) };
         uv.compile(&Set {
-            requirements: &lines(&gathered.roots),
-            constraints: &lines(&bounds.constraints),
+            requirements: &chosen.alone.clone().unwrap_or_else(|| lines(&gathered.roots)),
+            constraints: &(lines(&bounds.constraints) + &pins),
             overrides: &overrides,
+            installed: &self.staying(),
             indexes: &indexes,
             project: self.tables(&dead.hosts),
-            arguments: &self.arguments(),
+            arguments: &self.arguments(chosen.alone.is_some()),
             python: &python,
             platform: self.platform,
             deadline: self.deadline,
@@ -486,9 +505,9 @@ impl Solver<'_> {
     }
 
     /// Further arguments of uv: how to resolve, as the request says.
-    fn arguments(&self) -> Vec<String> {
+    fn arguments(&self, alone: bool) -> Vec<String> {
         let mut out = Vec::new();
-        if self.request.no_deps {
+        if self.request.no_deps || alone {
             out.push("--no-deps".to_owned());
         }
         let last = |option: &str| {

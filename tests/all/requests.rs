@@ -458,3 +458,64 @@ fn a_projects_own_indexes_serve_it_alone() {
     let error = lab.ask(&Request { inputs: vec![input()], for_pip: true, ..Request::default() }).unwrap().unwrap_err();
     assert!(error.to_string().contains("no package index has `"), "it looks for all of them in its own index: {error}");
 }
+
+/// What pip would take of two packages whose newest versions do not go together.
+fn held() -> Vec<Listed> {
+    vec![
+        package("base", "2.0", &[], &[]),
+        package("base", "1.0", &[], &[]),
+        package("user", "2.0", &["base<2"], &[]),
+        package("user", "1.0", &["base"], &[]),
+        package("third", "1.0", &["base"], &[]),
+        package("left", "2.0", &["shared<2"], &[]),
+        package("left", "1.0", &["shared"], &[]),
+        package("right", "2.0", &["shared>=2"], &[]),
+        package("right", "1.0", &["shared"], &[]),
+        package("shared", "2.0", &[], &[]),
+        package("shared", "1.0", &[], &[]),
+    ]
+}
+
+#[test]
+fn pip_takes_an_older_one_of_what_it_has_chosen_and_keeps_the_newest_of_what_bounds_it() {
+    let lab = Lab::new(index(held(), false));
+    let ask = |lines: &str| {
+        let folder = lab.folder.path().to_owned();
+        let inputs = vec![Input::Lines { text: lines.into(), place: "Dockerfile, line 7".into(), folder }];
+        lab.ask(&Request { inputs, for_pip: true, ..Request::default() }).map(Result::unwrap)
+    };
+    let Some(found) = ask("base\nthird\nuser\n") else { return };
+    assert_eq!(pins(&found), ["base==1.0", "third==1.0", "user==2.0"]);
+    assert!(found.not_predicted.is_empty(), "{:?}", found.not_predicted);
+    // What nothing but a pin holds back is nobody's choice.
+    assert_eq!(pins(&ask("base==2.0\nuser\n").unwrap()), ["base==2.0", "user==1.0"]);
+    // Two that exclude each other: which is older is pip's affair.
+    let found = ask("left\nright\n").unwrap();
+    assert_eq!(found.not_predicted.len(), 1, "{found:?}");
+    assert_eq!(found.not_predicted[0].0, "versions of left, right");
+}
+
+#[test]
+fn what_is_installed_stays_where_it_fits_and_else_is_replaced() {
+    let lab = Lab::new(index([files(), held()].concat(), false));
+    let ask = |lines: &str, installed: &[(&str, &str)], upgrade: bool| {
+        let folder = lab.folder.path().to_owned();
+        let inputs = vec![Input::Lines { text: lines.into(), place: "Dockerfile, line 7".into(), folder }];
+        let installed = installed.iter().map(|(name, version)| ((*name).into(), (*version).into())).collect();
+        lab.ask(&Request { inputs, installed, upgrade, for_pip: true, ..Request::default() })
+            .map(|found| pins(&found.unwrap()))
+    };
+    let Some(found) = ask("app", &[("lib", "1.0"), ("helper", "3.0")], false) else { return };
+    assert_eq!(found, ["app==1.0", "helper==3.0", "lib==1.0"]);
+    // What is too old goes, and nothing else: neither is the new one held back for it.
+    assert_eq!(ask("third\nbase>=2", &[("base", "1.0")], false).unwrap(), ["base==2.0", "third==1.0"]);
+    assert_eq!(ask("user", &[("base", "2.0")], false).unwrap(), ["base==1.0", "user==2.0"]);
+    // `--upgrade` is for what is asked for by name.
+    assert_eq!(ask("third", &[("base", "1.0"), ("third", "0.1")], true).unwrap(), ["base==1.0", "third==1.0"]);
+    assert_eq!(ask("base", &[("base", "1.0")], true).unwrap(), ["base==2.0"]);
+    assert_eq!(ask("base", &[("base", "1.0")], false).unwrap(), ["base==1.0"]);
+    // A build of its own, which this index does not have, serves as its version.
+    assert_eq!(ask("user\nthird", &[("base", "1.0+cpu")], false).unwrap(), ["third==1.0", "user==2.0"]);
+    assert_eq!(ask("third\nbase==1.0+cpu", &[("base", "1.0+cpu")], false).unwrap(), ["third==1.0"]);
+    assert_eq!(ask("third\nbase>=2", &[("base", "1.0+cpu")], false).unwrap(), ["base==2.0", "third==1.0"]);
+}
