@@ -16,7 +16,7 @@ use crate::base::{ByteSize, Digest, ImagePath, file_name, names, parent};
 use crate::image::{GapReason, Writes};
 use crate::index::{Request, RequestError, Resolution, Resolved};
 use crate::layer::{Entry, EntryKind, distil, is_kept};
-use crate::manifest::Markers;
+use crate::manifest::{Markers, parse_requirement_line};
 use crate::python::{is_name, normalize_name, parse_record};
 use crate::wheel::{Installation, Installer, Layout, Libc, Platform, WheelInfo, predicted_bytecode};
 use base64::Engine as _;
@@ -58,7 +58,7 @@ impl Stage {
         let mut order = order;
         order.request.python_full = self.full_version(world, &order.site.python);
         order.request.for_pip = order.tool == Tool::Pip;
-        let resolution = self.resolve(world, &order, &installed, &platform, place)?;
+        let (resolution, undetermined) = self.resolve(world, &order, &installed, &platform, place)?;
         let known: Vec<Option<KnownDistribution>> =
             resolution.packages.iter().map(|package| world.outside.installed(package)).collect();
         let is_known = |what: &str| {
@@ -110,6 +110,9 @@ impl Stage {
         for (project, built) in order.projects.iter().zip(projects) {
             self.install_project(&order, project, built, place);
         }
+        let there = self.installed(&order.site);
+        let absent = undetermined.into_iter().filter(|name| !there.contains_key(name));
+        self.undetermined.extend(absent.map(|name| (order.site.site_dir.clone(), name)));
         self.keep_downloads(&order, &resolution.packages);
         Ok(Outcome::Done)
     }
@@ -171,7 +174,7 @@ impl Stage {
         let platform = self.platform(world, &order.site.python);
         order.request.python_full = self.full_version(world, &order.site.python);
         order.request.for_pip = true;
-        let resolution = self.resolve(world, &order, &BTreeMap::new(), &platform, place)?;
+        let (resolution, _) = self.resolve(world, &order, &BTreeMap::new(), &platform, place)?;
         for (what, why) in &resolution.not_predicted {
             let why = GapReason::Distribution { why: why.clone(), site: folder.clone() };
             self.gap(place.text, what, why, Writes::Anywhere);
@@ -190,6 +193,7 @@ impl Stage {
         Ok(Outcome::Done)
     }
 
+    /// What is installed, and the names of what is in versions that nobody knows.
     fn resolve(
         &self,
         world: &World<'_>,
@@ -197,7 +201,7 @@ impl Stage {
         installed: &BTreeMap<String, String>,
         platform: &Platform,
         place: &Place<'_>,
-    ) -> Result<Resolution> {
+    ) -> Result<(Resolution, Vec<String>)> {
         let failed = |source| match source {
             RequestError::Uv(source) => ContextError::NoUv { place: place.text.into(), source },
             source => ContextError::Request { place: place.text.into(), source: Box::new(source) },
@@ -209,8 +213,20 @@ impl Stage {
         let stays = !order.exact && matches!(order.upgrades, Upgrades::No | Upgrades::Asked);
         let upgrade = order.upgrades == Upgrades::Asked;
         let installed = if stays { pins() } else { Vec::new() };
-        let request = Request { installed, upgrade, ..order.request.clone() };
-        self.or_gap(world.outside.resolve(&request, &self.files(world), platform)).map_err(failed)
+        let is_here = |(site, _): &&(ImagePath, String)| stays && *site == order.site.site_dir;
+        let present = self.undetermined.iter().filter(is_here).map(|(_, name)| name.clone()).collect();
+        let request = Request { installed, present, upgrade, ..order.request.clone() };
+        let resolution = self.or_gap(world.outside.resolve(&request, &self.files(world), platform)).map_err(failed)?;
+        let unknown = |package: &&Resolved| package.info.is_none();
+        let mut undetermined: Vec<String> =
+            resolution.packages.iter().filter(unknown).map(|package| package.normalized.clone()).collect();
+        if resolution.packages.is_empty() && !resolution.not_predicted.is_empty() {
+            let asked = crate::index::export(&request, &self.files(world), platform).map(|(lines, _)| lines);
+            let names = asked.unwrap_or_default();
+            let named = names.lines().filter_map(|line| parse_requirement_line(line).ok());
+            undetermined.extend(named.map(|requirement| requirement.normalized()).filter(|name| is_name(name)));
+        }
+        Ok((resolution, undetermined))
     }
 
     /// An index that does not answer says nothing of the rest of the image: where that is known, what is installed is a gap.

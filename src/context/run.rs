@@ -46,19 +46,23 @@ impl Stage {
         let text = &world.file.text[instruction.head.clone()];
         let own = Place { text: place };
         let setting = Setting { world, place: &own };
+        let mut ends = false;
         if run.form == Form::Exec {
             let fields: Vec<Field> = run.tokens.iter().map(|token| Field::known(&token.text)).collect();
             if !fields.is_empty() {
                 let shown: Vec<&str> = run.tokens.iter().map(|token| token.text.as_str()).collect();
-                self.external(setting, &fields, &shown.join(" "), true)?;
+                ends = self.external(setting, &fields, &shown.join(" "), true)?.status == Status::Failure;
             }
         } else if let Some(why) = self.shell_is_unknown(world) {
             self.gap(place, text, why, Writes::Anywhere);
         } else {
             match world.file.shell_text(instruction) {
-                Some(script) => _ = self.script(setting, &script, true)?,
+                Some(script) => ends = self.script(setting, &script, true)?.status == Status::Failure,
                 None => self.gap(place, text, GapReason::Input, Writes::Anywhere),
             }
+        }
+        if ends {
+            self.gap(place, text, GapReason::EndsBuild, Writes::nothing());
         }
         self.mounted.clear();
         self.archive = None;
@@ -130,6 +134,11 @@ impl Stage {
                 let from = get(&["from"]).map(|name| self.scope.expand(name).unwrap_or_else(|| name.to_owned()));
                 self.bind(world, from.as_deref(), source, &target)?;
             } else if !target.is_root() {
+                // A new cache begins with what is there.
+                if let Some(from) = get(&["from"]).filter(|_| kind == "cache") {
+                    let from = self.scope.expand(from).unwrap_or_else(|| from.to_owned());
+                    self.bind(world, Some(&from), get(&["source", "src"]).unwrap_or("."), &target)?;
+                }
                 // What earlier builds left there is not known.
                 self.tree.doubt(&Writes::at(target.clone()));
                 // A secret is the user's own, who builds.

@@ -5,7 +5,7 @@ use super::folder::Folder;
 use super::tree::Tree;
 use super::work::Work;
 use super::{Base, ContextError, ContextOptions, Outside};
-use crate::base::{Digest, ImagePath, MASK, Problem, Text, is_masked, masked, without_credentials};
+use crate::base::{Digest, ImagePath, MASK, Problem, Text, is_masked, masked, parent, without_credentials};
 use crate::dockerfile::{Dockerfile, Flag, Instruction, Kind, Scope};
 use crate::image::{Config, Gap, GapReason, HistoryRow, Image, Writes};
 use crate::os::OsInventory;
@@ -79,6 +79,8 @@ pub(super) struct Stage {
     pub(super) strange: Vec<ImagePath>,
     /// A variable of the command's that nothing has set.
     pub(super) missing: Option<String>,
+    /// What was installed in versions that nobody knows: site directories and normalized names.
+    pub(super) undetermined: BTreeSet<(ImagePath, String)>,
     /// Of what is tried the first command that changes something.
     pub(super) tried: Option<String>,
     /// Files that an installer read and a command before may have changed.
@@ -514,8 +516,15 @@ impl Stage {
         }
     }
 
+    /// `WORKDIR`: the folder is there, with those above it. They take no room, so they stand in the next layer that has some.
     fn make_working_directory(&mut self) {
         let Some(directory) = self.scope.directory.clone() else { return };
+        let path = ImagePath::new(&self.tree.resolve(ImagePath::from(directory.as_str()).as_bytes()));
+        let above = std::iter::successors(Some(path), |path| Some(ImagePath::new(parent(path.as_bytes()))));
+        let absent = above.take_while(|path| !path.is_root() && !self.tree.exists(path.as_bytes())).collect::<Vec<_>>();
+        for path in absent.into_iter().rev() {
+            self.tree.put(super::tree::directory(path), None);
+        }
         self.config.working_dir = directory;
     }
 

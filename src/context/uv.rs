@@ -8,7 +8,7 @@ use super::site::{Site, minor_of};
 use super::stage::{Stage, World};
 use crate::base::{ImagePath, parent};
 use crate::command::{Command, Given, Means, Tool as Line};
-use crate::image::GapReason;
+use crate::image::{GapReason, Writes};
 use crate::index::{Input, Request};
 use crate::manifest::Choice;
 use pep440_rs::{Version, VersionSpecifiers};
@@ -143,12 +143,39 @@ impl Stage {
         self.uv_base(world, read)
     }
 
+    /// Whether uv surely finds no environment to install into. It takes the system's Python with `--system` alone, or by its path.
+    fn lacks_environment(&self, world: &World<'_>, read: &Command) -> bool {
+        let elsewhere = [Means::System, Means::Target, Means::Prefix];
+        let asked = read.value(Means::Python).or_else(|| self.variable("UV_PYTHON"));
+        let by_variable = ["UV_SYSTEM_PYTHON", "VIRTUAL_ENV", "CONDA_PREFIX"];
+        if !self.is_whole()
+            || read.has(&elsewhere)
+            || asked.is_some_and(|asked| asked.contains('/'))
+            || by_variable.iter().any(|name| self.variable(name).is_some())
+            || self.gaps.iter().any(|gap| gap.writes == Writes::Anywhere)
+        {
+            return false;
+        }
+        let Some(near) = self.scope.directory.as_deref().map(ImagePath::from) else { return false };
+        let up = |folder: &ImagePath| (!folder.is_root()).then(|| ImagePath::new(parent(folder.as_bytes())));
+        let folders: Vec<ImagePath> = std::iter::successors(Some(near), up).collect();
+        let says_system = |name: &[u8]| {
+            let text = folders.iter().find_map(|folder| self.text_of(world, folder.join(name).as_bytes()));
+            text.is_some_and(|text| String::from_utf8_lossy(&text).contains("system"))
+        };
+        let has_environment = |folder: &ImagePath| self.tree.exists(folder.join(b".venv").as_bytes());
+        !folders.iter().any(has_environment) && !says_system(b"uv.toml") && !says_system(b"pyproject.toml")
+    }
+
     pub(super) fn uv_pip(&mut self, world: &World<'_>, read: &Command, place: &Place<'_>) -> Result<Outcome> {
         if read.has(&[Means::DryRun]) {
             return Ok(Outcome::Done);
         }
         if let Some(why) = open(read) {
             return Ok(why);
+        }
+        if self.lacks_environment(world, read) {
+            return Ok(Outcome::Partly(GapReason::NoEnvironment, Writes::nothing()));
         }
         let (sync, words) = (read.words[0] == "sync", &read.words[1..]);
         let Some(site) = self.uv_site(world, read) else { return Ok(no_python(true)) };

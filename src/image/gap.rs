@@ -163,6 +163,10 @@ pub enum GapReason {
     WouldNotBuild(String),
     /// A command would fail, and the build goes on all the same; why.
     FailsAndGoesOn(String),
+    /// A command fails, as far as it is known, and the build ends there.
+    EndsBuild,
+    /// uv installs into no other Python than a virtual environment's, and there is none.
+    NoEnvironment,
     /// The original image does not have a package, and nobody was asked.
     NotInOriginal,
     /// What an installer keeps in its cache.
@@ -280,6 +284,10 @@ impl fmt::Display for GapReason {
             Self::WouldNotBuild(why) => return write!(f, "it would not build: {why}"),
             Self::FailsAndGoesOn(why) => {
                 return write!(f, "it seems to fail, and the build goes on all the same: {why}");
+            }
+            Self::EndsBuild => "as it is read here, it fails, and the build ends there",
+            Self::NoEnvironment => {
+                "there is no virtual environment, and uv takes none else without --system: it fails, and the build ends there"
             }
             Self::NotInOriginal => {
                 "the original image does not have this package, and nothing was asked what it brings"

@@ -18,6 +18,8 @@ pub struct Request {
     pub overrides: Vec<PathBuf>,
     /// What the environment has already, as normalized names and versions: it stays where it fits, also if no index has it.
     pub installed: Vec<(String, String)>,
+    /// What it has in versions that nobody knows, by normalized names: what requires it takes it.
+    pub present: Vec<String>,
     /// Whether what is asked for by name is looked up anew, as with pip's `--upgrade`; the rest stays where it fits.
     pub upgrade: bool,
     /// Without what the requirements require (`--no-deps`).

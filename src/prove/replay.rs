@@ -88,8 +88,18 @@ impl<'r> Replay<'r> {
         self.intent.wheel(name).filter(|_| self.live.is_none())
     }
 
+    /// Whether a build context has been told of another build: the plan takes this one from an index of its own.
+    fn is_of_own_index(&self, name: &str) -> bool {
+        let normalized = normalize_name(name);
+        let is_it = |pin: &crate::plan::Pin| pin.index.is_some() && normalize_name(&pin.name) == normalized;
+        self.live.is_some() && self.intent.plan().pins.iter().any(is_it)
+    }
+
     /// The files of a pin, as far as the plan knows them.
     fn pin(&self, package: &Resolved) -> Option<KnownDistribution> {
+        if self.is_of_own_index(&package.name) {
+            return None;
+        }
         let of_original = || self.stock.files(self.stock.find(&package.name, package.version.as_deref())?);
         self.intent.stand_in(&package.name).or_else(of_original)
     }
@@ -109,7 +119,7 @@ impl<'r> Replay<'r> {
                 return None;
             }
             let normalized = normalize_name(&requirement.name);
-            let told = self.live.and_then(|live| {
+            let told = self.live.filter(|_| !self.is_of_own_index(&requirement.name)).and_then(|live| {
                 let is_it = |told: &&Resolved| {
                     told.normalized == normalized && told.version.as_deref() == Some(&version) && told.info.is_some()
                 };
@@ -198,7 +208,13 @@ impl Outside for Replay<'_> {
         };
         match (named, self.live) {
             (Some(packages), Some(live)) if !packages.iter().all(is_known) => {
-                live.outside.resolve(request, files, platform).or_else(|_| answer(packages))
+                live.outside.resolve(request, files, platform).or_else(|error| {
+                    let reason = |package: Resolved| match is_known(&package) {
+                        true => package,
+                        false => Resolved { reason: error.to_string(), ..package },
+                    };
+                    answer(packages.into_iter().map(reason).collect())
+                })
             }
             (Some(packages), _) => answer(packages),
             (None, Some(live)) => live.outside.resolve(request, files, platform),

@@ -25,7 +25,11 @@ pub(super) fn builds(
     unless: &Signs,
 ) -> Vec<Finding> {
     let installed: Vec<DistId> = context.facts.python.named(name).map(|(id, _)| id).collect();
-    let uses = in_order(context.facts.uses.in_application().filter(|used| unless.has(used)));
+    // Who asks one library for a GPU has one, and the others find it, and NVIDIA's libraries with it.
+    let present = |name: &str| context.facts.python.named(name).next().is_some();
+    let others: Vec<&Signs> = context.gpu.iter().filter(|(name, _)| present(name)).map(|(_, signs)| *signs).collect();
+    let asks = |used: &UsedAt<'_>| unless.has(used) || others.iter().any(|signs| signs.has(used));
+    let uses = in_order(context.facts.uses.in_application().filter(asks));
     let findings = installed.into_iter().filter_map(|id| {
         let proof = when.proof(context, id);
         (!proof.is_empty()).then(|| finding(context, rule, id, proof, replace, &uses))

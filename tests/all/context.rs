@@ -4,7 +4,7 @@ use crate::fixture;
 use slimwright::base::{Hint as _, ImagePath};
 use slimwright::context::{Base, ContextError, ContextOptions, Outside, Virtual, read};
 use slimwright::fs::{Fate, View};
-use slimwright::image::{Image, Writes};
+use slimwright::image::{GapReason, Image, Writes};
 use slimwright::index::{Files, Input, Request, RequestError, Resolution, Resolved};
 use slimwright::ospackages::{Repositories, RepositoryError, Sources};
 use slimwright::python::{Inventory, normalize_name};
@@ -894,4 +894,84 @@ fn uv_looks_for_another_interpreter_where_the_project_asks_for_one() {
         assert_eq!(gaps(required, pinned, "uv sync --frozen"), missing, "{required} {pinned:?}");
     }
     assert_eq!(gaps(">=3.11", Some("3.13\n"), "uv sync --frozen --python 3.11"), 0, "the command says which");
+}
+
+#[test]
+fn a_working_directory_is_there_for_what_is_copied_and_run_after_it() {
+    let world = World::new().with(wheel("six", "1.16.0", &[("six.py", 300)]));
+    let files = |dockerfile: &'static str| [("Dockerfile", dockerfile), ("list.txt", "six\n")];
+    let site = "usr/local/lib/python3.11/site-packages";
+    let copied = "FROM python:3.11\nWORKDIR /srv/app\nCOPY list.txt /srv/app\nRUN pip install -r /srv/app/list.txt\n";
+    let image = whole(&files(copied), &world);
+    assert!(has(&image, "srv/app/list.txt") && has(&image, &format!("{site}/six.py")), "{:?}", paths(&image));
+    let moved = "FROM python:3.11\nCOPY list.txt /tmp/\nWORKDIR /srv\nRUN [ -d /srv ] && mv /tmp/list.txt /srv\n";
+    assert!(has(&whole(&files(moved), &world), "srv/list.txt"));
+}
+
+#[test]
+fn what_surely_fails_is_no_image() {
+    let world = World::new().with(wheel("six", "1.16.0", &[("six.py", 300)]));
+    let why = |run: &str| -> Vec<GapReason> {
+        let dockerfile = format!("FROM python:3.11\n{run}\n");
+        let image = made(&[("Dockerfile", &dockerfile)], &world).unwrap().image;
+        image.gaps.into_iter().map(|gap| gap.why).collect()
+    };
+    for run in ["RUN false", "RUN exit 3", "RUN test -f /none && pip install six", "RUN cp /none /x", "RUN cd /none"] {
+        assert_eq!(why(run), [GapReason::EndsBuild], "{run}");
+    }
+    for run in ["RUN false || true", "RUN exit 0", "RUN if [ -f /none ]; then pip install six; fi", "RUN false; true"] {
+        assert_eq!(why(run), [], "{run}");
+    }
+    // uv installs into environments, and into a system's Python when it is told to.
+    assert_eq!(why("RUN uv pip install six"), [GapReason::NoEnvironment]);
+    for run in [
+        "RUN uv pip install --system six",
+        "ENV UV_SYSTEM_PYTHON=1\nRUN uv pip install six",
+        "RUN python -m venv .venv && uv pip install six",
+        "RUN uv pip install --python /usr/local/bin/python3 six",
+        "RUN uv pip install --target /x six",
+    ] {
+        assert!(!why(run).contains(&GapReason::NoEnvironment), "{run}: {:?}", why(run));
+    }
+}
+
+#[test]
+fn all_anew_is_written_into_its_own_layer_and_else_what_fits_stays() {
+    let world = World::new().with(wheel("six", "1.16.0", &[("six.py", 300)]));
+    let layers = |run: &str| {
+        let dockerfile = format!("FROM python:3.11\nRUN pip install six\n{run}\n");
+        let image = whole(&[("Dockerfile", &dockerfile)], &world);
+        let of = |at: usize| image.layers[at].entries.iter().any(|entry| entry.path.as_bytes().ends_with(b"/six.py"));
+        (of(image.layers.len() - 2), of(image.layers.len() - 1))
+    };
+    assert_eq!(layers("RUN pip install six"), (true, false));
+    assert_eq!(layers("RUN pip install -U six"), (true, false));
+    assert_eq!(layers("RUN pip install --force-reinstall six"), (true, true));
+    let asked = world.asked.borrow();
+    let of = |at: usize| (asked[at].installed.iter().any(|(name, _)| name == "six"), asked[at].upgrade);
+    assert_eq!([of(1), of(3), of(5)], [(true, false), (true, true), (false, false)]);
+}
+
+#[test]
+fn what_is_there_in_a_version_that_nobody_knows_is_not_looked_up_for_what_requires_it() {
+    let world = World::new().with(wheel("six", "1.16.0", &[("six.py", 300)]));
+    let dockerfile = "FROM python:3.11\nRUN pip install torch --index-url https://dead.example.org\n\
+                      RUN python -m venv /v && /v/bin/pip install six\nRUN pip install six\n";
+    let list = "torch\n--index-url https://dead.example.org\n";
+    let text = dockerfile.replace("torch --index-url https://dead.example.org", "-r /l.txt");
+    let text = text.replace("FROM python:3.11\n", "FROM python:3.11\nCOPY l.txt /\n");
+    let image = made(&[("Dockerfile", &text), ("l.txt", list)], &world).unwrap().image;
+    assert_eq!(image.gaps.len(), 1, "{:?}", image.gaps);
+    let asked = world.asked.borrow();
+    let present: Vec<&[String]> = asked.iter().map(|request| &request.present[..]).collect();
+    assert_eq!(present, [&[][..], &[][..], &["torch".to_owned()][..]]);
+}
+
+#[test]
+fn a_new_cache_begins_with_what_it_is_made_from() {
+    let world = World::new();
+    let text = "FROM python:3.11 AS made\nRUN mkdir /w && echo x > /w/a\nFROM python:3.11\n\
+                RUN --mount=type=cache,from=made,source=/w,target=/w cp /w/a /b\n";
+    let image = made(&[("Dockerfile", text)], &world).unwrap().image;
+    assert!(has(&image, "b") && !has(&image, "w/a"), "{:?}", paths(&image));
 }

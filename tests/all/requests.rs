@@ -518,4 +518,36 @@ fn what_is_installed_stays_where_it_fits_and_else_is_replaced() {
     assert_eq!(ask("user\nthird", &[("base", "1.0+cpu")], false).unwrap(), ["third==1.0", "user==2.0"]);
     assert_eq!(ask("third\nbase==1.0+cpu", &[("base", "1.0+cpu")], false).unwrap(), ["third==1.0"]);
     assert_eq!(ask("third\nbase>=2", &[("base", "1.0+cpu")], false).unwrap(), ["base==2.0", "third==1.0"]);
+    // What is there in an unknown version serves all that do not ask for it themselves.
+    let present = |lines: &str| {
+        let folder = lab.folder.path().to_owned();
+        let inputs = vec![Input::Lines { text: lines.into(), place: "Dockerfile, line 7".into(), folder }];
+        let request = Request { inputs, present: vec!["base".into()], for_pip: true, ..Request::default() };
+        pins(&lab.ask(&request).unwrap().unwrap())
+    };
+    assert_eq!(present("third\nuser"), ["third==1.0", "user==2.0"]);
+    assert_eq!(present("third\nbase<2"), ["base==1.0", "third==1.0"]);
+}
+
+#[test]
+fn an_extra_that_a_project_does_not_have_is_a_word_of_pips_and_an_error_of_others() {
+    let lab = Lab::new(index(files(), false));
+    lab.write("app/pyproject.toml", "[project]\nname = 'mine'\nversion = '1'\ndependencies = ['lib']\n");
+    let ask = |for_pip: bool| {
+        let inputs = vec![Input::Project {
+            dir: lab.path("app"),
+            extras: vec!["graph".into()],
+            all_extras: false,
+            groups: Vec::new(),
+            only_groups: false,
+            install: true,
+            editable: false,
+        }];
+        lab.ask(&Request { inputs, for_pip, ..Request::default() })
+    };
+    let Some(found) = ask(true) else { return };
+    let found = found.unwrap();
+    assert!(pins(&found).contains(&"lib==1.5".to_owned()), "{found:?}");
+    assert!(found.notes.iter().any(|note| note.contains("no extra `graph`")), "{:?}", found.notes);
+    assert!(ask(false).unwrap().unwrap_err().to_string().contains("expected an extra of that name"));
 }

@@ -275,6 +275,26 @@ fn a_swap_that_the_application_speaks_against_waits_for_a_word() {
 }
 
 #[test]
+fn who_asks_one_library_for_a_gpu_keeps_the_gpu_builds_of_the_others() {
+    let torch =
+        dist("torch", "2.1.1", &["nvidia-nccl-cu12"], &["torch/__init__.py 10", "torch/lib/libtorch_cuda.so 9000"])
+            + &dist("nvidia-nccl-cu12", "2.18", &[], &["nvidia/nccl/lib/libnccl.so.2 500"]);
+    let main =
+        "f app/main.py = import onnxruntime\\nonnxruntime.InferenceSession('m', providers=['CUDAExecutionProvider'])\n";
+    let runtime = dist("onnxruntime-gpu", "1.20.0", &[], &["onnxruntime/__init__.py 10"]);
+    let tier = |spec: &str| {
+        let mut tier = None;
+        with_plan(spec, &[], |findings, _| {
+            tier = findings.iter().find(|finding| finding.rule == "torch-cuda").map(|finding| finding.tier);
+        });
+        tier
+    };
+    assert_eq!(tier(&(torch.clone() + &runtime + main)), Some(Tier::Confirm));
+    // Nothing that is installed answers.
+    assert_eq!(tier(&(torch + main)), Some(Tier::Auto));
+}
+
+#[test]
 fn what_nobody_imports_goes_when_it_is_accepted() {
     let spec = dist("flask", "3.0", &["werkzeug"], &["flask/__init__.py = import werkzeug"])
         + &dist("werkzeug", "3.0", &[], &["werkzeug/__init__.py = import os"])

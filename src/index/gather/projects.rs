@@ -77,11 +77,19 @@ impl Gatherer<'_> {
         }
         self.roots(project, Part::Own, &project.dependencies, (shown, folder))?;
         for extra in extras {
-            let list = project.extras.get(&normalize_name(extra)).ok_or_else(|| RequestError::Syntax {
-                place: shown.to_owned(),
-                expected: "an extra of that name".into(),
-                found: crate::manifest::shown(extra),
-            })?;
+            let found = crate::manifest::shown(extra);
+            let list = match project.extras.get(&normalize_name(extra)) {
+                Some(list) => list,
+                // pip warns and goes on.
+                None if self.request.for_pip => {
+                    self.out.notes.push(format!("{shown} has no extra `{found}`: pip installs without it"));
+                    continue;
+                }
+                None => {
+                    let (place, expected) = (shown.to_owned(), "an extra of that name".to_owned());
+                    return Err(RequestError::Syntax { place, expected, found });
+                }
+            };
             self.roots(project, Part::Extra(&normalize_name(extra)), list, (shown, folder))?;
         }
         Ok(())

@@ -62,9 +62,20 @@ impl Solver<'_> {
         self.request.installed.iter().filter(|(name, _)| stays(name)).cloned().collect()
     }
 
+    /// What is there in a version that nobody knows: what is asked for in a version of its own is looked up all the same.
+    fn present(&self) -> BTreeSet<String> {
+        let bounded = |name: &String| {
+            let mut roots = self.gathered.roots.iter().filter(|root| root.requirement.normalized() == *name);
+            roots.any(|root| {
+                self.request.upgrade || !root.requirement.specifiers.is_empty() || !root.requirement.from.is_empty()
+            })
+        };
+        self.request.present.iter().filter(|name| !bounded(name)).cloned().collect()
+    }
+
     /// The set as the installer takes it.
     pub(super) fn choose(&self, options: &Options) -> Result<Answer, RequestError> {
-        let mut chosen = Chosen::default();
+        let mut chosen = Chosen { kept: self.present(), ..Chosen::default() };
         let mut answer = loop {
             match self.set(&chosen) {
                 Err(RequestError::Unsatisfiable { explanation, .. }) if self.keep_absent(&explanation, &mut chosen) => {
