@@ -119,7 +119,9 @@ pub fn install(
     let differs =
         |what: String| ApplyError::Differs { place: format!("the wheel of {}", dist.name).as_str().into(), what };
     let interpreter = interpreter(facts, id, read);
-    let unpacked = unpacked(facts, decided, id, &fetched, &interpreter).map_err(differs)?;
+    let mut unpacked = unpacked(facts, decided, id, &fetched, &interpreter).map_err(differs)?;
+    let site_dir = ImagePath::new(parent(dist.metadata.as_bytes()));
+    unpacked.leave_out(&site_dir, &|path| decided.leaves_out(path));
     let node = facts.view.get(dist.metadata.join(b"METADATA").as_bytes());
     let node = node.ok_or_else(|| differs("nothing tells whose its files are to be".into()))?;
     let like =
@@ -138,7 +140,7 @@ pub fn install(
         id,
         unpacked,
         like,
-        site_dir: ImagePath::new(parent(dist.metadata.as_bytes())),
+        site_dir,
         owners: [own, others],
     })
 }

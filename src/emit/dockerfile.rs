@@ -282,6 +282,7 @@ fn build_stage(
     if environment.kind == EnvironmentKind::Virtual && style == Style::Pip {
         remove_installers(plan, environment, out);
     }
+    trim(plan, environment, out);
     if environment.is_split() {
         set_modules_apart(environment, out);
     }
@@ -381,6 +382,24 @@ fn remove_installers(plan: &Plan, environment: &TargetEnvironment, out: &mut Str
         out.push_str("# Installers that came with the environment and that nothing needs.\n");
         run(&[format!("{} -m pip uninstall -y {}", shell(&python(environment)), gone.join(" "))], out);
     }
+}
+
+/// What rules take out of what was installed, in the stage that is thrown away: no layer of the image ever had it.
+fn trim(plan: &Plan, environment: &TargetEnvironment, out: &mut String) {
+    let place = match environment.kind {
+        EnvironmentKind::Virtual => shell(&path_of(&environment.prefix)),
+        _ => INSTALL.to_owned(),
+    };
+    for trim in &plan.trims {
+        let _ = writeln!(out, "# Left out of the distributions: slimwright explain {}", comment(&trim.rule));
+        let commands: Vec<String> = trim.tests.iter().map(|tests| find_and_delete(&place, tests)).collect();
+        run(&commands, out);
+    }
+}
+
+fn find_and_delete(place: &str, tests: &[String]) -> String {
+    let words: Vec<String> = tests.iter().map(|word| shell(word)).collect();
+    format!("find {place} ! -type d {} -delete", words.join(" "))
 }
 
 /// Where modules wait in the build stage that have another owner than what was installed with them.

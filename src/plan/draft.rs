@@ -10,6 +10,7 @@ use super::installer::{self, Stage};
 use super::predict::{Prediction, Taken};
 use super::stock::Stock;
 use super::system::{self, Question, SystemDecisions};
+use super::trim::Trims;
 use super::{
     BaseImage, Dropped, OverriddenEdge, Plan, PlanError, PlanOptions, TargetEnvironment, availability, base, carried,
 };
@@ -22,7 +23,7 @@ use crate::image::{Config, Image};
 use crate::index::{Availability, Verdict, Wanted};
 use crate::os::OsInventory;
 use crate::python::{EnvironmentKind, normalize_name};
-use crate::rules::{Detect, Finding, Rule, Tier, actions};
+use crate::rules::{Detect, Finding, GlobSet, Rule, Tier, actions};
 use crate::wheel::{Libc, Platform, WheelInfo};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,6 +47,8 @@ pub struct Draft<'a> {
     application: Application,
     /// Environments of conda's that are made anew.
     conda: CondaDecisions,
+    /// What rules over paths take out of distributions.
+    trims: Trims<'a>,
     told: Told,
 }
 
@@ -181,7 +184,11 @@ impl<'a> Draft<'a> {
         if let (Some(why), Some((_, target))) = (&told.no_installer, &target) {
             decisions.notes.push(format!("nothing could install into {}: {why}", target.prefix));
         }
-        Ok(Self { facts, findings, rules, options, base, config, target, decisions, system, application, conda, told })
+        let trims = match rebuilt {
+            Some(_) => Trims::new(facts, (findings, rules), &follows, &decisions),
+            None => Trims::default(),
+        };
+        Ok(Self { facts, findings, rules, options, base, config, target, decisions, system, application, conda, trims, told })
     }
 
     /// What channels of conda's are to be asked, by the environments whose builds change.
@@ -359,6 +366,7 @@ impl<'a> Draft<'a> {
             system: &self.system,
             application: &self.application,
             conda: &self.conda,
+            trims: &self.trims,
             answers: self.indexed().into_iter().zip(answers).collect::<BTreeMap<_, _>>(),
         }
     }
@@ -419,6 +427,7 @@ impl<'a> Draft<'a> {
             environment: self.target.as_ref().map(|(_, environment)| environment.clone()),
             base: self.base.clone(),
             conda: self.conda.list.iter().map(|decision| decision.environment(facts)).collect(),
+            trims: self.trims.list.clone(),
         };
         let (taken, added) = (predicted.taken, predicted.added);
         drop(prediction);
@@ -577,13 +586,15 @@ pub struct Decided {
     pub packages: BTreeMap<PackageId, String>,
     /// Visible paths that rules over paths drop, with the rule.
     pub files: FastMap<ImagePath, String>,
+    /// By which globs, and by which of these not.
+    left_out: Vec<(GlobSet, GlobSet)>,
     /// For a report: distributions and packages that go.
     pub dropped: Vec<Dropped>,
     /// Requirements that will not be met, on purpose.
     pub overridden: Vec<OverriddenEdge>,
 }
 
-impl Draft<'_> {
+impl<'a> Draft<'a> {
     /// What is decided.
     pub fn decided(&self) -> Decided {
         let (decisions, system) = (&self.decisions, &self.system);
@@ -603,6 +614,7 @@ impl Draft<'_> {
             anew: decisions.kept.iter().copied().filter(is_new).map(anew).collect(),
             packages: system.gone.clone(),
             files: self.followed_files(),
+            left_out: self.left_out(),
             dropped: dropped.into_iter().chain(system.dropped.iter().cloned()).collect(),
             overridden: closure::overridden(self.facts, decisions).0,
         }
@@ -611,20 +623,37 @@ impl Draft<'_> {
     /// What rules over paths drop that are followed.
     fn followed_files(&self) -> FastMap<ImagePath, String> {
         let mut out = FastMap::default();
-        let followed = |finding: &&Finding| {
-            let rule = self.rules.iter().find(|rule| rule.id == finding.rule);
-            rule.is_some_and(|rule| {
-                matches!(rule.detect, Detect::Paths { .. }) && closure::follows(rule, finding.tier, self.options)
-            })
-        };
-        for finding in self.findings.iter().filter(followed) {
+        for (finding, _) in self.followed_paths() {
             out.extend(finding.paths.iter().map(|path| (path.clone(), finding.rule.clone())));
         }
         out
     }
+
+    fn followed_paths(&self) -> impl Iterator<Item = (&'a Finding, &'a Rule)> {
+        self.findings.iter().filter_map(|finding| {
+            let rule = self.rules.iter().find(|rule| rule.id == finding.rule)?;
+            let is_followed = closure::follows(rule, finding.tier, self.options);
+            (matches!(rule.detect, Detect::Paths { .. }) && is_followed).then_some((finding, rule))
+        })
+    }
+
+    /// The globs of these rules, and those of what they spare, as far as they mean files of distributions.
+    fn left_out(&self) -> Vec<(GlobSet, GlobSet)> {
+        let globs = |(_, rule): (&Finding, &Rule)| match &rule.detect {
+            Detect::Paths { globs, except, owned, .. } if *owned != Some(false) => Some((globs.clone(), except.clone())),
+            _ => None,
+        };
+        self.followed_paths().filter_map(globs).collect()
+    }
 }
 
 impl Decided {
+    /// Whether a rule that is followed takes such a file out of whatever distribution has it.
+    pub fn leaves_out(&self, path: &ImagePath) -> bool {
+        let path = path.as_bytes();
+        self.left_out.iter().any(|(globs, except)| globs.matches(path) && !except.matches(path))
+    }
+
     /// Whether a reason is a rule, which can be skipped, and none of the plan's own.
     pub fn is_rule(reason: &str) -> bool {
         reason == actions::BROKEN || actions::own_reason(reason).is_none()

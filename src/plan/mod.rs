@@ -21,6 +21,7 @@ mod scattered;
 mod settle;
 mod stock;
 mod system;
+mod trim;
 mod vendor;
 
 use crate::base::{ByteSize, CondaId, DistId, FastSet, ImagePath, Size, listed};
@@ -45,6 +46,7 @@ pub use choice::SystemPackage;
 pub use draft::{Anew, Decided, Draft, Intent};
 pub use fates::{GonePath, LedgerRow, PlanFate, PlanLedger};
 pub use stock::{Stock, Stocked};
+pub use trim::Trim;
 
 /// Names that are shown of a list.
 const NAMES: usize = 3;
@@ -143,6 +145,8 @@ pub struct Plan {
     pub folders: Vec<FolderItem>,
     /// What of the application comes by a list, because it is in too many places for instructions of their own.
     pub picked: Option<Picked>,
+    /// What goes of the distributions once they are installed.
+    pub trims: Vec<Trim>,
     /// Importable modules of the kept distributions, for the smoke test, sorted by distribution.
     pub smoke_modules: Vec<SmokeModule>,
     /// All top-level modules that the original has: a kept module that fails because another one outside this

@@ -5,6 +5,7 @@ use super::closure::Decisions;
 use super::conda::CondaDecisions;
 use super::fit::Swap;
 use super::system::SystemDecisions;
+use super::trim::Trims;
 use super::{Action, BaseImage, NAMES, TargetEnvironment, installed};
 use crate::base::{
     Basis, ByteSize, CondaId, DistId, FastMap, FastSet, ImagePath, LayerIdx, Numbered, PackageId, Size, Unit,
@@ -34,6 +35,8 @@ pub(super) struct Prediction<'a> {
     pub application: &'a Application,
     /// Environments of conda's that are made anew.
     pub conda: &'a CondaDecisions,
+    /// What rules over paths take out of distributions.
+    pub trims: &'a Trims<'a>,
     /// What a package index says of the distributions that come from one.
     pub answers: BTreeMap<DistId, &'a Availability>,
 }
@@ -150,7 +153,7 @@ impl Prediction<'_> {
         let as_they_are = |id| self.distributions.kept.contains(&id) && !self.is_new(id);
         let stays = python.distributions.beside(as_they_are);
         let stays = |path: &[u8]| python.owner(path).is_some_and(|id| stays[id]);
-        self.nodes(|path, _| stays(path))
+        self.nodes(|path, _| stays(path) && !self.trims.of.contains_key(path))
     }
 
     /// The visible nodes that stay.
@@ -510,6 +513,9 @@ impl<'p, 'f> Owing<'p, 'f> {
             return (actions::OTHER_BASE, package.map_or(Subject::Folder(folder(path)), |id| Subject::Package(*id)));
         }
         if let Some(id) = facts.python.owner(path) {
+            if let Some(rule) = self.prediction.trims.of.get(path) {
+                return (rule, Subject::Distribution(id));
+            }
             return (self.of_distribution(id), Subject::Distribution(id));
         }
         if let Some(&package) = facts.os.owners.get(path) {

@@ -42,6 +42,7 @@ pub(super) fn rule(rule: &Rule) -> Checked {
         }
         Detect::GpuSystem { unless, .. } | Detect::CondaPackages { unless, .. } => signs(unless),
         Detect::Paths { globs, .. } if globs.is_empty() => wrong(&["detect", "globs"], NO_GLOB),
+        Detect::Paths { unless, .. } => signs(unless),
         _ => Ok(()),
     }
 }

@@ -1,7 +1,8 @@
 //! Visible paths: one walk for all rules.
 
 use super::context::{Context, FileRows};
-use super::{Detect, GlobSet, Rule};
+use super::signs::{self, in_order, places};
+use super::{Detect, GlobSet, Rule, Signs};
 use super::{Finding, Subject};
 use crate::base::{ByteSize, FastMap, FastSet, ImagePath, count, in_halves};
 use crate::fs::{DataRef, Node};
@@ -12,6 +13,7 @@ use std::ops::Range;
 /// A `paths` rule and what it met so far.
 struct Matcher<'r> {
     rule: &'r Rule,
+    unless: &'r Signs,
     of_base: bool,
     owned: Option<bool>,
     at_least: u64,
@@ -41,7 +43,7 @@ pub(super) fn paths(context: &Context<'_>, rules: &[Rule]) -> Vec<Finding> {
             matcher.add(path, node, view.size(node), links.get(&node.data).copied().unwrap_or(1));
         }
     }
-    matchers.into_iter().filter_map(Matcher::finding).collect()
+    matchers.into_iter().filter_map(|matcher| matcher.finding(context)).collect()
 }
 
 /// A position in the tree, and a rule's place.
@@ -88,13 +90,14 @@ fn links(context: &Context<'_>) -> FastMap<DataRef, usize> {
 fn matchers(rules: &[Rule]) -> (Vec<Matcher<'_>>, GlobSet, GlobSet) {
     let (mut matchers, mut wanted, mut unwanted) = (Vec::new(), Vec::new(), Vec::new());
     for rule in rules {
-        let Detect::Paths { globs, except, of_base, owned, at_least } = &rule.detect else { continue };
+        let Detect::Paths { globs, except, of_base, owned, at_least, unless } = &rule.detect else { continue };
         let place = matchers.len();
         wanted.push((globs, place));
         unwanted.push((except, place));
         let (owned, at_least) = (*owned, *at_least);
         matchers.push(Matcher {
             rule,
+            unless,
             of_base: *of_base,
             owned,
             at_least,
@@ -119,7 +122,7 @@ impl Matcher<'_> {
         self.paths.push(path.clone());
     }
 
-    fn finding(self) -> Option<Finding> {
+    fn finding(self, context: &Context<'_>) -> Option<Finding> {
         if self.paths.is_empty() || self.bytes < self.at_least {
             return None;
         }
@@ -128,7 +131,9 @@ impl Matcher<'_> {
         let mut finding =
             Finding::new(self.rule, Subject::Paths, message, self.bytes).with_evidence(self.files.rows(""));
         finding.paths = self.paths;
-        Some(finding)
+        let uses = in_order(context.facts.uses.in_application().filter(|used| self.unless.has(used)));
+        let doubt = (!uses.is_empty()).then(|| format!("the application's source uses it: {}", places(&uses)));
+        Some(finding.led_by(signs::rows(&uses)).doubted(doubt))
     }
 }
 

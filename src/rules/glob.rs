@@ -108,6 +108,22 @@ impl Glob {
     }
 }
 
+/// As it was written, but for repeated `**`.
+impl fmt::Display for Glob {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, component) in self.components.iter().enumerate() {
+            let slash = if position > 0 { "/" } else { "" };
+            match component {
+                Component::Any => write!(out, "{slash}**")?,
+                Component::Literal(text) | Component::Pattern(text) => {
+                    write!(out, "{slash}{}", String::from_utf8_lossy(text))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Component {
     fn matches(&self, part: &[u8]) -> bool {
         match self {
@@ -160,7 +176,7 @@ fn literal_end(pattern: &str) -> Vec<u8> {
 }
 
 /// Several patterns at once, sorted so that a path meets only those that could match it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GlobSet {
     globs: Vec<(Glob, usize)>,
     by_first: Vec<Vec<usize>>,
@@ -207,6 +223,11 @@ impl GlobSet {
             set.globs.iter().for_each(|(glob, _)| all.add(glob.clone(), tag));
         }
         all
+    }
+
+    /// The patterns.
+    pub fn iter(&self) -> impl Iterator<Item = &Glob> {
+        self.globs.iter().map(|(glob, _)| glob)
     }
 
     /// Whether there is no pattern.

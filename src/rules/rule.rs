@@ -154,6 +154,9 @@ pub enum Detect {
         /// Do not report less than this many bytes in all.
         #[serde(default)]
         at_least: u64,
+        /// Signs in the application's source that it uses them: then the plan asks first.
+        #[serde(default)]
+        unless: Signs,
     },
     /// Packages of the system that serve a GPU, those of the base image too. A plan that follows it builds on the
     /// distribution's own image; with them go what the base set for them and its entry point.

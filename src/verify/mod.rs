@@ -17,7 +17,7 @@ pub use class::Class;
 pub use promise::{Promise, PromiseError};
 pub use tree::{Difference, Group, Kind, Tree, What};
 
-use crate::base::{ByteSize, Text};
+use crate::base::{ByteSize, ImagePath, Text};
 use crate::facts::{Facts, nobodys};
 use crate::fs::Owner;
 use crate::imports::Compared;
@@ -142,7 +142,7 @@ pub fn verify(before: &Facts<'_>, after: &Facts<'_>, promise: Option<&Promise>, 
     let kinds = kinds.iter().filter(|(_, kind, _)| is_there(*kind));
     let mut checks: Vec<Check> = kinds.map(|(id, kind, what)| kept(id, *kind, what, &tree)).collect();
     checks.extend([
-        pair.files(),
+        pair.files(promise),
         pair.requirements(promise),
         pair.libraries(),
         pair.modules(promise),
@@ -247,10 +247,13 @@ impl<'a> Pair<'a> {
         these.iter().filter(|(name, _)| !those.contains_key(*name)).map(|(_, dist)| title(dist)).collect()
     }
 
-    /// Every distribution of the rebuilt image is whole, or was not whole before.
-    fn files(&self) -> Check {
-        let broken =
-            |dist: &Distribution| dist.missing.iter().map(|missing| missing.path.to_string()).collect::<Vec<_>>();
+    /// Every distribution of the rebuilt image is whole but for what was promised, or was not whole before.
+    fn files(&self, promise: Option<&Promise>) -> Check {
+        let broken = |dist: &Distribution| {
+            let missing = dist.missing.iter().map(|missing| &missing.path);
+            let lost = missing.filter(|path| !promise.is_some_and(|promise| promise.leaves_out(path)));
+            lost.map(ImagePath::to_string).collect::<Vec<_>>()
+        };
         let mut losses = Vec::new();
         let all = &self.after.python.distributions;
         for dist in all.iter().filter(|dist| !dist.missing.is_empty()) {

@@ -1,9 +1,9 @@
 //! What a plan promised: read back from its `plan.json`.
 
-use crate::base::{Digest, Text};
+use crate::base::{Digest, ImagePath, Text};
 use crate::image::Account;
 use crate::python::normalize_name;
-use crate::rules::Finding;
+use crate::rules::{Detect, Finding, GlobSet, Rule};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,6 +28,10 @@ pub struct Promise {
     pub gone: BTreeMap<String, bool>,
     /// Requirements that are not met on purpose: who requires, and what, normalized.
     pub overridden: BTreeSet<(String, String)>,
+    /// Rules that the user accepted.
+    pub accepted: BTreeSet<String>,
+    /// Files of distributions that go by rules over paths, in whatever version they come: globs, and of these not.
+    pub left_out: Vec<(GlobSet, GlobSet)>,
     /// Contents of the files that the plan wrote: the build context has them, and so may the image.
     pub written: BTreeSet<Digest>,
 }
@@ -58,6 +62,14 @@ struct Plan {
     dropped_settings: BTreeSet<String>,
     #[serde(default)]
     ledger: Option<Ledger>,
+    #[serde(default)]
+    followed: Followed,
+}
+
+#[derive(Default, Deserialize)]
+struct Followed {
+    #[serde(default)]
+    accept: BTreeSet<String>,
 }
 
 /// What becomes of the original's files; plans before the ledger have none.
@@ -117,6 +129,24 @@ impl Promise {
         self.gone.contains_key(path) || above.into_iter().any(|dir| self.gone.get(dir) == Some(&true))
     }
 
+    /// With what these rules leave out of distributions.
+    #[must_use]
+    pub fn leaving_out<'r>(self, rules: impl Iterator<Item = &'r Rule>) -> Self {
+        let globs = |rule: &Rule| match &rule.detect {
+            Detect::Paths { globs, except, owned, .. } if *owned != Some(false) => Some((globs.clone(), except.clone())),
+            _ => None,
+        };
+        Self { left_out: rules.filter_map(globs).collect(), ..self }
+    }
+
+    /// Whether a rule that was followed takes a file out of its distribution.
+    pub(super) fn leaves_out(&self, path: &ImagePath) -> bool {
+        let is_meant = |(globs, except): &(GlobSet, GlobSet)| {
+            globs.matches(path.as_bytes()) && !except.matches(path.as_bytes())
+        };
+        self.left_out.iter().any(is_meant) || self.drops(&path.to_string())
+    }
+
     /// Whether a distribution of the original goes, or another version comes in its place, by the plan.
     pub(super) fn accounts_for(&self, name: &str, version: &str) -> bool {
         self.dropped.contains(name)
@@ -140,6 +170,7 @@ impl Promise {
             dropped_system: account.packages.clone(),
             gone: found.flat_map(|finding| &finding.paths).map(|path| (path.to_string(), false)).collect(),
             overridden: account.overridden.clone(),
+            accepted: account.rules.clone(),
             ..Self::default()
         }
     }
@@ -188,6 +219,8 @@ impl Promise {
                 .iter()
                 .map(|edge| (normalize_name(&edge.distribution), normalize_name(&edge.name)))
                 .collect(),
+            accepted: plan.followed.accept,
+            left_out: Vec::new(),
             written: BTreeSet::new(),
         })
     }

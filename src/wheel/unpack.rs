@@ -10,7 +10,7 @@ use super::install::{LONGEST_SHEBANG, parse_entry_points};
 use super::layout::{Layout, place_of};
 use super::read::is_script;
 use super::record::{quoted, relative};
-use crate::base::{Digest, FastMap, ImagePath, Text, file_name, parent};
+use crate::base::{Digest, FastMap, ImagePath, Text, file_name, is_within, parent};
 use crate::python::{RecordRow, normalize_name, parse_record};
 use base64::Engine as _;
 
@@ -211,8 +211,27 @@ impl Unpacked {
                 (file.sha256, file.size, changed) = (sha256, size, true);
             }
         }
-        if let Some(file) = self.files.iter_mut().find(|file| file.path == own).filter(|_| changed) {
-            let text = record(&rows, &own, site_dir);
+        if changed {
+            self.record_anew(&rows, site_dir);
+        }
+    }
+
+    /// Without files that are not to be there; RECORD does not list them.
+    pub fn leave_out(&mut self, site_dir: &ImagePath, goes: &dyn Fn(&ImagePath) -> bool) {
+        let before = self.files.len();
+        let metadata = &self.metadata;
+        self.files.retain(|file| is_within(file.path.as_bytes(), metadata.as_bytes()) || !goes(&file.path));
+        if self.files.len() < before {
+            let own = self.metadata.join(b"RECORD");
+            let rows: Vec<UnpackedFile> = self.files.iter().filter(|file| file.path != own).cloned().collect();
+            self.record_anew(&rows, site_dir);
+        }
+    }
+
+    fn record_anew(&mut self, rows: &[UnpackedFile], site_dir: &ImagePath) {
+        let own = self.metadata.join(b"RECORD");
+        if let Some(file) = self.files.iter_mut().find(|file| file.path == own) {
+            let text = record(rows, &own, site_dir);
             *file = UnpackedFile { sha256: None, ..made(own, text, false) };
         }
     }

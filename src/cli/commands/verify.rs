@@ -90,6 +90,10 @@ fn verify(settings: &Settings, after: &Image, account: Option<&Account>) -> Resu
                 (None, Some(account)) => Some(Promise::of_account(account, &settings.found(account, before))),
                 (None, None) => None,
             };
+            let promise = promise.map(|promise| {
+                let accepted = promise.accepted.clone();
+                promise.leaving_out(settings.rules.iter().filter(|rule| accepted.contains(&rule.id)))
+            });
             let mut verification = verify::verify(before, after, promise.as_ref(), settings.tolerance);
             verification.by_own_account = plan.is_none() && account.is_some();
             let (check, cost) = imports(settings, before, after);
