@@ -398,7 +398,8 @@ fn trim(plan: &Plan, environment: &TargetEnvironment, out: &mut String) {
 }
 
 fn find_and_delete(place: &str, tests: &[String]) -> String {
-    let words: Vec<String> = tests.iter().map(|word| shell(word)).collect();
+    let quoted = |word: &String| if word == "!" { word.clone() } else { shell(word) };
+    let words: Vec<String> = tests.iter().map(quoted).collect();
     format!("find {place} ! -type d {} -delete", words.join(" "))
 }
 

@@ -185,10 +185,27 @@ impl<'a> Draft<'a> {
             decisions.notes.push(format!("nothing could install into {}: {why}", target.prefix));
         }
         let trims = match rebuilt {
-            Some(_) => Trims::new(facts, (findings, rules), &follows, &decisions),
+            Some(_) => Trims::new((findings, rules), &follows, &|path| {
+                let id = facts.python.owner(path).filter(|id| decisions.kept.contains(id))?;
+                (!decisions.is_copied(facts, id)).then(|| decisions.is_new(facts, id))
+            }),
             None => Trims::default(),
         };
-        Ok(Self { facts, findings, rules, options, base, config, target, decisions, system, application, conda, trims, told })
+        Ok(Self {
+            facts,
+            findings,
+            rules,
+            options,
+            base,
+            config,
+            target,
+            decisions,
+            system,
+            application,
+            conda,
+            trims,
+            told,
+        })
     }
 
     /// What channels of conda's are to be asked, by the environments whose builds change.
@@ -311,7 +328,7 @@ impl<'a> Draft<'a> {
     }
 
     /// How many of the original's lowest layers are the base's; 0 where nothing tells that.
-    fn base_layers(&self) -> usize {
+    pub(super) fn base_layers(&self) -> usize {
         if self.base.is_told { self.base.layers } else { 0 }
     }
 
@@ -640,7 +657,9 @@ impl<'a> Draft<'a> {
     /// The globs of these rules, and those of what they spare, as far as they mean files of distributions.
     fn left_out(&self) -> Vec<(GlobSet, GlobSet)> {
         let globs = |(_, rule): (&Finding, &Rule)| match &rule.detect {
-            Detect::Paths { globs, except, owned, .. } if *owned != Some(false) => Some((globs.clone(), except.clone())),
+            Detect::Paths { globs, except, owned, .. } if *owned != Some(false) => {
+                Some((globs.clone(), except.clone()))
+            }
             _ => None,
         };
         self.followed_paths().filter_map(globs).collect()

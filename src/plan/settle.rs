@@ -85,6 +85,7 @@ impl Intent<'_> {
             }
             let reason = match finding.tier {
                 _ if held.is_some() => held.cloned().unwrap_or_default(),
+                _ if follows && !finding.paths.is_empty() => return self.kept_files(finding, rule),
                 _ if follows => touched.why_not(finding, rule)?,
                 Tier::Confirm => format!("opt in with --accept {}", rule.id),
                 Tier::ReportOnly => format!("left to you: slimwright explain {}", rule.id),
@@ -100,6 +101,31 @@ impl Intent<'_> {
             })
         };
         draft.findings.iter().filter_map(row).collect()
+    }
+
+    /// Of files that a rule is to drop, those that the plan keeps all the same.
+    fn kept_files(&self, finding: &Finding, rule: &Rule) -> Option<Skipped> {
+        let view = self.draft.facts.view;
+        // What the base has nobody who builds on it takes away.
+        let base_layers = self.draft.base_layers();
+        let is_kept =
+            |(layer, at): &DataRef| *layer as usize >= base_layers && self.taken[*layer as usize][*at as usize];
+        let nodes = finding.paths.iter().filter_map(|path| view.get(path.as_bytes()));
+        let kept: BTreeSet<DataRef> = nodes.map(|node| node.data).filter(is_kept).collect();
+        let bytes = kept.iter().fold(0u64, |sum, at| sum.saturating_add(view.entry(*at).size));
+        let reason = match self.draft.options.own_dockerfile {
+            true => "left to you: no edit of the Dockerfile does it",
+            false => {
+                "left to you: what the plan's Dockerfile installs brings them again; `slimwright apply` takes them out"
+            }
+        };
+        (bytes > 0).then(|| Skipped {
+            rule: rule.id.clone(),
+            tier: finding.tier,
+            subject: finding.subject.clone(),
+            bytes,
+            reason: reason.into(),
+        })
     }
 }
 

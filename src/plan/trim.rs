@@ -1,9 +1,7 @@
 //! Files of distributions that go by rules over paths: the build stage installs the distributions whole, and takes them out
 //! before anything is copied from it.
 
-use super::closure::Decisions;
 use crate::base::FastMap;
-use crate::facts::Facts;
 use crate::rules::{Detect, Finding, Glob, GlobSet, Rule, Tier};
 
 /// What one rule takes out of what was installed.
@@ -24,12 +22,12 @@ pub(super) struct Trims<'a> {
 }
 
 impl<'a> Trims<'a> {
-    /// Of the distributions that are installed from lists. What is copied is left out of the copy.
+    /// Of the distributions that are installed from lists. What is copied is left out of the copy. `comes` tells of a path
+    /// whether such a distribution has it, and then whether another build takes its place.
     pub(super) fn new(
-        facts: &Facts<'_>,
         (findings, rules): (&'a [Finding], &'a [Rule]),
         follows: &dyn Fn(&Rule, Tier) -> bool,
-        decisions: &Decisions,
+        comes: &dyn Fn(&[u8]) -> Option<bool>,
     ) -> Self {
         let mut out = Self::default();
         for finding in findings {
@@ -37,16 +35,12 @@ impl<'a> Trims<'a> {
                 continue;
             };
             let Some(tests) = tests_of(rule) else { continue };
-            let is_installed = |path: &[u8]| {
-                let id = facts.python.owner(path).filter(|id| decisions.kept.contains(id));
-                id.filter(|id| !decisions.is_copied(facts, *id))
-            };
             let mut is_any = false;
             for path in &finding.paths {
-                let Some(id) = is_installed(path.as_bytes()) else { continue };
+                let Some(is_new) = comes(path.as_bytes()) else { continue };
                 is_any = true;
                 // All of what another build takes the place of goes, whatever a rule says of its files.
-                if !decisions.is_new(facts, id) {
+                if !is_new {
                     out.of.entry(path.as_bytes()).or_insert(&rule.id);
                 }
             }

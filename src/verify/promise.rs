@@ -133,7 +133,9 @@ impl Promise {
     #[must_use]
     pub fn leaving_out<'r>(self, rules: impl Iterator<Item = &'r Rule>) -> Self {
         let globs = |rule: &Rule| match &rule.detect {
-            Detect::Paths { globs, except, owned, .. } if *owned != Some(false) => Some((globs.clone(), except.clone())),
+            Detect::Paths { globs, except, owned, .. } if *owned != Some(false) => {
+                Some((globs.clone(), except.clone()))
+            }
             _ => None,
         };
         Self { left_out: rules.filter_map(globs).collect(), ..self }
@@ -141,9 +143,8 @@ impl Promise {
 
     /// Whether a rule that was followed takes a file out of its distribution.
     pub(super) fn leaves_out(&self, path: &ImagePath) -> bool {
-        let is_meant = |(globs, except): &(GlobSet, GlobSet)| {
-            globs.matches(path.as_bytes()) && !except.matches(path.as_bytes())
-        };
+        let is_meant =
+            |(globs, except): &(GlobSet, GlobSet)| globs.matches(path.as_bytes()) && !except.matches(path.as_bytes());
         self.left_out.iter().any(is_meant) || self.drops(&path.to_string())
     }
 

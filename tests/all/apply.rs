@@ -522,7 +522,7 @@ fn the_command_says_what_becomes_of_each_layer_and_refuses_what_it_cannot_follow
     };
     for (rule, says) in [
         ("pip-cash", "pip-cache"),
-        ("bundled-tests", "it is for you to judge"),
+        ("bundled-openblas", "it is for you to judge"),
         ("torch-cuda", "no matter of files alone"),
         ("compilers", "no matter of files alone"),
     ] {
@@ -581,7 +581,7 @@ fn sha256_of_row(content: &[u8]) -> String {
 }
 
 /// A wheel with RECORD's digests: modules, a script, data, an entry point.
-fn whole_wheel(name: &str, version: &str, files: &[(&str, &[u8])]) -> Vec<u8> {
+pub fn whole_wheel(name: &str, version: &str, files: &[(&str, &[u8])]) -> Vec<u8> {
     let info = format!("{name}-{version}.dist-info");
     let own = [
         (format!("{info}/METADATA"), format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")),
@@ -625,6 +625,14 @@ fn distribution(name: &str, version: &str, files: &[(&str, &str)]) -> Tar {
         owned(&at(&format!("{info}/RECORD")), b'0', ("644", 9, 600), record.as_bytes()),
     ];
     parts.chain(own).fold(Tar::new(), |tar, part| tar.raw(&part.open_ended()))
+}
+
+/// Adds a distribution to a layer.
+pub fn put_distribution(parts: &mut Parts, layer: usize, name: &str, files: &[(&str, &str)]) {
+    let more = distribution(name, "1", files);
+    let old = Tar::new().raw(&parts.layers[layer][..parts.layers[layer].len() - 1024]);
+    parts.layers[layer] = old.raw(&more.open_ended()).finish();
+    parts.config["rootfs"]["diff_ids"][layer] = json!(Digest::of(&parts.layers[layer]).to_string());
 }
 
 /// A base with dpkg's notes, then packages of the system and distributions of Python above it.
@@ -736,6 +744,24 @@ pub fn keeping_to(
     wheels: BTreeMap<&'static str, std::path::PathBuf>,
     reviewed: Option<&Reviewed>,
 ) -> Result<Whole, DecideError> {
+    decided(parts, wheels, reviewed, &[])
+}
+
+/// The same, with rules that the user accepts.
+pub fn choosing(
+    parts: &Parts,
+    wheels: BTreeMap<&'static str, std::path::PathBuf>,
+    accept: &[&str],
+) -> Result<Whole, DecideError> {
+    decided(parts, wheels, None, accept)
+}
+
+fn decided(
+    parts: &Parts,
+    wheels: BTreeMap<&'static str, std::path::PathBuf>,
+    reviewed: Option<&Reviewed>,
+    accept: &[&str],
+) -> Result<Whole, DecideError> {
     let store = Store::new();
     let original = store.write("original.tar", archive(&docker_new(parts)));
     let (image, layers) = open_with_layers(&Target::at(&original), &OpenOptions::default(), &()).unwrap();
@@ -745,7 +771,9 @@ pub fn keeping_to(
     let facts = survey.facts(&view);
     let rules = slimwright::rules::load(None).unwrap();
     let findings = slimwright::rules::evaluate(&facts, &rules);
-    let (options, limits, wheels) = (slimwright::plan::PlanOptions::default(), Limits::default(), Made { wheels });
+    let accept = accept.iter().map(|id| (*id).to_owned()).collect();
+    let options = slimwright::plan::PlanOptions { accept, ..slimwright::plan::PlanOptions::default() };
+    let (limits, wheels) = (Limits::default(), Made { wheels });
     let asking = Asking {
         layers: &layers,
         base_layers: original.base_layers,
@@ -780,7 +808,7 @@ pub fn headless_wheel(folder: &Path) -> BTreeMap<&'static str, std::path::PathBu
     BTreeMap::from([("opencv_python_headless", path.clone()), ("opencv-python-headless", path)])
 }
 
-fn text<'t>(whole: &'t Whole, path: &str) -> Option<&'t str> {
+pub fn text<'t>(whole: &'t Whole, path: &str) -> Option<&'t str> {
     whole.tree.get(path.as_bytes()).map(|seen| std::str::from_utf8(&seen.content).unwrap())
 }
 

@@ -90,6 +90,7 @@ pub fn quiet() -> Plan {
         links: Vec::new(),
         folders: Vec::new(),
         picked: None,
+        trims: Vec::new(),
         smoke_modules: Vec::new(),
         modules_before: Vec::new(),
         actions: Vec::new(),

@@ -100,6 +100,7 @@ fn empty_plan() -> Plan {
         links: Vec::new(),
         folders: Vec::new(),
         picked: None,
+        trims: Vec::new(),
         smoke_modules: Vec::new(),
         modules_before: Vec::new(),
         actions: Vec::new(),

@@ -123,6 +123,7 @@ mod tar_split;
 mod tarballs;
 mod tars;
 mod toc;
+mod trim;
 mod uses;
 mod verify;
 mod view;

@@ -78,7 +78,7 @@ fn edited(image: &Image, text: &str) -> Plan {
 }
 
 /// The sums, and every path: what is kept is there, what is gone is not.
-fn agrees(image: &Image, plan: &Plan) {
+pub fn agrees(image: &Image, plan: &Plan) {
     let sum: i128 = plan.actions.iter().map(|action| i128::from(action.removed) - i128::from(action.added)).sum();
     assert_eq!(sum, i128::from(image.unpacked()) - i128::from(plan.predicted.unpacked()), "{:#?}", plan.actions);
     let ledger = plan.ledger.as_ref().unwrap();

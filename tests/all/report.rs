@@ -251,6 +251,7 @@ fn a_plan(original: &Image) -> Plan {
             gid: 33,
             bytes: 100_005_000,
         }],
+        trims: Vec::new(),
         smoke_modules: Vec::new(),
         modules_before: Vec::new(),
         actions: vec![
