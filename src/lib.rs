@@ -24,7 +24,7 @@
 //! bytes are; [`registry`] and [`daemon`] fetch bytes and know nothing of images; [`image`] puts them together.
 //! Modules import only from those before them:
 //!
-//! `base`, `yaml`, `manifest`, `http`, `programs`, `dockerfile`, `command`, `registry`, `source`, `rpm`, `layer`, `daemon`, `compose`, `workers`, `memory`, `alerts`, `deploy`, `imports`, `image`, `fs`, `python`, `os`, `facts`, `rules`, `wheel`, `index`, `ospackages`, `conda`, `context`, `plan`, `verify`, `emit`, `prove`, `apply`, `budget`, `report`, `cli`.
+//! `base`, `yaml`, `manifest`, `http`, `programs`, `dockerfile`, `command`, `registry`, `source`, `rpm`, `layer`, `daemon`, `compose`, `workers`, `memory`, `alerts`, `deploy`, `imports`, `image`, `fs`, `python`, `os`, `facts`, `rules`, `wheel`, `index`, `ospackages`, `conda`, `context`, `plan`, `verify`, `emit`, `prove`, `apply`, `budget`, `report`, `explore`, `cli`.
 
 pub mod alerts;
 pub mod apply;
@@ -39,6 +39,7 @@ pub mod daemon;
 pub mod deploy;
 pub mod dockerfile;
 pub mod emit;
+pub mod explore;
 pub mod facts;
 pub mod fs;
 pub mod http;

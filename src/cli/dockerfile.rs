@@ -15,6 +15,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 /// A file that was read.
+#[derive(Clone)]
 pub struct UserDockerfile {
     text: String,
     shown: String,
@@ -65,6 +66,12 @@ impl UserDockerfile {
         let read = Self { text: text.to_owned(), shown: path, options };
         read.stage()?;
         Ok(read)
+    }
+
+    /// Without the edits of these rules.
+    pub fn skipping(mut self, skip: Vec<String>) -> Self {
+        self.options.skip = skip;
+        self
     }
 
     fn parsed(&self) -> Result<Dockerfile<'_>> {

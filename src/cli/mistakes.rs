@@ -4,13 +4,16 @@ use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use std::ffi::OsString;
 
 /// Words by which other tools call what a command here does.
-const SYNONYMS: [(&str, &str); 14] = [
+const SYNONYMS: [(&str, &str); 17] = [
     ("analyse", "audit"),
     ("analyze", "audit"),
     ("inspect", "audit"),
     ("scan", "audit"),
     ("lint", "audit"),
     ("size", "audit"),
+    ("browse", "explore"),
+    ("dive", "explore"),
+    ("tui", "explore"),
     ("optimise", "plan"),
     ("optimize", "plan"),
     ("minify", "plan"),
@@ -68,7 +71,7 @@ fn missing(command: &str, words: &[String]) -> Option<String> {
         "plan" => "-o slim/",
         "index" => "-o service.index",
         "apply" => "-o oci:slim/",
-        "audit" | "check" => "",
+        "audit" | "check" | "explore" => "",
         "why" => "torch",
         "verify" | "diff" => "my-service:slim",
         "explain" => return Some("`slimwright rules` lists them".into()),

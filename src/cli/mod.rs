@@ -26,6 +26,7 @@ mod output;
 mod pipeline;
 mod plugin;
 mod progress;
+mod terminal;
 
 use crate::base::Text;
 use clap::{CommandFactory as _, FromArgMatches as _};

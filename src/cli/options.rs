@@ -61,6 +61,9 @@ pub enum Command {
     /// Write the small image itself, without an engine
     #[command(after_help = APPLY_EXAMPLES)]
     Apply(Box<Apply>),
+    /// Walk about in an image, in the terminal: owners, layers, findings and files, with the plan beside them
+    #[command(after_help = EXPLORE_EXAMPLES)]
+    Explore(Box<Explore>),
     /// Say who brought a distribution or package in, what it brings, and what it would take to be rid of it
     #[command(after_help = WHY_EXAMPLES)]
     Why(Why),
@@ -135,6 +138,15 @@ Examples:
 OUTPUT is oci:DIR[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME:TAG]. What was written is read back and compared
 with the prediction before it is at its place. Layers of the base image keep their digests.
 Without --only the whole plan is carried out, as far as it can be without a build; what is left is said with its reason.";
+
+const EXPLORE_EXAMPLES: &str = "\
+Examples:
+  slimwright explore docker-daemon:my-service:1.4
+  slimwright explore service.tar --accept development-tools
+  slimwright explore context:. --no-resolve               asks no package index
+
+Inside, ? lists the keys: those of dive do what they do there. Space on a finding has the plan follow its rule, or leave
+it, and the plan is made again. p writes the files that `slimwright plan` writes for the same choices.";
 
 const WHY_EXAMPLES: &str = "\
 Examples:
@@ -241,6 +253,29 @@ pub struct Plan {
     /// Overwrite the files of an earlier plan in DIR, and no others
     #[arg(long)]
     pub force: bool,
+}
+
+/// `slimwright explore`.
+#[derive(Debug, ClapArgs)]
+pub struct Explore {
+    /// Which image.
+    #[command(flatten)]
+    pub source: Source,
+    /// What was asked for.
+    #[command(flatten)]
+    pub asked: Asked,
+    /// Which rules.
+    #[command(flatten)]
+    pub profiles: Profiles,
+    /// Which rules the plan follows at first.
+    #[command(flatten)]
+    pub followed: Followed,
+    /// When a plan is written, look nothing up in package indexes
+    #[arg(long, visible_alias = "offline")]
+    pub no_resolve: bool,
+    /// When to colour
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
 }
 
 /// `slimwright apply`.

@@ -15,13 +15,13 @@ use crate::facts::Facts;
 use crate::facts::Survey;
 use crate::fs::View;
 use crate::image::Image;
-use crate::image::{Progress as _, Target, open, open_manifest};
+use crate::image::{Layers, Progress, Target, open, open_manifest, open_with_layers};
 use crate::index::{self, Availability, ResolveError, Uv, Verdict};
 use crate::plan::{self, AtHand, Draft, Intent, Plan, PlanError, PlanOptions};
 use crate::programs::Strangers;
 use crate::prove::{self, Files};
 use crate::python::AskedFor;
-use crate::report::AuditReport;
+use crate::report::{AuditReport, Offered, Offers, offered_choices};
 use crate::rules::{self, Finding, Rule};
 use std::mem::ManuallyDrop;
 use std::path::Path;
@@ -51,16 +51,31 @@ pub fn image(input: &Input) -> Result<ManuallyDrop<Image>> {
         return opened(input).map(|opened| opened.image);
     }
     let bar = Bar::new(input.quiet);
-    let image = open(&input.target, &input.options, &bar);
+    let image = with_layers(input, &bar);
     bar.finish();
+    image.map(|(image, _)| image)
+}
+
+/// Reads an image that is no build context, with the way back to its bytes.
+fn with_layers(input: &Input, progress: &dyn Progress) -> Result<(ManuallyDrop<Image>, Layers)> {
+    let read = open_with_layers(&input.target, &input.options, progress);
     // What is read whole, or known from a plan before, has the sources of distributions even where nobody asked: the
     // answer must not depend on where the image is.
     let asked = input.options.limits.sources;
-    let image = image.map(|mut image| {
+    let read = read.map(|(mut image, layers)| {
         image.layers.iter_mut().for_each(|layer| Arc::make_mut(layer).sources &= asked);
-        image
+        (ManuallyDrop::new(image), layers)
     });
-    image.map(ManuallyDrop::new).map_err(|error| locate::not_found(&input.found, &input.text, error))
+    read.map_err(|error| locate::not_found(&input.found, &input.text, error))
+}
+
+/// Reads the image, for somebody who may want bytes of it; a build context has none.
+pub fn opened_with_layers<'i>(input: &'i Input, progress: &dyn Progress) -> Result<(Opened<'i>, Option<Layers>)> {
+    if input.context.is_some() {
+        return opened(input).map(|opened| (opened, None));
+    }
+    let (image, layers) = with_layers(input, progress)?;
+    Ok((Opened { image, world: None }, Some(layers)))
 }
 
 /// Reads the rules.
@@ -132,6 +147,8 @@ pub struct Measured<'a> {
     pub findings: &'a [Finding],
     /// The plan and its files, or why there is none.
     pub plan: std::result::Result<&'a Planned, &'a PlanError>,
+    /// What it comes to with rules that wait, where that was asked for.
+    pub offers: Option<Offers>,
 }
 
 impl Measured<'_> {
@@ -139,6 +156,7 @@ impl Measured<'_> {
     pub fn report(&self, rules: &[Rule]) -> AuditReport {
         let plan = self.plan.ok().map(|planned| &planned.plan);
         let report = AuditReport::new(self.image, self.view, self.facts, self.findings, rules, plan);
+        let report = AuditReport { offers: self.offers.clone(), ..report };
         match self.plan {
             Ok(_) => report,
             Err(error) => report.without_plan(error),
@@ -157,6 +175,7 @@ pub struct Planned {
 }
 
 /// How a plan is made.
+#[derive(Clone, Copy)]
 pub struct Ask<'s> {
     /// The rules.
     pub rules: &'s [Rule],
@@ -216,6 +235,34 @@ pub fn find<T>(opened: &Opened<'_>, given: &[AskedFor], rules: &[Rule], then: im
 }
 
 impl Found<'_> {
+    /// With a plan, or why there is none.
+    pub fn measured<'m>(&'m self, plan: &'m std::result::Result<Planned, PlanError>) -> Measured<'m> {
+        let (facts, findings) = (self.facts, self.findings);
+        Measured { image: self.image, view: facts.view, facts, findings, plan: plan.as_ref(), offers: None }
+    }
+
+    /// What a plan comes to with the rules that it leaves to the user: a plan for each choice, as many as a page has. Not of a
+    /// build context, whose plans ask package indexes.
+    fn offers(&self, ask: &Ask<'_>, plan: &Plan) -> Result<Option<Offers>> {
+        if self.world.is_some() {
+            return Ok(None);
+        }
+        let rules = Offers::waiting(plan);
+        let mut plans = Vec::new();
+        for accepted in offered_choices(rules.len()) {
+            if accepted.is_empty() {
+                plans.push(Offered::new(accepted, plan));
+                continue;
+            }
+            let accept = accepted.iter().map(|at| rules[*at].0.to_string()).collect();
+            let options = PlanOptions { accept, ledger: false, ..ask.options.clone() };
+            let made = ManuallyDrop::into_inner(self.plan(&Ask { options: &options, ..*ask })?);
+            // What cannot be planned is not told, and so not computed.
+            plans.extend(made.ok().map(|made| Offered::new(accepted, &made.plan)));
+        }
+        Ok(Some(Offers { rules, plans }))
+    }
+
     /// Makes the plan.
     pub fn plan(&self, ask: &Ask<'_>) -> Result<ManuallyDrop<std::result::Result<Planned, PlanError>>> {
         let mut options = ask.options.clone();
@@ -281,30 +328,17 @@ fn in_the_way(made: &prove::Attempt, intent: &Intent<'_>) -> Option<String> {
     (!back.is_empty()).then(|| format!("another instruction would still install {}", Text::from(&listed(&back, NAMES))))
 }
 
-/// Measures the image, applies the rules, makes the plan.
-pub fn measure<T>(
-    opened: &Opened<'_>,
-    given: &[AskedFor],
-    ask: &Ask<'_>,
-    then: impl FnOnce(Measured<'_>) -> Result<T>,
-) -> Result<T> {
-    find(opened, given, ask.rules, |found| {
-        let plan = found.plan(ask)?;
-        let (facts, findings) = (found.facts, found.findings);
-        then(Measured { image: found.image, view: facts.view, facts, findings, plan: plan.as_ref() })
-    })
-}
-
-/// Audits what is named: measures it, and makes a plan, for which nobody is asked of an image. With `ledger`, what becomes of every file is kept.
+/// Audits what is named: measures it, and makes a plan, for which nobody is asked of an image. For a page what becomes of every
+/// file is kept, and what the plan comes to with rules that wait.
 pub fn audit<T>(
     input: &Input,
     rules: &[Rule],
-    ledger: bool,
+    is_page: bool,
     then: impl FnOnce(Measured<'_>) -> Result<T>,
 ) -> Result<T> {
     let opened = opened(input)?;
     let dockerfile = UserDockerfile::of_input(input)?;
-    let options = PlanOptions { own_dockerfile: dockerfile.is_some(), ledger, ..PlanOptions::default() };
+    let options = PlanOptions { own_dockerfile: dockerfile.is_some(), ledger: is_page, ..PlanOptions::default() };
     let ask = Ask {
         rules,
         options: &options,
@@ -313,7 +347,14 @@ pub fn audit<T>(
         asks: Asks::of(input),
         find_base: None,
     };
-    measure(&opened, &input.given, &ask, then)
+    find(&opened, &input.given, rules, |found| {
+        let plan = found.plan(&ask)?;
+        let offers = match plan.as_ref().ok().filter(|_| is_page) {
+            Some(planned) => found.offers(&ask, &planned.plan)?,
+            None => None,
+        };
+        then(Measured { offers, ..found.measured(&plan) })
+    })
 }
 
 /// The interpreter of the environment that has most bytes.

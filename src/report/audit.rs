@@ -61,6 +61,9 @@ pub struct AuditReport {
     /// Every byte by layer, owner, folder and file: for a picture, where one was asked for.
     #[serde(skip)]
     pub map: Option<Part>,
+    /// What the plan comes to with rules that wait for the user's word, where that was asked for.
+    #[serde(skip)]
+    pub offers: Option<Offers>,
 }
 
 /// About how large a base image is that nobody could be asked of.
@@ -523,6 +526,69 @@ impl PlanSummary {
         let own = self.actions.iter().filter(|action| *action.rule == *crate::rules::actions::UNKNOWN);
         own.map(|action| action.removed).sum()
     }
+}
+
+/// Rules that wait for the user's word, and what the plan comes to with some of them: a plan each, for what they free overlaps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offers {
+    /// The rules, by id, and what they are about.
+    pub rules: Vec<(Text, Text)>,
+    /// The plans that were made, as positions of the rules that they accept, in order; the first accepts none.
+    pub plans: Vec<Offered>,
+}
+
+/// The plan with some of the rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offered {
+    /// Positions of the rules in [`Offers::rules`], in order.
+    pub accepted: Vec<usize>,
+    /// What it comes to in bytes (`unpacked`), without what its gaps bring.
+    pub predicted: u64,
+    /// How much of it cannot be predicted.
+    pub gaps: usize,
+    /// Bytes of the original that may come again.
+    pub unknown: u64,
+}
+
+impl Offered {
+    /// What it comes to, in words.
+    pub fn outcome(&self, before: u64) -> String {
+        let gaps = match self.gaps {
+            0 => String::new(),
+            gaps => format!(" + {}", crate::base::count(gaps, "gap")),
+        };
+        let relative = super::layout::relative_to_plan(before, self.predicted, self.unknown);
+        format!("{}{gaps} predicted ({relative})", ByteSize(self.predicted))
+    }
+}
+
+/// Plans that are made for a page, at most.
+pub const MAX_OFFERED: usize = 32;
+
+/// Which choices of so many rules are computed: none first, then each alone, then all, then more and more of them, as long as
+/// there are no more than [`MAX_OFFERED`].
+pub fn offered_choices(rules: usize) -> Vec<Vec<usize>> {
+    let rules = rules.min(MAX_OFFERED - 2);
+    let mut out: Vec<Vec<usize>> = vec![Vec::new()];
+    let mut last = out.clone();
+    for size in 1..=rules {
+        let more = |chosen: &Vec<usize>| {
+            let from = chosen.last().map_or(0, |last| last + 1);
+            (from..rules).map(|next| [chosen.as_slice(), &[next]].concat()).collect::<Vec<_>>()
+        };
+        last = last.iter().flat_map(more).take(MAX_OFFERED).collect();
+        out.extend(last.iter().cloned());
+        if size == 1 && rules > 1 {
+            out.push((0..rules).collect());
+        }
+        if out.len() > MAX_OFFERED {
+            break;
+        }
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    out.retain(|chosen| seen.insert(chosen.clone()));
+    out.truncate(MAX_OFFERED);
+    out
 }
 
 /// Something that a plan leaves alone.

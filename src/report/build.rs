@@ -50,6 +50,7 @@ impl AuditReport {
             plan: plan.map(|plan| plan_summary(image, plan)),
             no_plan: None,
             map: None,
+            offers: None,
         }
     }
 }
@@ -59,6 +60,30 @@ impl AuditReport {
     #[must_use]
     pub fn with_map(self, facts: &Facts<'_>, findings: &[Finding], plan: Option<&Plan>) -> Self {
         Self { map: Some(super::map::map(facts, findings, plan, instructions(facts.view.image()))), ..self }
+    }
+}
+
+impl Offered {
+    /// Of a plan that was made.
+    pub fn new(accepted: Vec<usize>, plan: &Plan) -> Self {
+        let own = plan.actions.iter().filter(|action| action.rule == crate::rules::actions::UNKNOWN);
+        let unknown = own.map(|action| action.removed).sum();
+        let predicted = &plan.predicted;
+        Self { accepted, predicted: predicted.unpacked(), gaps: predicted.gaps.len(), unknown }
+    }
+}
+
+impl Offers {
+    /// The rules that a plan leaves to the user, with what they are about.
+    pub fn waiting(plan: &Plan) -> Vec<(Text, Text)> {
+        let mut rules: BTreeMap<Text, Vec<String>> = BTreeMap::new();
+        for skipped in plan.skipped.iter().filter(|skipped| skipped.tier == crate::rules::Tier::Confirm) {
+            rules.entry(Text::from(&skipped.rule)).or_default().push(skipped.subject.to_string());
+        }
+        rules
+            .into_iter()
+            .map(|(rule, about)| (rule, groups::some(about.iter().map(String::as_str), 3).into()))
+            .collect()
     }
 }
 
@@ -170,7 +195,7 @@ fn layers(image: &Image, facts: &Facts<'_>, names: &Names) -> Vec<LayerReport> {
 }
 
 /// The layers' instructions; none at all when the history does not account for exactly these layers.
-pub(super) fn instructions(image: &Image) -> Vec<Option<Text>> {
+pub(crate) fn instructions(image: &Image) -> Vec<Option<Text>> {
     let rows: Vec<&HistoryRow> = image.config.history.iter().filter(|row| !row.empty_layer).collect();
     if rows.len() != image.layers.len() {
         return vec![None; image.layers.len()];

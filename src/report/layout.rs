@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthChar;
 
 /// The columns that a text takes at most: its characters' widths, where a selector of the wide form of the
 /// character before it counts as one more.
-pub(super) fn columns(text: &str) -> usize {
+pub(crate) fn columns(text: &str) -> usize {
     text.chars().map(columns_of).sum()
 }
 
@@ -15,7 +15,7 @@ fn columns_of(c: char) -> usize {
 }
 
 /// `text` in at most `width` columns, the end cut off with `…`.
-pub(super) fn fit(text: &str, width: usize) -> String {
+pub(crate) fn fit(text: &str, width: usize) -> String {
     if columns(text) <= width {
         return text.to_owned();
     }
@@ -27,14 +27,14 @@ pub(super) fn fit(text: &str, width: usize) -> String {
 }
 
 /// `text` in exactly `width` columns, to the left.
-pub(super) fn left(text: &str, width: usize) -> String {
+pub(crate) fn left(text: &str, width: usize) -> String {
     let mut out = fit(text, width);
     out.extend(std::iter::repeat_n(' ', width.saturating_sub(columns(&out))));
     out
 }
 
 /// `text` in exactly `width` columns, to the right.
-pub(super) fn right(text: &str, width: usize) -> String {
+pub(crate) fn right(text: &str, width: usize) -> String {
     let text = fit(text, width);
     " ".repeat(width.saturating_sub(columns(&text))) + &text
 }
@@ -52,7 +52,7 @@ fn prefix(text: &str, width: usize) -> (&str, &str) {
 }
 
 /// `text` in lines of at most `width` columns, broken at blanks; a word that is longer is broken anywhere.
-pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let width = width.max(2);
     let mut lines = vec![String::new()];
     for word in text.split(' ').filter(|word| !word.is_empty()) {
@@ -137,7 +137,7 @@ pub(super) fn percent(value: u64, bytes: u64) -> String {
 }
 
 /// `removed − added` with its sign as a reader of an image's size sees it: what goes has a minus.
-pub(super) fn change(removed: u64, added: u64) -> String {
+pub(crate) fn change(removed: u64, added: u64) -> String {
     match removed.cmp(&added) {
         std::cmp::Ordering::Equal => ByteSize(0).to_string(),
         std::cmp::Ordering::Greater => format!("−{}", ByteSize(removed - added)),
@@ -156,7 +156,7 @@ pub(super) fn relative(before: u64, after: u64) -> String {
 }
 
 /// The same of a plan. Where `unknown` bytes of the original may come again, nobody knows how much it saves.
-pub(super) fn relative_to_plan(before: u64, after: u64, unknown: u64) -> String {
+pub(crate) fn relative_to_plan(before: u64, after: u64, unknown: u64) -> String {
     match unknown {
         0 => relative(before, after),
         _ => format!("not known: {} of the original may come again", ByteSize(unknown)),

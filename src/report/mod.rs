@@ -42,9 +42,11 @@ pub mod text;
 pub use apply::{AppliedLayer, ApplyReport, DroppedFiles, LayerFate, WrittenImage, render as apply};
 pub use audit::{
     ActionSummary, AuditReport, BrokenReport, ContestReport, DistributionReport, EnvironmentReport, EvidenceReport,
-    FindingReport, Group, HiddenBytes, ImageSummary, LayerBytes, LayerReport, LayerShare, NamedBytes, OsPackageReport,
-    PlanSummary, ProblemReport, RemovedReport, SCHEMA_VERSION, Sizes, SkippedSummary, VisibleBytes,
+    FindingReport, Group, HiddenBytes, ImageSummary, LayerBytes, LayerReport, LayerShare, MAX_OFFERED, NamedBytes,
+    Offered, Offers, OsPackageReport, PlanSummary, ProblemReport, RemovedReport, SCHEMA_VERSION, Sizes, SkippedSummary,
+    VisibleBytes, offered_choices,
 };
+pub(crate) use build::instructions;
 pub use check_text::render as check_text;
 pub use compose::{
     COMPOSE_SCHEMA, ComposeFinding, ComposeReport, HostReport, ServiceReport, WorkerReport, here, render as compose,
@@ -56,6 +58,7 @@ pub use html::plan as html_plan;
 pub use images::{FoundImage, HeaviestSaving, ImagesReport, MemoryOfAll, ServiceImage};
 pub use imports::render as imports;
 pub use json::render as json;
+pub(crate) use layout::{change, columns, fit, left, relative_to_plan, right, wrap};
 pub use libraries::{LibrariesReport, UnmetReport};
 pub use map::{Colour, Part};
 pub use memory::{diff as memory_diff, render as memory};

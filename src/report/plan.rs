@@ -323,6 +323,17 @@ impl PlanReport {
         own.map(|action| action.removed).sum()
     }
 
+    /// What it comes to, in a line.
+    pub fn outcome(&self) -> String {
+        let (before, after) = (self.before.unpacked.bytes, self.predicted.unpacked.bytes);
+        let gaps = match self.gaps.len() {
+            0 => String::new(),
+            gaps => format!(" + {}", crate::base::count(gaps, "gap")),
+        };
+        let relative = super::layout::relative_to_plan(before.0, after.0, self.unknown());
+        format!("{before} today, {after}{gaps} predicted ({relative})")
+    }
+
     /// Writes down what `plan` makes of `image`.
     pub fn new(image: &Image, plan: &Plan) -> Self {
         Self {

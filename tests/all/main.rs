@@ -40,6 +40,7 @@ mod docs;
 mod elf;
 mod emit;
 mod evidence;
+mod explore;
 mod facts;
 mod families;
 mod fixture;

@@ -8,6 +8,7 @@ mod check;
 mod compose;
 mod diff;
 mod explain;
+mod explore;
 mod imports;
 mod index;
 mod man;
@@ -26,6 +27,7 @@ pub fn run(args: Args) -> Result<()> {
         Command::Audit(args) => audit::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Apply(args) => apply::run(*args),
+        Command::Explore(args) => explore::run(*args),
         Command::Why(args) => why::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Check(args) => check::run(*args),

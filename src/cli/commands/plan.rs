@@ -8,14 +8,15 @@ use crate::cli::input::{self, Input, Look};
 use crate::cli::locate::locate;
 use crate::cli::options::{self, PlanFormat, Source, Style};
 use crate::cli::output::{Folder, print};
-use crate::cli::pipeline::{self, Ask, Asks, Measured, Planned};
+use crate::cli::pipeline::{self, Ask, Asks, Found, Measured, Planned};
 use crate::cli::progress::Bar;
 use crate::emit;
 use crate::facts;
 use crate::image::Progress as _;
 use crate::image::{Form, Local, Target, host_platform};
 use crate::plan::{self, PlanOptions};
-use crate::report::{self, PlanReport, json, report_md, text};
+use crate::report::{self, AuditReport, PlanReport, json, report_md, text};
+use crate::rules::Rule;
 use std::path::{Path, PathBuf};
 
 /// Of how many of the largest distributions a plan's report tells who brought them in.
@@ -38,6 +39,21 @@ struct Settings {
     format: PlanFormat,
 }
 
+/// A plan, written down.
+struct Made {
+    /// The files of its folder.
+    files: Vec<(String, String)>,
+    /// All that is told of it.
+    whole: PlanReport,
+    report: AuditReport,
+    /// What was edited.
+    edited: String,
+    /// The command that reads the folder again.
+    again: Option<String>,
+    /// The commands that build and verify.
+    next: Vec<String>,
+}
+
 /// Runs the command.
 pub fn run(mut args: options::Plan) -> Result<()> {
     let rules = pipeline::rules(args.profiles.profiles.as_deref())?;
@@ -45,27 +61,8 @@ pub fn run(mut args: options::Plan) -> Result<()> {
     let settings = Settings::new(args)?;
     settings.input.keeping_cache(|| {
         let opened = pipeline::opened(&settings.input)?;
-        let find_base = |name: &str| pipeline::base_at_hand(&settings.input, name, settings.base.as_ref());
-        let ask = Ask {
-            rules: &rules,
-            options: &settings.options,
-            style: settings.style,
-            dockerfile: settings.dockerfile.as_deref(),
-            asks: if settings.resolve { Asks::All(&settings.input) } else { Asks::Nobody },
-            find_base: settings.dockerfile.is_none().then_some(&find_base as &pipeline::FindBase<'_>),
-        };
-        let given = &settings.input.given;
-        let (files, whole, report, edited, again, next) = pipeline::measure(&opened, given, &ask, |measured| {
-            let planned = measured.plan.map_err(pipeline::plan_failure)?;
-            let edits = planned.edits.as_ref();
-            let edited = edits.map(|edits| text::edits_summary(edits, &planned.plan.actions)).unwrap_or_default();
-            let again = settings.again(planned);
-            let next = settings.next(planned);
-            let files = with_diff(planned);
-            let whole = whole(&measured, planned, &settings.options, &files, (again.as_deref(), &next));
-            let files = with_reports(files, &whole)?;
-            Ok((files, whole, measured.report(&rules), edited, again, next))
-        })?;
+        let made = pipeline::find(&opened, &settings.input.given, &rules, |found| settings.make(&found, &rules))?;
+        let Made { files, whole, report, edited, again, next } = made;
         settings.folder.write(&files)?;
         let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
         let written = format!("wrote {} in {}", names.join(", "), settings.folder.path().display());
@@ -88,7 +85,38 @@ pub fn run(mut args: options::Plan) -> Result<()> {
     })
 }
 
+/// Writes what the command writes, of an image that was measured already; gives what it says of the size.
+pub fn write(args: options::Plan, found: &Found<'_>, rules: &[Rule]) -> Result<String> {
+    let settings = Settings::new(args)?;
+    let made = settings.make(found, rules)?;
+    settings.folder.write(&made.files)?;
+    let (count, folder) = (made.files.len(), Text::of_path(settings.folder.path()));
+    Ok(format!("wrote {count} files in {folder}: {}", made.whole.outcome()))
+}
+
 impl Settings {
+    fn make(&self, found: &Found<'_>, rules: &[Rule]) -> Result<Made> {
+        let find_base = |name: &str| pipeline::base_at_hand(&self.input, name, self.base.as_ref());
+        let ask = Ask {
+            rules,
+            options: &self.options,
+            style: self.style,
+            dockerfile: self.dockerfile.as_deref(),
+            asks: if self.resolve { Asks::All(&self.input) } else { Asks::Nobody },
+            find_base: self.dockerfile.is_none().then_some(&find_base as &pipeline::FindBase<'_>),
+        };
+        let plan = found.plan(&ask)?;
+        let measured = found.measured(&plan);
+        let planned = measured.plan.map_err(pipeline::plan_failure)?;
+        let edits = planned.edits.as_ref();
+        let edited = edits.map(|edits| text::edits_summary(edits, &planned.plan.actions)).unwrap_or_default();
+        let (again, next) = (self.again(planned), self.next(planned));
+        let files = with_diff(planned);
+        let whole = whole(&measured, planned, &self.options, &files, (again.as_deref(), &next));
+        let files = with_reports(files, &whole)?;
+        Ok(Made { files, whole, report: measured.report(rules), edited, again, next })
+    }
+
     fn new(mut args: options::Plan) -> Result<Self> {
         let folder = Folder::new(args.output, args.force)?;
         args.source = locate(args.source)?;

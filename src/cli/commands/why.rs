@@ -24,9 +24,7 @@ pub fn run(args: options::Why) -> Result<()> {
     input.keeping_cache(|| {
         let image = pipeline::image(&input)?;
         let report = pipeline::survey(&image, &input.given, |facts| {
-            let found = named(facts, &args.package).or_else(|| path(facts, &args.package));
-            let found =
-                found.or_else(|| module(facts, &args.package)).ok_or_else(|| not_there(facts, &args.package))?;
+            let found = answer(facts, &args.package).ok_or_else(|| not_there(facts, &args.package))?;
             Ok(WhyReport::new(&image.name, image.basis, found))
         })?;
         match args.format {
@@ -34,6 +32,11 @@ pub fn run(args: options::Why) -> Result<()> {
             Plain::Text => print(&report::why(&report, look.color, look.width, look.details)),
         }
     })
+}
+
+/// What there is of a name.
+pub fn answer(facts: &Facts<'_>, asked: &str) -> Option<Answer> {
+    named(facts, asked).or_else(|| path(facts, asked)).or_else(|| module(facts, asked))
 }
 
 /// A distribution or package of that name.

@@ -79,7 +79,7 @@ pub struct Context {
 }
 
 /// What the user says is asked for.
-#[derive(Debug, Default, ClapArgs)]
+#[derive(Clone, Debug, Default, ClapArgs)]
 pub struct Asked {
     /// A requirements file, project file or lock that says what the image was asked to have; may be repeated
     #[arg(long, value_name = "FILE")]

@@ -4,11 +4,12 @@ use super::page::{Cell, Html, bar, command, document, el, number, paragraph, sec
 use super::picture;
 use super::steps::{Step, left_alone, thousandths, waterfall};
 use crate::base::{Basis, ByteSize, Text, count};
-use crate::report::audit::{AuditReport, FindingReport, PlanSummary};
+use crate::report::audit::{AuditReport, FindingReport, Offered, PlanSummary};
 use crate::report::groups::some;
 use crate::report::layout::{percent, percents, relative_to_plan};
 use crate::report::text::Style;
 use crate::rules::{Severity, Tier};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
 /// The page.
@@ -30,7 +31,7 @@ pub fn render(report: &AuditReport, style: Style<'_>) -> String {
     ];
     body.push(contents(report));
     body.extend(sections);
-    document(&format!("{}: slimwright audit", report.image.name), body, report.map.as_ref().map(picture::data).as_ref())
+    document(&format!("{}: slimwright audit", report.image.name), body, data(report, style).as_ref())
 }
 
 fn contents(report: &AuditReport) -> Html {
@@ -110,7 +111,7 @@ fn todo(report: &AuditReport, style: Style<'_>) -> Vec<Html> {
         out.push(command(&format!("slimwright plan {} -o slim/", target(style))));
     }
     out.extend(plan.notes.iter().map(|note| paragraph(format!("Note: {note}"))));
-    out.push(offers(plan, style));
+    out.push(offers(report, plan, style));
     out.push(left_alone(&plan.skipped));
     out
 }
@@ -120,16 +121,68 @@ fn target(style: Style<'_>) -> String {
     crate::base::shell_word(style.target)
 }
 
-/// What the plan would do as well.
-fn offers(plan: &PlanSummary, style: Style<'_>) -> Html {
+/// What the plan would do as well, and what it then comes to.
+fn offers(report: &AuditReport, plan: &PlanSummary, style: Style<'_>) -> Html {
+    let Some(offers) = report.offers.as_ref().filter(|offers| !offers.rules.is_empty()) else {
+        return waiting(plan, style);
+    };
+    let all = offers.rules.len();
+    let lead = "Some rules wait for your word. What they free overlaps, so each row is a plan of its own.";
+    let computed = offers.plans.len();
+    let more = (all >= usize::BITS as usize || computed < 1 << all)
+        .then(|| paragraph(format!("Of the choices among {all} rules {computed} were computed.")));
+    let row = |offered: &Offered| {
+        let names = offered.accepted.iter().filter_map(|at| offers.rules.get(*at)).map(|(rule, _)| rule.as_str());
+        let names: Vec<&str> = names.collect();
+        vec![
+            Cell::from(if names.is_empty() { "none".to_owned() } else { names.join(", ") }),
+            number(ByteSize(offered.predicted), offered.predicted),
+            Cell::from(offered.outcome(report.sizes.unpacked.bytes.0)),
+            Cell::from(accepting(style, &names)),
+        ]
+    };
+    let heads = ["With", "Predicted", "", "Command"];
+    let table = table("What the plan comes to with the rules that wait", &heads, offers.plans.iter().map(row));
+    let about = offers
+        .rules
+        .iter()
+        .map(|(rule, about)| el("li", &[], [el("code", &[], [text(rule)]), text(format!(": {about}"))]));
+    Html::of(
+        [paragraph(lead), el("div", &[("id", "choices")], []), el("ul", &[], about), table].into_iter().chain(more),
+    )
+}
+
+/// The command that plans with these rules.
+fn accepting(style: Style<'_>, rules: &[&str]) -> String {
+    let options: String = rules.iter().map(|rule| format!(" --accept {rule}")).collect();
+    format!("slimwright plan {} -o slim/{options}", target(style))
+}
+
+/// The rules that wait, where nothing was computed of them.
+fn waiting(plan: &PlanSummary, style: Style<'_>) -> Html {
     let asks = plan.skipped.iter().filter(|skipped| skipped.tier == Some(Tier::Confirm));
     let rules: BTreeSet<&str> = asks.map(|skipped| skipped.rule.as_str()).collect();
     if rules.is_empty() {
         return Html::default();
     }
-    let options: String = rules.iter().map(|rule| format!(" --accept {rule}")).collect();
-    let line = format!("slimwright plan {} -o slim/{options}", target(style));
-    Html::of([paragraph("It waits for your word with these rules; leave out what you do not want:"), command(&line)])
+    let rules: Vec<&str> = rules.into_iter().collect();
+    let lead =
+        "It waits for your word with these rules; leave out what you do not want. What they come to was not computed:";
+    Html::of([paragraph(lead), command(&accepting(style, &rules))])
+}
+
+/// For the script: the map, and the choices with what each comes to.
+fn data(report: &AuditReport, style: Style<'_>) -> Option<Value> {
+    let mut data = report.map.as_ref().map(picture::data)?;
+    if let Some(offers) = report.offers.as_ref().filter(|offers| report.plan.is_some() && !offers.rules.is_empty()) {
+        let before = report.sizes.unpacked.bytes.0;
+        let key = |offered: &Offered| offered.accepted.iter().map(usize::to_string).collect::<Vec<_>>().join(" ");
+        let totals: Map<String, Value> =
+            offers.plans.iter().map(|offered| (key(offered), offered.outcome(before).into())).collect();
+        let rules: Vec<&Text> = offers.rules.iter().map(|(rule, _)| rule).collect();
+        data["choices"] = json!({ "rules": rules, "totals": totals, "command": accepting(style, &[]) });
+    }
+    Some(data)
 }
 
 fn wrong(report: &AuditReport) -> Vec<Html> {

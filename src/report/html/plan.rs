@@ -5,21 +5,14 @@ use super::steps::{Step, left_alone, thousandths, waterfall};
 use crate::base::{ByteSize, Text, count};
 use crate::index::Verdict;
 use crate::report::heavy::HeavyReport;
-use crate::report::layout::{change, relative_to_plan};
+use crate::report::layout::change;
 use crate::report::plan::{DockerfileReport, ImageSize, PlanAction, PlanReport, TakenAway};
 use crate::rules::Tier;
 use std::collections::BTreeSet;
 
 /// The page.
 pub fn render(report: &PlanReport) -> String {
-    let (before, after) = (report.before.unpacked, report.predicted.unpacked);
-    let gaps = if report.gaps.is_empty() { String::new() } else { format!(" + {}", count(report.gaps.len(), "gap")) };
-    let line = format!(
-        "{} today, {}{gaps} predicted ({})",
-        before.bytes,
-        after.bytes,
-        relative_to_plan(before.bytes.0, after.bytes.0, report.unknown())
-    );
+    let line = report.outcome();
     let facts = format!("{} · builds on {} ({})", report.platform, report.base, report.base_reason);
     let mut body = vec![
         el("h1", &[], [text(format!("A smaller {}", report.original))]),

@@ -61,11 +61,31 @@
     });
   }
 
+  const element = document.getElementById("data");
+  const data = element && JSON.parse(element.textContent);
+
+  // Tick boxes for rules that wait: what each choice comes to was computed by a plan, and is only looked up here.
+  const ways = document.getElementById("choices");
+  if (ways && data && data.choices) {
+    const { rules, totals, command } = data.choices;
+    const total = html("p", { class: "lead", role: "status" });
+    const code = html("code", {});
+    const tell = () => {
+      const chosen = boxes.flatMap((box, at) => (box.checked ? [at] : []));
+      total.textContent = totals[chosen.join(" ")] || "Not computed for this choice: the command computes it.";
+      code.textContent = command + chosen.map((at) => ` --accept ${rules[at]}`).join("");
+    };
+    const boxes = rules.map((_, at) => html("input", { type: "checkbox", id: `choice-${at}`, autocomplete: "off" }));
+    boxes.forEach((box) => box.addEventListener("change", tell));
+    const labels = rules.map((rule, at) => html("label", { for: `choice-${at}` }, boxes[at], " ", rule));
+    ways.append(html("fieldset", {}, html("legend", {}, "Let the plan follow"), ...labels), total, html("pre", { tabindex: 0 }, code));
+    tell();
+  }
+
   // The map: the same squares as without a script, and a way into each.
-  const data = document.getElementById("data");
   const place = document.getElementById("map-picture");
   if (!data || !place) return;
-  const { map, verdicts } = JSON.parse(data.textContent);
+  const { map, verdicts } = data;
   const WIDTH = 1000, HEIGHT = 520;
   const sum = (list) => list.reduce((all, node) => all + node[1], 0);
   const squares = (nodes, x, y, width, height) => {
