@@ -270,7 +270,7 @@ pub struct Explore {
     /// Which rules the plan follows at first.
     #[command(flatten)]
     pub followed: Followed,
-    /// When a plan is written, look nothing up in package indexes
+    /// Look nothing up in package indexes, neither when a plan is written nor for that of a build context
     #[arg(long, visible_alias = "offline")]
     pub no_resolve: bool,
     /// When to colour

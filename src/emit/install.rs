@@ -18,6 +18,7 @@ pub fn settings(style: Style, out: &mut String) {
     out.push_str(
         "# Another index instead of the default one: --build-arg PIP_INDEX_URL=URL. One with credentials is better\n\
          # mounted, with BuildKit: RUN --mount=type=secret,id=pip,target=/etc/pip.conf and --secret id=pip,src=FILE.\n\
+         # A CA of your own: the same with id=ca, target=/run/secrets/ca.pem, and PIP_CERT=/run/secrets/ca.pem before the command.\n\
          ARG PIP_INDEX_URL\n",
     );
     if style != Style::Pip {

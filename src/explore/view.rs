@@ -98,7 +98,8 @@ impl Painter<'_> {
                     let percent = u128::from(*done) * 100 / u128::from(of.max(1));
                     format!(" of {}, {percent} %", ByteSize(of))
                 });
-                (what.to_string(), format!("{}{}", ByteSize(*done), part.unwrap_or_default()))
+                let done = if *done == 0 && of.is_none() { String::new() } else { ByteSize(*done).to_string() };
+                (what.to_string(), format!("{done}{}", part.unwrap_or_default()))
             }
         };
         let lines = vec![Line::from(""), Line::from(format!("  {what} …")), Line::from(format!("  {done}"))];

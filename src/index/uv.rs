@@ -291,6 +291,18 @@ fn yanked(stderr: &str) -> Vec<(String, String, String)> {
 
 /// uv's own words about a failure, in one line: without its decoration, cut, and without secrets.
 pub(super) fn shortened(stderr: &str) -> String {
+    // Its sentences may be broken over lines anywhere.
+    let whole = stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    let has = |phrase: &str| whole.contains(phrase);
+    // What uv concludes from them says nothing of the wall.
+    if has("401 Unauthorized") {
+        return "it asks for credentials, and was given none that it takes (401)".to_owned();
+    }
+    if has("403 Forbidden") {
+        return "it refuses to answer (403): a wall is between, or the credentials are for something else".to_owned();
+    }
+    let untrusted = has("peer certificate") || has("UnknownIssuer");
+    let more = if untrusted { "; SSL_CERT_FILE names a file of your own CA, outside of the repository" } else { "" };
     let decoration = |c: char| c.is_whitespace() || "×╰─▶│├".contains(c);
     let lines = stderr.lines().map(|line| line.trim_matches(decoration)).filter(|line| !line.is_empty());
     let strip = |line: &str| {
@@ -307,7 +319,7 @@ pub(super) fn shortened(stderr: &str) -> String {
         [first, .., last] if first.len() + last.len() < 160 && words.len() > 3 => format!("{first}: {last}"),
         few => few.join(" "),
     };
-    cut(&masked(&text), 240)
+    cut(&masked(&text), 240) + more
 }
 
 pub(super) fn cut(text: &str, most: usize) -> String {
@@ -340,6 +352,23 @@ mod tests {
             shortened(old),
             "No solution found when resolving dependencies: Because there is no version of a==1"
         );
+    }
+
+    #[test]
+    fn a_wall_is_told_as_one() {
+        let hint = |what: &str| {
+            format!(
+                "error: No solution found when resolving dependencies\n  cause: Because six was not found in the package registry and \
+                 you require six==1.16.0, we can conclude that your requirements are unsatisfiable.\n\nhint: An index URL \
+                 (http://127.0.0.1:1/simple) could not be queried due to {what}"
+            )
+        };
+        let told = shortened(&hint("a lack of valid authentication credentials (401\n  Unauthorized)"));
+        assert_eq!(told, "it asks for credentials, and was given none that it takes (401)");
+        assert!(shortened(&hint("a 403 Forbidden error")).starts_with("it refuses to answer (403)"));
+        let untrusted =
+            "error: Failed to fetch: https://a.example/simple/\n  cause: invalid peer certificate: UnknownIssuer";
+        assert!(shortened(untrusted).ends_with("SSL_CERT_FILE names a file of your own CA, outside of the repository"));
     }
 
     #[test]

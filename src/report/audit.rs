@@ -551,14 +551,20 @@ pub struct Offered {
 }
 
 impl Offered {
-    /// What it comes to, in words.
-    pub fn outcome(&self, before: u64) -> String {
+    /// What it comes to, in words; `without` is the plan that accepts none of the rules.
+    pub fn outcome(&self, before: u64, without: u64) -> String {
         let gaps = match self.gaps {
             0 => String::new(),
             gaps => format!(" + {}", crate::base::count(gaps, "gap")),
         };
         let relative = super::layout::relative_to_plan(before, self.predicted, self.unknown);
-        format!("{}{gaps} predicted ({relative})", ByteSize(self.predicted))
+        let less = match without.abs_diff(self.predicted) {
+            0 if self.accepted.is_empty() => String::new(),
+            0 => ", as much as without".to_owned(),
+            bytes if self.predicted < without => format!(", {} less than without", ByteSize(bytes)),
+            bytes => format!(", {} more than without", ByteSize(bytes)),
+        };
+        format!("{}{gaps} predicted ({relative}){less}", ByteSize(self.predicted))
     }
 }
 

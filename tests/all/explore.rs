@@ -1,8 +1,9 @@
 //! The terminal explorer: keys in, screens and orders out, without a terminal.
 
-use crate::budget::service;
+use crate::budget::dist;
 use crate::fixture::image;
 use crate::golden;
+use crate::prove::on_python;
 use assert_cmd::Command;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -13,6 +14,29 @@ use slimwright::image::Image;
 use slimwright::plan::PlanOptions;
 use slimwright::rules::{Finding, Rule, embedded, evaluate};
 use std::sync::Arc;
+
+const SITE: &str = "usr/local/lib/python3.11/site-packages";
+
+/// A GPU build, an uninstalled distribution, a cache and an application on a base that is known. `more` is in the layer that pip
+/// made.
+pub fn team(more: &str) -> Image {
+    let installed = [
+        dist("easyocr", "1.7.1", 5_000_000, &["torch"]),
+        dist("torch", "2.1.1", 310_000_000, &["nvidia-cublas-cu12", "nvidia-cudnn-cu12"]),
+        dist("nvidia-cublas-cu12", "12.1", 200_000_000, &[]),
+        dist("nvidia-cudnn-cu12", "8.9", 100_000_000, &[]),
+        dist("requests", "2.31.0", 2_000_000, &[]),
+        dist("oldlib", "1.0", 60_000_000, &[]),
+    ]
+    .concat();
+    let mut image = on_python(&format!(
+        "layer RUN pip install -r requirements.txt\n{installed}{more}f root/.cache/pip/http/x 30000000\n\
+         layer RUN pip uninstall -y oldlib\nw {SITE}/oldlib.py\nw {SITE}/oldlib-1.0.dist-info\n\
+         layer COPY . /app\nf app/requirements.txt = easyocr\\nrequests\\noldlib\\n\nf app/model.bin 20000000\n"
+    ));
+    image.name = "team/service:1.0".into();
+    image
+}
 
 /// An explorer, and who would do what it orders.
 struct Session<'a> {
@@ -104,7 +128,7 @@ fn session(image: &Image, size: (u16, u16), then: impl FnOnce(&mut Session<'_>))
 fn screens_at_two_sizes() {
     for (size, name) in [((80, 24), "80x24"), ((160, 48), "160x48")] {
         let waiting = State::new(size, Choices::default());
-        session(&service(""), size, |session| {
+        session(&team(""), size, |session| {
             session.plan(Choices::default());
             let mut all = screen(&waiting);
             let mut shot = |session: &mut Session<'_>, keys: &[Key]| {
@@ -142,7 +166,7 @@ fn the_rows_of_owners_are_the_image() {
 
 #[test]
 fn a_switched_rule_makes_the_plan_anew_and_the_total_is_the_plans() {
-    session(&service(""), (100, 30), |session| {
+    session(&team(""), (100, 30), |session| {
         let all = session.plan(Choices::default());
         session.press(&[Key::Char('3')]);
         session.go_to("torch-cuda");
@@ -166,7 +190,7 @@ fn a_switched_rule_makes_the_plan_anew_and_the_total_is_the_plans() {
 
 #[test]
 fn files_are_found_opened_and_ordered() {
-    session(&service(""), (120, 40), |session| {
+    session(&team(""), (120, 40), |session| {
         session.plan(Choices::default());
         session.press(&[Key::Char('4'), Key::Char('/')]);
         session.typed("model\\.bin");
@@ -243,7 +267,7 @@ fn every_key_in_every_pane_leaves_a_screen() {
         Key::Backspace,
     ]);
     let keys: Vec<Key> = keys.collect();
-    session(&service(""), (80, 24), |session| {
+    session(&team(""), (80, 24), |session| {
         session.plan(Choices::default());
         for first in &keys {
             for second in &keys {

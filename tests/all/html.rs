@@ -1,15 +1,17 @@
 //! HTML reports: one page that asks nobody for anything, whatever an image calls its files.
 
-use crate::budget::service;
+use crate::budget::{dist, service};
+use crate::explore::team;
 use crate::fixture::{image, recorded};
 use crate::tarballs::Store;
 use assert_cmd::Command;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest as _, Sha256};
+use slimwright::base::ByteSize;
 use slimwright::facts::Survey;
 use slimwright::fs::View;
-use slimwright::report::{AUDIT_FORMATS, AuditReport, Part, text::Style};
+use slimwright::report::{AUDIT_FORMATS, AuditReport, MAX_OFFERED, Part, offered_choices, text::Style};
 use std::collections::BTreeSet;
 
 /// What stands between the tags of the only element of a kind, and the page without it.
@@ -49,7 +51,9 @@ fn checked(page: &str) -> String {
         if node.tag_name().name() == "table" {
             assert!(node.children().any(|child| child.tag_name().name() == "caption"));
             let heads = node.descendants().filter(|child| child.tag_name().name() == "th");
-            assert!(heads.into_iter().all(|head| head.attribute("scope") == Some("col")));
+            for head in heads {
+                assert!(head.attribute("scope") == Some("col") && head.text().is_some_and(|text| !text.is_empty()));
+            }
         }
     }
     document.descendants().filter_map(|node| node.text()).collect()
@@ -138,4 +142,62 @@ fn a_plan_is_a_page_with_its_steps_commands_and_proof() {
     let (json, markdown) = (run("json", "slim-json"), run("markdown", "slim-markdown"));
     assert_eq!(json.replace("slim-json", "slim"), report("plan.json"));
     assert_eq!(markdown.replace("slim-markdown", "slim"), report("REPORT.md"));
+}
+
+#[test]
+fn each_choice_among_rules_that_wait_is_a_plan_of_its_own() {
+    let store = Store::new();
+    let more =
+        [dist("pytest", "7.4.3", 3_000_000, &[]), format!("f {DOCS}/copyright 1000\nf {DOCS}/manual.pdf 5000000\n")];
+    let file = recorded(&team(&more.concat()));
+    let target = file.path().to_str().unwrap();
+    let run = |args: &[&str]| {
+        let mut command = Command::cargo_bin("slimwright").unwrap();
+        command.env("SLIMWRIGHT_CACHE_DIR", store.path("cache")).current_dir(store.0.path());
+        let output = command.args(args).args(["-q"]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let page = run(&["audit", target, "--format", "html"]);
+    checked(&page);
+    let (data, _) = taken(&page, "id=\"data\">", "</script>");
+    let data: serde_json::Value = serde_json::from_str(&data).unwrap();
+    let rules: Vec<&str> = data["choices"]["rules"].as_array().unwrap().iter().map(|id| id.as_str().unwrap()).collect();
+    assert!(rules.len() > 1 && rules.contains(&"development-tools"), "{rules:?}");
+    let totals = data["choices"]["totals"].as_object().unwrap();
+    assert_eq!(totals.len(), (1 << rules.len()).min(MAX_OFFERED));
+    for (n, (key, total)) in totals.iter().enumerate() {
+        let folder = format!("slim-{n}");
+        let mut words = vec!["plan", target, "-o", &folder, "--no-resolve", "--format", "json"];
+        words.extend(key.split_whitespace().flat_map(|at| ["--accept", rules[at.parse::<usize>().unwrap()]]));
+        let plan: serde_json::Value = serde_json::from_str(&run(&words)).unwrap();
+        let bytes = plan["predicted"]["unpacked"]["bytes"].as_u64().unwrap();
+        let predicted = ByteSize(bytes);
+        assert!(page.contains(&format!("data-sort=\"{bytes}\"")), "{key}: {bytes}");
+        assert!(total.as_str().unwrap().starts_with(&format!("{predicted} ")), "{key}: {total}, {predicted}");
+        let command = format!(
+            "slimwright plan {target} -o slim/{}",
+            words[7..].iter().map(|word| format!(" {word}")).collect::<String>()
+        );
+        assert!(page.contains(&command), "{command}");
+    }
+}
+
+const DOCS: &str = "usr/share/doc/gcc";
+
+#[test]
+fn choices_are_bounded_and_the_simplest_come_first() {
+    assert_eq!(offered_choices(0), [Vec::<usize>::new()]);
+    assert_eq!(offered_choices(2), [vec![], vec![0], vec![1], vec![0, 1]]);
+    assert_eq!(offered_choices(3).len(), 8);
+    assert_eq!(offered_choices(5).len(), 32);
+    for rules in [1, 4, 6, 9, 30, 31, 400] {
+        let choices = offered_choices(rules);
+        let distinct: BTreeSet<&Vec<usize>> = choices.iter().collect();
+        let shown = rules.min(MAX_OFFERED - 2);
+        assert!(choices.len() <= MAX_OFFERED && distinct.len() == choices.len() && choices[0].is_empty());
+        assert!((0..shown).all(|at| distinct.contains(&vec![at])), "{rules}: each alone");
+        assert!(distinct.contains(&(0..shown).collect::<Vec<usize>>()), "{rules}: all at once");
+        assert!(choices.iter().all(|chosen| chosen.is_sorted()), "{rules}");
+    }
 }

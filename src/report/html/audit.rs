@@ -83,7 +83,7 @@ fn map(report: &AuditReport) -> Vec<Html> {
             Cell::from(&*group.note),
         ]
     });
-    out.push(table("Each byte of each layer, once", &["What", "Unpacked", "Share", "", "About"], rows));
+    out.push(table("Each byte of each layer, once", &["What", "Unpacked", "Share", "Bar", "About"], rows));
     out
 }
 
@@ -137,11 +137,11 @@ fn offers(report: &AuditReport, plan: &PlanSummary, style: Style<'_>) -> Html {
         vec![
             Cell::from(if names.is_empty() { "none".to_owned() } else { names.join(", ") }),
             number(ByteSize(offered.predicted), offered.predicted),
-            Cell::from(offered.outcome(report.sizes.unpacked.bytes.0)),
+            Cell::from(offered.outcome(report.sizes.unpacked.bytes.0, plan.predicted.bytes.0)),
             Cell::from(accepting(style, &names)),
         ]
     };
-    let heads = ["With", "Predicted", "", "Command"];
+    let heads = ["With", "Predicted", "In words", "Command"];
     let table = table("What the plan comes to with the rules that wait", &heads, offers.plans.iter().map(row));
     let about = offers
         .rules
@@ -174,11 +174,12 @@ fn waiting(plan: &PlanSummary, style: Style<'_>) -> Html {
 /// For the script: the map, and the choices with what each comes to.
 fn data(report: &AuditReport, style: Style<'_>) -> Option<Value> {
     let mut data = report.map.as_ref().map(picture::data)?;
-    if let Some(offers) = report.offers.as_ref().filter(|offers| report.plan.is_some() && !offers.rules.is_empty()) {
-        let before = report.sizes.unpacked.bytes.0;
+    let offers = report.offers.as_ref().filter(|offers| !offers.rules.is_empty());
+    if let Some((plan, offers)) = report.plan.as_ref().zip(offers) {
+        let (before, without) = (report.sizes.unpacked.bytes.0, plan.predicted.bytes.0);
         let key = |offered: &Offered| offered.accepted.iter().map(usize::to_string).collect::<Vec<_>>().join(" ");
         let totals: Map<String, Value> =
-            offers.plans.iter().map(|offered| (key(offered), offered.outcome(before).into())).collect();
+            offers.plans.iter().map(|offered| (key(offered), offered.outcome(before, without).into())).collect();
         let rules: Vec<&Text> = offers.rules.iter().map(|(rule, _)| rule).collect();
         data["choices"] = json!({ "rules": rules, "totals": totals, "command": accepting(style, &[]) });
     }
@@ -285,7 +286,7 @@ fn packages(report: &AuditReport) -> Vec<Html> {
         let size = number(ByteSize(package.bytes), package.bytes);
         vec![Cell::from(&*package.name), Cell::from(&*package.version), size, Cell::from(asked)]
     });
-    let heads = ["Name", "Version", "Unpacked", ""];
+    let heads = ["Name", "Version", "Unpacked", "By hand"];
     let os = table("OS packages, the largest first", &heads, rows);
     let rows = report.conda_packages.iter().map(|package| {
         let asked = if package.requested { "asked for" } else { "" };

@@ -25,7 +25,7 @@ pub fn verdict(verdict: &Verdict) -> String {
             place.into(),
         ]
     });
-    let all = vec![table("All limits, the worst first", &["", "Limit", "What was found", "Written in"], rows)];
+    let all = vec![table("All limits, the worst first", &["Verdict", "Limit", "What was found", "Written in"], rows)];
     let planned = verdict.planned.iter().map(|planned| {
         let (word, _) = outcome(planned.outcome);
         let waiting: String = planned.waiting.iter().map(|rule| format!(" --accept {rule}")).collect();
@@ -89,7 +89,7 @@ pub fn diff(diff: &Diff) -> String {
         let (before, after) = (sizes.before.bytes, sizes.after.bytes);
         Some(vec![what.into(), number(before, before.0), number(after, after.0), difference(sizes.difference)])
     });
-    let totals = table("In all", &["", "Before", "After", "Difference"], rows);
+    let totals = table("In all", &["Size", "Before", "After", "Difference"], rows);
     let most = diff.causes.iter().map(|cause| cause.difference.unsigned_abs()).max().unwrap_or_default().max(1);
     let rows = diff.causes.iter().map(|cause| {
         let class = if cause.difference > 0 { "added" } else { "goes" };
@@ -103,7 +103,7 @@ pub fn diff(diff: &Diff) -> String {
         ]
     });
     let causes =
-        table("Every cause; they sum to the difference", &["Cause", "Before", "After", "Difference", ""], rows);
+        table("Every cause; they sum to the difference", &["Cause", "Before", "After", "Difference", "Bar"], rows);
     let rows =
         diff.causes.iter().flat_map(|cause| cause.rows.iter().map(move |row| (cause, row))).map(|(cause, row)| {
             let version = |version: &Option<Text>| Cell::from(version.as_deref().unwrap_or("–"));

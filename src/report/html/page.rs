@@ -99,7 +99,8 @@ pub(super) fn paragraph(line: impl Display) -> Html {
 
 /// A command to paste.
 pub(super) fn command(line: &str) -> Html {
-    el("pre", &[], [el("code", &[], [text(line)])])
+    // It may be wider than the page, and the keyboard scrolls it.
+    el("pre", &[("tabindex", "0")], [el("code", &[], [text(line)])])
 }
 
 /// A cell: what is shown, and of numbers what is sorted by.

@@ -142,7 +142,7 @@ fn heavy(rows: &[HeavyReport]) -> Vec<Html> {
             el("ul", &[], cuts).into(),
         ]
     };
-    let heads = ["What", "Its own", "With what it alone brings", "", "Brought in by", "Would go"];
+    let heads = ["What", "Its own", "With what it alone brings", "Bar", "Brought in by", "Would go"];
     let table = table("Sizes in the original, unpacked", &heads, rows.iter().map(row));
     vec![table]
 }
@@ -211,7 +211,7 @@ fn layers(report: &PlanReport) -> Vec<Html> {
         };
         image.layers.iter().map(row).collect()
     };
-    let heads = ["Layer", "Unpacked", "", "Made by"];
+    let heads = ["Layer", "Unpacked", "Bar", "Made by"];
     vec![
         table("Today", &heads, rows(&report.before, "stays")),
         table("As predicted", &heads, rows(&report.predicted, "goes")),

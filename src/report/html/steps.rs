@@ -52,7 +52,7 @@ pub(super) fn waterfall(before: u64, steps: &[Step<'_>], after: u64) -> Html {
         at = then;
     }
     rows.push(total("predicted", after));
-    table("What the plan does, from today's size to the predicted one", &["What", "Unpacked", "", "Rule"], rows)
+    table("What the plan does, from today's size to the predicted one", &["What", "Unpacked", "Bar", "Rule"], rows)
 }
 
 /// What a plan does not do, and why.
