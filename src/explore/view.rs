@@ -7,7 +7,7 @@ use super::state::{Asking, State};
 use super::tree::Node;
 use crate::base::{Basis, ByteSize, Text, count};
 use crate::fs::Fate;
-use crate::report::{columns, fit, left, right, wrap};
+use crate::report::{columns, fit, left, right, wrap_to};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
@@ -33,8 +33,8 @@ pub fn draw(frame: &mut Frame<'_>, state: &State, color: bool) {
                 Layout::horizontal([Constraint::Length(list_width(body.width)), Constraint::Min(10)]).areas::<2>(body);
             painter.list(frame, list, contents);
             painter.files(frame, files, contents);
-            let lines = wrap(&painter.about(contents), usize::from(about.width));
-            let lines = lines.into_iter().take(2).map(Line::from).collect::<Vec<_>>();
+            let lines = wrap_to(&painter.about(contents), usize::from(about.width), 2);
+            let lines = lines.into_iter().map(Line::from).collect::<Vec<_>>();
             frame.render_widget(Paragraph::new(lines), about);
         }
         None => painter.reading(frame, body),

@@ -87,7 +87,7 @@ fn push_word(lines: &mut [String], word: &str) {
 }
 
 /// [`wrap`] in at most `limit` lines; the last one ends with `…` when something was cut off.
-pub(super) fn wrap_to(text: &str, width: usize, limit: usize) -> Vec<String> {
+pub(crate) fn wrap_to(text: &str, width: usize, limit: usize) -> Vec<String> {
     let mut lines = wrap(text, width);
     if lines.len() > limit {
         lines.truncate(limit);

@@ -182,7 +182,7 @@ fn a_switched_rule_makes_the_plan_anew_and_the_total_is_the_plans() {
         assert!(session.row().contains("torch-cuda") && session.row().contains("[ ]"), "{}", session.row());
         let Some(Order::Plan(back)) = session.press(&[Key::Char(' ')]) else { panic!("no plan is ordered") };
         assert_eq!((back.clone(), session.plan(back)), (Choices::default(), all));
-        session.go_to("unused-closure");
+        session.go_to("rebuild");
         assert_eq!(session.press(&[Key::Char(' ')]), None);
         assert!(session.screen().contains("follows from the others"), "{}", session.screen());
     });

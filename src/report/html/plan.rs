@@ -110,7 +110,8 @@ fn left(report: &PlanReport) -> Vec<Html> {
     let rules: BTreeSet<&str> = asks.map(|skipped| skipped.rule.as_str()).collect();
     let options: Vec<String> = rules.iter().map(|rule| format!("--accept {rule}")).collect();
     let offered = (!options.is_empty()).then(|| {
-        let line = "These rules wait for your word. Plan again with those that you agree to:";
+        let line = "These rules wait for your word. Plan again with those that you agree to; the page of an audit (`slimwright audit \
+                    --format html`) computes what each choice comes to:";
         Html::of([paragraph(line), command(&options.join(" "))])
     });
     let rows = report.overridden.iter().map(|row| {
