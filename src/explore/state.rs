@@ -341,7 +341,7 @@ impl State {
             (Key::Char(' ') | Key::Enter, Some((true, open))) => self.tree.set_open(&contents, !open),
             (Key::Right | Key::Char('l'), Some((true, false))) => self.tree.set_open(&contents, true),
             (Key::Left | Key::Char('h'), Some((true, true))) => self.tree.set_open(&contents, false),
-            (Key::Left | Key::Char('h'), _) => self.tree.to_parent(),
+            (Key::Left | Key::Char('h'), _) => self.tree.go_up(),
             _ => {
                 let count = self.tree.rows().len();
                 self.tree.cursor = moved(self.tree.cursor, count, rows, key).unwrap_or(self.tree.cursor);

@@ -229,7 +229,7 @@ impl Tree {
     }
 
     /// Goes to the folder that the row is in.
-    pub fn to_parent(&mut self) {
+    pub fn go_up(&mut self) {
         let depth = self.here().map_or(0, |(_, node)| node.depth);
         let above = self.shown[..self.cursor].iter().rposition(|&id| self.nodes[id as usize].depth < depth);
         self.cursor = above.unwrap_or(self.cursor);
