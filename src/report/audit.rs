@@ -569,7 +569,7 @@ impl Offered {
 }
 
 /// Plans that are made for a page, at most.
-pub const MAX_OFFERED: usize = 32;
+pub const MAX_OFFERED: usize = 16;
 
 /// Which choices of so many rules are computed: none first, then each alone, then all, then more and more of them, as long as
 /// there are no more than [`MAX_OFFERED`].

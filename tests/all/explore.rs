@@ -86,8 +86,8 @@ impl Session<'_> {
     /// The row that one is at in the pane that has the keys.
     fn row(&self) -> String {
         let screen = self.screen();
-        let rows = screen.lines().filter_map(|line| line.split(['┃']).find(|part| part.starts_with('>')));
-        rows.last().unwrap_or_default().to_owned()
+        let mut rows = screen.lines().filter_map(|line| line.split('┃').find(|part| part.starts_with('>')));
+        rows.next_back().unwrap_or_default().to_owned()
     }
 
     fn screen(&self) -> String {
