@@ -41,6 +41,8 @@ struct Settings {
     rules: Vec<Rule>,
     only: Vec<String>,
     output: Output,
+    /// Whether a registry on this machine may be spoken to without TLS.
+    insecure: bool,
     packing: Packing,
     created: Option<String>,
     force: bool,
@@ -100,7 +102,12 @@ impl Settings {
         args.only.iter().try_for_each(|id| check(&rules, id))?;
         let packing = packing(&output, args.compression, args.level)?;
         let created = epoch()?.map(rfc3339).transpose()?;
-        let mut input = Input::new(locate(args.source)?, &Asked::default())?;
+        // The option may be for the one of both that is a registry.
+        let insecure = args.source.insecure;
+        let mut source = locate(args.source)?;
+        let is_pushed = output.form == Form::Registry;
+        source.insecure &= !is_pushed || matches!(source.target.parse(), Ok(Target::Registry(_)));
+        let mut input = Input::new(source, &Asked::default())?;
         if args.only.is_empty() {
             input = input.with_sources();
         }
@@ -130,6 +137,7 @@ impl Settings {
             rules,
             only: args.only,
             output,
+            insecure,
             packing,
             created,
             force: args.force,
@@ -219,7 +227,7 @@ impl Settings {
             packing: self.packing,
             created: self.created.clone(),
             limits: self.input.options.limits,
-            registry: registry::Options { insecure: self.input.options.insecure, ..registry::Options::default() },
+            registry: registry::Options { insecure: self.insecure, ..registry::Options::default() },
             mount_from: self.mount_from(),
         }
     }
