@@ -88,9 +88,6 @@ impl Wire {
         let fine: &[u16] = if ask.range.is_some() { &[200, 206, 416] } else { &[200, 206] };
         self.authorized(ask, &url, fine, &|http| {
             let mut request = http.get(url.clone());
-            if ask.path.starts_with("manifests/") {
-                request = request.header(ACCEPT, KINDS.join(", "));
-            }
             if let Some(range) = ask.range {
                 request = request.header(RANGE, range);
             }
@@ -117,6 +114,10 @@ impl Wire {
         loop {
             let header = if is_own { self.auth.header(self)? } else { None };
             let mut request = build(&self.http);
+            // To who names no kinds a registry says that there is no manifest of a newer one.
+            if ask.path.starts_with("manifests/") {
+                request = request.header(ACCEPT, KINDS.join(", "));
+            }
             if let Some(header) = &header {
                 request = request.header(AUTHORIZATION, header.clone());
             }

@@ -159,3 +159,14 @@ fn a_manifest_is_put_by_its_tag_and_is_what_the_registry_says_it_took() {
     let error = client.push_manifest("slim", "application/json", b"[]").unwrap_err();
     assert!(matches!(error, RegistryError::Digest { .. }), "{error}");
 }
+
+#[test]
+fn whether_a_manifest_is_there_is_asked_with_the_kinds_that_it_may_have() {
+    // As Docker's registry answers: a manifest of OCI's is there for those alone who name that kind.
+    let server = Server::new(|request, _| match request.header("accept") {
+        Some(kinds) if kinds.contains("application/vnd.oci.image.manifest.v1+json") => reply(200),
+        _ => reply(404),
+    });
+    assert!(server.client_with(quick()).has_manifest("slim").unwrap().is_some());
+    assert_eq!(server.requests()[0].method, "HEAD");
+}
