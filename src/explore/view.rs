@@ -18,8 +18,9 @@ use ratatui::widgets::{Block, BorderType, Clear, Paragraph};
 const SIZE: usize = 8;
 /// From so many columns on, files have their hidden bytes beside them.
 const WIDE: u16 = 120;
-/// What the last line says.
+/// What the last line says, and where that has no room.
 const KEYS: &str = "Tab pane  / filter  s sort  Space switch  w why  e explain  x take  p plan  ? q";
+const FEW_KEYS: &str = "? keys  q quit  Tab pane  / filter  Space switch";
 
 /// Draws the state; with `color` some letters have one as well.
 pub fn draw(frame: &mut Frame<'_>, state: &State, color: bool) {
@@ -115,10 +116,16 @@ impl Painter<'_> {
     /// The list to the left, under the names of all three.
     fn list(&self, frame: &mut Frame<'_>, area: Rect, contents: &Contents) {
         let state = self.state;
-        let titles = Pane::ALL.iter().take(3).enumerate().map(|(at, pane)| {
-            if *pane == state.left { format!("[{}]", pane.title()) } else { format!("{} {}", at + 1, pane.title()) }
-        });
-        let block = self.frame_of(&titles.collect::<Vec<_>>().join(" "), state.focus != Pane::Files);
+        let title = |is_short: bool| {
+            let titles = Pane::ALL.iter().take(3).enumerate().map(|(at, pane)| match *pane == state.left {
+                true => format!("[{}]", pane.title()),
+                false if is_short => (at + 1).to_string(),
+                false => format!("{} {}", at + 1, pane.title()),
+            });
+            titles.collect::<Vec<_>>().join(" ")
+        };
+        let is_short = columns(&title(false)) + 4 > usize::from(area.width);
+        let block = self.frame_of(&title(is_short), state.focus != Pane::Files);
         let inner = block.inner(area);
         frame.render_widget(block, area);
         let list = state.list();
@@ -275,7 +282,8 @@ impl Painter<'_> {
             (None, Some(_)) => "↑ ↓ PgUp PgDn scroll   Esc back".to_owned(),
             _ if !state.said.is_empty() => state.said.to_string(),
             _ if state.contents.is_some() && state.progress.is_some() => self.under_way(),
-            _ => KEYS.to_owned(),
+            _ if columns(KEYS) <= width => KEYS.to_owned(),
+            _ => FEW_KEYS.to_owned(),
         };
         Line::styled(fit(&text, width), Style::new().add_modifier(Modifier::BOLD))
     }

@@ -147,6 +147,16 @@ fn screens_at_two_sizes() {
 }
 
 #[test]
+fn a_narrow_screen_says_where_one_is_and_how_to_get_out() {
+    session(&team(""), (60, 20), |session| {
+        session.plan(Choices::default());
+        session.press(&[Key::Char('3')]);
+        let screen = session.screen();
+        assert!(screen.contains("1 2 [Findings]") && screen.contains("q quit"), "{screen}");
+    });
+}
+
+#[test]
 fn the_rows_of_owners_are_the_image() {
     for spec in
         ["layer x\nf a 10\nf b/c 20\nlayer y\nw a\nf b/c 5\nh d -> b/c\n", "layer x\nd a\n", "layer x\nf a 7\nf a 8\n"]
