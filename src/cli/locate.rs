@@ -1,5 +1,5 @@
 //! What is meant by a target that is named without its kind: a file or folder that is there, a build context, an image of
-//! the engine, or one of a registry. In this order, and the first one that is there.
+//! the engine or of Podman's store, or one of a registry. In this order, and the first one that is there.
 //!
 //! A name that only looks like one that the engine has goes to no registry: somebody else may own what was mistyped.
 
@@ -9,7 +9,7 @@ use super::progress::Bar;
 use crate::base::{Hint as _, Text, nearest_name, nearest_path, split_tag};
 use crate::context;
 use crate::daemon::{DaemonError, Engine};
-use crate::image::{Form, ImageError, KINDS, Local, Progress as _, Target};
+use crate::image::{Form, ImageError, KINDS, Local, Progress as _, Target, has_in_containers_storage};
 use crate::registry::Reference;
 use std::path::{Path, PathBuf};
 
@@ -147,8 +147,11 @@ fn named(text: &str, path: &Path) -> Result<Option<Located>> {
         return near_kind(text).map(|()| None);
     };
     let located = |kind: &str, found| Some(Located { target: format!("{kind}{text}"), dockerfile: None, found });
-    let Engines::HasNot { why, near: hint, engine } = in_engine(text)? else {
-        return Ok(located("docker-daemon:", Found { origin: "from the engine".into(), ..Found::default() }));
+    let of = |origin: &str| Found { origin: origin.into(), ..Found::default() };
+    let (why, hint, engine) = match in_engine(text)? {
+        Engines::Has => return Ok(located("docker-daemon:", of("from the engine"))),
+        Engines::Stored => return Ok(located("containers-storage:", of("from the store of Podman and Buildah"))),
+        Engines::HasNot { why, near, engine } => (why, near, engine),
     };
     near_kind(text)?;
     let near = nearest_path(path);
@@ -201,12 +204,16 @@ pub fn is_nothing(text: &str) -> bool {
         Ok(Target::Local(local)) => local.form.is_some() || local.path.exists() || text.contains(':'),
         _ => true,
     };
-    !is_local && Engine::connect().and_then(|engine| engine.inspect(text)).is_err()
+    !is_local
+        && Engine::connect().and_then(|engine| engine.inspect(text)).is_err()
+        && !has_in_containers_storage(text).unwrap_or(false)
 }
 
 /// What an engine says of a name.
 enum Engines {
     Has,
+    /// Podman's store has it, which takes no engine.
+    Stored,
     HasNot {
         /// Why.
         why: String,
@@ -223,6 +230,9 @@ fn in_engine(text: &str) -> Result<Engines> {
         Ok(_) => return Ok(Engines::Has),
         Err(error) => error,
     };
+    if has_in_containers_storage(text).unwrap_or(false) {
+        return Ok(Engines::Stored);
+    }
     let DaemonError::NoSuchImage { place, similar, .. } = &error else {
         return Ok(Engines::HasNot { why: error.to_string(), near: None, engine: error.hint() });
     };

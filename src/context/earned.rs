@@ -354,7 +354,8 @@ impl Stage {
         let all_good = sources.iter().all(|word| {
             let found = self.named(word);
             let inner = word.ends_with('.') || found.len() > 1 && !into;
-            !inner && !found.is_empty() && found.iter().all(is_good)
+            // What is not there makes it fail.
+            !inner && (!found.is_empty() || self.is_missing(word)) && found.iter().all(is_good)
         });
         let ends = !last.ends_with('/') || into;
         if all_good && ends && (into || sources.len() == 1) { Grasp::Sure } else { Grasp::Open }

@@ -81,6 +81,11 @@ impl Stage {
             && !is_special(path.as_bytes())
     }
 
+    /// Whether what a command names, and no pattern, is not there, for sure.
+    pub(super) fn is_missing(&self, word: &str) -> bool {
+        !word.contains(['*', '?', '[']) && self.at(word).is_some_and(|path| self.is_surely_absent(&path))
+    }
+
     /// Whether nothing can be made at a path, for sure: there is no folder that would have it.
     pub(super) fn is_nowhere(&self, path: &ImagePath) -> bool {
         let folder = parent(path.as_bytes());
@@ -99,7 +104,7 @@ impl Stage {
             let Some(own) = self.at(word) else { return Outcome::Unknown(GapReason::Where(word.clone())) };
             let is_pattern = word.contains(['*', '?', '[']);
             let found = self.named(word);
-            fails |= found.is_empty() && !forces && !is_pattern && self.is_surely_absent(&own);
+            fails |= found.is_empty() && !forces && self.is_missing(word);
             let real = self.place_of(own.as_bytes());
             let is_file = self.tree.get(real.as_bytes()).is_some_and(|entry| entry.kind != EntryKind::Directory);
             if !is_pattern && (deep || is_file || sure && !self.tree.is_directory(real.as_bytes())) {
@@ -288,11 +293,14 @@ impl Stage {
         }
         let alone = has("T", "--no-target-directory");
         let into = !alone && (self.tree.is_directory(real.as_bytes()) || last.ends_with('/') || sources.len() > 1);
-        let mut unknown: Option<String> = None;
+        let (mut unknown, mut fails): (Option<String>, bool) = (None, false);
         for source in sources {
             let found = self.named(source);
-            if found.is_empty() && self.at(source).is_none_or(|path| !self.is_surely_absent(&path)) {
-                unknown.get_or_insert_with(|| (*source).clone());
+            if found.is_empty() {
+                match self.is_missing(source) {
+                    true => fails = true,
+                    false => _ = unknown.get_or_insert_with(|| (*source).clone()),
+                }
             }
             for path in found {
                 let from = if links || moves { path.clone() } else { self.tree.resolve(&path) };
@@ -315,6 +323,7 @@ impl Stage {
         }
         match unknown {
             Some(word) => Outcome::Partly(GapReason::Content(word), Writes::at(real)),
+            None if fails => Outcome::Fails,
             None => Outcome::Done,
         }
     }

@@ -205,6 +205,7 @@ impl Stage {
             None => Some(home),
             Some(field) => field.value.clone().filter(|value| value != "-"),
         };
+        let is_missing = to.as_deref().is_some_and(|to| self.is_missing(to));
         let is_walked = to.as_deref().is_some_and(|to| self.at(to).is_some());
         let path = to.and_then(|to| self.written_at(&to));
         let Some(path) = path.filter(|path| !is_special(path.as_bytes())) else {
@@ -218,7 +219,11 @@ impl Stage {
         // Of a base that nobody has read a gap is told already.
         let stays = must || is_sure || !self.is_whole() || self.scope.directory.as_ref() == Some(&there);
         self.scope.directory = stays.then_some(there);
-        Ran::quiet(if is_sure { Status::Success } else { Status::Unknown })
+        Ran::quiet(match is_sure {
+            true => Status::Success,
+            false if is_missing => Status::Failure,
+            false => Status::Unknown,
+        })
     }
 
     fn set_options(&mut self, setting: Setting<'_>, rest: &[Field], text: &str) -> Result<Ran> {

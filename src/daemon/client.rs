@@ -6,7 +6,8 @@
 
 use super::answers::{complaint, parse_info, parse_inspect, parse_names, refusal, version_prefix};
 use super::containers::{Container, ImageProgram, Listed, parse_container, parse_containers, parse_image_program};
-use super::{DaemonError, Endpoint, Info, Inspected, Similar, Surroundings};
+use super::endpoint::here;
+use super::{DaemonError, Endpoint, Info, Inspected, Similar};
 use crate::base::Text;
 use reqwest::blocking::{Client, ClientBuilder, Response};
 use reqwest::{Certificate, Identity, StatusCode, redirect::Policy};
@@ -38,11 +39,7 @@ impl Engine {
     /// Finds the engine as the Docker command line does (see [`Surroundings::resolve`]) and agrees with it on a
     /// version of the API.
     pub fn connect() -> Result<Self, DaemonError> {
-        // What cannot be looked at may well be there: then connecting says why.
-        let exists = |path: &Path| path.try_exists().unwrap_or(true);
-        let variable = |name: &str| std::env::var_os(name);
-        let surroundings = Surroundings { variable: &variable, home: std::env::home_dir(), exists: &exists };
-        Self::connect_to(&surroundings.resolve()?)
+        Self::connect_to(&here(|around| around.resolve())?)
     }
 
     /// Agrees with the engine at an address on a version of the API.

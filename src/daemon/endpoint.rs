@@ -68,6 +68,14 @@ struct ContextEndpoint {
 const MAX_JSON: u64 = 1 << 20;
 const DOCKER_SOCKET: &str = "/var/run/docker.sock";
 
+/// What is told by the variables and files of this process.
+pub(super) fn here<T>(then: impl FnOnce(&Surroundings<'_>) -> T) -> T {
+    // What cannot be looked at may well be there: then connecting or reading says why.
+    let exists = |path: &Path| path.try_exists().unwrap_or(true);
+    let variable = |name: &str| std::env::var_os(name);
+    then(&Surroundings { variable: &variable, home: std::env::home_dir(), exists: &exists })
+}
+
 impl Surroundings<'_> {
     /// Finds the engine's address. Nobody is asked whether an engine listens there.
     pub fn resolve(&self) -> Result<Endpoint, DaemonError> {
@@ -82,7 +90,7 @@ impl Surroundings<'_> {
         }
     }
 
-    fn path(&self, name: &str) -> Option<PathBuf> {
+    pub(super) fn path(&self, name: &str) -> Option<PathBuf> {
         (self.variable)(name).filter(|value| !value.is_empty()).map(PathBuf::from)
     }
 

@@ -104,6 +104,12 @@ pub enum DaemonError {
         /// As found.
         found: Digest,
     },
+    /// There is no store of `containers/storage`.
+    #[error("{place}: expected a store of Podman, Buildah or CRI-O with the driver overlay or vfs, found none")]
+    NoContainersStorage {
+        /// Where it was looked for.
+        place: Text,
+    },
     /// The store cannot be read in place. The image can still be streamed.
     #[error("the engine's store cannot be read in place: {why}")]
     NoStore {
@@ -141,6 +147,9 @@ impl Hint for DaemonError {
                 Some(hint) => return Some(hint),
                 None => Some("list the names with `docker image ls`; this program pulls nothing"),
             },
+            Self::NoContainersStorage { .. } => Some(
+                "each user has a store of its own: run this as the one who has the image, or name the store, containers-storage:[/var/lib/containers/storage]NAME",
+            ),
             Self::NoStore { .. } => Some("the image is streamed through the engine instead, which is slower"),
             _ => None,
         };

@@ -13,11 +13,15 @@
 //! - [`content_store`] is where containerd's store, the default of new installations since Docker 29, has the blobs as a
 //!   registry sent them. Root may read them in place.
 //!
+//! [`ContainersStorage`] is the store that Podman and others read and write without an engine; it has what the classic store has,
+//! under other names.
+//!
 //! Source: the Docker Engine API reference; OCI image-spec, config.md (chain IDs); github.com/vbatts/tar-split.
 
 mod answers;
 mod client;
 mod containers;
+mod containers_storage;
 mod content;
 mod endpoint;
 mod error;
@@ -29,6 +33,7 @@ mod tar_split;
 pub use answers::{Info, Inspected, parse_info, parse_inspect, parse_names};
 pub use client::{Engine, Export};
 pub use containers::{Container, ImageProgram, Listed, parse_container, parse_containers, parse_image_program};
+pub use containers_storage::{ContainersStorage, ListedImage};
 pub use content::content_store;
 pub use endpoint::{Endpoint, Surroundings};
 pub use error::DaemonError;

@@ -122,12 +122,17 @@ impl Store {
             return Err(DaemonError::shape(path.as_path(), format!("expected a folder's name, found `{cache}`")));
         }
         let split = entry.join("tar-split.json.gz");
-        let split_bytes = std::fs::metadata(&split).map_err(|source| DaemonError::open(&split, source))?.len();
-        Ok(StoredLayer { diff_id, split_bytes, split, folder: self.folders().join(cache).join("diff") })
+        StoredLayer::new(diff_id, split, self.folders().join(cache).join("diff"))
     }
 }
 
 impl StoredLayer {
+    /// A layer of this digest, from what tar-split kept and the folder of its files.
+    pub(super) fn new(diff_id: Digest, split: PathBuf, folder: PathBuf) -> Result<Self, DaemonError> {
+        let split_bytes = std::fs::metadata(&split).map_err(|source| DaemonError::open(&split, source))?.len();
+        Ok(Self { diff_id, split_bytes, split, folder })
+    }
+
     /// A text that changes when what tar-split kept of the layer changes.
     pub fn identity(&self) -> Option<String> {
         File::open(&self.split).ok()?.identity()

@@ -5,7 +5,7 @@ use super::choice::{self, Candidate};
 use super::config::parse_config;
 use super::layout::{layout, lists_images};
 use super::manifest::{Descriptor, DockerManifestRow, parse_docker_manifest};
-use super::open::{MAX_JSON, names_match};
+use super::options::{MAX_JSON, names_match};
 use super::source::{Files, LayerSource, SourceImage};
 use super::strange::Strange;
 use super::{Form, ImageError, Local, OpenOptions};

@@ -2,7 +2,7 @@
 //! is not is refused with the list.
 
 use super::ImageError;
-use super::open::{host_platform, names_match, platform_fits};
+use super::options::{host_platform, names_match, platform_fits};
 use crate::base::{Digest, Text};
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -191,6 +191,9 @@ impl Hint for ImageError {
             }
             Self::Layer { source, .. } if matches!(**source, BlobError::Index(IndexError::Bound { .. })) => None,
             Self::Layer { .. } => Some("the layer is damaged or incomplete; save or copy the image again"),
+            Self::NoSuchImage { path, .. } if path.starts_with("containers-storage:") => {
+                Some("list the names with `podman image ls`; this program pulls nothing")
+            }
             Self::NoSuchImage { .. } => Some(
                 "name the image behind the path: docker-archive:FILE:NAME:TAG, oci:DIR:TAG, or by position or digest: FILE:@0, FILE:@sha256:…",
             ),

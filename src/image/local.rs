@@ -4,7 +4,7 @@ use super::archive::{InArchive, choose, docker_archive, members};
 use super::layers::Layers;
 use super::layout::layout;
 use super::manifest::parse_docker_manifest;
-use super::open::Folder;
+use super::options::Folder;
 use super::reading::read_source;
 use super::source::Files as _;
 use super::transport::{is_transport, transport};

@@ -4,7 +4,7 @@ use super::cache::KnownLayer;
 use super::config::parse_config;
 use super::error::ImageError;
 use super::layers::{Documents, Layers};
-use super::open::platform_fits;
+use super::options::platform_fits;
 use super::source::{LayerBytes, LayerSource, SourceImage};
 use super::{Image, OpenOptions, Progress, recorded};
 use crate::base::{Basis, Digest, EntryIdx, FastMap, Problem};

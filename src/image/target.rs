@@ -1,23 +1,32 @@
 //! What the user points at: `docker-archive:FILE`, `oci:DIR`, `oci-archive:FILE`, `dir:FOLDER`, `index:FILE`, `-` for
-//! standard input, `docker://NAME` for a registry, `docker-daemon:NAME` for an engine, `context:DIR` for what a folder with
+//! standard input, `docker://NAME` for a registry, `docker-daemon:NAME` for an engine, `containers-storage:NAME` for Podman's store, `context:DIR` for what a folder with
 //! a Dockerfile will become, or a bare path whose kind is told from what is there.
 
 use super::layers::Layers;
 use super::local::{Form, Local};
 use super::reading::read_source;
-use super::{Image, ImageError, OpenOptions, Progress, daemon, registry};
+use super::{Image, ImageError, OpenOptions, Progress, containers_storage, daemon, registry};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// How the kinds are typed, for help and hints.
-pub const TARGETS: &str = "docker-daemon:NAME, docker://NAME (a registry), docker-archive:FILE, oci:DIR[:TAG], oci-archive:FILE, \
+pub const TARGETS: &str = "docker-daemon:NAME, containers-storage:NAME (Podman's), docker://NAME (a registry), docker-archive:FILE, oci:DIR[:TAG], oci-archive:FILE, \
     dir:FOLDER, index:FILE, a path of any of these, - for an archive on standard input, or context:DIR for what a folder with \
     a Dockerfile will become";
 
 /// The words before the colon.
-pub const KINDS: [&str; 8] =
-    ["docker-daemon", "docker", "docker-archive", "oci", "oci-archive", "dir", "index", "context"];
+pub const KINDS: [&str; 9] = [
+    "docker-daemon",
+    "containers-storage",
+    "docker",
+    "docker-archive",
+    "oci",
+    "oci-archive",
+    "dir",
+    "index",
+    "context",
+];
 
 /// Where an image is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +37,8 @@ pub enum Target {
     Registry(String),
     /// An engine's image, by its name or ID.
     Daemon(String),
+    /// An image of the store that Podman, Buildah and CRI-O share.
+    ContainersStorage(String),
     /// The folder that an image is to be built from. It has no layers yet: `context` makes them.
     Context(PathBuf),
 }
@@ -58,6 +69,7 @@ impl FromStr for Target {
                 )),
             },
             "docker-daemon" => named(rest).map(Self::Daemon),
+            "containers-storage" => named(rest).map(Self::ContainersStorage),
             "context" => Ok(Self::Context(if rest.is_empty() { "." } else { rest }.into())),
             _ => bare(text),
         }
@@ -66,7 +78,7 @@ impl FromStr for Target {
 
 /// A bare path; words that other tools have and this one has not are not taken for file names.
 fn bare(text: &str) -> Result<Target, String> {
-    let foreign = ["podman:", "registry:", "containers-storage:", "ostree:"];
+    let foreign = ["podman:", "registry:", "ostree:"];
     let local = Local::chosen(None, text);
     if !local.path.exists() && foreign.iter().any(|word| text.starts_with(word)) {
         return Err(format!(
@@ -97,7 +109,7 @@ impl Target {
         let insecure = options.insecure.then_some(("--insecure", "it is for registries (docker://)"));
         match self {
             Self::Registry(_) | Self::Context(_) => Vec::new(),
-            Self::Daemon(_) => insecure.into_iter().collect(),
+            Self::Daemon(_) | Self::ContainersStorage(_) => insecure.into_iter().collect(),
             Self::Local(local) => insecure.into_iter().chain(local.unfollowed(options)).collect(),
         }
     }
@@ -109,6 +121,7 @@ impl Target {
             Self::Local(local) => return local.read(options, progress),
             Self::Registry(name) => registry::registry(name, &place, options)?,
             Self::Daemon(name) => daemon::daemon(name, &place, options, progress)?,
+            Self::ContainersStorage(name) => containers_storage::containers_storage(name, &place)?,
             Self::Context(folder) => {
                 let message = "expected an image, found a build context, which is not built yet";
                 return Err(ImageError::shape(folder, message));
@@ -125,6 +138,7 @@ impl fmt::Display for Target {
             Self::Local(local) => local.path.display().fmt(f),
             Self::Registry(name) => write!(f, "docker://{name}"),
             Self::Daemon(name) => write!(f, "docker-daemon:{name}"),
+            Self::ContainersStorage(name) => write!(f, "containers-storage:{name}"),
             Self::Context(folder) => write!(f, "context:{}", folder.display()),
         }
     }

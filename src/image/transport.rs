@@ -6,7 +6,7 @@
 
 use super::layout::{from_index, from_manifest};
 use super::manifest::{Descriptor, looks_like_index, parse_manifest};
-use super::open::{Folder, MAX_JSON};
+use super::options::{Folder, MAX_JSON};
 use super::source::{Files, LayerSource, SourceImage};
 use super::{ImageError, OpenOptions};
 use crate::base::Digest;

@@ -13,10 +13,11 @@ type Answer = Result<Resolution, RequestError>;
 pub(super) struct Answers(Arc<Mutex<HashMap<Digest, Answer>>>);
 
 impl Answers {
-    /// The answer to a question of this run: what was said to it before, or what `ask` says now.
+    /// The answer to a question of this run: what was said to it before, which takes no request, or what `ask` says now.
     pub(super) fn once(&self, question: Digest, ask: impl FnOnce() -> Answer) -> Answer {
         if let Some(known) = self.known().get(&question) {
-            return known.clone();
+            let again = |known: &Resolution| Resolution { requests: 0, downloaded: 0, ..known.clone() };
+            return known.as_ref().map(again).map_err(Clone::clone);
         }
         let answer = ask();
         self.known().insert(question, answer.clone());

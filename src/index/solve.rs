@@ -108,8 +108,9 @@ pub fn resolve(
 
 /// Reads what the wheels have. Returns the requests and bytes that it took.
 fn look_into(packages: &mut [Resolved], access: &Access, options: &Options, deadline: Instant) -> (u64, u64) {
-    let is_remote =
-        |package: &Resolved| package.reason.is_empty() && package.local.is_none() && package.wheel.is_some();
+    let is_remote = |package: &Resolved| {
+        package.reason.is_empty() && package.info.is_none() && package.local.is_none() && package.wheel.is_some()
+    };
     let ats: Vec<usize> = (0..packages.len()).filter(|at| is_remote(&packages[*at])).collect();
     let wheels: Vec<Artifact> = ats.iter().filter_map(|at| packages[*at].wheel.clone()).collect();
     let (found, traffic) = read(&wheels.iter().collect::<Vec<_>>(), access, options, deadline);
@@ -119,7 +120,7 @@ fn look_into(packages: &mut [Resolved], access: &Access, options: &Options, dead
             Err(reason) => packages[at].reason = format!("its files could not be listed: {reason}"),
         }
     }
-    for package in packages.iter_mut().filter(|package| package.reason.is_empty()) {
+    for package in packages.iter_mut().filter(|package| package.reason.is_empty() && package.info.is_none()) {
         let Some(path) = &package.local else { continue };
         match read_local(path) {
             Ok(info) => package.info = Some(info),
@@ -202,7 +203,9 @@ impl Solver<'_> {
         let is_whole = !answer.is_partial
             && answer.packages.iter().all(|package| package.reason.is_empty() || package.wheel.is_none());
         if let Some(cache) = options.cache.as_ref().filter(|_| is_whole) {
-            cache.put(&key, &answer);
+            let mut kept = answer.clone();
+            kept.packages.iter_mut().filter(|package| package.wheel.is_some()).for_each(|package| package.info = None);
+            cache.put(&key, &kept);
         }
         Ok(answer)
     }

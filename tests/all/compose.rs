@@ -512,8 +512,8 @@ fn each_finding_has_its_place_and_a_case_in_which_it_is_quiet() {
         ("version: '3'\nservices: {a: {image: x}}\n", "version-ignored", 1, 1),
         ("services:\n  a: {restart: always}\n", "nothing-to-run", 2, 3),
         ("servces: {}\nservices: {a: {image: x}}\n", "unknown-key", 1, 1),
-        ("services:\n  a: {image: x, depends_on: [b]}\n", "reference-missing", 2, 29),
-        ("services:\n  a: {image: x, depends_on: [a]}\n", "dependency-circle", 2, 28),
+        ("services:\n  a: {image: x, depends_on: [b]}\n", "reference-missing", 2, 30),
+        ("services:\n  a: {image: x, depends_on: [a]}\n", "dependency-circle", 2, 29),
     ] {
         assert!(found(text, &host).contains(&(id, line, column)), "{id}: {:?}", found(text, &host));
         tested.insert(id);

@@ -49,6 +49,7 @@ pub const BASE: &str = "
     f bin/xargs 50000 mode=755
     f bin/id 50000 mode=755
     f big/of/base 4000
+    d tmp mode=1777
     layer RUN build python
     f usr/local/bin/python3.11 6000 mode=755
     l usr/local/bin/python3 -> python3.11
@@ -813,6 +814,17 @@ fn a_file_that_is_fetched_and_removed_at_once_leaves_nothing_to_know() {
     assert_eq!(image("RUN curl -o /t https://example.org && rm /t").gaps, []);
     assert_eq!(image("RUN curl -o /t https://example.org\nRUN rm /t").gaps.len(), 1, "the layer below keeps it");
     assert_eq!(image("RUN curl -o /t https://example.org && rm /u; true").gaps.len(), 1);
+}
+
+#[test]
+fn what_surely_fails_ends_the_build() {
+    for run in ["cp /none /x", "mv /none /x", "rm /none", "cd /none", "cd /none && make", "cp /bin/dd /none /tmp"] {
+        let gaps = image(&format!("RUN {run}")).gaps;
+        assert!(gaps.len() == 1 && gaps[0].why == GapReason::EndsBuild, "{run}: {gaps:?}");
+    }
+    for run in ["cp /none /x || true", "cd /none; true", "if cd /none; then make; fi", "rm -f /none"] {
+        assert_eq!(image(&format!("RUN {run}")).gaps, [], "{run}");
+    }
 }
 
 #[test]

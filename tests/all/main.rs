@@ -32,6 +32,7 @@ mod cli;
 mod compose;
 mod conda;
 mod conda_plan;
+mod containers_storage;
 mod context;
 mod daemon;
 mod diff;

@@ -44,7 +44,7 @@ fn file_line(name: &[u8], size: u64) -> String {
 }
 
 /// tar-split's lines of a tar. Bodies are unpacked into the folder.
-fn split(tar: &[u8], folder: &Path) -> String {
+pub fn split(tar: &[u8], folder: &Path) -> String {
     let (mut lines, mut at) = (String::new(), 0);
     for entry in tar::Archive::new(tar).entries().unwrap() {
         let entry = entry.unwrap();
@@ -340,7 +340,7 @@ fn a_store_that_is_not_as_expected_is_an_error() {
 fn why_a_store_cannot_be_read_is_said() {
     let store = Store::new();
     for (driver, expected) in [
-        ("overlayfs", "found overlayfs (containerd's image store)"),
+        ("overlayfs", "expected the storage driver overlay2, found overlayfs"),
         ("overlay", "found overlay (Podman's)"),
         ("zfs\u{1b}", "expected the storage driver overlay2, found zfs\\x1b"),
         ("overlay2", "it is not there"),

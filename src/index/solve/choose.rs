@@ -92,7 +92,8 @@ impl Solver<'_> {
             let is_source =
                 |package: &&Resolved| package.wheel.is_none() && package.sdist.is_some() && package.url.is_none();
             chosen.opaque = answer.packages.iter().filter(is_source).cloned().collect();
-            let (wishes, read) = self.wishes(&answer, &chosen, options)?;
+            let read = look_into(&mut answer.packages, self.uv.access(), options, self.deadline);
+            let wishes = self.wishes(&answer, &chosen)?;
             traffic = (traffic.0 + read.0, traffic.1 + read.1);
             let wishes: Vec<Wish> = wishes.into_iter().filter(|wish| !refused.contains(&wish.name)).collect();
             if wishes.is_empty() {
@@ -101,7 +102,8 @@ impl Solver<'_> {
             let lifts = |chosen: &Chosen| chosen.pins.keys().cloned().collect::<Vec<_>>();
             for wish in wishes {
                 match self.granted(&chosen, &wish) {
-                    Ok(Some((next, found))) => {
+                    Ok(Some((next, mut found))) => {
+                        carry(&answer.packages, &mut found.packages);
                         (chosen, answer) = (next, found);
                         continue;
                     }
@@ -156,16 +158,10 @@ impl Solver<'_> {
         Ok(None)
     }
 
-    /// What an installer would take in place of what uv took; and the requests and bytes that it took to know.
-    fn wishes(
-        &self,
-        answer: &Answer,
-        chosen: &Chosen,
-        options: &Options,
-    ) -> Result<(Vec<Wish>, (u64, u64)), RequestError> {
-        let mut packages = answer.packages.clone();
-        let traffic = look_into(&mut packages, self.uv.access(), options, self.deadline);
-        let demands = self.demands(&packages)?;
+    /// What an installer would take in place of what uv took.
+    fn wishes(&self, answer: &Answer, chosen: &Chosen) -> Result<Vec<Wish>, RequestError> {
+        let packages = &answer.packages;
+        let demands = self.demands(packages)?;
         let staying: BTreeMap<String, String> = self.staying().into_iter().collect();
         let (mut wishes, mut open) = (Vec::new(), BTreeMap::new());
         let is_of_index = |package: &&Resolved| package.wheel.is_some() && package.url.is_none();
@@ -196,7 +192,7 @@ impl Solver<'_> {
             }
         }
         if !self.request.for_pip || self.request.no_deps || open.is_empty() {
-            return Ok((wishes, traffic));
+            return Ok(wishes);
         }
         let alone = Some(open.values().map(|(_, line)| line.as_str()).collect());
         let newest = Chosen { alone, pins: BTreeMap::new(), ..chosen.clone() };
@@ -211,7 +207,7 @@ impl Solver<'_> {
                 wishes.push(Wish { name: package.name, version: newest, stays: false });
             }
         }
-        Ok((wishes, traffic))
+        Ok(wishes)
     }
 
     /// What is required of each package: by the request, its constraints, and the packages themselves with the extras that are asked of
@@ -245,6 +241,15 @@ impl Solver<'_> {
             out.entry(name).or_default().push(wanted);
         }
         Ok(out)
+    }
+}
+
+/// What was read of wheels is not read again.
+fn carry(from: &[Resolved], to: &mut [Resolved]) {
+    for package in to.iter_mut().filter(|package| package.wheel.is_some() && package.info.is_none()) {
+        if let Some(known) = from.iter().find(|known| known.wheel == package.wheel) {
+            (package.info, package.reason) = (known.info.clone(), known.reason.clone());
+        }
     }
 }
 
