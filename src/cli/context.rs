@@ -16,7 +16,7 @@ use crate::index::{self, Files, Request, RequestError, Resolution, Resolved, Uv}
 use crate::os::OsInventory;
 use crate::ospackages::{self, Installation, PackageRequest, Repositories, RepositoryError, Sources};
 use crate::programs::Strangers;
-use crate::prove::{Evidence, Live};
+use crate::prove::{Evidence, Live, Told};
 use crate::registry::RegistryError;
 use crate::wheel::Platform;
 use std::cell::RefCell;
@@ -152,17 +152,17 @@ pub(super) struct World<'w> {
     /// Images that were asked for.
     images: RefCell<BTreeMap<String, Base>>,
     /// What installers were told.
-    told: RefCell<Vec<Resolved>>,
+    told: RefCell<Vec<Told>>,
 }
 
 impl World<'_> {
     /// What installers were told so far; it is not told again.
-    pub(super) fn take_told(&self) -> Vec<Resolved> {
+    pub(super) fn take_told(&self) -> Vec<Told> {
         self.told.take()
     }
 
     /// The build context, for who reads its edited Dockerfile. `told` is what [`World::take_told`] gave.
-    pub(super) fn live<'l>(&'l self, told: &'l [Resolved]) -> Live<'l> {
+    pub(super) fn live<'l>(&'l self, told: &'l [Told]) -> Live<'l> {
         Live { folder: &self.input.folder, options: &self.input.options, outside: self, told }
     }
 
@@ -249,7 +249,8 @@ impl Outside for World<'_> {
         self.bar.start(&format!("asking package indexes (uv {})", uv.version()), None);
         let options = crate::wheel::Options::keeping(self.cache());
         let found = index::resolve(uv, request, files, platform, &options)?;
-        self.told.borrow_mut().extend(found.packages.iter().cloned());
+        let told = |package: &Resolved| Told { package: package.clone(), places: found.places.clone() };
+        self.told.borrow_mut().extend(found.packages.iter().map(told));
         Ok(found)
     }
 

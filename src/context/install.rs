@@ -216,8 +216,10 @@ impl Stage {
         let is_here = |(site, _): &&(ImagePath, String)| stays && *site == order.site.site_dir;
         let present = self.undetermined.iter().filter(is_here).map(|(_, name)| name.clone()).collect();
         let request = Request { installed, present, upgrade, ..order.request.clone() };
-        let resolution = self.or_gap(world.outside.resolve(&request, &self.files(world), platform)).map_err(failed)?;
-        let unknown = |package: &&Resolved| package.info.is_none();
+        let answer = world.outside.resolve(&request, &self.files(world), platform);
+        let resolution = self.or_gap(answer, &request).map_err(failed)?;
+        // A repository or an archive need not tell a name.
+        let unknown = |package: &&Resolved| package.info.is_none() && is_name(&package.normalized);
         let mut undetermined: Vec<String> =
             resolution.packages.iter().filter(unknown).map(|package| package.normalized.clone()).collect();
         if resolution.packages.is_empty() && !resolution.not_predicted.is_empty() {
@@ -229,11 +231,12 @@ impl Stage {
         Ok((resolution, undetermined))
     }
 
-    /// An index that does not answer says nothing of the rest of the image: where that is known, what is installed is a gap.
-    fn or_gap(&self, answer: Result<Resolution, RequestError>) -> Result<Resolution, RequestError> {
+    /// An index that does not answer says nothing of the rest of the image: where that is known, what is installed is a gap. An
+    /// index that the command names says nothing of what others install either.
+    fn or_gap(&self, answer: Result<Resolution, RequestError>, request: &Request) -> Result<Resolution, RequestError> {
         match answer {
             Err(error @ (RequestError::Index { .. } | RequestError::Late(_) | RequestError::Failed(_)))
-                if self.is_whole() =>
+                if self.is_whole() || !request.places.is_empty() =>
             {
                 let not_predicted = vec![("what it installs".to_owned(), error.to_string())];
                 Ok(Resolution { not_predicted, ..Resolution::default() })
@@ -245,9 +248,14 @@ impl Stage {
     /// What wheels are for.
     pub(super) fn platform(&self, world: &World<'_>, python: &str) -> Platform {
         let architecture = world.options.platform.split('/').nth(1).unwrap_or("amd64").to_owned();
-        let by_name = matches!(&self.base, super::stage::BaseKnown::NameOnly(name) if name.contains("alpine"));
-        let libc =
-            if by_name || self.tree.exists(b"etc/alpine-release") { Libc::Musl } else { Libc::Gnu(self.glibc()) };
+        let name = match &self.base {
+            super::stage::BaseKnown::NameOnly(name) => name.as_str(),
+            _ => "",
+        };
+        let libc = match name.contains("alpine") || self.tree.exists(b"etc/alpine-release") {
+            true => Libc::Musl,
+            false => Libc::Gnu(self.glibc().or_else(|| glibc_of(name))),
+        };
         Platform { python: python.to_owned(), architecture, libc }
     }
 
@@ -657,4 +665,25 @@ fn bytecode_of(path: &[u8], python: &str) -> Option<Vec<u8>> {
     let stem = file_name(path).strip_suffix(b".py")?;
     let tag = format!(".cpython-{}.pyc", python.replace('.', ""));
     Some([parent(path), b"/__pycache__/", stem, tag.as_bytes()].concat())
+}
+
+/// The minor version of glibc that a base image of this name has: by the release in its tag; a tag without one moves with the
+/// newest release. `None` of names that tell nothing.
+fn glibc_of(name: &str) -> Option<u32> {
+    const RELEASES: [(&str, u32); 10] = [
+        ("trixie", 41),
+        ("bookworm", 36),
+        ("bullseye", 31),
+        ("buster", 28),
+        ("noble", 39),
+        ("24.04", 39),
+        ("jammy", 35),
+        ("22.04", 35),
+        ("focal", 31),
+        ("20.04", 31),
+    ];
+    let repository = name.split([':', '@']).next().unwrap_or_default();
+    let moves = matches!(repository.rsplit('/').next(), Some("python" | "debian"));
+    let named = RELEASES.iter().find(|(word, _)| name.contains(word)).map(|(_, minor)| *minor);
+    named.or(moves.then_some(RELEASES[0].1))
 }

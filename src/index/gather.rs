@@ -268,7 +268,12 @@ impl Gatherer<'_> {
     ) -> Result<(), RequestError> {
         for (line, what) in self.parsed(text, name, file.is_some())? {
             match what {
-                LineKind::Requirement(requirement) => self.root(requirement, line, folder)?,
+                LineKind::Requirement(requirement) => {
+                    for (option, value) in self.heeded(&requirement, &line)? {
+                        self.option(option, value, folder);
+                    }
+                    self.root(requirement, line, folder)?;
+                }
                 LineKind::Include(other) if is_url(&other) && !other.starts_with("file:") => {
                     let why = "it is somewhere else, and requirements are read from the build context only";
                     self.out.not_predicted.push((format!("the requirements at {}", shown(&other)), why.into()));
@@ -282,6 +287,21 @@ impl Gatherer<'_> {
             }
         }
         Ok(())
+    }
+
+    /// What pip heeds of what stands behind a requirement: it passes over the rest of a file's options there. uv takes no such
+    /// line.
+    fn heeded(&self, found: &Requirement, line: &str) -> Result<Vec<(&'static str, String)>, RequestError> {
+        let words = || found.beside.iter().map(|(option, value)| format!("{option} {value}").trim().to_owned());
+        if !found.beside.is_empty() && !self.request.for_pip {
+            return Err(RequestError::Syntax {
+                place: line.to_owned(),
+                expected: "`--hash`, `--config-settings` or nothing behind a requirement".into(),
+                found: shown(&words().collect::<Vec<_>>().join(" ")),
+            });
+        }
+        let heeds = |(option, _): &&(&str, String)| matches!(*option, "--no-binary" | "--only-binary");
+        Ok(found.beside.iter().filter(heeds).cloned().collect())
     }
 
     /// Lines with their places.

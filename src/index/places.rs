@@ -87,9 +87,33 @@ pub(super) struct Dead {
     pub hosts: BTreeSet<String>,
     /// What the first of them said.
     pub first: Option<RequestError>,
+    /// Whether one of them is an index of PyTorch's builds.
+    of_torch: bool,
 }
 
+/// What PyTorch's own indexes have other builds of, for a processor alone or for other GPUs, than PyPI.
+const BUILDS_OF_TORCH: [&str; 5] = ["torch", "torchaudio", "torchtext", "torchvision", "triton"];
+
 impl Dead {
+    /// Takes note of one.
+    pub(super) fn leave_out(&mut self, host: &str, message: &str) {
+        let first = RequestError::Index { host: host.to_owned(), message: message.to_owned() };
+        self.first.get_or_insert(first);
+        self.hosts.insert(host.to_owned());
+        // What uv says has the URL: `…/whl/cpu`, `…/whl/cu124`, `…/pytorch-wheels/cpu`, `…/torch_stable.html`: PyTorch's own and its mirrors.
+        self.of_torch |= ["/whl/", "pytorch", "torch_stable"].iter().any(|word| message.contains(word));
+    }
+
+    /// `whl.example.org could not be asked`.
+    pub(super) fn silent(&self) -> String {
+        format!("{} could not be asked", self.hosts.iter().cloned().collect::<Vec<_>>().join(", "))
+    }
+
+    /// Whether one of them has builds of its own of a package: then what others have is not what is installed.
+    pub(super) fn may_have(&self, name: &str) -> bool {
+        self.of_torch && BUILDS_OF_TORCH.contains(&name)
+    }
+
     /// Whether a host is one of several places to look in: then the others are asked without it.
     pub(super) fn may_leave_out(&self, uv: &Uv, gathered: &Gathered, host: &str) -> bool {
         let is_it = |word: &String| host_of(word) == Some(host);

@@ -185,7 +185,8 @@ impl Solver<'_> {
         }
         not_predicted.sort();
         not_predicted.dedup();
-        Ok(Resolution { packages, not_predicted, requests, downloaded, notes: self.gathered.notes.clone() })
+        let (notes, places) = (self.gathered.notes.clone(), self.gathered.places.clone());
+        Ok(Resolution { packages, not_predicted, requests, downloaded, notes, places })
     }
 
     /// The answer: a fresh one that is kept, or a new one.
@@ -280,6 +281,15 @@ impl Solver<'_> {
         for _ in 0..MAX_RUNS {
             let stderr = match self.compile(&opaque, &bounds, &dead, chosen) {
                 Ok(packages) => {
+                    let elsewhere_too = |name: &&String| dead.may_have(name) && !opaque.contains(*name);
+                    let names: Vec<String> =
+                        packages.iter().map(|package| &package.name).filter(elsewhere_too).cloned().collect();
+                    if !names.is_empty() {
+                        let reason = format!("{}, which has builds of its own of it", dead.silent());
+                        answer.packages.extend(names.iter().map(|name| self.opaque_one(name, None, reason.clone())));
+                        opaque.extend(names);
+                        continue;
+                    }
                     let found = packages.iter().filter(|package| !opaque.contains(&package.name));
                     let of = |name: &str| bounds.elsewhere.iter().find(|root| root.requirement.normalized() == name);
                     let found = found.map(|package| match of(&package.name) {
@@ -407,7 +417,6 @@ impl Solver<'_> {
         opaque: &BTreeSet<String>,
         dead: &mut Dead,
     ) -> Option<WithoutDead> {
-        let silent = || format!("{} could not be asked", dead.hosts.iter().cloned().collect::<Vec<_>>().join(", "));
         match error {
             RequestError::Index { host, message } => {
                 let reason = format!("{host} could not be asked: {message}");
@@ -426,21 +435,19 @@ impl Solver<'_> {
                 if !dead.may_leave_out(self.uv, self.gathered, host) {
                     return None;
                 }
-                let first = RequestError::Index { host: host.clone(), message: message.clone() };
-                dead.first.get_or_insert(first);
-                dead.hosts.insert(host.clone());
+                dead.leave_out(host, message);
                 let bound = self.gathered.bound_to(&dead.hosts).into_iter().filter(|name| !opaque.contains(name));
                 let bound = bound.map(|name| self.opaque_one(&name, None, reason.clone())).collect();
                 Some((bound, Some((format!("packages of {host}"), message.clone()))))
             }
             RequestError::UnknownPackage { name, .. } if !dead.hosts.is_empty() && !opaque.contains(name) => {
-                let reason = format!("no index that answers has it, and {}", silent());
+                let reason = format!("no index that answers has it, and {}", dead.silent());
                 Some((vec![self.opaque_one(name, None, reason)], None))
             }
             RequestError::Unsatisfiable { explanation, .. } if !dead.hosts.is_empty() => {
                 let pin = absent_pin(explanation)?;
                 let name = normalize_name(pin.split(['=', '<', '>', '!', '~', '[']).next()?);
-                let reason = format!("no index that answers has this version, and {}", silent());
+                let reason = format!("no index that answers has this version, and {}", dead.silent());
                 (is_name(&name) && !opaque.contains(&name)).then(|| (vec![self.opaque_one(&name, None, reason)], None))
             }
             _ => None,

@@ -49,6 +49,8 @@ pub struct Project {
     pub settings: Settings,
     /// Where uv takes its dependencies from (`[tool.uv.sources]`), by normalized name.
     pub sources: BTreeMap<String, Vec<Source>>,
+    /// Which of its sources Poetry takes a dependency from (`source` in `[tool.poetry.dependencies]`), by normalized name.
+    pub poetry_sources: BTreeMap<String, Vec<Source>>,
     /// What could not be read.
     pub problems: Vec<ProjectError>,
 }
@@ -308,6 +310,7 @@ impl Reader {
         self.out.is_package = poetry.flag("package-mode").unwrap_or(true);
         let mut optional: BTreeMap<String, Vec<Dependency>> = BTreeMap::new();
         let main = poetry.table("dependencies");
+        self.poetry_sources(main);
         // Beside PEP 621's list, Poetry's table only says where these come from.
         let counts = self.out.dependencies.is_empty() && self.out.not_predicted.is_empty();
         let main = main.filter(|_| counts).map(Table::pairs).unwrap_or_default();
@@ -330,6 +333,7 @@ impl Reader {
             if group.flag("optional") == Some(true) {
                 self.out.optional_groups.insert(normalize_name(name));
             }
+            self.poetry_sources(group.table("dependencies"));
             groups.extend(group.table("dependencies").map(|listed| (normalize_name(name), listed)));
         }
         groups.extend(poetry.table("dev-dependencies").map(|listed| ("dev".to_owned(), listed)));
@@ -337,6 +341,20 @@ impl Reader {
             for (name, value) in listed.pairs() {
                 let found = self.poetry_dependency(name, value);
                 self.out.groups.entry(group.clone()).or_default().extend(found);
+            }
+        }
+    }
+
+    /// Which sources the entries of a table name.
+    fn poetry_sources(&mut self, listed: Option<Table<'_>>) {
+        for (name, value) in listed.map(Table::pairs).unwrap_or_default() {
+            for value in value.each() {
+                let index = value.as_table().and_then(|table| table.text("source")).map(str::to_owned);
+                let (Some(_), Ok(found)) = (&index, poetry_requirement(name, value, &Constraint::of(value))) else {
+                    continue;
+                };
+                let source = Source { marker: found.marker, index, ..Source::default() };
+                self.out.poetry_sources.entry(normalize_name(name)).or_default().push(source);
             }
         }
     }

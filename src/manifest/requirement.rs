@@ -23,6 +23,9 @@ pub struct Requirement {
     pub hashes: Vec<String>,
     /// `-e`.
     pub editable: bool,
+    /// What else stands behind it: options of the whole file, and words without a name. pip heeds `--no-binary` and
+    /// `--only-binary` of these and passes over the rest; uv takes no such line.
+    pub beside: Vec<(&'static str, String)>,
 }
 
 /// Reads a requirement: `name[extras]specifiers ; marker`, `name @ URL`, a URL, or a path. The error says what was

@@ -156,7 +156,7 @@ fn parse_line(line: &str) -> Result<Option<LineKind>, String> {
     if !line.starts_with('-') {
         let (requirement, options) = split_options(line);
         let mut requirement = parse_requirement_line(requirement)?;
-        requirement.hashes = hashes(options)?;
+        (requirement.hashes, requirement.beside) = behind(options)?;
         return Ok(Some(LineKind::Requirement(requirement)));
     }
     let (option, value, rest) = option(line)?;
@@ -206,34 +206,48 @@ fn option(line: &str) -> Result<(&'static str, String, &str), String> {
     Ok((long, value.to_owned(), ""))
 }
 
-/// A requirement, and the options behind it.
+/// A requirement, and the options behind it: the first word with a dash begins them.
 fn split_options(line: &str) -> (&str, &str) {
-    let starts = |at: &usize| line[*at + 1..].starts_with("--") || line[*at + 1..].starts_with("-C");
+    let starts = |at: &usize| line[*at + 1..].starts_with('-');
     let space = line.match_indices([' ', '\t']).map(|(at, _)| at).find(starts);
     space.map_or((line, ""), |at| (line[..at].trim_end(), line[at..].trim()))
 }
 
-/// The digests among the options behind a requirement.
-fn hashes(options: &str) -> Result<Vec<String>, String> {
-    let mut out = Vec::new();
-    let mut words = options.split_whitespace().peekable();
+/// The digests among the options behind a requirement, and what stands there besides: see [`Requirement::beside`].
+fn behind(options: &str) -> Result<(Vec<String>, Vec<(&'static str, String)>), String> {
+    let (mut digests, mut beside) = (Vec::new(), Vec::new());
+    let mut words = options.split_whitespace();
     while let Some(word) = words.next() {
-        let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
-        if !matches!(name, "--hash" | "--global-option" | "--config-settings" | "--config-setting" | "-C") {
-            return Err("`--hash`, `--config-settings` or nothing behind a requirement".into());
+        if !word.starts_with('-') {
+            beside.push(("", word.to_owned()));
+            continue;
         }
-        let value = value.or_else(|| words.next()).unwrap_or_default();
-        if name == "--hash" {
-            let fine = value
-                .split_once(':')
-                .is_some_and(|(_, hex)| !hex.is_empty() && hex.bytes().all(|b| b.is_ascii_hexdigit()));
-            if !fine {
-                return Err("`--hash=ALGORITHM:DIGEST`".into());
-            }
-            out.push(value.to_ascii_lowercase());
+        let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
+        let known = |&&(long, short, _): &&(&'static str, &str, bool)| {
+            name == long
+                || (!short.is_empty() && name == short)
+                || (long == "--config-settings" && name == "--config-setting")
+        };
+        let Some(&(long, _, takes)) = OPTIONS.iter().find(known) else {
+            return Err("`--hash`, `--config-settings` or nothing behind a requirement".into());
+        };
+        let value = if takes { value.or_else(|| words.next()).unwrap_or_default() } else { "" };
+        match long {
+            "--hash" => digests.push(digest(value)?),
+            "--global-option" | "--config-settings" => {}
+            long => beside.push((long, value.to_owned())),
         }
     }
-    Ok(out)
+    Ok((digests, beside))
+}
+
+/// `sha256:…`.
+fn digest(value: &str) -> Result<String, String> {
+    let is_hex = |hex: &str| !hex.is_empty() && hex.bytes().all(|b| b.is_ascii_hexdigit());
+    match value.split_once(':').is_some_and(|(_, hex)| is_hex(hex)) {
+        true => Ok(value.to_ascii_lowercase()),
+        false => Err("`--hash=ALGORITHM:DIGEST`".into()),
+    }
 }
 
 fn unquoted(value: &str) -> String {

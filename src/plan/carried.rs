@@ -6,8 +6,9 @@ use super::closure::Decisions;
 use crate::base::{Basis, ImagePath, is_within};
 use crate::facts::Facts;
 use crate::fs::Fate;
-use crate::python::{Distribution, normalize_name};
+use crate::python::{AskedFor, Distribution, normalize_name};
 use crate::rules::Finding;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Files that are told of; an image with more hides whole trees, of which these are enough to know a removal by.
 const MAX_HIDDEN: usize = 100_000;
@@ -17,18 +18,29 @@ pub(super) fn carried(facts: &Facts<'_>) -> Vec<Carried> {
     let gaps = &facts.view.image().gaps;
     let is_open = |name: &str| gaps.iter().any(|gap| normalize_name(&gap.command) == name);
     let installed = |name: &str| facts.python.named(name).next().is_some();
-    let asked = facts.asked.iter().filter(|asked| is_open(&asked.name) && !installed(&asked.name));
-    let mut out: Vec<Carried> = Vec::new();
-    for asked in asked {
-        if out.iter().any(|other| other.name == asked.name) {
-            continue;
-        }
-        let extras = if asked.extras.is_empty() { String::new() } else { format!("[{}]", asked.extras.join(",")) };
-        let requirement = format!("{}{extras}{}", asked.written, asked.specifiers);
-        out.push(Carried { name: asked.name.clone(), requirement, source: asked.source.clone() });
+    let mut open: BTreeMap<&str, Vec<&AskedFor>> = BTreeMap::new();
+    for asked in facts.asked.iter().filter(|asked| is_open(&asked.name) && !installed(&asked.name)) {
+        open.entry(&asked.name).or_default().push(asked);
     }
-    out.sort();
-    out
+    open.values().filter_map(|asked| as_asked(asked)).collect()
+}
+
+/// One requirement for a name that several files ask for: the one that pins it, else the one that bounds it. None where two of
+/// these differ: which one an install heeds is not known.
+fn as_asked(all: &[&AskedFor]) -> Option<Carried> {
+    let bounds: BTreeSet<&str> = all.iter().map(|asked| &*asked.specifiers).filter(|it| !it.is_empty()).collect();
+    let pins: BTreeSet<&str> = bounds.iter().copied().filter(|it| it.starts_with("==")).collect();
+    let narrowest = if pins.is_empty() { &bounds } else { &pins };
+    let chosen = match narrowest.len() {
+        0 => all.first()?,
+        1 => all.iter().find(|asked| narrowest.contains(&*asked.specifiers))?,
+        _ => return None,
+    };
+    let extras: BTreeSet<&str> = all.iter().flat_map(|asked| &asked.extras).map(String::as_str).collect();
+    let extras = extras.into_iter().collect::<Vec<_>>().join(",");
+    let extras = if extras.is_empty() { extras } else { format!("[{extras}]") };
+    let requirement = format!("{}{extras}{}", chosen.written, chosen.specifiers);
+    Some(Carried { name: chosen.name.clone(), requirement, source: chosen.source.clone() })
 }
 
 /// Distributions that stay and that no list can name.
@@ -67,4 +79,27 @@ pub(super) fn hidden(facts: &Facts<'_>) -> Vec<(ImagePath, u64)> {
     }
     out.sort();
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_several_files_ask_for_is_carried_over_as_the_one_that_pins_it() {
+        let asked = |specifiers: &str, extras: &[&str]| AskedFor {
+            name: "a".into(),
+            written: "A".into(),
+            extras: extras.iter().map(|extra| (*extra).to_owned()).collect(),
+            specifiers: specifiers.into(),
+            source: String::new(),
+        };
+        let of = |all: &[AskedFor]| as_asked(&all.iter().collect::<Vec<_>>()).map(|carried| carried.requirement);
+        let (any, bound, pin) = (asked("", &["x"]), asked(">=1", &[]), asked("==1.3", &[]));
+        assert_eq!(of(&[any.clone(), bound.clone(), pin.clone()]).as_deref(), Some("A[x]==1.3"));
+        assert_eq!(of(&[any.clone(), bound.clone()]).as_deref(), Some("A[x]>=1"));
+        assert_eq!(of(&[any]).as_deref(), Some("A[x]"));
+        assert_eq!(of(&[pin, asked("==1.4", &[])]), None);
+        assert_eq!(of(&[bound, asked("<2", &[])]), None);
+    }
 }

@@ -3,7 +3,7 @@
 //!
 //! Only an image that the user names is evidence. What a folder, a Dockerfile or a plan in it names is a stranger's word.
 
-use super::replay::{lowest, requirements};
+use super::replay::{lines, lowest};
 use crate::base::ImagePath;
 use crate::context::{KnownDistribution, KnownFile, KnownPackages};
 use crate::facts::Facts;
@@ -43,7 +43,7 @@ impl Evidence {
         let is_lock = |input: &Input| matches!(input, Input::Lock { .. });
         let alone = request.no_deps || request.inputs.iter().all(is_lock);
         let plain = request.constraints.is_empty() && request.overrides.is_empty() && request.no_binary.is_empty();
-        let pins = requirements(request, files).filter(|_| alone && plain)?;
+        let pins = lines(request, files).filter(|_| alone && plain)?.requirements;
         let packages: Vec<Resolved> = pins.iter().map(pin).collect::<Option<_>>()?;
         let unknown = |package: &&Resolved| self.installed(package).is_none();
         let why = "no index was asked, and the image to measure by does not have it in this version";

@@ -15,7 +15,7 @@ mod evidence;
 mod replay;
 
 pub use evidence::Evidence;
-pub use replay::{Live, Replay};
+pub use replay::{Live, Replay, Told};
 
 use crate::base::Basis;
 use crate::context::{ContextError, ContextOptions, Written, simulate};

@@ -30,8 +30,16 @@ pub struct Live<'l> {
     pub options: &'l ContextOptions,
     /// What lies outside of it.
     pub outside: &'l dyn Outside,
-    /// What installers were told when the folder was read as it is, by normalized name.
-    pub told: &'l [Resolved],
+    /// What installers were told when the folder was read as it is.
+    pub told: &'l [Told],
+}
+
+/// A distribution that an installer was told of, and by whom.
+pub struct Told {
+    /// The distribution.
+    pub package: Resolved,
+    /// Where the installer was sent to, besides the user's own indexes ([`Resolution::places`]).
+    pub places: Vec<(String, String)>,
 }
 
 /// What a plan's text finds around it.
@@ -107,7 +115,8 @@ impl<'r> Replay<'r> {
     /// What a request names, where it names nothing but versions that the plan or the build context knows.
     fn named(&self, request: &Request, files: &dyn Files) -> Option<Vec<Resolved>> {
         let mut out: Vec<Resolved> = Vec::new();
-        for requirement in requirements(request, files)? {
+        let Lines { requirements, places } = lines(request, files)?;
+        for requirement in requirements {
             // uv itself, in a stage of which nothing of it is copied.
             if self.live.is_none() && requirement.name == "uv" && requirement.specifiers.is_empty() {
                 out.push(Resolved { info: Some(empty_wheel()), name: "uv".into(), ..Resolved::default() });
@@ -120,10 +129,15 @@ impl<'r> Replay<'r> {
             }
             let normalized = normalize_name(&requirement.name);
             let told = self.live.filter(|_| !self.is_of_own_index(&requirement.name)).and_then(|live| {
-                let is_it = |told: &&Resolved| {
-                    told.normalized == normalized && told.version.as_deref() == Some(&version) && told.info.is_some()
+                // An index that the text does not name any more answers nothing.
+                let is_it = |told: &&Told| {
+                    let package = &told.package;
+                    package.normalized == normalized
+                        && package.version.as_deref() == Some(&version)
+                        && package.info.is_some()
+                        && told.places.iter().all(|place| places.contains(place))
                 };
-                live.told.iter().find(is_it)
+                live.told.iter().find(is_it).map(|told| &told.package)
             });
             let version = Some(version).filter(|version| !version.is_empty());
             out.push(match told {
@@ -150,25 +164,33 @@ impl<'r> Replay<'r> {
     }
 }
 
+/// The lines of a request.
+pub(super) struct Lines {
+    /// What is asked for.
+    pub requirements: Vec<Requirement>,
+    /// Where to look: `(option, value)`.
+    places: Vec<(String, String)>,
+}
+
 /// The lines of a request; none where something else is asked for.
-pub(super) fn requirements(request: &Request, files: &dyn Files) -> Option<Vec<Requirement>> {
+pub(super) fn lines(request: &Request, files: &dyn Files) -> Option<Lines> {
     let text_of = |path: &Path| String::from_utf8(files.read(path, MAX_READ).ok()?).ok();
-    let mut out = Vec::new();
+    let mut out = Lines { requirements: Vec::new(), places: request.places.clone() };
     for input in &request.inputs {
         let text = match input {
             Input::Requirements(path) => text_of(path)?,
             Input::Lines { text, .. } => text.clone(),
             Input::Lock { path, .. } => {
-                out.extend(locked(&text_of(path)?)?);
+                out.requirements.extend(locked(&text_of(path)?)?);
                 continue;
             }
             Input::Project { .. } => return None,
         };
         for line in parse_requirements_file(&text, &|_| None).ok()? {
             match line.what {
-                LineKind::Requirement(requirement) => out.push(requirement),
+                LineKind::Requirement(requirement) => out.requirements.push(requirement),
                 LineKind::Include(_) | LineKind::Constraint(_) => return None,
-                LineKind::Option(..) => {}
+                LineKind::Option(option, value) => out.places.push((option.to_owned(), value)),
             }
         }
     }
@@ -209,6 +231,9 @@ impl Outside for Replay<'_> {
         match (named, self.live) {
             (Some(packages), Some(live)) if !packages.iter().all(is_known) => {
                 live.outside.resolve(request, files, platform).or_else(|error| {
+                    if error.is_configuration() {
+                        return Err(error);
+                    }
                     let reason = |package: Resolved| match is_known(&package) {
                         true => package,
                         false => Resolved { reason: error.to_string(), ..package },

@@ -82,13 +82,45 @@ fn a_line_that_is_none_is_told_with_its_number() {
         ("--indx-url https://u:hunter2@example.org", 1, "an option of requirements files"),
         ("-r", 1, "a value behind --requirement"),
         ("a --hash=sha256", 1, "--hash=ALGORITHM:DIGEST"),
-        ("a --index-url x", 1, "behind a requirement"),
+        ("a --indx-url x", 1, "behind a requirement"),
         ("a==1.99999999999999999999", 1, "version specifiers"),
         ("--hash=sha256:00", 1, "a requirement before --hash"),
     ] {
         let error = parse_requirements_file(text, &|_| None).unwrap_err();
         assert!(error.line == line && error.expected.contains(expected), "{text}: {error:?}");
         assert!(!error.found.contains("hunter2"), "{error:?}");
+    }
+}
+
+#[test]
+fn options_of_the_file_behind_a_requirement_are_read_as_pip_does() {
+    let line = "a>=1 -i https://example.org --hash=sha256:00 --no-binary a; sys_platform == 'darwin'";
+    let read = parse_requirements_file(line, &|_| None).unwrap();
+    let LineKind::Requirement(found) = &read[0].what else { panic!("{read:?}") };
+    assert_eq!((&*found.name, &*found.specifiers, &*found.marker, found.hashes.len()), ("a", ">=1", "", 1));
+    let beside: Vec<(&str, &str)> = found.beside.iter().map(|(option, value)| (*option, &**value)).collect();
+    let words = ["sys_platform", "==", "'darwin'"].map(|word| ("", word));
+    assert_eq!(beside, [&[("--index-url", "https://example.org"), ("--no-binary", "a;")][..], &words].concat());
+}
+
+#[test]
+fn of_two_locked_builds_poetry_takes_the_one_from_the_source_that_the_project_names() {
+    let build = |local: &str, source: &str| {
+        format!(
+            "[[package]]\nname = 'app'\nversion = '2.0+{local}'\ngroups = ['main']\nfiles = []\n\
+             [package.source]\ntype = 'legacy'\nurl = 'https://example.org/{local}'\nreference = '{source}'\n"
+        )
+    };
+    let lock = build("cpu", "small") + &build("cu9", "large") + "[extras]\nx = ['app']\ny = ['app']\n";
+    let project = "[project]\nname = 'mine'\nversion = '1'\ndependencies = ['app>=1']\n[project.optional-dependencies]\n\
+        x = ['app==2.0']\ny = ['app==2.0']\n[tool.poetry.dependencies]\napp = [\n\
+        { markers = \"extra == 'x' and extra != 'y'\", source = 'small' },\n\
+        { markers = \"extra == 'y' and extra != 'x'\", source = 'large' },\n]\n";
+    let project = parse_project(project).unwrap();
+    for (extra, version) in [("x", "2.0+cpu"), ("y", "2.0+cu9")] {
+        let found = parse_poetry_lock(&lock, Some(&project), &choice(&[extra], &[]), &markers()).unwrap();
+        let versions: Vec<Option<&str>> = found.pins.iter().map(|pin| pin.version.as_deref()).collect();
+        assert_eq!(versions, [Some(version)]);
     }
 }
 

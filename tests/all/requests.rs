@@ -261,7 +261,10 @@ fn repositories_archives_and_folders_are_not_guessed_at() {
 
 #[test]
 fn a_place_that_does_not_answer_concerns_what_it_has_and_the_rest_is_resolved() {
-    let lab = Lab::new(index(files(), false));
+    let mut listed = files();
+    listed.push(package("user", "1.0", &["torch"], &[]));
+    listed.push(package("torch", "2.0", &["helper"], &[]));
+    let lab = Lab::new(index(listed, false));
     let dead = "127.0.0.1:9";
     let known = |found: &Resolution| -> Vec<String> {
         let packages = found.packages.iter().filter(|package| package.info.is_some());
@@ -285,9 +288,28 @@ fn a_place_that_does_not_answer_concerns_what_it_has_and_the_rest_is_resolved() 
     // A file at a URL is a matter of its line.
     let found = lab.requirements(&format!("fast\nlib @ http://{dead}/lib-1.0-py3-none-any.whl\n")).unwrap().unwrap();
     assert_eq!((known(&found), open(&found)), (vec!["fast".to_owned()], vec!["lib".to_owned()]));
+    // Of torch an index of PyTorch's has other builds than the rest: which one is installed, and with what, is not known.
+    let found = lab.requirements(&format!("user\n--extra-index-url http://{dead}/whl/cpu\n")).unwrap().unwrap();
+    assert_eq!(
+        (known(&found), open(&found)),
+        (vec!["user".to_owned()], vec![format!("packages of {dead}"), "torch".into()])
+    );
     // With the one index that there is nothing is known.
     let error = lab.requirements(&format!("fast\n--index-url http://{dead}/simple\n")).unwrap().unwrap_err();
     assert!(matches!(error, RequestError::Index { .. }), "{error}");
+}
+
+#[test]
+fn options_behind_a_requirement_are_passed_over_by_pip_and_no_line_of_uvs() {
+    let lab = Lab::new(index(files(), false));
+    let path = lab.write("requirements.txt", "fast --index-url http://127.0.0.1:9/simple\nhelper --no-binary helper\n");
+    let ask =
+        |for_pip| lab.ask(&Request { inputs: vec![Input::Requirements(path.clone())], for_pip, ..Request::default() });
+    let Some(found) = ask(true) else { return };
+    let found = found.unwrap();
+    let known: Vec<bool> = found.packages.iter().map(|package| package.info.is_some()).collect();
+    assert_eq!((known, &*found.not_predicted[0].0), (vec![true, false], "helper"));
+    assert!(matches!(ask(false), Some(Err(RequestError::Syntax { .. }))));
 }
 
 #[test]

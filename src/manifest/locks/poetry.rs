@@ -6,7 +6,7 @@ use crate::manifest::Choice;
 use crate::manifest::Markers;
 use crate::manifest::document::{Document, Node, Table};
 use crate::manifest::normalize_name;
-use crate::manifest::project::{Dependency, Project, poetry_alternatives};
+use crate::manifest::project::{Dependency, Project, Source, poetry_alternatives};
 use crate::manifest::{Requirement, parse_requirement_line};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -42,19 +42,20 @@ pub fn parse_poetry_lock(
     let groups = choice.chosen_groups(MAIN, &default, &known);
     let mut notes = Vec::new();
     let asked = asked(project, &groups, &markers.extras);
+    let sources = Sources { project, markers: &markers };
     let chosen = if has_groups {
         let found = by_groups(&packages, &groups, &markers)?;
         // What only another extra leads to has the same groups. Only who knows all that is asked for can tell it apart.
         match project.filter(|project| project.not_predicted.is_empty() && !asked.is_empty()) {
             Some(_) => {
-                let reached = by_edges(&packages, &found, &asked, &markers)?;
+                let reached = by_edges(&packages, &found, &asked, &sources)?;
                 found.into_iter().filter(|at| reached.contains(at)).collect()
             }
             None => found,
         }
     } else if project.is_some_and(|project| !asked.is_empty() || project.dependencies.is_empty()) {
         let all: Vec<usize> = (0..packages.len()).collect();
-        by_edges(&packages, &all, &asked, &markers)?.into_iter().collect()
+        by_edges(&packages, &all, &asked, &sources)?.into_iter().collect()
     } else {
         notes.push(
             "the lock does not say which groups its packages belong to, and there is no pyproject.toml beside it: all count"
@@ -113,9 +114,10 @@ fn by_edges(
     packages: &[Table<'_>],
     among: &[usize],
     asked: &[Dependency],
-    markers: &Markers,
+    sources: &Sources<'_>,
 ) -> Result<BTreeSet<usize>, String> {
-    let mut walk = Walk { packages, by_name: BTreeMap::new(), chosen: BTreeMap::new() };
+    let markers = sources.markers;
+    let mut walk = Walk { packages, sources, by_name: BTreeMap::new(), chosen: BTreeMap::new() };
     for &at in among {
         walk.by_name.entry(normalize_name(&name(packages[at])?)).or_default().push(at);
     }
@@ -147,9 +149,28 @@ fn by_edges(
     Ok(seen.into_iter().map(|(at, _)| at).collect())
 }
 
+/// Which of its sources a project takes a package from, where it says so.
+struct Sources<'a> {
+    project: Option<&'a Project>,
+    markers: &'a Markers,
+}
+
+impl Sources<'_> {
+    /// Whether a locked package is from a source that counts.
+    fn has(&self, name: &str, package: Table<'_>) -> bool {
+        let named = self.project.and_then(|project| project.poetry_sources.get(name)).into_iter().flatten();
+        let holds = |source: &&Source| self.markers.hold(&source.marker).unwrap_or(true);
+        let mut named = named.filter(holds).filter_map(|source| source.index.as_deref()).peekable();
+        let own = package.table("source").and_then(|source| source.text("reference"));
+        named.peek().is_none()
+            || named.any(|name| own.map_or_else(|| normalize_name(name) == "pypi", |own| own == name))
+    }
+}
+
 /// Which of several versions of a package is installed: one of each, of which requirements that allow no other say which.
 struct Walk<'a> {
     packages: &'a [Table<'a>],
+    sources: &'a Sources<'a>,
     by_name: BTreeMap<String, Vec<usize>>,
     chosen: BTreeMap<String, usize>,
 }
@@ -160,7 +181,11 @@ impl Walk<'_> {
         let all = self.by_name.get(&name)?;
         let version = |at: usize| self.packages[at].text("version").unwrap_or_default();
         let fits = |at: &usize| alternatives.iter().any(|one| fits(one, version(*at)));
-        let fitting: Vec<usize> = all.iter().copied().filter(fits).collect();
+        let mut fitting: Vec<usize> = all.iter().copied().filter(fits).collect();
+        let is_told = |at: &usize| self.sources.has(&name, self.packages[*at]);
+        if fitting.iter().any(is_told) {
+            fitting.retain(is_told);
+        }
         let known = self.chosen.get(&name).copied().filter(|at| fitting.contains(at));
         let newest = || fitting.iter().copied().max_by_key(|at| version(*at).parse::<pep440_rs::Version>().ok());
         let found = match fitting.as_slice() {
