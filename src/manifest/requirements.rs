@@ -213,8 +213,11 @@ fn split_options(line: &str) -> (&str, &str) {
     space.map_or((line, ""), |at| (line[..at].trim_end(), line[at..].trim()))
 }
 
+/// Digests, and what stands besides.
+type Behind = (Vec<String>, Vec<(&'static str, String)>);
+
 /// The digests among the options behind a requirement, and what stands there besides: see [`Requirement::beside`].
-fn behind(options: &str) -> Result<(Vec<String>, Vec<(&'static str, String)>), String> {
+fn behind(options: &str) -> Result<Behind, String> {
     let (mut digests, mut beside) = (Vec::new(), Vec::new());
     let mut words = options.split_whitespace();
     while let Some(word) = words.next() {
