@@ -101,7 +101,8 @@ pub struct Resolution {
     pub downloaded: u64,
     /// What the user should know. For a person.
     pub notes: Vec<String>,
-    /// Where was looked, by the command line and the files that it names: `(option, value)`, as in [`Request::places`].
+    /// Where was looked, by the command line and the files that it names: `(option, value)`, as in [`Request::places`], without
+    /// secrets.
     pub places: Vec<(String, String)>,
 }
 

@@ -185,7 +185,8 @@ impl Solver<'_> {
         }
         not_predicted.sort();
         not_predicted.dedup();
-        let (notes, places) = (self.gathered.notes.clone(), self.gathered.places.clone());
+        let shown = |(option, value): &(String, String)| (option.clone(), without_secrets(value));
+        let (notes, places) = (self.gathered.notes.clone(), self.gathered.places.iter().map(shown).collect());
         Ok(Resolution { packages, not_predicted, requests, downloaded, notes, places })
     }
 

@@ -10,7 +10,7 @@ use crate::dockerfile::{Dockerfile, Kind};
 use crate::image::{HistoryRow, Image};
 use crate::index::{Files, Input, Request, RequestError, Resolution, Resolved};
 use crate::layer::{Entry, LayerIndex};
-use crate::manifest::{LineKind, Requirement, parse_requirements_file};
+use crate::manifest::{LineKind, Requirement, parse_requirements_file, without_secrets};
 use crate::os::OsInventory;
 use crate::ospackages::{Installation, PackageRequest, Repositories, RepositoryError, Sources};
 use crate::plan::{Intent, Stock};
@@ -168,7 +168,7 @@ impl<'r> Replay<'r> {
 pub(super) struct Lines {
     /// What is asked for.
     pub requirements: Vec<Requirement>,
-    /// Where to look: `(option, value)`.
+    /// Where to look: `(option, value)`, without secrets, as [`Resolution::places`] has them.
     places: Vec<(String, String)>,
 }
 
@@ -194,6 +194,7 @@ pub(super) fn lines(request: &Request, files: &dyn Files) -> Option<Lines> {
             }
         }
     }
+    out.places.iter_mut().for_each(|(_, place)| *place = without_secrets(place));
     Some(out)
 }
 
