@@ -131,7 +131,7 @@ fn what_is_not_there_or_not_as_expected_is_an_error() {
         (
             rewritten(
                 of_layers,
-                format!("\"parent\":null"),
+                "\"parent\":null".to_owned(),
                 "\"parent\":\"0000000000000000000000000000000000000000000000000000000000000001\"",
             ),
             "in a circle",
