@@ -36,7 +36,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Finds the engine as the Docker command line does (see [`Surroundings::resolve`]) and agrees with it on a
+    /// Finds the engine as the Docker command line does (see [`super::Surroundings::resolve`]) and agrees with it on a
     /// version of the API.
     pub fn connect() -> Result<Self, DaemonError> {
         Self::connect_to(&here(|around| around.resolve())?)
