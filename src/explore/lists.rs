@@ -4,7 +4,7 @@ use super::contents::Contents;
 use super::planned::{Choices, Planned};
 use crate::base::{ByteSize, Text};
 use crate::report::change;
-use crate::rules::{Severity, Tier, actions};
+use crate::rules::{Tier, actions};
 use std::cmp::Reverse;
 
 /// Where the keys go.
@@ -199,11 +199,7 @@ pub fn detail(row: &Row, contents: &Contents, planned: Option<&Planned>, choices
         },
         Row::Rule(at) => {
             let rule = &contents.rules[*at];
-            let severity = match rule.severity {
-                Severity::Error => "error",
-                Severity::Warning => "warning",
-                Severity::Info => "info",
-            };
+            let severity = rule.severity.word();
             let left = planned.and_then(|planned| planned.left.get(&rule.id));
             let plan = match (planned.and_then(|planned| planned.actions.get(&rule.id)), left) {
                 (Some((.., title)), _) => format!("the plan: {title}"),

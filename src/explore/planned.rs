@@ -5,8 +5,7 @@ use crate::base::{ByteSize, Text, ancestors};
 use crate::fs::Fate;
 use crate::image::Image;
 use crate::plan::Plan;
-use crate::report::relative_to_plan;
-use crate::rules::actions;
+use crate::report::{and_gaps, relative_to_plan};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Rules that are followed or left beside what a plan does unasked, by id.
@@ -49,12 +48,8 @@ impl Planned {
             }
         }
         let (before, after) = (image.unpacked(), plan.predicted.unpacked());
-        let unknown = rules.get(actions::UNKNOWN).map_or(0, |(removed, ..)| *removed);
-        let gaps = match plan.predicted.gaps.len() {
-            0 => String::new(),
-            gaps => format!(" + {}", crate::base::count(gaps, "gap")),
-        };
-        let relative = relative_to_plan(before, after, unknown);
+        let gaps = and_gaps(plan.predicted.gaps.len());
+        let relative = relative_to_plan(before, after, plan.unknown());
         let total = format!("{}{gaps} predicted ({relative}) on {}", ByteSize(after), plan.base.name);
         let left = plan.skipped.iter().map(|skipped| (skipped.rule.clone(), Text::from(&skipped.reason))).collect();
         let (gone, reasons) = gone(contents, plan);

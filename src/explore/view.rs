@@ -7,7 +7,7 @@ use super::state::{Asking, State};
 use super::tree::Node;
 use crate::base::{Basis, ByteSize, Text, count};
 use crate::fs::Fate;
-use crate::report::{columns, fit, left, right, wrap_to};
+use crate::report::{and_gaps, columns, fit, left, right, wrap_to};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
@@ -68,10 +68,7 @@ impl Painter<'_> {
             return vec![Line::styled("slimwright explore", Modifier::BOLD)];
         };
         let base = contents.unknown_base.as_ref().map_or("", |_| "unknown base + ");
-        let gaps = match contents.gaps {
-            0 => String::new(),
-            gaps => format!(" + {}", count(gaps, "gap")),
-        };
+        let gaps = and_gaps(contents.gaps);
         let basis = if contents.basis == Basis::Measured { "" } else { " · predicted, not measured" };
         let layers = count(contents.layers.len(), "layer");
         let facts =

@@ -31,8 +31,7 @@ use crate::image::{Config, Image};
 use crate::index::{Availability, Verdict};
 use crate::python::Distribution;
 use crate::python::EnvironmentKind;
-use crate::rules::{Finding, Subject};
-use crate::rules::{Rule, Tier};
+use crate::rules::{Finding, Rule, Subject, Tier, actions};
 pub use after::{LibraryCheck, Unmet, libraries_after};
 use closure::Decisions;
 pub(crate) use closure::follows;
@@ -168,6 +167,12 @@ impl Plan {
     /// Whether the list of distributions is complete, so that installers are to resolve nothing.
     pub fn is_complete(&self) -> bool {
         self.carried.is_empty()
+    }
+
+    /// Bytes of the original of which nobody knows whether the plan's text brings them again.
+    pub fn unknown(&self) -> u64 {
+        let own = self.actions.iter().filter(|action| action.rule == actions::UNKNOWN);
+        own.fold(0, |sum, action| sum.saturating_add(action.removed))
     }
 }
 

@@ -1,5 +1,6 @@
 //! What an audit says: the types that every renderer gets, and that are the JSON format's fields.
 
+use super::layout::{and_gaps, relative_to_plan};
 use super::map::Part;
 use crate::base::{Basis, ByteSize, Size, Text, Unit, count};
 use crate::image::GapText;
@@ -523,7 +524,14 @@ pub struct ActionSummary {
 impl PlanSummary {
     /// Bytes of the original of which nobody knows whether the plan's text brings them again.
     pub(super) fn unknown(&self) -> u64 {
-        let own = self.actions.iter().filter(|action| *action.rule == *crate::rules::actions::UNKNOWN);
+        ActionSummary::unknown(&self.actions)
+    }
+}
+
+impl ActionSummary {
+    /// Of all that a plan does, the bytes of which nobody knows whether they come again.
+    pub(super) fn unknown<'a>(actions: impl IntoIterator<Item = &'a Self>) -> u64 {
+        let own = actions.into_iter().filter(|action| *action.rule == *crate::rules::actions::UNKNOWN);
         own.map(|action| action.removed).sum()
     }
 }
@@ -553,11 +561,8 @@ pub struct Offered {
 impl Offered {
     /// What it comes to, in words; `without` is the plan that accepts none of the rules.
     pub fn outcome(&self, before: u64, without: u64) -> String {
-        let gaps = match self.gaps {
-            0 => String::new(),
-            gaps => format!(" + {}", crate::base::count(gaps, "gap")),
-        };
-        let relative = super::layout::relative_to_plan(before, self.predicted, self.unknown);
+        let gaps = and_gaps(self.gaps);
+        let relative = relative_to_plan(before, self.predicted, self.unknown);
         let less = match without.abs_diff(self.predicted) {
             0 if self.accepted.is_empty() => String::new(),
             0 => ", as much as without".to_owned(),

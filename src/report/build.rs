@@ -63,12 +63,18 @@ impl AuditReport {
     }
 }
 
+impl ActionSummary {
+    /// What a plan does, without its proof.
+    pub(super) fn new(action: &crate::plan::Action) -> Self {
+        let (rule, title) = (Text::from(&action.rule), Text::from(&action.title));
+        Self { rule, tier: action.tier, title, removed: action.removed, added: action.added }
+    }
+}
+
 impl Offered {
     /// Of a plan that was made.
     pub fn new(accepted: Vec<usize>, plan: &Plan) -> Self {
-        let own = plan.actions.iter().filter(|action| action.rule == crate::rules::actions::UNKNOWN);
-        let unknown = own.map(|action| action.removed).sum();
-        let predicted = &plan.predicted;
+        let (predicted, unknown) = (&plan.predicted, plan.unknown());
         Self { accepted, predicted: predicted.unpacked(), gaps: predicted.gaps.len(), unknown }
     }
 }
@@ -401,18 +407,11 @@ pub(super) fn saving(image: &Image, plan: &Plan) -> i64 {
 }
 
 fn plan_summary(image: &Image, plan: &Plan) -> PlanSummary {
-    let action = |action: &crate::plan::Action| ActionSummary {
-        rule: Text::from(&action.rule),
-        tier: action.tier,
-        title: Text::from(&action.title),
-        removed: action.removed,
-        added: action.added,
-    };
     PlanSummary {
         base: Text::from(&plan.base.name),
         predicted: unpacked(plan.predicted.unpacked(), plan.predicted.basis),
         saving: saving(image, plan),
-        actions: plan.actions.iter().map(action).collect(),
+        actions: plan.actions.iter().map(ActionSummary::new).collect(),
         skipped: plan.skipped.iter().map(skipped_summary).collect(),
         notes: plan.notes.iter().map(Text::from).collect(),
         gaps: plan.predicted.gaps.iter().map(GapText::from).collect(),

@@ -1,6 +1,6 @@
 //! Columns, line breaks and colours for a terminal. Widths are columns and not characters: names may be wide.
 
-use crate::base::ByteSize;
+use crate::base::{ByteSize, count};
 use anstyle::{AnsiColor, Style as Ansi};
 use unicode_width::UnicodeWidthChar;
 
@@ -160,6 +160,14 @@ pub(crate) fn relative_to_plan(before: u64, after: u64, unknown: u64) -> String 
     match unknown {
         0 => relative(before, after),
         _ => format!("not known: {} of the original may come again", ByteSize(unknown)),
+    }
+}
+
+/// What is added to a figure that so many gaps make too small: ` + 2 gaps`.
+pub(crate) fn and_gaps(gaps: usize) -> String {
+    match gaps {
+        0 => String::new(),
+        gaps => format!(" + {}", count(gaps, "gap")),
     }
 }
 

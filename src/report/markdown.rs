@@ -4,7 +4,6 @@ use super::audit::{AuditReport, FindingReport};
 use super::groups::some;
 use super::layout::{change, percent, percents, relative_to_plan};
 use crate::base::{Basis, ByteSize, Text, count};
-use crate::rules::Severity;
 use std::fmt::Write as _;
 
 /// A text that Markdown shows as it is: no markup, no HTML, no mention, no end of a table's cell.
@@ -98,11 +97,7 @@ fn group_table(out: &mut String, report: &AuditReport) {
 }
 
 fn finding_item(out: &mut String, finding: &FindingReport) {
-    let severity = match finding.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-        Severity::Info => "info",
-    };
+    let severity = finding.severity.word();
     let (rule, message) = (plain(&finding.rule), plain(&finding.message));
     let _ = writeln!(out, "- **{severity}** {rule}: {message} ({})", finding.size.bytes);
     for row in &finding.evidence {

@@ -58,7 +58,7 @@ pub use html::plan as html_plan;
 pub use images::{FoundImage, HeaviestSaving, ImagesReport, MemoryOfAll, ServiceImage};
 pub use imports::render as imports;
 pub use json::render as json;
-pub(crate) use layout::{change, columns, fit, left, relative_to_plan, right, wrap, wrap_to};
+pub(crate) use layout::{and_gaps, change, columns, fit, left, relative_to_plan, right, wrap, wrap_to};
 pub use libraries::{LibrariesReport, UnmetReport};
 pub use map::{Colour, Part};
 pub use memory::{diff as memory_diff, render as memory};

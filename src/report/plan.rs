@@ -1,9 +1,10 @@
 //! What a plan says: `plan.json`, and what `REPORT.md` is made from.
 
-use super::audit::{BaseEstimate, SCHEMA_VERSION, SkippedSummary, unpacked};
+use super::audit::{ActionSummary, BaseEstimate, SCHEMA_VERSION, SkippedSummary, unpacked};
 use super::build::{instructions, saving, skipped_summary};
 use super::fates::LedgerReport;
 use super::heavy::{HeavyReport, heavy};
+use super::layout::{and_gaps, relative_to_plan};
 use super::libraries::LibrariesReport;
 use crate::base::{Basis, ByteSize, Digest, Size, Text, Unit};
 use crate::emit::edit::{Edit, Edits};
@@ -11,7 +12,6 @@ use crate::facts::Explained;
 use crate::image::{Config, GapText, Image};
 use crate::index::{Availability, Verdict};
 use crate::plan::{Dropped, LibraryCheck, OverriddenEdge, Pin, Plan, PlanOptions};
-use crate::rules::Tier;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -302,16 +302,9 @@ pub struct CopyReport {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct PlanAction {
-    /// The rule, or a reason of the plan's own.
-    pub rule: Text,
-    /// Its tier.
-    pub tier: Tier,
-    /// What is done to what.
-    pub title: Text,
-    /// Bytes (`unpacked`, with the basis of the original) that go.
-    pub removed: u64,
-    /// Bytes (`unpacked`, predicted) that come instead.
-    pub added: u64,
+    /// What is done.
+    #[serde(flatten)]
+    pub what: ActionSummary,
     /// The proof, one line each.
     pub evidence: Vec<Text>,
 }
@@ -319,18 +312,14 @@ pub struct PlanAction {
 impl PlanReport {
     /// Bytes of the original of which nobody knows whether the plan's text brings them again.
     pub(super) fn unknown(&self) -> u64 {
-        let own = self.actions.iter().filter(|action| *action.rule == *crate::rules::actions::UNKNOWN);
-        own.map(|action| action.removed).sum()
+        ActionSummary::unknown(self.actions.iter().map(|action| &action.what))
     }
 
     /// What it comes to, in a line.
     pub fn outcome(&self) -> String {
         let (before, after) = (self.before.unpacked.bytes, self.predicted.unpacked.bytes);
-        let gaps = match self.gaps.len() {
-            0 => String::new(),
-            gaps => format!(" + {}", crate::base::count(gaps, "gap")),
-        };
-        let relative = super::layout::relative_to_plan(before.0, after.0, self.unknown());
+        let gaps = and_gaps(self.gaps.len());
+        let relative = relative_to_plan(before.0, after.0, self.unknown());
         format!("{before} today, {after}{gaps} predicted ({relative})")
     }
 
@@ -524,14 +513,7 @@ fn copy(item: &crate::plan::CopyItem, basis: Basis) -> CopyReport {
 }
 
 fn action(action: &crate::plan::Action) -> PlanAction {
-    PlanAction {
-        rule: Text::from(&action.rule),
-        tier: action.tier,
-        title: Text::from(&action.title),
-        removed: action.removed,
-        added: action.added,
-        evidence: escaped(&action.evidence),
-    }
+    PlanAction { what: ActionSummary::new(action), evidence: escaped(&action.evidence) }
 }
 
 /// What the plan's configuration has not or has otherwise, as `verify` calls it.

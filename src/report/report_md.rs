@@ -132,10 +132,11 @@ fn actions(out: &mut String, report: &PlanReport) {
         out.push_str("\nNothing.\n");
     }
     for action in &report.actions {
-        let bytes = change(action.removed, action.added);
-        let _ = writeln!(out, "\n### {bytes}: {}\n", plain(&action.title));
-        let (removed, added) = (ByteSize(action.removed), ByteSize(action.added));
-        let _ = writeln!(out, "Rule: {}. Goes: {removed}. Comes instead: {added}.", plain(&action.rule));
+        let what = &action.what;
+        let bytes = change(what.removed, what.added);
+        let _ = writeln!(out, "\n### {bytes}: {}\n", plain(&what.title));
+        let (removed, added) = (ByteSize(what.removed), ByteSize(what.added));
+        let _ = writeln!(out, "Rule: {}. Goes: {removed}. Comes instead: {added}.", plain(&what.rule));
         if !action.evidence.is_empty() {
             out.push('\n');
         }

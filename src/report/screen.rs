@@ -3,7 +3,8 @@
 use super::audit::{ActionSummary, AuditReport, FindingReport, PlanSummary, SkippedSummary};
 use super::groups::some;
 use super::layout::{
-    Tone, bar, change, columns, fit, left, paint, percent, percents, relative_to_plan, right, wrap_commands, wrap_to,
+    Tone, and_gaps, bar, change, columns, fit, left, paint, percent, percents, relative_to_plan, right, wrap_commands,
+    wrap_to,
 };
 use super::text::Style;
 use crate::base::{Basis, ByteSize, Text, count, shell_word};
@@ -231,7 +232,7 @@ pub(super) fn plan_written(report: &AuditReport, style: Style<'_>) -> Vec<String
     lines.push(String::new());
     let before = report.sizes.unpacked.bytes;
     let after = plan.predicted.bytes;
-    let more = unknown(plan);
+    let more = and_gaps(plan.gaps.len());
     let text = format!(
         "{before} → predicted {after}{more} ({}), on {}",
         relative_to_plan(before.0, after.0, plan.unknown()),
@@ -240,15 +241,6 @@ pub(super) fn plan_written(report: &AuditReport, style: Style<'_>) -> Vec<String
     lines.push(paint(style.color, Tone::Saving, &fit(&text, style.width)));
     lines.extend(plan_gap_lines(plan, style));
     lines
-}
-
-/// What is added to a figure that has gaps.
-fn unknown(plan: &PlanSummary) -> String {
-    match plan.gaps.len() {
-        0 => String::new(),
-        1 => " + 1 gap".to_owned(),
-        many => format!(" + {many} gaps"),
-    }
 }
 
 /// What the plan's text does and nobody can know.
@@ -327,7 +319,7 @@ fn proposal(report: &AuditReport, plan: &PlanSummary, style: Style<'_>) -> Vec<S
     let size = format!(
         "predicted {}{} ({})",
         plan.predicted.bytes,
-        unknown(plan),
+        and_gaps(plan.gaps.len()),
         relative_to_plan(before, after, plan.unknown())
     );
     // A command that is cut in two, or that a shell reads otherwise, is no command: it may be wider than the screen.

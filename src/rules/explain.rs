@@ -53,13 +53,12 @@ pub fn list(rules: &[Rule]) -> String {
     let width = |text: &dyn Fn(&Rule) -> usize, title: &str| rules.iter().map(text).max().unwrap_or(0).max(title.len());
     let ids = width(&|rule| Text::from(&rule.id).chars().count(), "id").min(30);
     let tiers = width(&|rule| tier_name(rule.tier).len(), "tier");
-    let severities = width(&|rule| severity_name(rule.severity).len(), "severity");
+    let severities = width(&|rule| rule.severity.word().len(), "severity");
     let left = ids + tiers + severities + 6;
     let mut out = format!("{:ids$}  {:tiers$}  {:severities$}  summary\n", "id", "tier", "severity");
     for rule in rules {
         let lines = fold(&Text::from(&rule.summary), WIDTH.saturating_sub(left).max(20));
-        let (mut id, tier, severity) =
-            (Text::from(&rule.id).to_string(), tier_name(rule.tier), severity_name(rule.severity));
+        let (mut id, tier, severity) = (Text::from(&rule.id).to_string(), tier_name(rule.tier), rule.severity.word());
         if id.chars().count() > ids {
             out.push_str(&format!("{id}\n"));
             id.clear();
@@ -80,14 +79,6 @@ fn tier_name(tier: Tier) -> &'static str {
         Tier::ReportOnly => "report-only",
         Tier::Confirm => "confirm",
         Tier::Auto => "auto",
-    }
-}
-
-fn severity_name(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Info => "info",
-        Severity::Warning => "warning",
-        Severity::Error => "error",
     }
 }
 

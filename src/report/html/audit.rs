@@ -2,11 +2,11 @@
 
 use super::page::{Cell, Html, bar, command, document, el, number, paragraph, section, table, text};
 use super::picture;
-use super::steps::{Step, left_alone, thousandths, waterfall};
+use super::steps::{gap_table, left_alone, thousandths, waterfall};
 use crate::base::{Basis, ByteSize, Text, count};
 use crate::report::audit::{AuditReport, FindingReport, Offered, PlanSummary};
 use crate::report::groups::some;
-use crate::report::layout::{percent, percents, relative_to_plan};
+use crate::report::layout::{and_gaps, percent, percents, relative_to_plan};
 use crate::report::text::Style;
 use crate::rules::{Severity, Tier};
 use serde_json::{Map, Value, json};
@@ -92,21 +92,13 @@ fn todo(report: &AuditReport, style: Style<'_>) -> Vec<Html> {
         return vec![paragraph(format!("No plan: {}.", report.no_plan.as_deref().unwrap_or("none was asked for")))];
     };
     let (before, after) = (report.sizes.unpacked.bytes, plan.predicted.bytes);
-    let gaps = if plan.gaps.is_empty() { String::new() } else { format!(" + {}", count(plan.gaps.len(), "gap")) };
+    let gaps = and_gaps(plan.gaps.len());
     let line = format!(
         "{before} today, {after}{gaps} predicted ({}), on {}.",
         relative_to_plan(before.0, after.0, plan.unknown()),
         plan.base
     );
-    let steps = plan.actions.iter().map(|action| Step {
-        title: &action.title,
-        rule: &action.rule,
-        tier: action.tier,
-        removed: action.removed,
-        added: action.added,
-    });
-    let steps: Vec<Step<'_>> = steps.collect();
-    let mut out = vec![el("p", &[("class", "lead")], [text(line)]), waterfall(before.0, &steps, after.0)];
+    let mut out = vec![el("p", &[("class", "lead")], [text(line)]), waterfall(before.0, &plan.actions, after.0)];
     if plan.saving > 0 {
         out.push(command(&format!("slimwright plan {} -o slim/", target(style))));
     }
@@ -226,15 +218,7 @@ fn finding(finding: &FindingReport) -> Html {
 }
 
 fn gaps(report: &AuditReport) -> Vec<Html> {
-    let rows = report.gaps.iter().map(|gap| {
-        let cell = |part: &dyn std::fmt::Display| Cell::from(part.to_string());
-        vec![cell(&gap.place), cell(&gap.what), cell(&gap.reason)]
-    });
-    let rows: Vec<Vec<Cell>> = rows.collect();
-    if rows.is_empty() {
-        return Vec::new();
-    }
-    vec![paragraph("The sizes are too small by what this brings."), table("Gaps", &["Where", "What", "Why"], rows)]
+    gap_table("The sizes are too small by what this brings.", "Gaps", &report.gaps)
 }
 
 fn layers(report: &AuditReport) -> Vec<Html> {

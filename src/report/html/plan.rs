@@ -1,7 +1,7 @@
 //! A plan as a page: what REPORT.md says, for somebody who wants to look at it.
 
 use super::page::{Cell, Html, bar, command, document, el, number, paragraph, section, table, text};
-use super::steps::{Step, left_alone, thousandths, waterfall};
+use super::steps::{gap_table, left_alone, thousandths, waterfall};
 use crate::base::{ByteSize, Text, count};
 use crate::index::Verdict;
 use crate::report::heavy::HeavyReport;
@@ -23,7 +23,11 @@ pub fn render(report: &PlanReport) -> String {
         ("plan", "What the plan does", vec![steps(report)]),
         ("commands", "Build and verify", commands(report)),
         ("notes", "To know before you build", notes(report)),
-        ("gaps", "What is not predicted", gap_rows(report)),
+        (
+            "gaps",
+            "What is not predicted",
+            gap_table("The predicted image is larger by what this brings.", "What is not predicted", &report.gaps),
+        ),
         ("proof", "The proof of each step", report.actions.iter().filter_map(proof).collect()),
         ("edits", "Edits of your Dockerfile", report.dockerfile.iter().flat_map(edits).collect()),
         ("left", "What is left to you", left(report)),
@@ -43,15 +47,8 @@ pub fn render(report: &PlanReport) -> String {
 }
 
 fn steps(report: &PlanReport) -> Html {
-    let steps = report.actions.iter().map(|action| Step {
-        title: &action.title,
-        rule: &action.rule,
-        tier: action.tier,
-        removed: action.removed,
-        added: action.added,
-    });
-    let steps: Vec<Step<'_>> = steps.collect();
-    waterfall(report.before.unpacked.bytes.0, &steps, report.predicted.unpacked.bytes.0)
+    let (before, after) = (report.before.unpacked.bytes.0, report.predicted.unpacked.bytes.0);
+    waterfall(before, report.actions.iter().map(|action| &action.what), after)
 }
 
 fn commands(report: &PlanReport) -> Vec<Html> {
@@ -71,26 +68,12 @@ fn notes(report: &PlanReport) -> Vec<Html> {
     if rows.is_empty() { rows } else { vec![el("ul", &[], rows)] }
 }
 
-fn gap_rows(report: &PlanReport) -> Vec<Html> {
-    let rows = report.gaps.iter().map(|gap| {
-        let cell = |part: &dyn std::fmt::Display| Cell::from(part.to_string());
-        vec![cell(&gap.place), cell(&gap.what), cell(&gap.reason)]
-    });
-    let rows: Vec<Vec<Cell>> = rows.collect();
-    if rows.is_empty() {
-        return Vec::new();
-    }
-    vec![
-        paragraph("The predicted image is larger by what this brings."),
-        table("What is not predicted", &["Where", "What", "Why"], rows),
-    ]
-}
-
 fn proof(action: &PlanAction) -> Option<Html> {
     if action.evidence.is_empty() {
         return None;
     }
-    let head = format!("{}: {} ({})", change(action.removed, action.added), action.title, action.rule);
+    let what = &action.what;
+    let head = format!("{}: {} ({})", change(what.removed, what.added), what.title, what.rule);
     let rows = action.evidence.iter().map(|line| el("li", &[], [text(line)]));
     Some(el("details", &[], [el("summary", &[], [text(head)]), el("ul", &[], rows)]))
 }

@@ -1,24 +1,11 @@
 //! What a plan does, step by step, and what it leaves alone: on the page of an audit and on its own.
 
-use super::page::{Cell, Html, bar, number, table};
+use super::page::{Cell, Html, bar, number, paragraph, table};
 use crate::base::ByteSize;
-use crate::report::audit::SkippedSummary;
+use crate::image::GapText;
+use crate::report::audit::{ActionSummary, SkippedSummary};
 use crate::report::layout::change;
 use crate::rules::Tier;
-
-/// One thing that a plan does.
-pub(super) struct Step<'a> {
-    /// What is done to what.
-    pub title: &'a str,
-    /// The rule.
-    pub rule: &'a str,
-    /// Its tier.
-    pub tier: Tier,
-    /// Bytes that go.
-    pub removed: u64,
-    /// Bytes that come instead.
-    pub added: u64,
-}
 
 /// How many thousandths of `most` these bytes are.
 pub(super) fn thousandths(bytes: u64, most: u64) -> u64 {
@@ -26,9 +13,10 @@ pub(super) fn thousandths(bytes: u64, most: u64) -> u64 {
 }
 
 /// From today's size to the predicted one, an action a step.
-pub(super) fn waterfall(before: u64, steps: &[Step<'_>], after: u64) -> Html {
-    let next = |at: u64, step: &Step<'_>| at.saturating_sub(step.removed).saturating_add(step.added);
-    let most = steps.iter().fold((before, before), |(at, most), step| (next(at, step), most.max(next(at, step)))).1;
+pub(super) fn waterfall<'a>(before: u64, actions: impl IntoIterator<Item = &'a ActionSummary>, after: u64) -> Html {
+    let actions: Vec<&ActionSummary> = actions.into_iter().collect();
+    let next = |at: u64, step: &ActionSummary| at.saturating_sub(step.removed).saturating_add(step.added);
+    let most = actions.iter().fold((before, before), |(at, most), step| (next(at, step), most.max(next(at, step)))).1;
     let scale = |bytes: u64| thousandths(bytes, most);
     let total = |what: &str, bytes: u64| {
         let bar = bar("stays", 0, scale(bytes));
@@ -36,7 +24,7 @@ pub(super) fn waterfall(before: u64, steps: &[Step<'_>], after: u64) -> Html {
     };
     let mut at = before;
     let mut rows = vec![total("today", before)];
-    for step in steps {
+    for step in actions {
         let then = next(at, step);
         let class = if then > at { "added" } else { "goes" };
         let bar = bar(class, scale(at.min(then)), scale(at.abs_diff(then)));
@@ -47,7 +35,7 @@ pub(super) fn waterfall(before: u64, steps: &[Step<'_>], after: u64) -> Html {
             title.into(),
             number(change(step.removed, step.added), difference),
             bar.into(),
-            step.rule.into(),
+            (&*step.rule).into(),
         ]);
         at = then;
     }
@@ -66,4 +54,16 @@ pub(super) fn left_alone(skipped: &[SkippedSummary]) -> Html {
         &["What", "Concerns", "Rule", "Why"],
         rows,
     )
+}
+
+/// What could not be predicted, below a line that says what that means for the sizes.
+pub(super) fn gap_table(lead: &str, caption: &str, gaps: &[GapText]) -> Vec<Html> {
+    if gaps.is_empty() {
+        return Vec::new();
+    }
+    let rows = gaps.iter().map(|gap| {
+        let cell = |part: &dyn std::fmt::Display| Cell::from(part.to_string());
+        vec![cell(&gap.place), cell(&gap.what), cell(&gap.reason)]
+    });
+    vec![paragraph(lead), table(caption, &["Where", "What", "Why"], rows)]
 }
