@@ -1,6 +1,10 @@
 //! A plan in two steps: what is decided without looking anything up, and the rest, for which the answers of a package
 //! index may be there or not.
 
+mod decided;
+
+pub use decided::{Anew, Decided};
+
 use super::application::{Application, Chooser};
 use super::closure::{self, Decisions};
 use super::conda::{self, CondaDecisions, CondaEnvironment};
@@ -11,9 +15,7 @@ use super::predict::{Prediction, Taken};
 use super::stock::Stock;
 use super::system::{self, Question, SystemDecisions};
 use super::trim::Trims;
-use super::{
-    BaseImage, Dropped, OverriddenEdge, Plan, PlanError, PlanOptions, TargetEnvironment, availability, base, carried,
-};
+use super::{BaseImage, Plan, PlanError, PlanOptions, TargetEnvironment, availability, base, carried};
 use crate::base::{DistId, FastMap, FastSet, ImagePath, PackageId, Text, both, count, file_name};
 use crate::conda::{Answer, BuildQuestion};
 use crate::context::{KnownConda, KnownDistribution};
@@ -23,7 +25,7 @@ use crate::image::{Config, Image};
 use crate::index::{Availability, Verdict, Wanted};
 use crate::os::OsInventory;
 use crate::python::{EnvironmentKind, normalize_name};
-use crate::rules::{Detect, Finding, GlobSet, Rule, Tier, actions};
+use crate::rules::{Detect, Finding, Rule, Tier};
 use crate::wheel::{Libc, Platform, WheelInfo};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -573,108 +575,4 @@ fn uv_project(view: &View<'_>) -> Option<String> {
     // The lock says more, and the outermost project is the one.
     found.sort_by_key(|path| (path.iter().filter(|&&b| b == b'/').count(), file_name(path) != b"uv.lock", *path));
     found.first().map(|path| crate::base::ImagePath::new(path).to_string())
-}
-
-/// A distribution that is installed anew.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Anew {
-    /// Which one of the original it takes the place of.
-    pub id: DistId,
-    /// What an index is asked for; none where it came from somewhere else.
-    pub wanted: Option<Wanted>,
-    /// The rule that asks for another build or member; none where files of it are gone, or are those of what goes.
-    pub rule: Option<String>,
-}
-
-/// The decisions of a plan.
-#[derive(Clone, Debug, Default)]
-pub struct Decided {
-    /// How many of the lowest layers are the base's; 0 where nothing tells that.
-    pub base_layers: usize,
-    /// The environment that the plan is about.
-    pub environment: Option<TargetEnvironment>,
-    /// What wheels are for.
-    pub platform: Option<Platform>,
-    /// Distributions that go, with the rule or the plan's own reason.
-    pub gone: BTreeMap<DistId, String>,
-    /// Distributions that are installed anew.
-    pub anew: Vec<Anew>,
-    /// OS packages that go, with the rule or the plan's own reason.
-    pub packages: BTreeMap<PackageId, String>,
-    /// Visible paths that rules over paths drop, with the rule.
-    pub files: FastMap<ImagePath, String>,
-    /// By which globs, and by which of these not.
-    left_out: Vec<(GlobSet, GlobSet)>,
-    /// For a report: distributions and packages that go.
-    pub dropped: Vec<Dropped>,
-    /// Requirements that will not be met, on purpose.
-    pub overridden: Vec<OverriddenEdge>,
-}
-
-impl<'a> Draft<'a> {
-    /// What is decided.
-    pub fn decided(&self) -> Decided {
-        let (decisions, system) = (&self.decisions, &self.system);
-        let wanted: FastMap<DistId, Wanted> = self.indexed().into_iter().zip(self.wanted()).collect();
-        let is_new = |id: &DistId| decisions.is_new(self.facts, *id);
-        let anew = |id: DistId| Anew {
-            id,
-            wanted: wanted.get(&id).cloned(),
-            rule: decisions.swaps.get(&id).map(|swap| swap.rule.clone()),
-        };
-        let dropped = super::dropped_distributions(self.facts, decisions);
-        Decided {
-            base_layers: self.base_layers(),
-            environment: self.target.as_ref().map(|(_, environment)| environment.clone()),
-            platform: self.platform(),
-            gone: decisions.gone.iter().map(|(id, gone)| (*id, gone.rule.clone())).collect(),
-            anew: decisions.kept.iter().copied().filter(is_new).map(anew).collect(),
-            packages: system.gone.clone(),
-            files: self.followed_files(),
-            left_out: self.left_out(),
-            dropped: dropped.into_iter().chain(system.dropped.iter().cloned()).collect(),
-            overridden: closure::overridden(self.facts, decisions).0,
-        }
-    }
-
-    /// What rules over paths drop that are followed.
-    fn followed_files(&self) -> FastMap<ImagePath, String> {
-        let mut out = FastMap::default();
-        for (finding, _) in self.followed_paths() {
-            out.extend(finding.paths.iter().map(|path| (path.clone(), finding.rule.clone())));
-        }
-        out
-    }
-
-    fn followed_paths(&self) -> impl Iterator<Item = (&'a Finding, &'a Rule)> {
-        self.findings.iter().filter_map(|finding| {
-            let rule = self.rules.iter().find(|rule| rule.id == finding.rule)?;
-            let is_followed = closure::follows(rule, finding.tier, self.options);
-            (matches!(rule.detect, Detect::Paths { .. }) && is_followed).then_some((finding, rule))
-        })
-    }
-
-    /// The globs of these rules, and those of what they spare, as far as they mean files of distributions.
-    fn left_out(&self) -> Vec<(GlobSet, GlobSet)> {
-        let globs = |(_, rule): (&Finding, &Rule)| match &rule.detect {
-            Detect::Paths { globs, except, owned, .. } if *owned != Some(false) => {
-                Some((globs.clone(), except.clone()))
-            }
-            _ => None,
-        };
-        self.followed_paths().filter_map(globs).collect()
-    }
-}
-
-impl Decided {
-    /// Whether a rule that is followed takes such a file out of whatever distribution has it.
-    pub fn leaves_out(&self, path: &ImagePath) -> bool {
-        let path = path.as_bytes();
-        self.left_out.iter().any(|(globs, except)| globs.matches(path) && !except.matches(path))
-    }
-
-    /// Whether a reason is a rule, which can be skipped, and none of the plan's own.
-    pub fn is_rule(reason: &str) -> bool {
-        reason == actions::BROKEN || actions::own_reason(reason).is_none()
-    }
 }

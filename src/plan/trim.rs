@@ -2,7 +2,7 @@
 //! before anything is copied from it.
 
 use crate::base::FastMap;
-use crate::rules::{Detect, Finding, Glob, GlobSet, Rule, Tier};
+use crate::rules::{Finding, Glob, GlobSet, Rule, Tier};
 
 /// What one rule takes out of what was installed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,16 +54,13 @@ impl<'a> Trims<'a> {
 
 /// The tests of `find` that mean the same as a rule's globs below any folder; none where there are no such.
 fn tests_of(rule: &Rule) -> Option<Vec<Vec<String>>> {
-    let Detect::Paths { globs, except, owned, .. } = &rule.detect else { return None };
-    if *owned == Some(false) {
-        return None;
-    }
+    let paths = rule.detect.of_distributions()?;
     let mut unless = Vec::new();
-    for [test, pattern] in all(except)? {
+    for [test, pattern] in all(&paths.except)? {
         unless.extend(["!".to_owned(), test, pattern]);
     }
     let row = |test: [String; 2]| test.into_iter().chain(unless.iter().cloned()).collect();
-    Some(all(globs)?.into_iter().map(row).collect())
+    Some(all(&paths.globs)?.into_iter().map(row).collect())
 }
 
 fn all(globs: &GlobSet) -> Option<Vec<[String; 2]>> {

@@ -37,7 +37,7 @@ pub use explain::{explain, explain_own, list};
 pub use finding::{Evidence, Finding};
 pub use glob::{Glob, GlobSet, Walk};
 pub use load::{EMBEDDED, ProfileError, embedded, load, parse};
-pub use rule::{Cost, Detect, Installed, Replacement, Rule, Severity, Signs, Tier};
+pub use rule::{Cost, Detect, Installed, PathSet, Replacement, Rule, Severity, Signs, Tier};
 pub(crate) use signs::{in_order, kept_member, needed, places};
 pub use subject::Subject;
 

@@ -38,6 +38,34 @@ pub struct Rule {
     pub detect: Detect,
 }
 
+/// Paths that patterns mean, but for those that others mean.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PathSet {
+    /// The patterns.
+    pub globs: GlobSet,
+    /// And of these not.
+    pub except: GlobSet,
+}
+
+impl PathSet {
+    /// Whether it has a path.
+    pub fn has(&self, path: &[u8]) -> bool {
+        self.globs.matches(path) && !self.except.matches(path)
+    }
+}
+
+impl Detect {
+    /// The paths that a rule over paths means in whatever distribution has them; none where it means nobody's alone.
+    pub fn of_distributions(&self) -> Option<PathSet> {
+        match self {
+            Self::Paths { globs, except, owned, .. } if *owned != Some(false) => {
+                Some(PathSet { globs: globs.clone(), except: except.clone() })
+            }
+            _ => None,
+        }
+    }
+}
+
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -8,11 +8,13 @@
 //! lacked already is no loss. Distributions that are gone are listed: whether that was meant, a plan says, if there is
 //! one ([`Promise`]); then its predicted sizes are compared with the measured ones too.
 
+mod check;
 mod class;
 mod configuration;
 mod promise;
 mod tree;
 
+pub use check::{Check, Outcome};
 pub use class::Class;
 pub use promise::{Promise, PromiseError};
 pub use tree::{Difference, Group, Kind, Tree, What};
@@ -51,34 +53,6 @@ pub struct Verification {
     pub import_cost: Option<Compared>,
 }
 
-/// One question, and its answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Check {
-    /// `application`, `distribution-files`, `conda-files`, `os-files`, `base-files`, `files`, `requirements`, `libraries`, `modules`,
-    /// `configuration`, `distributions`, `size` or `imports`.
-    pub id: &'static str,
-    /// How it went.
-    pub outcome: Outcome,
-    /// In one line.
-    pub summary: Text,
-    /// What failed, one line each.
-    pub losses: Vec<Text>,
-}
-
-/// How a check went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// Nothing was lost.
-    Passed,
-    /// Something differs, and nothing is missing for it.
-    Differs,
-    /// Something was.
-    Failed,
-    /// It could not be asked; the summary says why.
-    Skipped,
-}
-
 /// What was predicted of a distribution, and what was found. Bytes are unpacked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SizeRow {
@@ -88,25 +62,6 @@ pub struct SizeRow {
     pub predicted: u64,
     /// Measured; `None` when it is not there.
     pub measured: Option<u64>,
-}
-
-impl Check {
-    /// A check that found these losses among `asked` things.
-    pub fn of(id: &'static str, what: &str, asked: usize, losses: Vec<impl Into<Text>>) -> Self {
-        let mut losses: Vec<Text> = losses.into_iter().map(Into::into).collect();
-        losses.sort();
-        losses.dedup();
-        let (outcome, summary) = match losses.len() {
-            0 => (Outcome::Passed, format!("{asked} {what}, none lost")),
-            lost => (Outcome::Failed, format!("{asked} {what}, {lost} lost")),
-        };
-        Self { id, outcome, summary: summary.into(), losses }
-    }
-
-    /// A check that could not be made.
-    pub fn skipped(id: &'static str, why: impl Into<Text>) -> Self {
-        Self { id, outcome: Outcome::Skipped, summary: why.into(), losses: Vec::new() }
-    }
 }
 
 impl Verification {

@@ -3,7 +3,7 @@
 use crate::base::{Digest, ImagePath, Text};
 use crate::image::Account;
 use crate::python::normalize_name;
-use crate::rules::{Detect, Finding, GlobSet, Rule};
+use crate::rules::{Finding, PathSet, Rule};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,8 +30,8 @@ pub struct Promise {
     pub overridden: BTreeSet<(String, String)>,
     /// Rules that the user accepted.
     pub accepted: BTreeSet<String>,
-    /// Files of distributions that go by rules over paths, in whatever version they come: globs, and of these not.
-    pub left_out: Vec<(GlobSet, GlobSet)>,
+    /// Files of distributions that go by rules over paths, in whatever version they come.
+    pub left_out: Vec<PathSet>,
     /// Contents of the files that the plan wrote: the build context has them, and so may the image.
     pub written: BTreeSet<Digest>,
 }
@@ -132,20 +132,12 @@ impl Promise {
     /// With what these rules leave out of distributions.
     #[must_use]
     pub fn leaving_out<'r>(self, rules: impl Iterator<Item = &'r Rule>) -> Self {
-        let globs = |rule: &Rule| match &rule.detect {
-            Detect::Paths { globs, except, owned, .. } if *owned != Some(false) => {
-                Some((globs.clone(), except.clone()))
-            }
-            _ => None,
-        };
-        Self { left_out: rules.filter_map(globs).collect(), ..self }
+        Self { left_out: rules.filter_map(|rule| rule.detect.of_distributions()).collect(), ..self }
     }
 
     /// Whether a rule that was followed takes a file out of its distribution.
     pub(super) fn leaves_out(&self, path: &ImagePath) -> bool {
-        let is_meant =
-            |(globs, except): &(GlobSet, GlobSet)| globs.matches(path.as_bytes()) && !except.matches(path.as_bytes());
-        self.left_out.iter().any(is_meant) || self.drops(&path.to_string())
+        self.left_out.iter().any(|paths| paths.has(path.as_bytes())) || self.drops(&path.to_string())
     }
 
     /// Whether a distribution of the original goes, or another version comes in its place, by the plan.

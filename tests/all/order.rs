@@ -209,7 +209,7 @@ const WITHOUT: [&str; 4] = ["http", "programs", "daemon", "cli"];
 
 /// Files of the other modules that are in circles, at most. The aim is none: who takes files out lowers the number. `mod.rs`
 /// is one of them where files below it need what is defined in it, and it calls them.
-const ALLOWED: usize = 171;
+const ALLOWED: usize = 170;
 
 #[test]
 fn files_of_a_module_look_into_each_other_in_no_new_circle() {
