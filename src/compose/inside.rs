@@ -9,7 +9,8 @@ use super::interpolate::Variables;
 use super::load::Loaded;
 use super::model::Service;
 use crate::base::Found;
-use crate::dockerfile::{Copy, Dockerfile, Instruction, Kind, Scope, sh};
+use crate::dockerfile::sh::pattern::wildcard;
+use crate::dockerfile::{Copy, Dockerfile, Instruction, Kind, Scope};
 use crate::yaml::{Node, Value};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -126,7 +127,7 @@ fn on_host(path: &str, source: &Path, destination: &str, into: bool, loaded: &Lo
     let name = source.file_name().map_or(Some(""), |name| name.to_str())?;
     if name.contains(['*', '?', '[']) {
         let rest = rest_of(path, destination).filter(|rest| !rest.contains('/'))?;
-        return (sh::fits(name, rest) == Some(true)).then(|| source.with_file_name(rest));
+        return (wildcard(name, rest) == Some(true)).then(|| source.with_file_name(rest));
     }
     let is_folder = loaded.folder.find(source) == Some(Some(Found::Directory));
     Some(joined(source, &below(path, destination, name, into, is_folder)?))
@@ -303,21 +304,8 @@ impl Reader<'_> {
     }
 
     fn words(&self, instruction: &Instruction) -> Vec<String> {
-        let text = self.file.text[instruction.keyword.end..instruction.head.end].trim();
-        let mut lines = String::new();
-        for line in text.lines() {
-            if line.trim_start().starts_with('#') {
-                continue;
-            }
-            match line.trim_end().strip_suffix(self.file.escape) {
-                Some(line) => lines.push_str(line),
-                None => {
-                    lines.push_str(line);
-                    lines.push('\n');
-                }
-            }
-        }
-        let text = lines.trim();
+        let text = self.file.shell_text(instruction).unwrap_or_default();
+        let text = text.trim();
         serde_json::from_str(text).unwrap_or_else(|_| {
             let shell = if self.scope.shell.is_empty() {
                 vec!["/bin/sh".to_owned(), "-c".to_owned()]

@@ -3,7 +3,6 @@
 //! Source: POSIX.1-2017, Shell Command Language, 2.9.4.
 
 use super::error::Result;
-use super::pattern::matches;
 use super::script::{Leave, MAX_ROUNDS, Ran, Setting, Status};
 use super::stage::Stage;
 use super::values::{Dialect, SPECIAL};
@@ -224,10 +223,10 @@ impl Stage {
                 fits = match (fits, value, pattern) {
                     (Status::Success, ..) => Status::Success,
                     (_, _, Some(pattern)) if pattern == "*" => Status::Success,
-                    (_, Some(value), Some(pattern)) if matches(&pattern, value, &self.tree.work) == Some(true) => {
+                    (_, Some(value), Some(pattern)) if self.tree.work.matches(&pattern, value) == Some(true) => {
                         Status::Success
                     }
-                    (fits, Some(value), Some(pattern)) if matches(&pattern, value, &self.tree.work).is_some() => fits,
+                    (fits, Some(value), Some(pattern)) if self.tree.work.matches(&pattern, value).is_some() => fits,
                     _ => Status::Unknown,
                 };
             }

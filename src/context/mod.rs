@@ -43,7 +43,6 @@ mod installer;
 mod known;
 mod names;
 mod origin;
-mod pattern;
 mod places;
 mod programs;
 mod projects;

@@ -1,7 +1,6 @@
 //! `test`, `[` and `[[`. Source: POSIX.1-2017, test; the manual of bash, Conditional Constructs.
 
 use super::error::Result;
-use super::pattern::matches;
 use super::script::{Said, Setting, Status};
 use super::stage::Stage;
 use super::values::Dialect;
@@ -99,7 +98,7 @@ impl Stage {
                     return Ok(plain.map_or(Status::Unknown, |(a, b)| numbers(&a, &sign.text, &b)));
                 }
                 let pattern = self.pattern(setting, b)?.filter(|_| !is_extended(b));
-                match left.zip(pattern).and_then(|(left, pattern)| matches(&pattern, &left, &self.tree.work)) {
+                match left.zip(pattern).and_then(|(left, pattern)| self.tree.work.matches(&pattern, &left)) {
                     Some(fits) => Status::of(fits == (sign.text != "!=")),
                     None => Status::Unknown,
                 }

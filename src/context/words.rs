@@ -3,10 +3,10 @@
 //! Source: POSIX.1-2017, Shell Command Language, 2.6.
 
 use super::error::Result;
-use super::pattern::stripped;
 use super::script::{Leave, MAX_SAID, Ran, Said, Setting, Status};
 use super::stage::Stage;
 use super::values::{Dialect, Value};
+use crate::dockerfile::sh::pattern::stripped;
 use crate::dockerfile::sh::{Form, Part, Word};
 use crate::image::{GapReason, Writes};
 use std::rc::Rc;
@@ -318,7 +318,8 @@ impl Stage {
                 let is_plain = !word.text.contains(['\'', '"', '\\']) && value != Value::Unknown;
                 match (value, pattern) {
                     (Value::Set(value), Some(pattern)) if is_plain => {
-                        stripped(&value, &pattern, *end, *longest, &self.tree.work)
+                        let work = &self.tree.work;
+                        stripped(&value, &pattern, *end, *longest, &|steps| work.allows(steps))
                     }
                     (Value::Unset, Some(_)) => Some(String::new()),
                     _ => None,

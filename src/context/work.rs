@@ -2,6 +2,7 @@
 //! lines can ask for more files, text and matching than any machine has (`A=$A$A`, `cp -r /usr /d/1`, `COPY --from=0 / /x`).
 //! Beyond it nothing more is carried out, and what follows is one gap ([`crate::image::GapReason::Work`]).
 
+use crate::dockerfile::sh::pattern::matches;
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -48,6 +49,18 @@ impl Work {
     /// Steps of a walk or a pattern.
     pub(super) fn steps(&self, count: usize) {
         add(&self.steps, count);
+    }
+
+    /// Steps of a pattern, and whether there is room for them.
+    pub(super) fn allows(&self, count: usize) -> bool {
+        self.steps(count);
+        !self.is_spent()
+    }
+
+    /// Whether a pattern fits a whole text; `None` where that is not followed, or is too much work.
+    pub(super) fn matches(&self, pattern: &str, text: &str) -> Option<bool> {
+        self.bytes(pattern.len() + text.len());
+        if self.is_spent() { None } else { matches(pattern, text, &|steps| self.allows(steps)) }
     }
 
     /// Commands, or what takes as long.

@@ -5,7 +5,7 @@ use super::script::{Outer, Shell};
 use super::settings::{self, Told};
 use super::starters::{self, Started};
 use super::table::{Default, Program, Start, Word, Wrapper, table};
-use super::words::{name_of, named_config, option};
+use super::words::{is_shell, name_of, named_config, option};
 use crate::dockerfile::sh;
 
 /// Commands in one another (`sh -c "exec uv run …"`), at most.
@@ -69,7 +69,7 @@ impl Reader<'_> {
             let start = rest.iter().position(|word| !is_assignment(word) && !word.starts_with('-'));
             return self.deeper(false).words(start.map_or(&[], |at| &rest[at..]), out);
         }
-        if matches!(name, "sh" | "bash" | "ash" | "dash" | "zsh") {
+        if is_shell(name) {
             let script =
                 rest.iter().position(|word| word.starts_with('-') && !word.starts_with("--") && word.contains('c'));
             return match script.and_then(|at| Some((rest.get(at + 1)?, at))) {
@@ -116,9 +116,7 @@ impl Reader<'_> {
         };
         let first = text.lines().next().unwrap_or_default();
         let is_shell = match first.strip_prefix("#!") {
-            Some(program) => {
-                program.split(['/', ' ']).any(|part| matches!(part.trim(), "sh" | "bash" | "ash" | "dash" | "zsh"))
-            }
+            Some(program) => program.split(['/', ' ']).any(|part| is_shell(part.trim())),
             // What names no program is the shell's.
             None => true,
         };
@@ -233,14 +231,14 @@ impl Reader<'_> {
         let more: Vec<String> = more.map_or(Vec::new(), |text| text.split_whitespace().map(str::to_owned).collect());
         let words: Vec<String> = more.into_iter().chain(given.iter().cloned()).collect();
         let read = settings::of(self.setting, self.container, program, &words);
-        let (processes, basis) = self.processes(program, &words, read.as_ref().ok().and_then(Option::as_ref));
+        let told = read.as_ref().ok().and_then(Option::as_ref);
+        let (processes, basis) = self.processes(program, &words, told);
         let flag = program.flags.iter().find(|(flag, _)| words.iter().any(|word| word == *flag));
         let has = |names: &[String]| words.iter().any(|word| names.iter().any(|name| word == name));
         let is_reloader = self.is_reloader
             || program.is_reloader
             || has(&program.reloaders)
             || (!program.reloads_unless.is_empty() && !has(&program.reloads_unless));
-        let told = read.as_ref().ok().and_then(Option::as_ref);
         let threads = option(&words, &program.threads).and_then(|text| text.parse().ok());
         let threads = threads.or_else(|| told?.threads).or(program.threads_default);
         let config = match &read {

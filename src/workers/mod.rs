@@ -18,7 +18,7 @@ mod words;
 
 pub use command::{read, read_in};
 pub use findings::findings;
-pub use model::{Basis, Container, Count, Files, Setting, Worker, Workers};
+pub use model::{Basis, Container, Count, Files, Setting, UNKNOWN, Worker, Workers};
 pub use table::{Lever, Start};
 
 /// The levers for a worker.

@@ -1,12 +1,21 @@
 //! What runs, and where.
 
 use super::table::Start;
+use crate::base::clean_path;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
 
 /// What stands for the number of the host's processors; behind a colon, a number that was made of it.
 pub(super) const PROCESSORS: &str = "$(nproc)";
+
+/// What stands for a value that is not known; nothing parses it.
+pub const UNKNOWN: &str = "$(?)";
+
+/// Whether all of a text is known.
+pub(super) fn is_known(text: &str) -> bool {
+    !text.contains("$(")
+}
 
 /// What a command is read with.
 #[derive(Clone, Copy, Debug)]
@@ -36,15 +45,7 @@ impl Container<'_> {
     /// A path of it, absolute and without `.` and `..`; nothing where the working directory is not known.
     pub(super) fn absolute(&self, path: &str) -> Option<String> {
         let whole = if path.starts_with('/') { path.to_owned() } else { format!("{}/{path}", self.directory?) };
-        let mut parts: Vec<&str> = Vec::new();
-        for part in whole.split('/') {
-            match part {
-                "" | "." => {}
-                ".." => _ = parts.pop(),
-                part => parts.push(part),
-            }
-        }
-        Some(format!("/{}", parts.join("/")))
+        Some(format!("/{}", String::from_utf8_lossy(&clean_path(whole.as_bytes()))))
     }
 
     /// The text of a file.

@@ -5,15 +5,13 @@
 //!
 //! Source: POSIX.1-2017, Shell Command Language.
 
-use super::model::{Container, PROCESSORS, Setting, Worker};
+use super::model::{Container, PROCESSORS, Setting, UNKNOWN, Worker, is_known};
 use crate::dockerfile::sh::{
-    self, Direction, Form, Item, Join, Kind, Node, Part, Pipeline, Script, Simple, Word, arithmetic, fits,
+    self, Direction, Form, Item, Join, Kind, Node, Part, Pipeline, Script, Simple, Word, arithmetic, pattern,
 };
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// What stands for a value that is not known; nothing parses it.
-const UNKNOWN: &str = "$(?)";
 /// Simple commands that are followed.
 const MAX_STEPS: usize = 2_000;
 /// Functions and files inside of each other.
@@ -22,6 +20,9 @@ const MAX_DEPTH: usize = 12;
 const MAX_ROUNDS: usize = 40;
 /// Bytes of a value.
 const MAX_TEXT: usize = 64 << 10;
+
+/// Bytes of a value of which an end is cut off.
+const MAX_STRIPPED: usize = 4_096;
 
 /// Programs that are asked a question, so that their exit code is not known.
 const QUESTIONS: [&str; 17] = [
@@ -43,10 +44,6 @@ const QUESTIONS: [&str; 17] = [
     "getent",
     "redis-cli",
 ];
-
-fn is_known(text: &str) -> bool {
-    !text.contains("$(")
-}
 
 /// What a program with its words starts, with the variables and the folder that it has then.
 type Start<'s> = dyn Fn(&[String], Setting<'_>, Container<'_>) -> Vec<Worker> + 's;
@@ -454,7 +451,7 @@ impl<'s> Shell<'s> {
             ["-f" | "-e" | "-r" | "-s" | "-x", path] => self.container().read(path).is_some().then_some(true),
             [left, sign, right] if is_known(left) && is_known(right) => Some(match *sign {
                 "=" | "==" | "!=" => {
-                    let same = if double { fits(right, left)? } else { left == right };
+                    let same = if double { pattern::wildcard(right, left)? } else { left == right };
                     same == (*sign != "!=")
                 }
                 "-eq" | "-ne" | "-lt" | "-le" | "-gt" | "-ge" => {
@@ -481,7 +478,7 @@ impl<'s> Shell<'s> {
         if pattern == "*" {
             return if is_known(text) { Some(true) } else { None };
         }
-        if is_known(text) && is_known(&pattern) { fits(&pattern, text) } else { None }
+        if is_known(text) && is_known(&pattern) { pattern::wildcard(&pattern, text) } else { None }
     }
 
     /// The words that a word becomes.
@@ -611,21 +608,9 @@ impl<'s> Shell<'s> {
     }
 }
 
-/// `${x%pattern}` and its like.
+/// `${x%pattern}` and its like, of patterns that all shells read alike.
 fn stripped(value: &str, pattern: &str, end: bool, longest: bool) -> Option<String> {
-    if !is_known(value) || !is_known(pattern) || value.len() > 4_096 {
-        return None;
-    }
-    let mut cuts: Vec<usize> = value.char_indices().map(|(at, _)| at).chain([value.len()]).collect();
-    // From the shortest piece to the longest one.
-    if end != longest {
-        cuts.reverse();
-    }
-    for at in cuts {
-        let (piece, rest) = if end { (&value[at..], &value[..at]) } else { (&value[..at], &value[at..]) };
-        if fits(pattern, piece)? {
-            return Some(rest.to_owned());
-        }
-    }
-    Some(value.to_owned())
+    let is_plain =
+        is_known(value) && is_known(pattern) && value.len() <= MAX_STRIPPED && !pattern.contains(['[', '\\', '(']);
+    is_plain.then(|| pattern::stripped(value, pattern, end, longest, &|_| true)).flatten()
 }

@@ -2,7 +2,7 @@
 //! the services of BentoML and Ray Serve.
 
 use super::ini::{Ini, Section};
-use super::model::{Container, Count, PROCESSORS, Setting, Worker};
+use super::model::{Container, Count, PROCESSORS, Setting, Worker, is_known};
 use super::table::{Program, Start};
 use super::words::{named_config, option};
 use crate::source::settings::{Known, Names, Settings, Value, World, settings};
@@ -79,7 +79,7 @@ fn world<'w>(reader: &Reader<'_>, environment: &'w BTreeMap<String, Option<Strin
 fn environment(setting: Setting<'_>) -> BTreeMap<String, Option<String>> {
     let set = |(name, value): (&String, &Option<String>)| {
         let value = value.as_ref()?;
-        Some((name.clone(), (!value.contains("$(")).then(|| value.clone())))
+        Some((name.clone(), is_known(value).then(|| value.clone())))
     };
     setting.environment.iter().filter_map(set).collect()
 }

@@ -1,7 +1,7 @@
 //! Programs that start others by a file: supervisord, circus, and those of a Procfile.
 
 use super::ini::Ini;
-use super::model::{Container, Setting};
+use super::model::{Container, Setting, UNKNOWN};
 use super::words::option;
 use std::collections::BTreeMap;
 
@@ -166,7 +166,7 @@ fn with_variables(setting: Setting<'_>, program: &str, text: &str) -> String {
             "program_name" => Some(program.to_owned()),
             name => name.strip_prefix("ENV_").and_then(|name| setting.environment.get(name).cloned().flatten()),
         };
-        out.push_str(&value.unwrap_or_else(|| "$(?)".to_owned()));
+        out.push_str(&value.unwrap_or_else(|| UNKNOWN.to_owned()));
         rest = after.strip_prefix(['s', 'd']).unwrap_or(after);
     }
     (out + rest).replace("%%", "%")

@@ -7,6 +7,11 @@ pub(super) fn name_of(word: &str) -> &str {
     word.rsplit('/').next().unwrap_or(word)
 }
 
+/// Whether a program is a shell.
+pub(super) fn is_shell(name: &str) -> bool {
+    matches!(name, "sh" | "bash" | "ash" | "dash" | "zsh")
+}
+
 /// The file that an option names, or that stands among the words.
 pub(super) fn named_config(program: &Program, words: &[String]) -> Option<String> {
     program.config.iter().find_map(|name| match name.starts_with('-') {

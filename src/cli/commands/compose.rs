@@ -14,7 +14,7 @@ use crate::daemon::{Container, Engine};
 use crate::deploy::{self, Advice, Needs};
 use crate::memory::{self, Record};
 use crate::report::{self, ComposeReport, json};
-use crate::workers::{self, Container as Process, Setting, Workers};
+use crate::workers::{self, Container as Process, Setting, UNKNOWN, Workers};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -207,7 +207,7 @@ fn workers_of(service: &Service, loaded: &Loaded, host: &Host, engine: Option<&E
     }
     // A value that is not known is no value that a program could read.
     let of_build =
-        inside.environment.iter().map(|(name, value)| (name.clone(), value.clone().or(Some("$(?)".to_owned()))));
+        inside.environment.iter().map(|(name, value)| (name.clone(), value.clone().or(Some(UNKNOWN.to_owned()))));
     environment.extend(of_build);
     environment.extend(service.environment.clone());
     // An entry point takes the command below it away, too.
@@ -222,11 +222,10 @@ fn workers_of(service: &Service, loaded: &Loaded, host: &Host, engine: Option<&E
             )
         }
     };
-    let directory = inside.directory.clone().filter(|directory| directory != "/" || program.directory.is_empty());
-    let directory = directory
-        .unwrap_or_else(|| if program.directory.is_empty() { "/".to_owned() } else { program.directory.clone() });
+    let own = inside.directory.as_deref().filter(|directory| *directory != "/");
+    let directory = own.unwrap_or(if program.directory.is_empty() { "/" } else { &program.directory });
     let files = FilesOf { inside: &inside, loaded };
-    let container = Process { directory: Some(&directory), files: Some(&files) };
+    let container = Process { directory: Some(directory), files: Some(&files) };
     workers::read_in(&entrypoint, &command, Setting { environment: &environment, cpus: host.cpus }, container)
 }
 

@@ -8,13 +8,12 @@
 
 pub mod arithmetic;
 mod parse;
+pub mod pattern;
 mod tokens;
 pub mod walk;
-mod wildcard;
 mod word;
 
 pub use parse::{parse, tokens};
-pub use wildcard::fits;
 pub use word::is_name;
 
 use std::cell::OnceCell;

@@ -2,7 +2,8 @@
 //!
 //! What depends on the shell or on the language (classes, characters beyond ASCII, `[^…]`) is not decided.
 
-use super::work::Work;
+/// What matching may cost: told how many steps it takes, whether there is room for them.
+pub type Budget<'b> = dyn Fn(usize) -> bool + 'b;
 
 /// A part of a pattern.
 enum Sign {
@@ -13,21 +14,28 @@ enum Sign {
 }
 
 /// Whether a pattern fits a whole text; `None` where that is not followed, or is too much work.
-pub(super) fn matches(pattern: &str, text: &str, work: &Work) -> Option<bool> {
-    work.bytes(pattern.len() + text.len());
-    let signs = parsed(pattern).filter(|signs| !work.is_spent() && are_decided(signs, text))?;
-    fits(&signs, &text.chars().collect::<Vec<char>>(), work)
+pub fn matches(pattern: &str, text: &str, budget: &Budget<'_>) -> Option<bool> {
+    let signs = parsed(pattern).filter(|signs| are_decided(signs, text))?;
+    fits(&signs, &text.chars().collect::<Vec<char>>(), budget)
+}
+
+/// The same of patterns of `*` and `?` alone, which all shells and the builder read alike, and which cost little: `None` of
+/// others, but where one is the text itself.
+pub fn wildcard(pattern: &str, text: &str) -> Option<bool> {
+    if pattern.contains(['[', '\\', '(']) {
+        return (pattern == text).then_some(true);
+    }
+    fits(&parsed(pattern)?, &text.chars().collect::<Vec<char>>(), &|_| true)
 }
 
 fn are_decided(signs: &[Sign], text: &str) -> bool {
     text.is_ascii() || signs.iter().all(|sign| matches!(sign, Sign::Any | Sign::Literal(_)))
 }
 
-fn fits(signs: &[Sign], text: &[char], work: &Work) -> Option<bool> {
+fn fits(signs: &[Sign], text: &[char], budget: &Budget<'_>) -> Option<bool> {
     let (mut p, mut t, mut star) = (0, 0, None);
     while t < text.len() {
-        work.steps(1);
-        if work.is_spent() {
+        if !budget(1) {
             return None;
         }
         let fits = match signs.get(p) {
@@ -38,7 +46,7 @@ fn fits(signs: &[Sign], text: &[char], work: &Work) -> Option<bool> {
             }
             Some(Sign::One) => true,
             Some(Sign::Set { not, ranges }) => {
-                work.steps(ranges.len());
+                budget(ranges.len());
                 ranges.iter().any(|(from, to)| (*from..=*to).contains(&text[t])) != *not
             }
             Some(Sign::Literal(c)) => *c == text[t],
@@ -105,7 +113,7 @@ fn set(inside: &str) -> Option<Sign> {
 }
 
 /// `${x%pattern}` and its like; `None` where the pattern is not followed, or that is too much work.
-pub(super) fn stripped(value: &str, pattern: &str, end: bool, longest: bool, work: &Work) -> Option<String> {
+pub fn stripped(value: &str, pattern: &str, end: bool, longest: bool, budget: &Budget<'_>) -> Option<String> {
     let signs = parsed(pattern).filter(|signs| are_decided(signs, value))?;
     let text: Vec<char> = value.chars().collect();
     let mut cuts: Vec<usize> = (0..=text.len()).collect();
@@ -115,7 +123,7 @@ pub(super) fn stripped(value: &str, pattern: &str, end: bool, longest: bool, wor
     }
     for cut in cuts {
         let (before, after) = text.split_at(cut);
-        if fits(&signs, if end { after } else { before }, work)? {
+        if fits(&signs, if end { after } else { before }, budget)? {
             return Some(if end { before } else { after }.iter().collect());
         }
     }
