@@ -205,7 +205,7 @@ pub fn is_nothing(text: &str) -> bool {
         _ => true,
     };
     !is_local
-        && Engine::connect().and_then(|engine| engine.inspect(text)).is_err()
+        && !Engine::connect().and_then(|engine| engine.has(text)).unwrap_or(false)
         && !has_in_containers_storage(text).unwrap_or(false)
 }
 

@@ -13,7 +13,7 @@
 //! or the system's. Source: github.com/containers/storage, `images.go`, `layers.go`; what Buildah 1.28 and Skopeo 1.9 write.
 
 use super::endpoint::here;
-use super::store::read_small;
+use super::store::{check, read_small};
 use super::{DaemonError, StoredImage, StoredLayer, Surroundings};
 use crate::base::{Digest, Text};
 use base64::Engine as _;
@@ -143,8 +143,8 @@ impl ContainersStorage {
     pub fn open(root: &Path, more: impl IntoIterator<Item = PathBuf>) -> Result<Self, DaemonError> {
         let drivers = |root: &Path| {
             let mut found = Vec::new();
-            for (driver, word) in [(Driver::Overlay, "overlay"), (Driver::Vfs, "vfs")] {
-                match std::fs::metadata(root.join(format!("{word}-images/images.json"))) {
+            for driver in [Driver::Overlay, Driver::Vfs] {
+                match std::fs::metadata(driver.images(root).join("images.json")) {
                     Ok(_) => found.push((root.to_owned(), driver)),
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                     Err(error) => return Err(DaemonError::open(root, error)),
@@ -160,11 +160,6 @@ impl ContainersStorage {
             return Err(DaemonError::NoContainersStorage { place: root.into() });
         }
         Ok(Self { roots })
-    }
-
-    /// Where it is.
-    pub fn root(&self) -> &Path {
-        &self.roots[0].0
     }
 
     /// All its images.
@@ -198,11 +193,7 @@ impl ContainersStorage {
         let digest: Digest = config.digest.parse().map_err(|error| DaemonError::shape(path.as_path(), error))?;
         let path = folder.join(format!("={}", STANDARD.encode(digest.to_string())));
         let config = read_small(&path, MAX_DOCUMENT).map_err(|source| DaemonError::open(&path, source))?;
-        let found = Digest::of(&config);
-        if found != digest {
-            let what = "the digest of the configuration";
-            return Err(DaemonError::Digest { path: path.as_path().into(), what, expected: digest, found });
-        }
+        check(&path, "the digest of the configuration", digest, Digest::of(&config))?;
         Ok(StoredImage { config, layers: self.layers(image)? })
     }
 

@@ -228,7 +228,7 @@ pub(super) fn no_store(folder: &Path, error: &io::Error) -> DaemonError {
     DaemonError::NoStore { why: format!("{}: {why}", Text::from(folder)).into() }
 }
 
-fn check(path: &Path, what: &'static str, expected: Digest, found: Digest) -> Result<(), DaemonError> {
+pub(super) fn check(path: &Path, what: &'static str, expected: Digest, found: Digest) -> Result<(), DaemonError> {
     if expected == found {
         return Ok(());
     }

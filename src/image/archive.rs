@@ -1,11 +1,12 @@
 //! Images in a tar: the members by name, and docker-archives of the old form (`layer.tar`, repeated layers as
 //! symbolic links) and the new one (an OCI layout with a `manifest.json` beside it, since Docker 25).
 
+use super::choice::names_match;
 use super::choice::{self, Candidate};
 use super::config::parse_config;
 use super::layout::{layout, lists_images};
 use super::manifest::{Descriptor, DockerManifestRow, parse_docker_manifest};
-use super::options::{MAX_JSON, names_match};
+use super::source::MAX_JSON;
 use super::source::{Files, LayerSource, SourceImage};
 use super::strange::Strange;
 use super::{Form, ImageError, Local, OpenOptions};

@@ -1,8 +1,7 @@
 //! Which image, where a place holds several: by name, position or digest, and by platform. What is plain is taken, what
-//! is not is refused with the list.
+//! is not is refused with the list. How names and platforms are compared is said here.
 
 use super::ImageError;
-use super::options::{host_platform, names_match, platform_fits};
 use crate::base::{Digest, Text};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -128,4 +127,37 @@ fn plain(platform: &str) -> &str {
 fn distinct(all: &[Candidate], left: &[usize]) -> Vec<usize> {
     let mut seen = BTreeSet::new();
     left.iter().filter(|&&place| seen.insert(all[place].own())).copied().collect()
+}
+
+/// `linux/` and the architecture of this machine, as Go names it.
+pub fn host_platform() -> String {
+    let architecture = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        "x86" => "386",
+        "powerpc64" => "ppc64le",
+        other => other,
+    };
+    format!("linux/{architecture}")
+}
+
+/// Whether a platform is the one that is wanted. A variant decides only where both have one: configurations
+/// often leave out what an index states (`linux/arm64/v8`).
+pub(super) fn platform_fits(platform: &str, wanted: &str) -> bool {
+    let (platform, wanted): (Vec<&str>, Vec<&str>) = (platform.split('/').collect(), wanted.split('/').collect());
+    match (&platform[..], &wanted[..]) {
+        ([a, b, v, ..], [c, d, w, ..]) => (a, b, v) == (c, d, w),
+        ([a, b, ..], [c, d, ..]) => (a, b) == (c, d),
+        ([a, ..], [c]) => a == c,
+        _ => false,
+    }
+}
+
+/// Whether a user's reference means a name: the whole of it, or its tag, or its last part.
+pub(super) fn names_match(name: &str, wanted: &str) -> bool {
+    name == wanted
+        || name.ends_with(&format!(":{wanted}"))
+        || name.ends_with(&format!("/{wanted}"))
+        || (!wanted.contains(':') && name.rsplit('/').next() == Some(&format!("{wanted}:latest")))
+        || (!wanted.contains(':') && name == format!("{wanted}:latest"))
 }

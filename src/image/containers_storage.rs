@@ -2,9 +2,9 @@
 //! that of who runs this, as Skopeo writes it: `[DRIVER@ROOT+RUN:OPTIONS]NAME`, of which the root counts.
 
 use super::ImageError;
+use super::choice::names_match;
 use super::choice::{self, Candidate};
 use super::daemon::from_store;
-use super::options::names_match;
 use super::source::SourceImage;
 use crate::daemon::{ContainersStorage, DaemonError, ListedImage};
 use std::path::{Path, PathBuf};

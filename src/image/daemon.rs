@@ -5,7 +5,7 @@ use super::archive::choose;
 use super::cache::{KnownImage, KnownLayerSource};
 use super::layout::{blob_name, from_index, from_manifest};
 use super::manifest::looks_like_index;
-use super::options::Folder;
+use super::source::Folder;
 use super::source::{Files, LayerBytes, LayerSource, OpenBlob, SourceImage};
 use super::{ImageError, Local, OpenOptions, Progress, stream};
 use crate::base::Digest;
@@ -124,7 +124,7 @@ pub(super) fn from_store(path: &Path, image: StoredImage) -> SourceImage {
 
 /// The engine knows the names; what was typed may be an ID.
 fn rename(source: &mut SourceImage, typed: &str, inspected: &Inspected) {
-    let matching = inspected.repo_tags.iter().find(|name| super::options::names_match(name, typed));
+    let matching = inspected.repo_tags.iter().find(|name| super::choice::names_match(name, typed));
     let name = matching.or(inspected.repo_tags.first()).cloned();
     source.other_names = inspected.repo_tags.iter().filter(|other| Some(*other) != name.as_ref()).cloned().collect();
     source.name = Some(name.unwrap_or_else(|| typed.to_owned()));

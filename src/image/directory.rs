@@ -42,7 +42,7 @@ pub(super) fn directory(path: &Path, options: &OpenOptions, progress: &dyn Progr
         let message = format!("the folder has more than {} bytes; allow it with --max-unpacked", limits.unpacked);
         return Err(ImageError::shape(path, message));
     }
-    let platform = options.platform.clone().unwrap_or_else(super::options::host_platform);
+    let platform = options.platform.clone().unwrap_or_else(super::choice::host_platform);
     let mut parts = platform.split('/').map(str::to_owned);
     let (os, architecture) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let config = Config { os, architecture, variant: parts.next(), ..Config::default() };

@@ -64,7 +64,7 @@ pub(super) fn from_index(
     };
     let (candidate, descriptor) = (&found.candidates[chosen], &found.descriptors[chosen]);
     // The name that was asked for.
-    let is_meant = |name: &&String| reference.is_some_and(|wanted| super::options::names_match(name, wanted));
+    let is_meant = |name: &&String| reference.is_some_and(|wanted| super::choice::names_match(name, wanted));
     let name = candidate.names.iter().find(is_meant).or(candidate.names.first()).cloned();
     let mut names: Vec<String> = found.candidates.iter().filter_map(|other| other.names.first().cloned()).collect();
     names.dedup();

@@ -34,6 +34,7 @@ mod whole;
 
 pub use account::{Account, FromWheel};
 pub use cache::{CACHE_BYTES, Cache, CacheInfo};
+pub use choice::host_platform;
 pub use config::{Config, DEFAULT_PATH, HealthCheck, HistoryRow, parse_config};
 pub use containers_storage::has_in_containers_storage;
 pub use error::ImageError;
@@ -45,7 +46,7 @@ pub use manifest::{
 };
 pub use manifest_only::open_manifest;
 pub use open::{open, open_with_layers};
-pub use options::{OpenOptions, Progress, host_platform};
+pub use options::{OpenOptions, Progress};
 pub use recorded::{read_recorded, write_recorded, write_with_environment};
 pub use target::{KINDS, TARGETS, Target};
 pub use whole::Image;

@@ -1,10 +1,10 @@
 //! Reading an image's layers: from the cache where they are known, otherwise in parallel, each once.
 
 use super::cache::KnownLayer;
+use super::choice::platform_fits;
 use super::config::parse_config;
 use super::error::ImageError;
 use super::layers::{Documents, Layers};
-use super::options::platform_fits;
 use super::source::{LayerBytes, LayerSource, SourceImage};
 use super::{Image, OpenOptions, Progress, recorded};
 use crate::base::{Basis, Digest, EntryIdx, FastMap, Problem};

@@ -7,8 +7,11 @@ use crate::base::Digest;
 use crate::layer::{Blob, Digests, LayerIndex, RangeRead, TocPlace};
 use std::collections::HashMap;
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// Largest manifest or configuration that is read.
+pub(super) const MAX_JSON: u64 = 16 << 20;
 
 /// An image whose layers are still to be read.
 pub(super) struct SourceImage {
@@ -112,4 +115,43 @@ pub(super) struct Passed {
     pub layer: LayerIndex,
     /// The digests of its bytes.
     pub digests: Digests,
+}
+
+/// The files of a folder.
+pub(super) struct Folder<'p>(pub &'p Path);
+
+impl Folder<'_> {
+    /// A file's bytes.
+    pub(super) fn blob(&self, name: &str) -> io::Result<Blob> {
+        let path = self.place(name);
+        // Before it is opened: opening a FIFO waits for a writer.
+        if !std::fs::metadata(&path)?.is_file() {
+            return Err(io::Error::other("expected a file, found something else"));
+        }
+        let file = std::fs::File::open(&path)?;
+        let metadata = file.metadata()?;
+        Ok(Blob::new(std::sync::Arc::new(file), 0, metadata.len()))
+    }
+
+    fn get(&self, name: &str) -> Result<Blob, ImageError> {
+        self.blob(name).map_err(|source| ImageError::open(&self.place(name), source))
+    }
+}
+
+impl Files for Folder<'_> {
+    fn has(&self, name: &str) -> bool {
+        self.place(name).is_file()
+    }
+
+    fn document(&self, name: &str, _: Option<&Descriptor>) -> Result<Vec<u8>, ImageError> {
+        self.get(name)?.read_all(MAX_JSON).map_err(|source| ImageError::open(&self.place(name), source))
+    }
+
+    fn layer(&self, name: &str, digest: Option<Digest>, _: Option<u64>) -> Result<LayerSource, ImageError> {
+        Ok(LayerSource::seekable(name.to_owned(), digest, self.get(name)?))
+    }
+
+    fn place(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
 }

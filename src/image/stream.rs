@@ -4,7 +4,7 @@
 use super::archive::{links, missing, no_tar};
 use super::error::ImageError;
 use super::manifest::Descriptor;
-use super::options::MAX_JSON;
+use super::source::MAX_JSON;
 use super::source::{Files, LayerBytes, LayerSource, Passed};
 use super::strange::Strange;
 use super::{OpenOptions, Progress};

@@ -6,8 +6,8 @@
 
 use super::layout::{from_index, from_manifest};
 use super::manifest::{Descriptor, looks_like_index, parse_manifest};
-use super::options::{Folder, MAX_JSON};
 use super::source::{Files, LayerSource, SourceImage};
+use super::source::{Folder, MAX_JSON};
 use super::{ImageError, OpenOptions};
 use crate::base::Digest;
 use crate::layer::Blob;

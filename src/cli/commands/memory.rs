@@ -131,7 +131,7 @@ fn containers(tree: &Tree, engine: &Engine, name: &str) -> Result<Vec<Target>> {
     let names = listed.iter().flat_map(|one| one.names.iter().map(String::as_str));
     Err(match did_you_mean(name, names) {
         Some(hint) => failure.hint(Text::from(&hint)),
-        None if engine.inspect(name).is_ok() => {
+        None if engine.has(name).unwrap_or(false) => {
             failure.hint("it is an image: memory is measured of containers that run (`docker ps`); `slimwright imports` runs an image's Python")
         }
         None => failure.hint("`docker ps` lists what runs"),
