@@ -112,8 +112,9 @@ impl Contents {
     /// Writes down what was found.
     pub fn new(facts: &Facts<'_>, findings: &[Finding], rules: &[Rule]) -> Self {
         let image = facts.view.image();
-        let places = Places::new(facts);
-        let (items, owners) = (items(facts, &places), places.rows(facts));
+        let walked = walk(facts);
+        let places = Places::new(&walked);
+        let (items, owners) = (items(facts, &walked, &places), places.rows(facts));
         let base = image.base_layers();
         let sums = facts.summary.layers.iter().zip(instructions(image)).enumerate();
         let layers = sums.map(|(number, (sums, made))| LayerRow {
@@ -172,16 +173,16 @@ struct Places {
 }
 
 impl Places {
-    fn new(facts: &Facts<'_>) -> Self {
+    fn new(walked: &[Met<'_>]) -> Self {
         let mut sums: BTreeMap<Option<Owner>, (u64, u64)> = BTreeMap::new();
-        each(facts, |_, entry, _, owner| {
+        for Met { entry, owner, .. } in walked {
             if entry.kind == EntryKind::File {
-                let sum = sums.entry(owner).or_default();
+                let sum = sums.entry(*owner).or_default();
                 *sum = (sum.0.saturating_add(entry.size), sum.1 + 1);
-            } else if !matches!(entry.kind, EntryKind::Whiteout | EntryKind::Opaque) {
-                sums.entry(owner).or_default();
+            } else if !is_whiteout(entry) {
+                sums.entry(*owner).or_default();
             }
-        });
+        }
         let mut sums: Vec<_> = sums.into_iter().map(|(owner, (bytes, files))| (owner, bytes, files)).collect();
         sums.sort_by_key(|(owner, bytes, files)| (Reverse((*bytes, *files)), *owner));
         let at = sums.iter().enumerate().map(|(place, (owner, ..))| (*owner, place as u32)).collect();
@@ -211,32 +212,41 @@ fn asked(facts: &Facts<'_>, owner: Option<Owner>) -> Option<String> {
     }
 }
 
-/// Every entry of every layer, with its fate and, of what a container sees, its owner.
-fn each(facts: &Facts<'_>, mut told: impl FnMut(DataRef, &Entry, Fate, Option<Owner>)) {
+/// An entry of a layer, with its fate and, of what a container sees, its owner.
+struct Met<'i> {
+    at: DataRef,
+    entry: &'i Entry,
+    fate: Fate,
+    owner: Option<Owner>,
+}
+
+fn is_whiteout(entry: &Entry) -> bool {
+    matches!(entry.kind, EntryKind::Whiteout | EntryKind::Opaque)
+}
+
+/// Every entry of every layer.
+fn walk<'i>(facts: &Facts<'i>) -> Vec<Met<'i>> {
     let view = facts.view;
     let owners = Owners::new(view, facts.python, facts.os);
+    let mut out = Vec::new();
     for (layer, index) in view.image().layers.iter().enumerate() {
         for (position, entry) in index.entries.iter().enumerate() {
             let at = (layer as LayerIdx, position as u32);
-            let fate = view.fate(at);
-            let is_whiteout = matches!(entry.kind, EntryKind::Whiteout | EntryKind::Opaque);
-            let path = view.visible_path(at).filter(|_| !is_whiteout);
-            told(at, entry, fate, path.map(|path| owners.of(path, at.0)));
+            let path = view.visible_path(at).filter(|_| !is_whiteout(entry));
+            out.push(Met { at, entry, fate: view.fate(at), owner: path.map(|path| owners.of(path, at.0)) });
         }
     }
+    out
 }
 
-fn items(facts: &Facts<'_>, places: &Places) -> Vec<Item> {
+fn items(facts: &Facts<'_>, walked: &[Met<'_>], places: &Places) -> Vec<Item> {
     let image = facts.view.image();
     let entry = |item: &Item| -> &Entry { &image.layers[item.at.0 as usize].entries[item.at.1 as usize] };
-    let mut out: Vec<Item> = Vec::new();
-    each(facts, |at, entry, fate, owner| {
-        let change = match entry.kind {
-            EntryKind::Whiteout | EntryKind::Opaque => Change::Removed,
-            _ => Change::Added,
-        };
-        out.push(Item { at, whose: places.of(owner), fate, change });
-    });
+    let item = |met: &Met<'_>| {
+        let change = if is_whiteout(met.entry) { Change::Removed } else { Change::Added };
+        Item { at: met.at, whose: places.of(met.owner), fate: met.fate, change }
+    };
+    let mut out: Vec<Item> = walked.iter().map(item).collect();
     // Part for part: what is in a folder follows it.
     let parts = |item: &Item| entry(item).path.as_bytes().split(|&byte| byte == b'/');
     out.sort_by(|a, b| parts(a).cmp(parts(b)).then(a.at.cmp(&b.at)));
