@@ -44,6 +44,7 @@ mod known;
 mod names;
 mod origin;
 mod places;
+mod platform;
 mod programs;
 mod projects;
 mod readers;
