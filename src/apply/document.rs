@@ -11,6 +11,8 @@ use crate::layer::Compression;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap};
 
+/// The media type of the manifests that are written.
+pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 /// The annotations that name the base image.
 const BASE: &str = "org.opencontainers.image.base.";
 
@@ -191,7 +193,7 @@ impl Documents<'_> {
         };
         let mut manifest = json!({
             "schemaVersion": 2,
-            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "mediaType": MANIFEST,
             "config": {
                 "mediaType": "application/vnd.oci.image.config.v1+json",
                 "digest": config.to_string(),
@@ -216,7 +218,7 @@ impl Documents<'_> {
             platform["variant"] = json!(variant);
         }
         let mut descriptor = json!({
-            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "mediaType": MANIFEST,
             "digest": manifest.to_string(),
             "size": size,
             "platform": platform,

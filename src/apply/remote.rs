@@ -1,6 +1,7 @@
 //! Outputs that are no files: an engine on this machine, and a registry. The image is put together as a file or folder in the
 //! place for temporary files, read back there, and then given away; a name that is there is not overwritten unasked.
 
+use super::document::MANIFEST;
 use super::error::ApplyError;
 use super::store::Store;
 use crate::base::{Digest, Text};
@@ -34,9 +35,6 @@ pub struct Delivered {
     /// Their bytes.
     pub bytes: u64,
 }
-
-/// The media type of the manifests that are written.
-const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 /// Whether the engine has an image of this name.
 pub fn engine_has(name: &str) -> Result<bool, ApplyError> {

@@ -55,10 +55,7 @@ impl Client {
     pub fn has_manifest(&self, name: &str) -> Result<Option<Option<Digest>>, RegistryError> {
         let path = format!("manifests/{name}");
         let answer = self.head(&path, &format!("whether there is the manifest `{name}`"))?;
-        Ok(answer.map(|answer| {
-            let stated = answer.headers().get("docker-content-digest").and_then(|value| value.to_str().ok());
-            stated.and_then(|text| text.parse().ok())
-        }))
+        Ok(answer.as_ref().map(stated))
     }
 
     /// Whether the repository has a blob.
@@ -211,12 +208,16 @@ impl Client {
         let ask = Ask { path: &path, what: &what, range: None };
         let put = |http: &Http| http.put(url.clone()).header(CONTENT_TYPE, media_type).body(bytes.to_vec());
         let answer = retried(wire.options.first_wait, || wire.authorized(&ask, &url, &[200, 201, 202], &put))?;
-        let stated = answer.headers().get("docker-content-digest").and_then(|value| value.to_str().ok());
-        match stated.and_then(|text| text.parse::<Digest>().ok()) {
+        match stated(&answer) {
             Some(found) if found != Digest::of(bytes) => wire.verify("Docker-Content-Digest", &found, bytes),
             _ => Ok(()),
         }
     }
+}
+
+/// The digest that a registry states of what it has, where it is one that is known here.
+fn stated(answer: &Response) -> Option<Digest> {
+    answer.headers().get("docker-content-digest")?.to_str().ok()?.parse().ok()
 }
 
 impl Wire {

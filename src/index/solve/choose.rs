@@ -99,7 +99,6 @@ impl Solver<'_> {
             if wishes.is_empty() {
                 break;
             }
-            let lifts = |chosen: &Chosen| chosen.pins.keys().cloned().collect::<Vec<_>>();
             for wish in wishes {
                 match self.granted(&chosen, &wish) {
                     Ok(Some((next, mut found))) => {
@@ -117,7 +116,7 @@ impl Solver<'_> {
                 }
                 let bare = Chosen { pins: BTreeMap::new(), ..chosen.clone() };
                 if !wish.stays && !chosen.pins.is_empty() && matches!(self.granted(&bare, &wish), Ok(Some(_))) {
-                    either.extend(lifts(&chosen));
+                    either.extend(chosen.pins.keys().cloned());
                     either.insert(wish.name.clone());
                 }
                 refused.insert(wish.name);
@@ -186,8 +185,8 @@ impl Solver<'_> {
             }
             let is_exact = |wanted: &Requirement| wanted.specifiers.split(',').any(is_exact);
             if !chosen.pins.contains_key(name) && !wanted.iter().any(is_exact) {
-                let parts: Vec<&str> = wanted.iter().map(|wanted| wanted.specifiers.as_str()).collect();
-                let parts: Vec<&str> = parts.into_iter().filter(|part| !part.trim().is_empty()).collect();
+                let parts = wanted.iter().map(|wanted| wanted.specifiers.as_str());
+                let parts: Vec<&str> = parts.filter(|part| !part.trim().is_empty()).collect();
                 open.insert(name.as_str(), (version, format!("{name}{}\n", parts.join(","))));
             }
         }
